@@ -1,0 +1,1 @@
+"""The work: predictions, registry, gateways, journal, outputs and the three tools. Knows nothing of MCP."""

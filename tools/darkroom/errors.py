@@ -1,0 +1,172 @@
+"""Every kind of refusal and failure, one kind per different next step.
+
+    DarkroomError
+    ├── InvalidRequest          nothing was sent: mend the arguments and call again
+    │   ├── UnknownModel
+    │   ├── InvalidInput
+    │   └── UnknownPrediction
+    ├── SettingsError           a DARKROOM_ variable or a model file is wrong: the person mends it
+    ├── SpendingRefused         the person's own limit: nothing was sent
+    ├── JournalError            the journal cannot be written: nothing was sent
+    ├── OutputError             an image could not be brought home (the prediction itself is fine)
+    │   └── OutputExpired       its link has died
+    └── GatewayError            what the gateway, or the way to it, said
+        ├── KeyRefused          401, 403: the person checks the key
+        ├── CreditExhausted     402, empty quota: the person tops up
+        ├── RequestRefused      this input, model or id is refused for good: mend it
+        │   └── ContentRefused  moderation at the door: change the prompt
+        ├── GatewayBusy         429, 503 with a time: nothing was started, try again then
+        ├── GatewayUnreachable  no connection, or a read that kept failing: try later
+        ├── GatewayMisread      HTML, a redirect, not JSON: the base URL is probably wrong
+        └── CreateUnresolved    possibly created and billed: never repeated blindly
+
+A message is written for the assistant: what happened, the fact with values quoted, what to do now and by whom. At most
+300 characters, no key, no HTML.
+"""
+
+from typing import ClassVar, Literal
+
+Billed = Literal["no", "maybe"]
+
+
+class DarkroomError(Exception):
+    """Base of all; `kind` is the stable code that reports carry, `billed` says if money may have been spent."""
+
+    kind: ClassVar[str] = "error"
+    billed: ClassVar[Billed] = "no"
+
+    @property
+    def message(self) -> str:
+        """The sentence for the assistant."""
+        return str(self)
+
+
+class InvalidRequest(DarkroomError):
+    """The arguments cannot be used as they are; nothing was sent."""
+
+    kind = "invalid_request"
+
+
+class UnknownModel(InvalidRequest):
+    """No such model in the registry; the message names the closest ones."""
+
+    kind = "unknown_model"
+
+
+class InvalidInput(InvalidRequest):
+    """One argument or option does not fit the model; `field` is its name as the caller gave it."""
+
+    kind = "invalid_input"
+
+    def __init__(self, message: str, *, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class UnknownPrediction(InvalidRequest):
+    """Neither the journal nor the gateway knows this id."""
+
+    kind = "unknown_prediction"
+
+
+class SettingsError(DarkroomError):
+    """A setting is wrong or missing; the message names the variable or the file, line and field."""
+
+    kind = "settings"
+
+
+class SpendingRefused(DarkroomError):
+    """A limit that the person has set would be passed; the message says what is left."""
+
+    kind = "spending_limit"
+
+
+class JournalError(DarkroomError):
+    """The journal cannot be opened or written, so nothing may be sent."""
+
+    kind = "journal"
+
+
+class OutputError(DarkroomError):
+    """An image could not be fetched, checked or stored."""
+
+    kind = "output"
+
+
+class OutputExpired(OutputError):
+    """The link has died before the image was brought home."""
+
+    kind = "output_expired"
+
+
+class GatewayError(DarkroomError):
+    """Something that the gateway answered, or that happened on the way to it.
+
+    `gateway` is the profile's name, `status` the HTTP status if there was one, `reason` the gateway's own words, cleaned.
+    """
+
+    kind = "gateway"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        gateway: str,
+        status: int | None = None,
+        reason: str = "",
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.gateway = gateway
+        self.status = status
+        self.reason = reason
+        self.retry_after_s = retry_after_s
+
+
+class KeyRefused(GatewayError):
+    """The key is missing, wrong or not allowed here."""
+
+    kind = "key_refused"
+
+
+class CreditExhausted(GatewayError):
+    """The account has no credit or quota left."""
+
+    kind = "credit_exhausted"
+
+
+class RequestRefused(GatewayError):
+    """This input, model or id is refused for good; the same call will be refused again."""
+
+    kind = "request_refused"
+
+
+class ContentRefused(RequestRefused):
+    """The prompt or an image was refused by moderation before anything was created."""
+
+    kind = "content_refused"
+
+
+class GatewayBusy(GatewayError):
+    """Refused for load; nothing was started. `retry_after_s` is the gateway's own time where it gave one."""
+
+    kind = "gateway_busy"
+
+
+class GatewayUnreachable(GatewayError):
+    """No connection, or a look-up that kept failing; nothing was started by it."""
+
+    kind = "gateway_unreachable"
+
+
+class GatewayMisread(GatewayError):
+    """The answer is not of the predictions format: HTML, a redirect, broken JSON."""
+
+    kind = "gateway_misread"
+
+
+class CreateUnresolved(GatewayError):
+    """The create may have been executed and billed; only reconciliation may settle it."""
+
+    kind = "create_unresolved"
+    billed = "maybe"

@@ -1,0 +1,45 @@
+"""An image: one output of a prediction on its way home."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class ImageState(StrEnum):
+    """WANTED until the bytes lie in the output folder (STORED) or the link has died first (EXPIRED)."""
+
+    WANTED = "wanted"
+    STORED = "stored"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredFile:
+    """What lies in the output folder. `location` is an absolute path or an object URL such as `s3://bucket/key`.
+
+    Type, width and height are read from the content, never from a header; 0 x 0 where the format has no pixels (SVG
+    without a size).
+    """
+
+    location: str
+    mime_type: str
+    width_px: int
+    height_px: int
+    size_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredImage:
+    """Output number `index` (from 0) of a prediction, with its file once it is STORED.
+
+    `problem` says in words why it is not home yet (WANTED) or never will be (EXPIRED).
+    """
+
+    prediction_id: str
+    index: int
+    url: str
+    state: ImageState = ImageState.WANTED
+    expires_at: datetime | None = None
+    file: StoredFile | None = None
+    problem: str = ""

@@ -1,0 +1,167 @@
+"""The prediction as the format gives it, read leniently: only `id` is certain, everything else may be missing or odd.
+
+Facts and their sources: Replicate's OpenAPI description and recorded answers of five gateways, checked 2026-11-20.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import cast
+
+from pydantic import JsonValue
+
+ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{8,64}")
+_FRACTION = re.compile(r"(\.\d{6})\d+")
+_IMAGE_URI = re.compile(r"(https?://|data:)", re.IGNORECASE)
+# Spellings seen at gateways that re-wrap the format.
+_OTHER_SPELLINGS = {
+    "cancelled": "canceled",
+    "success": "succeeded",
+    "completed": "succeeded",
+    "error": "failed",
+    "queued": "starting",
+    "pending": "starting",
+    "submitted": "starting",
+}
+
+
+class PredictionStatus(StrEnum):
+    """The six statuses of the format, and UNKNOWN for any other word (which is polled on, never taken as an end)."""
+
+    STARTING = "starting"
+    PROCESSING = "processing"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    ABORTED = "aborted"
+    UNKNOWN = "unknown"
+
+    @property
+    def is_terminal(self) -> bool:
+        return self in _TERMINAL
+
+    @classmethod
+    def parse(cls, word: object) -> "PredictionStatus":
+        """Accept any case and the spellings of gateways that re-wrap the format."""
+        text = str(word or "").strip().lower()
+        text = _OTHER_SPELLINGS.get(text, text)
+        return _STATUSES.get(text, cls.UNKNOWN)
+
+
+_STATUSES = {status.value: status for status in PredictionStatus}
+_TERMINAL = frozenset(
+    {PredictionStatus.SUCCEEDED, PredictionStatus.FAILED, PredictionStatus.CANCELED, PredictionStatus.ABORTED}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metrics:
+    """Seconds and counts, each None where the gateway does not say."""
+
+    predict_s: float | None = None
+    queue_s: float | None = None
+    total_s: float | None = None
+    image_count: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prediction:
+    """One run of a model. `output` is always a tuple of URIs, in the model's order, empty where there is none."""
+
+    id: str
+    status: PredictionStatus = PredictionStatus.STARTING
+    model: str = ""
+    version: str = ""
+    input: dict[str, JsonValue] = field(default_factory=dict[str, JsonValue])
+    has_input: bool = False
+    output: tuple[str, ...] = ()
+    error: str = ""
+    logs: str = ""
+    metrics: Metrics = Metrics()
+    created_at: datetime | None = None
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    is_data_removed: bool = False
+
+
+def parse_prediction(body: Mapping[str, object]) -> Prediction:
+    """Read one prediction object.
+
+    Raises: ValueError where there is no usable `id`.
+    """
+    identifier = body.get("id")
+    if not isinstance(identifier, str) or not ID_PATTERN.fullmatch(identifier):
+        raise ValueError("prediction without a usable id")
+    created, started, completed = (parse_time(body.get(f"{word}_at")) for word in ("created", "started", "completed"))
+    sent = body.get("input")
+    return Prediction(
+        id=identifier,
+        status=PredictionStatus.parse(body.get("status")),
+        model=_text(body.get("model")),
+        version=_text(body.get("version")),
+        input=cast("dict[str, JsonValue]", sent) if isinstance(sent, dict) else {},
+        has_input=isinstance(sent, dict) and bool(sent),
+        output=output_uris(body.get("output")),
+        error=_error_text(body.get("error")),
+        logs=_text(body.get("logs")),
+        metrics=_metrics(body.get("metrics"), created, started, completed),
+        created_at=created,
+        started_at=started,
+        completed_at=completed,
+        is_data_removed=body.get("data_removed") is True,
+    )
+
+
+def output_uris(output: object) -> tuple[str, ...]:
+    """Every http(s) or data URI in an output of any shape (string, list, object), in order."""
+    if isinstance(output, str):
+        return (output,) if _IMAGE_URI.match(output) else ()
+    if isinstance(output, Mapping):
+        return tuple(uri for value in cast("Mapping[str, object]", output).values() for uri in output_uris(value))
+    if isinstance(output, list):
+        return tuple(uri for value in cast("list[object]", output) for uri in output_uris(value))
+    return ()
+
+
+def parse_time(stamp: object) -> datetime | None:
+    """RFC 3339 with 0 to 9 fractional digits to an aware datetime; None where it is missing or unreadable."""
+    if not isinstance(stamp, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(_FRACTION.sub(r"\1", stamp.strip()))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _metrics(raw: object, created: datetime | None, started: datetime | None, completed: datetime | None) -> Metrics:
+    """Take what the gateway measured; fill queue and total from the timestamps where they make sense."""
+    given = cast("Mapping[str, object]", raw) if isinstance(raw, Mapping) else {}
+    count = given.get("image_count")
+    return Metrics(
+        predict_s=_seconds(given.get("predict_time")),
+        # `started_at` can precede `created_at` by up to 0.8 s in recorded answers.
+        queue_s=max(0.0, (started - created).total_seconds()) if created and started else None,
+        total_s=_seconds(given.get("total_time"))
+        or (max(0.0, (completed - created).total_seconds()) if created and completed else None),
+        image_count=count if isinstance(count, int) and not isinstance(count, bool) else None,
+    )
+
+
+def _seconds(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if 0 <= value < 1e9 else None
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _error_text(error: object) -> str:
+    if isinstance(error, Mapping):
+        parts = cast("Mapping[str, object]", error)
+        return next((text for key in ("message", "detail", "code") if (text := _text(parts.get(key)))), "")
+    return _text(error).strip()
