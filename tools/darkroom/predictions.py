@@ -118,8 +118,8 @@ def output_uris(output: object) -> tuple[str, ...]:
     """Every http(s) or data URI in an output of any shape (string, list, object), in order."""
     if isinstance(output, str):
         return (output,) if _IMAGE_URI.match(output) else ()
-    if isinstance(output, Mapping):
-        return tuple(uri for value in cast("Mapping[str, object]", output).values() for uri in output_uris(value))
+    if (parts := _mapping(output)) is not None:
+        return tuple(uri for value in parts.values() for uri in output_uris(value))
     if isinstance(output, list):
         return tuple(uri for value in cast("list[object]", output) for uri in output_uris(value))
     return ()
@@ -138,7 +138,7 @@ def parse_time(stamp: object) -> datetime | None:
 
 def _metrics(raw: object, created: datetime | None, started: datetime | None, completed: datetime | None) -> Metrics:
     """Take what the gateway measured; fill queue and total from the timestamps where they make sense."""
-    given = cast("Mapping[str, object]", raw) if isinstance(raw, Mapping) else {}
+    given = _mapping(raw) or {}
     count = given.get("image_count")
     return Metrics(
         predict_s=_seconds(given.get("predict_time")),
@@ -161,7 +161,10 @@ def _text(value: object) -> str:
 
 
 def _error_text(error: object) -> str:
-    if isinstance(error, Mapping):
-        parts = cast("Mapping[str, object]", error)
+    if (parts := _mapping(error)) is not None:
         return next((text for key in ("message", "detail", "code") if (text := _text(parts.get(key)))), "")
     return _text(error).strip()
+
+
+def _mapping(value: object) -> Mapping[str, object] | None:
+    return cast("Mapping[str, object]", value) if isinstance(value, Mapping) else None
