@@ -75,7 +75,6 @@ class Prediction:
     model: str = ""
     version: str = ""
     input: dict[str, JsonValue] = field(default_factory=dict[str, JsonValue])
-    has_input: bool = False
     output: tuple[str, ...] = ()
     error: str = ""
     logs: str = ""
@@ -95,14 +94,13 @@ def parse_prediction(body: Mapping[str, object]) -> Prediction:
     if not isinstance(identifier, str) or not ID_PATTERN.fullmatch(identifier):
         raise ValueError("prediction without a usable id")
     created, started, completed = (parse_time(body.get(f"{word}_at")) for word in ("created", "started", "completed"))
-    sent = body.get("input")
+    sent = _mapping(body.get("input")) or {}
     return Prediction(
         id=identifier,
         status=PredictionStatus.parse(body.get("status")),
         model=_text(body.get("model")),
         version=_text(body.get("version")),
-        input=cast("dict[str, JsonValue]", sent) if isinstance(sent, dict) else {},
-        has_input=isinstance(sent, dict) and bool(sent),
+        input=cast("dict[str, JsonValue]", dict(sent)),
         output=output_uris(body.get("output")),
         error=_error_text(body.get("error")),
         logs=_text(body.get("logs")),
