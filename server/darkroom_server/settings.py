@@ -1,0 +1,320 @@
+"""The person's settings: DARKROOM_ variables, read here and nowhere else.
+
+Plain pydantic over a mapping: pydantic-settings would add 70 ms to every start of the stdio server. A setting that cannot
+be used never stops the server silently: `read_or_problem` keeps the error, and each call answers with it.
+"""
+
+import difflib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
+
+from darkroom.errors import SettingsError
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+    from starlette.types import ASGIApp
+
+    from darkroom.darkroom import DarkroomOptions
+    from darkroom.gateways import GatewayChoice
+
+PREFIX = "DARKROOM_"
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a person reads about one setting: its meaning, the allowed values, the default in words."""
+
+    meaning: str
+    allowed: str
+    default: str = ""
+
+
+def _on_or_off(word: object) -> object:
+    """Hosts send booleans as "true" and "false"."""
+    return {"true": "on", "false": "off", "1": "on", "0": "off"}.get(str(word).lower(), str(word).lower())
+
+
+_Usd = Annotated[float | None, Field(ge=0, allow_inf_nan=False)]
+_USD_ALLOWED = "US dollars, 0 or more, such as 0.50"
+_FLAG_ALLOWED = "true or false"
+
+
+class Settings(BaseModel):
+    """All settings with their defaults. An empty text means: unset."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    gateway: Annotated[
+        str,
+        About(
+            "Which gateway makes the images.",
+            "sandbox, replicate, cometapi, deerapi, openai-hk, key4u, aimanyi, custom",
+            "the one whose key variable is set, else the sandbox",
+        ),
+    ] = ""
+    base_url: Annotated[
+        str,
+        About(
+            "Address of the gateway, with or without `/v1`; alone it means the gateway `custom`.",
+            "https://host, or http://127.0.0.1:port",
+            "the gateway's own",
+        ),
+    ] = ""
+    api_key: Annotated[
+        SecretStr,
+        About("Key of the gateway.", "the key as text", "the gateway's own variable, such as REPLICATE_API_TOKEN"),
+    ] = SecretStr("")
+    default_model: Annotated[
+        str, About("The model that is used where a call names none.", "owner/name", "darkroom's choice")
+    ] = ""
+    output_dir: Annotated[
+        str,
+        About("Where the images are kept.", "a folder, or s3://, gs://, az://", "`darkroom` in the pictures folder"),
+    ] = ""
+    input_dirs: Annotated[
+        tuple[Path, ...],
+        About(
+            "Folders from which local images may be read.",
+            "folders, separated as in PATH",
+            "the output folder and the person's pictures, downloads and desktop",
+        ),
+    ] = ()
+    data_dir: Annotated[Path | None, About("Where the journal is kept.", "a folder", "the user data folder")] = None
+    models_dir: Annotated[Path | None, About("Model files of your own, in TOML.", "a folder", "none")] = None
+    max_usd_per_call: Annotated[_Usd, About("A call that may cost more is refused.", _USD_ALLOWED, "no limit")] = None
+    max_usd_per_day: Annotated[_Usd, About("A call that would pass it is refused.", _USD_ALLOWED, "no limit")] = None
+    allow_unknown_price: Annotated[
+        bool, About("With a limit set, also run models whose price is unknown.", _FLAG_ALLOWED)
+    ] = False
+    confirm_usd: Annotated[
+        _Usd,
+        About("Ask the person before a call that may cost more, where the host can ask.", _USD_ALLOWED, "never ask"),
+    ] = None
+    wait_seconds: Annotated[
+        int, Field(ge=0, le=600), About("How long a call waits where it does not say.", "whole seconds from 0 to 600")
+    ] = 45
+    previews: Annotated[
+        Literal["on", "off"], BeforeValidator(_on_or_off), About("Small images in the answers.", "on or off")
+    ] = "on"
+    structured_output: Annotated[
+        bool, About("Send the report as structuredContent too; some hosts then hide the images.", _FLAG_ALLOWED)
+    ] = False
+    cancel_tool: Annotated[bool, About("Offer a fourth tool, cancel_prediction.", _FLAG_ALLOWED)] = False
+    log_level: Annotated[
+        Literal["DEBUG", "INFO", "WARNING", "ERROR"],
+        BeforeValidator(lambda word: str(word).upper()),
+        About("How much is logged to stderr.", "DEBUG, INFO, WARNING, ERROR"),
+    ] = "WARNING"
+
+    _environ: Mapping[str, str] = PrivateAttr(default_factory=dict[str, str])
+    _reading_problem: SettingsError | None = PrivateAttr(default=None)
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str] | None = None) -> "Settings":
+        """The settings in `environ` (of the process where it is None).
+
+        Raises: SettingsError naming the variable and what is allowed.
+        """
+        settings = cls.read_or_problem(environ)
+        if settings.problem:
+            raise settings.problem
+        return settings
+
+    @classmethod
+    def read_or_problem(cls, environ: Mapping[str, str] | None = None) -> "Settings":
+        """The same without raising: what cannot be used keeps its default, and `problem` carries the error."""
+        given = _given(os.environ if environ is None else environ)
+        values = {name: _parsed(name, text, given) for name, text in _by_field(given).items()}
+        try:
+            settings = cls.model_validate(values)
+        except ValidationError as error:
+            wrong = error.errors(include_url=False)
+            usable = {name: value for name, value in values.items() if name not in {each["loc"][0] for each in wrong}}
+            settings = cls.model_validate(usable)
+            settings._reading_problem = _explain(wrong[0], given)
+        settings._environ = given
+        return settings
+
+    @cached_property
+    def problem(self) -> SettingsError | None:
+        """Why no call can be made, or None."""
+        if self._reading_problem:
+            return self._reading_problem
+        try:
+            _ = self.choice
+        except SettingsError as error:
+            return error
+        return None
+
+    @cached_property
+    def choice(self) -> "GatewayChoice":
+        """The gateway with its key, and why it was chosen.
+
+        Raises: SettingsError where the gateway's own settings do not fit together.
+        """
+        from darkroom.gateways import choose_gateway
+
+        return choose_gateway(self._environ)
+
+    @property
+    def data_path(self) -> Path:
+        """Where the journal lies; not created here."""
+        if self.data_dir:
+            return self.data_dir
+        import platformdirs
+
+        return platformdirs.user_data_path("darkroom", appauthor=False)
+
+    @property
+    def output_location(self) -> str:
+        """Absolute path or object URL of the folder for images; not created here."""
+        if self.output_dir:
+            return self.output_dir
+        import platformdirs
+
+        return str(platformdirs.user_pictures_path() / "darkroom")
+
+    @property
+    def input_paths(self) -> tuple[Path, ...]:
+        """Folders from which local images may be read, whether they exist or not."""
+        if self.input_dirs:
+            return self.input_dirs
+        import platformdirs
+
+        own = () if "://" in self.output_location else (Path(self.output_location),)
+        return (
+            *own,
+            platformdirs.user_pictures_path(),
+            platformdirs.user_downloads_path(),
+            platformdirs.user_desktop_path(),
+        )
+
+    def options(self) -> "DarkroomOptions":
+        """What `Darkroom.open` needs; holds the embedded sandbox where that is the gateway.
+
+        Raises: SettingsError as `problem` has it.
+        """
+        from darkroom.darkroom import DarkroomOptions
+
+        if self.problem:
+            raise self.problem
+        return DarkroomOptions(
+            gateway=self.choice.gateway,
+            key=self.choice.key,
+            app=self._embedded_sandbox(),
+            data_dir=self.data_path,
+            output_dir=self.output_location,
+            models_dir=self.models_dir,
+            input_dirs=self.input_paths,
+            default_model=self.default_model,
+            max_usd_per_call=self.max_usd_per_call,
+            max_usd_per_day=self.max_usd_per_day,
+            allow_unknown_price=self.allow_unknown_price,
+            wait_budget_s=self.wait_seconds,
+            previews=self.previews == "on",
+        )
+
+    def _embedded_sandbox(self) -> "ASGIApp | None":
+        if not self.choice.gateway.is_sandbox or self.base_url:
+            return None
+        from darkroom_server.sandbox import SandboxOptions, create_sandbox
+
+        return create_sandbox(SandboxOptions(data_dir=self.data_path / "sandbox"))
+
+
+def variable_of(field: str) -> str:
+    """`output_dir` -> `DARKROOM_OUTPUT_DIR`."""
+    return PREFIX + field.upper()
+
+
+def settings_table() -> str:
+    """The settings as a Markdown table: variable, default, meaning."""
+    rows = [
+        f"| `{variable_of(name)}` | {_default(field)} | {about.meaning} Allowed: {about.allowed}. |"
+        for name, field in Settings.model_fields.items()
+        if (about := _about(field))
+    ]
+    return "\n".join(["| variable | default | meaning |", "|---|---|---|", *rows])
+
+
+def _about(field: FieldInfo) -> About | None:
+    return next((each for each in field.metadata if isinstance(each, About)), None)
+
+
+def _default(field: FieldInfo) -> str:
+    about = _about(field)
+    shown = str(field.default).lower() if isinstance(field.default, bool) else field.default
+    return about.default if about and about.default else f"`{shown}`"
+
+
+def _given(environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables that carry a value. A host that has none to put in leaves an empty text or its own placeholder."""
+    stripped = {name: text.strip() for name, text in environ.items()}
+    return {name: text for name, text in stripped.items() if text and not _is_placeholder(text)}
+
+
+def _is_placeholder(text: str) -> bool:
+    return text.startswith("${") and not text.startswith(tuple(_FOLDERS))
+
+
+def _by_field(given: Mapping[str, str]) -> dict[str, str]:
+    return {name.removeprefix(PREFIX).lower(): text for name, text in given.items() if name.startswith(PREFIX)}
+
+
+def _parsed(name: str, text: str, environ: Mapping[str, str]) -> object:
+    """Folders get their absolute path; everything else is parsed by its type."""
+    if name == "input_dirs":
+        return tuple(_folder(part.strip(), environ) for part in text.split(os.pathsep) if part.strip())
+    if name in {"data_dir", "models_dir"} or (name == "output_dir" and "://" not in text):
+        return _folder(text, environ)
+    return text
+
+
+_FOLDERS = ("${HOME}", "${DESKTOP}", "${DOCUMENTS}", "${DOWNLOADS}")
+
+
+def _folder(text: str, environ: Mapping[str, str]) -> str:
+    """Resolve a leading `~` or one of the four names that desktop hosts leave unexpanded."""
+    word = next((word for word in _FOLDERS if text.startswith(word)), "")
+    if word:
+        text = _place(word, environ) + text.removeprefix(word)
+    elif text == "~" or text.startswith("~/"):
+        text = _place("${HOME}", environ) + text[1:]
+    return str(Path(text).absolute())
+
+
+def _place(word: str, environ: Mapping[str, str]) -> str:
+    if word == "${HOME}":
+        return environ.get("HOME") or environ.get("USERPROFILE") or str(Path.home())
+    import platformdirs
+
+    find = {
+        "${DESKTOP}": platformdirs.user_desktop_dir,
+        "${DOCUMENTS}": platformdirs.user_documents_dir,
+        "${DOWNLOADS}": platformdirs.user_downloads_dir,
+    }
+    return find[word]()
+
+
+def _explain(wrong: "ErrorDetails", given: Mapping[str, str]) -> SettingsError:
+    name = str(wrong["loc"][0])
+    field = Settings.model_fields.get(name)
+    about = _about(field) if field else None
+    if about is None:
+        return SettingsError(_unknown_variable(name))
+    value = given[variable_of(name)][:60]
+    return SettingsError(f"{variable_of(name)} is {value!r}. Allowed: {about.allowed}. Ask the user to mend it.")
+
+
+def _unknown_variable(name: str) -> str:
+    close = difflib.get_close_matches(name, Settings.model_fields, n=1, cutoff=0.0)[0]
+    return (
+        f"{variable_of(name)[:60]} is no setting of darkroom. Closest: {variable_of(close)}. Ask the user to mend it."
+    )
