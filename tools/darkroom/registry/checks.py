@@ -1,0 +1,108 @@
+"""Check a dict of inputs against a model's schema the way the wire does it, knowing nothing of how we map requests."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pydantic import JsonValue
+
+from darkroom.registry.model_input import InputType, ModelInput
+
+if TYPE_CHECKING:
+    from darkroom.registry.model import Model
+
+_JSON_TYPES: dict[type, InputType] = {
+    str: "string",
+    bool: "boolean",
+    int: "integer",
+    float: "number",
+    list: "array",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FieldFault:
+    """One input that the model would refuse.
+
+    `kind` is the wire's word: required, enum, number_gte, number_lte, invalid_type, array_max_items or
+    additional_property_not_allowed (seen in recorded answers and in the JSON schema library behind them, 2026-11-20).
+    """
+
+    field: str
+    kind: str
+    description: str
+
+
+def check_input(model: "Model", input: Mapping[str, JsonValue]) -> list[FieldFault]:
+    """Every fault of this input, in the order of the model's inputs; empty when the model would take it."""
+    faults = [fault for item in model.inputs for fault in _check_one(item, input)]
+    known = {item.name for item in model.inputs}
+    if known:
+        faults += [
+            FieldFault(name, "additional_property_not_allowed", f"Additional property {name} is not allowed")
+            for name in input
+            if name not in known
+        ]
+    return faults
+
+
+def _check_one(item: ModelInput, input: Mapping[str, JsonValue]) -> list[FieldFault]:
+    if item.name not in input:
+        return [FieldFault(item.name, "required", f"{item.name} is required")] if item.required else []
+    return check_value(item, input[item.name])
+
+
+def check_value(item: ModelInput, value: JsonValue) -> list[FieldFault]:
+    """The faults of one value."""
+    if value is None and item.nullable:
+        return []
+    if not is_of_type(value, item.type):
+        description = f"Invalid type. Expected: {item.type}, given: {type_name(value)}"
+        return [FieldFault(item.name, "invalid_type", description)]
+    if isinstance(value, list):
+        return _check_list(item, value)
+    if item.enum and item.enum_complete and value not in item.enum:
+        allowed = ", ".join(f'"{allowed}"' if isinstance(allowed, str) else str(allowed) for allowed in item.enum)
+        return [FieldFault(item.name, "enum", f"{item.name} must be one of the following: {allowed}")]
+    if isinstance(value, int | float):
+        return _check_range(item, value)
+    return []
+
+
+def is_of_type(value: JsonValue, wanted: InputType) -> bool:
+    """Whether a JSON value is of a schema type: 4.0 is an integer, 4 is a number, true is neither."""
+    given = type_name(value)
+    if wanted == "number":
+        return given in ("integer", "number")
+    if wanted == "integer" and isinstance(value, float):
+        return value.is_integer()
+    return given == wanted
+
+
+def type_name(value: JsonValue) -> str:
+    """The JSON schema's name for the type of a value."""
+    return "null" if value is None else _JSON_TYPES.get(type(value), "object")
+
+
+def _check_list(item: ModelInput, values: list[JsonValue]) -> list[FieldFault]:
+    if item.max_items is not None and len(values) > item.max_items:
+        return [FieldFault(item.name, "array_max_items", f"Array must have at most {item.max_items} items")]
+    if item.items is None:
+        return []
+    return [
+        FieldFault(
+            f"{item.name}.{index}",
+            "invalid_type",
+            f"Invalid type. Expected: {item.items.type}, given: {type_name(value)}",
+        )
+        for index, value in enumerate(values)
+        if not is_of_type(value, item.items.type)
+    ]
+
+
+def _check_range(item: ModelInput, value: float) -> list[FieldFault]:
+    if item.min is not None and value < item.min:
+        return [FieldFault(item.name, "number_gte", f"Must be greater than or equal to {item.min}")]
+    if item.max is not None and value > item.max:
+        return [FieldFault(item.name, "number_lte", f"Must be less than or equal to {item.max}")]
+    return []

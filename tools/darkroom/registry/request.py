@@ -1,0 +1,63 @@
+"""What the assistant asked for, in our words, and what becomes of it in a model's words."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+
+from pydantic import JsonValue
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageRequest:
+    """The arguments of generate_image that describe an image.
+
+    Not given is `""`, `()`, `0`, a seed of -1 and the output format "auto". Images and mask are references as the caller
+    wrote them: a path, an http(s) URL, a data URI or an earlier prediction.
+    """
+
+    prompt: str = ""
+    model: str = ""
+    images: tuple[str, ...] = ()
+    mask: str = ""
+    aspect_ratio: str = ""
+    width: int = 0
+    height: int = 0
+    count: int = 1
+    seed: int = -1
+    negative_prompt: str = ""
+    output_format: str = "auto"
+    options: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """The request for the journal and for the files beside the images; data URIs are shortened to their size."""
+        return {item.name: shorten_data_uris(getattr(self, item.name)) for item in fields(self)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MappedInput:
+    """A request in one model's own names, checked and ready to send once its files are resolved.
+
+    `file_fields` names the inputs that hold an image reference or a list of them, still as the caller gave them.
+    `invert_mask`: this model edits where the mask is black, so the pixels of `mask_field` must be turned first.
+    `seed` is the one that is sent, `image_count` how many images this one prediction should give.
+    """
+
+    input: dict[str, JsonValue]
+    file_fields: tuple[str, ...] = ()
+    mask_field: str = ""
+    invert_mask: bool = False
+    notes: tuple[str, ...] = ()
+    seed: int | None = None
+    image_count: int = 1
+
+
+def shorten_data_uris(value: JsonValue | tuple[str, ...] | Mapping[str, JsonValue]) -> JsonValue:
+    """The same value with each data URI in it cut to its type and size, so that a record stays small."""
+    match value:
+        case str() if value[:5].lower() == "data:":
+            return f"{value[:80].partition(',')[0]},… ({len(value)} bytes)"
+        case Mapping():
+            return {key: shorten_data_uris(item) for key, item in value.items()}
+        case list() | tuple():
+            return [shorten_data_uris(item) for item in value]
+        case _:
+            return value
