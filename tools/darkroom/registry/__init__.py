@@ -3,10 +3,25 @@
 Importing this package and `ModelRegistry.load` read no file; a model's file is read when the model is first asked for.
 """
 
+from darkroom.registry.catalogue import TASKS, ModelRegistry
 from darkroom.registry.checks import FieldFault, check_input
+from darkroom.registry.defaults import DEFAULT_MODEL, EDIT_DEFAULT_MODEL, default_model_for
 from darkroom.registry.model import Model
 from darkroom.registry.model_input import ModelInput
 from darkroom.registry.reference import ModelRef
 from darkroom.registry.request import ImageRequest, MappedInput
 
-__all__ = ["FieldFault", "ImageRequest", "MappedInput", "Model", "ModelInput", "ModelRef", "check_input"]
+__all__ = [
+    "DEFAULT_MODEL",
+    "EDIT_DEFAULT_MODEL",
+    "TASKS",
+    "FieldFault",
+    "ImageRequest",
+    "MappedInput",
+    "Model",
+    "ModelInput",
+    "ModelRef",
+    "ModelRegistry",
+    "check_input",
+    "default_model_for",
+]

@@ -1,0 +1,146 @@
+"""All models one can call: the ones that come with darkroom, and the files a person adds or overrides them with."""
+
+import difflib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import get_args
+
+from darkroom.errors import InvalidInput, SettingsError, UnknownModel
+from darkroom.registry.model import Model, Task
+from darkroom.registry.model_file import read_model_file
+from darkroom.registry.search import rank
+
+TASKS: tuple[str, ...] = get_args(Task)
+_DATA = Path(__file__).parent / "data"
+
+
+@dataclass(frozen=True, slots=True)
+class UserModels:
+    """What a person's own folder gave, and what was wrong in it."""
+
+    models: dict[str, Model]
+    problems: tuple[str, ...]
+
+
+class ModelRegistry:
+    """The models by name, task and words. Reads a file when it is first needed and remembers it."""
+
+    def __init__(self, user_dir: Path | None = None) -> None:
+        self._user_dir = user_dir
+        self._read: dict[str, Model] = {}
+
+    @classmethod
+    def load(cls, user_dir: Path | None = None) -> "ModelRegistry":
+        """A registry with the models of `user_dir` (`*.toml`) added; nothing is read yet."""
+        return cls(user_dir)
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What is wrong with the person's own files, naming file, line and field; those models are left out."""
+        return self._user.problems
+
+    def names(self) -> tuple[str, ...]:
+        """Every full name, sorted."""
+        return tuple(sorted(self._files.keys() | self._user.models.keys()))
+
+    def __len__(self) -> int:
+        return len(self.names())
+
+    def get(self, name: str) -> Model:
+        """The model of this name: full or bare where that is unique, with or without a version.
+
+        A version that is not the registry's own gives the same model run by that version.
+
+        Raises:
+            UnknownModel: no such model; the message names the closest ones.
+        """
+        model = self.find(name)
+        if model is None:
+            raise UnknownModel(self._unknown_words(name))
+        return model
+
+    def find(self, name: str) -> Model | None:
+        """As `get`, but None where there is no such model, or where a bare name fits several."""
+        wanted, _, version = name.strip().partition(":")
+        full_names = self._full_names(wanted.lower())
+        if len(full_names) != 1:
+            return None
+        model = self._model(full_names[0])
+        return model.at_version(version) if version else model
+
+    def closest(self, name: str, limit: int = 3) -> tuple[str, ...]:
+        """Full names that are spelt most like this one, closest first; empty where nothing is near."""
+        wanted = name.strip().lower().partition(":")[0]
+        if same := self._full_names(wanted):
+            return same[:limit]
+        spellings = {full.partition("/")[2]: full for full in self.names()} if "/" not in wanted else {}
+        spellings |= {full: full for full in self.names()}
+        near = difflib.get_close_matches(wanted, spellings, n=limit * 2, cutoff=0.6)
+        near += [spelling for spelling in spellings if wanted and wanted in spelling]
+        return tuple(dict.fromkeys(spellings[spelling] for spelling in near))[:limit]
+
+    def search(self, query: str = "", task: str = "any", limit: int = 20) -> tuple[Model, ...]:
+        """The models for a task ("any" for all) that fit the words, best first, core models before others.
+
+        Raises:
+            InvalidInput: no such task.
+        """
+        if task not in ("any", *TASKS):
+            raise InvalidInput(f"Unknown task {task[:40]!r}. Tasks: any, {', '.join(TASKS)}.", field="task")
+        models = [model for model in map(self._model, self.names()) if task == "any" or task in model.tasks]
+        return tuple(rank(models, query)[: max(limit, 0)])
+
+    @cached_property
+    def _files(self) -> dict[str, Path]:
+        return {path.stem.replace("--", "/", 1): path for path in _DATA.glob("*.toml")}
+
+    @cached_property
+    def _user(self) -> UserModels:
+        return _read_user_dir(self._user_dir) if self._user_dir is not None else UserModels({}, ())
+
+    def _model(self, full_name: str) -> Model:
+        if full_name in self._user.models:
+            return self._user.models[full_name]
+        if full_name not in self._read:
+            self._read[full_name] = read_model_file(self._files[full_name])
+        return self._read[full_name]
+
+    def _full_names(self, wanted: str) -> tuple[str, ...]:
+        if "/" in wanted:
+            return (wanted,) if wanted in self._user.models or wanted in self._files else ()
+        return tuple(name for name in self.names() if name.partition("/")[2] == wanted)
+
+    def _unknown_words(self, name: str) -> str:
+        wanted = name.strip().partition(":")[0]
+        if several := self._full_names(wanted.lower()):
+            return (
+                f"{wanted!r} is the name of several models: {_quoted(several)}. Give the full name. Nothing was sent."
+            )
+        near = self.closest(name)
+        closest = f" Closest: {_quoted(near)}." if near else ""
+        return f"Unknown model {name[:80]!r}.{closest} list_models shows all {len(self)}. Nothing was sent."
+
+
+def _quoted(names: tuple[str, ...]) -> str:
+    return ", ".join(repr(name) for name in names)
+
+
+def _read_user_dir(folder: Path) -> UserModels:
+    if not folder.is_dir():
+        return UserModels({}, (f"The models folder '{folder}' does not exist.",))
+    models: dict[str, Model] = {}
+    problems: list[str] = []
+    for path in sorted(folder.glob("*.toml")):
+        try:
+            model = read_model_file(path)
+        except SettingsError as error:
+            problems.append(error.message)
+            continue
+        if model.name in models:
+            problems.append(
+                f"Model file '{path}', field 'name': another file in this folder has '{model.name}' already."
+            )
+            continue
+        models[model.name] = model
+    return UserModels(models, tuple(problems))

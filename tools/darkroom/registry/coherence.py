@@ -1,0 +1,56 @@
+"""What a model file may still get wrong when every field has the right type: names that point nowhere, impossible limits."""
+
+from collections.abc import Iterator
+
+from pydantic import JsonValue
+
+from darkroom.registry.checks import check_value
+from darkroom.registry.model import Model
+from darkroom.registry.model_input import ModelInput
+
+Place = tuple[str | int, ...]
+
+
+def find_incoherences(model: Model) -> Iterator[tuple[Place, str]]:
+    """Where in the file, and what is wrong there."""
+    yield from _input_incoherences(model)
+    for concept, name in model.concepts.input_names().items():
+        if name not in model.inputs_by_name:
+            yield ("concepts", concept), f"{name!r} is not one of the inputs"
+    for concept in ("custom_size_requires", "count_requires"):
+        for name in getattr(model.concepts, concept):
+            if name not in model.inputs_by_name:
+                yield ("concepts", concept), f"{name!r} is not one of the inputs"
+    if model.run_by == "version" and not model.version:
+        yield ("run_by",), "a model run by version needs its version"
+
+
+def _input_incoherences(model: Model) -> Iterator[tuple[Place, str]]:
+    seen: set[str] = set()
+    for index, item in enumerate(model.inputs):
+        if item.name in seen:
+            yield ("inputs", index, "name"), f"input {item.name!r} is there twice"
+        seen.add(item.name)
+        for field, words in _faults_within(item):
+            yield ("inputs", index, field), words
+        for other in item.applies_when:
+            if other not in model.inputs_by_name:
+                yield ("inputs", index, "applies_when"), f"{other!r} is not one of the inputs"
+
+
+def _faults_within(item: ModelInput) -> Iterator[tuple[str, str]]:
+    if item.min is not None and item.max is not None and item.min > item.max:
+        yield "min", f"min {item.min} is above max {item.max}"
+    if item.required and item.default is not None:
+        yield "default", "a required input has no default"
+    if item.default is not None and (words := _misfit(item, item.default)):
+        yield "default", words
+    unlimited = item.model_copy(update={"enum": ()})
+    for value in item.enum:
+        if words := _misfit(unlimited, value):
+            yield "enum", words
+
+
+def _misfit(item: ModelInput, value: JsonValue) -> str:
+    faults = check_value(item, value)
+    return f"{value!r} does not fit: {faults[0].description}" if faults else ""
