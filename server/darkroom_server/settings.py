@@ -71,6 +71,14 @@ class Settings(BaseModel):
         SecretStr,
         About("Key of the gateway.", "the key as text", "the gateway's own variable, such as REPLICATE_API_TOKEN"),
     ] = SecretStr("")
+    output_hosts: Annotated[
+        str,
+        About(
+            "Further hosts from which finished images may be fetched.",
+            "host names with commas between them, `*.example.com` for all below one",
+            "the gateway's own",
+        ),
+    ] = ""
     default_model: Annotated[
         str, About("The model that is used where a call names none.", "owner/name", "darkroom's choice")
     ] = ""
@@ -222,7 +230,7 @@ class Settings(BaseModel):
         )
 
     def _embedded_sandbox(self) -> "ASGIApp | None":
-        if not self.choice.gateway.is_sandbox or self.base_url:
+        if not self.choice.gateway.is_embedded:
             return None
         from darkroom_server.sandbox import SandboxOptions, create_sandbox
 

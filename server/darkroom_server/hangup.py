@@ -1,0 +1,116 @@
+"""One way to leave: a signal, a closed stdout and the end of stdin all become the end of the server's input.
+
+The SDK reads stdin in a thread that nothing can interrupt: a server that is cancelled by a signal would hang until the host
+closes stdin, and without a handler SIGTERM ends it with no clean-up at all. So a relay stands between:
+
+    host -> real stdin -> relay thread -> pipe -> the SDK's reader
+
+The relay closes the pipe when stdin ends, when nobody can read stdout any more, or when a signal arrives. The server then
+does what it does at the end of input: calls are cancelled, the lifespan is closed, the journal is written. A process that
+is still there LEAVE_WITHIN_S later is ended (hosts send SIGKILL soon after 2 s). Windows has neither poll nor such signals;
+there the relay does nothing.
+"""
+
+import contextlib
+import logging
+import os
+import select
+import signal
+import sys
+import threading
+import time
+from types import FrameType
+
+log = logging.getLogger(__name__)
+
+LEAVE_WITHIN_S = 1.9
+_STDIN, _STDOUT = 0, 1
+# Once poll says that a pipe takes data, this much of it never blocks (POSIX PIPE_BUF is at least 512, on Linux 4096).
+_SLICE_BYTES = 512 if sys.platform != "linux" else 4096
+_READ_BYTES = 65_536
+
+
+class Hangup:
+    """Why the process leaves, once it does."""
+
+    def __init__(self) -> None:
+        self._signal_number = 0
+        self._has_begun = threading.Event()
+
+    @property
+    def has_begun(self) -> bool:
+        """True from the moment at which the server's input was ended."""
+        return self._has_begun.is_set()
+
+    @property
+    def exit_code(self) -> int:
+        """128 + n after signal n, as shells count it; 0 when the host left."""
+        return 128 + self._signal_number if self._signal_number else 0
+
+    def watch(self) -> None:
+        """Put the relay before stdin and take SIGTERM and SIGINT. Once per process, in its main thread."""
+        if sys.platform == "win32":
+            return
+        source, stdout = os.dup(_STDIN), os.dup(_STDOUT)
+        pipe_out, pipe_in = os.pipe()
+        wake_out, wake_in = os.pipe()
+        os.dup2(pipe_out, _STDIN)
+        os.close(pipe_out)
+
+        def leave(number: int, frame: FrameType | None) -> None:
+            if self._signal_number:
+                os._exit(128 + number)
+            self._signal_number = number
+            os.write(wake_in, b"!")
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, leave)
+        relay = _Relay(source=source, sink=pipe_in, wake=wake_out, stdout=stdout)
+        threading.Thread(target=self._relay, args=(relay,), name="stdin relay", daemon=True).start()
+
+    def _relay(self, relay: "_Relay") -> None:
+        with contextlib.suppress(OSError):
+            relay.run()
+        self._has_begun.set()
+        relay.end_input()
+        time.sleep(LEAVE_WITHIN_S)
+        log.warning("Not finished %s s after the host left; ending. The journal knows what is open.", LEAVE_WITHIN_S)
+        os._exit(self.exit_code)
+
+
+class _Relay:
+    """Copies `source` to `sink` until one of the three ends comes; all four are file descriptors."""
+
+    def __init__(self, *, source: int, sink: int, wake: int, stdout: int) -> None:
+        self._source = source
+        self._sink = sink
+        self._ends = select.poll()
+        self._ends.register(wake, select.POLLIN)
+        self._ends.register(stdout, 0)  # poll reports a closed reader (POLLERR, POLLHUP) without being asked
+
+    def run(self) -> None:
+        """Return at the end of input, at a closed stdout, at a signal."""
+        while self._is_ready(self._source, select.POLLIN):
+            chunk = os.read(self._source, _READ_BYTES)
+            if not chunk or not self._forward(chunk):
+                return
+
+    def end_input(self) -> None:
+        os.close(self._sink)
+
+    def _forward(self, chunk: bytes) -> bool:
+        view = memoryview(chunk)
+        while view:
+            if not self._is_ready(self._sink, select.POLLOUT):
+                return False
+            view = view[os.write(self._sink, view[:_SLICE_BYTES]) :]
+        return True
+
+    def _is_ready(self, descriptor: int, event: int) -> bool:
+        """Wait until `descriptor` can be read or written; False where an end came first."""
+        self._ends.register(descriptor, event)
+        try:
+            ready = [number for number, _ in self._ends.poll()]
+        finally:
+            self._ends.unregister(descriptor)
+        return ready == [descriptor]

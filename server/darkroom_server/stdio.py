@@ -1,0 +1,74 @@
+"""The stdio transport: stdout belongs to the protocol, everything else goes to stderr, leaving is orderly."""
+
+import contextlib
+import gc
+import logging
+import sys
+from collections.abc import Generator
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, cast
+
+from darkroom_server.hangup import Hangup
+
+if TYPE_CHECKING:
+    from mcp.server import MCPServer
+
+    from darkroom_server.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+def serve_stdio(settings: "Settings") -> int:
+    """Serve on stdin and stdout until the host leaves or a signal comes, and return the exit code.
+
+    0 when the host left (end of stdin, closed stdout), 128 + n after signal n.
+    """
+    log_to_stderr(settings.log_level)
+    hangup = Hangup()
+    hangup.watch()
+    server = _create_quietly(settings)
+    import anyio
+
+    try:
+        anyio.run(server.run_stdio_async)
+    except* OSError as errors:
+        # The host closed stdout while an answer was on its way.
+        log.debug("The host left: %s", errors.exceptions[0])
+    except* Exception:
+        if not hangup.has_begun:
+            raise
+        log.debug("Left in the middle of a call", exc_info=True)
+    return hangup.exit_code
+
+
+def log_to_stderr(level: str) -> None:
+    """Log our own modules at `level` and all others from WARNING: at DEBUG, HTTP libraries print keys."""
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    for name in ("darkroom", "darkroom_server"):
+        logging.getLogger(name).setLevel(level)
+
+
+def _create_quietly(settings: "Settings") -> "MCPServer[Any]":
+    """Import and build the server without garbage collection: all of it stays, and each pass would cost time."""
+    gc.disable()
+    with _without_rich():
+        from darkroom_server.app import create_server
+
+        server = create_server(settings)
+    gc.freeze()
+    gc.enable()
+    return server
+
+
+@contextlib.contextmanager
+def _without_rich() -> Generator[None]:
+    """Keep the SDK from importing rich (100 ms) only to configure a logging that is configured already."""
+    modules = cast("dict[str, ModuleType | None]", sys.modules)
+    if "rich.console" in modules:
+        yield
+        return
+    modules["rich.console"] = None
+    try:
+        yield
+    finally:
+        del modules["rich.console"]
