@@ -1,0 +1,81 @@
+"""A journal in a temporary folder with a clock that is moved by hand, and plain intents and predictions for it."""
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import JsonValue
+
+from darkroom.journal import NewIntent, SqliteJournal
+from darkroom.predictions import Prediction, PredictionStatus
+
+GATEWAY = "sandbox"
+ORIGIN = "http://sandbox.darkroom.invalid"
+MODEL = "black-forest-labs/flux-schnell"
+START = 1_790_000_000.0
+
+
+class HandClock:
+    """Seconds since the epoch that pass only when told."""
+
+    def __init__(self, now: float = START) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@asynccontextmanager
+async def opened(folder: Path, clock: Callable[[], float]) -> AsyncGenerator[SqliteJournal, None]:
+    async with SqliteJournal.open(folder / "journal.sqlite3", clock) as journal:
+        yield journal
+
+
+def new_intent(
+    seed: int | None = 7,
+    *,
+    request_id: str = "",
+    part: int = 0,
+    prompt: str = "a lighthouse",
+    estimate_usd: float | None = 0.003,
+    input: dict[str, JsonValue] | None = None,
+    file_fields: tuple[str, ...] = (),
+    origin: str = ORIGIN,
+) -> NewIntent:
+    """What darkroom would send for one image; without a seed if None."""
+    seeded: dict[str, JsonValue] = {} if seed is None else {"seed": seed}
+    return NewIntent(
+        request_id=request_id,
+        part=part,
+        gateway=GATEWAY,
+        origin=origin,
+        model=MODEL,
+        input={"prompt": prompt, **seeded, **(input or {})},
+        file_fields=file_fields,
+        request={"prompt": prompt},
+        seed=seed,
+        estimate_usd=estimate_usd,
+    )
+
+
+def prediction(
+    identifier: str,
+    status: PredictionStatus = PredictionStatus.STARTING,
+    *,
+    at: float = START,
+    input: dict[str, JsonValue] | None = None,
+    output: tuple[str, ...] = (),
+    model: str = MODEL,
+) -> Prediction:
+    return Prediction(
+        id=identifier,
+        status=status,
+        model=model,
+        input=input if input is not None else {"prompt": "a lighthouse", "seed": 7},
+        output=output,
+        created_at=datetime.fromtimestamp(at, UTC),
+    )

@@ -1,0 +1,130 @@
+"""What the journal takes and gives: frozen records. All times are seconds since the epoch, from the journal's clock."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, tzinfo
+from enum import StrEnum
+
+from pydantic import JsonValue
+
+from darkroom.images import StoredImage
+from darkroom.predictions import Prediction, PredictionStatus
+
+
+class IntentState(StrEnum):
+    """Where a create stands; the package's theory of operation says how one becomes another."""
+
+    INTENT = "intent"
+    SENT = "sent"
+    KNOWN = "known"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+    ABSENT = "absent"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewIntent:
+    """A create that we have decided on.
+
+    `request_id` is the caller's own name for the wish ("" = none) and `part` counts the predictions that it takes, from
+    0. `origin` is the gateway's "https://host[:port]". `input` is what will be sent, whole; `file_fields` are its names
+    that hold images, which gateways echo as other URLs. `request` is the wish in our words, for display.
+    """
+
+    request_id: str = ""
+    part: int = 0
+    gateway: str
+    origin: str
+    model: str
+    version: str = ""
+    input: Mapping[str, JsonValue]
+    file_fields: tuple[str, ...] = ()
+    request: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
+    seed: int | None = None
+    image_count: int = 1
+    estimate_usd: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """One create and what became of it.
+
+    `key` is random, 26 characters, and sorts by time. `input` is whole while it may still be sent, afterwards its data
+    URIs are shortened. `tries` counts the claims, so it names the attempt. `prediction` is the last state seen, its
+    logs cut to the last 4 kB. `reason` says why it was refused or is unknown. `is_adopted`: not decided on here, a
+    prediction of the same account that was looked up by its id.
+    """
+
+    key: str
+    request_id: str
+    part: int
+    gateway: str
+    origin: str
+    model: str
+    version: str
+    input: dict[str, JsonValue]
+    file_fields: tuple[str, ...]
+    fingerprint: str
+    request: dict[str, JsonValue]
+    seed: int | None
+    image_count: int
+    estimate_usd: float | None
+    cost_usd: float | None
+    state: IntentState
+    prediction_id: str
+    status: PredictionStatus | None
+    prediction: Prediction | None
+    reason: str
+    intended_at: float
+    sent_at: float | None
+    known_at: float | None
+    ended_at: float | None
+    tries: int
+    is_adopted: bool
+    images: tuple[StoredImage, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpendingLimit:
+    """No create may take what is spent and reserved since `since` (see `day_start`) beyond `limit_usd`."""
+
+    limit_usd: float
+    since: float
+    allow_unknown_price: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spending:
+    """US dollars: settled for ended predictions, reserved for those that run or may have been created.
+
+    `unknown_count` counts the creates among them without a known price; they are in neither sum.
+    """
+
+    settled_usd: float
+    reserved_usd: float
+    unknown_count: int
+
+    @property
+    def total_usd(self) -> float:
+        return self.settled_usd + self.reserved_usd
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """Sums for `history`: predictions known, images stored, images whose link died first, and the money."""
+
+    prediction_count: int
+    stored_count: int
+    expired_count: int
+    unresolved_count: int
+    spending: Spending
+
+
+def day_start(now: float, zone: tzinfo | None = None) -> float:
+    """Midnight at which the person's calendar day began; a spending day is that day, not 24 rolling hours.
+
+    `zone` defaults to the computer's own time zone.
+    """
+    local = datetime.fromtimestamp(now, zone) if zone else datetime.fromtimestamp(now).astimezone()
+    midnight = local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+    return (midnight if zone else midnight.replace(tzinfo=None)).timestamp()
