@@ -1,0 +1,149 @@
+"""The output folder in an object store (S3, Google Cloud Storage, Azure) through obstore, the extra `cloud`.
+
+A put is atomic there. It is made only if the name is free: by asking first, and by a precondition, because some stores
+that speak S3 ignore preconditions and some refuse them. Addresses and credentials other than the URL come from the usual
+variables of each cloud, which obstore reads itself.
+"""
+
+import hashlib
+import io
+import re
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from darkroom.errors import OutputError, SettingsError
+
+if TYPE_CHECKING:
+    from obstore import Attributes
+    from obstore.store import ObjectStore
+
+SCHEMES = ("s3://", "gs://", "az://")
+_REFUSES_PRECONDITIONS = re.compile("NotImplemented|501 Not Implemented")
+
+
+class CloudTarget:
+    """A bucket and a prefix in it. `place` is their URL without a slash at the end."""
+
+    def __init__(self, url: str, store: "ObjectStore") -> None:
+        self.place = url.rstrip("/")
+        self._store = store
+
+    @classmethod
+    def open(cls, url: str) -> "CloudTarget":
+        """Open `s3://bucket/prefix` and the like; nothing is sent yet.
+
+        Raises: SettingsError where the extra is not installed or the URL is wrong.
+        """
+        try:
+            from obstore.exceptions import BaseError
+            from obstore.store import from_url
+        except ImportError as error:
+            raise SettingsError(
+                f"DARKROOM_OUTPUT_DIR '{url}' needs the extra 'cloud'. Ask the user to install 'darkroom-mcp[cloud]'."
+            ) from error
+        try:
+            return cls(url, from_url(url))
+        except (BaseError, ValueError) as error:
+            raise SettingsError(
+                f"DARKROOM_OUTPUT_DIR '{url}' cannot be opened. It has the form s3://bucket/prefix, gs://bucket/prefix or "
+                "az://container/prefix; ask the user to check it."
+            ) from error
+
+    def location(self, name: str) -> str:
+        return f"{self.place}/{name}"
+
+    def name_at(self, location: str) -> str | None:
+        """The name of an object directly under the prefix, None for any other location."""
+        place, _, name = location.rpartition("/")
+        return name if place == self.place and name not in ("", ".", "..") else None
+
+    async def draft(self) -> "CloudDraft":
+        return CloudDraft(self)
+
+    async def read(self, name: str, limit_bytes: int) -> bytes:
+        import obstore
+
+        with _in_words(self.place):
+            found = await obstore.get_async(self._store, name)
+            if found.meta["size"] > limit_bytes:
+                raise OutputError(f"'{name}' in '{self.place}' is larger than {limit_bytes:,} bytes.")
+            return bytes(await found.bytes_async())
+
+    async def sha256(self, name: str, limit_bytes: int) -> str:
+        """The hash of the object under this name, empty where there is none of at most the limit."""
+        try:
+            return hashlib.sha256(await self.read(name, limit_bytes)).hexdigest()
+        except OutputError:
+            return ""
+
+    async def create(self, name: str, content: bytes, mime_type: str) -> bool:
+        """Put the object where the name is free; False where it is taken."""
+        import obstore
+        from obstore.exceptions import AlreadyExistsError, GenericError, NotSupportedError, PreconditionError
+
+        with _in_words(self.place):
+            if await self._exists(name):
+                return False
+            attributes = _attributes(mime_type)
+            try:
+                await obstore.put_async(self._store, name, content, mode="create", attributes=attributes)
+            except (AlreadyExistsError, PreconditionError):
+                return False
+            except (NotSupportedError, GenericError) as error:
+                # A store that refuses the precondition itself (HTTP 501); the question above stays as the guard.
+                if isinstance(error, GenericError) and not _REFUSES_PRECONDITIONS.search(str(error)):
+                    raise
+                await obstore.put_async(self._store, name, content, use_multipart=False, attributes=attributes)
+            return True
+
+    async def _exists(self, name: str) -> bool:
+        import obstore
+
+        try:
+            await obstore.head_async(self._store, name)
+        except FileNotFoundError:
+            return False
+        return True
+
+
+class CloudDraft:
+    """One object on its way, in memory until `publish`."""
+
+    def __init__(self, target: CloudTarget) -> None:
+        self._target = target
+        self._content = io.BytesIO()
+
+    async def write(self, data: bytes) -> None:
+        self._content.write(data)
+
+    async def publish(self, name: str, mime_type: str) -> bool:
+        """Put the object; False where the name is taken (the draft then waits for another one)."""
+        return await self._target.create(name, self._content.getvalue(), mime_type)
+
+    async def close(self) -> None:
+        self._content.close()
+
+
+def _attributes(mime_type: str) -> "Attributes":
+    attributes: Attributes = {"Content-Type": mime_type}
+    if mime_type == "image/svg+xml":
+        # An SVG can carry scripts: opened from the bucket it is saved, not shown.
+        attributes["Content-Disposition"] = "attachment"
+    return attributes
+
+
+@contextmanager
+def _in_words(place: str) -> Generator[None]:
+    """Turn what the store refuses into a sentence; its own words can hold addresses and signatures, so only the kind is told."""
+    from obstore.exceptions import BaseError
+
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise OutputError(f"The image is no longer in '{place}', or the bucket is not there.") from error
+    except (BaseError, OSError, ValueError) as error:
+        raise OutputError(
+            f"The object store refused '{place}' ({type(error).__name__}). Ask the user to check the bucket in "
+            "DARKROOM_OUTPUT_DIR and its credentials, then call get_prediction."
+        ) from error

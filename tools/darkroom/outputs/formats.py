@@ -1,0 +1,210 @@
+"""Which picture format these bytes are, and how large: read from the headers alone, nothing is decoded here.
+
+Facts of the formats: PNG 3rd ed. § 11.2.1, ITU T.81 § B.2.2, WebP container (RFC 9649), GIF89a, HEIF (ISO 23008-12 `ispe`),
+SVG 2 § 8; checked 2026-11-21.
+"""
+
+import re
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+MAX_PIXELS = 50_000_000
+# A JPEG can carry a profile and a thumbnail of some hundred kB before it says its size.
+HEAD_BYTES = 1024 * 1024
+
+EXTENSIONS = {
+    "image/png": "png",
+    "image/jpeg": "jpg",
+    "image/webp": "webp",
+    "image/gif": "gif",
+    "image/avif": "avif",
+    "image/svg+xml": "svg",
+}
+RASTER_TYPES = frozenset(EXTENSIONS) - {"image/svg+xml"}
+
+_MAGIC = (
+    (re.compile(rb"\x89PNG\r\n\x1a\n"), "image/png"),
+    (re.compile(rb"\xff\xd8\xff"), "image/jpeg"),
+    (re.compile(rb"RIFF....WEBPVP8[ LX]", re.DOTALL), "image/webp"),
+    (re.compile(rb"GIF8[79]a"), "image/gif"),
+    (re.compile(rb"....ftyp(?:avif|avis)", re.DOTALL), "image/avif"),
+    (re.compile(rb"....ftyp.{8}(?:.{4}){0,8}?(?:avif|avis)", re.DOTALL), "image/avif"),
+)
+# What else a link is known to give, in words for the assistant.
+_OTHERS = (
+    (
+        re.compile(rb"\s*+(?:(?><!--.*?-->)\s*+)*+<(?:!doctype html|html|head|body)", re.IGNORECASE | re.DOTALL),
+        "a web page",
+    ),
+    (re.compile(rb"PK\x03\x04"), "a ZIP archive"),
+    (re.compile(rb"\s*[{\[]"), "JSON"),
+    (re.compile(rb"%PDF"), "a PDF document"),
+    (re.compile(rb"....ftyp(?:isom|iso\d|mp4\d|avc1|qt  )|\x1aE\xdf\xa3", re.DOTALL), "a video"),
+    (re.compile(rb"....ftyp(?:heic|heix|mif1)", re.DOTALL), "a HEIC picture"),
+    (re.compile(rb"II\*\0|MM\0\*"), "a TIFF picture"),
+    (re.compile(rb"BM"), "a BMP picture"),
+    (re.compile(rb"\s*<"), "XML"),
+    (re.compile(rb"[\t\r\n\x20-\x7e]+\Z"), "text"),
+)
+# Atomic groups and possessive repeats: without them hostile comments cost exponential time.
+_SVG_START = re.compile(
+    r"\s*+(?:(?><\?.*?\?>|<!--.*?-->|<!DOCTYPE(?>[^>\[]|\[.*?\])*+>)\s*+)*+(<(?:\w{1,20}:)?svg\b[^>]*+)", re.DOTALL
+)
+_LENGTH = re.compile(r"\s*([0-9.]+(?:e[+-]?\d+)?)\s*(px|pt|pc|mm|cm|in|)\s*\Z", re.IGNORECASE)
+_PX_PER_UNIT = {"": 1.0, "px": 1.0, "pt": 4 / 3, "pc": 16.0, "mm": 96 / 25.4, "cm": 96 / 2.54, "in": 96.0}
+# Start of frame, all kinds: C4 (DHT), C8 (JPG) and CC (DAC) are not frames.
+_JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+
+
+@dataclass(frozen=True, slots=True)
+class PixelSize:
+    """Width and height in pixels as stored, 0 x 0 where the header does not say.
+
+    `orientation` is the EXIF value (1 to 8) of a JPEG: 5 to 8 mean that it is shown with the sides swapped.
+    """
+
+    width_px: int = 0
+    height_px: int = 0
+    orientation: int = 1
+
+    @property
+    def pixels(self) -> int:
+        return self.width_px * self.height_px
+
+    @property
+    def shown(self) -> tuple[int, int]:
+        """Width and height as a viewer shows the picture."""
+        sides = (self.width_px, self.height_px)
+        return sides if self.orientation < 5 else (sides[1], sides[0])
+
+
+def sniff(head: bytes) -> str | None:
+    """The MIME type by content, None where it is no picture that we take."""
+    for pattern, mime_type in _MAGIC:
+        if pattern.match(head):
+            return mime_type
+    return "image/svg+xml" if _svg_root(head) else None
+
+
+def describe(head: bytes) -> str:
+    """What bytes that are no picture look like, in words."""
+    if not head:
+        return "nothing (0 bytes)"
+    return next((words for pattern, words in _OTHERS if pattern.match(head[:4096])), "bytes of no known format")
+
+
+def pixel_size(head: bytes, mime_type: str) -> PixelSize:
+    """Read the size from the first HEAD_BYTES of a picture; never raises, whatever the bytes are."""
+    try:
+        return _READERS[mime_type](head)
+    except (KeyError, struct.error, IndexError, ValueError, OverflowError):
+        return PixelSize()
+
+
+def exif_orientation(tiff: bytes) -> int:
+    """The orientation (1 to 8) in an EXIF block that starts at its TIFF header; 1 where it does not say."""
+    try:
+        order = {b"II": "<", b"MM": ">"}[tiff[:2]]
+        (start,) = struct.unpack_from(order + "I", tiff, 4)
+        (count,) = struct.unpack_from(order + "H", tiff, start)
+        for entry in range(min(count, 256)):
+            tag, _, _, value = struct.unpack_from(order + "HHIH", tiff, start + 2 + 12 * entry)
+            if tag == 0x0112:
+                return value if 1 <= value <= 8 else 1
+    except (KeyError, struct.error):
+        pass
+    return 1
+
+
+def jpeg_segments(content: bytes) -> Iterator[tuple[int, int, int]]:
+    """(marker, start, end) of each segment before the pixels, marker bytes included; ends quietly at broken bytes."""
+    position = 2
+    while position + 4 <= len(content) and content[position] == 0xFF:
+        marker = content[position + 1]
+        if marker == 0xFF:
+            position += 1
+            continue
+        if marker == 0xDA:
+            return
+        (length,) = struct.unpack_from(">H", content, position + 2)
+        if length < 2:
+            return
+        yield marker, position, position + 2 + length
+        position += 2 + length
+
+
+def _png(head: bytes) -> PixelSize:
+    if head[12:16] != b"IHDR":
+        return PixelSize()
+    return PixelSize(*struct.unpack_from(">II", head, 16))
+
+
+def _jpeg(head: bytes) -> PixelSize:
+    orientation = 1
+    for marker, start, end in jpeg_segments(head):
+        if marker == 0xE1 and head[start + 4 : start + 10] == b"Exif\0\0":
+            orientation = exif_orientation(head[start + 10 : end])
+        if marker in _JPEG_FRAMES:
+            height, width = struct.unpack_from(">HH", head, start + 5)
+            return PixelSize(width, height, orientation)
+    return PixelSize()
+
+
+def _webp(head: bytes) -> PixelSize:
+    kind = head[12:16]
+    if kind == b"VP8X":
+        return PixelSize(int.from_bytes(head[24:27], "little") + 1, int.from_bytes(head[27:30], "little") + 1)
+    if kind == b"VP8L" and head[20] == 0x2F:
+        (bits,) = struct.unpack_from("<I", head, 21)
+        return PixelSize((bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1)
+    if kind == b"VP8 " and head[23:26] == b"\x9d\x01\x2a":
+        width, height = struct.unpack_from("<HH", head, 26)
+        return PixelSize(width & 0x3FFF, height & 0x3FFF)
+    return PixelSize()
+
+
+def _gif(head: bytes) -> PixelSize:
+    return PixelSize(*struct.unpack_from("<HH", head, 6))
+
+
+def _avif(head: bytes) -> PixelSize:
+    """The largest `ispe` box: tiles and thumbnails have their own, always smaller ones."""
+    sizes = [struct.unpack_from(">II", head, found.end() + 4) for found in re.finditer(rb"\0\0\0\x14ispe", head)]
+    width, height = max(sizes, key=lambda size: size[0] * size[1], default=(0, 0))
+    return PixelSize(width, height)
+
+
+def _svg(head: bytes) -> PixelSize:
+    root = _svg_root(head)
+    width, height = (_svg_length(root, name) for name in ("width", "height"))
+    box = re.search(r"""\sviewBox\s*=\s*["']\s*\S+?[\s,]+\S+?[\s,]+([0-9.]+)[\s,]+([0-9.]+)""", root)
+    if not (width and height) and box:
+        box_width, box_height = float(box[1]), float(box[2])
+        width = width or (height * box_width / box_height if height and box_height else box_width)
+        height = height or (width * box_height / box_width if box_width else box_height)
+    return PixelSize(round(width), round(height)) if width and height else PixelSize()
+
+
+def _svg_root(head: bytes) -> str:
+    """The `<svg ...` tag without its closing bracket, empty where the bytes are no SVG."""
+    encoding = "utf-16" if head[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    found = _SVG_START.match(head[: 64 * 1024].decode(encoding, "replace"))
+    return found[1] if found else ""
+
+
+def _svg_length(root: str, name: str) -> float:
+    """A length attribute in px, 0 where it is missing or relative ("100%")."""
+    found = re.search(rf"""\s{name}\s*=\s*["']([^"']*)["']""", root)
+    length = _LENGTH.match(found[1]) if found else None
+    return float(length[1]) * _PX_PER_UNIT[length[2].lower()] if length else 0.0
+
+
+_READERS = {
+    "image/png": _png,
+    "image/jpeg": _jpeg,
+    "image/webp": _webp,
+    "image/gif": _gif,
+    "image/avif": _avif,
+    "image/svg+xml": _svg,
+}

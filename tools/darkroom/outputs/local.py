@@ -1,0 +1,223 @@
+"""The output folder on this machine: a file appears in it whole and on the disk, or not at all, and none is overwritten.
+
+Each file is written under a temporary name in the folder itself, synced, then given its name by a link (which fails where
+the name is taken), and the folder is synced. A crash at any line leaves a temporary file or the finished one. On POSIX
+everything goes through one descriptor of the folder, so that nobody can swap the folder meanwhile.
+"""
+
+import errno
+import hashlib
+import os
+import secrets
+import stat
+import time
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from anyio import to_thread
+
+from darkroom.errors import OutputError
+
+_PART_PREFIX, _PART_SUFFIX = ".darkroom-", ".part"
+_PART_LIFETIME_S = 24 * 3600
+_HAS_DIR_FD = os.open in os.supports_dir_fd and os.link in os.supports_dir_fd
+_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+# File systems without hard links (FAT, exFAT, some network shares) answer with one of these.
+_NO_LINKS = frozenset({errno.EPERM, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP})
+_FULL = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
+
+
+class LocalTarget:
+    """A folder; it is made at the first write. `place` is its absolute path."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.expanduser().absolute()
+        self.place = str(self.root)
+        self._is_swept = False
+
+    def location(self, name: str) -> str:
+        return str(self.root / name)
+
+    def name_at(self, location: str) -> str | None:
+        """The name of a file that lies directly in the folder, None for any other location."""
+        path = Path(location)
+        is_inside = path.parent == self.root and path.name not in ("", "..") and "\0" not in location
+        return path.name if is_inside else None
+
+    async def draft(self) -> "LocalDraft":
+        return await to_thread.run_sync(self._draft)
+
+    async def read(self, name: str, limit_bytes: int) -> bytes:
+        return await to_thread.run_sync(self._read, name, limit_bytes)
+
+    async def sha256(self, name: str, limit_bytes: int) -> str:
+        """The hash of what lies under this name, empty where that is no regular file of at most the limit."""
+        try:
+            return hashlib.sha256(await self.read(name, limit_bytes)).hexdigest()
+        except OutputError:
+            return ""
+
+    def _draft(self) -> "LocalDraft":
+        with _in_words(self.place):
+            self.root.mkdir(mode=0o755, parents=True, exist_ok=True)
+            folder = _Folder(self.root)
+            try:
+                self._sweep(folder)
+                return LocalDraft(self.place, folder)
+            except BaseException:
+                folder.close()
+                raise
+
+    def _sweep(self, folder: "_Folder") -> None:
+        """Remove, once in a life, what crashed processes have left half written."""
+        if self._is_swept:
+            return
+        self._is_swept = True
+        for name in os.listdir(self.root if folder.fd is None else folder.fd):
+            if not (name.startswith(_PART_PREFIX) and name.endswith(_PART_SUFFIX)):
+                continue
+            with suppress(OSError):
+                if time.time() - folder.stat(name).st_mtime > _PART_LIFETIME_S:
+                    folder.unlink(name)
+
+    def _read(self, name: str, limit_bytes: int) -> bytes:
+        with _in_words(self.place):
+            folder = _Folder(self.root)
+            try:
+                file_fd = folder.open(name, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+            finally:
+                folder.close()
+            with os.fdopen(file_fd, "rb") as file:
+                if not stat.S_ISREG(os.fstat(file_fd).st_mode):
+                    raise OutputError(f"'{name}' in '{self.place}' is not a regular file.")
+                content = file.read(limit_bytes + 1)
+        if len(content) > limit_bytes:
+            raise OutputError(f"'{name}' in '{self.place}' is larger than {limit_bytes:,} bytes.")
+        return content
+
+
+class LocalDraft:
+    """One file on its way: written under a temporary name until `publish`. Close it always; that removes the rest."""
+
+    def __init__(self, place: str, folder: "_Folder") -> None:
+        self._place = place
+        self._folder = folder
+        self._part = f"{_PART_PREFIX}{secrets.token_hex(8)}{_PART_SUFFIX}"
+        self._file = os.fdopen(folder.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb")
+
+    async def write(self, data: bytes) -> None:
+        await to_thread.run_sync(self._write, data)
+
+    async def publish(self, name: str, mime_type: str) -> bool:
+        """Give the file its name; False where the name is taken (the draft then waits for another one)."""
+        return await to_thread.run_sync(self._publish, name)
+
+    async def close(self) -> None:
+        await to_thread.run_sync(self._close)
+
+    def _write(self, data: bytes) -> None:
+        with _in_words(self._place):
+            self._file.write(data)
+
+    def _publish(self, name: str) -> bool:
+        with _in_words(self._place):
+            if not self._file.closed:
+                self._file.flush()
+                os.fsync(self._file.fileno())
+                self._file.close()
+            is_new = self._folder.name_without_clobber(self._part, name)
+            if is_new:
+                self._folder.sync()
+            return is_new
+
+    def _close(self) -> None:
+        # Closing flushes, and fails again on a full disk: that was told already.
+        with suppress(OSError):
+            self._file.close()
+        with suppress(OSError):
+            self._folder.unlink(self._part)
+        self._folder.close()
+
+
+class _Folder:
+    """An open folder whose files are addressed by bare names; without `dir_fd` (Windows) by full paths."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self.fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY) if _HAS_DIR_FD else None
+
+    def open(self, name: str, flags: int) -> int:
+        return os.open(self._at(name), flags | _NO_FOLLOW, 0o644, dir_fd=self.fd)
+
+    def stat(self, name: str) -> os.stat_result:
+        return os.stat(self._at(name), dir_fd=self.fd, follow_symlinks=False)
+
+    def unlink(self, name: str) -> None:
+        os.unlink(self._at(name), dir_fd=self.fd)
+
+    def name_without_clobber(self, part: str, name: str) -> bool:
+        """Turn the temporary file into `name`; False where that exists."""
+        if os.name == "nt":
+            return self._rename_on_windows(part, name)
+        try:
+            os.link(part, name, src_dir_fd=self.fd, dst_dir_fd=self.fd)
+        except FileExistsError:
+            return False
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            return self._rename_onto_reservation(part, name)
+        self.unlink(part)
+        return True
+
+    def sync(self) -> None:
+        if self.fd is not None:
+            os.fsync(self.fd)
+
+    def close(self) -> None:
+        if self.fd is not None:
+            os.close(self.fd)
+
+    def _rename_on_windows(self, part: str, name: str) -> bool:
+        """There a rename refuses an existing name by itself."""
+        try:
+            os.rename(self._at(part), self._at(name))
+        except FileExistsError:
+            return False
+        return True
+
+    def _rename_onto_reservation(self, part: str, name: str) -> bool:
+        """Without hard links: reserve the name with an empty file, then rename over it.
+
+        An empty file that is there already is the reservation of a process that crashed or is bringing the same output.
+        """
+        try:
+            os.close(self.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+        except FileExistsError:
+            if self.stat(name).st_size:
+                return False
+        os.rename(self._at(part), self._at(name), src_dir_fd=self.fd, dst_dir_fd=self.fd)
+        return True
+
+    def _at(self, name: str) -> str:
+        return name if self.fd is not None else str(self._root / name)
+
+
+@contextmanager
+def _in_words(place: str) -> Generator[None]:
+    """Turn what the operating system refuses into a sentence that says who can mend it."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise OutputError(
+                f"No space left for the image in '{place}'. Ask the user to free space, then call get_prediction: the image "
+                "is fetched again while its link lives."
+            ) from error
+        if isinstance(error, FileNotFoundError):
+            raise OutputError(f"The image is no longer in '{place}'; it was moved or deleted.") from error
+        raise OutputError(
+            f"The output folder '{place}' cannot be used ({error.strerror or type(error).__name__}). Ask the user to check it "
+            "or to set DARKROOM_OUTPUT_DIR to another folder, then call get_prediction."
+        ) from error
