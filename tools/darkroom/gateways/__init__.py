@@ -1,0 +1,24 @@
+"""The gateways: which one, what it can do, and the only code that talks HTTP. Importing this imports no HTTP library."""
+
+from darkroom.gateways.asgi import ASGIApp
+from darkroom.gateways.choice import GatewayChoice, choose_gateway
+from darkroom.gateways.client import GatewayProbe, ListPage, PredictionClient
+from darkroom.gateways.faults import FailureKind, failure_kind
+from darkroom.gateways.keys import Key
+from darkroom.gateways.profiles import Gateway, load_gateways
+from darkroom.gateways.words import clean_words
+
+__all__ = [
+    "ASGIApp",
+    "FailureKind",
+    "Gateway",
+    "GatewayChoice",
+    "GatewayProbe",
+    "Key",
+    "ListPage",
+    "PredictionClient",
+    "choose_gateway",
+    "clean_words",
+    "failure_kind",
+    "load_gateways",
+]

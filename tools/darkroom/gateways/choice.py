@@ -1,0 +1,133 @@
+"""Which gateway, and whose key: decided once from the environment, said in one sentence.
+
+A key goes only to the address that it belongs to: the key variable of a profile never unlocks another origin; for any
+other address the person sets DARKROOM_API_KEY and so says that it belongs there.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
+
+from darkroom.errors import SettingsError
+from darkroom.gateways.keys import Key
+from darkroom.gateways.profiles import Gateway, is_loopback_url, load_gateways, origin_of
+
+GATEWAY_VARIABLE = "DARKROOM_GATEWAY"
+BASE_URL_VARIABLE = "DARKROOM_BASE_URL"
+KEY_VARIABLE = "DARKROOM_API_KEY"
+OUTPUT_HOSTS_VARIABLE = "DARKROOM_OUTPUT_HOSTS"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayChoice:
+    """The gateway in use. `key_variable` is empty where no key is sent; `reason` is one sentence for people."""
+
+    gateway: Gateway
+    key: Key
+    reason: str
+
+    @property
+    def key_variable(self) -> str:
+        return self.key.variable
+
+
+def choose_gateway(environ: Mapping[str, str]) -> GatewayChoice:
+    """The gateway that DARKROOM_GATEWAY names, else the one whose address or key is set, else the sandbox.
+
+    Raises: SettingsError, in words that name the variable to mend.
+    """
+    profiles = load_gateways()
+    values = {name: value.strip() for name, value in environ.items() if _is_set(value)}
+    address = _clean_address(values.get(BASE_URL_VARIABLE, ""))
+    profile, reason = _profile(profiles, values, address)
+    gateway = _with_output_hosts(_at_address(profile, address), values.get(OUTPUT_HOSTS_VARIABLE, ""))
+    if not gateway.base_url:
+        raise SettingsError(
+            f"Gateway '{gateway.name}' has no fixed address: set {BASE_URL_VARIABLE} to the one your reseller gave you."
+        )
+    return GatewayChoice(gateway=gateway, key=_key(profile, gateway, values), reason=reason)
+
+
+def _is_set(value: str) -> bool:
+    """False also for a placeholder that a host did not fill in."""
+    return bool(value.strip()) and not value.strip().startswith("${")
+
+
+def _profile(profiles: dict[str, Gateway], values: Mapping[str, str], address: str) -> tuple[Gateway, str]:
+    if name := values.get(GATEWAY_VARIABLE, "").lower():
+        if name not in profiles:
+            raise SettingsError(f"{GATEWAY_VARIABLE} is '{name}'; known gateways: {', '.join(profiles)}.")
+        return profiles[name], f"{GATEWAY_VARIABLE} names it."
+    if address:
+        own = (each for each in profiles.values() if each.base_url and each.origin == origin_of(address))
+        return next(own, profiles["custom"]), f"{BASE_URL_VARIABLE} gives its address."
+    found = [(each, name) for each in profiles.values() for name in each.key_variables if name in values]
+    if not found and KEY_VARIABLE in values:
+        raise SettingsError(
+            f"{KEY_VARIABLE} is set, but not which gateway it is for: set {GATEWAY_VARIABLE} ({', '.join(profiles)}) "
+            f"or {BASE_URL_VARIABLE}."
+        )
+    if not found:
+        return profiles["sandbox"], f"No key is set; set REPLICATE_API_TOKEN or {GATEWAY_VARIABLE} for a real gateway."
+    chosen, variable = found[0]
+    others = sorted({each.name for each, _ in found[1:]} - {chosen.name})
+    also = f" Keys are set for {' and '.join(others)} too; {GATEWAY_VARIABLE} chooses." if others else ""
+    return chosen, f"{variable} is set.{also}"
+
+
+def _clean_address(text: str) -> str:
+    """The address without `/v1` and trailing slashes.
+
+    Raises: SettingsError for anything but https (http on this machine), a host and a path.
+    """
+    if not text:
+        return ""
+    try:
+        parts = urlsplit(text)
+        host, has_login = parts.hostname, "@" in parts.netloc
+        origin_of(text)  # an impossible port raises here
+    except ValueError as error:
+        raise SettingsError(f"{BASE_URL_VARIABLE} is not an address: {error}.") from error
+    if has_login:
+        raise SettingsError(f"{BASE_URL_VARIABLE} may not hold a user name or password; set {KEY_VARIABLE} instead.")
+    if not host or parts.scheme not in ("https", "http") or parts.query or parts.fragment:
+        raise SettingsError(f"{BASE_URL_VARIABLE} must look like https://host/path, without '?' and '#'.")
+    if parts.scheme == "http" and not is_loopback_url(text):
+        raise SettingsError(f"{BASE_URL_VARIABLE} must start with https://; plain http is only for this machine.")
+    return origin_of(text) + parts.path.rstrip("/").removesuffix("/v1").rstrip("/")
+
+
+def _at_address(profile: Gateway, address: str) -> Gateway:
+    """The profile at another address; its own path is added where the address of such a host comes without one."""
+    if not address:
+        return profile
+    is_own = profile.origin == origin_of(address) or not (profile.base_url or is_loopback_url(address))
+    path = profile.base_path if is_own and not urlsplit(address).path else ""
+    return replace(profile, base_url=address + path)
+
+
+def _with_output_hosts(gateway: Gateway, listed: str) -> Gateway:
+    hosts = tuple(host.strip().lower() for host in listed.split(",") if host.strip())
+    return replace(gateway, output_hosts=gateway.output_hosts + hosts) if hosts else gateway
+
+
+def _key(profile: Gateway, gateway: Gateway, values: Mapping[str, str]) -> Key:
+    """The key and the variable that it came from.
+
+    Raises: SettingsError where there is none, or where it belongs to another address.
+    """
+    own = next((name for name in profile.key_variables if name in values), "")
+    variable = KEY_VARIABLE if KEY_VARIABLE in values else own
+    if not variable and (gateway.is_sandbox or (gateway.name == "custom" and gateway.is_loopback)):
+        return Key()
+    if not variable:
+        names = " or ".join((*profile.key_variables, KEY_VARIABLE))
+        raise SettingsError(f"Gateway '{gateway.name}' needs a key: set {names}.")
+    if variable == own and profile.base_url and profile.origin != gateway.origin:
+        raise SettingsError(
+            f"{own} belongs to {profile.origin} and is not sent to {gateway.origin}. "
+            f"Set {KEY_VARIABLE} to the key for that address, or take {BASE_URL_VARIABLE} away."
+        )
+    if not values[variable].isascii() or not values[variable].isprintable() or " " in values[variable]:
+        raise SettingsError(f"{variable} holds characters that no key has; copy it again.")
+    return Key(values[variable], variable)

@@ -1,0 +1,173 @@
+"""The gateway's address over HTTP: the only place that puts the key into a header.
+
+Every exchange is one attempt. What went wrong comes out as a `WireFault` that says if the request can have reached the
+gateway, or as a `Reply` that was cut short. Creates travel on a fresh connection, because a kept one may be dead and
+would make the create ambiguous; look-ups share a pool. HTTP/1.1 only, for the same reason. Redirects are never followed.
+"""
+
+import logging
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from ssl import PROTOCOL_TLS_CLIENT, SSLContext
+from types import TracebackType
+from typing import Literal, Self
+
+import anyio
+import httpx
+
+from darkroom.gateways.asgi import ASGIApp
+from darkroom.gateways.keys import Key
+from darkroom.gateways.profiles import Gateway
+
+MAX_REPLY_BYTES = 32 * 1024 * 1024  # a sync answer may hold its images as data URIs
+_CONNECT_S, _WRITE_S, _POOL_S = 5.0, 30.0, 10.0
+_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
+
+logger = logging.getLogger(__name__)
+
+
+class WireFault(Exception):
+    """No status came back. `sent` is "no" only where no byte of the request can have left."""
+
+    def __init__(self, words: str, *, sent: Literal["no", "maybe"]) -> None:
+        super().__init__(words)
+        self.sent = sent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """A status with its headers (lower-case names) and body; `is_cut` where the body broke off or was too long."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    is_cut: bool = False
+
+
+class Wire:
+    """Open it with `async with`; with an `app` nothing touches the network."""
+
+    def __init__(self, gateway: Gateway, key: Key, *, app: ASGIApp | None, read_timeout_s: float) -> None:
+        self._base_url = gateway.base_url
+        self._is_loopback = gateway.is_loopback
+        self._key = key
+        self._app = app
+        self._read_timeout_s = read_timeout_s
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        tls = self._tls()
+        self._fresh = await self._stack.enter_async_context(self._client(tls, kept_connections=0))
+        self._pooled = await self._stack.enter_async_context(self._client(tls, kept_connections=10))
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    async def exchange(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: bytes | None = None,
+        file: tuple[str, bytes, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        is_create: bool = False,
+        hold_s: float = 0.0,
+    ) -> Reply:
+        """Send one request to base + `path` once and read the reply; `hold_s` is how long the gateway may hold it.
+
+        Raises: WireFault where no status came back.
+        """
+        client = self._fresh if is_create else self._pooled
+        request = client.build_request(
+            method,
+            self._base_url + path,
+            content=body,
+            files={"content": file} if file else None,
+            headers=self._headers(headers or {}, has_json=body is not None),
+            timeout=httpx.Timeout(self._read_timeout_s + hold_s, connect=_CONNECT_S, write=_WRITE_S, pool=_POOL_S),
+        )
+        limit_s = self._read_timeout_s + hold_s
+        response = await self._send(client, request, limit_s + _CONNECT_S + _WRITE_S)
+        try:
+            content, is_cut = await _read(response, limit_s)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await response.aclose()
+        logger.debug("%s %s: %s", method, path, response.status_code)
+        names = {name.lower(): value for name, value in response.headers.items()}
+        return Reply(status=response.status_code, headers=names, body=self._without_key(content), is_cut=is_cut)
+
+    async def _send(self, client: httpx.AsyncClient, request: httpx.Request, limit_s: float) -> httpx.Response:
+        """The response as far as its headers."""
+        try:
+            with anyio.fail_after(limit_s):  # headers that drip pass every single read time-out
+                return await client.send(request, stream=True)
+        except _NOT_SENT as error:
+            raise WireFault(_fault_words(error), sent="no") from error
+        except (httpx.HTTPError, TimeoutError) as error:
+            raise WireFault(_fault_words(error), sent="maybe") from error
+
+    def _client(self, tls: SSLContext, *, kept_connections: int) -> httpx.AsyncClient:
+        return httpx.AsyncClient(
+            transport=httpx.ASGITransport(app=self._app, raise_app_exceptions=False) if self._app else None,
+            verify=tls,
+            limits=httpx.Limits(max_connections=100, max_keepalive_connections=kept_connections, keepalive_expiry=5.0),
+            follow_redirects=False,
+            trust_env=not self._is_loopback,  # a company's proxy is wanted on the way to the gateway
+        )
+
+    def _tls(self) -> SSLContext:
+        """Certificates are read only where they are needed; without them the context trusts nobody."""
+        if self._app or self._base_url.startswith("http://"):
+            return SSLContext(PROTOCOL_TLS_CLIENT)
+        return httpx.create_ssl_context()
+
+    def _headers(self, extra: Mapping[str, str], *, has_json: bool) -> dict[str, str]:
+        headers = {"Accept": "application/json", "User-Agent": "darkroom-mcp", **extra}
+        if has_json:
+            headers["Content-Type"] = "application/json"
+        if self._key:
+            headers["Authorization"] = f"Bearer {self._key.reveal()}"
+        return headers
+
+    def _without_key(self, body: bytes) -> bytes:
+        """A gateway that echoes the key in an error must not bring it into a report or a log."""
+        secret = self._key.reveal().encode()
+        return body.replace(secret, b"[key]") if len(secret) >= 8 else body
+
+
+async def _read(response: httpx.Response, limit_s: float) -> tuple[bytes, bool]:
+    """The body as far as it came, and if it is cut. A status has arrived, so a broken body is an answer all the same."""
+    parts: list[bytes] = []
+    size_bytes = 0
+    with anyio.move_on_after(limit_s):
+        try:
+            async for chunk in response.aiter_bytes():
+                parts.append(chunk)
+                size_bytes += len(chunk)
+                if size_bytes > MAX_REPLY_BYTES:
+                    break
+            else:
+                return b"".join(parts), False
+        except httpx.HTTPError as error:
+            logger.debug("a reply was cut short: %s", type(error).__name__)
+    return b"".join(parts)[:MAX_REPLY_BYTES], True
+
+
+def _fault_words(error: Exception) -> str:
+    """Our own words for a fault; the library's may hold addresses and parts of the request."""
+    words: dict[type[Exception], str] = {
+        httpx.ConnectError: "no connection",
+        httpx.ConnectTimeout: "no connection in time",
+        httpx.PoolTimeout: "too many requests at once",
+        httpx.ProxyError: "the proxy refused the connection",
+        httpx.ReadTimeout: "no answer in time",
+        httpx.WriteTimeout: "the request could not be sent in time",
+        TimeoutError: "no complete answer in time",
+    }
+    return words.get(type(error), "the connection broke")
