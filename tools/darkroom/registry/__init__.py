@@ -10,6 +10,7 @@ from darkroom.registry.model import Model
 from darkroom.registry.model_input import ModelInput
 from darkroom.registry.reference import ModelRef
 from darkroom.registry.request import ImageRequest, MappedInput
+from darkroom.registry.unlisted import unlisted_model
 
 __all__ = [
     "DEFAULT_MODEL",
@@ -24,4 +25,5 @@ __all__ = [
     "ModelRegistry",
     "check_input",
     "default_model_for",
+    "unlisted_model",
 ]

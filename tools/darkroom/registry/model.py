@@ -218,7 +218,7 @@ class Model(BaseModel):
         Raises:
             InvalidInput: an argument or option does not fit; nothing was sent.
         """
-        from darkroom.registry.mapping import map_request  # reads Model itself, and is not needed before the first call
+        from darkroom.registry.mapping import map_request  # it reads Model: a cycle above
 
         return map_request(self, request, draw_seed)
 

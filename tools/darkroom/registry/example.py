@@ -1,0 +1,45 @@
+"""A call that works, for the answer of list_models and for the tests."""
+
+from pydantic import JsonValue
+
+from darkroom.registry.model import Model
+from darkroom.registry.model_input import ModelInput
+
+_PHOTO = "https://example.com/photo.jpg"
+_MASK = "https://example.com/mask.png"
+_STAND_INS: dict[str, JsonValue] = {"string": "text", "integer": 1, "number": 1.0, "boolean": True, "array": []}
+
+
+def example_call(model: Model) -> dict[str, JsonValue]:
+    """Arguments of generate_image for this model; its image and mask are placeholders on example.com."""
+    call: dict[str, JsonValue] = {"model": model.name}
+    if model.concepts.prompt and (model.needs_prompt or "upscale" not in model.tasks) or not model.checked:
+        call["prompt"] = _prompt(model)
+    if model.needs_image:
+        call["images"] = [_PHOTO]
+        if model.concepts.mask and "inpaint" in model.tasks:
+            call["mask"] = _MASK
+    if options := {item.name: _stand_in(item) for item in _other_required(model)}:
+        call["options"] = options
+    return call
+
+
+def _prompt(model: Model) -> str:
+    if not model.needs_image:
+        return "a minimal lighthouse logo" if model.output.svg else "a lighthouse at dawn, soft light"
+    prompts = {"inpaint": "a red door", "outpaint": "a wide sandy beach", "background_replace": "a wide sandy beach"}
+    return next((prompts[task] for task in model.tasks if task in prompts), "turn it into a watercolour painting")
+
+
+def _other_required(model: Model) -> list[ModelInput]:
+    """Required inputs that no argument of ours fills and that are not secret."""
+    filled = (model.concepts.prompt, model.concepts.image, model.concepts.mask)
+    return [item for item in model.inputs if item.required and not item.secret and item.name not in filled]
+
+
+def _stand_in(item: ModelInput) -> JsonValue:
+    if item.enum:
+        return item.enum[0]
+    if item.is_file:
+        return [_PHOTO] if item.type == "array" else _PHOTO
+    return item.min if item.min is not None else _STAND_INS[item.type]

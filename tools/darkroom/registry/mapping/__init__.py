@@ -1,0 +1,98 @@
+"""From a request in our words to the input of one model: one step per argument, then the parts are put together.
+
+Each step gives a Part (what was asked, what we add by ourselves, what to tell the caller). `options` come first and carry the
+model's own names: they win over what we add, and contradict what was asked in another argument.
+"""
+
+from collections.abc import Callable
+
+from darkroom.registry.checks import check_input
+from darkroom.registry.mapping import suggestions
+from darkroom.registry.mapping.count import image_count, map_count
+from darkroom.registry.mapping.file_format import map_output_format
+from darkroom.registry.mapping.options import fault_refusal, map_options
+from darkroom.registry.mapping.part import Input, Part, quoted, refusal
+from darkroom.registry.mapping.pictures import inverts_mask, map_images, map_mask
+from darkroom.registry.mapping.seed import map_seed, sent_seed
+from darkroom.registry.mapping.shape import map_shape
+from darkroom.registry.mapping.unlisted import map_unlisted
+from darkroom.registry.mapping.words import map_negative_prompt, map_prompt
+from darkroom.registry.model import Model
+from darkroom.registry.request import ImageRequest, MappedInput
+
+_STEPS = (map_prompt, map_negative_prompt, map_images, map_mask, map_shape, map_count, map_output_format)
+
+
+def map_request(model: Model, request: ImageRequest, draw_seed: Callable[[], int]) -> MappedInput:
+    """The input that this model takes for this request.
+
+    Raises:
+        InvalidInput: an argument or option does not fit; nothing was sent.
+    """
+    if not model.checked:
+        return map_unlisted(model, request)
+    _refuse_required_secrets(model)
+    options = map_options(model, request.options)
+    parts = [step(model, request, options.asked) for step in _STEPS]
+    parts.append(map_seed(model, request, options.asked, draw_seed))
+    input = _put_together(model, options, parts)
+    _refuse_faults(model, input)
+    return MappedInput(
+        input=input,
+        file_fields=_file_fields(model, input),
+        mask_field=model.concepts.mask if request.mask else "",
+        invert_mask=inverts_mask(model, request),
+        notes=tuple(dict.fromkeys(note for part in (options, *parts) for note in part.notes)),
+        seed=sent_seed(model, input),
+        image_count=image_count(model, input),
+    )
+
+
+def _refuse_required_secrets(model: Model) -> None:
+    if model.required_secrets:
+        words = (
+            f"'{model.name}' wants your own {model.required_secrets[0]}, and darkroom takes no key from tool arguments."
+        )
+        raise refusal("model", f"{words} Use another model, such as {suggestions.WITHOUT_SECRET}.")
+
+
+def _put_together(model: Model, options: Part, parts: list[Part]) -> Input:
+    merged = {name: value for part in parts for name, value in part.implied.items()} | options.asked
+    for part in parts:
+        for name, value in part.asked.items():
+            if name in options.asked and options.asked[name] != value:
+                raise refusal(part.argument, _given_twice(part.argument, name, options.asked))
+            merged[name] = value
+    return {item.name: merged[item.name] for item in model.inputs if item.name in merged}
+
+
+def _given_twice(argument: str, name: str, options: Input) -> str:
+    return f"{argument} and option {name} ({quoted(options[name])}) contradict each other. Give one of the two."
+
+
+def _refuse_faults(model: Model, input: Input) -> None:
+    """The last look at the whole: what no single step can see."""
+    seen = model.with_defaults(input)
+    for name in input:
+        for other, value in model.inputs_by_name[name].applies_when.items():
+            if seen.get(other) != value:
+                words = f"{name} of '{model.name}' only counts while {other} is {quoted(value)}. Set that too, or leave it out."
+                raise refusal(name, words)
+    for fault in check_input(model, input):
+        if fault.kind == "required":
+            raise refusal(fault.field, _missing_words(model, fault.field))
+        item = model.inputs_by_name[fault.field.partition(".")[0]]
+        raise fault_refusal(model, item, input[item.name], fault)
+
+
+def _missing_words(model: Model, name: str) -> str:
+    arguments = {model.concepts.prompt: "prompt", model.concepts.image: "images", model.concepts.mask: "mask"}
+    argument = arguments.get(name)
+    return f"'{model.name}' needs {f'the argument {argument}' if argument else f'{name}: give it in options'}."
+
+
+def _file_fields(model: Model, input: Input) -> tuple[str, ...]:
+    pictures = (model.concepts.image, model.concepts.mask)
+    return tuple(
+        item.name for item in model.inputs if (item.is_file or item.name in pictures) and bool(input.get(item.name))
+    )

@@ -1,0 +1,104 @@
+"""`options`: inputs under the model's own names, checked one by one before anything is sent."""
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import fields
+
+from pydantic import JsonValue
+
+from darkroom.errors import InvalidInput
+from darkroom.registry.checks import FieldFault, check_value
+from darkroom.registry.mapping.part import Part, listed, quoted, refusal
+from darkroom.registry.model import Model
+from darkroom.registry.model_input import ModelInput
+from darkroom.registry.request import ImageRequest
+
+_ARGUMENTS = frozenset(field.name for field in fields(ImageRequest)) - {"options"}
+_ARTICLES = {"integer": "an integer", "array": "a list", "boolean": "true or false"}
+
+
+def map_options(model: Model, options: Mapping[str, JsonValue]) -> Part:
+    """The options with their values in the model's types.
+
+    Raises:
+        InvalidInput: an unknown name, a secret, or a value that does not fit.
+    """
+    asked: dict[str, JsonValue] = {}
+    notes: list[str] = []
+    for name, value in options.items():
+        item = _known_input(model, name)
+        asked[name] = _checked_value(model, item, value)
+        if item.deprecated:
+            notes.append(f"Option {name} is deprecated by the model.")
+        if item.enum and not item.enum_complete and asked[name] not in item.enum:
+            notes.append(f"Option {name}: not all values of this model are known, so {quoted(value)} was not checked.")
+    return Part(argument="options", asked=asked, notes=tuple(notes))
+
+
+def _known_input(model: Model, name: str) -> ModelInput:
+    item = model.inputs_by_name.get(name)
+    if item is None:
+        raise refusal(name, _unknown_words(model, name))
+    if item.secret:
+        raise refusal(
+            name, f"{name} is a secret of yours; darkroom takes no key from tool arguments. Leave this option out."
+        )
+    return item
+
+
+def _unknown_words(model: Model, name: str) -> str:
+    shown = quoted(name)
+    if name in _ARGUMENTS:
+        return f"{shown} is an argument of generate_image, not an option of '{model.name}'. Give it outside of options."
+    near = difflib.get_close_matches(name, model.inputs_by_name, n=3, cutoff=0.5)
+    closest = f" Closest: {', '.join(near)}." if near else ""
+    return f"'{model.name}' has no option {shown}.{closest} list_models(model=\"{model.name}\") shows all."
+
+
+def _checked_value(model: Model, item: ModelInput, value: JsonValue) -> JsonValue:
+    converted = _converted(item, value)
+    if faults := check_value(item, converted):
+        raise fault_refusal(model, item, converted, faults[0])
+    return converted
+
+
+def fault_refusal(model: Model, item: ModelInput, value: JsonValue, fault: FieldFault) -> InvalidInput:
+    """The refusal of one value, with what would be allowed."""
+    match fault.kind:
+        case "enum":
+            words = f"{item.name} {quoted(value)} is not offered by '{model.name}'. Allowed: {listed(item.enum)}."
+        case "number_gte" | "number_lte":
+            words = f"{item.name} {value} is outside what '{model.name}' takes: {range_words(item)}."
+        case "array_max_items":
+            words = f"{item.name} of '{model.name}' takes at most {item.max_items} items."
+        case _:
+            kind = _ARTICLES.get(item.type, f"a {item.type}")
+            inside = f" of {item.items.type}s" if item.items and isinstance(value, list) else ""
+            words = f"{item.name} of '{model.name}' must be {kind}{inside}, not {quoted(value)}."
+    return refusal(item.name, words)
+
+
+def range_words(item: ModelInput) -> str:
+    """The allowed range in words."""
+    if item.min is None:
+        return f"at most {item.max}"
+    return f"at least {item.min}" if item.max is None else f"{item.min} to {item.max}"
+
+
+def _converted(item: ModelInput, value: JsonValue) -> JsonValue:
+    """The value in the model's type where nothing can be lost: 4.0 or "4" for an integer, 1 or "2k" for an enum's "1", "2K"."""
+    if item.type in ("integer", "number") and isinstance(value, str | float):
+        return _number(item, value)
+    if item.type == "string" and item.enum and value not in item.enum and not isinstance(value, bool | list | dict):
+        same = [allowed for allowed in item.enum if str(allowed).lower() == str(value).lower()]
+        return same[0] if len(same) == 1 else value
+    return value
+
+
+def _number(item: ModelInput, value: str | float) -> JsonValue:
+    try:
+        number = float(value)
+    except ValueError:
+        return value
+    is_whole = number.is_integer() and (item.type == "integer" or isinstance(value, str))
+    return int(number) if is_whole else number
