@@ -1,0 +1,108 @@
+"""The only way from here to Pillow: a process for one picture, ended after its answer or when its time is up.
+
+A process each costs about 0.1 s and buys this: a decoder that is led astray finds no key in its environment, cannot
+outgrow its memory, is killed when it hangs, and no idle worker stays in memory between two pictures.
+"""
+
+import logging
+import os
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from subprocess import DEVNULL
+from typing import Literal
+
+import anyio
+from pydantic import JsonValue
+
+from darkroom.outputs import render
+from darkroom.outputs.formats import MAX_PIXELS
+
+log = logging.getLogger(__name__)
+
+TIMEOUT_S = 15.0
+
+Operation = Literal["small", "upright", "mask"]
+# What a process needs to start at all, on Windows and where Python's libraries lie in an unusual place.
+_KEPT_VARIABLES = ("SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendered:
+    """An encoded picture, decoded and written anew: no metadata, upright, one frame."""
+
+    content: bytes
+    mime_type: str
+    width_px: int
+    height_px: int
+
+
+@dataclass(frozen=True, slots=True)
+class Undecodable:
+    """Why there is no picture, as the end of a sentence: "it is damaged and cannot be decoded"."""
+
+    reason: str
+
+
+async def render_picture(
+    operation: Operation, content: bytes, *, timeout_s: float = TIMEOUT_S, **options: JsonValue
+) -> Rendered | Undecodable:
+    """Have `render.py` decode `content` (PNG, JPEG, WebP, GIF or AVIF bytes) and encode it again.
+
+    `small`: fits `max_bytes` and `max_px` (`keep_size`: by quality alone); `upright`: as it is; `mask`: gray PNG, with
+    `invert` the other way round. Cancelling kills the process.
+    """
+    request = render.frame({"operation": operation, "max_pixels": MAX_PIXELS, **options}, content)
+    try:
+        with anyio.fail_after(timeout_s):
+            reply = await _ask(request)
+    except TimeoutError:
+        return Undecodable(f"decoding it took longer than {timeout_s:g} s")
+    except OSError as error:
+        log.warning("The picture decoder did not start: %s", error)
+        return Undecodable("the picture decoder could not be started")
+    return _parse(reply)
+
+
+async def _ask(request: bytes) -> bytes:
+    """The process reads everything before it writes, so that sending first cannot lock."""
+    command = [sys.executable, "-I", "-S", "-B", str(Path(render.__file__)), _pillow_folder()]
+    async with await anyio.open_process(command, stderr=DEVNULL, env=_environment()) as process:
+        assert process.stdin and process.stdout
+        with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
+            await process.stdin.send(request)
+            await process.stdin.aclose()
+        return b"".join([piece async for piece in process.stdout])
+
+
+def _parse(reply: bytes) -> Rendered | Undecodable:
+    try:
+        header, content = render.split_frame(reply)
+        if isinstance(problem := header.get("problem"), str):
+            return Undecodable(problem)
+        return Rendered(
+            content=content,
+            mime_type=str(header["mime_type"]),
+            width_px=int(header["width_px"]),
+            height_px=int(header["height_px"]),
+        )
+    except (ValueError, KeyError, TypeError):
+        # It died without an answer: out of memory or CPU time, or a crash inside a decoder.
+        return Undecodable("decoding it went beyond the limits")
+
+
+def _environment() -> dict[str, str]:
+    # Each arena of the C library reserves 64 MiB of address space, which the memory limit counts.
+    kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
+    return {**kept, "MALLOC_ARENA_MAX": "2"}
+
+
+@cache
+def _pillow_folder() -> str:
+    spec = find_spec("PIL")
+    if spec is None or spec.origin is None:
+        raise FileNotFoundError("Pillow is not installed")
+    return str(Path(spec.origin).parent.parent)

@@ -1,0 +1,156 @@
+"""Opening a picture that the assistant names by path, only inside the folders that the person allows.
+
+A path comes from a language model, which may have been talked into naming a secret. So: the path is compared as text
+first, and a path outside is refused in the same words whether or not something lies there; then it is opened component by
+component without following links, and everything after that (is it a regular file, how large, what is in it) is asked of
+the descriptor that was opened.
+"""
+
+import os
+import re
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from darkroom.errors import InvalidInput
+
+_HAS_DIR_FD = os.open in os.supports_dir_fd
+_FILE_FLAGS = (
+    os.O_RDONLY
+    | getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_NONBLOCK", 0)  # a FIFO is then opened at once, and refused
+    | getattr(os, "O_NOCTTY", 0)
+    | getattr(os, "O_BINARY", 0)
+    | getattr(os, "O_CLOEXEC", 0)
+)
+_DRIVE = re.compile(r"[A-Za-z]:[\\/]")
+
+
+def looks_local(reference: str) -> bool:
+    """Whether this is meant as a path: `/...`, `~...`, `file:...`, a drive letter, a share, or anything with no scheme."""
+    return not re.match(r"(?!file:)[A-Za-z][A-Za-z0-9+.-]+:", reference, re.IGNORECASE)
+
+
+def read_local(reference: str, folders: Sequence[Path], *, field: str, limit_bytes: int) -> bytes:
+    """The bytes of a regular file under one of `folders`. Blocks on the disk.
+
+    Raises: InvalidInput (with `field`) naming the allowed folders, and never saying if a file outside of them exists.
+    """
+    if not folders:
+        raise InvalidInput(
+            f"{field}: files of this machine are not read here. Give an https URL, a data URI or 'prediction:ID'.",
+            field=field,
+        )
+    try:
+        path = _absolute(reference)
+        root, parts = _placed(path, folders)
+    except ValueError as error:
+        raise InvalidInput(f"{field} '{_short(reference)}': {error}", field=field) from None
+    try:
+        descriptor = _open_beneath(root, parts)
+    except (OSError, ValueError) as error:
+        raise InvalidInput(
+            f"{field} '{_short(reference)}' cannot be opened: there is no such file, it may not be read, or a part of the path "
+            "is a link (links are not followed).",
+            field=field,
+        ) from error
+    return _read_regular(descriptor, reference, field, limit_bytes)
+
+
+def _absolute(reference: str) -> Path:
+    """The path as text, with the home folder put in.
+
+    Raises: ValueError with the end of a sentence.
+    """
+    if "\0" in reference:
+        raise ValueError("a path cannot hold a NUL character.")
+    text = _path_of_file_uri(reference) if reference.lower().startswith("file:") else reference
+    if text.startswith(("\\\\", "//")):
+        raise ValueError("network shares are not read; copy the file to this machine.")
+    if text.startswith(("~/", "~\\")):
+        return Path.home() / text[2:]
+    if os.name != "nt" and _DRIVE.match(text):
+        raise ValueError("this machine has no drive letters; give the path as it is here.")
+    path = Path(text)
+    if not path.is_absolute():
+        raise ValueError("give the whole path, from '/' or '~/', or an https URL.")
+    return path
+
+
+def _path_of_file_uri(uri: str) -> str:
+    parts = urlsplit(uri)
+    if parts.netloc not in ("", "localhost"):
+        raise ValueError("a file URI of another machine is not read.")
+    path = unquote(parts.path)
+    if "\0" in path:
+        raise ValueError("a path cannot hold a NUL character.")
+    return path[1:] if _DRIVE.match(path[1:]) else path
+
+
+def _placed(path: Path, folders: Sequence[Path]) -> tuple[Path, tuple[str, ...]]:
+    """The folder that holds the path, and the components below it.
+
+    Raises: ValueError where it lies under none, as far as the text tells.
+    """
+    for folder in folders:
+        # The person may have named the folder through a link of their own (as /tmp is one on macOS).
+        for root in (folder, Path(os.path.realpath(folder))):
+            if not path.is_relative_to(root):
+                continue
+            parts = path.relative_to(root).parts
+            if parts and ".." not in parts and not (os.name == "nt" and any(":" in part for part in parts)):
+                return root, parts
+    allowed = ", ".join(_with_tilde(folder) for folder in folders)
+    raise ValueError(
+        f"files are only read from {_short(allowed, 150)}. Ask the user to copy it there or to set DARKROOM_INPUT_DIRS."
+    )
+
+
+def _open_beneath(root: Path, parts: tuple[str, ...]) -> int:
+    if not _HAS_DIR_FD:
+        return _open_checked(root, parts)
+    folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        for part in parts[:-1]:
+            inner = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
+            os.close(folder)
+            folder = inner
+        return os.open(parts[-1], _FILE_FLAGS, dir_fd=folder)
+    finally:
+        os.close(folder)
+
+
+def _open_checked(root: Path, parts: tuple[str, ...]) -> int:
+    """Without descriptors of folders (Windows): the path must be its own real path before and after it was opened."""
+    path = Path(os.path.realpath(root)).joinpath(*parts)
+    descriptor = os.open(path, _FILE_FLAGS)
+    if Path(os.path.realpath(path)) != path:
+        os.close(descriptor)
+        raise OSError("a part of the path is a link")
+    return descriptor
+
+
+def _read_regular(descriptor: int, reference: str, field: str, limit_bytes: int) -> bytes:
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise InvalidInput(f"{field} '{_short(reference)}' is not a regular file.", field=field)
+        content = file.read(limit_bytes + 1)
+    if len(content) > limit_bytes:
+        raise InvalidInput(
+            f"{field} '{_short(reference)}' is larger than {limit_bytes // 2**20} MiB, the most that is read. "
+            "Give a smaller picture.",
+            field=field,
+        )
+    return content
+
+
+def _with_tilde(folder: Path) -> str:
+    home = Path.home()
+    return f"~/{folder.relative_to(home).as_posix()}" if folder.is_relative_to(home) and folder != home else str(folder)
+
+
+def _short(text: str, limit: int = 80) -> str:
+    """Quotable: one line, without control characters."""
+    clean = "".join(character if character.isprintable() else "?" for character in text)
+    return clean if len(clean) <= limit else clean[: limit - 1] + "…"

@@ -1,0 +1,127 @@
+"""Dropping what a picture says about its maker (position, camera, comments) without touching its pixels.
+
+Only what a decoder needs for the right pixels and colours is kept, so that a block nobody has heard of goes too; and
+whatever follows the picture's end (a video, a second picture) is cut off.
+"""
+
+import re
+import struct
+from dataclasses import dataclass
+
+from darkroom.outputs.formats import exif_orientation, jpeg_segments
+
+_PNG_START = b"\x89PNG\r\n\x1a\n"
+# PNG 3rd ed. § 11.3 and APNG; an upper-case first letter marks the critical ones, which are all kept.
+_PNG_KEPT = frozenset(
+    (
+        b"tRNS",
+        b"gAMA",
+        b"cHRM",
+        b"sRGB",
+        b"iCCP",
+        b"sBIT",
+        b"bKGD",
+        b"pHYs",
+        b"cICP",
+        b"mDCV",
+        b"cLLI",
+        b"hIST",
+        b"sPLT",
+    )
+    + (b"acTL", b"fcTL", b"fdAT")
+)
+_WEBP_KEPT = frozenset((b"VP8X", b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ANMF", b"ICCP"))
+_WEBP_EXIF_AND_XMP = 0x08 | 0x04
+# In the pixels of a JPEG an FF is followed by 00 or a restart mark; anything else begins a segment.
+_JPEG_MARK = re.compile(rb"\xff+([^\x00\xd0-\xd7\xff])", re.DOTALL)
+_JPEG_END = 0xD9
+
+
+@dataclass(frozen=True, slots=True)
+class Stripped:
+    """The same picture without metadata; `orientation` (1 to 8) is what the metadata said about how to turn it."""
+
+    content: bytes
+    orientation: int
+
+
+def strip_metadata(content: bytes, mime_type: str) -> Stripped | None:
+    """Drop the metadata losslessly; None where that is not possible (GIF, AVIF, a broken structure)."""
+    strip = {"image/png": _png, "image/jpeg": _jpeg, "image/webp": _webp}.get(mime_type)
+    try:
+        return strip(content) if strip else None
+    except (struct.error, IndexError, ValueError):
+        return None
+
+
+def _png(content: bytes) -> Stripped | None:
+    kept, orientation, position = [_PNG_START], 1, len(_PNG_START)
+    while position < len(content):
+        (length,) = struct.unpack_from(">I", content, position)
+        kind, end = content[position + 4 : position + 8], position + 12 + length
+        if end > len(content):
+            return None
+        if kind == b"eXIf":
+            orientation = exif_orientation(content[position + 8 : end - 4])
+        if kind in _PNG_KEPT or kind[:1].isupper():
+            kept.append(content[position:end])
+        if kind == b"IEND":
+            return Stripped(b"".join(kept), orientation)
+        position = end
+    return None
+
+
+def _jpeg(content: bytes) -> Stripped | None:
+    kept, orientation, position = [content[:2]], 1, 2
+    for marker, start, end in jpeg_segments(content):
+        body = content[start + 4 : end]
+        if marker == 0xE1 and body.startswith(b"Exif\0\0"):
+            orientation = exif_orientation(body[6:])
+        if _is_kept_in_jpeg(marker, body):
+            kept.append(content[start:end])
+        position = end
+    while content[position : position + 1] == b"\xff" and content[position + 1 : position + 2] == b"\xff":
+        position += 1
+    if content[position : position + 2] != b"\xff\xda":
+        return None
+    return Stripped(b"".join(kept) + content[position : _jpeg_end(content, position)], orientation)
+
+
+def _is_kept_in_jpeg(marker: int, body: bytes) -> bool:
+    """Tables and frames, JFIF, the colour profile and Adobe's colour transform; no other APPn and no comment."""
+    if marker == 0xE2:
+        return body.startswith(b"ICC_PROFILE\0")
+    return marker in (0xE0, 0xEE) or not (0xE1 <= marker <= 0xEF or marker == 0xFE)
+
+
+def _jpeg_end(content: bytes, scan_start: int) -> int:
+    """Where the picture ends: after its end mark, which is looked for only between scans, or with the bytes."""
+    position = scan_start
+    while found := _JPEG_MARK.search(content, position):
+        if found[1][0] == _JPEG_END:
+            return found.end()
+        (length,) = struct.unpack_from(">H", content, found.end())
+        position = found.end() + length
+    return len(content)
+
+
+def _webp(content: bytes) -> Stripped | None:
+    kept: list[bytes] = []
+    orientation, position = 1, 12
+    end_of_file = 8 + int.from_bytes(content[4:8], "little")
+    while position + 8 <= min(end_of_file, len(content)):
+        kind = content[position : position + 4]
+        (length,) = struct.unpack_from("<I", content, position + 4)
+        end = position + 8 + length + length % 2
+        chunk = content[position:end]
+        if len(chunk) < 8 + length:
+            return None
+        if kind == b"EXIF":
+            orientation = exif_orientation(chunk[8:].removeprefix(b"Exif\0\0"))
+        if kind == b"VP8X":
+            chunk = chunk[:8] + bytes([chunk[8] & ~_WEBP_EXIF_AND_XMP]) + chunk[9:]
+        if kind in _WEBP_KEPT:
+            kept.append(chunk)
+        position = end
+    body = b"WEBP" + b"".join(kept)
+    return Stripped(b"RIFF" + struct.pack("<I", len(body)) + body, orientation) if kept else None
