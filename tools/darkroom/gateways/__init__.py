@@ -5,6 +5,7 @@ from darkroom.gateways.choice import GatewayChoice, choose_gateway
 from darkroom.gateways.client import GatewayProbe, ListPage, PredictionClient
 from darkroom.gateways.faults import FailureKind, failure_kind
 from darkroom.gateways.keys import Key
+from darkroom.gateways.limits import Timeouts
 from darkroom.gateways.profiles import Gateway, load_gateways
 from darkroom.gateways.words import clean_words
 
@@ -17,6 +18,7 @@ __all__ = [
     "Key",
     "ListPage",
     "PredictionClient",
+    "Timeouts",
     "choose_gateway",
     "clean_words",
     "failure_kind",

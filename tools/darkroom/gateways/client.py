@@ -31,6 +31,7 @@ from darkroom.gateways.envelopes import (
 )
 from darkroom.gateways.faults import Fault, classify
 from darkroom.gateways.keys import Key
+from darkroom.gateways.limits import Timeouts
 from darkroom.gateways.profiles import Gateway
 from darkroom.predictions import ID_PATTERN, Prediction
 
@@ -76,21 +77,21 @@ class PredictionClient:
         key: Key,
         *,
         app: ASGIApp | None = None,
-        read_timeout_s: float = 30.0,
+        timeouts: Timeouts | None = None,
         sleep: Sleep = anyio.sleep,
         rng: Random | None = None,
     ) -> None:
         self.gateway = gateway
         self._key = key
         self._app = app
-        self._read_timeout_s = read_timeout_s
+        self._timeouts = timeouts or Timeouts()
         self._sleep = sleep
         self._rng = rng or Random()
 
     async def __aenter__(self) -> Self:
         from darkroom.gateways.wire import Wire  # httpx: kept off the way to a started server
 
-        self._wire = Wire(self.gateway, self._key, app=self._app, read_timeout_s=self._read_timeout_s)
+        self._wire = Wire(self.gateway, self._key, app=self._app, timeouts=self._timeouts)
         await self._wire.__aenter__()
         return self
 

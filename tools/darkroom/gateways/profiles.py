@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 Addressing = Literal["model-path", "version", "model-body"]
 
-_PROFILES = files("darkroom.gateways") / "profiles.toml"
+
 _EMBEDDED_HOST = "sandbox.darkroom.invalid"
 
 
@@ -55,7 +55,8 @@ class Gateway:
 
 def load_gateways() -> dict[str, Gateway]:
     """Every known profile by name, in the order in which their key variables are tried."""
-    rows: dict[str, dict[str, Any]] = tomllib.loads(_PROFILES.read_text(encoding="utf-8"))
+    text = files("darkroom.gateways").joinpath("profiles.toml").read_text(encoding="utf-8")
+    rows: dict[str, dict[str, Any]] = tomllib.loads(text)
     return {name: _gateway(name, row) for name, row in rows.items()}
 
 

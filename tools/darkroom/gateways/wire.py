@@ -18,10 +18,9 @@ import httpx
 
 from darkroom.gateways.asgi import ASGIApp
 from darkroom.gateways.keys import Key
+from darkroom.gateways.limits import MAX_REPLY_BYTES, Timeouts
 from darkroom.gateways.profiles import Gateway
 
-MAX_REPLY_BYTES = 32 * 1024 * 1024  # a sync answer may hold its images as data URIs
-_CONNECT_S, _WRITE_S, _POOL_S = 5.0, 30.0, 10.0
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
 
 logger = logging.getLogger(__name__)
@@ -48,12 +47,12 @@ class Reply:
 class Wire:
     """Open it with `async with`; with an `app` nothing touches the network."""
 
-    def __init__(self, gateway: Gateway, key: Key, *, app: ASGIApp | None, read_timeout_s: float) -> None:
+    def __init__(self, gateway: Gateway, key: Key, *, app: ASGIApp | None, timeouts: Timeouts) -> None:
         self._base_url = gateway.base_url
         self._is_loopback = gateway.is_loopback
         self._key = key
         self._app = app
-        self._read_timeout_s = read_timeout_s
+        self._timeouts = timeouts
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -82,6 +81,7 @@ class Wire:
 
         Raises: WireFault where no status came back.
         """
+        limits = self._timeouts
         client = self._fresh if is_create else self._pooled
         request = client.build_request(
             method,
@@ -89,12 +89,13 @@ class Wire:
             content=body,
             files={"content": file} if file else None,
             headers=self._headers(headers or {}, has_json=body is not None),
-            timeout=httpx.Timeout(self._read_timeout_s + hold_s, connect=_CONNECT_S, write=_WRITE_S, pool=_POOL_S),
+            timeout=httpx.Timeout(
+                connect=limits.connect_s, read=limits.read_s + hold_s, write=limits.write_s, pool=limits.pool_s
+            ),
         )
-        limit_s = self._read_timeout_s + hold_s
-        response = await self._send(client, request, limit_s + _CONNECT_S + _WRITE_S)
+        response = await self._send(client, request, limits.until_headers_s + hold_s)
         try:
-            content, is_cut = await _read(response, limit_s)
+            content, is_cut = await _read(response, limits.read_s)
         finally:
             with anyio.CancelScope(shield=True):
                 await response.aclose()
