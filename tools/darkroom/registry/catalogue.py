@@ -1,17 +1,16 @@
 """All models one can call: the ones that come with darkroom, and the files a person adds or overrides them with."""
 
-import difflib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING
 
 from darkroom.errors import InvalidInput, SettingsError, UnknownModel
-from darkroom.registry.model import Model, Task
-from darkroom.registry.model_file import read_model_file
-from darkroom.registry.search import rank
+from darkroom.registry.tasks import TASKS
 
-TASKS: tuple[str, ...] = get_args(Task)
+if TYPE_CHECKING:
+    from darkroom.registry.model import Model  # reading models is what is imported late: a server starts without
+
 _DATA = Path(__file__).parent / "data"
 
 
@@ -19,7 +18,7 @@ _DATA = Path(__file__).parent / "data"
 class UserModels:
     """What a person's own folder gave, and what was wrong in it."""
 
-    models: dict[str, Model]
+    models: "dict[str, Model]"
     problems: tuple[str, ...]
 
 
@@ -47,7 +46,7 @@ class ModelRegistry:
     def __len__(self) -> int:
         return len(self.names())
 
-    def get(self, name: str) -> Model:
+    def get(self, name: str) -> "Model":
         """The model of this name: full or bare where that is unique, with or without a version.
 
         A version that is not the registry's own gives the same model run by that version.
@@ -60,7 +59,7 @@ class ModelRegistry:
             raise UnknownModel(self._unknown_words(name))
         return model
 
-    def find(self, name: str) -> Model | None:
+    def find(self, name: str) -> "Model | None":
         """As `get`, but None where there is no such model, or where a bare name fits several."""
         wanted, _, version = name.strip().partition(":")
         full_names = self._full_names(wanted.lower())
@@ -74,13 +73,15 @@ class ModelRegistry:
         wanted = name.strip().lower().partition(":")[0]
         if same := self._full_names(wanted):
             return same[:limit]
+        import difflib
+
         spellings = {full.partition("/")[2]: full for full in self.names()} if "/" not in wanted else {}
         spellings |= {full: full for full in self.names()}
         near = difflib.get_close_matches(wanted, spellings, n=limit * 2, cutoff=0.6)
         near += [spelling for spelling in spellings if wanted and wanted in spelling]
         return tuple(dict.fromkeys(spellings[spelling] for spelling in near))[:limit]
 
-    def search(self, query: str = "", task: str = "any", limit: int = 20) -> tuple[Model, ...]:
+    def search(self, query: str = "", task: str = "any", limit: int = 20) -> "tuple[Model, ...]":
         """The models for a task ("any" for all) that fit the words, best first, core models before others.
 
         Raises:
@@ -88,6 +89,8 @@ class ModelRegistry:
         """
         if task not in ("any", *TASKS):
             raise InvalidInput(f"Unknown task {task[:40]!r}. Tasks: any, {', '.join(TASKS)}.", field="task")
+        from darkroom.registry.search import rank
+
         models = [model for model in map(self._model, self.names()) if task == "any" or task in model.tasks]
         return tuple(rank(models, query)[: max(limit, 0)])
 
@@ -99,10 +102,12 @@ class ModelRegistry:
     def _user(self) -> UserModels:
         return _read_user_dir(self._user_dir) if self._user_dir is not None else UserModels({}, ())
 
-    def _model(self, full_name: str) -> Model:
+    def _model(self, full_name: str) -> "Model":
         if full_name in self._user.models:
             return self._user.models[full_name]
         if full_name not in self._read:
+            from darkroom.registry.model_file import read_model_file
+
             self._read[full_name] = read_model_file(self._files[full_name])
         return self._read[full_name]
 
@@ -129,6 +134,8 @@ def _quoted(names: tuple[str, ...]) -> str:
 def _read_user_dir(folder: Path) -> UserModels:
     if not folder.is_dir():
         return UserModels({}, (f"The models folder '{folder}' does not exist.",))
+    from darkroom.registry.model_file import read_model_file
+
     models: dict[str, Model] = {}
     problems: list[str] = []
     for path in sorted(folder.glob("*.toml")):

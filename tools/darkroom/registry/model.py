@@ -1,6 +1,5 @@
 """A model: everything known about it, and the questions the rest of darkroom asks it."""
 
-import statistics
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Literal, cast
@@ -11,24 +10,7 @@ from darkroom.registry.concepts import Concepts, usual_concepts
 from darkroom.registry.model_input import FROZEN, ModelInput
 from darkroom.registry.prices import Price, price_per_image
 from darkroom.registry.request import ImageRequest, MappedInput
-
-Task = Literal[
-    "text_to_image",
-    "image_edit",
-    "multi_image_edit",
-    "inpaint",
-    "outpaint",
-    "upscale",
-    "enhance",
-    "face_restore",
-    "remove_background",
-    "background_replace",
-    "controlnet",
-    "variation",
-    "character_reference",
-    "lora",
-    "text_to_svg",
-]
+from darkroom.registry.tasks import Task
 
 
 class OutputShape(BaseModel):
@@ -154,7 +136,9 @@ class Model(BaseModel):
     @property
     def typical_s(self) -> float | None:
         """Median predict seconds of the predictions known, None where there are none."""
-        return statistics.median(timing.seconds for timing in self.predict_s) if self.predict_s else None
+        seconds = sorted(timing.seconds for timing in self.predict_s)
+        middle = seconds[(len(seconds) - 1) // 2 : len(seconds) // 2 + 1]
+        return sum(middle) / len(middle) if middle else None
 
     @property
     def max_count(self) -> int:
