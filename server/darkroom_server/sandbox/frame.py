@@ -1,0 +1,146 @@
+"""How large, how many and in which format: what a model would make of its input."""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import JsonValue
+
+from darkroom.registry import Model
+
+Format = Literal["png", "jpg", "webp", "svg"]
+Size = tuple[int, int]
+MEGAPIXEL = 1024 * 1024
+MAX_SIDE_PX = 4096
+_MIN_SIDE_PX = 16
+_STEP_PX = 16
+_PAIR = re.compile(r"(\d{2,5})\s*[x*]\s*(\d{2,5})")
+_RATIO = re.compile(r"(\d+(?:\.\d+)?):(\d+(?:\.\d+)?)")
+_CLASS = re.compile(r"(\d+(?:\.\d+)?)\s*(MP|K|p)?", re.IGNORECASE)
+_FORMATS: dict[str, Format] = {"png": "png", "jpg": "jpg", "jpeg": "jpg", "webp": "webp", "svg": "svg"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """Pixels and file format of one output."""
+
+    width_px: int
+    height_px: int
+    format: Format
+    quality: int
+
+    @property
+    def ratio(self) -> float:
+        return self.width_px / self.height_px
+
+
+def image_count(model: Model, input: Mapping[str, JsonValue]) -> int:
+    """How many images this input asks for; 1 where the model has no count or its condition is not met."""
+    full = model.with_defaults(input)
+    required = model.concepts.count_requires
+    if any(full.get(name) != value for name, value in required.items()):
+        return 1
+    asked = full.get(model.concepts.count)
+    return max(1, int(asked)) if isinstance(asked, int | float) and not isinstance(asked, bool) else 1
+
+
+def frame_of(model: Model, input: Mapping[str, JsonValue], source: Size | None) -> Frame:
+    """The frame of each output; `source` is the size of the first image given, which many models follow."""
+    full = model.with_defaults(input)
+    width_px, height_px = size_of(model, input, source)
+    quality = full.get(model.concepts.output_quality)
+    return Frame(
+        width_px=width_px,
+        height_px=height_px,
+        format=format_of(model, input),
+        quality=min(100, max(1, quality)) if isinstance(quality, int) else 90,
+    )
+
+
+def format_of(model: Model, input: Mapping[str, JsonValue]) -> Format:
+    """The file format asked for, else the model's first one, else PNG."""
+    if model.output.svg:
+        return "svg"
+    asked = model.with_defaults(input).get(model.concepts.output_format)
+    usual = model.output.formats[0] if model.output.formats else "png"
+    return _FORMATS.get(str(asked).lower(), _FORMATS.get(usual, "png"))
+
+
+def size_of(model: Model, input: Mapping[str, JsonValue], source: Size | None) -> Size:
+    """Width and height in pixels: exact where the input says so, else an aspect ratio over a size class."""
+    full = model.with_defaults(input)
+    ratio = _ratio(model, full, source)
+    if exact := _exact(model, input, full, ratio):
+        return _bounded(*exact)
+    area = _area(model, full, source)
+    if ratio is None:
+        return _follow(source) if source else _shaped(1.0, area)
+    return _shaped(ratio, area)
+
+
+def _exact(
+    model: Model, input: Mapping[str, JsonValue], full: Mapping[str, JsonValue], ratio: float | None
+) -> Size | None:
+    """The pixels that the input names itself: width and height, a canvas, or a size such as "1365x1024"."""
+    concepts = model.concepts
+    is_custom = all(full.get(name) == value for name, value in concepts.custom_size_requires.items())
+    width, height = full.get(concepts.width), full.get(concepts.height)
+    if is_custom and _is_pixels(width) and _is_pixels(height):
+        return int(width), int(height)  # pyright: ignore[reportArgumentType]  # _is_pixels has looked
+    canvas = full.get("canvas_size")
+    if isinstance(canvas, list) and len(canvas) == 2 and all(_is_pixels(side) for side in canvas):
+        return int(canvas[0]), int(canvas[1])  # pyright: ignore[reportArgumentType]  # as above
+    pair = _PAIR.fullmatch(str(full.get(concepts.size, "")))
+    if not pair or (concepts.size not in input and ratio is not None):
+        return None
+    return int(pair[1]), int(pair[2])
+
+
+def _is_pixels(value: JsonValue) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value >= _MIN_SIDE_PX
+
+
+def _ratio(model: Model, full: Mapping[str, JsonValue], source: Size | None) -> float | None:
+    """Width by height; None where the model has no say or follows an image that was not given."""
+    asked = str(full.get(model.concepts.aspect_ratio, ""))
+    if found := _RATIO.fullmatch(asked):
+        return float(found[1]) / float(found[2])
+    if source and (asked in ("match_input_image", "auto") or full.get(model.concepts.match_input) is True):
+        return source[0] / source[1]
+    return None
+
+
+def _area(model: Model, full: Mapping[str, JsonValue], source: Size | None) -> int:
+    """Pixels of a size class: "1", "0.5 MP", "2K", "1080p", a side length, or that of the source."""
+    asked = full.get(model.concepts.size)
+    if asked in ("match_input", "match_input_image") and source:
+        return source[0] * source[1]
+    found = _CLASS.fullmatch(str(asked)) if asked is not None else None
+    if not found:
+        return MEGAPIXEL
+    number, unit = float(found[1]), (found[2] or "").lower()
+    if unit == "k":
+        return int(number * number * MEGAPIXEL)
+    if unit == "p":
+        return int(number * number * 16 / 9)
+    return int(number * MEGAPIXEL) if number < _MIN_SIDE_PX else int(number * number)
+
+
+def _follow(source: Size) -> Size:
+    """The source's own size, brought to at most 2048 px a side."""
+    shrink = min(1.0, 2048 / max(source))
+    return max(1, round(source[0] * shrink)), max(1, round(source[1] * shrink))
+
+
+def _shaped(ratio: float, area: int) -> Size:
+    width = math.sqrt(area * ratio)
+    sides = (max(_MIN_SIDE_PX, round(side / _STEP_PX) * _STEP_PX) for side in (width, width / ratio))
+    return _bounded(*sides)
+
+
+def _bounded(width: int, height: int) -> Size:
+    """Within 4096 px a side, shape kept."""
+    shrink = min(1.0, MAX_SIDE_PX / max(width, height))
+    return max(1, round(width * shrink)), max(1, round(height * shrink))

@@ -1,0 +1,60 @@
+"""What one sandbox is told when it is created."""
+
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from darkroom.registry import ModelRegistry
+
+_ID_LETTERS = "0123456789abcdefghjkmnpqrstvwxyz"
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def random_id() -> str:
+    """26 lowercase base32 letters, as the format's ids have."""
+    return "".join(secrets.choice(_ID_LETTERS) for _ in range(26))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxOptions:
+    """`profile` names a row of profiles.toml; an empty `key` lets everybody in.
+
+    `base_url` is where clients reach it: output, file and paging URLs are built on it. `files_url` puts the outputs on
+    another origin. `store_path` is a SQLite file that lets predictions outlive the process; None keeps them in memory.
+    `speed` divides the run time (1 paints in 0.4 to 1.5 s); times that a prompt asks for by weather stay as they are.
+    `inline_sync_output` answers `Prefer: wait` with data URIs, which the official clients turn into files; None does so
+    on plain-http loopback, where they would leave an http URL as a bare string.
+    """
+
+    profile: str = "replicate"
+    key: str = ""
+    base_url: str = "http://sandbox.darkroom.invalid"
+    files_url: str = ""
+    store_path: Path | None = None
+    clock: Callable[[], float] = time.time
+    draw_id: Callable[[], str] = random_id
+    speed: float = 1.0
+    link_lifetime_s: float = 3600.0
+    inline_sync_output: bool | None = None
+    registry: ModelRegistry | None = None
+
+    @property
+    def origin(self) -> str:
+        """`base_url` without a slash at its end."""
+        return self.base_url.rstrip("/")
+
+    @property
+    def files_origin(self) -> str:
+        """Where output files are reached."""
+        return (self.files_url or self.base_url).rstrip("/")
+
+    @property
+    def inlines(self) -> bool:
+        """Whether a held create answers with data URIs."""
+        if self.inline_sync_output is not None:
+            return self.inline_sync_output
+        parts = urlsplit(self.base_url)
+        return parts.scheme == "http" and parts.hostname in _LOOPBACK

@@ -1,0 +1,160 @@
+"""What the sandbox does to pictures it is given: each edit is plain to see, and each takes and gives Pillow images."""
+
+from typing import TYPE_CHECKING
+
+from darkroom_server.sandbox.painter.palette import Palette
+from darkroom_server.sandbox.painter.pixels import mapped, resized
+from darkroom_server.sandbox.painter.scene import Rgb, mix
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+Size = tuple[int, int]
+
+
+def covering(image: "Image", size: Size) -> "Image":
+    """Cropped and scaled about its middle so that it fills `size`."""
+    from PIL import Image, ImageOps
+
+    return image if image.size == size else ImageOps.fit(image, size, Image.Resampling.LANCZOS)
+
+
+def toned(image: "Image", palette: Palette, amount: float = 0.8) -> "Image":
+    """Its light and shade in the palette's colours."""
+    from PIL import Image, ImageOps
+
+    gray = ImageOps.autocontrast(image.convert("L"), cutoff=1)
+    tones = _tone_table((palette.ground, palette.haze, palette.sky[-2], palette.sky[-1], palette.light))
+    colored = Image.merge("RGB", tuple(mapped(gray, channel) for channel in tones))
+    return Image.blend(image.convert("RGB"), colored, amount)
+
+
+def _tone_table(stops: tuple[Rgb, ...]) -> tuple[tuple[int, ...], ...]:
+    last = len(stops) - 1
+    colors: list[Rgb] = []
+    for value in range(256):
+        spot = value / 255 * last
+        low = min(int(spot), last - 1)
+        colors.append(mix(stops[low], stops[low + 1], spot - low))
+    return tuple(zip(*colors, strict=True))
+
+
+def side_by_side(images: list["Image"], size: Size) -> "Image":
+    """Several pictures as columns of one, with soft seams."""
+    from PIL import Image
+
+    if len(images) == 1:
+        return covering(images[0].convert("RGB"), size)
+    width, height = size
+    canvas = Image.new("RGB", size)
+    edges = [round(width * number / len(images)) for number in range(len(images) + 1)]
+    for image, left, right in zip(images, edges, edges[1:], strict=False):
+        canvas.paste(covering(image.convert("RGB"), (max(1, right - left), height)), (left, 0))
+    return canvas
+
+
+def cut_out(image: "Image") -> "Image":
+    """RGBA with the ground transparent: what differs from the picture's rim, kept inside a soft oval."""
+    from PIL import Image, ImageChops, ImageDraw, ImageFilter
+
+    color = image.convert("RGB")
+    rim = color.copy()
+    rim.paste(_rim_color(color), (0, 0, *color.size))
+    contrast = ImageChops.difference(color, rim).convert("L").filter(ImageFilter.GaussianBlur(min(color.size) / 160))
+    subject = mapped(contrast, [min(255, max(0, (value - 22) * 6)) for value in range(256)])
+    oval = Image.new("L", color.size)
+    width, height = color.size
+    ImageDraw.Draw(oval).ellipse((width * 0.06, height * 0.05, width * 0.94, height * 0.98), fill=255)
+    oval = oval.filter(ImageFilter.GaussianBlur(min(color.size) / 24))
+    core = Image.new("L", color.size)
+    ImageDraw.Draw(core).ellipse((width * 0.3, height * 0.28, width * 0.7, height * 0.8), fill=255)
+    core = core.filter(ImageFilter.GaussianBlur(min(color.size) / 16))
+    alpha = ImageChops.multiply(ImageChops.lighter(subject, core), oval)
+    cut = color.convert("RGBA")
+    cut.putalpha(ImageChops.multiply(alpha, image.getchannel("A")) if image.mode == "RGBA" else alpha)
+    return cut
+
+
+def _rim_color(image: "Image") -> Rgb:
+    """The average colour along the upper edge and the sides."""
+    small = resized(image, (16, 16))
+    pixels = [small.getpixel((x, y)) for x in range(16) for y in range(16) if y < 2 or x in (0, 15)]
+    columns = zip(*(pixel for pixel in pixels if isinstance(pixel, tuple)), strict=True)
+    red, green, blue = (round(sum(column) / len(pixels)) for column in columns)
+    return red, green, blue
+
+
+def enlarged(image: "Image", size: Size) -> "Image":
+    """Scaled up and sharpened."""
+    from PIL import ImageFilter
+
+    return resized(image, size).filter(ImageFilter.UnsharpMask(radius=2, percent=90, threshold=2))
+
+
+def repainted(image: "Image", mask: "Image", painted: "Image") -> "Image":
+    """`painted` where the mask is white; every other pixel stays as it was."""
+    from PIL import Image
+
+    return Image.composite(painted, image.convert("RGB"), mask)
+
+
+def white_box(mask: "Image") -> tuple[int, int, int, int]:
+    """Left, top, right, bottom of what is white in a mask; the whole of it where nothing is."""
+    return mapped(mask, [255 if value > 127 else 0 for value in range(256)]).getbbox() or (0, 0, *mask.size)
+
+
+def on_canvas(image: "Image", canvas: "Image", box: tuple[int, int, int, int]) -> "Image":
+    """The picture in `box` of a larger, painted one, its edges melted into the surroundings."""
+    from PIL import Image, ImageDraw, ImageFilter
+
+    left, top, right, bottom = box
+    inner = covering(image.convert("RGB"), (max(1, right - left), max(1, bottom - top)))
+    seam = max(2, round(min(inner.size) * 0.015))
+    mask = Image.new("L", inner.size)
+    ImageDraw.Draw(mask).rectangle((seam, seam, inner.width - seam - 1, inner.height - seam - 1), fill=255)
+    done = canvas.convert("RGB")
+    done.paste(inner, (left, top), mask.filter(ImageFilter.GaussianBlur(seam / 2)))
+    return done
+
+
+def structured(painted: "Image", guide: "Image") -> "Image":
+    """The painted picture with the guide's outlines drawn into it."""
+    from PIL import Image, ImageFilter, ImageOps
+
+    outline = (
+        covering(guide.convert("L"), painted.size).filter(ImageFilter.GaussianBlur(1.2)).filter(ImageFilter.FIND_EDGES)
+    )
+    lines = mapped(ImageOps.autocontrast(outline, cutoff=2), [min(235, value * 2) for value in range(256)])
+    return Image.composite(Image.new("RGB", painted.size, (255, 250, 238)), painted, lines)
+
+
+def with_inset(painted: "Image", reference: "Image") -> "Image":
+    """The painted picture with the reference pinned to a corner like a photograph on a studio wall."""
+    from PIL import Image, ImageFilter
+
+    side = round(min(painted.size) * 0.26)
+    photo = covering(reference.convert("RGB"), (side, side))
+    edge = max(2, side // 22)
+    card = Image.new("RGB", (side + 2 * edge, side + 2 * edge), (252, 249, 242))
+    card.paste(photo, (edge, edge))
+    margin = round(min(painted.size) * 0.05)
+    left, top = painted.width - margin - card.width, margin
+    shadow = Image.new("L", painted.size)
+    shadow.paste(120, (left + edge, top + edge, left + card.width + edge, top + card.height + edge))
+    done = Image.composite(
+        Image.new("RGB", painted.size, (8, 8, 16)), painted, shadow.filter(ImageFilter.GaussianBlur(edge * 1.6))
+    )
+    done.paste(card, (left, top))
+    return done
+
+
+def varied(image: "Image", palette: Palette, turn: int) -> "Image":
+    """The same picture as another take: mirrored, nearer, in other light."""
+    from PIL import ImageOps
+
+    mirrored = ImageOps.mirror(image.convert("RGB")) if turn % 2 == 0 else image.convert("RGB")
+    shrink = 0.06 + 0.02 * (turn % 4)
+    width, height = mirrored.size
+    box = (round(width * shrink), round(height * shrink), round(width * (1 - shrink)), round(height * (1 - shrink)))
+    near = resized(mirrored.crop(box), mirrored.size)
+    return toned(near, palette, 0.45)

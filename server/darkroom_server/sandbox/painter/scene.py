@@ -1,0 +1,64 @@
+"""What a picture is made of, free of pixels: `raster` and `vector` draw the same scene.
+
+Scene units: the height is 1.0, the width is `ratio`; x grows to the right, y downwards.
+"""
+
+import math
+from dataclasses import dataclass
+
+Rgb = tuple[int, int, int]
+Point = tuple[float, float]
+Polygon = tuple[Point, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fill:
+    """Polygons filled with one vertical gradient from `top` (at their highest point) to `bottom` (at their lowest)."""
+
+    polygons: tuple[Polygon, ...]
+    top: Rgb
+    bottom: Rgb
+    opacity: float = 1.0
+    blur: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Glow:
+    """A round light that fades to nothing at `radius`."""
+
+    x: float
+    y: float
+    radius: float
+    color: Rgb
+    opacity: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """The sky from top to horizon in even stops down to `horizon`, then `items` from far to near."""
+
+    ratio: float
+    sky: tuple[Rgb, ...]
+    horizon: float
+    items: tuple[Fill | Glow, ...]
+
+
+def mix(first: Rgb, second: Rgb, share: float) -> Rgb:
+    """`first` at share 0, `second` at share 1."""
+    red, green, blue = (round(a + (b - a) * share) for a, b in zip(first, second, strict=True))
+    return red, green, blue
+
+
+def disc(x: float, y: float, radius: float, *, squash: float = 1.0, corners: int = 40) -> Polygon:
+    """A circle as a polygon; `squash` below 1 flattens it."""
+    turns = (2 * math.pi * step / corners for step in range(corners))
+    return tuple((x + radius * math.cos(turn), y + radius * squash * math.sin(turn)) for turn in turns)
+
+
+def box(left: float, top: float, right: float, bottom: float) -> Polygon:
+    return ((left, top), (right, top), (right, bottom), (left, bottom))
+
+
+def flat(polygons: tuple[Polygon, ...], color: Rgb, *, opacity: float = 1.0, blur: float = 0.0) -> Fill:
+    """A fill of one colour."""
+    return Fill(polygons=polygons, top=color, bottom=color, opacity=opacity, blur=blur)

@@ -1,0 +1,144 @@
+"""Ground: skylines of hills, mountains, dunes, woods and towns as polygons."""
+
+import math
+import random
+
+from darkroom_server.sandbox.painter.scene import Point, Polygon, box
+
+
+def rolling(rng: random.Random, ratio: float, *, roughness: float, octaves: int) -> list[Point]:
+    """A skyline around y = 0 with heights of about -1..1; `roughness` is the share each finer octave keeps."""
+    waves = [
+        ((1.1 + rng.random() * 0.7) * 2**octave, rng.random() * 2 * math.pi, roughness**octave)
+        for octave in range(octaves)
+    ]
+    steps = max(60, round(170 * ratio))
+    xs = [ratio * step / steps for step in range(steps + 1)]
+    return [
+        (x, sum(weight * math.sin(pace * 2 * math.pi * x / max(ratio, 0.7) + turn) for pace, turn, weight in waves))
+        for x in xs
+    ]
+
+
+def jagged(rng: random.Random, ratio: float) -> list[Point]:
+    """A mountain skyline: broad massifs with ever finer crags, heights of about -1..1."""
+    points = [(-0.05, rng.uniform(-0.3, 0.5)), (ratio + 0.05, rng.uniform(-0.3, 0.5))]
+    spread = 0.95
+    while len(points) < 90 * max(1.0, ratio):
+        finer: list[Point] = []
+        for (x1, y1), (x2, y2) in zip(points, points[1:], strict=False):
+            share = rng.uniform(0.4, 0.6)
+            middle = (x1 + (x2 - x1) * share, y1 + (y2 - y1) * share + rng.uniform(-spread, spread))
+            finer += [(x1, y1), middle]
+        points = [*finer, points[-1]]
+        spread *= 0.52
+    return points
+
+
+def dune(rng: random.Random, ratio: float) -> list[Point]:
+    """Long soft swells with a sharp lee crest, heights of about -1..1."""
+    pace, turn = rng.uniform(0.55, 0.95), rng.random() * 2 * math.pi
+    steps = max(80, round(200 * ratio))
+    points: list[Point] = []
+    for step in range(steps + 1):
+        x = ratio * step / steps
+        phase = pace * 2 * math.pi * x / max(ratio, 0.7) + turn
+        swell = 1 - 2 * abs(math.sin(phase / 2 + 0.35 * math.sin(phase / 2 + 0.6)))
+        points.append((x, -swell * 0.75 + 0.25 * math.sin(phase * 0.6 + 2.0)))
+    return points
+
+
+def land(skyline: list[Point], y: float, height: float, ratio: float) -> Polygon:
+    """The skyline at level `y`, `height` tall, closed along the bottom edge."""
+    top = [(x, y + value * height) for x, value in skyline]
+    return (*top, (ratio + 0.06, 1.02), (-0.06, 1.02))
+
+
+def height_at(skyline: list[Point], x: float) -> float:
+    """The skyline's value at `x`, between its points."""
+    for (x1, y1), (x2, y2) in zip(skyline, skyline[1:], strict=False):
+        if x1 <= x <= x2:
+            return y1 + (y2 - y1) * (x - x1) / max(x2 - x1, 1e-9)
+    return skyline[-1][1]
+
+
+def conifer(x: float, foot: float, height: float, rng: random.Random) -> Polygon:
+    """A fir: a trunk tip and drooping tiers, a little uneven."""
+    tiers = 6
+    left: list[Point] = []
+    right: list[Point] = []
+    for tier in range(1, tiers + 1):
+        reach = height * 0.21 * (tier / tiers) ** 0.85
+        y = foot - height + height * 0.94 * tier / tiers
+        inner = reach * 0.5
+        left += [(x - reach * rng.uniform(0.85, 1.1), y), (x - inner, y - height * 0.035)]
+        right += [(x + reach * rng.uniform(0.85, 1.1), y), (x + inner, y - height * 0.035)]
+    trunk = height * 0.018
+    return (
+        (x, foot - height),
+        *right[:-1],
+        (x + trunk, foot - height * 0.06),
+        (x + trunk, foot + 0.01),
+        (x - trunk, foot + 0.01),
+        (x - trunk, foot - height * 0.06),
+        *reversed(left[:-1]),
+    )
+
+
+def wood(skyline: list[Point], y: float, height: float, tree: float, rng: random.Random) -> tuple[Polygon, ...]:
+    """Firs of about `tree` units standing closely along a skyline."""
+    ratio = skyline[-1][0]
+    trees: list[Polygon] = []
+    x = -tree * 0.2
+    while x < ratio + tree * 0.2:
+        foot = y + height_at(skyline, min(max(x, 0.0), ratio)) * height
+        trees.append(conifer(x, foot + tree * 0.08, tree * rng.uniform(0.55, 1.15), rng))
+        x += tree * rng.uniform(0.16, 0.42)
+    return tuple(trees)
+
+
+def town(
+    rng: random.Random, ratio: float, y: float, height: float, width: float
+) -> tuple[tuple[Polygon, ...], tuple[Polygon, ...]]:
+    """A row of buildings on level `y`, taller towards the middle; returns houses and their windows."""
+    houses: list[Polygon] = []
+    windows: list[Polygon] = []
+    x = -width * rng.random()
+    while x < ratio + width:
+        wide = width * rng.uniform(0.6, 1.25)
+        centre = 1 - abs((x / ratio) - 0.56) * 1.25
+        tall = height * max(0.18, centre) * rng.uniform(0.5, 1.05)
+        houses.append(box(x, y - tall, x + wide * 0.97, 1.02))
+        houses.extend(_roof(rng, x, y - tall, wide))
+        windows.extend(_windows(rng, x, y - tall, wide, tall))
+        x += wide * rng.uniform(0.92, 1.2)
+    return tuple(houses), tuple(windows)
+
+
+def _roof(rng: random.Random, x: float, top: float, wide: float) -> list[Polygon]:
+    style = rng.random()
+    middle = x + wide * 0.48
+    if style < 0.22:
+        mast = wide * 0.03
+        return [
+            box(x + wide * 0.25, top - wide * 0.3, x + wide * 0.72, top),
+            box(middle - mast, top - wide, middle + mast, top),
+        ]
+    if style < 0.4:
+        return [((x, top), (x + wide * 0.97, top), (x + wide * 0.97, top - wide * 0.45))]
+    if style < 0.55:
+        return [box(x + wide * 0.15, top - wide * 0.2, x + wide * 0.82, top)]
+    return []
+
+
+def _windows(rng: random.Random, x: float, top: float, wide: float, tall: float) -> list[Polygon]:
+    columns = 4
+    cell = wide * 0.8 / columns
+    lit: list[Polygon] = []
+    for row in range(int(tall / (cell * 1.5))):
+        for column in range(columns):
+            if rng.random() < 0.24:
+                left = x + wide * 0.1 + column * cell
+                upper = top + cell * 0.7 + row * cell * 1.5
+                lit.append(box(left + cell * 0.22, upper, left + cell * 0.72, upper + cell * 0.7))
+    return lit

@@ -1,0 +1,72 @@
+"""Scenes to SVG: the same picture in gradients and paths."""
+
+from html import escape
+
+from darkroom_server.sandbox.painter.caption import MARK
+from darkroom_server.sandbox.painter.scene import Fill, Glow, Polygon, Rgb, Scene
+
+
+def to_svg(scene: Scene, width_px: int, height_px: int, caption: str) -> str:
+    """One standalone SVG document; scene units times `height_px`."""
+    defs: list[str] = [_sky(scene)]
+    body: list[str] = ['<rect width="100%" height="100%" fill="url(#sky)"/>']
+    for number, item in enumerate(scene.items):
+        draw = _glow if isinstance(item, Glow) else _fill
+        draw(item, number, height_px, defs, body)  # pyright: ignore[reportArgumentType]  # chosen by the line above
+    body.append(_caption(caption, width_px, height_px))
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width_px}" height="{height_px}" '
+        f'viewBox="0 0 {width_px} {height_px}"><title>{escape(caption or MARK)}</title>'
+        f"<defs>{''.join(defs)}</defs>{''.join(body)}</svg>"
+    )
+
+
+def _color(color: Rgb) -> str:
+    return "#{:02x}{:02x}{:02x}".format(*color)
+
+
+def _stop(offset: float, color: Rgb, opacity: float = 1.0) -> str:
+    return f'<stop offset="{offset:.3f}" stop-color="{_color(color)}" stop-opacity="{opacity:.3f}"/>'
+
+
+def _sky(scene: Scene) -> str:
+    last = len(scene.sky) - 1
+    stops = "".join(_stop(scene.horizon * spot / last, color) for spot, color in enumerate(scene.sky))
+    return f'<linearGradient id="sky" x2="0" y2="1">{stops}</linearGradient>'
+
+
+def _glow(item: Glow, number: int, scale: int, defs: list[str], body: list[str]) -> None:
+    stops = "".join(_stop(s, item.color, item.opacity * (1 - s) ** 2.2) for s in (0.0, 0.25, 0.5, 0.75, 1.0))
+    defs.append(f'<radialGradient id="g{number}">{stops}</radialGradient>')
+    x, y, radius = item.x * scale, item.y * scale, item.radius * scale
+    body.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}" fill="url(#g{number})"/>')
+
+
+def _fill(item: Fill, number: int, scale: int, defs: list[str], body: list[str]) -> None:
+    paint = _color(item.top)
+    if item.top != item.bottom:
+        stops = _stop(0, item.top) + _stop(1, item.bottom)
+        defs.append(f'<linearGradient id="f{number}" x2="0" y2="1">{stops}</linearGradient>')
+        paint = f"url(#f{number})"
+    look = "" if item.opacity == 1 else f' fill-opacity="{item.opacity:.2f}"'
+    if item.blur:
+        defs.append(f'<filter id="b{number}"><feGaussianBlur stdDeviation="{item.blur * scale:.1f}"/></filter>')
+        look += f' filter="url(#b{number})"'
+    body.append(f'<path fill="{paint}"{look} d="{"".join(_path(polygon, scale) for polygon in item.polygons)}"/>')
+
+
+def _path(polygon: Polygon, scale: int) -> str:
+    return "M" + "L".join(f"{x * scale:.1f} {y * scale:.1f}" for x, y in polygon) + "Z"
+
+
+def _caption(caption: str, width_px: int, height_px: int) -> str:
+    size = max(9, round(min(width_px, height_px) * 0.024))
+    margin = round(size * 1.1)
+    room = int((width_px - margin * 3) / (size * 0.55)) - len(MARK) - 2
+    line = caption if len(caption) <= room else caption[: max(0, room - 1)].rsplit(" ", 1)[0] + " …"
+    look = f'font-family="sans-serif" font-size="{size}" fill="#fffcf4"'
+    y = height_px - margin
+    return (
+        f'<text x="{margin}" y="{y}" {look} fill-opacity="0.88">{escape(line)}</text>'
+        f'<text x="{width_px - margin}" y="{y}" {look} fill-opacity="0.67" text-anchor="end">{MARK}</text>'
+    )
