@@ -27,35 +27,32 @@ _FILE_FLAGS = (
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 
 
-def looks_local(reference: str) -> bool:
-    """Whether this is meant as a path: `/...`, `~...`, `file:...`, a drive letter, a share, or anything with no scheme."""
-    return not re.match(r"(?!file:)[A-Za-z][A-Za-z0-9+.-]+:", reference, re.IGNORECASE)
-
-
-def read_local(reference: str, folders: Sequence[Path], *, field: str, limit_bytes: int) -> bytes:
+def read_local(reference: str, folders: Sequence[Path], *, field: str, label: str, limit_bytes: int) -> bytes:
     """The bytes of a regular file under one of `folders`. Blocks on the disk.
 
-    Raises: InvalidInput (with `field`) naming the allowed folders, and never saying if a file outside of them exists.
+    `label` is how messages call the argument `field`.
+
+    Raises: InvalidInput naming the allowed folders, and never saying if a file outside of them exists.
     """
     if not folders:
         raise InvalidInput(
-            f"{field}: files of this machine are not read here. Give an https URL, a data URI or 'prediction:ID'.",
+            f"{label}: files of this machine are not read here. Give an https URL, a data URI or 'prediction:ID'.",
             field=field,
         )
     try:
         path = _absolute(reference)
         root, parts = _placed(path, folders)
     except ValueError as error:
-        raise InvalidInput(f"{field} '{_short(reference)}': {error}", field=field) from None
+        raise InvalidInput(f"{label} '{quotable(reference)}': {error}", field=field) from None
     try:
         descriptor = _open_beneath(root, parts)
     except (OSError, ValueError) as error:
         raise InvalidInput(
-            f"{field} '{_short(reference)}' cannot be opened: there is no such file, it may not be read, or a part of the path "
+            f"{label} '{quotable(reference)}' cannot be opened: there is no such file, it may not be read, or a part of the path "
             "is a link (links are not followed).",
             field=field,
         ) from error
-    return _read_regular(descriptor, reference, field, limit_bytes)
+    return _read_regular(descriptor, f"{label} '{quotable(reference)}'", field, limit_bytes)
 
 
 def _absolute(reference: str) -> Path:
@@ -103,7 +100,7 @@ def _placed(path: Path, folders: Sequence[Path]) -> tuple[Path, tuple[str, ...]]
                 return root, parts
     allowed = ", ".join(_with_tilde(folder) for folder in folders)
     raise ValueError(
-        f"files are only read from {_short(allowed, 150)}. Ask the user to copy it there or to set DARKROOM_INPUT_DIRS."
+        f"files are only read from {quotable(allowed, 150)}. Ask the user to copy it there or to set DARKROOM_INPUT_DIRS."
     )
 
 
@@ -131,15 +128,14 @@ def _open_checked(root: Path, parts: tuple[str, ...]) -> int:
     return descriptor
 
 
-def _read_regular(descriptor: int, reference: str, field: str, limit_bytes: int) -> bytes:
+def _read_regular(descriptor: int, words: str, field: str, limit_bytes: int) -> bytes:
     with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise InvalidInput(f"{field} '{_short(reference)}' is not a regular file.", field=field)
+            raise InvalidInput(f"{words} is not a regular file.", field=field)
         content = file.read(limit_bytes + 1)
     if len(content) > limit_bytes:
         raise InvalidInput(
-            f"{field} '{_short(reference)}' is larger than {limit_bytes // 2**20} MiB, the most that is read. "
-            "Give a smaller picture.",
+            f"{words} is larger than {limit_bytes // 2**20} MiB, the most that is read. Give a smaller picture.",
             field=field,
         )
     return content
@@ -150,7 +146,7 @@ def _with_tilde(folder: Path) -> str:
     return f"~/{folder.relative_to(home).as_posix()}" if folder.is_relative_to(home) and folder != home else str(folder)
 
 
-def _short(text: str, limit: int = 80) -> str:
-    """Quotable: one line, without control characters."""
+def quotable(text: str, limit: int = 80) -> str:
+    """A reference as messages quote it: one line, without control characters."""
     clean = "".join(character if character.isprintable() else "?" for character in text)
     return clean if len(clean) <= limit else clean[: limit - 1] + "…"

@@ -38,9 +38,13 @@ class PreviewProblem:
     reason: str
 
 
+async def _unreadable(location: str) -> bytes:
+    raise OutputError(f"no way to read '{location}' was given")
+
+
 async def previews(
     pictures: Sequence[StoredFile | bytes],
-    read: Reader,
+    read: Reader = _unreadable,
     *,
     total_b64: int = TOTAL_BASE64_BYTES,
     max_px: int = MAX_PX,
