@@ -1,0 +1,424 @@
+"""Each change of state in the journal, in one process with a clock moved by hand."""
+
+from collections.abc import AsyncGenerator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import anyio
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from journal_fixtures import GATEWAY, MODEL, ORIGIN, HandClock, new_intent, opened, prediction
+from pydantic import JsonValue
+
+from darkroom.errors import JournalError
+from darkroom.journal import Intent, IntentState, Journal, SqliteJournal, Verdict
+from darkroom.journal.codec import new_key, prediction_to_json, shorten_data_uris
+from darkroom.predictions import PredictionStatus, parse_prediction
+
+pytestmark = pytest.mark.anyio
+SUCCEEDED = PredictionStatus.SUCCEEDED
+PNG = "https://files.invalid/a.png"
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
+
+
+@pytest.fixture
+async def journal(tmp_path: Path, clock: HandClock) -> AsyncGenerator[SqliteJournal, None]:
+    async with opened(tmp_path, clock) as journal:
+        yield journal
+
+
+async def sent(journal: Journal, seed: int = 7) -> Intent:
+    intent = await journal.intend(new_intent(seed))
+    assert await journal.claim(intent.key)
+    return await found(journal, intent.key)
+
+
+async def found(journal: Journal, id_or_key: str) -> Intent:
+    intent = await journal.find(id_or_key)
+    assert intent is not None
+    return intent
+
+
+async def test_an_intent_is_written_as_it_was_decided(journal: SqliteJournal, clock: HandClock) -> None:
+    intent = await journal.intend(new_intent(7, request_id="wish", part=2, file_fields=("image",)))
+    assert intent == await found(journal, intent.key)
+    assert (intent.state, intent.request_id, intent.part) == (IntentState.INTENT, "wish", 2)
+    assert (intent.input, intent.seed, intent.file_fields) == ({"prompt": "a lighthouse", "seed": 7}, 7, ("image",))
+    assert (intent.intended_at, intent.sent_at, intent.tries) == (clock.now, None, 0)
+
+
+async def test_the_same_request_gives_the_first_intent_with_its_input_and_seed(journal: SqliteJournal) -> None:
+    first = await journal.intend(new_intent(1, request_id="wish"))
+    assert await journal.claim(first.key)
+    again = await journal.intend(new_intent(2, request_id="wish", prompt="something else"))
+    assert (again.key, again.seed, again.input) == (first.key, 1, first.input)
+    assert again.state is IntentState.SENT
+
+
+async def test_parts_of_a_request_are_intents_of_their_own_in_order(journal: SqliteJournal) -> None:
+    keys = [(await journal.intend(new_intent(part, request_id="wish", part=part))).key for part in (1, 0, 2)]
+    assert [intent.key for intent in await journal.by_request("wish")] == [keys[1], keys[0], keys[2]]
+
+
+async def test_intents_without_a_request_id_are_never_the_same(journal: SqliteJournal) -> None:
+    first, second = await journal.intend(new_intent(7)), await journal.intend(new_intent(7))
+    assert first.key != second.key
+    assert await journal.by_request("") == ()
+
+
+async def test_only_the_first_claim_may_send(journal: SqliteJournal, clock: HandClock) -> None:
+    intent = await journal.intend(new_intent())
+    clock.advance(5)
+    assert [await journal.claim(intent.key) for _ in range(3)] == [True, False, False]
+    after = await found(journal, intent.key)
+    assert (after.state, after.sent_at, after.tries) == (IntentState.SENT, clock.now, 1)
+
+
+async def test_an_unknown_create_cannot_be_claimed(journal: SqliteJournal) -> None:
+    intent = await sent(journal)
+    assert await journal.mark_unknown(intent.key, "no answer within 60 s")
+    assert not await journal.claim(intent.key)
+    assert (await found(journal, intent.key)).reason == "no answer within 60 s"
+
+
+async def test_a_refused_create_can_be_claimed_again(journal: SqliteJournal) -> None:
+    intent = await sent(journal)
+    assert await journal.mark_refused(intent.key, "busy")
+    assert (await found(journal, intent.key)).reason == "busy"
+    assert await journal.claim(intent.key)
+    after = await found(journal, intent.key)
+    assert (after.tries, after.reason) == (2, "")
+
+
+async def test_an_absent_create_can_be_claimed_again(journal: SqliteJournal) -> None:
+    intent = await sent(journal)
+    assert await journal.mark_absent(intent.key, tries=1)
+    assert await journal.claim(intent.key)
+
+
+async def test_a_verdict_on_an_old_attempt_does_not_touch_the_new_one(journal: SqliteJournal) -> None:
+    intent = await sent(journal)
+    await journal.mark_refused(intent.key, "busy")
+    await journal.claim(intent.key)
+    old = Verdict(key=intent.key, tries=1, state=IntentState.ABSENT)
+    assert await journal.settle([old]) == ()
+    assert not await journal.mark_absent(intent.key, tries=1)
+    assert (await found(journal, intent.key)).state is IntentState.SENT
+
+
+async def test_a_late_refusal_does_not_free_the_claim_of_another_process(tmp_path: Path, clock: HandClock) -> None:
+    async with opened(tmp_path, clock) as slow, opened(tmp_path, clock) as other:
+        intent = await sent(slow)
+        await other.mark_absent(intent.key, tries=1)
+        assert await other.claim(intent.key)
+        assert not await slow.mark_refused(intent.key, "busy")
+        assert (await found(other, intent.key)).state is IntentState.SENT
+
+
+async def test_a_known_create_keeps_its_prediction_and_lets_the_payload_go(
+    journal: SqliteJournal, clock: HandClock
+) -> None:
+    picture = "data:image/png;base64," + "A" * 4000
+    intent = await journal.intend(new_intent(input={"image": picture}, file_fields=("image",)))
+    assert intent.input["image"] == picture
+    await journal.claim(intent.key)
+    clock.advance(3)
+    known = await journal.mark_known(intent.key, prediction("pred0001"))
+    assert (known.state, known.prediction_id, known.known_at) == (IntentState.KNOWN, "pred0001", clock.now)
+    assert known.input["image"] == "data:image/png;… (3000 bytes)"
+    assert known.status is PredictionStatus.STARTING
+    assert await journal.find("pred0001") == known == await journal.find(intent.key)
+
+
+async def test_a_known_create_cannot_be_claimed_refused_or_called_absent(journal: SqliteJournal) -> None:
+    intent = await sent(journal)
+    known = await journal.mark_known(intent.key, prediction("pred0001"))
+    assert not await journal.claim(intent.key)
+    assert not await journal.mark_refused(intent.key, "busy")
+    assert not await journal.mark_unknown(intent.key, "late")
+    assert not await journal.mark_absent(intent.key, tries=1)
+    assert await found(journal, intent.key) == known
+
+
+async def test_a_create_called_absent_becomes_known_when_its_prediction_turns_up(journal: SqliteJournal) -> None:
+    intent = await sent(journal)
+    await journal.mark_absent(intent.key, tries=1)
+    assert (await journal.mark_known(intent.key, prediction("pred0001"))).state is IntentState.KNOWN
+
+
+async def test_a_second_prediction_of_one_intent_gets_a_row_of_its_own(journal: SqliteJournal) -> None:
+    intent = await journal.intend(new_intent(request_id="wish"))
+    await journal.claim(intent.key)
+    first = await journal.mark_known(intent.key, prediction("pred0001"))
+    second = await journal.mark_known(intent.key, prediction("pred0002"))
+    assert second.key != first.key
+    assert (second.prediction_id, second.estimate_usd, second.is_adopted) == ("pred0002", 0.003, False)
+    assert (await found(journal, intent.key)).prediction_id == "pred0001"
+    assert [part.key for part in await journal.by_request("wish")] == [intent.key]
+    assert (await journal.spent_usd(0)).reserved_usd == pytest.approx(0.006)
+
+
+async def test_an_equal_intent_keeps_the_prediction_it_was_given_first(journal: SqliteJournal) -> None:
+    lost, answered = await sent(journal), await sent(journal)
+    holder = await journal.mark_known(lost.key, prediction("pred0001"))
+    assert (await journal.mark_known(answered.key, prediction("pred0001"))).key == holder.key
+    assert (await found(journal, answered.key)).state is IntentState.UNKNOWN
+
+
+async def test_a_prediction_looked_up_before_its_create_was_settled_moves_to_the_intent(journal: SqliteJournal) -> None:
+    intent = await sent(journal)
+    await journal.record(prediction("pred0001", SUCCEEDED, output=(PNG,)))
+    known = await journal.mark_known(intent.key, prediction("pred0001"))
+    assert (known.key, known.is_adopted) == (intent.key, False)
+    assert len(known.images) == 1
+    assert len(await journal.history()) == 1
+
+
+async def test_marking_an_intent_that_is_not_there_names_it(journal: SqliteJournal) -> None:
+    with pytest.raises(JournalError, match="no intent or prediction 'nobody'"):
+        await journal.mark_known("nobody", prediction("pred0001"))
+
+
+async def test_settle_applies_all_verdicts_and_gives_what_changed(journal: SqliteJournal) -> None:
+    known, absent, waiting = [await sent(journal, seed) for seed in (1, 2, 3)]
+    changed = await journal.settle(
+        [
+            Verdict(key=known.key, tries=1, state=IntentState.KNOWN, prediction=prediction("pred0001")),
+            Verdict(key=absent.key, tries=1, state=IntentState.ABSENT),
+            Verdict(key=waiting.key, tries=1, state=IntentState.UNKNOWN),
+            Verdict(key="nobody", tries=1, state=IntentState.ABSENT),
+        ]
+    )
+    assert [(intent.key, intent.state) for intent in changed] == [
+        (known.key, IntentState.KNOWN),
+        (absent.key, IntentState.ABSENT),
+    ]
+    assert (await found(journal, waiting.key)).state is IntentState.SENT
+
+
+async def test_an_end_is_kept_against_a_late_earlier_state(journal: SqliteJournal, clock: HandClock) -> None:
+    await journal.record(prediction("pred0001", SUCCEEDED, output=(PNG,)))
+    ended_at = clock.now
+    clock.advance(9)
+    after = await journal.record(prediction("pred0001", PredictionStatus.PROCESSING))
+    assert (after.status, after.ended_at) == (SUCCEEDED, ended_at)
+
+
+async def test_outputs_that_were_seen_survive_their_removal_at_the_gateway(journal: SqliteJournal) -> None:
+    await journal.record(prediction("pred0001", SUCCEEDED, output=(PNG,)))
+    removed = replace(prediction("pred0001", SUCCEEDED, input={}), is_data_removed=True)
+    after = await journal.record(removed)
+    assert after.prediction is not None
+    assert (after.prediction.output, after.prediction.input) == ((PNG,), {"prompt": "a lighthouse", "seed": 7})
+
+
+async def test_a_foreign_prediction_is_adopted_and_costs_nothing(journal: SqliteJournal) -> None:
+    adopted = await journal.record(prediction("foreign1"), gateway=GATEWAY, origin=ORIGIN)
+    assert (adopted.state, adopted.is_adopted, adopted.gateway) == (IntentState.KNOWN, True, GATEWAY)
+    assert (adopted.request, adopted.model) == ({}, MODEL)
+    spending = await journal.spent_usd(0)
+    assert (spending.total_usd, spending.unknown_count) == (0, 0)
+    assert [intent.prediction_id for intent in await journal.unfinished(ORIGIN)] == ["foreign1"]
+
+
+async def test_logs_are_kept_to_their_last_4_kb(journal: SqliteJournal) -> None:
+    logs = "".join(f"line {number} ü\n" for number in range(2000))
+    kept = (await journal.record(replace(prediction("pred0001"), logs=logs))).prediction
+    assert kept is not None
+    assert logs.endswith(kept.logs)
+    assert 4000 < len(kept.logs.encode()) <= 4096
+
+
+async def test_latest_and_history_are_newest_first_without_adopted_ones_being_latest(
+    journal: SqliteJournal, clock: HandClock
+) -> None:
+    assert await journal.latest() is None
+    keys: list[str] = []
+    for seed in range(5):
+        clock.advance(1)
+        keys.insert(0, (await journal.intend(new_intent(seed))).key)
+    await journal.record(prediction("foreign1", at=clock.now + 60))
+    latest = await journal.latest()
+    assert latest is not None and latest.key == keys[0]
+    page = await journal.history(limit=3)
+    assert [intent.key for intent in page[1:]] == keys[:2]
+    assert [intent.key for intent in await journal.history(limit=9, before=keys[1])] == keys[2:]
+
+
+async def test_history_of_one_moment_keeps_the_order_of_writing(journal: SqliteJournal) -> None:
+    keys = [(await journal.intend(new_intent(seed))).key for seed in range(4)]
+    assert [intent.key for intent in await journal.history()] == keys[::-1]
+    assert [intent.key for intent in await journal.history(before=keys[2])] == [keys[1], keys[0]]
+
+
+async def test_unresolved_gives_sent_and_unknown_creates_of_one_gateway(
+    journal: SqliteJournal, clock: HandClock
+) -> None:
+    first = await sent(journal, 1)
+    clock.advance(1)
+    second = await sent(journal, 2)
+    await journal.mark_unknown(second.key, "504")
+    known = await sent(journal, 3)
+    await journal.mark_known(known.key, prediction("pred0001"))
+    other = await journal.intend(new_intent(4, origin="https://elsewhere.invalid"))
+    await journal.claim(other.key)
+    assert [intent.key for intent in await journal.unresolved(ORIGIN)] == [first.key, second.key]
+
+
+async def test_recently_absent_creates_are_asked_about_again_on_wish(journal: SqliteJournal, clock: HandClock) -> None:
+    intent = await sent(journal)
+    await journal.mark_absent(intent.key, tries=1)
+    assert await journal.unresolved(ORIGIN) == ()
+    assert [intent.key for intent in await journal.unresolved(ORIGIN, absent_s=3600)] == [intent.key]
+    clock.advance(3601)
+    assert await journal.unresolved(ORIGIN, absent_s=3600) == ()
+
+
+async def test_known_ids_are_those_of_the_gateway(journal: SqliteJournal) -> None:
+    await journal.record(prediction("pred0001"), origin=ORIGIN)
+    await journal.record(prediction("pred0002"), origin="https://elsewhere.invalid")
+    assert await journal.known_ids(ORIGIN) == {"pred0001"}
+
+
+async def test_unfinished_is_soonest_to_expire_first(journal: SqliteJournal, clock: HandClock) -> None:
+    for identifier, lifetime_s in (("later001", 5000), ("sooner01", 60)):
+        await journal.record(prediction(identifier, SUCCEEDED, output=(PNG,)), origin=ORIGIN)
+        await journal.want_images(identifier, [PNG], datetime.fromtimestamp(clock.now + lifetime_s, UTC))
+    await journal.record(prediction("running1", PredictionStatus.PROCESSING), origin=ORIGIN)
+    await journal.record(prediction("failed01", PredictionStatus.FAILED), origin=ORIGIN)
+    unfinished = await journal.unfinished(ORIGIN)
+    assert [intent.prediction_id for intent in unfinished] == ["sooner01", "running1", "later001"]
+
+
+async def test_seconds_are_those_of_the_newest_succeeded_predictions(journal: SqliteJournal, clock: HandClock) -> None:
+    for number, status in enumerate([SUCCEEDED, SUCCEEDED, PredictionStatus.FAILED, SUCCEEDED]):
+        clock.advance(100)
+        intent = await sent(journal, number)
+        done = prediction(f"pred000{number}", status, at=clock.now)
+        took = replace(done.metrics, total_s=1.5 + number)
+        await journal.mark_known(intent.key, replace(done, metrics=took))
+    assert await journal.seconds(GATEWAY, MODEL) == (4.5, 2.5, 1.5)
+    assert await journal.seconds(GATEWAY, MODEL, limit=2) == (4.5, 2.5)
+    assert await journal.seconds(GATEWAY, "another/model") == ()
+
+
+async def test_a_lease_is_held_by_one_owner_until_it_ends(journal: SqliteJournal, clock: HandClock) -> None:
+    await journal.record(prediction("pred0001"))
+    first = await journal.lease("pred0001", "a", 30)
+    assert first is not None
+    assert await journal.lease("pred0001", "b", 30) is None
+    clock.advance(31)
+    second = await journal.lease("pred0001", "b", 30)
+    assert second is not None and second > first
+    assert not await journal.renew("pred0001", first, 30)
+    assert await journal.renew("pred0001", second, 30)
+
+
+async def test_an_owner_that_slept_cannot_release_the_lease_of_its_successor(
+    journal: SqliteJournal, clock: HandClock
+) -> None:
+    await journal.record(prediction("pred0001"))
+    first = await journal.lease("pred0001", "a", 30)
+    clock.advance(31)
+    second = await journal.lease("pred0001", "b", 30)
+    assert first is not None and second is not None
+    await journal.release("pred0001", first)
+    assert await journal.lease("pred0001", "c", 30) is None
+    await journal.release("pred0001", second)
+    assert await journal.lease("pred0001", "c", 30) is not None
+    assert not await journal.renew("pred0001", second, 30)
+
+
+async def test_renewing_in_time_keeps_others_out(journal: SqliteJournal, clock: HandClock) -> None:
+    intent = await sent(journal)
+    token = await journal.lease(intent.key, "a", 30)
+    assert token is not None
+    clock.advance(20)
+    assert await journal.renew(intent.key, token, 30)
+    clock.advance(20)
+    assert await journal.lease(intent.key, "b", 30) is None
+
+
+async def test_there_is_no_lease_on_what_is_not_written(journal: SqliteJournal) -> None:
+    assert await journal.lease("nobody01", "a", 30) is None
+
+
+async def test_a_write_that_has_begun_is_finished_when_its_caller_is_cancelled(journal: SqliteJournal) -> None:
+    intent = await sent(journal)
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        await journal.mark_known(intent.key, prediction("pred0001"))
+    assert (await found(journal, intent.key)).prediction_id == "pred0001"
+
+
+async def test_many_tasks_use_one_journal_at_once(journal: SqliteJournal) -> None:
+    intent = await journal.intend(new_intent())
+    wins: list[bool] = []
+
+    async def try_claim() -> None:
+        wins.append(await journal.claim(intent.key))
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(20):
+            tasks.start_soon(try_claim)
+    assert sorted(wins) == [False] * 19 + [True]
+
+
+async def test_odd_text_of_a_gateway_can_be_stored(journal: SqliteJournal) -> None:
+    odd = "broken \ud800 and \x00"
+    intent = await journal.intend(new_intent(2**70, prompt=odd))
+    await journal.claim(intent.key)
+    await journal.mark_unknown(intent.key, odd)
+    known = await journal.mark_known(intent.key, replace(prediction("pred0001", input={"prompt": odd}), error=odd))
+    assert known.seed == 2**70
+    assert known.prediction is not None and known.prediction.error == odd
+    assert await journal.find(odd) is None
+
+
+def test_keys_sort_by_time_and_are_26_characters() -> None:
+    keys = [new_key(1_790_000_000 + step / 1e5) for step in range(100)]
+    assert sorted(keys) == keys
+    assert {len(key) for key in keys} == {26}
+
+
+def test_shortening_reaches_every_data_uri_and_nothing_else() -> None:
+    picture = "data:image/webp;base64," + "A" * 400
+    value: JsonValue = {"images": [picture, "https://files.invalid/data:x,y"], "mask": picture, "steps": 4}
+    short = "data:image/webp;… (300 bytes)"
+    expected = {"images": [short, "https://files.invalid/data:x,y"], "mask": short, "steps": 4}
+    assert shorten_data_uris(shorten_data_uris(value)) == shorten_data_uris(value) == expected
+
+
+_TIMES = st.datetimes(min_value=datetime(2020, 1, 1), max_value=datetime(2040, 1, 1))
+_STAMPS = st.none() | _TIMES.map(lambda moment: moment.isoformat() + "Z")
+_BODIES = st.fixed_dictionaries(
+    {"id": st.from_regex(r"[a-z0-9]{8,26}", fullmatch=True)},
+    optional={
+        "status": st.sampled_from(["starting", "succeeded", "CANCELED", "pending", "odd", None]),
+        "model": st.text() | st.none(),
+        "version": st.text(),
+        "input": st.dictionaries(st.text(), st.integers() | st.text() | st.floats(allow_nan=False) | st.none()),
+        "output": st.lists(st.sampled_from([PNG, "data:image/png;base64,AAAA", "nonsense"])) | st.just(PNG),
+        "error": st.text() | st.none(),
+        "logs": st.text(),
+        "metrics": st.dictionaries(
+            st.sampled_from(["predict_time", "total_time", "image_count"]), st.integers(0, 99) | st.floats(0, 99)
+        ),
+        "created_at": _STAMPS,
+        "started_at": _STAMPS,
+        "completed_at": _STAMPS,
+        "data_removed": st.booleans(),
+    },
+)
+
+
+@given(_BODIES)
+def test_a_prediction_written_as_json_reads_back_the_same(body: dict[str, object]) -> None:
+    read = parse_prediction(body)
+    assert parse_prediction(prediction_to_json(read)) == read

@@ -1,0 +1,215 @@
+"""Which remote prediction an unresolved create made, decided without a clock, a network or a database."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from hypothesis import given
+from hypothesis import strategies as st
+from journal_fixtures import GATEWAY, MODEL, ORIGIN, START, prediction
+from pydantic import JsonValue
+
+from darkroom.journal import Intent, IntentState, Verdict, fingerprint, match
+from darkroom.predictions import Prediction
+
+SEEDED: dict[str, JsonValue] = {"prompt": "a lighthouse", "seed": 7}
+PLAIN: dict[str, JsonValue] = {"prompt": "a lighthouse"}
+
+
+def unresolved(
+    key: str = "intent",
+    input: dict[str, JsonValue] = SEEDED,
+    *,
+    sent_at: float = START,
+    state: IntentState = IntentState.UNKNOWN,
+    file_fields: tuple[str, ...] = (),
+    version: str = "",
+) -> Intent:
+    seed = input.get("seed")
+    return Intent(
+        key=key,
+        request_id="",
+        part=0,
+        gateway=GATEWAY,
+        origin=ORIGIN,
+        model=MODEL,
+        version=version,
+        input=input,
+        file_fields=file_fields,
+        fingerprint=fingerprint(input, file_fields),
+        request={},
+        seed=seed if isinstance(seed, int) else None,
+        image_count=1,
+        estimate_usd=None,
+        cost_usd=None,
+        state=state,
+        prediction_id="",
+        status=None,
+        prediction=None,
+        reason="",
+        intended_at=sent_at,
+        sent_at=sent_at,
+        known_at=None,
+        ended_at=None,
+        tries=1,
+        is_adopted=False,
+        images=(),
+    )
+
+
+def decide(
+    *intents: Intent,
+    remote: tuple[Prediction, ...] = (),
+    known_ids: tuple[str, ...] = (),
+    after_s: float = 5,
+    skew_s: float = 0,
+) -> list[Verdict]:
+    return match(intents, remote, known_ids, now=START + after_s, skew_s=skew_s)
+
+
+def test_the_prediction_with_our_input_is_ours() -> None:
+    other, ours = prediction("other001", input={"prompt": "a lighthouse", "seed": 8}), prediction("ours0001")
+    assert decide(unresolved(), remote=(other, ours)) == [
+        Verdict(key="intent", tries=1, state=IntentState.KNOWN, prediction=ours)
+    ]
+
+
+def test_a_prediction_that_is_known_already_is_not_given_twice() -> None:
+    (verdict,) = decide(unresolved(), remote=(prediction("ours0001"),), known_ids=("ours0001",))
+    assert (verdict.state, verdict.possible) == (IntentState.UNKNOWN, ())
+
+
+def test_a_create_is_absent_only_after_the_settle_time() -> None:
+    assert [decide(unresolved(), after_s=after_s)[0].state for after_s in (119, 120, 121)] == [
+        IntentState.UNKNOWN,
+        IntentState.UNKNOWN,
+        IntentState.ABSENT,
+    ]
+
+
+def test_a_clock_that_was_set_back_never_makes_a_create_absent() -> None:
+    assert decide(unresolved(), after_s=-7200)[0].state is IntentState.UNKNOWN
+
+
+def test_the_model_of_an_answer_does_not_matter() -> None:
+    renamed = replace(prediction("ours0001"), model="flux-schnell-internal")
+    assert decide(unresolved(), remote=(renamed,))[0].prediction == renamed
+
+
+def test_file_fields_do_not_matter_because_gateways_rename_files() -> None:
+    intent = unresolved(input={**SEEDED, "image": "data:image/png;base64,AAAA"}, file_fields=("image",))
+    ours = prediction("ours0001", input={**SEEDED, "image": "https://files.invalid/x.png"})
+    assert decide(intent, remote=(ours,))[0].prediction == ours
+
+
+def test_one_number_may_come_back_in_its_other_spelling() -> None:
+    intent = unresolved(input={**PLAIN, "guidance": 3.0, "sizes": [1.0, {"w": 2}]})
+    ours = prediction("ours0001", input={**PLAIN, "guidance": 3, "sizes": [1, {"w": 2.0}]})
+    assert decide(intent, remote=(ours,))[0].prediction == ours
+
+
+def test_defaults_that_a_gateway_adds_do_not_matter_where_our_seed_is_in_the_input() -> None:
+    ours = prediction("ours0001", input={**SEEDED, "num_outputs": 1})
+    assert decide(unresolved(), remote=(ours,))[0].prediction == ours
+
+
+def test_defaults_that_a_gateway_adds_do_matter_without_a_seed() -> None:
+    other = prediction("other001", input={**PLAIN, "num_outputs": 4})
+    assert decide(unresolved(input=PLAIN), remote=(other,))[0].state is IntentState.UNKNOWN
+
+
+def test_equal_inputs_are_given_oldest_first() -> None:
+    intents = [unresolved(f"k{place}", PLAIN, sent_at=START + place) for place in (2, 0, 1)]
+    remote = tuple(prediction(f"pred000{place}", at=START + place, input=PLAIN) for place in (1, 0))
+    given_out = [
+        (verdict.key, verdict.prediction and verdict.prediction.id) for verdict in decide(*intents, remote=remote)
+    ]
+    assert given_out == [("k0", "pred0000"), ("k1", "pred0001"), ("k2", None)]
+
+
+def test_the_window_follows_the_clock_of_the_gateway() -> None:
+    ours = prediction("ours0001", at=START + 7200)
+    assert decide(unresolved(), remote=(ours,), skew_s=7200)[0].prediction == ours
+
+
+def test_our_input_at_an_odd_time_is_possible_and_keeps_the_create_from_being_absent() -> None:
+    odd = prediction("odd00001", at=START + 7200)
+    (verdict,) = decide(unresolved(), remote=(odd,), after_s=500)
+    assert (verdict.state, verdict.prediction, verdict.possible) == (IntentState.UNKNOWN, None, (odd,))
+
+
+def test_a_prediction_without_its_input_is_possible_and_never_claimed() -> None:
+    wiped = replace(prediction("wiped001", input={}), is_data_removed=True)
+    (verdict,) = decide(unresolved(), remote=(wiped,), after_s=4000)
+    assert (verdict.state, verdict.prediction, verdict.possible) == (IntentState.UNKNOWN, None, (wiped,))
+
+
+def test_a_prediction_without_its_input_of_another_model_or_time_is_not_possible() -> None:
+    other = replace(prediction("other001", input={}), model="another/model")
+    earlier = prediction("early001", input={}, at=START - 600)
+    (verdict,) = decide(unresolved(), remote=(other, earlier), after_s=4000)
+    assert (verdict.state, verdict.possible) == (IntentState.ABSENT, ())
+
+
+def test_a_prediction_without_input_model_or_time_is_possible() -> None:
+    bare = Prediction(id="bare0001")
+    assert decide(unresolved(), remote=(bare,), after_s=4000)[0].possible == (bare,)
+
+
+def test_a_prediction_of_the_same_version_is_possible_under_another_model_name() -> None:
+    wiped = replace(prediction("wiped001", input={}, model="internal/name"), version="ab" * 32)
+    assert decide(unresolved(version="ab" * 32), remote=(wiped,), after_s=4000)[0].possible == (wiped,)
+
+
+def test_what_one_create_has_taken_is_not_possible_for_another() -> None:
+    lost = unresolved("lost", {"prompt": "a boat", "seed": 1})
+    (ours, nothing) = decide(unresolved("a"), lost, remote=(prediction("ours0001"),), after_s=500)
+    assert (ours.state, nothing.state) == (IntentState.KNOWN, IntentState.ABSENT)
+
+
+def test_an_absent_create_becomes_known_or_stays_absent() -> None:
+    absent = unresolved(state=IntentState.ABSENT)
+    assert decide(absent, after_s=500)[0].state is IntentState.ABSENT
+    assert decide(absent, remote=(prediction("p0000001", input={}),), after_s=500)[0].state is IntentState.ABSENT
+    assert decide(absent, remote=(prediction("ours0001"),), after_s=500)[0].state is IntentState.KNOWN
+
+
+def test_a_prediction_without_a_time_is_matched_by_its_input() -> None:
+    timeless = replace(prediction("ours0001"), created_at=None)
+    assert decide(unresolved(), remote=(timeless,))[0].prediction == timeless
+
+
+@given(
+    sent=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 300)), max_size=8),
+    created=st.lists(st.tuples(st.integers(0, 3), st.integers(-200, 500)), max_size=8),
+)
+def test_no_prediction_is_given_twice_and_none_to_another_input(
+    sent: list[tuple[int, int]], created: list[tuple[int, int]]
+) -> None:
+    intents = [unresolved(f"k{place}", {"seed": seed}, sent_at=START + at) for place, (seed, at) in enumerate(sent)]
+    remote = [
+        prediction(f"pred{place:04}", at=START + at, input={"seed": seed}) for place, (seed, at) in enumerate(created)
+    ]
+    verdicts = match(intents, remote, (), now=START + 1000, skew_s=0)
+    taken = [verdict.prediction for verdict in verdicts if verdict.prediction]
+    assert len({found.id for found in taken}) == len(taken)
+    assert sorted(verdict.key for verdict in verdicts) == sorted(intent.key for intent in intents)
+    by_key = {intent.key: intent for intent in intents}
+    assert all(v.prediction.input == by_key[v.key].input for v in verdicts if v.prediction)
+    left = [found.input for found in remote if found not in taken]
+    assert all(by_key[v.key].input not in left for v in verdicts if v.state is IntentState.ABSENT)
+
+
+@given(st.dictionaries(st.text(), st.integers() | st.text() | st.booleans() | st.lists(st.floats(allow_nan=False))))
+def test_a_fingerprint_does_not_depend_on_the_order_of_fields(input: dict[str, JsonValue]) -> None:
+    turned = dict(reversed(input.items()))
+    assert fingerprint(input) == fingerprint(turned)
+    assert fingerprint({**input, "image": "x"}, ("image",)) == fingerprint({**turned, "image": "y"}, ("image",))
+
+
+def test_a_fingerprint_knows_the_seed_and_true_from_1() -> None:
+    assert len({fingerprint({"seed": seed}) for seed in (1, 2, True, "1", None)}) == 5
+
+
+def test_the_time_of_a_prediction_may_be_in_any_zone() -> None:
+    ours = replace(prediction("ours0001"), created_at=datetime.fromtimestamp(START, UTC).astimezone())
+    assert decide(unresolved(), remote=(ours,))[0].prediction == ours
