@@ -1,0 +1,180 @@
+"""What darkroom's entry says in each client, and how it joins an entry that is there already.
+
+A key is written only where the person gave it with `--env`; otherwise the entry refers to the variable in the client's
+own way, or says nothing.
+"""
+
+import re
+import shlex
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from pydantic import JsonValue
+
+from darkroom.errors import InvalidRequest, SettingsError
+from darkroom_server.install.clients import Client
+
+Values = dict[str, JsonValue]
+
+PACKAGE = "darkroom-mcp"
+REFERRED = ("DARKROOM_GATEWAY", "DARKROOM_API_KEY")
+"""A key alone is refused by the settings: it does not say which gateway it is for."""
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_REMOTE_KEYS = ("url", "httpUrl", "serverUrl", "uri")
+_QUESTIONS: Mapping[str, Values] = {
+    "DARKROOM_GATEWAY": {
+        "type": "promptString",
+        "id": "darkroom-gateway",
+        "description": "Gateway for darkroom: sandbox, replicate, cometapi, deerapi, openai-hk, key4u or aimanyi",
+        "default": "sandbox",
+    },
+    "DARKROOM_API_KEY": {
+        "type": "promptString",
+        "id": "darkroom-key",
+        "description": "API key of the gateway; empty for the sandbox",
+        "password": True,
+    },
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """The command that starts darkroom's stdio server."""
+
+    command: str
+    args: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """Variables for the server: `given` with their values, `referred` by name only."""
+
+    given: Mapping[str, str]
+    referred: tuple[str, ...] = ()
+
+
+def launch_for(client: Client, kind: str, *, uvx: str | None, script: str | None, in_project: bool = False) -> Launch:
+    """How `client` starts darkroom: by `uvx`, or by the installed script (kind "path").
+
+    `uvx` and `script` are absolute paths, None where there is none. A project file is shared, so it gets no path of
+    this computer for uvx.
+
+    Raises: InvalidRequest where the command does not exist here.
+    """
+    if kind == "path":
+        if not script:
+            raise InvalidRequest(f"{PACKAGE} is not installed here; run 'uv tool install {PACKAGE}' first.")
+        return Launch(command=script)
+    if not client.needs_absolute_command or in_project:
+        return Launch(command="uvx", args=(PACKAGE,))
+    if not uvx:
+        raise InvalidRequest(
+            f"uvx was not found, and {client.title} needs its path. Install uv, or take --command path."
+        )
+    return Launch(command=uvx, args=(PACKAGE,))
+
+
+def environment_for(client: Client, wanted: Iterable[str]) -> Environment:
+    """The variables of `--env K=V` and `--env K`; without any, references to the gateway and the key where they do no harm.
+
+    Raises: InvalidRequest for what is no variable, or cannot be referred to in this client.
+    """
+    given: dict[str, str] = {}
+    referred: list[str] = []
+    for text in wanted:
+        name, equals, value = text.partition("=")
+        if not _VARIABLE.fullmatch(name):
+            raise InvalidRequest(f"--env needs NAME=VALUE or NAME, not {name[:40]!r}.")
+        if not equals and not client.can_refer:
+            raise InvalidRequest(f"{client.title} cannot hand on a variable: give its value, --env {name}=…")
+        if equals:
+            given[name] = value
+        else:
+            referred.append(name)
+    if client.refers_unasked and client.can_refer:
+        referred += [name for name in REFERRED if name not in given]
+    return Environment(given=given, referred=tuple(dict.fromkeys(referred)))
+
+
+def checked_name(name: str) -> str:
+    """`name`, if every client takes it.
+
+    Raises: InvalidRequest.
+    """
+    if not _NAME.fullmatch(name):
+        raise InvalidRequest(f"--name {name[:40]!r}: take up to 40 letters, digits, '-' and '_'.")
+    return name
+
+
+def fresh_entry(client: Client, name: str, launch: Launch, environment: Environment) -> Values:
+    """The entry as it is written where there is none."""
+    entry: Values = {key: name if value == "{name}" else value for key, value in client.lead.items()}
+    entry |= {client.command_key: launch.command, "args": list(launch.args)}
+    env: Values = {**environment.given}
+    if client.reference:
+        env |= {each: _reference(client, each) for each in environment.referred if each not in env}
+    if env:
+        entry[client.env_key] = env
+    if client.reference_list and environment.referred:
+        entry[client.reference_list] = [each for each in environment.referred if each not in env]
+    return entry | dict(client.tail)
+
+
+def merged_entry(client: Client, fresh: Values, existing: Values | None, given: Mapping[str, str]) -> Values:
+    """`existing` brought up to `fresh`: the command is ours, everything else that the person set stays.
+
+    Raises: SettingsError where the existing entry is a remote server.
+    """
+    if existing is None:
+        return fresh
+    if any(key in existing for key in _REMOTE_KEYS) or existing.get("type", "stdio") != "stdio":
+        raise SettingsError(
+            f"{client.title} has an entry of this name for a remote server. Remove it, or choose another --name."
+        )
+    old_env = _mapping(existing.get(client.env_key))
+    merged = fresh | existing | {client.command_key: fresh[client.command_key], "args": fresh["args"]}
+    if env := _mapping(fresh.get(client.env_key)) | old_env | dict(given):
+        merged[client.env_key] = env
+    if names := _listed(existing, client.reference_list) + _listed(fresh, client.reference_list):
+        merged[client.reference_list] = [each for each in dict.fromkeys(names) if each not in env]
+    return merged
+
+
+def command_line(name: str, launch: Launch, given: Mapping[str, str]) -> str:
+    """Claude Code's command that adds the entry; the file for all projects is its own to write."""
+    env = [part for variable, value in given.items() for part in ("--env", f"{variable}={value}")]
+    add = ["claude", "mcp", "add", name, "--scope", "user", *env, "--", launch.command, *launch.args]
+    return shlex.join(add)
+
+
+def questions_for(client: Client, entry: Values) -> list[Values]:
+    """What VS Code has to ask so that the entry's references mean something."""
+    if not client.has_inputs:
+        return []
+    env = _mapping(entry.get(client.env_key))
+    return [_question(name) for name, value in env.items() if value == _reference(client, name)]
+
+
+def _question(variable: str) -> Values:
+    general: Values = {
+        "type": "promptString",
+        "id": f"darkroom-{variable}",
+        "description": f"{variable} for darkroom",
+        "password": True,
+    }
+    return _QUESTIONS.get(variable, general)
+
+
+def _reference(client: Client, variable: str) -> str:
+    return client.reference.format(_question(variable)["id"] if client.has_inputs else variable)
+
+
+def _mapping(value: JsonValue) -> Values:
+    return dict(value) if isinstance(value, dict) else {}
+
+
+def _listed(entry: Values, key: str) -> list[JsonValue]:
+    value = entry.get(key)
+    return list(value) if isinstance(value, list) else []

@@ -1,0 +1,202 @@
+"""Changes in a JSON text that leave every other character as it was: comments, key order, indentation, line ends.
+
+Settings files of editors are JSON with comments and trailing commas, and people write their own; parsing and dumping
+would lose what they wrote. So the text is read with positions and only the spans that change are exchanged.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from pydantic import JsonValue
+
+_SPACE = re.compile(r"(?:\s+|//[^\n]*|/\*.*?\*/)*", re.DOTALL)
+_REST_OF_LINE = re.compile(r"[ \t]*(?:/\*[^\n]*?\*/[ \t]*)*(?://[^\r\n]*)?")
+_LIST_OF_ONE = re.compile(r'\[\n\s*("(?:[^"\\\n]|\\.)*")\n\s*\]')
+_DECODER = json.JSONDecoder()
+
+
+@dataclass(frozen=True, slots=True)
+class _Node:
+    """A value with its place; `spans` are those of its children, from the key on."""
+
+    start: int
+    end: int
+    value: JsonValue
+    spans: tuple[tuple[int, int], ...] = ()
+    members: Mapping[str, "_Node"] = field(default_factory=dict[str, "_Node"])
+
+
+def read(text: str) -> JsonValue:
+    """The value of a JSON text with comments and trailing commas; an empty text is an empty object.
+
+    Raises: ValueError naming the line.
+    """
+    return _root(_filled(text)).value
+
+
+def put(text: str, path: Sequence[str], value: JsonValue) -> str:
+    """`text` with `value` at `path`; objects on the way are made. An object that is there is changed member by member.
+
+    Raises: ValueError where the text is broken, or where something else than an object is on the way.
+    """
+    text = _filled(text)
+    node = _root(text)
+    for depth, key in enumerate(path):
+        if key not in node.members:
+            return _insert(text, node, key, _nested(path[depth + 1 :], value))
+        node = node.members[key]
+    if isinstance(value, dict) and isinstance(node.value, dict):
+        for key in value:
+            if key not in node.value or node.value[key] != value[key]:
+                text = put(text, [*path, key], value[key])
+        return text
+    indent, unit, newline = _indent(text, node.start), _unit(text), _newline(text)
+    return text[: node.start] + _dumped(value, indent, unit, newline) + text[node.end :]
+
+
+def append(text: str, key: str, value: JsonValue) -> str:
+    """`text` with `value` at the end of the list at the top-level `key`, which is made where it is missing.
+
+    Raises: ValueError as for `put`, and where `key` is no list.
+    """
+    text = _filled(text)
+    root = _root(text)
+    if key not in root.members:
+        return _insert(text, root, key, [value])
+    return _insert(text, root.members[key], None, value)
+
+
+def _filled(text: str) -> str:
+    is_empty = _end_of_space(text.removeprefix("\ufeff"), 0) == len(text.removeprefix("\ufeff"))
+    return text + "{}\n" if is_empty else text
+
+
+def _nested(path: Sequence[str], value: JsonValue) -> JsonValue:
+    for key in reversed(path):
+        value = {key: value}
+    return value
+
+
+def _insert(text: str, node: _Node, key: str | None, value: JsonValue) -> str:
+    """Put a child at the end of an object (or a list, with `key` None), in the style of the ones before it."""
+    if not isinstance(node.value, list if key is None else dict):
+        raise ValueError(
+            f"line {_line(text, node.start)} has {text[node.start : node.end][:30]!r} where servers belong"
+        )
+    label = "" if key is None else json.dumps(key, ensure_ascii=False) + ": "
+    unit, newline = _unit(text), _newline(text)
+    if not node.spans:
+        outer = _indent(text, node.start)
+        body = text[node.start + 1 : node.end - 1].rstrip()
+        child = newline + outer + unit + label + _dumped(value, outer + unit, unit, newline) + newline + outer
+        return text[: node.start + 1] + body + child + text[node.end - 1 :]
+    last_start, last_end = node.spans[-1]
+    if not _starts_its_line(text, node.spans[0][0]):
+        return text[:last_end] + ", " + label + json.dumps(value, ensure_ascii=False) + text[last_end:]
+    indent = _indent(text, last_start)
+    child = newline + indent + label + _dumped(value, indent, unit, newline)
+    comma = _end_of_space(text, last_end)
+    has_comma = text[comma] == ","
+    rest = _REST_OF_LINE.match(text, comma + 1 if has_comma else last_end)
+    place = rest.end() if rest else last_end
+    if has_comma:
+        return text[:place] + child + "," + text[place:]
+    return text[:last_end] + "," + text[last_end:place] + child + text[place:]
+
+
+def _dumped(value: JsonValue, indent: str, unit: str, newline: str) -> str:
+    text = _LIST_OF_ONE.sub(r"[\1]", json.dumps(value, indent=unit, ensure_ascii=False))
+    return text.replace("\n", newline + indent)
+
+
+def _indent(text: str, at: int) -> str:
+    line = text[text.rfind("\n", 0, at) + 1 :]
+    return line[: len(line) - len(line.lstrip(" \t"))]
+
+
+def _starts_its_line(text: str, at: int) -> bool:
+    return not text[text.rfind("\n", 0, at) + 1 : at].strip()
+
+
+def _unit(text: str) -> str:
+    """One step of indentation, as the first indented line has it."""
+    found = re.search(r"^([ \t]+)[\"}\]]", text, re.MULTILINE)
+    return found[1] if found else "  "
+
+
+def _newline(text: str) -> str:
+    return "\r\n" if "\r\n" in text else "\n"
+
+
+def _line(text: str, at: int) -> int:
+    return text.count("\n", 0, at) + 1
+
+
+def _end_of_space(text: str, at: int) -> int:
+    found = _SPACE.match(text, at)
+    return found.end() if found else at
+
+
+def _root(text: str) -> _Node:
+    start = _end_of_space(text, 1 if text.startswith("\ufeff") else 0)
+    try:
+        node = _node(text, start)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+    if not isinstance(node.value, dict):
+        raise ValueError("it is not an object")
+    if (end := _end_of_space(text, node.end)) != len(text):
+        raise ValueError(f"line {_line(text, end)} has more after the end")
+    return node
+
+
+def _node(text: str, at: int) -> _Node:
+    match text[at : at + 1]:
+        case "{":
+            return _container(text, at, "}", _member)
+        case "[":
+            return _container(text, at, "]", _item)
+        case _:
+            value, end = _scalar(text, at)
+            return _Node(at, end, value)
+
+
+def _container(text: str, start: int, closing: str, read_child: Callable[[str, int], tuple[str, _Node]]) -> _Node:
+    """Read an object or a list; a comma after the last child is allowed. Of equal keys the last one counts."""
+    spans: list[tuple[int, int]] = []
+    children: list[tuple[str, _Node]] = []
+    at = _end_of_space(text, start + 1)
+    while text[at : at + 1] != closing:
+        key, child = read_child(text, at)
+        spans.append((at, child.end))
+        children.append((key, child))
+        at = _end_of_space(text, child.end)
+        if text[at : at + 1] == ",":
+            at = _end_of_space(text, at + 1)
+        elif text[at : at + 1] != closing:
+            raise ValueError(f"line {_line(text, at)} misses a ',' or '{closing}'")
+    if closing == "]":
+        return _Node(start, at + 1, [child.value for _, child in children], tuple(spans))
+    members = dict(children)
+    return _Node(start, at + 1, {key: child.value for key, child in members.items()}, tuple(spans), members)
+
+
+def _member(text: str, at: int) -> tuple[str, _Node]:
+    key, end = _scalar(text, at)
+    colon = _end_of_space(text, end)
+    if not isinstance(key, str) or text[colon : colon + 1] != ":":
+        raise ValueError(f"line {_line(text, at)} misses a quoted key and ':'")
+    return key, _node(text, _end_of_space(text, colon + 1))
+
+
+def _item(text: str, at: int) -> tuple[str, _Node]:
+    return "", _node(text, at)
+
+
+def _scalar(text: str, at: int) -> tuple[JsonValue, int]:
+    try:
+        return _DECODER.raw_decode(text, at)
+    except ValueError as error:
+        raise ValueError(f"line {_line(text, at)} has no JSON value where one belongs") from error

@@ -1,0 +1,111 @@
+"""One-click links and the README's section on installing, generated so that they cannot go stale.
+
+Link formats as the clients document them, checked on 2026-11-20.
+"""
+
+import base64
+import json
+from collections.abc import Mapping
+from urllib.parse import quote, urlencode
+
+from pydantic import JsonValue
+
+from darkroom_server.install.clients import CLIENTS, Client, Platform, client_named
+from darkroom_server.install.entries import (
+    PACKAGE,
+    REFERRED,
+    Launch,
+    Values,
+    command_line,
+    environment_for,
+    fresh_entry,
+    questions_for,
+)
+from darkroom_server.install.writing import shown_entry
+
+NAME = "darkroom"
+_LAUNCH = Launch(command="uvx", args=(PACKAGE,))
+_SYSTEMS: Mapping[Platform, str] = {"darwin": "macOS", "win32": "Windows", "linux": "Linux"}
+_CONFIG: Mapping[Platform, str] = {
+    "darwin": "~/Library/Application Support",
+    "win32": "%APPDATA%",
+    "linux": "~/.config",
+}
+_WEB_LINKS = {"cursor": "cursor web", "vscode": "vscode badge", "lm-studio": "lm studio"}
+
+
+def one_click_links() -> dict[str, str]:
+    """By client, the link that adds darkroom there; none holds a key or a path of one computer."""
+    vscode = client_named("vscode")
+    entry: Values = {"name": NAME, **_entry(vscode)}
+    questions: JsonValue = [*questions_for(vscode, entry)]
+    cursor = f"name={NAME}&config={_packed(_entry(client_named('cursor')))}"
+    lm_studio = f"name={NAME}&config={_packed(_entry(client_named('lm-studio')))}"
+    badge = f"name={NAME}&config={_quoted(entry)}&inputs={_quoted(questions)}"
+    return {
+        "cursor": f"cursor://anysphere.cursor-deeplink/mcp/install?{cursor}",
+        "cursor web": f"https://cursor.com/en/install-mcp?{cursor}",
+        "vscode": f"vscode:mcp/install?{_quoted({**entry, 'inputs': questions})}",
+        "vscode badge": f"https://insiders.vscode.dev/redirect/mcp/install?{badge}",
+        "lm studio": f"https://lmstudio.ai/install-mcp?{lm_studio}",
+        "goose": f"goose://extension?{_goose_query()}",
+    }
+
+
+def readme_install_section() -> str:
+    """Markdown: for each client the link, the command, and the entry for those who rather do it by hand."""
+    links = one_click_links()
+    clicks = " · ".join(
+        f"[Add to {client.title}]({links[_WEB_LINKS[client.name]]})" for client in CLIENTS if client.name in _WEB_LINKS
+    )
+    return "\n\n".join([clicks, *(_details(client) for client in CLIENTS)]) + "\n"
+
+
+def _details(client: Client) -> str:
+    """What is folded away under one client's name."""
+    parts = [f"<details>\n<summary>{client.title}</summary>"]
+    if client.file:
+        parts += [_fenced("sh", f"uvx {PACKAGE} install {client.name}"), f"or by hand, in {_places(client)}:"]
+    else:
+        parts += [_fenced("sh", command_line(NAME, _LAUNCH, {})), f"or for one project, in `{client.project_file}`:"]
+    entry = shown_entry(client, NAME, _entry(client)).rstrip()
+    return "\n\n".join([*parts, _fenced(client.format, entry), "</details>"])
+
+
+def _places(client: Client) -> str:
+    """The file as people write it, once or for each system."""
+    if len({_place(client, each) for each in _SYSTEMS}) == 1:
+        return f"`{_place(client, 'linux')}`"
+    return ", ".join(f"`{_place(client, each)}` ({system})" for each, system in _SYSTEMS.items())
+
+
+def _place(client: Client, platform: Platform) -> str:
+    file = client.file if isinstance(client.file, str) else client.file[platform]
+    place = file.format(home="~", config=_CONFIG[platform])
+    return place.replace("/", "\\") if place.startswith("%") else place
+
+
+def _fenced(language: str, text: str) -> str:
+    return f"```{language}\n{text}\n```"
+
+
+def _entry(client: Client) -> Values:
+    return fresh_entry(client, NAME, _LAUNCH, environment_for(client, ()))
+
+
+def _packed(entry: Values) -> str:
+    return quote(base64.b64encode(json.dumps(entry).encode()).decode(), safe="")
+
+
+def _quoted(value: JsonValue) -> str:
+    return quote(json.dumps(value), safe="")
+
+
+def _goose_query() -> str:
+    """Goose asks for the variables itself, and keeps them in the system's key store."""
+    asked = [
+        ("env", f"{variable}={meaning}") for variable, meaning in zip(REFERRED, ("Gateway", "API key"), strict=True)
+    ]
+    entry = [("cmd", _LAUNCH.command), *(("arg", each) for each in _LAUNCH.args), ("timeout", "300")]
+    about = [("id", NAME), ("name", "Darkroom"), ("description", "Make images from a chat")]
+    return urlencode([*entry, *about, *asked], quote_via=quote)
