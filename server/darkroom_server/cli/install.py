@@ -1,0 +1,111 @@
+"""`darkroom-mcp install`: put darkroom into a program that can start it."""
+
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from darkroom.errors import DarkroomError
+from darkroom_server.cli.screen import note, stop
+from darkroom_server.install import (
+    Client,
+    Environment,
+    Installed,
+    Machine,
+    Platform,
+    checked_name,
+    client_named,
+    command_line,
+    environment_for,
+    fresh_entry,
+    launch_for,
+    shown_entry,
+    write_entry,
+)
+
+_DONE = {"added": "Added to", "updated": "Updated in", "unchanged": "Already there in"}
+
+
+def install(
+    client: Annotated[
+        str,
+        typer.Argument(
+            help="claude-desktop, claude-code, cursor, vscode, windsurf, zed, gemini-cli, codex, lm-studio or goose."
+        ),
+    ],
+    print_only: Annotated[bool, typer.Option("--print", help="Only show the entry; write nothing.")] = False,
+    name: Annotated[str, typer.Option(help="What the client calls this server.")] = "darkroom",
+    command: Annotated[
+        Literal["uvx", "path"], typer.Option(help="Start it by uvx, or by the path of the installed darkroom-mcp.")
+    ] = "uvx",
+    env: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME[=VALUE]", help="A variable for the server; without a value the client looks it up."),
+    ] = None,
+    project: Annotated[bool, typer.Option("--project", help="Write the client's file in this folder.")] = False,
+    file: Annotated[Path | None, typer.Option(help="Write this file instead of the client's usual one.")] = None,
+) -> None:
+    """Add darkroom to Claude, Cursor, VS Code and others. The settings file is copied first, and keeps all else."""
+    try:
+        chosen = client_named(client)
+        path = file or chosen.path(_this_machine(), in_project=project)
+        _install(chosen, checked_name(name), command, env or [], path, in_project=project, print_only=print_only)
+    except DarkroomError as error:
+        raise stop(error) from None
+
+
+def _install(
+    client: Client, name: str, kind: str, wanted: list[str], path: Path | None, *, in_project: bool, print_only: bool
+) -> None:
+    launch = launch_for(client, kind, uvx=shutil.which("uvx"), script=_installed_script(), in_project=in_project)
+    environment = environment_for(client, wanted)
+    if path is None:
+        note(f"{client.title} keeps this list itself. Run:")
+        typer.echo(command_line(name, launch, environment.given))
+        return
+    entry = fresh_entry(client, name, launch, environment)
+    if print_only:
+        note(f"For {path}:")
+        typer.echo(shown_entry(client, name, entry), nl=False)
+        return
+    try:
+        stamp = time.strftime("%Y%m%d-%H%M%S")
+        done = write_entry(client, path, name, entry, given=environment.given, stamp=stamp)
+    except DarkroomError:
+        note("This entry was not written; it can be put in by hand:")
+        typer.echo(shown_entry(client, name, entry), nl=False)
+        raise
+    _say(client, done, environment)
+
+
+def _say(client: Client, done: Installed, environment: Environment) -> None:
+    note(f"{_DONE[done.action]} {done.path}")
+    if done.backup:
+        note(f"The file before: {done.backup}")
+    if done.action != "unchanged":
+        note(client.next_step)
+    if not any(variable in environment.given for variable in ("DARKROOM_GATEWAY", "DARKROOM_BASE_URL")):
+        note("Without a gateway and a key it uses the sandbox. `darkroom-mcp doctor` says how to use a real gateway.")
+
+
+def _this_machine() -> Machine:
+    import platformdirs
+
+    systems: dict[str, Platform] = {"darwin": "darwin", "win32": "win32"}
+    return Machine(
+        platform=systems.get(sys.platform, "linux"),
+        home=Path.home(),
+        config=platformdirs.user_config_path(roaming=True),
+        project=Path.cwd(),
+    )
+
+
+def _installed_script() -> str | None:
+    """The absolute path of darkroom-mcp; None where uvx runs it from a cache that may be emptied."""
+    script = shutil.which("darkroom-mcp")
+    if script is None or "archive-v0" in Path(script).resolve().parts:
+        return None
+    return str(Path(script).absolute())
