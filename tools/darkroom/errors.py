@@ -88,9 +88,13 @@ class JournalError(DarkroomError):
 
 
 class OutputError(DarkroomError):
-    """An image could not be fetched, checked or stored."""
+    """An image could not be fetched, checked or stored; `can_retry` where the next attempt may succeed."""
 
     kind = "output"
+
+    def __init__(self, message: str, *, can_retry: bool = False) -> None:
+        super().__init__(message)
+        self.can_retry = can_retry
 
 
 class OutputExpired(OutputError):

@@ -1,0 +1,125 @@
+"""One MCP call around a verb: settings faults in words, progress, previews in time, and what a cancel means."""
+
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import anyio
+from mcp.server.mcpserver import Context
+from mcp.types import CallToolResult
+
+from darkroom.errors import DarkroomError
+from darkroom.reports import PredictionReport, refusal_report
+from darkroom_server.content import model_result, prediction_result
+from darkroom_server.keeper import RoomKeeper
+from darkroom_server.settings import Settings
+
+if TYPE_CHECKING:
+    from darkroom.darkroom import Darkroom, OnProgress
+    from darkroom.outputs.preview import Preview
+    from darkroom.registry import ImageRequest, ModelRegistry
+
+log = logging.getLogger(__name__)
+
+# Hosts end a call at about 60 s (TypeScript SDK: 60 000 ms, checked 2026-11-20); an answer leaves before that.
+_LEAVE_BY_S = 54.0
+_CANCEL_S = 1.5
+_Verb = Callable[["Darkroom", "OnProgress"], Awaitable[PredictionReport]]
+
+
+class Calls:
+    """What the tools share. `is_leaving` is true once the host has hung up: then nothing is canceled at the gateway."""
+
+    def __init__(
+        self,
+        keeper: RoomKeeper,
+        registry: "Callable[[], ModelRegistry]",
+        settings: Settings,
+        is_leaving: Callable[[], bool],
+    ) -> None:
+        self._keeper = keeper
+        self._settings = settings
+        self._is_leaving = is_leaving
+        self._registry = registry
+
+    async def generate_image(
+        self, ctx: Context[Any, Any], request: "ImageRequest", *, wait_s: float, request_id: str
+    ) -> CallToolResult:
+        """Create and wait; a person's cancel also cancels at the gateway."""
+        from darkroom.generate_image import generate_image
+
+        name = request_id or f"auto-{secrets.token_hex(6)}"
+        started_s = anyio.current_time()
+        try:
+            return await self._answer(
+                ctx,
+                lambda room, on_progress: generate_image(
+                    room, request, wait_s=wait_s, request_id=name, on_progress=on_progress
+                ),
+                wait_s,
+            )
+        except anyio.get_cancelled_exc_class():
+            # A cancel this late is the host's time limit, not the person; the prediction goes on.
+            if anyio.current_time() - started_s < _LEAVE_BY_S and not self._is_leaving():
+                await self._cancel_request(name)
+            raise
+
+    async def get_prediction(self, ctx: Context[Any, Any], id: str, *, wait_s: float) -> CallToolResult:
+        """Find and wait; a cancel only ends the waiting."""
+        from darkroom.get_prediction import get_prediction
+
+        return await self._answer(
+            ctx,
+            lambda room, on_progress: get_prediction(room, id, wait_s=wait_s, on_progress=on_progress),
+            wait_s,
+        )
+
+    def list_models(self, *, query: str, task: str, model: str, limit: int) -> CallToolResult:
+        """The registry in words and data; needs no open Darkroom."""
+        from darkroom.list_models import list_models
+
+        return model_result(list_models(self._registry(), query=query, task=task, model=model, limit=limit))
+
+    async def _answer(self, ctx: Context[Any, Any], verb: _Verb, wait_s: float) -> CallToolResult:
+        leave_by_s = anyio.current_time() + max(_LEAVE_BY_S, wait_s + 5)
+        if self._settings.problem:
+            return prediction_result(refusal_report(self._settings.problem))
+        try:
+            room = await self._keeper.room()
+        except DarkroomError as error:
+            return prediction_result(refusal_report(error))
+        report = await verb(room, _rising(ctx))
+        previews = await self._previews(room, report, leave_by_s) if self._settings.previews == "on" else ()
+        return prediction_result(report, previews, is_structured=self._settings.structured_output)
+
+    async def _previews(self, room: "Darkroom", report: PredictionReport, leave_by_s: float) -> "Sequence[Preview]":
+        """Small pictures of what is stored, as far as time allows; a picture without one is still saved and linked."""
+        files = [image.file for intent in report.intents for image in intent.images if image.file]
+        made: Sequence[Preview] = ()
+        if files:
+            with anyio.move_on_after(max(leave_by_s - anyio.current_time(), 0)):
+                made = await room.previews(files)
+        return made
+
+    async def _cancel_request(self, request_id: str) -> None:
+        with anyio.move_on_after(_CANCEL_S, shield=True):
+            try:
+                await (await self._keeper.room()).cancel_request(request_id)
+            except DarkroomError as error:
+                log.warning("could not cancel %s: %s", request_id, error)
+
+
+def _rising(ctx: Context[Any, Any]) -> "OnProgress":
+    """Progress notifications whose numbers only rise, as the protocol wants; the same words are not sent twice."""
+    last_percent, last_message = -1.0, ""
+
+    async def report(percent: float, message: str) -> None:
+        nonlocal last_percent, last_message
+        if message == last_message and percent <= last_percent:
+            return
+        last_percent = percent if percent > last_percent else last_percent + 0.01
+        last_message = message
+        await ctx.report_progress(last_percent, 100, message)
+
+    return report

@@ -1,0 +1,90 @@
+"""A report as MCP content: text for the assistant first, then small previews, then links to the originals.
+
+Picture answers carry no structured content unless asked: several hosts then drop the images or the text.
+"""
+
+import base64
+import mimetypes
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mcp.types import Annotations, CallToolResult, ContentBlock, ImageContent, ResourceLink, TextContent
+from pydantic import JsonValue
+
+if TYPE_CHECKING:
+    from darkroom.images import StoredImage
+    from darkroom.outputs.preview import Preview
+    from darkroom.reports import ModelReport, PredictionReport
+
+REPORT_KEY = "darkroom/report"
+
+
+def prediction_result(
+    report: "PredictionReport", previews: "Sequence[Preview]" = (), *, is_structured: bool = False
+) -> CallToolResult:
+    """The answer of generate_image and get_prediction; the whole report lies in `_meta`."""
+    images = [image for intent in report.intents for image in intent.images]
+    content: list[ContentBlock] = [_text(report.text), *map(_preview, previews), *_links(images)]
+    return CallToolResult(
+        content=content,
+        is_error=report.outcome.is_error,
+        structured_content=dict(report.data) if is_structured else None,
+        _meta={REPORT_KEY: report.data},
+    )
+
+
+def model_result(report: "ModelReport") -> CallToolResult:
+    """The answer of list_models: text, and the same facts as structured content."""
+    return CallToolResult(
+        content=[_text(report.text)], is_error=report.is_error, structured_content=_plain(report.data)
+    )
+
+
+def refusal(text: str) -> CallToolResult:
+    """A call that was not carried out at all."""
+    return CallToolResult(content=[_text(text)], is_error=True)
+
+
+def _text(text: str) -> TextContent:
+    return TextContent(text=text, annotations=Annotations(audience=["assistant"], priority=1.0))
+
+
+def _preview(preview: "Preview") -> ImageContent:
+    return ImageContent(
+        data=base64.b64encode(preview.data).decode(),
+        mime_type=preview.mime_type,
+        annotations=Annotations(audience=["user", "assistant"], priority=0.9),
+    )
+
+
+def _links(images: "Sequence[StoredImage]") -> list[ResourceLink]:
+    return [_link(image) for image in images if image.file or image.url.startswith("https://")]
+
+
+def _link(image: "StoredImage") -> ResourceLink:
+    """The saved file where there is one, else the gateway's own link."""
+    file = image.file
+    if not file:
+        name = f"image {image.index + 1}"
+        return ResourceLink(name=name, uri=image.url, mime_type=_guessed(image.url), annotations=_for_user())
+    is_path = "://" not in file.location
+    return ResourceLink(
+        name=file.location.rpartition("/")[2] if not is_path else Path(file.location).name,
+        uri=Path(file.location).as_uri() if is_path else file.location,
+        mime_type=file.mime_type,
+        size=file.size_bytes,
+        annotations=_for_user(),
+    )
+
+
+def _guessed(url: str) -> str | None:
+    return mimetypes.guess_type(url.partition("?")[0])[0]
+
+
+def _for_user() -> Annotations:
+    return Annotations(audience=["user"], priority=0.5)
+
+
+def _plain(data: dict[str, JsonValue]) -> dict[str, Any]:
+    return dict(data)

@@ -1,0 +1,194 @@
+"""What an assistant reads: true, short, and with the next step."""
+
+import json
+
+import pytest
+import rows
+
+from darkroom.errors import CreateUnresolved, GatewayBusy, InvalidInput, KeyRefused, SpendingRefused
+from darkroom.images import ImageState
+from darkroom.journal import Intent, IntentState
+from darkroom.predictions import PredictionStatus
+from darkroom.reports import AnswerFacts, Outcome, PredictionReport, prediction_report, refusal_report
+
+
+def report(*intents: Intent, facts: AnswerFacts | None = None) -> PredictionReport:
+    return prediction_report(intents, facts or rows.facts())
+
+
+def test_a_success_names_status_files_links_their_death_metrics_price_and_seed() -> None:
+    answer = report(rows.succeeded())
+    assert answer.outcome is Outcome.SUCCEEDED
+    assert answer.text.splitlines() == [
+        f"Succeeded: 1 image by black-forest-labs/flux-schnell (prediction '{rows.ID}').",
+        "Saved in /home/ann/Pictures/darkroom:",
+        "1. a-lighthouse-p3nd4jxkgs6r-1.webp (1024x1024 WEBP, 123 kB) " + rows.image().url,
+        "The links die at 13:00 UTC; the saved files stay.",
+        "Predict 0.8 s; queue 0.0 s; total 0.8 s; image count 1; price about $0.003; seed 42.",
+    ]
+
+
+def test_an_answer_with_four_images_stays_under_a_kilobyte() -> None:
+    answer = report(rows.succeeded(4), facts=rows.facts(notes=("aspect_ratio 5:7 is not offered; 4:5 was used.",)))
+    assert len(answer.text.encode()) <= 1_200
+    assert answer.text.count("https://") == 4
+
+
+def test_the_links_and_paths_of_four_images_leave_the_words_under_half_a_kilobyte() -> None:
+    answer = report(rows.succeeded(4))
+    given = sum(len(rows.image(n).url) + len("a-lighthouse-p3nd4jxkgs6r-1.webp") for n in range(1, 5))
+    assert len(answer.text.encode()) - given < 500
+
+
+def test_a_spent_budget_is_no_error_and_warns_of_a_second_payment() -> None:
+    answer = report(rows.intent(PredictionStatus.PROCESSING), facts=rows.facts(waited_s=45.0, percents={rows.ID: 40}))
+    assert answer.outcome is Outcome.RUNNING and not answer.outcome.is_error
+    assert answer.text.startswith("Still processing after 45 s: black-forest-labs/flux-schnell")
+    assert "about 40 % done" in answer.text
+    assert f"call get_prediction with id '{rows.ID}'" in answer.text
+    assert "would start and cost a second one" in answer.text
+
+
+def test_an_unanswered_create_hands_out_the_key_in_place_of_the_id() -> None:
+    row = rows.unsent(IntentState.SENT)
+    answer = report(row, facts=rows.facts(waited_s=48.0))
+    assert answer.outcome is Outcome.RUNNING
+    assert f"call get_prediction with id '{row.key}'" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("error", "advice"),
+    [
+        ("The input or output was flagged as sensitive. (E005)", "change the prompt"),
+        ("Prediction interrupted; please retry (code: PA)", "passing fault"),
+        ("CUDA out of memory. Tried to allocate 2 GiB", "fewer or smaller images"),
+        ("ValueError: bad thing", "mend the input"),
+    ],
+)
+def test_a_failure_quotes_the_gateway_and_says_what_to_do(error: str, advice: str) -> None:
+    answer = report(rows.intent(PredictionStatus.FAILED, error=error))
+    assert answer.outcome is Outcome.FAILED and answer.outcome.is_error
+    assert answer.text.startswith("Failed: black-forest-labs/flux-schnell")
+    assert advice in answer.text
+    assert '"' in answer.text
+
+
+def test_hidden_characters_and_markup_of_a_failure_do_not_reach_the_assistant() -> None:
+    error = "bad\u202e\u200b input <script>alert(1)</script>\x07" + "x" * 2_000
+    answer = report(rows.intent(PredictionStatus.FAILED, error=error))
+    assert not set(answer.text) & {"\u202e", "\u200b", "\x07"}
+    assert "<script" not in answer.text
+    assert len(answer.text) < 900
+
+
+def test_an_aborted_prediction_says_that_it_is_not_billed() -> None:
+    answer = report(rows.intent(PredictionStatus.ABORTED))
+    assert answer.text.startswith("Aborted:") and "not billed" in answer.text
+
+
+def test_success_without_output_is_a_failure() -> None:
+    answer = report(rows.intent(PredictionStatus.SUCCEEDED))
+    assert answer.outcome is Outcome.FAILED
+    assert "no output" in answer.text
+
+
+def test_partial_success_is_reported_one_by_one() -> None:
+    refused = rows.intent(PredictionStatus.FAILED, error="flagged as sensitive", part=1)
+    answer = report(rows.succeeded(3, image_count=3), refused)
+    assert answer.outcome is Outcome.SUCCEEDED
+    assert answer.text.startswith("Succeeded: 3 of 4 images")
+    assert "Prediction 2 of 2:" in answer.text
+
+
+def test_a_lost_answer_says_possibly_billed_and_how_to_go_on() -> None:
+    error = CreateUnresolved("The answer of gateway 'replicate' was lost.", gateway="replicate")
+    row = rows.unsent(IntentState.UNKNOWN, reason=error.message)
+    answer = report(row, facts=rows.facts(errors={row.key: error}))
+    assert answer.outcome is Outcome.UNRESOLVED and answer.outcome.is_error
+    assert "possibly carried out and billed" in answer.text
+    assert "only with request_id 'lighthouse-1'" in answer.text
+    assert answer.data["error"] == {
+        "kind": "create_unresolved",
+        "message": error.message,
+        "billed": "maybe",
+        "retry_after_s": None,
+    }
+
+
+def test_a_lost_answer_of_a_gateway_without_a_list_sends_the_user_to_its_log() -> None:
+    answer = report(rows.unsent(IntentState.UNKNOWN), facts=rows.facts("cometapi"))
+    assert "has no list" in answer.text and "Do not repeat it on your own" in answer.text
+
+
+def test_a_create_that_the_list_does_not_show_may_be_sent_again() -> None:
+    answer = report(rows.unsent(IntentState.ABSENT))
+    assert answer.outcome is Outcome.REFUSED
+    assert answer.text.startswith("Not created:") and "nothing was billed" in answer.text
+
+
+def test_an_image_that_is_not_home_yet_keeps_its_link_and_says_why() -> None:
+    wanted = rows.image(state=ImageState.WANTED, problem="No space left.")
+    answer = report(rows.succeeded(images=(wanted,)))
+    assert answer.outcome is Outcome.SUCCEEDED
+    assert f"1. not saved yet: {wanted.url}" in answer.text
+    assert "Image 1 is not saved yet: No space left." in answer.text
+    assert "keeps trying" in answer.text
+
+
+def test_an_image_whose_link_died_first_is_said_to_be_lost() -> None:
+    answer = report(rows.succeeded(images=(rows.image(state=ImageState.EXPIRED),)))
+    assert "Image 1 is lost" in answer.text
+    assert "https://" not in answer.text
+
+
+def test_an_unknown_price_is_said_as_unknown() -> None:
+    answer = report(rows.succeeded(estimate_usd=None))
+    assert "price unknown" in answer.text
+    assert answer.data["price_usd"] is None
+
+
+def test_the_price_follows_the_images_that_came() -> None:
+    answer = report(rows.succeeded(2, image_count=4, estimate_usd=0.012))
+    assert answer.data["price_usd"] == 0.006
+
+
+def test_the_sandbox_is_named_in_every_answer() -> None:
+    answer = report(rows.succeeded(), facts=rows.facts("sandbox", sandbox_hint="This is the sandbox."))
+    assert "no cost (sandbox)" in answer.text
+    assert answer.text.endswith("This is the sandbox.")
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome", "beginning"),
+    [
+        (InvalidInput("count 11 is not possible.", field="count"), Outcome.INVALID, "Refused: count 11"),
+        (SpendingRefused("Over the limit. Nothing was sent."), Outcome.INVALID, "Refused: Over the limit."),
+        (KeyRefused("The key was refused.", gateway="replicate"), Outcome.REFUSED, "Refused: The key"),
+    ],
+)
+def test_a_refusal_says_once_that_nothing_was_sent(error: InvalidInput, outcome: Outcome, beginning: str) -> None:
+    answer = refusal_report(error)
+    assert answer.outcome is outcome
+    assert answer.text.startswith(beginning)
+    assert answer.text.count("othing was sent") == 1
+
+
+def test_a_busy_gateway_carries_the_seconds_in_the_data() -> None:
+    error = GatewayBusy("Busy. Nothing was started.", gateway="replicate", retry_after_s=12)
+    row = rows.unsent(IntentState.REFUSED, reason=error.message)
+    answer = report(row, facts=rows.facts(errors={row.key: error}))
+    assert answer.outcome is Outcome.REFUSED
+    assert answer.data["error"] == {
+        "kind": "gateway_busy",
+        "message": error.message,
+        "billed": "no",
+        "retry_after_s": 12,
+    }
+
+
+def test_the_data_is_plain_json_and_holds_no_image_bytes() -> None:
+    inline = rows.image()
+    answer = report(rows.succeeded(images=(inline,)))
+    again = json.loads(json.dumps(answer.data))
+    assert again["images"][0]["path"].endswith("-1.webp")
+    assert again["predictions"][0]["metrics"]["predict_s"] == 0.83

@@ -1,0 +1,205 @@
+"""generate_image: from a request in our words to predictions, waited on within the budget of the call.
+
+Nothing is sent before the whole request is checked: model, inputs, files, limits. Then every prediction is written down as
+an intent, and the Darkroom takes over; this call only waits.
+"""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from pydantic import JsonValue
+
+from darkroom.darkroom import Darkroom, OnProgress
+from darkroom.errors import DarkroomError, InvalidInput, SpendingRefused, UnknownModel
+from darkroom.journal import Intent, IntentState, NewIntent
+from darkroom.lifecycle.following import Following
+from darkroom.registry import ImageRequest, MappedInput, Model, ModelRef, default_model_for
+from darkroom.registry.unlisted import unlisted_model
+from darkroom.reports import AnswerFacts, PredictionReport, prediction_report, refusal_report
+from darkroom.reports.amounts import usd
+
+MOST_IMAGES = 10
+# A create must be answered before the host gives up at about 60 s, whatever the caller's own budget is.
+_CREATE_BUDGET_S = 48.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Plan:
+    """What is written down for one call: its intents in order, the model if known, and notes for the assistant."""
+
+    intents: tuple[Intent, ...]
+    typical_s: float | None
+    notes: tuple[str, ...]
+
+
+async def generate_image(
+    room: Darkroom,
+    request: ImageRequest,
+    *,
+    wait_s: float,
+    request_id: str = "",
+    on_progress: OnProgress | None = None,
+) -> PredictionReport:
+    """Create what is asked for and wait for it at most `wait_s` seconds (the create itself is waited for up to 48 s).
+
+    The same `request_id` gives the same predictions, whatever happened in between. A DarkroomError becomes a report.
+    """
+    started_s = room.options.monotonic()
+    if on_progress:
+        await on_progress(0.0, "checking the request")
+    try:
+        plan = await _plan(room, request, request_id)
+    except DarkroomError as error:
+        return refusal_report(error)
+    until_s = started_s + wait_s
+    create_until_s = started_s + max(_CREATE_BUDGET_S, wait_s)
+    followings = [
+        room.start(intent, typical_s=plan.typical_s, retry_budget_s=create_until_s - started_s - 5)
+        for intent in plan.intents
+    ]
+    await room.wait_created(followings, until_s=create_until_s, on_progress=on_progress)
+    await room.wait(followings, until_s=until_s, on_progress=on_progress)
+    return await _report(room, plan, followings, started_s)
+
+
+async def _plan(room: Darkroom, request: ImageRequest, request_id: str) -> _Plan:
+    earlier = await room.journal.by_request(request_id) if request_id else ()
+    if earlier:
+        return _replay(room, request, earlier)
+    model = find_model(room, request)
+    parts = _map_parts(room, model, request)
+    estimates = [_estimate(room, model, part) for part in parts]
+    _check_call_limit(room, estimates)
+    resolved, notes = await _resolve_files(room, parts)
+    name = request_id or f"auto-{secrets.token_hex(6)}"
+    intents = [
+        await room.journal.intend(
+            NewIntent(
+                request_id=name,
+                part=number,
+                gateway=room.gateway.name,
+                origin=room.gateway.origin,
+                model=model.name,
+                version=model.version if model.run_by == "version" else "",
+                input=part.input,
+                file_fields=part.file_fields,
+                request={**request.to_json(), "model": model.name},
+                seed=part.seed,
+                image_count=part.image_count,
+                estimate_usd=estimate,
+            ),
+            spending=room.day_limit(),
+        )
+        for number, (part, estimate) in enumerate(zip(resolved, estimates, strict=True))
+    ]
+    return _Plan(intents=tuple(intents), typical_s=model.typical_s, notes=notes)
+
+
+def _replay(room: Darkroom, request: ImageRequest, earlier: Sequence[Intent]) -> _Plan:
+    """The request_id was used before: its first input and seed win, and nothing that was sent is sent again."""
+    first = earlier[0]
+    notes = [f"request_id '{first.request_id}' was used before; this is what it made, nothing new was started."]
+    if any(intent.state in (IntentState.REFUSED, IntentState.ABSENT, IntentState.INTENT) for intent in earlier):
+        notes = [f"request_id '{first.request_id}' was used before; what had not been created is sent now."]
+    if request.prompt and request.prompt != first.request.get("prompt"):
+        notes.append("its first prompt counts; for another picture use another request_id.")
+    known = room.registry.find(first.model)
+    return _Plan(intents=tuple(earlier), typical_s=known.typical_s if known else None, notes=tuple(notes))
+
+
+def find_model(room: Darkroom, request: ImageRequest) -> Model:
+    """The model that was named, else the person's default where it can do this, else the registry's.
+
+    Raises: UnknownModel.
+    """
+    if request.model:
+        return _named_model(room, request.model)
+    preferred = room.options.default_model
+    if preferred:
+        model = _named_model(room, preferred)
+        if not model.checked or _can_do(model, request):
+            return model
+    return room.registry.get(default_model_for(request))
+
+
+def _named_model(room: Darkroom, name: str) -> Model:
+    """A listed model, or one that nobody described where the name is whole (`owner/name`)."""
+    try:
+        return room.registry.get(name)
+    except UnknownModel:
+        if "/" not in name:
+            raise
+        return unlisted_model(ModelRef.parse(name))
+
+
+def _can_do(model: Model, request: ImageRequest) -> bool:
+    if request.output_format == "svg" and not model.output.svg:
+        return False
+    if request.mask and not model.concepts.mask:
+        return False
+    return model.edits if request.images else not model.needs_image
+
+
+def _map_parts(room: Darkroom, model: Model, request: ImageRequest) -> list[MappedInput]:
+    """One mapped input for each prediction that the wished number of images takes; their seeds count up."""
+    if not 1 <= request.count <= MOST_IMAGES:
+        raise InvalidInput(
+            f"count {request.count} is not possible. Allowed: 1 to {MOST_IMAGES} images a call.", field="count"
+        )
+    parts: list[MappedInput] = []
+    for number, count in enumerate(model.split_count(request.count)):
+        seed = request.seed + number if request.seed >= 0 else request.seed
+        parts.append(model.input_for(replace(request, count=count, seed=seed), draw_seed=_draw_seed))
+    return parts
+
+
+def _draw_seed() -> int:
+    return secrets.randbelow(2**31)
+
+
+def _estimate(room: Darkroom, model: Model, part: MappedInput) -> float | None:
+    """US dollars from the registry; the sandbox costs nothing."""
+    return 0.0 if room.gateway.is_sandbox else model.estimate_usd(part.input, part.image_count)
+
+
+def _check_call_limit(room: Darkroom, estimates: Sequence[float | None]) -> None:
+    """Raises: SpendingRefused where this call alone is over the person's limit, or its price is unknown under one."""
+    limits = room.options
+    has_limit = limits.max_usd_per_call is not None or limits.max_usd_per_day is not None
+    known = [estimate for estimate in estimates if estimate is not None]
+    if has_limit and len(known) < len(estimates) and not limits.allow_unknown_price:
+        raise SpendingRefused(
+            "The price of this model is unknown and the user has set a spending limit. Nothing was sent. Choose a model "
+            "with a known price (list_models shows them), or ask the user to set DARKROOM_ALLOW_UNKNOWN_PRICE=true."
+        )
+    total = sum(known)
+    if limits.max_usd_per_call is not None and total > limits.max_usd_per_call:
+        raise SpendingRefused(
+            f"This call would cost about {usd(total)}, more than the user's limit of {usd(limits.max_usd_per_call)} a call "
+            "(DARKROOM_MAX_USD_PER_CALL). Nothing was sent. Ask for fewer images or a cheaper model."
+        )
+
+
+async def _resolve_files(room: Darkroom, parts: Sequence[MappedInput]) -> tuple[list[MappedInput], tuple[str, ...]]:
+    """Put what the gateway accepts in place of image references, once for all parts, and gather the notes."""
+    first = await room.resolve(parts[0])
+    files: dict[str, JsonValue] = {name: first.input[name] for name in parts[0].file_fields if name in first.input}
+    resolved = [replace(part, input={**part.input, **files}) for part in parts]
+    notes = [*parts[0].notes, *first.notes]
+    if len(parts) > 1:
+        notes.append(f"this model makes fewer images at once, so {len(parts)} predictions were created.")
+    return resolved, tuple(dict.fromkeys(notes))
+
+
+async def _report(room: Darkroom, plan: _Plan, followings: Sequence[Following], started_s: float) -> PredictionReport:
+    rows = [await room.journal.find(following.intent.key) or following.intent for following in followings]
+    facts = AnswerFacts(
+        gateway=room.gateway,
+        notes=plan.notes,
+        waited_s=room.options.monotonic() - started_s,
+        errors={following.intent.key: following.problem for following in followings if following.problem},
+        percents=room.percents(followings),
+        sandbox_hint=room.sandbox_hint,
+    )
+    return prediction_report(rows, facts)

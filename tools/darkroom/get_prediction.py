@@ -1,0 +1,107 @@
+"""get_prediction: finds a prediction again, after any interruption, and waits on if asked.
+
+The journal answers first: also after a restart, and after the links have died. What it does not know is asked of the
+gateway and taken into the journal.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from darkroom.darkroom import Darkroom, OnProgress
+from darkroom.errors import DarkroomError, UnknownPrediction
+from darkroom.images import ImageState
+from darkroom.journal import Intent, IntentState
+from darkroom.lifecycle.following import Following
+from darkroom.predictions import ID_PATTERN
+from darkroom.reports import AnswerFacts, PredictionReport, prediction_report, refusal_report
+
+_LOOK_S = 15.0
+_UNRESOLVED = (IntentState.SENT, IntentState.UNKNOWN)
+
+
+async def get_prediction(
+    room: Darkroom, id: str, *, wait_s: float = 0.0, on_progress: OnProgress | None = None
+) -> PredictionReport:
+    """Report on a prediction by its id, an intent's key, a request_id or "latest"; wait at most `wait_s` s for its end.
+
+    A DarkroomError becomes a report.
+    """
+    started_s = room.options.monotonic()
+    try:
+        found = await find(room, id.strip().removeprefix("prediction:"))
+    except DarkroomError as error:
+        return refusal_report(error)
+    if any(intent.state in _UNRESOLVED for intent in found):
+        found = await _reconciled(room, found)
+    followings = [following for intent in found if (following := _following(room, intent))]
+    for following in followings:
+        await room.first_look(following, at_most_s=max(wait_s, _LOOK_S))
+    if followings:
+        await room.wait(followings, until_s=started_s + wait_s, on_progress=on_progress)
+    return await _report(room, found, followings, started_s)
+
+
+async def find(room: Darkroom, id: str) -> tuple[Intent, ...]:
+    """The journal's rows for an id, a key, a request_id (all its parts) or "latest".
+
+    A foreign id is looked up at the gateway and written down.
+
+    Raises: UnknownPrediction, GatewayError, JournalError.
+    """
+    if id == "latest":
+        newest = await room.journal.latest()
+        if newest is None:
+            raise UnknownPrediction("There is no prediction yet. Call generate_image to make one.")
+        return await room.journal.by_request(newest.request_id) or (newest,)
+    if row := await room.journal.find(id):
+        return (row,)
+    if parts := await room.journal.by_request(id):
+        return parts
+    if not ID_PATTERN.fullmatch(id):
+        raise UnknownPrediction(
+            f"{id[:70]!r} is no prediction id. Use the id from generate_image's answer, or 'latest'."
+        )
+    prediction = await room.client.get(id)
+    return (await room.journal.record(prediction, gateway=room.gateway.name, origin=room.gateway.origin),)
+
+
+async def _reconciled(room: Darkroom, found: Sequence[Intent]) -> tuple[Intent, ...]:
+    """One look for creates whose answer was lost, unless their answer may still come."""
+    if all(room.following(intent) is None for intent in found):
+        await room.reconcile()
+    return tuple([await room.journal.find(intent.key) or intent for intent in found])
+
+
+def _following(room: Darkroom, intent: Intent) -> Following | None:
+    return room.follow(intent) if _is_open(room, intent) else room.following(intent)
+
+
+def _is_open(room: Darkroom, intent: Intent) -> bool:
+    """True while the gateway may still have news of it, or images of it that are not home yet."""
+    if intent.state is not IntentState.KNOWN or intent.origin != room.gateway.origin:
+        return False
+    is_running = intent.prediction is None or not intent.prediction.status.is_terminal
+    return is_running or any(image.state is ImageState.WANTED for image in intent.images)
+
+
+async def _report(
+    room: Darkroom, found: Sequence[Intent], followings: Sequence[Following], started_s: float
+) -> PredictionReport:
+    rows = [await room.journal.find(intent.key) or intent for intent in found]
+    problems = {following.intent.key: following.problem for following in followings if following.problem}
+    facts = AnswerFacts(
+        gateway=room.gateway,
+        notes=tuple(_notes(room, rows, problems)),
+        waited_s=room.options.monotonic() - started_s,
+        errors=problems,
+        percents=room.percents(followings),
+        sandbox_hint=room.sandbox_hint,
+    )
+    return prediction_report(rows, facts)
+
+
+def _notes(room: Darkroom, rows: Sequence[Intent], problems: Mapping[str, DarkroomError]) -> Iterator[str]:
+    if foreign := next((row for row in rows if row.origin != room.gateway.origin), None):
+        yield f"it was made through gateway '{foreign.gateway}', not the one in use now; this is what was noted then."
+    for row in rows:
+        if row.key in problems and _is_open(room, row):
+            yield f"the last look at the gateway failed: {problems[row.key].message}"

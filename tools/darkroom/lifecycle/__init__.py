@@ -1,0 +1,3 @@
+"""The life of one create: sent once (creating), found again after a lost answer (reconciling), polled to its end
+(following), its images brought home (homecoming). The Darkroom owns these; a tool call only waits for them.
+"""

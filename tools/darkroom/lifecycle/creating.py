@@ -1,0 +1,99 @@
+"""The one place that spends money: an intent is written down, sent once, and what became of it is written down again.
+
+Between any two lines here the process may end. The order is therefore: claim (committed as `sent`) -> POST -> mark. A row
+that stayed `sent` or became `unknown` is never sent again until reconciliation has shown it absent; a row that was
+certainly not executed (`refused` for load, or no connection) may be.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import anyio
+
+from darkroom.errors import CreateUnresolved, GatewayBusy, GatewayError, GatewayUnreachable, InvalidRequest
+from darkroom.gateways import PredictionClient
+from darkroom.journal import Intent, Journal, SpendingLimit
+
+log = logging.getLogger(__name__)
+
+_ATTEMPTS = 5
+_FIRST_PAUSE_S = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreatePlan:
+    """How to send one intent: seconds that the gateway may hold the answer, and after which it must give up."""
+
+    prefer_wait_s: int = 0
+    cancel_after_s: int = 0
+    retry_budget_s: float = 40.0
+
+
+class Creator:
+    """Sends intents. `reached` is called with a label at every line where a crash would matter (tests end the process there)."""
+
+    def __init__(
+        self,
+        client: PredictionClient,
+        journal: Journal,
+        *,
+        sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
+        reached: Callable[[str], None] = lambda label: None,
+    ) -> None:
+        self._client = client
+        self._journal = journal
+        self._sleep = sleep
+        self._reached = reached
+
+    async def create(self, intent: Intent, plan: CreatePlan, *, spending: SpendingLimit | None = None) -> Intent:
+        """Send the intent unless that was done already, and return its row as it then stands.
+
+        Raises: GatewayError of the last attempt; CreateUnresolved where it may have been carried out; SpendingRefused.
+        """
+        budget_s = plan.retry_budget_s
+        for attempt in range(_ATTEMPTS):
+            self._reached("before claim")
+            if not await self._journal.claim(intent.key, spending=spending):
+                break
+            try:
+                await self._send(intent, plan)
+                break
+            except (GatewayBusy, GatewayUnreachable) as error:
+                pause_s = _pause(error, attempt)
+                if attempt + 1 == _ATTEMPTS or pause_s > budget_s:
+                    raise
+                log.info("create of %s not carried out, again in %.1f s", intent.key, pause_s)
+                budget_s -= pause_s
+                await self._sleep(pause_s)
+        return await self._journal.find(intent.key) or intent
+
+    async def _send(self, intent: Intent, plan: CreatePlan) -> None:
+        self._reached("claimed, before the POST")
+        try:
+            prediction = await self._client.create(
+                intent.model,
+                intent.version,
+                intent.input,
+                prefer_wait_s=plan.prefer_wait_s,
+                cancel_after_s=plan.cancel_after_s,
+                intent_key=intent.key,
+            )
+        except CreateUnresolved as error:
+            self._reached("ambiguous, before it is marked")
+            await self._journal.mark_unknown(intent.key, error.message)
+            raise
+        except (GatewayError, InvalidRequest) as error:
+            self._reached("refused, before it is marked")
+            await self._journal.mark_refused(intent.key, error.message)
+            raise
+        self._reached("created, before its id is written")
+        await self._journal.mark_known(intent.key, prediction)
+        self._reached("id written")
+
+
+def _pause(error: GatewayError, attempt: int) -> float:
+    """The gateway's own time where it gave one, else half a second, doubling."""
+    if error.retry_after_s is not None:
+        return error.retry_after_s
+    return _FIRST_PAUSE_S * 2**attempt

@@ -1,0 +1,98 @@
+"""Settles creates whose answer was lost, by looking for them in the gateway's own list.
+
+Asked at start, after each ambiguous answer and then after 5, 30 and 120 s. Where a gateway has no list nothing can be
+settled: the rows stay `unknown` and the person is told so.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+import anyio
+
+from darkroom.errors import GatewayError
+from darkroom.gateways import Gateway, PredictionClient
+from darkroom.journal import Intent, IntentState, Journal, match
+from darkroom.predictions import Prediction
+
+log = logging.getLogger(__name__)
+
+PAUSES_S = (0.0, 5.0, 25.0, 90.0, 30.0)
+SETTLE_S = 120.0
+_MARGIN_S = 120.0
+_MOST_PAGES = 50
+
+
+class Reconciler:
+    """Asks the list and tells the journal; `on_found` hears of every intent that got its prediction back."""
+
+    def __init__(
+        self,
+        client: PredictionClient,
+        journal: Journal,
+        gateway: Gateway,
+        *,
+        clock: Callable[[], float],
+        on_found: Callable[[Intent], None],
+        sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
+        settle_s: float = SETTLE_S,
+    ) -> None:
+        self._client = client
+        self._journal = journal
+        self._gateway = gateway
+        self._clock = clock
+        self._on_found = on_found
+        self._sleep = sleep
+        self._settle_s = settle_s
+        self._one_at_a_time = anyio.Lock()
+
+    async def until_settled(self) -> None:
+        """Look at once and then at the set times, as long as anything is open."""
+        for pause_s in PAUSES_S:
+            await self._sleep(pause_s)
+            if not await self.once():
+                return
+
+    async def once(self) -> int:
+        """One look; gives how many intents are still open. A list that cannot be read changes nothing."""
+        if not self._gateway.has_list:
+            return 0
+        async with self._one_at_a_time:
+            open_intents = await self._journal.unresolved(self._gateway.origin)
+            if not open_intents:
+                return 0
+            try:
+                await self._settle(open_intents)
+            except GatewayError as error:
+                log.warning("reconciliation put off: %s", error)
+            return len(await self._journal.unresolved(self._gateway.origin))
+
+    async def _settle(self, open_intents: tuple[Intent, ...]) -> None:
+        oldest_s = min(intent.sent_at or intent.intended_at for intent in open_intents)
+        remote, skew_s = await self._read_list(oldest_s)
+        verdicts = match(
+            open_intents,
+            remote,
+            await self._journal.known_ids(self._gateway.origin),
+            now=self._clock(),
+            skew_s=skew_s,
+            settle_s=self._settle_s,
+            margin_s=_MARGIN_S,
+        )
+        for intent in await self._journal.settle(verdicts):
+            if intent.state is IntentState.KNOWN:
+                self._on_found(intent)
+
+    async def _read_list(self, oldest_s: float) -> tuple[list[Prediction], float]:
+        """Newest first, back to the oldest open intent; and the gateway's clock less ours, in seconds."""
+        page = await self._client.list_page()
+        now = datetime.fromtimestamp(self._clock(), UTC)
+        skew_s = (page.server_time - now).total_seconds() if page.server_time else 0.0
+        found = list(page.predictions)
+        for _ in range(_MOST_PAGES):
+            reached_s = min((p.created_at.timestamp() for p in page.predictions if p.created_at), default=0.0)
+            if not page.next_cursor or reached_s < oldest_s + skew_s - _MARGIN_S:
+                break
+            page = await self._client.list_page(page.next_cursor)
+            found += page.predictions
+        return found, skew_s

@@ -1,0 +1,19 @@
+"""list_models: the registry as the assistant reads it. Asks no gateway and costs nothing."""
+
+from darkroom.errors import InvalidRequest
+from darkroom.registry import ModelRegistry
+from darkroom.reports import ModelReport, model_report, table_report
+
+
+def list_models(
+    registry: ModelRegistry, *, query: str = "", task: str = "any", model: str = "", limit: int = 20
+) -> ModelReport:
+    """The models that fit, best first; or, with `model`, everything about one. An unknown name or task is said in words."""
+    try:
+        if model:
+            return model_report(registry.get(model))
+        found = registry.search(query, task, limit)
+    except InvalidRequest as error:
+        return ModelReport(text=error.message, data={"models": [], "problems": [error.message]}, is_error=True)
+    sought = " ".join(word for word in (f'"{query}"' if query else "", f"task {task}" if task != "any" else "") if word)
+    return table_report(found, known=len(registry), sought=sought, problems=registry.problems)

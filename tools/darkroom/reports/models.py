@@ -1,0 +1,220 @@
+"""What list_models answers: a compact table, or everything one needs to call one model."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pydantic import JsonValue
+
+from darkroom.registry import Model, ModelInput
+from darkroom.reports.amounts import seconds, usd
+
+_LONGEST_ENUM = 24
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelReport:
+    """`text` for the assistant, `data` for programs: `{"models": [...], "shown", "known", "problems"}`."""
+
+    text: str
+    data: dict[str, JsonValue]
+    is_error: bool = False
+
+
+def table_report(models: Sequence[Model], *, known: int, sought: str, problems: Sequence[str]) -> ModelReport:
+    """One line a model: name, tasks, price, seconds, images at once, what it is best for."""
+    lines = [_found_line(len(models), known, sought)]
+    if models:
+        lines += ["name | tasks | USD an image | seconds | images at once | best for"]
+        lines += [_row(model) for model in models]
+        lines.append(f'Inputs and an example call of one: list_models(model="{models[0].name}").')
+    lines += [f"Problem: {problem}" for problem in problems]
+    return ModelReport(
+        text="\n".join(lines),
+        data={
+            "models": [_row_data(model) for model in models],
+            "shown": len(models),
+            "known": known,
+            "problems": list(problems),
+        },
+    )
+
+
+def model_report(model: Model) -> ModelReport:
+    """Everything one needs to call it: our arguments, its own options with ranges, prices, an example."""
+    sections = [
+        f"{model.name}: {model.title} ({model.provider}). {model.best_for}".rstrip(),
+        _facts_line(model),
+        _arguments_line(model),
+        _options_section(model),
+        f"Example: generate_image({_call(model.example_call())})",
+        *_notes(model),
+    ]
+    return ModelReport(
+        text="\n".join(section for section in sections if section),
+        data={"models": [_model_data(model)], "shown": 1, "known": 1, "problems": []},
+    )
+
+
+def _found_line(shown: int, known: int, sought: str) -> str:
+    if not shown:
+        return f'No model fits {sought}; {known} are known. Try other words, or task "any".'
+    return f"{shown} of {known} models{f' for {sought}' if sought else ''}, best first."
+
+
+def _row(model: Model) -> str:
+    typical = (
+        f"{model.typical_s:.0f}" if model.typical_s and model.typical_s >= 1 else ("<1" if model.typical_s else "?")
+    )
+    cells = (model.name, ", ".join(model.tasks), _price_range(model), typical, str(model.max_count), model.best_for)
+    return " | ".join(cells)
+
+
+def _price_range(model: Model) -> str:
+    values = sorted({price.usd for price in model.prices})
+    if not values:
+        return "unknown"
+    return usd(values[0]) if len(values) == 1 else f"{usd(values[0])}-{usd(values[-1])}"
+
+
+def _facts_line(model: Model) -> str:
+    prices = "; ".join(
+        f"{usd(price.usd)}{f' ({price.condition})' if price.condition else ''}{f' [{price.date}]' if price.date else ''}"
+        for price in model.prices
+    )
+    facts = [
+        f"Tasks: {', '.join(model.tasks)}",
+        f"Price an image: {prices or 'unknown'}",
+        f"Typical run: {seconds(model.typical_s) if model.typical_s else 'unknown'}",
+        f"Images at once: {model.max_count}",
+    ]
+    if model.output.formats:
+        facts.append(f"Gives: {', '.join(model.output.formats)}")
+    return ". ".join(facts) + "."
+
+
+def _arguments_line(model: Model) -> str:
+    """Which of generate_image's own arguments this model takes, with what it allows."""
+    concepts = model.concepts
+    words = ["prompt" if concepts.prompt else "no prompt"]
+    if concepts.image:
+        words.append(f"images ({_image_words(model)})")
+    if concepts.mask:
+        words.append("mask (white = edited)")
+    if concepts.aspect_ratio:
+        words.append(f"aspect_ratio ({_allowed(model.inputs_by_name[concepts.aspect_ratio])})")
+    if concepts.width:
+        words.append(f"width and height ({_allowed(model.inputs_by_name[concepts.width])})")
+    words += [word for word in ("seed", "negative_prompt") if getattr(concepts, word)]
+    if concepts.output_format:
+        words.append(f"output_format ({_allowed(model.inputs_by_name[concepts.output_format])})")
+    return f"Arguments: {', '.join(words)}."
+
+
+def _image_words(model: Model) -> str:
+    concepts = model.concepts
+    number = (
+        "one"
+        if concepts.image_arity == "single"
+        else (f"up to {concepts.image_max}" if concepts.image_max else "several")
+    )
+    need = "required" if model.needs_image else "optional"
+    role = (
+        ""
+        if concepts.image_role in ("source", "inpaint_source")
+        else f", used as {concepts.image_role.replace('_', ' ')}"
+    )
+    return f"{number}, {need}{role}"
+
+
+def _options_section(model: Model) -> str:
+    ours = {
+        getattr(model.concepts, word)
+        for word in (
+            "prompt",
+            "image",
+            "mask",
+            "aspect_ratio",
+            "width",
+            "height",
+            "count",
+            "seed",
+            "negative_prompt",
+            "output_format",
+        )
+    }
+    lines = [
+        _option_line(item) for item in model.inputs if item.name not in ours and not item.secret and not item.deprecated
+    ]
+    return "\n".join(["Options (pass them in `options`):", *lines]) if lines else "Options: none."
+
+
+def _option_line(item: ModelInput) -> str:
+    facts = [_allowed(item)]
+    if item.required:
+        facts.append("required")
+    elif item.default is not None:
+        facts.append(f"default {json.dumps(item.default)}")
+    facts += [f"only with {name}={json.dumps(value)}" for name, value in item.applies_when.items()]
+    return f"- {item.name}: {', '.join(fact for fact in facts if fact)}. {item.description}".rstrip()
+
+
+def _allowed(item: ModelInput) -> str:
+    if item.enum:
+        shown = [str(value) for value in item.enum[:_LONGEST_ENUM]]
+        more = len(item.enum) - len(shown)
+        rest = [f"{more} more"] if more else [] if item.enum_complete else ["others possible"]
+        return " | ".join([*shown, *rest])
+    step = f" in steps of {item.multiple_of}" if item.multiple_of else ""
+    if item.min is not None and item.max is not None:
+        return f"{item.type} {item.min}..{item.max}{step}"
+    if item.min is not None or item.max is not None:
+        return f"{item.type} from {item.min}{step}" if item.min is not None else f"{item.type} up to {item.max}{step}"
+    if item.is_file:
+        return "image (path, URL or prediction)" if item.type == "string" else "list of images"
+    return item.type + step
+
+
+def _call(arguments: dict[str, JsonValue]) -> str:
+    return ", ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in arguments.items())
+
+
+def _notes(model: Model) -> list[str]:
+    lines: list[str] = []
+    if model.run_by == "version":
+        lines.append(f"Community model, run by version {model.version}; a gateway with a fixed table may refuse it.")
+    if model.required_secrets:
+        lines.append(f"Needs someone's own key ({', '.join(model.required_secrets)}), so it cannot be run from here.")
+    if model.deprecated:
+        lines.append("Deprecated by its maker.")
+    if model.gateways:
+        lines.append(f"Named by: {', '.join(model.gateways)}.")
+    if model.notes:
+        lines.append(f"Note: {model.notes}")
+    if model.unverified:
+        lines.append(f"Not verified: {'; '.join(model.unverified)}.")
+    licence = model.license.commercial_use or model.license.url
+    if licence:
+        lines.append(f"Licence: {licence}.".replace("..", "."))
+    if model.docs_url:
+        lines.append(f"Docs: {model.docs_url}")
+    return lines
+
+
+def _row_data(model: Model) -> dict[str, JsonValue]:
+    return {
+        "name": model.name,
+        "title": model.title,
+        "tier": model.tier,
+        "tasks": list(model.tasks),
+        "best_for": model.best_for,
+        "prices_usd": sorted({price.usd for price in model.prices}),
+        "typical_s": model.typical_s,
+        "max_count": model.max_count,
+        "takes_images": model.edits,
+    }
+
+
+def _model_data(model: Model) -> dict[str, JsonValue]:
+    whole = model.model_dump(mode="json", exclude={"provenance"}, exclude_defaults=True)
+    return {**whole, **_row_data(model), "example": model.example_call()}
