@@ -1,0 +1,257 @@
+"""Hypothesis plays two processes on one journal against a gateway that answers late, wrongly or not at all.
+
+Held after every step: nothing is sent without a committed `sent` row; nothing in doubt is sent again; every prediction
+at the gateway is known, or an intent that may be it is still in doubt; nothing is paid twice.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Coroutine
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from sqlite3 import Connection
+from typing import TypeVar
+
+from anyio.from_thread import start_blocking_portal
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from journal_fixtures import ORIGIN, START, HandClock, new_intent, prediction
+
+from darkroom.journal import Intent, IntentState, SqliteJournal, match
+from darkroom.journal.database import Database, open_database
+from darkroom.predictions import Prediction
+
+T = TypeVar("T")
+
+LAG_S = 40.0  # a created prediction shows up in the list at the latest after this
+PATIENCE_S = 30.0  # a client stops waiting for the answer to its create after this
+SETTLE_S = 150.0  # more than either, also after clocks were set by up to 2 * SET_S
+SET_S = 25.0
+WIPED_S = 3600.0  # the gateway forgets inputs after this
+
+OUTCOMES = st.sampled_from(["created", "refused", "created, answer lost", "not created, answer lost"])
+PROCESSES = st.integers(0, 1)
+SLOW_START = [HealthCheck.too_slow]  # a few steps open files
+
+
+@dataclass
+class Remote:
+    """A prediction at the gateway, in the gateway's own time; the ground truth."""
+
+    prediction: Prediction
+    created_at: float
+    visible_at: float
+
+
+@dataclass
+class Attempt:
+    """A create on the wire; `answer` is what the client will read: an id, "refused", or "" for nothing."""
+
+    key: str
+    sent_at: float
+    answer: str
+
+
+@dataclass
+class Process:
+    journal: SqliteJournal
+    connection: Connection
+    in_flight: list[Attempt] = field(default_factory=list[Attempt])
+
+
+class JournalMachine(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.stack = ExitStack()
+        self.portal = self.stack.enter_context(start_blocking_portal("asyncio"))
+        self.folder = Path(tempfile.mkdtemp(prefix="darkroom-journal-"))
+        self.clock = HandClock()
+        self.server_now = START
+        self.remote: dict[str, Remote] = {}
+        self.connections: list[Connection] = []
+        self.wished: set[str] = set()
+        self.has_slept_long = False
+
+    @initialize()
+    def start(self) -> None:
+        self.processes = [self.started(), self.started()]
+
+    def started(self) -> Process:
+        connection, warnings = open_database(self.folder / "journal.sqlite3", self.clock)
+        assert warnings == ()
+        self.connections.append(connection)
+        return self.portal.call(self._process, connection)
+
+    async def _process(self, connection: Connection) -> Process:
+        return Process(SqliteJournal(Database(connection), self.clock), connection)
+
+    def call(self, method: Callable[..., Coroutine[None, None, T]], *args: object) -> T:
+        return self.portal.call(method, *args)
+
+    def rows(self) -> tuple[Intent, ...]:
+        return self.call(self.processes[0].journal.history, 1000)
+
+    def teardown(self) -> None:
+        try:
+            if self.connections:
+                self.come_to_rest()
+        finally:
+            for connection in self.connections:
+                connection.close()
+            self.stack.close()
+            shutil.rmtree(self.folder)
+
+    # What may happen
+
+    @rule(process=PROCESSES, request=st.sampled_from(["", "", "a", "b"]), has_seed=st.booleans())
+    def wish(self, process: int, request: str, has_seed: bool) -> None:
+        before = {intent.key for intent in self.rows()}
+        seed = len(before) if has_seed else None
+        new = new_intent(seed, request_id=request, prompt="seeded" if has_seed else "plain")
+        intent = self.call(self.processes[process].journal.intend, new)
+        assert intent.key not in before or (request and intent.request_id == request)
+        self.wished.add(intent.key)
+
+    @precondition(lambda self: self.rows())
+    @rule(process=PROCESSES, data=st.data(), outcome=OUTCOMES, lag_s=st.floats(0, LAG_S), is_slow=st.booleans())
+    def send(self, process: int, data: st.DataObject, outcome: str, lag_s: float, is_slow: bool) -> None:
+        """Claim and POST; any intent may be tried, whatever its state."""
+        journal = self.processes[process].journal
+        intent = data.draw(st.sampled_from([row for row in self.rows() if row.tries or row.state == "intent"]))
+        may_be_sent = intent.state in (IntentState.INTENT, IntentState.REFUSED, IntentState.ABSENT)
+        assert self.call(journal.claim, intent.key) == may_be_sent
+        if not may_be_sent:
+            return
+        self.committed_as_sent(intent)
+        answer = self.executed(intent, lag_s) if outcome.startswith("created") else ""
+        attempt = Attempt(
+            key=intent.key,
+            sent_at=self.server_now,
+            answer={"created": answer, "refused": "refused"}.get(outcome, ""),
+        )
+        self.processes[process].in_flight.append(attempt)
+        if not is_slow:
+            self.deliver(self.processes[process])
+
+    @rule(process=PROCESSES)
+    def answers_arrive(self, process: int) -> None:
+        self.deliver(self.processes[process])
+
+    @rule(process=PROCESSES)
+    def crash(self, process: int) -> None:
+        """The process ends without closing anything, and is started again."""
+        self.processes[process] = self.started()
+
+    @rule(process=PROCESSES)
+    def reconcile(self, process: int) -> None:
+        journal = self.processes[process].journal
+        open_intents = self.call(journal.unresolved, ORIGIN)
+        verdicts = match(
+            open_intents,
+            self.listed(),
+            self.call(journal.known_ids, ORIGIN),
+            now=self.clock.now,
+            skew_s=self.server_now - self.clock.now,
+            settle_s=SETTLE_S,
+        )
+        self.call(journal.settle, verdicts)
+
+    @rule(seconds=st.floats(1, 200))
+    def time_passes(self, seconds: float) -> None:
+        for process in self.processes:
+            late = [
+                attempt for attempt in process.in_flight if self.server_now + seconds > attempt.sent_at + PATIENCE_S
+            ]
+            process.in_flight = [attempt for attempt in process.in_flight if attempt not in late]
+            for attempt in late:
+                self.call(process.journal.mark_unknown, attempt.key, "no answer")
+        self.server_now += seconds
+        self.clock.advance(seconds)
+
+    @rule(offset_s=st.floats(-SET_S, SET_S))
+    def clock_is_set(self, offset_s: float) -> None:
+        self.clock.now = self.server_now + offset_s
+
+    @rule()
+    def everybody_sleeps_for_two_hours(self) -> None:
+        self.has_slept_long = True
+        self.time_passes(2 * WIPED_S)
+
+    # How the world behaves
+
+    def committed_as_sent(self, intent: Intent) -> None:
+        """Read by the other connection: what is not committed is not seen there."""
+        for process in self.processes:
+            row = self.call(process.journal.find, intent.key)
+            assert row is not None
+            assert (row.state, row.tries, row.input) == (IntentState.SENT, intent.tries + 1, intent.input)
+
+    def executed(self, intent: Intent, lag_s: float) -> str:
+        identifier = f"pred{len(self.remote):06d}"
+        made = prediction(identifier, at=self.server_now, input=intent.input)
+        self.remote[identifier] = Remote(made, self.server_now, self.server_now + lag_s)
+        return identifier
+
+    def listed(self) -> list[Prediction]:
+        """The gateway's list: newest first, late, and without inputs after an hour."""
+        seen = [remote for remote in self.remote.values() if remote.visible_at <= self.server_now]
+        return [
+            replace(remote.prediction, input={}, is_data_removed=True)
+            if self.server_now - remote.created_at > WIPED_S
+            else remote.prediction
+            for remote in reversed(seen)
+        ]
+
+    def deliver(self, process: Process) -> None:
+        for attempt in process.in_flight:
+            if attempt.answer == "refused":
+                self.call(process.journal.mark_refused, attempt.key, "busy")
+            elif attempt.answer:
+                self.call(process.journal.mark_known, attempt.key, self.remote[attempt.answer].prediction)
+            else:
+                self.call(process.journal.mark_unknown, attempt.key, "504")
+        process.in_flight = []
+
+    def come_to_rest(self) -> None:
+        """At the end, with everything delivered and listed, the journal and the gateway agree."""
+        for process in self.processes:
+            self.deliver(process)
+        self.time_passes(SETTLE_S + 2 * SET_S + 1)
+        self.reconcile(0)
+        self.check_truth()
+        if not self.has_slept_long:
+            rows = self.rows()
+            assert {row.prediction_id for row in rows if row.prediction_id} == set(self.remote)
+            assert not [row for row in rows if row.state in (IntentState.SENT, IntentState.UNKNOWN)]
+
+    # What must hold
+
+    @invariant()
+    def check_truth(self) -> None:
+        if not self.connections:
+            return
+        rows = self.rows()
+        known = {row.prediction_id for row in rows if row.state is IntentState.KNOWN}
+        assert known <= set(self.remote), "a prediction was invented"
+        for input in {row.fingerprint: row.input for row in rows}.values():
+            equal = [row for row in rows if row.input == input and row.key in self.wished]
+            made = [identifier for identifier, remote in self.remote.items() if remote.prediction.input == input]
+            in_doubt = [row for row in equal if row.state in (IntentState.SENT, IntentState.UNKNOWN)]
+            assert len(made) <= len(equal), "something was paid twice"
+            assert len(set(made) - known) <= len(in_doubt), "something paid was lost"
+
+
+def test_two_processes_never_pay_twice_and_never_lose_a_prediction() -> None:
+    run_state_machine_as_test(
+        JournalMachine,
+        settings=settings(max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=SLOW_START),
+    )
