@@ -3,20 +3,25 @@
 from darkroom.gateways.asgi import ASGIApp
 from darkroom.gateways.choice import GatewayChoice, choose_gateway
 from darkroom.gateways.client import GatewayProbe, ListPage, PredictionClient
+from darkroom.gateways.download import Download, OutputFetcher
 from darkroom.gateways.faults import FailureKind, failure_kind
 from darkroom.gateways.keys import Key
 from darkroom.gateways.limits import Timeouts
+from darkroom.gateways.polling import PollSchedule
 from darkroom.gateways.profiles import Gateway, load_gateways
 from darkroom.gateways.words import clean_words
 
 __all__ = [
     "ASGIApp",
+    "Download",
     "FailureKind",
     "Gateway",
     "GatewayChoice",
     "GatewayProbe",
     "Key",
     "ListPage",
+    "OutputFetcher",
+    "PollSchedule",
     "PredictionClient",
     "Timeouts",
     "choose_gateway",

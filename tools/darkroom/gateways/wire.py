@@ -56,7 +56,7 @@ class Wire:
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        tls = self._tls()
+        tls = tls_context(is_needed=not self._app and self._base_url.startswith("https://"))
         self._fresh = await self._stack.enter_async_context(self._client(tls, kept_connections=0))
         self._pooled = await self._stack.enter_async_context(self._client(tls, kept_connections=10))
         return self
@@ -122,12 +122,6 @@ class Wire:
             trust_env=not self._is_loopback,  # a company's proxy is wanted on the way to the gateway
         )
 
-    def _tls(self) -> SSLContext:
-        """Certificates are read only where they are needed; without them the context trusts nobody."""
-        if self._app or self._base_url.startswith("http://"):
-            return SSLContext(PROTOCOL_TLS_CLIENT)
-        return httpx.create_ssl_context()
-
     def _headers(self, extra: Mapping[str, str], *, has_json: bool) -> dict[str, str]:
         headers = {"Accept": "application/json", "User-Agent": "darkroom-mcp", **extra}
         if has_json:
@@ -140,6 +134,11 @@ class Wire:
         """A gateway that echoes the key in an error must not bring it into a report or a log."""
         secret = self._key.reveal().encode()
         return body.replace(secret, b"[key]") if len(secret) >= 8 else body
+
+
+def tls_context(*, is_needed: bool) -> SSLContext:
+    """The trusted certificates, which take a while to read; where no https is spoken a context that trusts nobody."""
+    return httpx.create_ssl_context() if is_needed else SSLContext(PROTOCOL_TLS_CLIENT)
 
 
 async def _read(response: httpx.Response, limit_s: float) -> tuple[bytes, bool]:
