@@ -19,10 +19,9 @@ from darkroom.errors import SettingsError
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
-    from starlette.types import ASGIApp
 
     from darkroom.darkroom import DarkroomOptions
-    from darkroom.gateways import GatewayChoice
+    from darkroom.gateways import ASGIApp, GatewayChoice
 
 PREFIX = "DARKROOM_"
 
@@ -216,7 +215,7 @@ class Settings(BaseModel):
         return DarkroomOptions(
             gateway=self.choice.gateway,
             key=self.choice.key,
-            app=self._embedded_sandbox(),
+            app=self.embedded_sandbox(),
             data_dir=self.data_path,
             output_dir=self.output_location,
             models_dir=self.models_dir,
@@ -229,12 +228,13 @@ class Settings(BaseModel):
             previews=self.previews == "on",
         )
 
-    def _embedded_sandbox(self) -> "ASGIApp | None":
+    def embedded_sandbox(self) -> "ASGIApp | None":
+        """The sandbox inside this process, or None where another gateway is in use; it keeps its store beside the journal."""
         if not self.choice.gateway.is_embedded:
             return None
         from darkroom_server.sandbox import SandboxOptions, create_sandbox
 
-        return create_sandbox(SandboxOptions(data_dir=self.data_path / "sandbox"))
+        return create_sandbox(SandboxOptions(store_path=self.data_path / "sandbox.sqlite3"))
 
 
 def variable_of(field: str) -> str:

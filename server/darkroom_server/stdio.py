@@ -26,7 +26,7 @@ def serve_stdio(settings: "Settings") -> int:
     log_to_stderr(settings.log_level)
     hangup = Hangup()
     hangup.watch()
-    server = _create_quietly(settings)
+    server = _create_quietly(settings, hangup)
     import anyio
 
     try:
@@ -48,13 +48,13 @@ def log_to_stderr(level: str) -> None:
         logging.getLogger(name).setLevel(level)
 
 
-def _create_quietly(settings: "Settings") -> "MCPServer[Any]":
+def _create_quietly(settings: "Settings", hangup: Hangup) -> "MCPServer[Any]":
     """Import and build the server without garbage collection: all of it stays, and each pass would cost time."""
     gc.disable()
     with _without_rich():
         from darkroom_server.app import create_server
 
-        server = create_server(settings)
+        server = create_server(settings, is_leaving=lambda: hangup.has_begun)
     gc.freeze()
     gc.enable()
     return server

@@ -1,0 +1,30 @@
+"""The command line. The way to the stdio server is found here by hand: typer and rich are imported only for people."""
+
+import sys
+from collections.abc import Sequence
+
+_SERVE_WORDS = (["serve"], ["serve", "--transport", "stdio"], ["serve", "--transport=stdio"])
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command with the arguments of the process, or `argv`, and return its exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments in _SERVE_WORDS or (not arguments and not _is_terminal()):
+        return _serve()
+    from darkroom_server.cli.commands import run
+
+    return run(arguments or ["--help"])
+
+
+def _is_terminal() -> bool:
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
+def _serve() -> int:
+    import gc
+
+    gc.disable()  # nothing that is imported on the way can be freed; stdio turns it on again
+    from darkroom_server.settings import Settings
+    from darkroom_server.stdio import serve_stdio
+
+    return serve_stdio(Settings.read_or_problem())

@@ -1,0 +1,88 @@
+"""`darkroom-mcp doctor`: which gateway, whose key, what answers, and what is missing."""
+
+import importlib.util
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import anyio
+import typer
+
+from darkroom.errors import SettingsError
+from darkroom.gateways import GatewayProbe, PredictionClient
+from darkroom.registry import ModelRegistry
+from darkroom_server.settings import Settings
+
+
+@dataclass(frozen=True)
+class _Finding:
+    """One line of the answer."""
+
+    is_fine: bool
+    words: str
+
+
+def doctor() -> None:
+    """Check the settings, the gateway and the folders. Costs nothing."""
+    settings = Settings.read_or_problem()
+    findings = [*_about_gateway(settings), *_about_folders(settings), *_about_models(settings), _about_limits(settings)]
+    for finding in findings:
+        typer.echo(f"{'ok' if finding.is_fine else '!!'}  {finding.words}")
+    raise typer.Exit(0 if all(finding.is_fine for finding in findings) else 1)
+
+
+def _about_gateway(settings: Settings) -> Iterator[_Finding]:
+    if settings.problem:
+        yield _Finding(False, f"Settings: {settings.problem.message}")
+        return
+    choice = settings.choice
+    yield _Finding(True, f"Gateway: {choice.gateway.title} at {choice.gateway.base_url}. {choice.reason}")
+    yield _Finding(True, f"Key: {choice.key.masked} from {choice.key_variable}." if choice.key else "Key: none needed.")
+    probe = anyio.run(_probe, settings)
+    yield _Finding(bool(probe.is_key_accepted), f"Answer: {probe.words}{_account(probe)}")
+
+
+async def _probe(settings: Settings) -> GatewayProbe:
+    choice = settings.choice
+    async with PredictionClient(choice.gateway, choice.key, app=settings.embedded_sandbox()) as client:
+        return await client.probe()
+
+
+def _account(probe: GatewayProbe) -> str:
+    return f", account {probe.account}" if probe.account else ""
+
+
+def _about_folders(settings: Settings) -> Iterator[_Finding]:
+    yield _folder("Journal", settings.data_path)
+    location = settings.output_location
+    if "://" not in location:
+        yield _folder("Images", Path(location))
+    elif importlib.util.find_spec("obstore"):
+        yield _Finding(True, f"Images: go to {location}; not tried.")
+    else:
+        yield _Finding(False, f"Images: {location} needs the extra 'cloud': install darkroom-mcp[cloud].")
+
+
+def _folder(purpose: str, path: Path) -> _Finding:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            return _Finding(True, f"{purpose}: {path} can be written.")
+    except OSError as error:
+        return _Finding(False, f"{purpose}: {path} cannot be written ({error.strerror}).")
+
+
+def _about_models(settings: Settings) -> Iterator[_Finding]:
+    registry = ModelRegistry.load(settings.models_dir)
+    try:
+        yield _Finding(True, f"Models: {len(registry)} known.")
+        yield from (_Finding(False, f"Models: {problem}") for problem in registry.problems)
+    except SettingsError as error:
+        yield _Finding(False, f"Models: {error.message}")
+
+
+def _about_limits(settings: Settings) -> _Finding:
+    limits = ((settings.max_usd_per_call, "a call"), (settings.max_usd_per_day, "a day"))
+    words = [f"${limit:g} {span}" for limit, span in limits if limit is not None]
+    return _Finding(True, f"Spending: at most {' and '.join(words)}." if words else "Spending: no limit is set.")

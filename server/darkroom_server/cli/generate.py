@@ -1,0 +1,103 @@
+"""`darkroom-mcp generate`: from a prompt to files."""
+
+import json
+import uuid
+from pathlib import Path
+from typing import Annotated
+
+import anyio
+import typer
+from pydantic import JsonValue
+
+from darkroom.darkroom import Darkroom
+from darkroom.generate_image import generate_image
+from darkroom.registry import ImageRequest
+from darkroom.reports import PredictionReport
+from darkroom_server.cli.opened import in_darkroom, read_settings
+from darkroom_server.cli.screen import note, pick_up, progress_bar, show_report
+from darkroom_server.settings import Settings
+
+
+def generate(
+    prompt: Annotated[str, typer.Argument(help="What to draw.")] = "",
+    model: Annotated[str, typer.Option(help="owner/name; see `darkroom-mcp models`.")] = "",
+    image: Annotated[
+        list[str] | None, typer.Option(help="Image to start from: file, URL, prediction:ID. Repeatable.")
+    ] = None,
+    mask: Annotated[str, typer.Option(help="Mask; white is edited.")] = "",
+    aspect_ratio: Annotated[str, typer.Option(help="Such as 16:9.")] = "",
+    width: Annotated[int, typer.Option(help="Pixels.")] = 0,
+    height: Annotated[int, typer.Option(help="Pixels.")] = 0,
+    count: Annotated[int, typer.Option(help="How many images.")] = 1,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same image; -1 draws one.")] = -1,
+    negative_prompt: Annotated[str, typer.Option(help="What to leave out.")] = "",
+    output_format: Annotated[str, typer.Option("--format", help="auto, png, jpg, webp, svg.")] = "auto",
+    option: Annotated[list[str] | None, typer.Option(help="Input of the model itself, name=value. Repeatable.")] = None,
+    request_id: Annotated[str, typer.Option(help="A name of your own: the same one never pays twice.")] = "",
+    output_dir: Annotated[str, typer.Option(help="Folder, or s3://, gs://, az://.")] = "",
+    wait: Annotated[float, typer.Option(help="Seconds to wait.", min=0, max=3600)] = 300,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+) -> None:
+    """Make images from a prompt and print where they were saved."""
+    images = tuple(_reference(each) for each in image or ())
+    request = ImageRequest(
+        prompt=prompt,
+        model=model,
+        images=images,
+        mask=_reference(mask) if mask else "",
+        aspect_ratio=aspect_ratio,
+        width=width,
+        height=height,
+        count=count,
+        seed=seed,
+        negative_prompt=negative_prompt,
+        output_format=output_format,
+        options=dict(_option(each) for each in option or ()),
+    )
+    settings = _allowing(read_settings(), request, output_dir)
+    name = request_id or f"cli-{uuid.uuid4().hex}"
+
+    async def work(room: Darkroom) -> PredictionReport:
+        try:
+            with progress_bar() as on_progress:
+                return await generate_image(room, request, wait_s=wait, request_id=name, on_progress=on_progress)
+        except anyio.get_cancelled_exc_class():
+            with anyio.move_on_after(1, shield=True):
+                await _say_how_to_go_on(room, name)
+            raise
+
+    raise typer.Exit(show_report(in_darkroom(settings, work), as_json=as_json))
+
+
+async def _say_how_to_go_on(room: Darkroom, request_id: str) -> None:
+    for intent in await room.journal.by_request(request_id):
+        note(pick_up(intent.prediction_id or intent.key))
+
+
+def _reference(text: str) -> str:
+    """A file that the person named becomes an absolute path; anything else stays."""
+    if ":" in text[1:2] or "://" not in text and not text.startswith(("data:", "prediction:")):
+        return str(Path(text).expanduser().absolute())
+    return text
+
+
+def _allowing(settings: Settings, request: ImageRequest, output_dir: str) -> Settings:
+    """The settings with this output folder, and with leave to read the very folders of the files named."""
+    changed: dict[str, object] = {}
+    if output_dir:
+        changed["output_dir"] = output_dir if "://" in output_dir else str(Path(output_dir).expanduser().absolute())
+    named = tuple(Path(each).parent for each in (*request.images, request.mask) if each and Path(each).is_absolute())
+    if named:
+        changed["input_dirs"] = (*settings.input_paths, *named)
+    return settings.model_copy(update=changed)
+
+
+def _option(text: str) -> tuple[str, JsonValue]:
+    """`steps=4` -> ("steps", 4); a value that is not JSON is taken as text."""
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise typer.BadParameter(f"{text!r} is not name=value.", param_hint="--option")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value

@@ -1,0 +1,95 @@
+"""`darkroom-mcp history`: what was made, and what it cost."""
+
+import time
+from datetime import datetime
+from typing import Annotated
+
+import typer
+from pydantic import JsonValue
+
+from darkroom.darkroom import Darkroom
+from darkroom.journal import Intent, Spending, Totals, day_start
+from darkroom_server.cli.opened import in_darkroom, read_settings
+from darkroom_server.cli.screen import show_json
+
+_PROMPT_LENGTH = 48
+
+
+def history(
+    limit: Annotated[int, typer.Option(help="How many at most, newest first.", min=1, max=1000)] = 20,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+) -> None:
+    """List earlier predictions and sum up what they cost."""
+
+    async def work(room: Darkroom) -> tuple[tuple[Intent, ...], Totals, Spending]:
+        journal = room.journal
+        return await journal.history(limit), await journal.totals(), await journal.spent_usd(day_start(time.time()))
+
+    intents, totals, today = in_darkroom(read_settings(), work)
+    if as_json:
+        show_json({"predictions": [_record(each) for each in intents], "totals": _sums(totals, today)})
+        return
+    for intent in intents:
+        typer.echo(_line(intent))
+    typer.echo(_sum_line(totals, today))
+
+
+def _line(intent: Intent) -> str:
+    when = datetime.fromtimestamp(intent.intended_at).strftime("%Y-%m-%d %H:%M")
+    prompt = " ".join(str(intent.request.get("prompt", "")).split())
+    short = prompt if len(prompt) <= _PROMPT_LENGTH else prompt[: _PROMPT_LENGTH - 1] + "…"
+    price = _price_usd(intent)
+    cost = "$?" if price is None else f"${price:.4f}"
+    name = intent.prediction_id or intent.key
+    return f"{when}  {_status(intent):<10}  {cost:>8}  {len(intent.images)} img  {name}  {intent.model}  {short}"
+
+
+def _record(intent: Intent) -> dict[str, JsonValue]:
+    return {
+        "id": intent.prediction_id,
+        "key": intent.key,
+        "request_id": intent.request_id,
+        "gateway": intent.gateway,
+        "model": intent.model,
+        "status": _status(intent),
+        "prompt": intent.request.get("prompt", ""),
+        "seed": intent.seed,
+        "price_usd": _price_usd(intent),
+        "created_at": datetime.fromtimestamp(intent.intended_at).astimezone().isoformat(timespec="seconds"),
+        "paths": [image.file.location for image in intent.images if image.file],
+    }
+
+
+def _status(intent: Intent) -> str:
+    return intent.status.value if intent.status else intent.state.value
+
+
+def _price_usd(intent: Intent) -> float | None:
+    return intent.estimate_usd if intent.cost_usd is None else intent.cost_usd
+
+
+def _sums(totals: Totals, today: Spending) -> dict[str, JsonValue]:
+    return {
+        "prediction_count": totals.prediction_count,
+        "stored_count": totals.stored_count,
+        "expired_count": totals.expired_count,
+        "unresolved_count": totals.unresolved_count,
+        "settled_usd": totals.spending.settled_usd,
+        "reserved_usd": totals.spending.reserved_usd,
+        "unknown_price_count": totals.spending.unknown_count,
+        "today_usd": today.total_usd,
+    }
+
+
+def _sum_line(totals: Totals, today: Spending) -> str:
+    parts = [
+        f"{totals.prediction_count} predictions, {totals.stored_count} images saved",
+        f"about ${totals.spending.total_usd:.4f} in all, ${today.total_usd:.4f} today",
+    ]
+    if totals.spending.unknown_count:
+        parts.append(f"{totals.spending.unknown_count} of unknown price")
+    if totals.unresolved_count:
+        parts.append(f"{totals.unresolved_count} possibly created, not settled yet")
+    if totals.expired_count:
+        parts.append(f"{totals.expired_count} images lost because their links died")
+    return "; ".join(parts) + "."

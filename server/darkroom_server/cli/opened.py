@@ -1,0 +1,43 @@
+"""Opening the darkroom for one command."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import anyio
+import typer
+
+from darkroom.darkroom import Darkroom
+from darkroom.errors import DarkroomError
+from darkroom_server.cli.screen import INTERRUPTED, stop
+from darkroom_server.settings import Settings
+from darkroom_server.stdio import log_to_stderr
+
+T = TypeVar("T")
+
+
+def read_settings() -> Settings:
+    """The person's settings; a wrong one ends the command."""
+    try:
+        settings = Settings.read()
+    except DarkroomError as error:
+        raise stop(error) from None
+    log_to_stderr(settings.log_level)
+    return settings
+
+
+def in_darkroom(settings: Settings, work: Callable[[Darkroom], Awaitable[T]]) -> T:
+    """Open the darkroom, do `work`, close it.
+
+    Raises: typer.Exit after a DarkroomError, and with 130 after Ctrl-C.
+    """
+
+    async def run() -> T:
+        async with Darkroom.open(settings.options()) as room:
+            return await work(room)
+
+    try:
+        return anyio.run(run)
+    except DarkroomError as error:
+        raise stop(error) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None

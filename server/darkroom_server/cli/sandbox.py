@@ -1,0 +1,46 @@
+"""`darkroom-mcp sandbox`: the sandbox as a server of its own, for any client of the predictions format."""
+
+import contextlib
+import socket
+from typing import Annotated
+
+import typer
+
+from darkroom_server.cli.screen import note
+
+_LOOPBACK = "127.0.0.1"
+
+
+def sandbox(
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.", min=0, max=65535)] = 8787,
+    profile: Annotated[str, typer.Option(help="Gateway whose habits it takes on, such as replicate.")] = "replicate",
+    key: Annotated[str, typer.Option(help="Made-up key that clients must send; empty lets everybody in.")] = "",
+    speed: Annotated[float, typer.Option(help="Divides the time that a prediction takes.", min=0.1)] = 1.0,
+) -> None:
+    """Serve the sandbox on this machine until Ctrl-C; its first line is its address."""
+    import uvicorn
+
+    from darkroom_server.sandbox import SandboxOptions, create_sandbox
+
+    with _listening(port) as listener:
+        address = f"http://{_LOOPBACK}:{listener.getsockname()[1]}"
+        try:
+            app = create_sandbox(SandboxOptions(profile=profile, key=key, base_url=address, speed=speed))
+        except ValueError as error:
+            raise typer.BadParameter(str(error), param_hint="--profile") from None
+        typer.echo(address)
+        note(
+            f"Sandbox with the habits of {profile}. Point a client at it: DARKROOM_BASE_URL={address}. Ctrl-C ends it."
+        )
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
+        with contextlib.suppress(KeyboardInterrupt):
+            server.run(sockets=[listener])
+
+
+def _listening(port: int) -> socket.socket:
+    try:
+        return socket.create_server((_LOOPBACK, port))
+    except OSError as error:
+        raise typer.BadParameter(
+            f"{port} is taken ({error.strerror}); 0 takes a free one.", param_hint="--port"
+        ) from None

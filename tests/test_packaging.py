@@ -1,0 +1,104 @@
+import json
+import re
+import tomllib
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.version import Version
+from PIL import Image
+
+from darkroom_server import __version__
+from darkroom_server.settings import Settings, variable_of
+
+ROOT = Path(__file__).resolve().parent.parent
+FILLED_IN_BY_HOSTS = re.compile(r"\$\{user_config\.(\w+)\}")
+
+
+@pytest.fixture
+def manifest() -> dict[str, Any]:
+    return json.loads((ROOT / "manifest.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def project() -> dict[str, Any]:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def test_the_manifest_agrees_with_the_package(manifest: dict[str, Any], project: dict[str, Any]) -> None:
+    assert (manifest["name"], manifest["version"]) == (project["project"]["name"], __version__)
+    assert manifest["compatibility"]["runtimes"]["python"] == project["project"]["requires-python"]
+    assert manifest["license"] == project["project"]["license"]
+
+
+def test_every_question_of_the_bundle_reaches_a_setting(manifest: dict[str, Any]) -> None:
+    environ = cast("dict[str, str]", manifest["server"]["mcp_config"]["env"])
+    asked = {found[1] for text in environ.values() if (found := FILLED_IN_BY_HOSTS.fullmatch(text))}
+    assert asked == set(manifest["user_config"])
+    known = {variable_of(name) for name in Settings.model_fields}
+    assert {name for name in environ if name.startswith("DARKROOM_")} <= known
+
+
+def test_no_question_of_the_bundle_is_required_and_each_has_a_default(manifest: dict[str, Any]) -> None:
+    assert all(not each["required"] and "default" in each for each in manifest["user_config"].values())
+
+
+def test_the_defaults_of_the_bundle_are_settings_without_a_problem(manifest: dict[str, Any]) -> None:
+    defaults = {name: each["default"] for name, each in manifest["user_config"].items()}
+    environ = {
+        name: FILLED_IN_BY_HOSTS.sub(lambda found: defaults[found[1]], text)
+        for name, text in manifest["server"]["mcp_config"]["env"].items()
+    }
+    assert Settings.read_or_problem(environ | {"HOME": "/home/somebody"}).problem is None
+
+
+def test_the_files_that_the_manifest_names_exist(manifest: dict[str, Any]) -> None:
+    assert all((ROOT / name).is_file() for name in (manifest["icon"], manifest["server"]["entry_point"]))
+
+
+def test_the_icon_is_a_square_of_512_pixels(manifest: dict[str, Any]) -> None:
+    with Image.open(ROOT / manifest["icon"]) as icon:
+        assert (icon.format, icon.size) == ("PNG", (512, 512))
+
+
+def test_the_bundle_leaves_out_nothing_that_it_needs() -> None:
+    ignored = (ROOT / ".mcpbignore").read_text(encoding="utf-8").split()
+    assert not {"uv.lock", "pyproject.toml", "README.md", "LICENSE", "server/", "tools/"} & set(ignored)
+
+
+def test_the_lock_holds_no_address() -> None:
+    assert "://" not in (ROOT / "requirements.lock").read_text(encoding="utf-8")
+
+
+def test_the_lock_pins_every_dependency_within_its_range(project: dict[str, Any]) -> None:
+    pins = _pins((ROOT / "requirements.lock").read_text(encoding="utf-8"))
+    for requirement in _requirements(project):
+        assert Version(pins[requirement.name.lower()]) in requirement.specifier, requirement
+
+
+def test_every_pin_of_the_lock_carries_a_hash() -> None:
+    lines = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
+    pinned = [number for number, line in enumerate(lines) if not line.startswith(" ")]
+    assert all(lines[number + 1].strip().startswith("--hash=sha256:") for number in pinned)
+
+
+def test_no_lock_with_addresses_is_tracked() -> None:
+    ignored = (ROOT / ".gitignore").read_text(encoding="utf-8").split()
+    assert {"uv.lock", "package-lock.json"} <= set(ignored)
+
+
+def test_the_changelog_has_an_entry_for_this_version() -> None:
+    assert f"## {__version__}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def _requirements(project: dict[str, Any]) -> list[Requirement]:
+    table = project["project"]
+    listed: list[str] = [*table["dependencies"], *project["dependency-groups"]["dev"]]
+    for extra in table["optional-dependencies"].values():
+        listed += extra
+    return [Requirement(text) for text in listed]
+
+
+def _pins(lock: str) -> dict[str, str]:
+    return dict(re.findall(r"^([a-z0-9._-]+)==([^ ;\\]+)", lock, flags=re.MULTILINE))
