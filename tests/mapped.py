@@ -21,7 +21,8 @@ def every_model() -> tuple[Model, ...]:
 
 def request_of(call: dict[str, Any]) -> ImageRequest:
     """The request of a call as a tool would receive it."""
-    arguments = call | {"images": tuple(call.get("images", ()))}
+    arguments = dict[str, Any](call)
+    arguments["images"] = tuple(call.get("images", ()))
     return ImageRequest(**arguments)
 
 

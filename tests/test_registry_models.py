@@ -52,7 +52,7 @@ def test_every_price_names_its_source_and_date() -> None:
 
 def test_typical_seconds_are_the_median_of_the_predictions_known() -> None:
     assert REGISTRY.get("flux-schnell").typical_s == pytest.approx((0.829 + 1.243) / 2)
-    assert REGISTRY.get("sdxl").typical_s == pytest.approx((4.981 + 5.525) / 2)
+    assert REGISTRY.get("sdxl").typical_s == pytest.approx((4.98 + 5.525) / 2)
     assert REGISTRY.get("nano-banana").typical_s is None
 
 
