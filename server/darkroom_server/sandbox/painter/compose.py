@@ -1,14 +1,16 @@
 """From a prompt to a scene. The same prompt, seed and index always give the same scene, other ones a related one."""
 
 import hashlib
+import math
 import random
 import re
 
 from darkroom_server.sandbox.painter.palette import Palette, pick_palette
 from darkroom_server.sandbox.painter.scene import Fill, Glow, Point, Polygon, Rgb, Scene, box, disc, flat, mix
-from darkroom_server.sandbox.painter.subjects import AFLOAT, SUBJECTS, Spot, Subject, lighthouse
+from darkroom_server.sandbox.painter.subjects import AFLOAT, FLYING, SUBJECTS, Spot, Subject, lighthouse
 from darkroom_server.sandbox.painter.terrain import dune, height_at, jagged, land, rolling, town, wood
 
+_SNOW_LINE = -0.16  # in skyline heights, -1 the highest
 _WORD = re.compile(r"[a-z-]+")
 # kind of ground -> words that ask for it
 GROUNDS = {
@@ -28,13 +30,21 @@ def compose(prompt: str, seed: int, index: int, ratio: float) -> Scene:
     rng = _rng(prompt, seed, index)
     palette = pick_palette(words, mood)
     ground = _pick_ground(words, mood)
-    subject = next((SUBJECTS[word] for word in words if word in SUBJECTS), None)
+    named = [SUBJECTS[word] for word in words if word in SUBJECTS]
+    subject = next((one for one in named if one not in FLYING), None)
+    flying = next((one for one in named if one in FLYING), None)
     horizon = rng.uniform(0.6, 0.68) if ground == "sea" else rng.uniform(0.56, 0.64)
     light = (
         ratio * rng.choice((rng.uniform(0.24, 0.38), rng.uniform(0.62, 0.76))),
         _light_level(palette, horizon, rng),
     )
-    items = (*_sky(palette, light, horizon, ratio, rng), *_GROUND[ground](palette, light, horizon, ratio, subject, rng))
+    items = (
+        *_sky(palette, light, horizon, ratio, rng),
+        *_GROUND[ground](palette, light, horizon, ratio, subject, rng),
+    )
+    if flying:
+        x = _stand(light, ratio, rng)
+        items += _place(flying, palette, x, horizon * rng.uniform(0.38, 0.5), 0.2, 0.8, light, ratio, rng)
     return Scene(ratio=ratio, sky=palette.sky, horizon=horizon, items=items)
 
 
@@ -153,7 +163,7 @@ def _mountain(
     palette: Palette, light: Point, horizon: float, ratio: float, subject: Subject | None, rng: random.Random
 ) -> tuple[Fill | Glow, ...]:
     items: list[Fill | Glow] = []
-    for layer, (level, height, share) in enumerate(((-0.06, 0.17, 0.14), (0.02, 0.14, 0.32), (0.12, 0.11, 0.55))):
+    for layer, (level, height, share) in enumerate(((-0.04, 0.25, 0.14), (0.07, 0.17, 0.34), (0.16, 0.1, 0.56))):
         skyline = jagged(rng, ratio)
         y = horizon + level
         items.append(_band(palette, (land(skyline, y, height, ratio),), share, mist=0.75))
@@ -175,19 +185,28 @@ def _mountain(
 
 
 def _snow(palette: Palette, skyline: list[Point], y: float, height: float, share: float, rng: random.Random) -> Fill:
-    """White on what rises above the snow line, with a ragged lower edge."""
-    line = -0.12
+    """White on what rises above the snow line, hanging down in ragged tongues."""
     caps: list[Polygon] = []
     run: list[Point] = []
-    for x, value in [*skyline, (skyline[-1][0], 1.0)]:
-        if value < line:
+    for x, value in [*skyline, (skyline[-1][0], 9.0)]:
+        if value < _SNOW_LINE:
             run.append((x, value))
-        elif run:
-            lower = [(px, pv + (line - pv) * rng.uniform(0.35, 0.95)) for px, pv in reversed(run)]
-            caps.append(tuple((px, y + pv * height) for px, pv in [*run, *lower]))
+        elif len(run) > 2:
+            caps.append(tuple((px, y + pv * height) for px, pv in [*run, *reversed(_tongues(run, rng))]))
             run = []
-    white = mix(mix(palette.light, (255, 255, 255), 0.4), _layer_color(palette, share), 0.22)
-    return flat(tuple(caps) or (box(-1, -1, -0.9, -0.9),), white, opacity=0.85)
+        else:
+            run = []
+    white = mix(mix(palette.light, (255, 255, 255), 0.5), _layer_color(palette, share), 0.12)
+    return flat(tuple(caps) or (box(-1, -1, -0.9, -0.9),), white, opacity=0.88)
+
+
+def _tongues(run: list[Point], rng: random.Random) -> list[Point]:
+    """The lower edge of a cap: up and down between the ridge and a little below the snow line."""
+    lower: list[Point] = []
+    for number, (x, value) in enumerate(run[:: max(1, len(run) // 14)]):
+        depth = rng.uniform(0.75, 1.15) if number % 2 else rng.uniform(0.3, 0.6)
+        lower.append((x, value + (_SNOW_LINE - value) * depth))
+    return lower
 
 
 def _wood(
@@ -220,54 +239,46 @@ def _dune(
     items: list[Fill | Glow] = [
         _band(palette, (land(rolling(rng, ratio, roughness=0.5, octaves=4), horizon, 0.012, ratio),), 0.12, mist=0.7)
     ]
-    layers = 5
+    layers = 4
     for layer in range(layers):
-        share = 0.2 + 0.72 * layer / (layers - 1)
-        skyline = dune(rng, ratio)
-        level = horizon + 0.05 + (0.98 - horizon) * 0.78 * (layer / (layers - 1)) ** 1.15
-        height = 0.035 + 0.014 * layer
-        crest = mix(_layer_color(palette, share), palette.light, 0.3 * (1 - share * 0.5))
-        body = land(skyline, level, height, ratio)
-        items.append(Fill(polygons=(body,), top=crest, bottom=_layer_color(palette, min(1.0, share + 0.18))))
-        items.append(_lee(palette, skyline, level, height, share))
+        share = 0.16 + 0.6 * layer / (layers - 1)
+        skyline, crests = dune(rng, ratio)
+        level = horizon + 0.03 + (0.92 - horizon) * (layer / (layers - 1)) ** 1.2
+        height = 0.05 + 0.045 * layer
+        sunny = mix(_layer_color(palette, share), palette.light, 0.34 * (1 - share * 0.6))
+        items.append(
+            Fill(
+                polygons=(land(skyline, level, height, ratio),),
+                top=sunny,
+                bottom=_layer_color(palette, min(1.0, share + 0.16)),
+            )
+        )
+        items.extend(_lee(palette, skyline, crest, level, height, share) for crest in crests if -0.1 < crest < ratio)
         if subject and layer == layers - 2:
             x = _stand(light, ratio, rng)
-            items.extend(
-                _place(subject, palette, x, level + height_at(skyline, x) * height, 0.26, 0.95, light, ratio, rng)
-            )
+            foot = level + height_at(skyline, x) * height
+            items.extend(_place(subject, palette, x, foot, 0.26, 1.0, light, ratio, rng))
     return tuple(items)
 
 
-def _lee(palette: Palette, skyline: list[Point], y: float, height: float, share: float) -> Fill:
-    """The shadow side: from each crest down to the right."""
-    sides: list[Polygon] = []
-    run: list[Point] = []
-    for (x1, v1), (x2, v2) in zip(skyline, skyline[1:], strict=False):
-        if v2 > v1:
-            run = run or [(x1, v1)]
-            run.append((x2, v2))
-        elif run:
-            sides.append(_slope(run, y, height))
-            run = []
-    if len(run) > 1:
-        sides.append(_slope(run, y, height))
-    color = _layer_color(palette, min(1.0, share + 0.22))
-    return flat(tuple(sides) or (box(-1, -1, -0.9, -0.9),), color, opacity=0.5, blur=0.0015)
-
-
-def _slope(run: list[Point], y: float, height: float) -> Polygon:
-    top = [(x, y + value * height) for x, value in run]
-    (start_x, start_y), (end_x, end_y) = top[0], top[-1]
-    drop = min(0.24, (end_x - start_x) * 0.55)
-    steps = [step / 16 for step in range(17)]
+def _lee(palette: Palette, skyline: list[Point], crest: float, y: float, height: float, share: float) -> Fill:
+    """The shadow side of one crest: right of a line that winds down from it towards the viewer."""
+    right = [(x, y + value * height) for x, value in skyline if x >= crest]
+    top = (crest, y + height_at(skyline, crest) * height)
+    end = right[-1] if right else top
+    steps = [step / 24 for step in range(25)]
+    drop = height * 2.6
     edge = [
-        (
-            end_x + (start_x - end_x) * s + 0.05 * drop * (1 - s),
-            end_y + (start_y - end_y) * s + drop * (s * (1 - s)) ** 0.8 * 1.9,
-        )
-        for s in steps
+        (crest + height * (0.55 * math.sin(6.0 * s) * (1 - 0.4 * s) - 1.9 * s), top[1] + drop * s**1.15) for s in steps
     ]
-    return (*top, *edge)
+    color = _layer_color(palette, min(1.0, share + 0.24))
+    return Fill(
+        polygons=((top, *right, (end[0], top[1] + drop), *reversed(edge)),),
+        top=color,
+        bottom=_layer_color(palette, min(1.0, share + 0.14)),
+        opacity=0.9,
+        blur=0.0008,
+    )
 
 
 def _town(
@@ -363,7 +374,7 @@ def _cliff(
     reach = small * rng.uniform(0.54, 0.62)
     steps = [step / 70 for step in range(71)]
     shore = [(s * reach, _shore_level(s * reach, x, top, reach) + 0.012 * height_at(bumps, s)) for s in steps]
-    shape = [*shore, (reach + 0.05, 0.94), (reach + 0.02, 1.03), (-0.05, 1.03), (-0.05, top)]
+    shape = [*shore, (-0.05, 1.06), (-0.05, top)]
     rock = tuple((px if from_left else ratio - px, py) for px, py in shape)
     spot_x = x if from_left else ratio - x
     size = 0.42 * small if subject is lighthouse else 0.3 * small
@@ -377,7 +388,7 @@ def _shore_level(px: float, x: float, top: float, reach: float) -> float:
     if px < x * 1.5:
         return top
     share = (px - x * 1.5) / (reach - x * 1.5)
-    return top + (0.93 - top) * share**1.35
+    return top + (1.05 - top) * share**1.5
 
 
 def _mist(palette: Palette, y: float, ratio: float, rng: random.Random) -> list[Fill | Glow]:

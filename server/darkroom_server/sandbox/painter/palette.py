@@ -42,7 +42,7 @@ def _palette(words: str, sky: str, others: str, light_height: float, is_night: b
 # name -> words that ask for it, sky from zenith to horizon, then light, haze, ground, deep water.
 PALETTES: dict[str, Palette] = {
     "dawn": _palette(
-        "dawn sunrise morning daybreak soft pastel early lighthouse peach",
+        "dawn sunrise morning daybreak soft pastel early peach",
         "2f4a7c 6f80b4 c9a3b4 f3c3a2 fde6bd",
         "fff4d9 d6a3a0 26263d 2e4468",
         0.16,
@@ -123,10 +123,16 @@ PALETTES: dict[str, Palette] = {
 }
 
 
+_PLACES = ("forest", "desert", "lagoon")
+
+
 def pick_palette(words: tuple[str, ...], rng: random.Random) -> Palette:
-    """The palette that most words name (the earlier word wins a tie); drawn from all where no word does."""
+    """The palette that the words name, drawn from all where they name none.
+
+    A time of day or a colour goes before a place, then more words before fewer, then the earlier word.
+    """
     hits = {name: [spot for spot, word in enumerate(words) if word in p.words.split()] for name, p in PALETTES.items()}
     named = [name for name, spots in hits.items() if spots]
     if not named:
         return PALETTES[rng.choice(list(PALETTES))]
-    return PALETTES[min(named, key=lambda name: (-len(hits[name]), hits[name][0]))]
+    return PALETTES[min(named, key=lambda name: (name in _PLACES, -len(hits[name]), hits[name][0]))]

@@ -89,7 +89,7 @@ def tree(spot: Spot, rng: random.Random) -> tuple[Fill | Glow, ...]:
     limbs: list[Polygon] = []
     tips: list[Point] = []
     _grow(0.0, 0.0, math.pi / 2 + rng.uniform(-0.06, 0.06), 0.36, 0.045, 6, rng, limbs, tips)
-    crown = tuple(disc(*spot.at(*tip), spot.size * rng.uniform(0.045, 0.075), corners=14) for tip in tips)
+    crown = tuple(disc(*spot.at(*tip), spot.size * rng.uniform(0.055, 0.095), corners=14) for tip in tips)
     airy = tuple(disc(*spot.at(x, y), spot.size * rng.uniform(0.02, 0.03), corners=10) for x, y in _around(tips, rng))
     return (
         flat(tuple(spot.shape(*limb) for limb in limbs), spot.dark),
@@ -145,8 +145,8 @@ def cabin(spot: Spot, rng: random.Random) -> tuple[Fill | Glow, ...]:
 
 
 def balloon(spot: Spot, rng: random.Random) -> tuple[Fill | Glow, ...]:
-    x, y = spot.at(0, 2.3)
-    size = spot.size * 0.62
+    x, y = spot.at(0, 0)
+    size = spot.size
     turns = [math.pi * (0.78 + 1.44 * step / 40) for step in range(41)]
     envelope = (
         *((x + size * 0.5 * math.cos(turn), y - size * 0.1 + size * 0.52 * math.sin(turn)) for turn in turns),
@@ -224,8 +224,8 @@ def _smooth(points: list[Point]) -> list[Point]:
 def birds(spot: Spot, rng: random.Random) -> tuple[Fill | Glow, ...]:
     flock: list[Polygon] = []
     for _ in range(rng.randint(5, 9)):
-        x, y = spot.x + rng.gauss(0, spot.size * 0.8), spot.y - spot.size * rng.uniform(2.0, 2.8)
-        flock.append(_bird(x, y, spot.size * rng.uniform(0.07, 0.12), rng.uniform(0.35, 0.6)))
+        x, y = spot.x + rng.gauss(0, spot.size * 0.75), spot.y + rng.gauss(0, spot.size * 0.3)
+        flock.append(_bird(x, y, spot.size * rng.uniform(0.09, 0.16), rng.uniform(0.35, 0.6)))
     return (flat(tuple(flock), spot.dark, opacity=0.85),)
 
 
@@ -264,3 +264,4 @@ SUBJECTS: dict[str, Subject] = {
     "geese": birds,
 }
 AFLOAT: frozenset[Subject] = frozenset({boat})
+FLYING: frozenset[Subject] = frozenset({balloon, birds})

@@ -2,6 +2,7 @@
 
 import math
 import random
+from collections.abc import Callable
 
 from darkroom_server.sandbox.painter.scene import Point, Polygon, box
 
@@ -21,31 +22,51 @@ def rolling(rng: random.Random, ratio: float, *, roughness: float, octaves: int)
 
 
 def jagged(rng: random.Random, ratio: float) -> list[Point]:
-    """A mountain skyline: broad massifs with ever finer crags, heights of about -1..1."""
-    points = [(-0.05, rng.uniform(-0.3, 0.5)), (ratio + 0.05, rng.uniform(-0.3, 0.5))]
-    spread = 0.95
-    while len(points) < 90 * max(1.0, ratio):
-        finer: list[Point] = []
-        for (x1, y1), (x2, y2) in zip(points, points[1:], strict=False):
-            share = rng.uniform(0.4, 0.6)
-            middle = (x1 + (x2 - x1) * share, y1 + (y2 - y1) * share + rng.uniform(-spread, spread))
-            finer += [(x1, y1), middle]
-        points = [*finer, points[-1]]
-        spread *= 0.52
-    return points
+    """A mountain skyline: a few peaks with straight flanks, roughened by crags; heights of about -1..1."""
+    count = max(2, round(ratio * rng.uniform(2.2, 3.2)))
+    peaks = [
+        (ratio * (number + rng.uniform(0.15, 0.85)) / count, rng.uniform(0.5, 1.0), rng.uniform(2.4, 4.2))
+        for number in range(count)
+    ]
+    crags = _crags(rng, 9)
+    steps = max(120, round(320 * ratio))
+    xs = [ratio * (step / steps * 1.04 - 0.02) for step in range(steps + 1)]
+    return [
+        (
+            x,
+            0.45
+            - max(top - abs(x - middle) * slope for middle, top, slope in [*peaks, (0, -0.5, 0)])
+            - 0.22 * crags(x),
+        )
+        for x in xs
+    ]
 
 
-def dune(rng: random.Random, ratio: float) -> list[Point]:
-    """Long soft swells with a sharp lee crest, heights of about -1..1."""
-    pace, turn = rng.uniform(0.55, 0.95), rng.random() * 2 * math.pi
-    steps = max(80, round(200 * ratio))
-    points: list[Point] = []
-    for step in range(steps + 1):
-        x = ratio * step / steps
-        phase = pace * 2 * math.pi * x / max(ratio, 0.7) + turn
-        swell = 1 - 2 * abs(math.sin(phase / 2 + 0.35 * math.sin(phase / 2 + 0.6)))
-        points.append((x, -swell * 0.75 + 0.25 * math.sin(phase * 0.6 + 2.0)))
-    return points
+def _crags(rng: random.Random, octaves: int) -> Callable[[float], float]:
+    """Ragged noise over x, about -1..1: triangle waves of ever finer pace."""
+    waves = [(1.7 * 1.9**octave * rng.uniform(0.85, 1.15), rng.random(), 0.6**octave) for octave in range(octaves)]
+    return lambda x: sum(weight * (4 * abs((x * pace + turn) % 1 - 0.5) - 1) for pace, turn, weight in waves)
+
+
+def dune(rng: random.Random, ratio: float) -> tuple[list[Point], list[float]]:
+    """A skyline of long swells with sharp crests, heights of about -1..1, and the places of its crests."""
+    width = rng.uniform(0.75, 1.1) * max(ratio, 0.7)
+    first = rng.uniform(-0.15, 0.85) * width
+    crests = [first + width * number for number in range(-1, round(ratio / width) + 2)]
+    tops = [rng.uniform(0.6, 1.0) for _ in crests]
+    steps = max(120, round(260 * ratio))
+    xs = [ratio * (step / steps * 1.04 - 0.02) for step in range(steps + 1)]
+    return [(x, 0.55 - _swell(x, crests, tops, width)) for x in xs], crests
+
+
+def _swell(x: float, crests: list[float], tops: list[float], width: float) -> float:
+    """Height at x: from each crest a gentle windward side to the left, a steeper lee to the right."""
+
+    def side(crest: float) -> float:
+        reach = 0.78 * width if x < crest else 0.46 * width
+        return max(0.0, 1 - abs(x - crest) / reach)
+
+    return max(top * (0.45 * side(crest) + 0.75 * side(crest) ** 2.4) for crest, top in zip(crests, tops, strict=True))
 
 
 def land(skyline: list[Point], y: float, height: float, ratio: float) -> Polygon:
