@@ -30,7 +30,7 @@ def test_a_success_names_status_files_links_their_death_metrics_price_and_seed()
 
 def test_an_answer_with_four_images_stays_under_a_kilobyte() -> None:
     answer = report(rows.succeeded(4), facts=rows.facts(notes=("aspect_ratio 5:7 is not offered; 4:5 was used.",)))
-    assert len(answer.text.encode()) <= 1_200
+    assert len(answer.text.encode()) <= 1_000
     assert answer.text.count("https://") == 4
 
 

@@ -30,7 +30,7 @@ from darkroom.registry import MappedInput, ModelRegistry
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
-    from darkroom.outputs.inputs import InputResolver, Resolved
+    from darkroom.outputs.inputs import Resolved
     from darkroom.outputs.preview import Preview
     from darkroom.outputs.store import OutputStore
 
@@ -219,11 +219,13 @@ class Darkroom:
 
         Raises: InvalidInput, GatewayError (an upload failed).
         """
-        if not mapped.file_fields:
-            from darkroom.outputs.inputs import Resolved
+        from darkroom.lifecycle.incoming import input_resolver  # Pillow's neighbourhood: only for calls with images
+        from darkroom.outputs.inputs import Resolved
 
-            return Resolved(input=mapped.input, notes=())
-        return await self._resolver().resolve(mapped)
+        if not mapped.file_fields:
+            return Resolved(input=mapped.input)
+        resolver = input_resolver(self.journal, self.store, self.client, self.fetcher, self.options.input_dirs)
+        return await resolver.resolve(mapped)
 
     async def previews(self, files: Sequence[StoredFile]) -> "tuple[Preview, ...]":
         """Small pictures of stored files for the chat, in order, together under the hosts' limit; undecodable ones left out."""
