@@ -28,9 +28,8 @@ def request_of(call: dict[str, Any]) -> ImageRequest:
 
 def mapped(name: str, **asked: Any) -> MappedInput:
     """What a model makes of these arguments; a prompt is given unless the test names one."""
-    return REGISTRY.get(name).input_for(
-        ImageRequest(**{"prompt": "a lighthouse"} | asked), draw_seed=lambda: DRAWN_SEED
-    )
+    asked.setdefault("prompt", "a lighthouse")
+    return REGISTRY.get(name).input_for(ImageRequest(**asked), draw_seed=lambda: DRAWN_SEED)
 
 
 def refused(name: str, **asked: Any) -> InvalidInput:
