@@ -10,6 +10,7 @@ from darkroom_server.cli.cancel import cancel
 from darkroom_server.cli.doctor import doctor
 from darkroom_server.cli.generate import generate
 from darkroom_server.cli.history import history
+from darkroom_server.cli.install import install
 from darkroom_server.cli.models import models
 from darkroom_server.cli.sandbox import sandbox
 from darkroom_server.cli.serve import serve
@@ -25,7 +26,7 @@ def run(arguments: Sequence[str]) -> int:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_shared)
-    for command in (generate, show, history, cancel, models, doctor, sandbox, serve):
+    for command in (generate, show, history, cancel, models, doctor, sandbox, install, serve):
         app.command()(command)
     try:
         app(args=list(arguments), prog_name="darkroom-mcp")

@@ -13,6 +13,8 @@ from pydantic import JsonValue
 
 _TOP_LINE = re.compile(r"[A-Za-z_][\w.-]*:(\s|$)")
 _PLAIN = re.compile(r"[A-Za-z_/][\w./-]*|[0-9]+")
+_NUMBER = re.compile(r"0|[1-9][0-9]*", re.ASCII)
+_TEXT = re.compile(r"-?[A-Za-z_/].*[^:]|[A-Za-z_/]")
 _NO_TEXT = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}
 _WORDS: Mapping[str, JsonValue] = {"true": True, "false": False, "null": None, "~": None, "": None, "{}": {}, "[]": []}
 _LINE = re.compile(r"(?P<indent> *)(?P<key>\w[\w ./()-]*|\"[^\"\\]*\"|'[^']*'):(?: +(?P<value>.*))?$")
@@ -175,9 +177,9 @@ def _scalar(text: str) -> JsonValue:
         return json.loads(text)
     if text.startswith("'") and text.endswith("'") and len(text) > 1:
         return text[1:-1].replace("''", "'")
-    if text.isdecimal():
+    if _NUMBER.fullmatch(text):
         return int(text)
-    if text[0] in "&*!|>%@`" or " #" in text or ": " in text:
+    if not _TEXT.fullmatch(text) or " #" in text or ": " in text or text.lower() in _NO_TEXT:
         raise ValueError(f"{text[:40]!r} is not of the plain kind")
     return text
 

@@ -1,0 +1,97 @@
+"""One-click links and the README's section decode back to the entries that the install command writes."""
+
+import base64
+import json
+import re
+import shlex
+import tomllib
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import pytest
+import yaml
+
+from darkroom_server.install import (
+    CLIENTS,
+    Client,
+    Launch,
+    client_named,
+    environment_for,
+    fresh_entry,
+    one_click_links,
+    readme_install_section,
+)
+
+LINKS = one_click_links()
+
+
+def entry_of(name: str) -> dict[str, Any]:
+    client = client_named(name)
+    return fresh_entry(client, "darkroom", Launch(command="uvx", args=("darkroom-mcp",)), environment_for(client, ()))
+
+
+def query_of(link: str) -> dict[str, list[str]]:
+    return parse_qs(urlsplit(link).query, strict_parsing=True)
+
+
+@pytest.mark.parametrize(
+    ("link", "client", "start"),
+    [
+        ("cursor", "cursor", "cursor://anysphere.cursor-deeplink/mcp/install?"),
+        ("cursor web", "cursor", "https://cursor.com/en/install-mcp?"),
+        ("lm studio", "lm-studio", "https://lmstudio.ai/install-mcp?"),
+    ],
+)
+def test_a_link_with_a_packed_entry_unpacks_to_it(link: str, client: str, start: str) -> None:
+    query = query_of(LINKS[link])
+    assert LINKS[link].startswith(start)
+    assert query["name"] == ["darkroom"]
+    assert json.loads(base64.b64decode(query["config"][0], validate=True)) == entry_of(client)
+
+
+def test_the_vscode_link_holds_the_entry_and_its_questions() -> None:
+    start, _, packed = LINKS["vscode"].partition("?")
+    value = json.loads(unquote(packed))
+    questions = value.pop("inputs")
+    assert start == "vscode:mcp/install"
+    assert value == {"name": "darkroom", **entry_of("vscode")}
+    assert [f"${{input:{each['id']}}}" for each in questions] == list(value["env"].values())
+    assert [each.get("password", False) for each in questions] == [False, True]
+
+
+def test_the_vscode_badge_says_the_same_as_the_link() -> None:
+    query = query_of(LINKS["vscode badge"])
+    value = json.loads(unquote(LINKS["vscode"].partition("?")[2]))
+    questions = value.pop("inputs")
+    assert LINKS["vscode badge"].startswith("https://insiders.vscode.dev/redirect/mcp/install?")
+    assert (query["name"], json.loads(query["config"][0])) == (["darkroom"], value)
+    assert json.loads(query["inputs"][0]) == questions
+
+
+def test_the_goose_link_starts_the_same_command_and_asks_for_gateway_and_key() -> None:
+    query = query_of(LINKS["goose"])
+    entry = entry_of("goose")
+    assert LINKS["goose"].startswith("goose://extension?")
+    assert (query["cmd"], query["arg"], query["timeout"]) == ([entry["cmd"]], entry["args"], [str(entry["timeout"])])
+    assert [each.partition("=")[0] for each in query["env"]] == ["DARKROOM_GATEWAY", "DARKROOM_API_KEY"]
+    assert query["id"] == ["darkroom"]
+
+
+def test_no_link_holds_a_space_or_a_quote() -> None:
+    assert [name for name, link in LINKS.items() if re.search(r"[\s\"'<>()]", link)] == []
+
+
+@pytest.mark.parametrize("client", CLIENTS, ids=lambda client: client.name)
+def test_the_readme_shows_each_client_with_an_entry_that_parses(client: Client) -> None:
+    part = readme_install_section().partition(f"<summary>{client.title}</summary>")[2].partition("</details>")[0]
+    parse = {"json": json.loads, "toml": tomllib.loads, "yaml": yaml.safe_load}[client.format]
+    blocks = dict(re.findall(r"```(\w+)\n(.*?)\n```", part, flags=re.DOTALL))
+    assert parse(blocks[client.format])[client.table] == {"darkroom": entry_of(client.name)}
+    command = shlex.split(blocks["sh"])
+    assert command[-2:] == ["install", client.name] or command[-3:] == ["--", "uvx", "darkroom-mcp"]
+
+
+def test_the_readme_offers_only_links_that_a_web_page_keeps() -> None:
+    links = re.findall(r"\]\(([^)]+)\)", readme_install_section())
+    assert len(links) == 3
+    assert all(link.startswith("https://") and link in LINKS.values() for link in links)
