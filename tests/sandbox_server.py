@@ -1,4 +1,4 @@
-"""The sandbox on a free loopback port, for tests that need a real socket."""
+"""The sandbox for tests: on a free loopback port, or in process with a clock that is moved by hand."""
 
 import socket
 from collections.abc import AsyncGenerator
@@ -6,9 +6,33 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import anyio
+import httpx
 import uvicorn
 
 from darkroom_server.sandbox import SandboxOptions, create_sandbox
+
+BASE_URL = "http://sandbox.darkroom.invalid"
+
+
+class HandClock:
+    """A clock that stands still until a test moves it. Seconds since 1970."""
+
+    def __init__(self, now: float = 1_800_000_000.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+    def move(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@asynccontextmanager
+async def sandbox_client(options: SandboxOptions | None = None) -> AsyncGenerator[httpx.AsyncClient]:
+    """An httpx client that talks to a sandbox in process."""
+    transport = httpx.ASGITransport(app=create_sandbox(options))
+    async with httpx.AsyncClient(transport=transport, base_url=(options or SandboxOptions()).base_url) as client:
+        yield client
 
 
 @asynccontextmanager

@@ -119,7 +119,7 @@ def _logs(facts: Facts, life: Life, weather: Weather, model: Model, now: float) 
         facts,
         share=life.share(now),
         has_ended=life.has_ended(now) and life.end == "succeeded",
-        run_s=life.ended_at - life.started_at,
+        run_s=facts.run_s if life.stalls else life.ended_at - life.started_at,
         seed=seed_of(model, facts) if model.can_seed else None,
         steps=int(steps) if isinstance(steps, int | float) else 0,
         images=output_count(model, facts, weather),
