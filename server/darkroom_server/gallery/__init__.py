@@ -1,0 +1,34 @@
+"""The gallery: an MCP App, one hand-written HTML file that hosts show in a frame of their own.
+
+It holds no data: the host hands it each tool result. Its theory of operation stands in the file itself.
+"""
+
+from collections.abc import Sequence
+from importlib.resources import files
+from typing import Protocol
+
+GALLERY_URI = "ui://darkroom/gallery.html"
+
+
+class ImageGateway(Protocol):
+    """What the gallery must know of a gateway: where its images can come from."""
+
+    @property
+    def origin(self) -> str: ...
+    @property
+    def output_hosts(self) -> Sequence[str]: ...
+
+
+def gallery_html() -> str:
+    """The whole page, read from the package at each call."""
+    return files(__package__).joinpath("gallery.html").read_text(encoding="utf-8")
+
+
+def image_hosts(gateway: ImageGateway) -> list[str]:
+    """CSP sources for exactly the hosts whose images can appear: `data:` for previews, then https origins.
+
+    A gateway on plain http or without an address adds none of its own; a profile that allows any host gives `https:`.
+    """
+    hosts = ["https:" if host == "*" else f"https://{host}" for host in gateway.output_hosts]
+    own = [gateway.origin] if gateway.origin.startswith("https://") else []
+    return list(dict.fromkeys(["data:", *own, *hosts]))

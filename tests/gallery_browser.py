@@ -1,0 +1,131 @@
+"""The gallery in a real Chromium: a page of ours plays the host, every request is seen, nothing leaves the machine."""
+
+import base64
+import io
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Frame, Page, Route, sync_playwright
+
+from darkroom_server.gallery import gallery_html, image_hosts
+
+HOST_PAGE = Path(__file__).with_name("gallery_host.html")
+HOST_URL = "https://host.test/"
+VIEW_URL = "https://view.test/gallery.html"
+PICTURES_URL = "https://pictures.delivery.test/"
+GATEWAY = SimpleNamespace(origin="https://api.gateway.test", output_hosts=("delivery.test", "*.delivery.test"))
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@contextmanager
+def open_browser() -> Iterator[Browser]:
+    """A headless Chromium; where there is none the test is skipped, but fails in CI."""
+    program = shutil.which("chromium") or shutil.which("google-chrome")
+    if not program:
+        if os.environ.get("CI"):
+            pytest.fail("No chromium here, and the gallery must be tested in CI.")
+        pytest.skip("no chromium here")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=[*FLAGS])
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Stage:
+    """One host page with the gallery in its frame; `requests` are all URLs asked for, `problems` what the console said."""
+
+    page: Page
+    pictures: dict[str, bytes] = field(default_factory=dict[str, bytes])
+    requests: list[str] = field(default_factory=list[str])
+    problems: list[str] = field(default_factory=list[str])
+
+    @property
+    def view(self) -> Frame:
+        return next(frame for frame in self.page.frames if frame.url == VIEW_URL)
+
+    def begin(self, **host: Any) -> None:
+        """Load the view; `host` overrides the host's capabilities, context or answers."""
+        self.page.evaluate("values => Object.assign(host, values)", host)
+        self.page.evaluate("url => host.start(url)", VIEW_URL)
+        self.page.wait_for_function("host.of('ui/notifications/initialized').length")
+
+    def notify(self, method: str, params: Mapping[str, Any]) -> None:
+        self.page.evaluate("([method, params]) => host.notify(method, params)", [method, params])
+
+    def show(self, result: Mapping[str, Any]) -> None:
+        """Hand the view one tool result and wait until it is drawn."""
+        self.notify("tool-result", result)
+        self.view.locator("main:not([data-outcome=''])").wait_for()
+
+    def heard(self, method: str) -> list[Any]:
+        """The params of every message of that method which the host got from the view."""
+        return self.page.evaluate("method => host.of(method)", method)
+
+    def calls(self, tool: str) -> list[Any]:
+        """The arguments of every call of that tool which the view asked for."""
+        return [call["arguments"] for call in self.heard("tools/call") if call["name"] == tool]
+
+    def serve(self, route: Route) -> None:
+        url = route.request.url
+        self.requests.append(url)
+        if url == HOST_URL:
+            route.fulfill(content_type="text/html", body=HOST_PAGE.read_text(encoding="utf-8"))
+        elif url == VIEW_URL:
+            route.fulfill(content_type="text/html", body=gallery_html(), headers={"Content-Security-Policy": policy()})
+        elif url in self.pictures:
+            route.fulfill(content_type="image/png", body=self.pictures[url])
+        else:
+            route.abort()
+
+
+def policy() -> str:
+    """What hosts enforce: their restrictive default, opened for the resource domains of the gallery alone."""
+    sources = " ".join(image_hosts(GATEWAY))
+    return (
+        f"default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src {sources}; "
+        "connect-src 'none'; frame-src 'none'; object-src 'none'; base-uri 'self'"
+    )
+
+
+@contextmanager
+def open_stage(browser: Browser, **options: Any) -> Iterator[Stage]:
+    """A fresh browser context with the host page; time in it stands still until the test moves it."""
+    context = browser.new_context(**{"viewport": {"width": 760, "height": 900}, **options})
+    page = context.new_page()
+    stage = Stage(page)
+    page.route("**/*", stage.serve)
+    page.on("console", lambda message: stage.problems.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: stage.problems.append(str(error)))
+    page.goto(HOST_URL)
+    yield stage
+    context.close()
+
+
+def picture(width_px: int, height_px: int, color: str = "#7a5") -> bytes:
+    """PNG bytes of one plain color."""
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.new("RGB", (width_px, height_px), color).save(file, "PNG")
+    return file.getvalue()
+
+
+def image_block(content: bytes, mime_type: str = "image/png") -> dict[str, Any]:
+    """A preview as it stands in a tool result."""
+    return {"type": "image", "data": base64.b64encode(content).decode(), "mimeType": mime_type}
