@@ -66,6 +66,11 @@ def test_a_value_that_is_not_offered_is_refused_with_the_list() -> None:
     assert "Allowed: 1, 0.25." in refused("flux-dev", options={"megapixels": "2"}).message
 
 
+def test_a_value_of_another_type_is_told_what_is_offered() -> None:
+    message = refused("topazlabs/image-upscale", images=(PHOTO,), options={"upscale_factor": 4}).message
+    assert "must be a string, not 4. Allowed: None, 2x, 4x, 6x." in message
+
+
 def test_a_long_list_is_shortened_with_its_length() -> None:
     message = refused("ideogram-v3-turbo", options={"style_preset": "Baroque"}).message
     assert ", … (" in message and " in all)" in message

@@ -175,6 +175,10 @@ def test_an_exact_size_that_is_not_possible_becomes_the_nearest_ratio_with_a_not
     )
 
 
+def test_a_size_that_becomes_a_shape_is_written_in_small_numbers() -> None:
+    assert mapped("flux-fast", width=1920, height=1080).input["aspect_ratio"] == "16:9"
+
+
 def test_width_and_height_decide_over_an_aspect_ratio() -> None:
     sent = mapped("flux-1.1-pro", width=1024, height=768, aspect_ratio="1:1")
     assert sent.input["aspect_ratio"] == "custom"

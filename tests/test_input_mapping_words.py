@@ -127,6 +127,12 @@ def test_a_seed_in_options_is_the_seed_that_is_reported() -> None:
     assert mapped("flux-schnell", options={"seed": 9}).seed == 9
 
 
+def test_a_seed_that_an_option_leaves_to_the_model_is_not_reported() -> None:
+    sent = mapped("prunaai/flux-fast", options={"seed": -1})
+    assert sent.input["seed"] == -1
+    assert sent.seed is None
+
+
 @pytest.mark.parametrize(
     ("name", "spelt"), [("flux-schnell", "jpg"), ("gpt-image-1.5", "jpeg"), ("seedream-5-lite", "jpeg")]
 )

@@ -74,7 +74,8 @@ def fault_refusal(model: Model, item: ModelInput, value: JsonValue, fault: Field
         case _:
             kind = _ARTICLES.get(item.type, f"a {item.type}")
             inside = f" of {item.items.type}s" if item.items and isinstance(value, list) else ""
-            words = f"{item.name} of '{model.name}' must be {kind}{inside}, not {quoted(value)}."
+            allowed = f" Allowed: {listed(item.enum)}." if item.enum else ""
+            words = f"{item.name} of '{model.name}' must be {kind}{inside}, not {quoted(value)}.{allowed}"
     return refusal(item.name, words)
 
 

@@ -26,6 +26,12 @@ def read_size(text: JsonValue) -> tuple[int, int] | None:
     return (int(match[1]), int(match[2])) if match else None
 
 
+def ratio_of(width: int, height: int) -> str:
+    """The ratio of a size in its smallest whole numbers: "16:9" of 1920 x 1080."""
+    shared = math.gcd(width, height)
+    return f"{width // shared}:{height // shared}"
+
+
 def is_same_ratio(one: float, other: float) -> bool:
     """Whether two ratios are equal but for the rounding of their digits."""
     return math.isclose(one, other, rel_tol=1e-3)

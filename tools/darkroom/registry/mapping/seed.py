@@ -29,9 +29,9 @@ def map_seed(model: Model, request: ImageRequest, options: Input, draw_seed: Cal
 
 
 def sent_seed(model: Model, input: Input) -> int | None:
-    """The seed in this input; None where the model has none."""
+    """The seed that repeats this input; None where the model has none or an option leaves it to the model (-1)."""
     seed = input.get(model.concepts.seed) if model.concepts.seed else None
-    return seed if isinstance(seed, int) else None
+    return seed if isinstance(seed, int) and seed > NOT_GIVEN else None
 
 
 def _fast_mode_notes(model: Model, options: Input) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from darkroom.registry.mapping.exact_size import free_size_part, map_exact_size
 from darkroom.registry.mapping.part import Input, Part, listed, quoted, refusal
-from darkroom.registry.mapping.ratios import is_same_ratio, nearest_ratio, nearest_size, read_ratio
+from darkroom.registry.mapping.ratios import is_same_ratio, nearest_ratio, nearest_size, ratio_of, read_ratio
 from darkroom.registry.model import Model
 from darkroom.registry.request import ImageRequest
 
@@ -30,7 +30,7 @@ def _size_part(model: Model, request: ImageRequest) -> Part:
             note = "width and height decide the shape, so aspect_ratio was not sent."
             return Part(argument=part.argument, asked=part.asked, notes=(*part.notes, note))
         return part
-    ratio = request.aspect_ratio or f"{request.width}:{request.height}"
+    ratio = request.aspect_ratio or ratio_of(request.width, request.height)
     part = _ratio_part(model, ratio)
     note = f"'{model.name}' takes no exact size, so {request.width}x{request.height} was sent as a shape only."
     return Part(argument="width", asked=part.asked, notes=(note, *part.notes) if part.asked else part.notes)
@@ -60,7 +60,7 @@ def _ratio_part(model: Model, text: str) -> Part:
 
 def _shape_without_ratio(model: Model, text: str, wanted: float) -> Part:
     """A ratio for a model that knows only pixels, or no shape at all."""
-    if model.concepts.width and not model.concepts.custom_size_requires:
+    if model.concepts.width and model.concepts.height and not model.concepts.custom_size_requires:
         return free_size_part(model, text, wanted)
     size = model.inputs_by_name.get(model.concepts.size)
     if size is not None and (nearest := nearest_size(wanted, size.enum, size.default)):
