@@ -1,0 +1,103 @@
+"""A program that ends itself with `os._exit` at each line of bringing a picture home in turn, and starts again each time.
+
+Prints one JSON object: how many lines it was ended at, and every way in which the folder was wrong afterwards.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import sys
+import threading
+from collections.abc import AsyncIterator
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import anyio
+
+from darkroom.outputs import BringHome, OutputStore, local, store
+
+CONTENT = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x40\0\0\0\x30" + bytes(range(256)) * 20
+JOB = BringHome(prediction_id="rrr4z55ocneqzikepnug6xezpe", index=0, prompt="crash")
+STEM = "crash-rrr4z55ocneq-1"
+_TRACED = {local.__file__, store.__file__}
+_CRASHED = 77
+
+
+async def chunks() -> AsyncIterator[bytes]:
+    for start in range(0, len(CONTENT), 4000):
+        yield CONTENT[start : start + 4000]
+
+
+def bring_home(folder: Path) -> None:
+    async def bring() -> None:
+        await OutputStore(local.LocalTarget(folder)).bring_home(JOB, chunks(), {"prompt": "crash"})
+
+    anyio.run(bring)
+
+
+def end_at_line(number: int) -> None:
+    """Let the process end when that many lines of the store were begun, in whatever thread."""
+    left = number
+
+    def trace(frame: FrameType, event: str, argument: Any) -> Any:
+        nonlocal left
+        if frame.f_code.co_filename not in _TRACED:
+            return None
+        if event == "line":
+            left -= 1
+            if left == 0:
+                os._exit(_CRASHED)
+        return trace
+
+    threading.settrace(trace)
+    sys.settrace(trace)
+
+
+def in_child(folder: Path, crash_at: int) -> bool:
+    """Bring the picture home in a process of its own; whether that was ended at the line."""
+    child = os.fork()
+    if child == 0:
+        if crash_at:
+            end_at_line(crash_at)
+        bring_home(folder)
+        os._exit(0)
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if status not in (0, _CRASHED):
+        raise SystemExit(f"the child ended with {status}")
+    return status == _CRASHED
+
+
+def faults(folder: Path, *, is_finished: bool) -> list[str]:
+    names = {path.name for path in folder.iterdir()} if folder.exists() else set[str]()
+    named = {name for name in names if not name.startswith(".darkroom-")}
+    wrong = [f"a stray file {name}" for name in named - {f"{STEM}.png", f"{STEM}.json"}]
+    if f"{STEM}.png" in named and (folder / f"{STEM}.png").read_bytes() != CONTENT:
+        wrong.append("a picture that is not whole")
+    if f"{STEM}.json" in named:
+        sidecar = json.loads((folder / f"{STEM}.json").read_text())
+        if sidecar["file"]["sha256"] != hashlib.sha256(CONTENT).hexdigest():
+            wrong.append("a sidecar of another picture")
+    if is_finished and len(named) != 2:
+        wrong.append(f"only {sorted(named)} after the second start")
+    return wrong
+
+
+def main(root: Path) -> None:
+    anyio.run(anyio.sleep, 0)  # loads the event loop once, so that the children need not
+    lines, wrong = 0, list[str]()
+    while True:
+        folder = root / str(lines + 1)
+        if not in_child(folder, crash_at=lines + 1):
+            break
+        lines += 1
+        wrong += [f"line {lines}: {fault}" for fault in faults(folder, is_finished=False)]
+        bring_home(folder)
+        wrong += [f"line {lines}: {fault}" for fault in faults(folder, is_finished=True)]
+        shutil.rmtree(folder)
+    print(json.dumps({"lines": lines, "wrong": wrong}))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

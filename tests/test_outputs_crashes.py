@@ -1,0 +1,28 @@
+"""A crash at any line of bringing a picture home leaves the whole picture or none, and the next start ends the work."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import crashing_store
+import pytest
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_crash_at_any_line_leaves_a_whole_picture_or_none_and_the_next_start_brings_it_home(tmp_path: Path) -> None:
+    script = Path(crashing_store.__file__)
+    paths = os.pathsep.join(path for path in sys.path if path)
+    finished = subprocess.run(
+        [sys.executable, str(script), str(tmp_path)],
+        env={"PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stderr
+    result = json.loads(finished.stdout)
+    assert result["wrong"] == []
+    assert result["lines"] > 80
