@@ -23,9 +23,13 @@ def clean_words(text: str, limit: int = 300) -> str:
     """One line of at most `limit` characters: no markup, no control, bidi or invisible characters, no keys, no links."""
     seen = _without_invisible(html.unescape(text[:_READ_AT_MOST]))
     plain = _TAG.sub(" ", _HIDDEN_MARKUP.sub(" ", seen))
-    redacted = _LINK.sub(r"[link to \1]", _KEY.sub("[key]", plain))
+    redacted = _LINK.sub(_named_link, _KEY.sub("[key]", plain))
     line = " ".join(redacted.split())
     return line if len(line) <= limit else line[: max(limit - 1, 0)].rstrip() + "…"
+
+
+def _named_link(link: re.Match[str]) -> str:
+    return f"[link to {link[1]}]" if link[1] else "[link]"
 
 
 def _without_invisible(text: str) -> str:
