@@ -1,7 +1,6 @@
 """Creating, reading, listing and cancelling predictions on the sandbox, as Replicate documents it."""
 
 from typing import Any
-from urllib.parse import urlsplit
 
 import anyio
 import httpx
@@ -277,7 +276,7 @@ async def test_the_list_is_newest_first_and_pages_by_an_absolute_next():
     prompts = [body["input"]["prompt"] for body in (*first["results"], *second["results"])]
     assert prompts == [f"number {number}" for number in range(102, -1, -1)]
     assert len(first["results"]) == 100
-    assert urlsplit(first["next"]).netloc == urlsplit(BASE_URL).netloc
+    assert first["next"].startswith(f"{BASE_URL}/v1/predictions?cursor=")
     assert second["next"] is None
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 MARK = "sandbox"
 _WHITE = (255, 252, 244)
 _SCRIM = (12, 12, 20)
+_EDGE = (*_SCRIM, 150)
 
 
 def captioned(image: "Image", caption: str) -> "Image":
@@ -23,19 +24,21 @@ def captioned(image: "Image", caption: str) -> "Image":
     margin = round(size * 1.1)
     mark_width = _spaced_width(font, size)
     left = fitted(caption, font, image.width - mark_width - margin * 3)
-    overlay = _scrim(image.size, size)
+    is_opaque = image.mode != "RGBA"
+    overlay = _scrim(image.size, size) if is_opaque else Image.new("RGBA", image.size)
+    edge = 0 if is_opaque else 1
     draw = ImageDraw.Draw(overlay)
     base = image.height - margin
     if left:
-        draw.text((margin, base), left, font=font, fill=(*_WHITE, 225), anchor="ls")
+        draw.text(
+            (margin, base), left, font=font, fill=(*_WHITE, 225), anchor="ls", stroke_width=edge, stroke_fill=_EDGE
+        )
     x = float(image.width - margin - mark_width)
     for letter in MARK:
-        draw.text((x, base), letter, font=font, fill=(*_WHITE, 170), anchor="ls")
+        draw.text((x, base), letter, font=font, fill=(*_WHITE, 170), anchor="ls", stroke_width=edge, stroke_fill=_EDGE)
         x += font.getlength(letter) + size * 0.14
-    ground = image if image.mode == "RGBA" else image.convert("RGBA")
-    foot = image.height - overlay.height if overlay.height < image.height else 0
-    done = Image.alpha_composite(ground, overlay) if foot == 0 else ground
-    return done if image.mode == "RGBA" else done.convert("RGB")
+    done = Image.alpha_composite(image.convert("RGBA"), overlay)
+    return done.convert("RGB") if is_opaque else done
 
 
 def fitted(caption: str, font: "FreeTypeFont | ImageFont", width_px: float) -> str:

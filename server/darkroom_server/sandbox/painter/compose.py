@@ -315,7 +315,7 @@ def _sea(
     items.extend(_ripples(palette, light, horizon, ratio, rng))
     from_left = light[0] > ratio / 2
     if subject and subject in AFLOAT:
-        size = 0.26 * min(1.0, ratio)
+        size = 0.26
         x = ratio * (rng.uniform(0.3, 0.4) if from_left else rng.uniform(0.6, 0.7))
         items.extend(_place(subject, palette, x, horizon + 0.12, size, 0.85, light, ratio, rng))
     elif subject:
@@ -377,7 +377,7 @@ def _cliff(
     shape = [*shore, (-0.05, 1.06), (-0.05, top)]
     rock = tuple((px if from_left else ratio - px, py) for px, py in shape)
     spot_x = x if from_left else ratio - x
-    size = 0.42 * small if subject is lighthouse else 0.3 * small
+    size = 0.42 if subject is lighthouse else 0.3
     return [
         *_place(subject, palette, spot_x, top + 0.012, size, 0.9, light, ratio, rng),
         _band(palette, (rock,), 0.97, mist=0.12),
@@ -417,7 +417,7 @@ def _place(
     spot = Spot(
         x=x,
         y=y,
-        size=size * min(1.0, max(0.5, ratio)),
+        size=size * min(1.0, ratio) ** 0.5,
         dark=_layer_color(palette, min(1.0, share)),
         light=mix(palette.light, (255, 226, 160), 0.35),
         faces_left=light[0] < x,

@@ -54,25 +54,30 @@ def side_by_side(images: list["Image"], size: Size) -> "Image":
 
 
 def cut_out(image: "Image") -> "Image":
-    """RGBA with the ground transparent: what differs from the picture's rim, kept inside a soft oval."""
-    from PIL import Image, ImageChops, ImageDraw, ImageFilter
+    """RGBA with the ground transparent: what differs from the picture's rim, or its middle where all of it is alike."""
+    from PIL import Image, ImageChops, ImageFilter, ImageStat
 
     color = image.convert("RGB")
-    rim = color.copy()
-    rim.paste(_rim_color(color), (0, 0, *color.size))
-    contrast = ImageChops.difference(color, rim).convert("L").filter(ImageFilter.GaussianBlur(min(color.size) / 160))
-    subject = mapped(contrast, [min(255, max(0, (value - 22) * 6)) for value in range(256)])
-    oval = Image.new("L", color.size)
-    width, height = color.size
-    ImageDraw.Draw(oval).ellipse((width * 0.06, height * 0.05, width * 0.94, height * 0.98), fill=255)
-    oval = oval.filter(ImageFilter.GaussianBlur(min(color.size) / 24))
-    core = Image.new("L", color.size)
-    ImageDraw.Draw(core).ellipse((width * 0.3, height * 0.28, width * 0.7, height * 0.8), fill=255)
-    core = core.filter(ImageFilter.GaussianBlur(min(color.size) / 16))
-    alpha = ImageChops.multiply(ImageChops.lighter(subject, core), oval)
+    rim = Image.new("RGB", color.size, _rim_color(color))
+    contrast = ImageChops.difference(color, rim).convert("L").filter(ImageFilter.GaussianBlur(min(color.size) / 300))
+    alpha = mapped(contrast, [min(255, max(0, (value - 26) * 7)) for value in range(256)])
+    alpha = ImageChops.multiply(alpha, _oval(color.size, 0.03, 40))
+    if not 0.06 < ImageStat.Stat(alpha).mean[0] / 255 < 0.8:
+        alpha = _oval(color.size, 0.14, 24)
     cut = color.convert("RGBA")
     cut.putalpha(ImageChops.multiply(alpha, image.getchannel("A")) if image.mode == "RGBA" else alpha)
     return cut
+
+
+def _oval(size: Size, margin: float, softness: int) -> "Image":
+    """A white oval with soft edges, `margin` of the width away from the sides."""
+    from PIL import Image, ImageDraw, ImageFilter
+
+    width, height = size
+    oval = Image.new("L", size)
+    box = (width * margin, height * margin, width * (1 - margin), height * (1 + margin))
+    ImageDraw.Draw(oval).ellipse(box, fill=255)
+    return oval.filter(ImageFilter.GaussianBlur(min(size) / softness))
 
 
 def _rim_color(image: "Image") -> Rgb:
@@ -121,10 +126,9 @@ def structured(painted: "Image", guide: "Image") -> "Image":
     """The painted picture with the guide's outlines drawn into it."""
     from PIL import Image, ImageFilter, ImageOps
 
-    outline = (
-        covering(guide.convert("L"), painted.size).filter(ImageFilter.GaussianBlur(1.2)).filter(ImageFilter.FIND_EDGES)
-    )
-    lines = mapped(ImageOps.autocontrast(outline, cutoff=2), [min(235, value * 2) for value in range(256)])
+    soft = covering(guide.convert("L"), painted.size).filter(ImageFilter.GaussianBlur(min(painted.size) / 260))
+    edges = ImageOps.expand(ImageOps.crop(soft.filter(ImageFilter.FIND_EDGES), 3), 3)
+    lines = mapped(edges, [min(225, max(0, value - 9) * 9) for value in range(256)])
     return Image.composite(Image.new("RGB", painted.size, (255, 250, 238)), painted, lines)
 
 
