@@ -10,6 +10,7 @@ import io
 import re
 from collections.abc import Generator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from darkroom.errors import OutputError, SettingsError
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
 SCHEMES = ("s3://", "gs://", "az://")
+# Homecoming tries again by itself for as long as the link lives.
+_RETRY_TIME = timedelta(seconds=30)
 _REFUSES_PRECONDITIONS = re.compile("NotImplemented|501 Not Implemented")
 
 
@@ -43,7 +46,7 @@ class CloudTarget:
                 f"DARKROOM_OUTPUT_DIR '{url}' needs the extra 'cloud'. Ask the user to install 'darkroom-mcp[cloud]'."
             ) from error
         try:
-            return cls(url, from_url(url))
+            return cls(url, from_url(url, retry_config={"max_retries": 3, "retry_timeout": _RETRY_TIME}))
         except (BaseError, ValueError) as error:
             raise SettingsError(
                 f"DARKROOM_OUTPUT_DIR '{url}' cannot be opened. It has the form s3://bucket/prefix, gs://bucket/prefix or "
@@ -141,7 +144,10 @@ def _in_words(place: str) -> Generator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        raise OutputError(f"The image is no longer in '{place}', or the bucket is not there.") from error
+        raise OutputError(
+            f"It is not in '{place}': the image was deleted, or there is no such bucket. Ask the user to check "
+            "DARKROOM_OUTPUT_DIR, then call get_prediction."
+        ) from error
     except (BaseError, OSError, ValueError) as error:
         raise OutputError(
             f"The object store refused '{place}' ({type(error).__name__}). Ask the user to check the bucket in "

@@ -1,0 +1,160 @@
+"""Bringing pictures home into a bucket: a real S3 server, and ones that ignore or refuse preconditions."""
+
+import json
+import sys
+from collections.abc import Generator
+
+import anyio
+import httpx
+import pytest
+from pictures import SVG, in_chunks, noise, picture
+from s3_server import BUCKET, PREFIX, S3Server, running_s3
+
+from darkroom.errors import OutputError, SettingsError
+from darkroom.outputs import BringHome, OutputStore, open_target
+from darkroom.outputs.cloud import CloudTarget
+
+pytestmark = pytest.mark.anyio
+
+JOB = BringHome(prediction_id="rrr4z55ocneqzikepnug6xezpe", index=1, prompt="A lighthouse at dawn")
+NAME = "a-lighthouse-at-dawn-rrr4z55ocneq-2"
+PLACE = f"s3://{BUCKET}/{PREFIX}"
+
+
+@pytest.fixture(scope="module")
+def running() -> Generator[S3Server]:
+    with running_s3() as server:
+        yield server
+
+
+@pytest.fixture
+def s3(running: S3Server) -> S3Server:
+    """The server in its good mood, with an empty bucket."""
+    running.preconditions, running.hides_objects = "kept", False
+    httpx.post(f"{running.address}/moto-api/reset")
+    httpx.put(f"{running.address}/{BUCKET}")
+    running.puts.clear()
+    return running
+
+
+@pytest.fixture
+def store(s3: S3Server) -> OutputStore:
+    return OutputStore(CloudTarget(PLACE, s3.store()))
+
+
+async def test_a_picture_and_its_sidecar_come_home_into_the_bucket(s3: S3Server, store: OutputStore) -> None:
+    content = noise()
+    file = await store.bring_home(JOB, in_chunks(content), {"seed": 7})
+    assert file.location == f"{PLACE}/{NAME}.png"
+    objects = s3.objects()
+    assert objects[f"{NAME}.png"] == content
+    assert json.loads(objects[f"{NAME}.json"])["file"]["sha256"] == file.sha256
+    assert await store.read(file.location) == content
+
+
+async def test_the_content_type_is_told_by_the_content(s3: S3Server, store: OutputStore) -> None:
+    await store.bring_home(JOB, in_chunks(picture("WEBP")), {})
+    assert s3.headers(f"{NAME}.webp")["Content-Type"] == "image/webp"
+
+
+async def test_an_svg_is_stored_as_an_attachment(s3: S3Server, store: OutputStore) -> None:
+    await store.bring_home(JOB, in_chunks(SVG), {})
+    assert s3.headers(f"{NAME}.svg")["Content-Disposition"] == "attachment"
+
+
+@pytest.mark.parametrize("preconditions", ["kept", "ignored", "refused"])
+async def test_the_same_picture_twice_is_put_once_whatever_the_store_makes_of_preconditions(
+    s3: S3Server, store: OutputStore, preconditions: str
+) -> None:
+    s3.preconditions = preconditions
+    first = await store.bring_home(JOB, in_chunks(picture()), {})
+    attempts = len(s3.puts)
+    assert await store.bring_home(JOB, in_chunks(picture()), {}) == first
+    assert len(s3.puts) == attempts
+    assert sorted(s3.objects()) == [f"{NAME}.json", f"{NAME}.png"]
+
+
+@pytest.mark.parametrize("preconditions", ["kept", "ignored", "refused"])
+async def test_another_picture_of_the_same_name_never_replaces_the_first(
+    s3: S3Server, store: OutputStore, preconditions: str
+) -> None:
+    s3.preconditions = preconditions
+    await store.bring_home(JOB, in_chunks(picture(color=(1, 2, 3))), {})
+    second = await store.bring_home(JOB, in_chunks(picture(color=(9, 8, 7))), {})
+    objects = s3.objects()
+    assert objects[f"{NAME}.png"] == picture(color=(1, 2, 3))
+    assert objects[f"{NAME}-{second.sha256[:8]}.png"] == picture(color=(9, 8, 7))
+
+
+async def test_a_race_for_a_name_is_settled_by_the_precondition(s3: S3Server, store: OutputStore) -> None:
+    await store.bring_home(JOB, in_chunks(picture(color=(1, 2, 3))), {})
+    s3.hides_objects = True
+    second = await store.bring_home(JOB, in_chunks(picture(color=(9, 8, 7))), {})
+    s3.hides_objects = False
+    assert s3.objects()[f"{NAME}.png"] == picture(color=(1, 2, 3))
+    assert second.location == f"{PLACE}/{NAME}-{second.sha256[:8]}.png"
+
+
+async def test_many_at_once_bring_the_same_picture_home_as_one_object(s3: S3Server, store: OutputStore) -> None:
+    content = noise()
+
+    async def bring() -> None:
+        await store.bring_home(JOB, in_chunks(content), {})
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(5):
+            tasks.start_soon(bring)
+    assert sorted(s3.objects()) == [f"{NAME}.json", f"{NAME}.png"]
+
+
+async def test_a_missing_bucket_is_told_in_words(s3: S3Server) -> None:
+    with pytest.raises(OutputError, match=PLACE) as caught:
+        await OutputStore(CloudTarget(PLACE, s3.store("no-such-bucket"))).bring_home(JOB, in_chunks(picture()), {})
+    assert "DARKROOM_OUTPUT_DIR" in caught.value.message
+    assert len(caught.value.message) <= 300
+
+
+async def test_a_store_that_does_not_answer_is_told_in_words(s3: S3Server) -> None:
+    nowhere = S3Server(address="http://127.0.0.1:9")
+    with pytest.raises(OutputError, match="credentials"):
+        await OutputStore(CloudTarget(PLACE, nowhere.store())).bring_home(JOB, in_chunks(picture()), {})
+
+
+@pytest.mark.parametrize(
+    "location", [f"{PLACE}/../secret", f"{PLACE}/a/b", f"s3://other/{PREFIX}/x.png", f"{PLACE}/", "/etc/passwd"]
+)
+async def test_nothing_outside_the_prefix_is_read(store: OutputStore, location: str) -> None:
+    with pytest.raises(OutputError, match="does not lie in the output folder"):
+        await store.read(location)
+
+
+async def test_the_setting_alone_opens_a_bucket(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "AWS_ENDPOINT_URL": s3.address,
+        "AWS_ALLOW_HTTP": "true",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": "us-east-1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    store = OutputStore(open_target(f"{PLACE}/"))
+    file = await store.bring_home(JOB, in_chunks(picture()), {})
+    assert file.location == f"{PLACE}/{NAME}.png"
+    assert f"{NAME}.png" in s3.objects()
+
+
+@pytest.mark.parametrize("spec", ["gs://bucket/prefix", "az://container/prefix"])
+def test_the_other_clouds_are_opened_by_their_scheme(spec: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_NAME", "account")
+    assert open_target(spec).location("a.png") == f"{spec}/a.png"
+
+
+def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "obstore.store", None)
+    with pytest.raises(SettingsError, match=r"DARKROOM_OUTPUT_DIR .* 'darkroom-mcp\[cloud\]'"):
+        open_target("s3://bucket/prefix")
+
+
+def test_a_bucket_without_a_name_is_refused_by_the_setting() -> None:
+    with pytest.raises(SettingsError, match="DARKROOM_OUTPUT_DIR"):
+        open_target("s3://")
