@@ -105,7 +105,7 @@ class Calls:
     async def _cancel_request(self, request_id: str) -> None:
         with anyio.move_on_after(_CANCEL_S, shield=True):
             try:
-                await (await self._keeper.room()).cancel_request(request_id)
+                await (await self._keeper.room()).work.cancel_request(request_id)
             except DarkroomError as error:
                 log.warning("could not cancel %s: %s", request_id, error)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from pydantic import JsonValue
 
-from darkroom.darkroom import Darkroom, OnProgress
+from darkroom.darkroom import PICTURES_GRACE_S, Budget, Darkroom, OnProgress
 from darkroom.errors import DarkroomError, InvalidInput, SpendingRefused, UnknownModel
 from darkroom.journal import Intent, IntentState, NewIntent
 from darkroom.lifecycle.following import Following
@@ -26,10 +26,9 @@ _CREATE_BUDGET_S = 48.0
 
 @dataclass(frozen=True, kw_only=True)
 class _Plan:
-    """What is written down for one call: its intents in order, the model if known, and notes for the assistant."""
+    """What is written down for one call: its intents in order, and notes for the assistant."""
 
     intents: tuple[Intent, ...]
-    typical_s: float | None
     notes: tuple[str, ...]
 
 
@@ -54,19 +53,18 @@ async def generate_image(
         return refusal_report(error)
     until_s = started_s + wait_s
     create_until_s = started_s + max(_CREATE_BUDGET_S, wait_s)
-    followings = [
-        room.start(intent, typical_s=plan.typical_s, retry_budget_s=create_until_s - started_s - 5)
-        for intent in plan.intents
-    ]
-    await room.wait_created(followings, until_s=create_until_s, on_progress=on_progress)
-    await room.wait(followings, until_s=until_s, on_progress=on_progress)
+    budget = Budget(hold_s=wait_s, retry_s=create_until_s - started_s - 5)
+    followings = [room.work.start(intent, budget) for intent in plan.intents]
+    await room.waiting.for_create(followings, until_s=create_until_s, on_progress=on_progress)
+    await room.waiting.for_end(followings, until_s=until_s, on_progress=on_progress)
+    await room.waiting.for_pictures(followings, until_s=until_s + PICTURES_GRACE_S)
     return await _report(room, plan, followings, started_s)
 
 
 async def _plan(room: Darkroom, request: ImageRequest, request_id: str) -> _Plan:
     earlier = await room.journal.by_request(request_id) if request_id else ()
     if earlier:
-        return _replay(room, request, earlier)
+        return _replay(request, earlier)
     model = find_model(room, request)
     parts = _map_parts(room, model, request)
     estimates = [_estimate(room, model, part) for part in parts]
@@ -93,10 +91,10 @@ async def _plan(room: Darkroom, request: ImageRequest, request_id: str) -> _Plan
         )
         for number, (part, estimate) in enumerate(zip(resolved, estimates, strict=True))
     ]
-    return _Plan(intents=tuple(intents), typical_s=model.typical_s, notes=notes)
+    return _Plan(intents=tuple(intents), notes=notes)
 
 
-def _replay(room: Darkroom, request: ImageRequest, earlier: Sequence[Intent]) -> _Plan:
+def _replay(request: ImageRequest, earlier: Sequence[Intent]) -> _Plan:
     """The request_id was used before: its first input and seed win, and nothing that was sent is sent again."""
     first = earlier[0]
     notes = [f"request_id '{first.request_id}' was used before; this is what it made, nothing new was started."]
@@ -104,8 +102,7 @@ def _replay(room: Darkroom, request: ImageRequest, earlier: Sequence[Intent]) ->
         notes = [f"request_id '{first.request_id}' was used before; what had not been created is sent now."]
     if request.prompt and request.prompt != first.request.get("prompt"):
         notes.append("its first prompt counts; for another picture use another request_id.")
-    known = room.registry.find(first.model)
-    return _Plan(intents=tuple(earlier), typical_s=known.typical_s if known else None, notes=tuple(notes))
+    return _Plan(intents=tuple(earlier), notes=tuple(notes))
 
 
 def find_model(room: Darkroom, request: ImageRequest) -> Model:
@@ -199,7 +196,7 @@ async def _report(room: Darkroom, plan: _Plan, followings: Sequence[Following], 
         notes=plan.notes,
         waited_s=room.options.monotonic() - started_s,
         errors={following.intent.key: following.problem for following in followings if following.problem},
-        percents=room.percents(followings),
+        percents=room.waiting.percents(followings),
         sandbox_hint=room.sandbox_hint,
     )
     return prediction_report(rows, facts)

@@ -6,7 +6,7 @@ gateway and taken into the journal.
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from darkroom.darkroom import Darkroom, OnProgress
+from darkroom.darkroom import PICTURES_GRACE_S, Darkroom, OnProgress
 from darkroom.errors import DarkroomError, UnknownPrediction
 from darkroom.images import ImageState
 from darkroom.journal import Intent, IntentState
@@ -33,10 +33,10 @@ async def get_prediction(
     if any(intent.state in _UNRESOLVED for intent in found):
         found = await _reconciled(room, found)
     followings = [following for intent in found if (following := _following(room, intent))]
-    for following in followings:
-        await room.first_look(following, at_most_s=max(wait_s, _LOOK_S))
-    if followings:
-        await room.wait(followings, until_s=started_s + wait_s, on_progress=on_progress)
+    until_s = started_s + wait_s
+    await room.waiting.for_first_look(followings, until_s=max(until_s, started_s + _LOOK_S))
+    await room.waiting.for_end(followings, until_s=until_s, on_progress=on_progress)
+    await room.waiting.for_pictures(followings, until_s=until_s + PICTURES_GRACE_S)
     return await _report(room, found, followings, started_s)
 
 
@@ -66,13 +66,13 @@ async def find(room: Darkroom, id: str) -> tuple[Intent, ...]:
 
 async def _reconciled(room: Darkroom, found: Sequence[Intent]) -> tuple[Intent, ...]:
     """One look for creates whose answer was lost, unless their answer may still come."""
-    if all(room.following(intent) is None for intent in found):
-        await room.reconcile()
+    if all(room.work.following(intent) is None for intent in found):
+        await room.work.reconcile_once()
     return tuple([await room.journal.find(intent.key) or intent for intent in found])
 
 
 def _following(room: Darkroom, intent: Intent) -> Following | None:
-    return room.follow(intent) if _is_open(room, intent) else room.following(intent)
+    return room.work.follow(intent) if _is_open(room, intent) else room.work.following(intent)
 
 
 def _is_open(room: Darkroom, intent: Intent) -> bool:
@@ -93,7 +93,7 @@ async def _report(
         notes=tuple(_notes(room, rows, problems)),
         waited_s=room.options.monotonic() - started_s,
         errors=problems,
-        percents=room.percents(followings),
+        percents=room.waiting.percents(followings),
         sandbox_hint=room.sandbox_hint,
     )
     return prediction_report(rows, facts)

@@ -52,9 +52,19 @@ class Following:
         self._pulse = pulse
 
     @property
+    def handle(self) -> str:
+        """The prediction's id, or the intent's key while there is none."""
+        return self.intent.prediction_id or self.intent.key
+
+    @property
     def is_being_sent(self) -> bool:
         """True until the gateway has answered the create, or it has failed."""
         return not self.is_settled and self.intent.state is not IntentState.KNOWN
+
+    @property
+    def is_coming_home(self) -> bool:
+        """True between the end of the prediction and the first try at its images."""
+        return not self.is_settled and _is_ended(self.intent)
 
     def publish(
         self, intent: Intent | None = None, *, problem: DarkroomError | None = None, settled: bool = False

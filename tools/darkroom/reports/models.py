@@ -208,7 +208,7 @@ def _row_data(model: Model) -> dict[str, JsonValue]:
         "tier": model.tier,
         "tasks": list(model.tasks),
         "best_for": model.best_for,
-        "prices_usd": sorted({price.usd for price in model.prices}),
+        "prices_usd": [*sorted({price.usd for price in model.prices})],
         "typical_s": model.typical_s,
         "max_count": model.max_count,
         "takes_images": model.edits,

@@ -1,0 +1,303 @@
+"""The three tools through a real MCP client in both protocol eras, on the embedded sandbox."""
+
+import base64
+import json
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from mcp import Client
+from mcp.types import CallToolResult, ImageContent, ResourceLink, TextContent
+from PIL import Image
+
+from darkroom_server.app import create_server
+from darkroom_server.settings import Settings
+
+pytestmark = pytest.mark.anyio
+
+SNAPSHOT = Path(__file__).parent / "snapshots" / "tools.json"
+Call = Callable[..., Awaitable[CallToolResult]]
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings.read(
+        {"DARKROOM_DATA_DIR": str(tmp_path / "data"), "DARKROOM_OUTPUT_DIR": str(tmp_path / "pictures")}
+    )
+
+
+@pytest.fixture(params=["auto", "legacy"])
+async def client(request: pytest.FixtureRequest, settings: Settings) -> AsyncGenerator[Client]:
+    with anyio.fail_after(60):
+        async with Client(create_server(settings), mode=request.param) as client:
+            yield client
+
+
+def text(result: CallToolResult) -> str:
+    """The first block: what the assistant reads."""
+    assert isinstance(result.content[0], TextContent)
+    return result.content[0].text
+
+
+def report(result: CallToolResult) -> dict[str, Any]:
+    assert result.meta
+    return result.meta["darkroom/report"]
+
+
+async def generate(client: Client, **arguments: Any) -> CallToolResult:
+    return await client.call_tool("generate_image", {"prompt": "a lighthouse at dawn", **arguments})
+
+
+# tools/list
+
+
+async def test_exactly_three_tools_are_offered(client: Client) -> None:
+    tools = (await client.list_tools()).tools
+    assert [tool.name for tool in tools] == ["generate_image", "get_prediction", "list_models"]
+
+
+async def test_the_list_of_tools_stays_under_six_thousand_bytes(client: Client) -> None:
+    listed = await client.list_tools()
+    assert len(json.dumps([tool.model_dump(by_alias=True, exclude_none=True) for tool in listed.tools])) <= 6_000
+
+
+async def test_the_tools_are_as_the_snapshot_says(client: Client) -> None:
+    tools = (await client.list_tools()).tools
+    shown = [tool.model_dump(mode="json", by_alias=True, exclude_none=True) for tool in tools]
+    assert shown == json.loads(SNAPSHOT.read_text(encoding="utf-8"))
+
+
+async def test_schemas_hold_nothing_that_a_host_refuses(client: Client) -> None:
+    words = {"anyOf", "oneOf", "allOf", "$ref", "$defs", "const", "format", "exclusiveMinimum", "exclusiveMaximum"}
+    words |= {"additionalProperties", "prefixItems", "patternProperties", "propertyNames"}
+
+    def walk(value: Any) -> None:
+        if isinstance(value, dict):
+            found: dict[str, Any] = value
+            assert not words & found.keys()
+            assert isinstance(found.get("type", ""), str | dict), "no lists of types, no nulls"
+            for each in found.values():
+                walk(each)
+
+    for tool in (await client.list_tools()).tools:
+        walk(tool.input_schema)
+        assert tool.input_schema["type"] == "object"
+
+
+async def test_every_tool_states_all_hints_and_a_title(client: Client) -> None:
+    for tool in (await client.list_tools()).tools:
+        hints = tool.annotations
+        assert tool.title and hints
+        assert None not in (hints.read_only_hint, hints.destructive_hint, hints.idempotent_hint, hints.open_world_hint)
+        assert len(tool.description or "") < 2_000
+
+
+async def test_the_instructions_fit_what_hosts_keep(client: Client) -> None:
+    assert client.instructions and len(client.instructions) < 2_000
+
+
+# generate_image
+
+
+async def test_a_prompt_gives_a_saved_picture_a_preview_and_a_link(client: Client, settings: Settings) -> None:
+    result = await generate(client)
+    assert not result.is_error
+    assert text(result).startswith("Succeeded: 1 image by black-forest-labs/flux-schnell (prediction '")
+    [image] = report(result)["images"]
+    saved = Path(image["path"])
+    assert saved.parent == Path(settings.output_location) and saved.name.startswith("a-lighthouse-at-dawn-")
+    with Image.open(saved) as picture:
+        assert picture.size == (image["width"], image["height"]) == (1024, 1024)
+    [preview] = [block for block in result.content if isinstance(block, ImageContent)]
+    with Image.open(BytesIO(base64.b64decode(preview.data))) as small:
+        assert small.format == "JPEG" and max(small.size) <= 1536
+    [link] = [block for block in result.content if isinstance(block, ResourceLink)]
+    assert link.uri == saved.as_uri() and link.mime_type == image["mime_type"] and link.size == saved.stat().st_size
+
+
+async def test_a_sidecar_says_how_the_picture_was_made(client: Client) -> None:
+    result = await generate(client, seed=7)
+    [image] = report(result)["images"]
+    sidecar = json.loads(Path(image["path"]).with_suffix(".json").read_text(encoding="utf-8"))
+    assert sidecar["prompt"] == "a lighthouse at dawn"
+    assert sidecar["model"] == "black-forest-labs/flux-schnell"
+    assert sidecar["seed"] == 7 and sidecar["input"]["seed"] == 7
+    assert sidecar["file"]["sha256"] == image["sha256"]
+    assert sidecar["prediction_id"] == report(result)["id"]
+
+
+async def test_the_answer_carries_no_structured_content(client: Client) -> None:
+    assert (await generate(client)).structured_content is None
+
+
+async def test_four_images_come_from_one_prediction_in_a_kilobyte_of_text(client: Client) -> None:
+    result = await generate(client, count=4, aspect_ratio="16:9")
+    assert text(result).startswith("Succeeded: 4 images")
+    assert len(report(result)["predictions"]) == 1 and len(report(result)["images"]) == 4
+    assert all(image["width"] > image["height"] for image in report(result)["images"])
+    previews = [block.data for block in result.content if isinstance(block, ImageContent)]
+    assert len(previews) == 4 and sum(map(len, previews)) <= 700_000
+
+
+async def test_more_images_than_a_model_makes_at_once_become_several_predictions(client: Client) -> None:
+    result = await generate(client, count=3, model="black-forest-labs/flux-1.1-pro", seed=5)
+    assert text(result).startswith("Succeeded: 3 images")
+    assert [part["seed"] for part in report(result)["predictions"]] == [5, 6, 7]
+    assert "3 predictions" in text(result)
+
+
+async def test_every_answer_of_the_sandbox_says_so(client: Client) -> None:
+    answer = text(await generate(client))
+    assert "sandbox" in answer and "REPLICATE_API_TOKEN" in answer
+
+
+async def test_a_misspelt_argument_is_refused_by_name_and_nothing_is_made(client: Client) -> None:
+    result = await generate(client, aspectratio="16:9")
+    assert result.is_error
+    assert "no argument 'aspectratio' (did you mean 'aspect_ratio'?)" in text(result)
+    assert "There is no prediction yet" in text(await client.call_tool("get_prediction", {"id": "latest"}))
+
+
+async def test_an_unknown_model_names_the_closest(client: Client) -> None:
+    result = await generate(client, model="flux-schnel")
+    assert result.is_error and "black-forest-labs/flux-schnell" in text(result)
+    assert report(result)["error"]["kind"] == "unknown_model"
+
+
+async def test_a_bad_option_is_refused_before_anything_is_sent(client: Client) -> None:
+    result = await generate(client, options={"num_inference_step": 4})
+    assert result.is_error and "num_inference_steps" in text(result) and "othing was sent" in text(result)
+
+
+async def test_a_ratio_that_is_not_offered_is_replaced_and_noted(client: Client) -> None:
+    answer = text(await generate(client, aspect_ratio="5:7"))
+    assert answer.startswith("Succeeded") and "Note: aspect_ratio" in answer
+
+
+async def test_the_same_request_id_gives_the_same_prediction(client: Client) -> None:
+    first = await generate(client, request_id="lighthouse")
+    again = await generate(client, request_id="lighthouse")
+    assert report(first)["id"] == report(again)["id"]
+    assert "nothing new was started" in text(again)
+
+
+async def test_a_spent_budget_hands_out_the_id_and_the_work_goes_on(client: Client) -> None:
+    result = await generate(client, prompt="sandbox:slow=3 a lighthouse", wait_seconds=0)
+    assert not result.is_error and text(result).startswith("Still ")
+    later = await client.call_tool("get_prediction", {"id": report(result)["id"], "wait_seconds": 30})
+    assert text(later).startswith("Succeeded: 1 image")
+
+
+async def test_a_moderated_prompt_is_an_error_that_asks_for_another_prompt(client: Client) -> None:
+    result = await generate(client, prompt="sandbox:nsfw a lighthouse")
+    assert result.is_error and text(result).startswith("Failed:") and "change the prompt" in text(result)
+
+
+async def test_an_image_is_edited_by_the_id_of_an_earlier_prediction(client: Client) -> None:
+    first = await generate(client)
+    edited = await generate(client, prompt="make it night", images=[f"prediction:{report(first)['id']}"])
+    assert text(edited).startswith("Succeeded: 1 image by black-forest-labs/flux-kontext-dev")
+    assert report(edited)["images"][0]["sha256"] != report(first)["images"][0]["sha256"]
+
+
+async def test_a_vector_is_saved_and_never_shown_raw(client: Client) -> None:
+    result = await generate(client, output_format="svg")
+    [image] = report(result)["images"]
+    assert image["mime_type"] == "image/svg+xml" and image["path"].endswith(".svg")
+    assert not [block for block in result.content if isinstance(block, ImageContent)]
+
+
+async def test_progress_begins_at_once_only_rises_and_soon_names_the_id(settings: Settings) -> None:
+    seen: list[tuple[float, str]] = []
+
+    async def on_progress(progress: float, total: float | None, message: str | None) -> None:
+        seen.append((progress, message or ""))
+
+    async with Client(create_server(settings)) as client:
+        result = await client.call_tool(
+            "generate_image", {"prompt": "sandbox:slow=3 a lighthouse"}, progress_callback=on_progress
+        )
+    values = [value for value, _ in seen]
+    assert values == sorted(set(values)) and values[0] == 0
+    assert any(message.startswith(report(result)["id"]) for _, message in seen)
+    assert all(len(message) <= 100 for _, message in seen)
+
+
+# get_prediction
+
+
+async def test_the_latest_prediction_is_found(client: Client) -> None:
+    made = await generate(client)
+    found = await client.call_tool("get_prediction", {"id": "latest"})
+    assert report(found)["id"] == report(made)["id"] and not found.is_error
+
+
+async def test_an_unknown_id_is_said_in_words(client: Client) -> None:
+    result = await client.call_tool("get_prediction", {"id": "nosuchprediction0000"})
+    assert result.is_error and "nosuchprediction0000" in text(result)
+
+
+async def test_a_prediction_is_found_after_a_restart(settings: Settings) -> None:
+    async with Client(create_server(settings)) as client:
+        made = await generate(client)
+    async with Client(create_server(settings)) as client:
+        found = await client.call_tool("get_prediction", {"id": report(made)["id"]})
+    assert text(found).startswith("Succeeded") and report(found)["images"][0]["state"] == "stored"
+
+
+async def test_a_prediction_that_a_closed_server_left_running_comes_home_at_the_next_start(settings: Settings) -> None:
+    async with Client(create_server(settings)) as client:
+        made = await generate(client, prompt="sandbox:slow=2 a lighthouse", wait_seconds=0)
+    async with Client(create_server(settings)) as client:
+        found = await client.call_tool("get_prediction", {"id": report(made)["id"], "wait_seconds": 30})
+    assert Path(report(found)["images"][0]["path"]).is_file()
+
+
+# list_models
+
+
+async def test_models_are_found_by_words_and_task(client: Client) -> None:
+    result = await client.call_tool("list_models", {"query": "text", "task": "text_to_image", "limit": 5})
+    assert not result.is_error and text(result).startswith("5 of 94 models")
+    assert result.structured_content and len(result.structured_content["models"]) == 5
+
+
+async def test_one_model_comes_with_its_inputs_and_an_example_that_works(client: Client) -> None:
+    result = await client.call_tool("list_models", {"model": "flux-schnell"})
+    assert "num_inference_steps: integer 1..4" in text(result)
+    assert result.structured_content
+    example = result.structured_content["models"][0]["example"]
+    assert text(await client.call_tool("generate_image", example)).startswith("Succeeded")
+
+
+async def test_an_unknown_task_lists_the_tasks(client: Client) -> None:
+    result = await client.call_tool("list_models", {"task": "paint"})
+    assert result.is_error
+
+
+# settings
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_a_wrong_setting_is_the_answer_to_each_call_not_the_end_of_the_server(mode: Any) -> None:
+    settings = Settings.read_or_problem({"DARKROOM_GATEWAY": "replicat"})
+    async with Client(create_server(settings), mode=mode) as client:
+        result = await client.call_tool("generate_image", {"prompt": "a lighthouse"})
+        assert result.is_error and "DARKROOM_GATEWAY" in text(result)
+        assert not (await client.call_tool("list_models", {})).is_error
+
+
+async def test_structured_output_repeats_the_report_where_it_is_asked_for(tmp_path: Path) -> None:
+    settings = Settings.read(
+        {
+            "DARKROOM_DATA_DIR": str(tmp_path / "data"),
+            "DARKROOM_OUTPUT_DIR": str(tmp_path / "pictures"),
+            "DARKROOM_STRUCTURED_OUTPUT": "true",
+        }
+    )
+    async with Client(create_server(settings)) as client:
+        result = await generate(client)
+    assert result.structured_content == report(result)

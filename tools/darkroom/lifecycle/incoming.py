@@ -1,0 +1,33 @@
+"""What input images need from the rest: stored pictures of earlier predictions, the gateway's files, a guarded fetch."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from darkroom.gateways import OutputFetcher, PredictionClient
+from darkroom.images import StoredImage
+from darkroom.journal import Journal
+from darkroom.outputs.inputs import InputResolver
+from darkroom.outputs.store import OutputStore
+
+
+def input_resolver(
+    journal: Journal, store: OutputStore, client: PredictionClient, fetcher: OutputFetcher, folders: Sequence[Path]
+) -> InputResolver:
+    """The resolver of one Darkroom; `folders` are those from which local images may be read."""
+
+    async def lookup(prediction_id: str, index: int) -> StoredImage | None:
+        row = await journal.find(prediction_id)
+        return next((image for image in row.images if image.index == index), None) if row else None
+
+    async def fetch(url: str) -> bytes:
+        async with fetcher.open(url) as download:
+            return b"".join([chunk async for chunk in download.chunks])
+
+    return InputResolver(
+        read=store.read,
+        lookup=lookup,
+        folders=folders,
+        upload=client.upload if client.gateway.has_files else None,
+        fetch=fetch,
+        allow_loopback_http=client.gateway.is_loopback,
+    )

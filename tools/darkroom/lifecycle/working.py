@@ -1,0 +1,254 @@
+"""All creates and followers of one open Darkroom, each in a task of its own.
+
+What earlier processes left unfinished is taken up at start and then every minute; a lease keeps two processes from doing
+the same twice, and a process that died simply stops renewing its own.
+"""
+
+import logging
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import anyio
+import anyio.abc
+
+from darkroom.errors import CreateUnresolved, DarkroomError, JournalError
+from darkroom.gateways import Gateway, PollSchedule, PredictionClient
+from darkroom.journal import Intent, IntentState, Journal, SpendingLimit
+from darkroom.lifecycle.creating import CreatePlan, Creator
+from darkroom.lifecycle.following import Follower, Following, Pulse
+from darkroom.lifecycle.reconciling import Reconciler
+from darkroom.predictions import Prediction
+
+log = logging.getLogger(__name__)
+
+_LEASE_S = 30.0
+_TAKE_UP_EVERY_S = 60.0
+_GRACE_S = 1.5
+_CREATES_AT_ONCE = 4
+# The sandbox paints faster than the models take that it stands for.
+_SANDBOX_TYPICAL_S = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """Seconds that the gateway may hold a create's answer, and in which refusals for load are repeated."""
+
+    hold_s: float
+    retry_s: float
+
+
+class Work:
+    """Owned by the Darkroom; `clock` gives epoch seconds, `typical_s` a model's usual run time, None where unknown."""
+
+    def __init__(
+        self,
+        *,
+        client: PredictionClient,
+        journal: Journal,
+        creator: Creator,
+        follower: Follower,
+        reconciler: Reconciler,
+        pulse: Pulse,
+        tasks: anyio.abc.TaskGroup,
+        clock: Callable[[], float],
+        monotonic: Callable[[], float],
+        typical_s: Callable[[str], float | None],
+        day_limit: Callable[[], SpendingLimit | None],
+    ) -> None:
+        self._client = client
+        self._gateway: Gateway = client.gateway
+        self._journal = journal
+        self._creator = creator
+        self._follower = follower
+        self._reconciler = reconciler
+        self._pulse = pulse
+        self._tasks = tasks
+        self._clock = clock
+        self._monotonic = monotonic
+        self._typical_s = typical_s
+        self._day_limit = day_limit
+        self._owner = secrets.token_hex(8)
+        self._followings: dict[str, Following] = {}
+        self._sending: set[anyio.CancelScope] = set()
+        self._slots = anyio.CapacityLimiter(_CREATES_AT_ONCE)
+        self._is_reconciling = False
+        self._is_closing = False
+
+    def start(self, intent: Intent, budget: Budget) -> Following:
+        """Send an intent, unless that was done already, and follow it."""
+        following = self._followings.get(intent.key)
+        if following is None:
+            following = self._new_following(intent)
+            self._tasks.start_soon(self._create_and_follow, following, budget)
+        return following
+
+    def follow(self, intent: Intent) -> Following:
+        """Follow a prediction that exists already, beginning with a look at the gateway."""
+        following = self._followings.get(intent.key)
+        if following is None:
+            following = self._new_following(intent)
+            self._tasks.start_soon(self._follow, following, True)
+        return following
+
+    def following(self, intent: Intent) -> Following | None:
+        """Who follows it in this process, if anybody."""
+        return self._followings.get(intent.key)
+
+    async def cancel_request(self, request_id: str) -> None:
+        """Ask the gateway to cancel what this request started and what still runs.
+
+        A create in flight is canceled when its id comes. Faults are logged: whoever asked has gone.
+        """
+        for intent in await self._journal.by_request(request_id):
+            following = self._followings.get(intent.key)
+            if following and following.is_being_sent:
+                following.is_cancel_wanted = True
+            elif intent.prediction_id and not (intent.status and intent.status.is_terminal):
+                await self._cancel_quietly(intent)
+
+    async def cancel(self, intent: Intent) -> Prediction | None:
+        """Ask the gateway to cancel; None where it has no cancel. What became of it is in the journal then.
+
+        Raises: GatewayError, UnknownPrediction.
+        """
+        prediction = await self._client.cancel(intent.prediction_id)
+        if prediction is None:
+            return None
+        row = await self._journal.record(prediction, gateway=self._gateway.name, origin=self._gateway.origin)
+        if following := self._followings.get(row.key):
+            following.publish(row, settled=prediction.status.is_terminal)
+        return prediction
+
+    async def take_up_unfinished(self) -> None:
+        """Runs for ever: settle lost answers, and follow what nobody follows."""
+        self.reconcile_soon()
+        while True:
+            try:
+                for intent in await self._journal.unfinished(self._gateway.origin):
+                    await self._take_up(intent)
+            except JournalError as error:
+                log.warning("unfinished predictions not taken up: %s", error)
+            await anyio.sleep(_TAKE_UP_EVERY_S)
+
+    def take_over(self, intent: Intent) -> None:
+        """Follow a prediction that reconciliation has found."""
+        if not self._is_closing:
+            self.follow(intent)
+
+    def reconcile_soon(self) -> None:
+        """Look for lost answers in the background, at the set times, unless that is being done already."""
+        if not self._is_reconciling and not self._is_closing:
+            self._is_reconciling = True
+            self._tasks.start_soon(self._reconcile_until_settled)
+
+    async def reconcile_once(self) -> None:
+        """One look for lost answers, now."""
+        await self._reconciler.once()
+
+    def close(self) -> None:
+        """Stop following at once; a create in flight gets a moment to bring its id."""
+        self._is_closing = True
+        for scope in self._sending:
+            scope.deadline = anyio.current_time() + _GRACE_S
+        self._tasks.cancel_scope.cancel()
+
+    def _new_following(self, intent: Intent) -> Following:
+        now = self._clock()
+        following = Following(
+            intent,
+            typical_s=self._usual_s(intent),
+            started_s=self._monotonic() - max(0.0, now - (intent.sent_at or now)),
+            pulse=self._pulse,
+        )
+        self._followings[intent.key] = following
+        return following
+
+    async def _create_and_follow(self, following: Following, budget: Budget) -> None:
+        try:
+            schedule = await self._schedule(following.intent)
+            is_created = await self._create(following, self._plan(schedule, budget))
+        finally:
+            self._followings.pop(following.intent.key, None)
+        if is_created and not self._is_closing:
+            self._followings[following.intent.key] = following
+            if following.is_cancel_wanted:
+                await self._cancel_quietly(following.intent)
+            await self._follow(following, False)
+
+    def _plan(self, schedule: PollSchedule, budget: Budget) -> CreatePlan:
+        hold_s = schedule.prefer_wait_s(is_honoured=self._gateway.honours_prefer, has_list=self._gateway.has_list)
+        return CreatePlan(
+            prefer_wait_s=min(hold_s, int(budget.hold_s)),
+            cancel_after_s=schedule.cancel_after_s(),
+            retry_budget_s=budget.retry_s,
+        )
+
+    async def _create(self, following: Following, plan: CreatePlan) -> bool:
+        """True once the intent has its prediction. Shielded: `close` sets the end, and then the row stands as it is."""
+        with anyio.CancelScope(shield=True) as scope:
+            self._sending.add(scope)
+            try:
+                async with self._slots:
+                    intent = await self._creator.create(following.intent, plan, spending=self._day_limit())
+                following.publish(intent, settled=intent.state is not IntentState.KNOWN)
+            except DarkroomError as error:
+                await self._note_failure(following, error)
+            finally:
+                self._sending.discard(scope)
+        return following.intent.state is IntentState.KNOWN
+
+    async def _note_failure(self, following: Following, error: DarkroomError) -> None:
+        try:
+            row = await self._journal.find(following.intent.key)
+        except JournalError:
+            row = None
+        following.publish(row, problem=error, settled=True)
+        if isinstance(error, CreateUnresolved):
+            self.reconcile_soon()
+
+    async def _follow(self, following: Following, look_first: bool) -> None:
+        try:
+            schedule = await self._schedule(following.intent)
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._hold_lease, following.intent.key)
+                await self._follower.follow(following, schedule, look_first=look_first)
+                tasks.cancel_scope.cancel()
+        except* DarkroomError as errors:
+            error = next(each for each in errors.exceptions if isinstance(each, DarkroomError))
+            log.error("following %s ended: %s", following.intent.key, error)
+            following.publish(problem=error, settled=True)
+        finally:
+            self._followings.pop(following.intent.key, None)
+
+    async def _hold_lease(self, key: str) -> None:
+        """Tell other processes that this one is followed; what is done within seconds needs no lease."""
+        while True:
+            await anyio.sleep(_LEASE_S / 3)
+            await self._journal.lease(key, self._owner, _LEASE_S)
+
+    async def _take_up(self, intent: Intent) -> None:
+        if intent.key not in self._followings and await self._journal.lease(intent.key, self._owner, _LEASE_S):
+            self.take_over(intent)
+
+    async def _schedule(self, intent: Intent) -> PollSchedule:
+        samples = await self._journal.seconds(self._gateway.name, intent.model)
+        return PollSchedule.learned(samples, self._usual_s(intent))
+
+    def _usual_s(self, intent: Intent) -> float | None:
+        return _SANDBOX_TYPICAL_S if self._gateway.is_sandbox else self._typical_s(intent.model)
+
+    async def _cancel_quietly(self, intent: Intent) -> None:
+        try:
+            if await self.cancel(intent) is None:
+                log.info("%s has no cancel; %s goes on", self._gateway.name, intent.prediction_id)
+        except DarkroomError as error:
+            log.warning("could not cancel %s: %s", intent.prediction_id, error)
+
+    async def _reconcile_until_settled(self) -> None:
+        try:
+            await self._reconciler.until_settled()
+        except JournalError as error:
+            log.warning("reconciliation put off: %s", error)
+        finally:
+            self._is_reconciling = False
