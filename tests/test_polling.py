@@ -1,0 +1,101 @@
+"""The rule of looking: pure, so time is moved by hand."""
+
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from darkroom.gateways import PollSchedule
+
+WARM_9_S = [8.0, 8.4, 8.8, 9.0, 9.2, 9.6, 10.0, 10.4, 11.0, 12.0] * 3
+
+
+def looks(schedule: PollSchedule, until_s: float) -> list[float]:
+    """When looks happen, in seconds after the create."""
+    rng, at_s, moments = Random(7), 0.0, list[float]()
+    while (at_s := at_s + schedule.next_delay(at_s, rng)) < until_s:
+        moments.append(at_s)
+    return moments
+
+
+def test_with_nothing_known_it_looks_each_half_second_and_then_each_second() -> None:
+    moments = looks(PollSchedule.learned(), 20)
+    steps = [later - earlier for earlier, later in zip(moments, moments[1:], strict=False)]
+    assert all(0.44 < step < 0.56 for step in steps[:6])
+    assert all(0.9 <= step <= 1.1 for step in steps[9:])
+
+
+def test_the_first_look_is_when_the_fastest_runs_end() -> None:
+    assert 7.9 <= looks(PollSchedule.learned(WARM_9_S), 20)[0] <= 8.5
+
+
+def test_after_the_first_look_the_step_is_steady() -> None:
+    moments = looks(PollSchedule.learned(WARM_9_S), 16)
+    steps = [later - earlier for earlier, later in zip(moments, moments[1:], strict=False)]
+    assert all(0.27 <= step <= 0.6 for step in steps)
+
+
+def test_a_late_prediction_is_looked_at_less_and_less_often_but_each_ten_seconds_at_least() -> None:
+    schedule, rng = PollSchedule.learned(WARM_9_S), Random(7)
+    assert schedule.next_delay(12, rng) < schedule.next_delay(40, rng) < schedule.next_delay(70, rng)
+    assert schedule.next_delay(3600, rng) <= 11
+
+
+def test_a_slow_model_is_looked_at_within_ten_seconds_so_that_an_early_end_is_seen() -> None:
+    assert looks(PollSchedule.learned(typical_s=240), 100)[0] == 10
+
+
+def test_a_nine_second_model_needs_far_fewer_looks_than_a_fixed_half_second() -> None:
+    assert len(looks(PollSchedule.learned(WARM_9_S), 9)) <= 4
+
+
+@pytest.mark.parametrize(
+    ("samples", "typical_s", "is_honoured", "has_list", "wait_s"),
+    [
+        ([1.0, 1.2, 1.4], None, True, True, 5),
+        ([], 1.3, True, True, 5),
+        ([], 1.3, False, True, 0),
+        ([], 1.3, True, False, 0),
+        ([], 9.0, True, True, 0),
+        ([1.0, 1.2, 30.0], None, True, True, 0),
+        ([], None, True, True, 0),
+        ([40.0, 50.0, 60.0], 1.3, True, True, 0),
+    ],
+)
+def test_only_short_models_are_held_and_only_where_a_lost_answer_can_be_settled(
+    samples: list[float], typical_s: float | None, is_honoured: bool, has_list: bool, wait_s: int
+) -> None:
+    schedule = PollSchedule.learned(samples, typical_s)
+    assert schedule.prefer_wait_s(is_honoured=is_honoured, has_list=has_list) == wait_s
+
+
+@pytest.mark.parametrize(
+    ("samples", "typical_s", "deadline_s"),
+    [
+        ([], None, 600),
+        ([], 10.0, 600),
+        ([], 100.0, 1200),
+        ([], 900.0, 1800),
+        ([2.0] * 5, None, 600),
+        ([2.0] * 20, None, 60),
+        ([2.0] * 19 + [100.0], None, 400),
+        ([2.0] * 19 + [3000.0], None, 1800),
+    ],
+)
+def test_the_deadline_of_a_forgotten_prediction_leaves_room_for_a_cold_start(
+    samples: list[float], typical_s: float | None, deadline_s: int
+) -> None:
+    assert PollSchedule.learned(samples, typical_s).cancel_after_s() == deadline_s
+
+
+@given(
+    st.lists(st.floats(0, 5000), max_size=50),
+    st.none() | st.floats(0, 5000),
+    st.floats(0, 100_000),
+    st.integers(0, 1000),
+)
+def test_a_delay_is_always_sane(samples: list[float], typical_s: float | None, elapsed_s: float, seed: int) -> None:
+    schedule = PollSchedule.learned(samples, typical_s)
+    assert 0.25 <= schedule.next_delay(elapsed_s, Random(seed)) <= 11
+    assert 60 <= schedule.cancel_after_s() <= 1800
