@@ -4,23 +4,29 @@ import base64
 import io
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from playwright.sync_api import Browser, Frame, Page, Route, sync_playwright
 
+from darkroom.gateways import Gateway
 from darkroom_server.gallery import gallery_html, image_hosts
 
 HOST_PAGE = Path(__file__).with_name("gallery_host.html")
 HOST_URL = "https://host.test/"
 VIEW_URL = "https://view.test/gallery.html"
 PICTURES_URL = "https://pictures.delivery.test/"
-GATEWAY = SimpleNamespace(origin="https://api.gateway.test", output_hosts=("delivery.test", "*.delivery.test"))
+GATEWAY = Gateway(
+    name="test",
+    title="Test",
+    base_url="https://api.gateway.test",
+    output_hosts=("delivery.test", "*.delivery.test"),
+)
+PROGRAMS = frozenset({HOST_URL, VIEW_URL})
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -32,14 +38,19 @@ FLAGS = (
 )
 
 
+def skip_outside_ci(reason: str) -> NoReturn:
+    """Nobody must have a browser to work on darkroom, but CI must."""
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
 @contextmanager
-def open_browser() -> Iterator[Browser]:
+def open_browser() -> Generator[Browser]:
     """A headless Chromium; where there is none the test is skipped, but fails in CI."""
     program = shutil.which("chromium") or shutil.which("google-chrome")
     if not program:
-        if os.environ.get("CI"):
-            pytest.fail("No chromium here, and the gallery must be tested in CI.")
-        pytest.skip("no chromium here")
+        skip_outside_ci("no chromium here")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=[*FLAGS])
         yield browser
@@ -104,9 +115,9 @@ def policy() -> str:
 
 
 @contextmanager
-def open_stage(browser: Browser, **options: Any) -> Iterator[Stage]:
-    """A fresh browser context with the host page; time in it stands still until the test moves it."""
-    context = browser.new_context(**{"viewport": {"width": 760, "height": 900}, **options})
+def open_stage(browser: Browser, *, width_px: int = 760) -> Generator[Stage]:
+    """A fresh browser context with the host page in it."""
+    context = browser.new_context(viewport={"width": width_px, "height": 900})
     page = context.new_page()
     stage = Stage(page)
     page.route("**/*", stage.serve)

@@ -21,7 +21,7 @@ class ImageGateway(Protocol):
 
 def gallery_html() -> str:
     """The whole page, read from the package at each call."""
-    return files(__package__).joinpath("gallery.html").read_text(encoding="utf-8")
+    return files(__name__).joinpath("gallery.html").read_text(encoding="utf-8")
 
 
 def image_hosts(gateway: ImageGateway) -> list[str]:

@@ -1,0 +1,110 @@
+"""Words and addresses from outside that want to be more than words: they are shown, and do nothing."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from gallery_browser import PROGRAMS, Stage, image_block, open_browser, open_stage
+from gallery_reports import part, plain_pictures, report, result
+from playwright.sync_api import Browser, expect
+
+WORDS = (
+    "<img src=https://evil.test/x.png onerror=\"parent.postMessage('pwned','*')\">",
+    "</script><script>parent.postMessage('pwned','*')</script>",
+    "</textarea></title><svg onload=parent.postMessage('pwned','*')>",
+    "\" onmouseover=\"parent.postMessage('pwned','*')\" x=\"",
+    "javascript:parent.postMessage('pwned','*')",
+    "${parent.postMessage('pwned','*')}{{constructor.constructor('alert(1)')()}}",
+)
+ADDRESSES = (
+    "javascript:parent.postMessage('pwned','*')",
+    "data:text/html,<script>parent.postMessage('pwned','*')</script>",
+    "data:image/svg+xml;base64,PHN2ZyB4bWxucz0iaHR0cDovL3d3dy53My5vcmcvMjAwMC9zdmciIG9ubG9hZD0iYWxlcnQoMSkiLz4=",
+    "http://evil.test/x.png",
+    "//evil.test/x.png",
+    "file:///etc/passwd",
+    "blob:https://evil.test/1",
+    " https://evil.test/x.png",
+)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with open_browser() as opened:
+        yield opened
+
+
+@pytest.fixture
+def stage(browser: Browser) -> Iterator[Stage]:
+    """Whatever the test shows: no request beyond the two pages, no script of a stranger, a silent console."""
+    with open_stage(browser) as opened:
+        opened.begin()
+        yield opened
+        assert "pwned" not in opened.page.evaluate("() => host.heard")
+        assert opened.problems == []
+        assert set(opened.requests) <= PROGRAMS
+
+
+def everywhere(words: str) -> dict[str, Any]:
+    """A report with these words in each field that is shown."""
+    data = report(2, prompt=words, model=words, notes=[words], predictions=[part("failed", error=words), part()])
+    data["request"]["prompt"] = words
+    for entry in data["images"]:
+        entry.update(path=f"/tmp/{words}", mime_type=words, url="")
+    data["images"][1].update(problem=words, path="", state="wanted")
+    return data
+
+
+@pytest.mark.parametrize("words", WORDS)
+def test_hostile_words_are_shown_as_they_are(stage: Stage, words: str) -> None:
+    elements = "() => document.querySelectorAll('body *').length"
+    stage.show(result(everywhere("plain"), plain_pictures(1)))
+    plain = stage.view.evaluate(elements)
+    stage.show(result(everywhere(words), plain_pictures(1)))
+    expect(stage.view.locator("#prompt")).to_have_text(words)
+    expect(stage.view.locator("dd").first).to_have_text(words)
+    assert stage.view.evaluate(elements) == plain
+    stage.view.locator(".tile").click()
+    expect(stage.view.get_by_role("dialog")).to_be_visible()
+
+
+@pytest.mark.parametrize("words", WORDS)
+def test_hostile_failures_are_shown_as_they_are(stage: Stage, words: str) -> None:
+    error = {"kind": "gateway", "message": words, "billed": "maybe", "retry_after_s": None}
+    stage.show(
+        result(report(0, outcome="failed", status=words, predictions=[part("failed", error=words)], error=error))
+    )
+    expect(stage.view.locator("#reasons p").first).to_have_text(words)
+
+
+@pytest.mark.parametrize("words", WORDS)
+def test_hostile_words_without_a_report_are_shown_as_they_are(stage: Stage, words: str) -> None:
+    stage.show({"content": [{"type": "text", "text": words}], "isError": True})
+    expect(stage.view.locator("#reasons")).to_have_text(words)
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_addresses_that_are_not_https_never_reach_the_page(stage: Stage, address: str) -> None:
+    data = report(1)
+    data["images"][0]["url"] = address
+    stage.show(result(data))
+    expect(stage.view.locator(".lost")).to_have_count(1)
+    links: dict[str, Any] = {"content": [{"type": "resource_link", "uri": address}, {"type": "text", "text": "x"}]}
+    stage.show(links)
+    expect(stage.view.locator(".lost")).to_have_count(1)
+    assert stage.view.locator("a, #grid img").count() == 0
+
+
+@pytest.mark.parametrize("mime_type", ["image/svg+xml", "text/html", "image/png;x=,<b>"])
+def test_a_preview_of_another_type_is_not_shown(stage: Stage, mime_type: str) -> None:
+    answer = result(report(1, images=[{"n": 1, "path": "/tmp/1.svg"}]))
+    answer["content"].append(image_block(b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>", mime_type))
+    stage.show(answer)
+    expect(stage.view.locator(".lost")).to_have_text("Image 1 of 1 cannot be shown. Its file is saved.")
+
+
+def test_broken_reports_are_survived(stage: Stage) -> None:
+    for broken in ({}, {"outcome": "succeeded", "images": "no", "predictions": 7, "notes": [None, 3]}, {"outcome": 5}):
+        stage.show({"content": [{"type": "text", "text": "Words."}], "_meta": {"darkroom/report": broken}})
+    stage.show({"content": None})
+    expect(stage.view.locator("main")).to_have_attribute("data-outcome", "succeeded")
