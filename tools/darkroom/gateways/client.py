@@ -36,7 +36,7 @@ from darkroom.gateways.profiles import Gateway
 from darkroom.predictions import ID_PATTERN, Prediction
 
 if TYPE_CHECKING:
-    from darkroom.gateways.wire import Reply
+    from darkroom.gateways.wire import Reply, Wire
 
 _RETRIED = frozenset({408, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
 _FIRST_BACKOFF_S = 0.5
@@ -87,18 +87,16 @@ class PredictionClient:
         self._timeouts = timeouts or Timeouts()
         self._sleep = sleep
         self._rng = rng or Random()
+        self._opened: Wire | None = None
 
     async def __aenter__(self) -> Self:
-        from darkroom.gateways.wire import Wire  # httpx: kept off the way to a started server
-
-        self._wire = Wire(self.gateway, self._key, app=self._app, timeouts=self._timeouts)
-        await self._wire.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._wire.__aexit__(kind, error, trace)
+        if self._opened is not None:
+            await self._opened.aclose()
 
     async def create(
         self,
@@ -131,7 +129,7 @@ class PredictionClient:
             intent_key=intent_key,
         )
         try:
-            reply = await self._wire.exchange(
+            reply = await self._wire().exchange(
                 "POST", request.path, body=request.body, headers=request.headers, is_create=True, hold_s=request.hold_s
             )
         except WireFault as fault:
@@ -236,6 +234,14 @@ class PredictionClient:
             return GatewayProbe(has_answered=error.status is not None, is_key_accepted=None, words=error.message)
         return GatewayProbe(has_answered=True, is_key_accepted=True, words="key accepted")
 
+    def _wire(self) -> "Wire":
+        """Opened at the first request: httpx and the certificates take a while, and a started server must not wait."""
+        from darkroom.gateways.wire import Wire
+
+        if self._opened is None:
+            self._opened = Wire(self.gateway, self._key, app=self._app, timeouts=self._timeouts)
+        return self._opened
+
     async def _ask(
         self,
         method: str,
@@ -253,7 +259,7 @@ class PredictionClient:
         for attempt in range(1, attempts + 1):
             delay_s = _FIRST_BACKOFF_S * 2 ** (attempt - 1) * self._rng.uniform(0.9, 1.1)
             try:
-                reply = await self._wire.exchange(method, path, file=file)
+                reply = await self._wire().exchange(method, path, file=file)
             except WireFault as fault:
                 error: GatewayError = refusals.look_up_unanswered(self.gateway, str(fault))
                 error.__cause__ = fault

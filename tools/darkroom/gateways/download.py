@@ -8,7 +8,7 @@ may serve images from its own host and port, and the embedded sandbox is asked i
 import base64
 import binascii
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from types import TracebackType
@@ -58,7 +58,6 @@ class OutputFetcher:
         self._app = app
         self._max_bytes = max_bytes
         self._time_limit_s = time_limit_s
-        self._stack = AsyncExitStack()
         self._opened: httpx.AsyncClient | None = None
 
     async def __aenter__(self) -> Self:
@@ -67,7 +66,8 @@ class OutputFetcher:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._stack.aclose()
+        if self._opened is not None:
+            await self._opened.aclose()
 
     @asynccontextmanager
     async def open(self, url: str, *, is_past_lifetime: bool = False) -> AsyncGenerator[Download]:
@@ -98,7 +98,7 @@ class OutputFetcher:
         """The response to the last hop, an image on its way."""
         import httpx
 
-        client = await self._client()
+        client = self._client()
         hop = _parsed(url)
         for _ in range(_MOST_REDIRECTS + 1):
             self._check(hop)
@@ -172,10 +172,10 @@ class OutputFetcher:
         if length.isdecimal() and response.num_bytes_downloaded < int(length):
             raise OutputError(f"An image from '{response.url.host}' came too short.", can_retry=True)
 
-    async def _client(self) -> "httpx.AsyncClient":
-        """Opened at the first use: certificates take a while to read, and an embedded sandbox never needs them."""
+    def _client(self) -> "httpx.AsyncClient":
+        """Opened at the first use, so that starting costs nothing."""
         if self._opened is None:
-            self._opened = await self._stack.enter_async_context(guarded_client(self._gateway, self._app))
+            self._opened = guarded_client(self._gateway, self._app)
         return self._opened
 
 
@@ -184,13 +184,12 @@ def guarded_client(gateway: Gateway, app: ASGIApp | None) -> "httpx.AsyncClient"
     import httpx
 
     from darkroom.gateways.guard import GuardedBackend, GuardedTransport
-    from darkroom.gateways.wire import tls_context
 
     near = urlsplit(gateway.base_url)
     allowed = {(near.hostname or "", near.port or 80)} if gateway.is_loopback else set[tuple[str, int]]()
     mounts = {gateway.origin: httpx.ASGITransport(app=app, raise_app_exceptions=False)} if app else None
     return httpx.AsyncClient(
-        transport=GuardedTransport(GuardedBackend(allowed=allowed), tls_context(is_needed=bool(gateway.output_hosts))),
+        transport=GuardedTransport(GuardedBackend(allowed=allowed)),
         mounts=mounts,
         headers={"Accept": "image/*, */*;q=0.5", "Accept-Encoding": "identity", "User-Agent": "darkroom-mcp"},
         timeout=httpx.Timeout(20.0, connect=5.0),

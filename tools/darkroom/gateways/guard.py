@@ -8,16 +8,16 @@ import ipaddress
 import socket
 from collections.abc import AsyncIterator, Collection, Generator, Iterable
 from contextlib import contextmanager, suppress
-from ssl import SSLContext
-from types import TracebackType
-from typing import Self, cast
+from typing import cast
 
 import anyio
 import httpcore
 import httpx
 
 from darkroom.errors import OutputError
+from darkroom.gateways.wire import tls_context
 
+_MOST_CONNECTIONS = 20
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _SocketOption = tuple[int, int, int] | tuple[int, int, bytes | bytearray] | tuple[int, int, None, int]
 
@@ -89,20 +89,9 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
 class GuardedTransport(httpx.AsyncBaseTransport):
     """Carries requests over a guarded backend. httpx gives its own transport no backend, hence the few lines of ours."""
 
-    def __init__(self, backend: httpcore.AsyncNetworkBackend, tls: SSLContext) -> None:
-        self._pool = httpcore.AsyncConnectionPool(ssl_context=tls, network_backend=backend, max_connections=20)
-
-    async def __aenter__(self) -> Self:
-        await self._pool.__aenter__()
-        return self
-
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None = None,
-        exc_value: BaseException | None = None,
-        traceback: TracebackType | None = None,
-    ) -> None:
-        await self._pool.__aexit__(exc_type, exc_value, traceback)
+    def __init__(self, backend: httpcore.AsyncNetworkBackend) -> None:
+        self._backend = backend
+        self._pools: dict[str, httpcore.AsyncConnectionPool] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         target = httpcore.URL(
@@ -112,10 +101,24 @@ class GuardedTransport(httpx.AsyncBaseTransport):
             target=request.url.raw_path,
         )
         with _httpx_errors():
-            response = await self._pool.handle_async_request(
+            response = await self._pool(request.url.scheme).handle_async_request(
                 httpcore.Request(request.method, target, headers=request.headers.raw, extensions=request.extensions)
             )
         return httpx.Response(response.status, headers=response.headers, stream=_Body(response))
+
+    async def aclose(self) -> None:
+        for pool in self._pools.values():
+            await pool.aclose()
+
+    def _pool(self, scheme: str) -> httpcore.AsyncConnectionPool:
+        """One for each scheme, opened at its first use, because the certificates for https take a while to read."""
+        if scheme not in self._pools:
+            self._pools[scheme] = httpcore.AsyncConnectionPool(
+                ssl_context=tls_context(is_needed=scheme == "https"),
+                network_backend=self._backend,
+                max_connections=_MOST_CONNECTIONS,
+            )
+        return self._pools[scheme]
 
 
 class _Body(httpx.AsyncByteStream):

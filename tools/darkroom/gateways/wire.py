@@ -7,11 +7,9 @@ would make the create ambiguous; look-ups share a pool. HTTP/1.1 only, for the s
 
 import logging
 from collections.abc import Mapping
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from ssl import PROTOCOL_TLS_CLIENT, SSLContext
-from types import TracebackType
-from typing import Literal, Self
+from typing import Literal
 
 import anyio
 import httpx
@@ -45,7 +43,7 @@ class Reply:
 
 
 class Wire:
-    """Open it with `async with`; with an `app` nothing touches the network."""
+    """Call `aclose` at the end; with an `app` nothing touches the network."""
 
     def __init__(self, gateway: Gateway, key: Key, *, app: ASGIApp | None, timeouts: Timeouts) -> None:
         self._base_url = gateway.base_url
@@ -53,18 +51,13 @@ class Wire:
         self._key = key
         self._app = app
         self._timeouts = timeouts
-        self._stack = AsyncExitStack()
+        tls = tls_context(is_needed=not app and gateway.base_url.startswith("https://"))
+        self._fresh = self._client(tls, kept_connections=0)
+        self._pooled = self._client(tls, kept_connections=10)
 
-    async def __aenter__(self) -> Self:
-        tls = tls_context(is_needed=not self._app and self._base_url.startswith("https://"))
-        self._fresh = await self._stack.enter_async_context(self._client(tls, kept_connections=0))
-        self._pooled = await self._stack.enter_async_context(self._client(tls, kept_connections=10))
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._stack.aclose()
+    async def aclose(self) -> None:
+        await self._fresh.aclose()
+        await self._pooled.aclose()
 
     async def exchange(
         self,
