@@ -69,7 +69,8 @@ def create_server(settings: Settings, *, is_leaving: Callable[[], bool] = lambda
         log_level="WARNING",
         cache_hints={"tools/list": CacheHint(ttl_ms=300_000, scope="public")},
     )
-    add_tools(server, Calls(keeper, registry, settings, is_leaving), default_wait_s=settings.wait_seconds)
+    calls = Calls(keeper, registry, settings, is_leaving)
+    add_tools(server, calls, default_wait_s=settings.wait_seconds, has_cancel=settings.cancel_tool)
     add_resources(server, keeper, registry)
     add_prompts(server, registry)
     server.middleware.append(MisspeltArguments(server.list_tools))

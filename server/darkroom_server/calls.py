@@ -65,6 +65,12 @@ class Calls:
                 await self._cancel_request(name)
             raise
 
+    async def cancel_prediction(self, id: str) -> CallToolResult:
+        """Ask the gateway to stop it, and report what became of it."""
+        from darkroom.cancel_prediction import cancel_prediction
+
+        return await self._answer(None, lambda room, _: cancel_prediction(room, id), 0)
+
     async def get_prediction(self, ctx: Context[Any, Any], id: str, *, wait_s: float) -> CallToolResult:
         """Find and wait; a cancel only ends the waiting."""
         from darkroom.get_prediction import get_prediction
@@ -81,7 +87,7 @@ class Calls:
 
         return model_result(list_models(self._registry(), query=query, task=task, model=model, limit=limit))
 
-    async def _answer(self, ctx: Context[Any, Any], verb: _Verb, wait_s: float) -> CallToolResult:
+    async def _answer(self, ctx: Context[Any, Any] | None, verb: _Verb, wait_s: float) -> CallToolResult:
         leave_by_s = anyio.current_time() + max(_LEAVE_BY_S, wait_s + 5)
         if self._settings.problem:
             return prediction_result(refusal_report(self._settings.problem))
@@ -110,7 +116,7 @@ class Calls:
                 log.warning("could not cancel %s: %s", request_id, error)
 
 
-def _rising(ctx: Context[Any, Any]) -> "OnProgress":
+def _rising(ctx: Context[Any, Any] | None) -> "OnProgress":
     """Progress notifications whose numbers only rise, as the protocol wants; the same words are not sent twice."""
     last_percent, last_message = -1.0, ""
 
@@ -120,6 +126,7 @@ def _rising(ctx: Context[Any, Any]) -> "OnProgress":
             return
         last_percent = percent if percent > last_percent else last_percent + 0.01
         last_message = message
-        await ctx.report_progress(last_percent, 100, message)
+        if ctx:
+            await ctx.report_progress(last_percent, 100, message)
 
     return report

@@ -41,8 +41,8 @@ WaitSeconds = Annotated[
 ]
 
 
-def add_tools(server: MCPServer[Any], calls: Calls, *, default_wait_s: int) -> None:
-    """Register generate_image, get_prediction and list_models."""
+def add_tools(server: MCPServer[Any], calls: Calls, *, default_wait_s: int, has_cancel: bool) -> None:
+    """Register generate_image, get_prediction and list_models, and cancel_prediction where it is wanted."""
 
     @server.tool(
         title="Generate an image",
@@ -135,3 +135,21 @@ def add_tools(server: MCPServer[Any], calls: Calls, *, default_wait_s: int) -> N
         cut-out or a vector file, or names a model.
         """
         return calls.list_models(query=query, task=task, model=model, limit=limit)
+
+    if has_cancel:
+
+        @server.tool(
+            title="Cancel a prediction",
+            structured_output=False,
+            annotations=ToolAnnotations(
+                read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=True
+            ),
+        )
+        async def cancel_prediction(  # pyright: ignore[reportUnusedFunction]  # registered by the decorator
+            id: Annotated[str, Field(description='The id, a request_id, or "latest"')],
+        ) -> CallToolResult:
+            """Stop a prediction that the user no longer wants. Work done before the cancel may be billed.
+
+            Returns the same as get_prediction. Some gateways cannot cancel; then the answer says so.
+            """
+            return await calls.cancel_prediction(id)

@@ -27,7 +27,7 @@ async def get_prediction(
     """
     started_s = room.options.monotonic()
     try:
-        found = await find(room, id.strip().removeprefix("prediction:"))
+        found = await find(room, id)
     except DarkroomError as error:
         return refusal_report(error)
     if any(intent.state in _UNRESOLVED for intent in found):
@@ -37,7 +37,7 @@ async def get_prediction(
     await room.waiting.for_first_look(followings, until_s=max(until_s, started_s + _LOOK_S))
     await room.waiting.for_end(followings, until_s=until_s, on_progress=on_progress)
     await room.waiting.for_pictures(followings, until_s=until_s + PICTURES_GRACE_S)
-    return await _report(room, found, followings, started_s)
+    return await report_on(room, found, followings, started_s)
 
 
 async def find(room: Darkroom, id: str) -> tuple[Intent, ...]:
@@ -47,6 +47,7 @@ async def find(room: Darkroom, id: str) -> tuple[Intent, ...]:
 
     Raises: UnknownPrediction, GatewayError, JournalError.
     """
+    id = id.strip().removeprefix("prediction:")
     if id == "latest":
         newest = await room.journal.latest()
         if newest is None:
@@ -83,14 +84,20 @@ def _is_open(room: Darkroom, intent: Intent) -> bool:
     return is_running or any(image.state is ImageState.WANTED for image in intent.images)
 
 
-async def _report(
-    room: Darkroom, found: Sequence[Intent], followings: Sequence[Following], started_s: float
+async def report_on(
+    room: Darkroom,
+    found: Sequence[Intent],
+    followings: Sequence[Following],
+    started_s: float,
+    notes: Sequence[str] = (),
 ) -> PredictionReport:
+    """The report on rows of the journal as they stand now; `started_s` is when the call began (monotonic clock)."""
     rows = [await room.journal.find(intent.key) or intent for intent in found]
     problems = {following.intent.key: following.problem for following in followings if following.problem}
     facts = AnswerFacts(
         gateway=room.gateway,
-        notes=tuple(_notes(room, rows, problems)),
+        notes=(*notes, *_notes(room, rows, problems)),
+        idle=frozenset(row.key for row in rows if room.work.following(row) is None),
         waited_s=room.options.monotonic() - started_s,
         errors=problems,
         percents=room.waiting.percents(followings),

@@ -4,11 +4,11 @@ from typing import Annotated
 
 import typer
 
+from darkroom.cancel_prediction import cancel_prediction
 from darkroom.darkroom import Darkroom
-from darkroom.get_prediction import find, get_prediction
 from darkroom.reports import PredictionReport
 from darkroom_server.cli.opened import in_darkroom, read_settings
-from darkroom_server.cli.screen import note, show_report
+from darkroom_server.cli.screen import show_report
 
 
 def cancel(
@@ -18,11 +18,7 @@ def cancel(
     """Stop a prediction; what it has done so far may be billed."""
 
     async def work(room: Darkroom) -> PredictionReport:
-        for intent in await find(room, prediction_id):
-            is_over = intent.status is not None and intent.status.is_terminal
-            if intent.prediction_id and not is_over and await room.cancel(intent) is None:
-                note(f"{room.gateway.title} cannot cancel; the prediction goes on.")
-        return await get_prediction(room, prediction_id, wait_s=0)
+        return await cancel_prediction(room, prediction_id)
 
     report = in_darkroom(read_settings(), work)
     code = show_report(report, as_json=as_json)

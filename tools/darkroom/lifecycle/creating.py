@@ -11,9 +11,17 @@ from dataclasses import dataclass
 
 import anyio
 
-from darkroom.errors import CreateUnresolved, GatewayBusy, GatewayError, GatewayUnreachable, InvalidRequest
+from darkroom.errors import (
+    CreateUnresolved,
+    GatewayBusy,
+    GatewayError,
+    GatewayUnreachable,
+    InvalidRequest,
+    JournalError,
+)
 from darkroom.gateways import PredictionClient
 from darkroom.journal import Intent, Journal, SpendingLimit
+from darkroom.predictions import Prediction
 
 log = logging.getLogger(__name__)
 
@@ -88,8 +96,20 @@ class Creator:
             await self._journal.mark_refused(intent.key, error.message)
             raise
         self._reached("created, before its id is written")
-        await self._journal.mark_known(intent.key, prediction)
+        await self._write_down(intent, prediction)
         self._reached("id written")
+
+    async def _write_down(self, intent: Intent, prediction: Prediction) -> None:
+        """The one moment in which a paid prediction is known in memory only: its id must not get lost with the journal."""
+        try:
+            await self._journal.mark_known(intent.key, prediction)
+        except JournalError as error:
+            log.error("prediction %s was created but could not be written down: %s", prediction.id, error)
+            raise CreateUnresolved(
+                f"Prediction '{prediction.id}' was created and may be billed, but the journal could not be written: {error} "
+                f"Keep this id; get_prediction with id '{prediction.id}' finds it.",
+                gateway=self._client.gateway.name,
+            ) from error
 
 
 def _pause(error: GatewayError, attempt: int) -> float:

@@ -129,9 +129,9 @@ def _open_checked(root: Path, parts: tuple[str, ...]) -> int:
 
 
 def _read_regular(descriptor: int, words: str, field: str, limit_bytes: int) -> bytes:
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise InvalidInput(f"{words} is not a regular file.", field=field)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise InvalidInput(f"{words} is not a regular file.", field=field)
         content = file.read(limit_bytes + 1)
     if len(content) > limit_bytes:
         raise InvalidInput(

@@ -40,7 +40,7 @@ class PredictionReport:
 
 def prediction_report(intents: Sequence[Intent], facts: AnswerFacts) -> PredictionReport:
     """Report on the predictions of one request, in order; several where one prediction could not make all images."""
-    parts = tuple(data.PartView.of(intent, facts.errors.get(intent.key)) for intent in intents)
+    parts = tuple(data.PartView.of(intent, facts) for intent in intents)
     outcome = _outcome(parts)
     return PredictionReport(
         outcome=outcome,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 
-from darkroom.errors import DarkroomError, GatewayError
+from darkroom.errors import CreateUnresolved, DarkroomError, GatewayError
 from darkroom.gateways import Gateway
 from darkroom.images import ImageState, StoredImage
 from darkroom.journal import Intent, IntentState
@@ -24,7 +24,8 @@ _UNSENT_WORDS = {
 class AnswerFacts:
     """What the words need beside the journal's rows.
 
-    `errors` holds, by intent key, why a part was not created; `percents`, by prediction id, how far a running one is.
+    `errors` holds, by intent key, why a part was not created; `percents`, by prediction id, how far a running one is;
+    `idle` the keys that nobody in this process works on.
     """
 
     gateway: Gateway
@@ -32,7 +33,12 @@ class AnswerFacts:
     waited_s: float = 0.0
     errors: Mapping[str, DarkroomError] = field(default_factory=dict[str, DarkroomError])
     percents: Mapping[str, float] = field(default_factory=dict[str, float])
+    idle: frozenset[str] = frozenset()
     sandbox_hint: str = ""
+
+
+# What such a row means once nobody sends it any more: an earlier process died in the middle.
+_IDLE_WORDS = {IntentState.INTENT: "absent", IntentState.SENT: "unresolved"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +50,12 @@ class PartView:
     problem: DarkroomError | None = None
 
     @classmethod
-    def of(cls, intent: Intent, problem: DarkroomError | None) -> "PartView":
+    def of(cls, intent: Intent, facts: AnswerFacts) -> "PartView":
+        problem = facts.errors.get(intent.key)
+        if isinstance(problem, CreateUnresolved):
+            return cls(intent=intent, word="unresolved", problem=problem)
+        if intent.key in facts.idle and intent.state in _IDLE_WORDS:
+            return cls(intent=intent, word=_IDLE_WORDS[intent.state], problem=problem)
         if intent.state is not IntentState.KNOWN:
             return cls(intent=intent, word=_UNSENT_WORDS[intent.state], problem=problem)
         status = intent.prediction.status if intent.prediction else PredictionStatus.UNKNOWN
