@@ -87,7 +87,7 @@ def _say(client: Client, done: Installed, environment: Environment) -> None:
         note(f"The file before: {done.backup}")
     if done.action != "unchanged":
         note(client.next_step)
-    if not any(variable in environment.given for variable in ("DARKROOM_GATEWAY", "DARKROOM_BASE_URL")):
+    if done.action == "added" and not environment.given and not client.has_inputs:
         note("Without a gateway and a key it uses the sandbox. `darkroom-mcp doctor` says how to use a real gateway.")
 
 
