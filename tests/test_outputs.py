@@ -251,11 +251,12 @@ async def test_nothing_outside_the_folder_is_read(store: OutputStore, folder: Pa
         await store.read(location.replace("{folder}", str(folder)))
 
 
-async def test_links_fifos_and_missing_files_are_not_read(store: OutputStore, folder: Path) -> None:
+async def test_links_fifos_folders_and_missing_files_are_not_read(store: OutputStore, folder: Path) -> None:
     make(folder)
     (folder / "link.png").symlink_to("/etc/passwd")
     os.mkfifo(folder / "fifo.png")
-    for name in ("link.png", "fifo.png", "missing.png"):
+    (folder / "folder.png").mkdir()
+    for name in ("link.png", "fifo.png", "missing.png", "folder.png"):
         with anyio.fail_after(5), pytest.raises(OutputError):
             await store.read(str(folder / name))
 

@@ -88,9 +88,10 @@ class LocalTarget:
                 file_fd = folder.open(name, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
             finally:
                 folder.close()
+            if not stat.S_ISREG(os.fstat(file_fd).st_mode):
+                os.close(file_fd)
+                raise OutputError(f"'{name}' in '{self.place}' is not a regular file.")
             with os.fdopen(file_fd, "rb") as file:
-                if not stat.S_ISREG(os.fstat(file_fd).st_mode):
-                    raise OutputError(f"'{name}' in '{self.place}' is not a regular file.")
                 content = file.read(limit_bytes + 1)
         if len(content) > limit_bytes:
             raise OutputError(f"'{name}' in '{self.place}' is larger than {limit_bytes:,} bytes.")

@@ -132,7 +132,11 @@ def _read_regular(descriptor: int, words: str, field: str, limit_bytes: int) -> 
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise InvalidInput(f"{words} is not a regular file.", field=field)
-        content = file.read(limit_bytes + 1)
+    try:
+        with os.fdopen(descriptor, "rb") as file:
+            content = file.read(limit_bytes + 1)
+    except OSError as error:
+        raise InvalidInput(f"{words} cannot be read ({error.strerror}).", field=field) from error
     if len(content) > limit_bytes:
         raise InvalidInput(
             f"{words} is larger than {limit_bytes // 2**20} MiB, the most that is read. Give a smaller picture.",
