@@ -129,3 +129,16 @@ def test_a_reference_is_taken_apart_and_written_back() -> None:
 def test_what_is_no_reference_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(UnknownModel, match="owner/name"):
         ModelRef.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("query", "name"),
+    [
+        ("text in image", "ideogram-ai/ideogram-v3-turbo"),
+        ("vector logo", "recraft-ai/recraft-v4-svg"),
+        ("transparent background", "bria/remove-background"),
+        ("fast edit", "black-forest-labs/flux-kontext-dev"),
+    ],
+)
+def test_what_people_say_finds_the_models_that_say_it_otherwise(query: str, name: str) -> None:
+    assert name in [model.name for model in ModelRegistry.load().search(query, limit=5)]

@@ -105,7 +105,7 @@ def test_a_lost_answer_says_possibly_billed_and_how_to_go_on() -> None:
     row = rows.unsent(IntentState.UNKNOWN, reason=error.message)
     answer = report(row, facts=rows.facts(errors={row.key: error}))
     assert answer.outcome is Outcome.UNRESOLVED and answer.outcome.is_error
-    assert "possibly carried out and billed" in answer.text
+    assert answer.text.startswith(f"Unresolved: {error.message}")
     assert "only with request_id 'lighthouse-1'" in answer.text
     assert answer.data["error"] == {
         "kind": "create_unresolved",

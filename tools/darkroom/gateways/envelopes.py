@@ -25,6 +25,9 @@ _BILLING = re.compile(r"replicate\.com|purchase credit", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]]')
 _PAGE = re.compile(rb"\s*<(?:!doctype html|html|head|body)\b", re.IGNORECASE)
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_HTTP_STATUS = re.compile(r"[1-5][0-9]{2}")
+_FRAGMENT_BYTES = 256 * 1024  # the id stands before the output wherever it was seen
 _LONGEST_WAIT_S = 3600.0
 
 
@@ -47,7 +50,8 @@ class Refusal:
 def read_json(body: bytes) -> object:
     """The decoded body, None where it is not JSON. Of a key that comes twice the last one counts."""
     try:
-        return json.loads(body)
+        decoded: object = json.loads(body)
+        return _whole_characters(decoded) if _SURROGATE.search(body) else decoded
     except (ValueError, RecursionError):
         return None
 
@@ -64,7 +68,7 @@ def prediction_in(decoded: object, known_id: str = "") -> Prediction | None:
             continue
         try:
             return parse_prediction({**candidate, "id": identifier})
-        except ValueError:
+        except (ValueError, RecursionError):  # nested without end
             continue
     return _finished_image_list(decoded, known_id)
 
@@ -72,7 +76,7 @@ def prediction_in(decoded: object, known_id: str = "") -> Prediction | None:
 def id_in_fragment(body: bytes) -> str:
     """The prediction's id in a JSON body that broke off; empty where it is not certain. Ids deeper down do not count."""
     depth = 0
-    tokens = list(_TOKEN.finditer(body.decode("utf-8", "replace")))
+    tokens = list(_TOKEN.finditer(body[:_FRAGMENT_BYTES].decode("utf-8", "replace")))
     for key, value in zip(tokens, tokens[1:], strict=False):
         depth += {"{": 1, "[": 1, "}": -1, "]": -1}.get(key[0], 0)
         is_id = depth == 1 and key[0] == '"id"' and key.string[key.end() : value.start()].strip() == ":"
@@ -127,6 +131,17 @@ def next_query(decoded: object) -> str:
     return address.partition("?")[2].partition("#")[0]
 
 
+def _whole_characters(value: object) -> object:
+    """Half characters (`\\ud83d` alone) decode, but cannot be written to a file or a database."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_whole_characters(item) for item in cast("list[object]", value)]
+    if (parts := _mapping(value)) is not None:
+        return {_whole_characters(name): _whole_characters(part) for name, part in parts.items()}
+    return value
+
+
 def _candidates(decoded: object) -> Iterator[Mapping[str, object]]:
     if (body := _mapping(decoded)) is None:
         return
@@ -155,7 +170,7 @@ def _reason(body: Mapping[str, object], error: Mapping[str, object]) -> str:
 
 def _status(http_status: int, body: Mapping[str, object], error: Mapping[str, object]) -> int:
     """The body's own status where it carries an error one: an upstream's in `param`, or an error under HTTP 200."""
-    if error.get("code") == "bad_response_status_code" and _text(error.get("param")).isdigit():
+    if error.get("code") == "bad_response_status_code" and _HTTP_STATUS.fullmatch(_text(error.get("param"))):
         return int(_text(error.get("param")))
     if http_status >= 300:
         return http_status
@@ -169,7 +184,7 @@ def _retry_after(
     """The gateway's own time: in the body, else in the header (seconds or a date), else in the words."""
     for value in (body.get("retry_after"), error.get("retry_after")):
         if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
-            return min(float(value), _LONGEST_WAIT_S)
+            return float(min(value, _LONGEST_WAIT_S))
     header = headers.get("retry-after", "").strip()
     if re.fullmatch(r"\d+(\.\d+)?", header):
         return min(float(header), _LONGEST_WAIT_S)

@@ -4,24 +4,45 @@ from collections.abc import Iterable
 
 from darkroom.registry.model import Model
 
-# What people say -> what a model's own texts say.
-_SAME_WORDS = {
-    "vector": "svg",
-    "logo": "svg",
-    "cutout": "remove_background",
-    "rembg": "remove_background",
-    "transparent": "remove_background",
-    "enlarge": "upscale",
-    "upscaler": "upscale",
-    "upscaling": "upscale",
-    "editing": "edit",
-    "inpainting": "inpaint",
-    "outpainting": "outpaint",
-    "bfl": "black-forest-labs",
-    "text-to-image": "text_to_image",
+# What people say -> what a model's own texts say instead.
+_LETTERING = ("lettering", "typography", "text rendering", "text in", "logos")
+_OTHER_WORDS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("text", "texts", "letters", "lettering", "typography", "spelling", "font", "words"), _LETTERING),
+    "poster": ("posters", *_LETTERING),
+    "logo": ("logo", "svg"),
+    "vector": ("vector", "svg"),
+    **dict.fromkeys(("cutout", "cut-out", "rembg", "transparent", "transparency"), ("remove_background", "cut-out")),
+    **dict.fromkeys(("enlarge", "upscaler", "upscaling"), ("upscale",)),
+    **dict.fromkeys(("quick", "fast", "fastest"), ("fast", "quick", "sub-second")),
+    **dict.fromkeys(("cheap", "cheapest"), ("cheap",)),
+    **dict.fromkeys(("photorealistic", "realistic", "realism"), ("photo", "realis")),
+    "editing": ("edit",),
+    "inpainting": ("inpaint",),
+    "outpainting": ("outpaint",),
+    "bfl": ("black-forest-labs",),
+    "text-to-image": ("text_to_image",),
 }
 _FILLER = frozenset(
-    {"a", "an", "the", "for", "of", "to", "and", "or", "with", "model", "models", "image", "images", "photo", "picture"}
+    {
+        "a",
+        "an",
+        "the",
+        "for",
+        "of",
+        "to",
+        "in",
+        "on",
+        "at",
+        "by",
+        "and",
+        "or",
+        "with",
+        "good",
+        "best",
+        "model",
+        "models",
+    }
+    | {"image", "images", "photo", "photos", "picture", "pictures"}
 )
 
 
@@ -52,7 +73,7 @@ def _scores(model: Model, words: list[str]) -> list[int]:
 
 
 def _score(word: str, name: str, strong: str, weak: str) -> int:
-    spellings = {word, word.replace("-", "_"), word.replace("_", " "), _SAME_WORDS.get(word, word)}
+    spellings = _OTHER_WORDS.get(word) or (word, word.replace("-", "_"), word.replace("_", " "))
     if any(spelling in name for spelling in spellings):
         return 4
     if any(spelling in strong for spelling in spellings):

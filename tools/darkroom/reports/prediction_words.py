@@ -87,7 +87,7 @@ def _headline(parts: Sequence[PartView], facts: AnswerFacts, outcome: str) -> st
     if outcome == "running":
         return _running_headline(parts, facts, model)
     if outcome == "unresolved":
-        return f"Unresolved: the create of {model} on {facts.gateway.title} was possibly carried out and billed{_because(parts)}"
+        return f"Unresolved: {_doubt(parts, facts)}"
     if outcome == "failed":
         return f"{_ended_word(parts)}: {model}{_named(parts)} made no image."
     if {part.word for part in parts} == {"absent"}:
@@ -207,9 +207,14 @@ def _named(parts: Sequence[PartView]) -> str:
     return f" (prediction {ids[0]})" if len(ids) == 1 else f" (predictions {', '.join(ids)})"
 
 
-def _because(parts: Sequence[PartView]) -> str:
-    reason = next((part.intent.reason for part in parts if part.word == "unresolved" and part.intent.reason), "")
-    return f": {clean_words(reason, _ERROR_WORDS_LIMIT)}" if reason else "."
+def _doubt(parts: Sequence[PartView], facts: AnswerFacts) -> str:
+    """Why nobody can tell whether it was created."""
+    part = next(part for part in parts if part.word == "unresolved")
+    if part.problem:
+        return part.problem.message
+    if part.intent.reason:
+        return clean_words(part.intent.reason, _ERROR_WORDS_LIMIT)
+    return f"{facts.gateway.title} was sent the create of {part.intent.model}; it was possibly carried out and billed."
 
 
 def _first_problem(parts: Sequence[PartView]) -> str:
