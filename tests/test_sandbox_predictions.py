@@ -94,6 +94,18 @@ async def test_output_and_input_are_gone_an_hour_after_the_end():
     assert after["input"] == {}
 
 
+@pytest.mark.parametrize("is_stored", [False, True])
+async def test_a_prediction_is_forgotten_after_two_weeks(tmp_path: Any, is_stored: bool):
+    clock = HandClock()
+    options = SandboxOptions(clock=clock, store_path=tmp_path / "sandbox.db" if is_stored else None)
+    async with sandbox_client(options) as client:
+        old = await create(client)
+        clock.move(15 * 24 * 3600)
+        await create(client)
+        response = await client.get(f"/v1/predictions/{old['id']}")
+    assert response.status_code == 404
+
+
 async def test_no_file_is_delivered_before_the_end():
     clock = HandClock()
     async with sandbox_client(SandboxOptions(clock=clock)) as client:

@@ -21,6 +21,7 @@ from darkroom_server.sandbox.profiles import sandbox_profile
 from darkroom_server.sandbox.store import Row, open_store
 from darkroom_server.sandbox.weather import Weather, read_weather
 
+_KEPT_S = 14 * 24 * 3600.0  # predictions older than this are forgotten
 _REFUSAL_MEMORY_S = 600.0  # a prompt that was refused this long ago is refused anew
 
 
@@ -69,6 +70,7 @@ class Desk:
             run_s=fair_run_s(identifier, model.typical_s, self.options.speed),
             cancel_after_s=cancel_after_s,
         )
+        self.store.forget("prediction", facts.created_at - _KEPT_S)
         self._save(facts)
         return facts
 

@@ -4,6 +4,7 @@ import base64
 import binascii
 import io
 import re
+import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes, urlsplit
@@ -36,6 +37,7 @@ class Pictures:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._kept: OrderedDict[tuple[str, str], bytes] = OrderedDict()
+        self._lock = threading.Lock()  # worker threads keep, too
 
     async def content(self, facts: Facts, name: str) -> bytes | None:
         """The bytes of the output of this name; None where there is no such one. Does not look at the clock."""
@@ -100,9 +102,10 @@ class Pictures:
         return None
 
     def _keep(self, key: tuple[str, str], content: bytes) -> None:
-        self._kept[key] = content
-        while sum(map(len, self._kept.values())) > _KEPT_BYTES and len(self._kept) > 1:
-            self._kept.popitem(last=False)
+        with self._lock:
+            self._kept[key] = content
+            while sum(map(len, self._kept.values())) > _KEPT_BYTES and len(self._kept) > 1:
+                self._kept.popitem(last=False)
 
 
 def _other_images(model: Model, input: dict[str, JsonValue]) -> list[str]:

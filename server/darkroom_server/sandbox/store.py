@@ -29,6 +29,10 @@ class Store(Protocol):
 
     def delete(self, kind: Kind, identifier: str) -> None: ...
 
+    def forget(self, kind: Kind, before: float) -> None:
+        """Delete what was created before this moment."""
+        ...
+
     def newest(self, kind: Kind, limit: int, before: tuple[float, str] | None = None) -> list[Row]:
         """Newest first, without content; only what is older than (created_at, id) `before`."""
         ...
@@ -48,6 +52,9 @@ class MemoryStore:
 
     def delete(self, kind: Kind, identifier: str) -> None:
         self._rows.pop((kind, identifier), None)
+
+    def forget(self, kind: Kind, before: float) -> None:
+        self._rows = {key: row for key, row in self._rows.items() if row.kind != kind or row.created_at >= before}
 
     def newest(self, kind: Kind, limit: int, before: tuple[float, str] | None = None) -> list[Row]:
         rows = [row for row in self._rows.values() if row.kind == kind]
@@ -82,6 +89,10 @@ class SqliteStore:
     def delete(self, kind: Kind, identifier: str) -> None:
         with self._open() as database:
             database.execute("DELETE FROM sandbox WHERE kind = ? AND id = ?", (kind, identifier))
+
+    def forget(self, kind: Kind, before: float) -> None:
+        with self._open() as database:
+            database.execute("DELETE FROM sandbox WHERE kind = ? AND created_at < ?", (kind, before))
 
     def newest(self, kind: Kind, limit: int, before: tuple[float, str] | None = None) -> list[Row]:
         created_at, identifier = before or (float("inf"), "")

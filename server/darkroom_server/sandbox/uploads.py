@@ -33,6 +33,7 @@ class FileEndpoints:
                 raise faults.Fault(status=413, detail="Files must be less than 100MB in size")
             content = await part.read()
             row = self._row(part.filename or "file", part.content_type, content, form.get("metadata"))
+        self._desk.store.forget("file", row.created_at - FILE_LIFETIME_S)
         self._desk.store.put(row)
         return JSONResponse(self._body(row), 201)
 

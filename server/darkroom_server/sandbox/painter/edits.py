@@ -124,12 +124,13 @@ def on_canvas(image: "Image", canvas: "Image", box: tuple[int, int, int, int]) -
 
 def structured(painted: "Image", guide: "Image") -> "Image":
     """The painted picture with the guide's outlines drawn into it."""
-    from PIL import Image, ImageFilter, ImageOps
+    from PIL import Image, ImageFilter, ImageOps, ImageStat
 
     soft = covering(guide.convert("L"), painted.size).filter(ImageFilter.GaussianBlur(min(painted.size) / 260))
     edges = ImageOps.expand(ImageOps.crop(soft.filter(ImageFilter.FIND_EDGES), 3), 3)
     lines = mapped(edges, [min(225, max(0, value - 9) * 9) for value in range(256)])
-    return Image.composite(Image.new("RGB", painted.size, (255, 250, 238)), painted, lines)
+    ink = (255, 250, 238) if ImageStat.Stat(painted.convert("L")).mean[0] < 140 else (40, 46, 70)
+    return Image.composite(Image.new("RGB", painted.size, ink), painted, lines)
 
 
 def with_inset(painted: "Image", reference: "Image") -> "Image":
