@@ -63,9 +63,7 @@ class Host:
         arguments = {"prompt": "sandbox:slow=60 a fox"}
         params = {"name": "generate_image", "arguments": arguments, "_meta": {"progressToken": "t"}}
         self.send("tools/call", params, 2)
-        while (
-            "prediction" not in str(self.receive().get("params", {}).get("message", "prediction")) and self.is_running
-        ):
+        while "starting" not in self.receive()["params"]["message"]:
             pass
 
     @property

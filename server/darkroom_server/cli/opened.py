@@ -32,8 +32,15 @@ def in_darkroom(settings: Settings, work: Callable[[Darkroom], Awaitable[T]]) ->
     """
 
     async def run() -> T:
+        refusal: DarkroomError
         async with Darkroom.open(settings.options()) as room:
-            return await work(room)
+            try:
+                return await work(room)
+            except (
+                DarkroomError
+            ) as error:  # here, because it would leave the Darkroom's task group in an ExceptionGroup
+                refusal = error
+        raise refusal
 
     try:
         return anyio.run(run)

@@ -66,7 +66,11 @@ def saved_paths(data: Mapping[str, JsonValue]) -> list[str]:
 def _remarks(report: PredictionReport) -> list[str]:
     """What the person should know beside the headline."""
     data = report.data
-    reasons = [f"Reason: {part['error']}" for part in records(data, "predictions") if part["error"]]
+    reasons = [
+        f"Reason: {part['error']}"
+        for part in records(data, "predictions")
+        if part["error"] and str(part["error"]) not in report.text.partition("\n")[0]
+    ]
     lost = [
         f"Image {image['n']} is not saved. {image['problem']} {image['url']}"
         for image in records(data, "images")
@@ -77,12 +81,12 @@ def _remarks(report: PredictionReport) -> list[str]:
 
 
 def _figures(data: Mapping[str, JsonValue]) -> list[str]:
-    gateway = cast("dict[str, JsonValue]", data.get("gateway") or {})
-    if gateway.get("is_sandbox"):
-        return ["Made by the sandbox, not by a model. `darkroom-mcp doctor` says how to use a real gateway."]
-    price = data.get("price_usd")
-    if not gateway:
+    """What the saved images cost."""
+    if not saved_paths(data):
         return []
+    if cast("dict[str, JsonValue]", data["gateway"])["is_sandbox"]:
+        return ["Made by the sandbox, not by a model. `darkroom-mcp doctor` says how to use a real gateway."]
+    price = data["price_usd"]
     return ["Price unknown." if price is None else f"Price about ${price}."]
 
 
