@@ -34,7 +34,7 @@ from darkroom.gateways import clean_words
         ("see https://evil.example/path?x=1 now", "see [link to evil.example] now"),
         ("https://user:pass@evil.example/", "[link to evil.example]"),
         ("file:///etc/passwd", "[link]"),
-        ("请求上游地址失败", "请求上游地址失败"),
+        ("上游暂时没有回答", "上游暂时没有回答"),
         ("日本語 (request id: 42)", "日本語 (request id: 42)"),
         ("", ""),
     ],

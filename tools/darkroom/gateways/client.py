@@ -264,11 +264,11 @@ class PredictionClient:
                 error: GatewayError = refusals.look_up_unanswered(self.gateway, str(fault))
                 error.__cause__ = fault
             else:
-                refusal = self._refusal(reply)
-                if not _is_worth_another_look(reply, refusal):
+                passing = self._passing_error(reply, subject)
+                if passing is None:
                     return reply
-                error = self._unfinished_look_up(reply, refusal, subject)
-                delay_s = max(delay_s, refusal.retry_after_s or 0.0)
+                error = passing
+                delay_s = max(delay_s, error.retry_after_s or 0.0)
             if attempt == attempts or waited_s + delay_s > within_s:
                 raise error
             await self._sleep(delay_s)
@@ -290,10 +290,15 @@ class PredictionClient:
     def _refusal(self, reply: "Reply") -> Refusal:
         return read_refusal(reply, is_replicate=self.gateway.name == "replicate")
 
-    def _unfinished_look_up(self, reply: "Reply", refusal: Refusal, subject: str) -> GatewayError:
-        if reply.status < 300:
-            return refusals.look_up_unanswered(self.gateway, "its answer broke off")
-        return self._look_up_error(None, refusal, subject)
+    def _passing_error(self, reply: "Reply", subject: str) -> GatewayError | None:
+        """The error of a reply that may be better the next time; None for one that stands."""
+        if 200 <= reply.status < 300:
+            return refusals.look_up_unanswered(self.gateway, "its answer broke off") if reply.is_cut else None
+        if reply.status not in _RETRIED:
+            return None
+        refusal = self._refusal(reply)
+        fault = classify(refusal)
+        return self._look_up_error(fault, refusal, subject) if fault in (Fault.AMBIGUOUS, Fault.BUSY) else None
 
     def _look_up_error(self, fault: Fault | None, refusal: Refusal, subject: str) -> GatewayError:
         """A success that cannot be read is a misread address; everything else goes by its fault."""
@@ -316,9 +321,3 @@ def _created(reply: "Reply") -> Prediction | None:
         return found
     identifier = id_in_fragment(reply.body)
     return Prediction(id=identifier) if identifier and read_json(reply.body) is None else None
-
-
-def _is_worth_another_look(reply: "Reply", refusal: Refusal) -> bool:
-    if 200 <= reply.status < 300:
-        return reply.is_cut
-    return reply.status in _RETRIED and classify(refusal) in (Fault.AMBIGUOUS, Fault.BUSY)

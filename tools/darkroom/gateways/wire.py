@@ -163,4 +163,6 @@ def _fault_words(error: Exception) -> str:
         httpx.WriteTimeout: "the request could not be sent in time",
         TimeoutError: "no complete answer in time",
     }
+    if isinstance(error, httpx.ConnectError) and "CERTIFICATE" in str(error):
+        return "its certificate is not trusted; SSL_CERT_FILE can name a company's own"
     return words.get(type(error), "the connection broke")
