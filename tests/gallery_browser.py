@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
-from playwright.sync_api import Browser, Frame, Page, Route, sync_playwright
+from playwright.sync_api import Browser, Frame, Page, Route, expect, sync_playwright
 
 from darkroom.gateways import Gateway
 from darkroom_server.gallery import gallery_html, image_hosts
@@ -51,6 +51,7 @@ def open_browser() -> Generator[Browser]:
     program = shutil.which("chromium") or shutil.which("google-chrome")
     if not program:
         skip_outside_ci("no chromium here")
+    expect.set_options(timeout=20_000)  # a bound for busy machines, not a wait
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=[*FLAGS])
         yield browser

@@ -165,6 +165,21 @@ def test_before_any_result_it_waits_with_the_prompt_and_a_place_for_each_image(s
     expect(stage.view.locator(".blank")).to_have_count(3)
 
 
+def test_a_call_canceled_in_the_host_is_told(stage: Stage) -> None:
+    stage.begin()
+    stage.notify("tool-cancelled", {"reason": "The user stopped it."})
+    expect(stage.view.locator("#reasons")).to_contain_text("The call was canceled. The user stopped it.")
+    expect(stage.view.get_by_role("progressbar")).to_have_count(0)
+
+
+def test_a_result_that_is_sent_twice_is_shown_once(stage: Stage) -> None:
+    stage.begin()
+    stage.show(result(running()))
+    stage.show(result(report(1), plain_pictures(1)))
+    wait_painted(stage, 1)
+    expect(stage.view.locator("#pages")).to_have_count(0)
+
+
 def test_the_theme_of_the_host_wins_over_that_of_the_system(stage: Stage) -> None:
     stage.begin(context={"theme": "dark", "styles": {"variables": {"--color-text-primary": "rgb(1, 2, 3)"}}})
     stage.show(result(report(1), plain_pictures(1)))

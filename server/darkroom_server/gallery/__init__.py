@@ -4,10 +4,11 @@ It holds no data: the host hands it each tool result. Its theory of operation st
 """
 
 from collections.abc import Sequence
-from importlib.resources import files
+from pathlib import Path
 from typing import Protocol
 
 GALLERY_URI = "ui://darkroom/gallery.html"
+GALLERY_FILE = Path(__file__).with_name("gallery.html")
 
 
 class ImageGateway(Protocol):
@@ -21,7 +22,7 @@ class ImageGateway(Protocol):
 
 def gallery_html() -> str:
     """The whole page, read from the package at each call."""
-    return files(__name__).joinpath("gallery.html").read_text(encoding="utf-8")
+    return GALLERY_FILE.read_text(encoding="utf-8")
 
 
 def image_hosts(gateway: ImageGateway) -> list[str]:
