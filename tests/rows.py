@@ -90,4 +90,5 @@ def image(number: int = 1, *, state: ImageState = ImageState.STORED, problem: st
 
 def succeeded(count: int = 1, **changes: Any) -> Intent:
     images = tuple(image(number) for number in range(1, count + 1))
-    return intent(PredictionStatus.SUCCEEDED, **{"images": images, "image_count": count, **changes})
+    fields: dict[str, Any] = {"images": images, "image_count": count, **changes}
+    return intent(PredictionStatus.SUCCEEDED, **fields)

@@ -5,20 +5,21 @@ import json
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import pytest
 from mcp import Client
 from mcp.types import CallToolResult, ImageContent, ResourceLink, TextContent
 from PIL import Image
+from snapshot_tools import SNAPSHOT
 
 from darkroom_server.app import create_server
 from darkroom_server.settings import Settings
 
 pytestmark = pytest.mark.anyio
 
-SNAPSHOT = Path(__file__).parent / "snapshots" / "tools.json"
+
 Call = Callable[..., Awaitable[CallToolResult]]
 
 
@@ -76,7 +77,7 @@ async def test_schemas_hold_nothing_that_a_host_refuses(client: Client) -> None:
 
     def walk(value: Any) -> None:
         if isinstance(value, dict):
-            found: dict[str, Any] = value
+            found = cast("dict[str, Any]", value)
             assert not words & found.keys()
             assert isinstance(found.get("type", ""), str | dict), "no lists of types, no nulls"
             for each in found.values():

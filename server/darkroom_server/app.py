@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 from mcp.server import MCPServer
+from mcp.server.apps import APP_MIME_TYPE, Apps, ResourceCsp
 from mcp.server.caching import CacheHint
+from mcp.server.mcpserver.resources import FileResource
 
 from darkroom_server import __version__
 from darkroom_server.calls import Calls
+from darkroom_server.consent import CostQuestion
+from darkroom_server.gallery import GALLERY_FILE, GALLERY_URI, image_hosts
 from darkroom_server.keeper import RoomKeeper
 from darkroom_server.misspelt import MisspeltArguments
 from darkroom_server.prompts import add_prompts
@@ -20,7 +24,7 @@ from darkroom_server.toolset import add_tools
 
 if TYPE_CHECKING:
     from darkroom.darkroom import Darkroom
-    from darkroom.registry import ModelRegistry
+    from darkroom.registry import ImageRequest, ModelRegistry
 
 INSTRUCTIONS = """\
 Darkroom makes and edits images through the user's gateway. generate_image creates and waits; get_prediction finds a \
@@ -48,6 +52,11 @@ def create_server(settings: Settings, *, is_leaving: Callable[[], bool] = lambda
 
         return ModelRegistry.load(settings.models_dir)
 
+    def estimate(request: "ImageRequest") -> float | None:
+        from darkroom.generate_image import estimate_usd
+
+        return estimate_usd(registry(), request, settings.default_model)
+
     keeper = RoomKeeper(open_room)
 
     @asynccontextmanager
@@ -67,11 +76,40 @@ def create_server(settings: Settings, *, is_leaving: Callable[[], bool] = lambda
         instructions=INSTRUCTIONS,
         lifespan=lifespan,
         log_level="WARNING",
+        extensions=[_gallery(settings)],
         cache_hints={"tools/list": CacheHint(ttl_ms=300_000, scope="public")},
     )
     calls = Calls(keeper, registry, settings, is_leaving)
-    add_tools(server, calls, default_wait_s=settings.wait_seconds, has_cancel=settings.cancel_tool)
+    add_tools(
+        server,
+        calls,
+        CostQuestion(settings.confirm_usd, estimate, is_free=_is_free(settings)),
+        default_wait_s=settings.wait_seconds,
+        has_cancel=settings.cancel_tool,
+    )
     add_resources(server, keeper, registry)
     add_prompts(server, registry)
     server.middleware.append(MisspeltArguments(server.list_tools))
     return server
+
+
+def _is_free(settings: Settings) -> bool:
+    return settings.problem is None and settings.choice.gateway.is_sandbox
+
+
+def _gallery(settings: Settings) -> Apps:
+    """The view of picture answers; its frame may load images from the gateway's file hosts and from nowhere else."""
+    hosts = ["data:"] if settings.problem else image_hosts(settings.choice.gateway)
+    csp = ResourceCsp(resource_domains=hosts).model_dump(by_alias=True, exclude_none=True)
+    apps = Apps()
+    apps.add_resource(
+        FileResource(
+            uri=GALLERY_URI,
+            name="gallery",
+            title="Gallery",
+            mime_type=APP_MIME_TYPE,
+            path=GALLERY_FILE,
+            meta={"ui": {"csp": csp, "prefersBorder": True}},
+        )
+    )
+    return apps

@@ -97,6 +97,7 @@ class Calls:
             return prediction_result(refusal_report(error))
         report = await verb(room, _rising(ctx))
         previews = await self._previews(room, report, leave_by_s) if self._settings.previews == "on" else ()
+        report.data["can_cancel"] = self._settings.cancel_tool
         return prediction_result(report, previews, is_structured=self._settings.structured_output)
 
     async def _previews(self, room: "Darkroom", report: PredictionReport, leave_by_s: float) -> "Sequence[Preview]":

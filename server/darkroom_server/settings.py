@@ -193,15 +193,9 @@ class Settings(BaseModel):
         """Folders from which local images may be read, whether they exist or not."""
         if self.input_dirs:
             return self.input_dirs
-        import platformdirs
+        from darkroom.outputs.inputs import default_input_folders
 
-        own = () if "://" in self.output_location else (Path(self.output_location),)
-        return (
-            *own,
-            platformdirs.user_pictures_path(),
-            platformdirs.user_downloads_path(),
-            platformdirs.user_desktop_path(),
-        )
+        return default_input_folders(None if "://" in self.output_location else Path(self.output_location))
 
     def options(self) -> "DarkroomOptions":
         """What `Darkroom.open` needs; holds the embedded sandbox where that is the gateway.

@@ -7,11 +7,17 @@ references or nulls: several hosts refuse a whole server for one), so "not given
 from typing import Annotated, Any, Literal
 
 from mcp.server import MCPServer
-from mcp.server.mcpserver import Context
+from mcp.server.elicitation import ElicitationResult
+from mcp.server.mcpserver import Context, Resolve
 from mcp.types import CallToolResult, ToolAnnotations
 from pydantic import Field, JsonValue, WithJsonSchema
 
 from darkroom_server.calls import Calls
+from darkroom_server.consent import Consent, CostQuestion
+from darkroom_server.content import refusal
+from darkroom_server.gallery import GALLERY_URI
+
+SHOWN_IN_GALLERY = {"ui": {"resourceUri": GALLERY_URI}}
 
 Task = Literal[
     "any",
@@ -41,18 +47,22 @@ WaitSeconds = Annotated[
 ]
 
 
-def add_tools(server: MCPServer[Any], calls: Calls, *, default_wait_s: int, has_cancel: bool) -> None:
+def add_tools(
+    server: MCPServer[Any], calls: Calls, question: CostQuestion, *, default_wait_s: int, has_cancel: bool
+) -> None:
     """Register generate_image, get_prediction and list_models, and cancel_prediction where it is wanted."""
 
     @server.tool(
         title="Generate an image",
         structured_output=False,
+        meta=SHOWN_IN_GALLERY,
         annotations=ToolAnnotations(
             read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=True
         ),
     )
     async def generate_image(  # pyright: ignore[reportUnusedFunction]  # registered by the decorator
         ctx: Context[Any, Any],
+        consent: Annotated[ElicitationResult[Consent], Resolve(question.ask)],
         prompt: Annotated[str, Field(description="What to draw, or how to change the images given")] = "",
         model: Annotated[str, Field(description="owner/name from list_models; empty: a cheap one that can do it")] = "",
         images: Annotated[
@@ -77,6 +87,8 @@ def add_tools(server: MCPServer[Any], calls: Calls, *, default_wait_s: int, has_
         Returns status, saved files, links (they die after an hour), metrics, price, seed and small previews. If it is
         still processing when the wait ends, it goes on by itself: call get_prediction with the id, never this again.
         """
+        if sentence := question.refusal(ctx, consent):
+            return refusal(sentence)
         from darkroom.registry import ImageRequest
 
         request = ImageRequest(
@@ -98,6 +110,7 @@ def add_tools(server: MCPServer[Any], calls: Calls, *, default_wait_s: int, has_
     @server.tool(
         title="Get a prediction",
         structured_output=False,
+        meta=SHOWN_IN_GALLERY,
         annotations=ToolAnnotations(
             read_only_hint=False,  # it saves images that are not home yet
             destructive_hint=False,

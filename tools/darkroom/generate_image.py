@@ -14,8 +14,15 @@ from darkroom.darkroom import PICTURES_GRACE_S, Budget, Darkroom, OnProgress
 from darkroom.errors import DarkroomError, InvalidInput, SpendingRefused, UnknownModel
 from darkroom.journal import Intent, IntentState, NewIntent
 from darkroom.lifecycle.following import Following
-from darkroom.registry import ImageRequest, MappedInput, Model, ModelRef, default_model_for
-from darkroom.registry.unlisted import unlisted_model
+from darkroom.registry import (
+    ImageRequest,
+    MappedInput,
+    Model,
+    ModelRef,
+    ModelRegistry,
+    default_model_for,
+    unlisted_model,
+)
 from darkroom.reports import AnswerFacts, PredictionReport, prediction_report, refusal_report
 from darkroom.reports.amounts import usd
 
@@ -65,8 +72,8 @@ async def _plan(room: Darkroom, request: ImageRequest, request_id: str) -> _Plan
     earlier = await room.journal.by_request(request_id) if request_id else ()
     if earlier:
         return _replay(request, earlier)
-    model = find_model(room, request)
-    parts = _map_parts(room, model, request)
+    model = find_model(room.registry, request, room.options.default_model)
+    parts = _map_parts(model, request)
     estimates = [_estimate(room, model, part) for part in parts]
     _check_call_limit(room, estimates)
     resolved, notes = await _resolve_files(room, parts)
@@ -105,25 +112,35 @@ def _replay(request: ImageRequest, earlier: Sequence[Intent]) -> _Plan:
     return _Plan(intents=tuple(earlier), notes=tuple(notes))
 
 
-def find_model(room: Darkroom, request: ImageRequest) -> Model:
+def estimate_usd(registry: ModelRegistry, request: ImageRequest, default_model: str = "") -> float | None:
+    """What the request would cost in US dollars; None where the price is unknown. Nothing is sent or written.
+
+    Raises: UnknownModel, InvalidInput.
+    """
+    model = find_model(registry, request, default_model)
+    estimates = [model.estimate_usd(part.input, part.image_count) for part in _map_parts(model, request)]
+    known = [estimate for estimate in estimates if estimate is not None]
+    return sum(known) if len(known) == len(estimates) else None
+
+
+def find_model(registry: ModelRegistry, request: ImageRequest, default_model: str = "") -> Model:
     """The model that was named, else the person's default where it can do this, else the registry's.
 
     Raises: UnknownModel.
     """
     if request.model:
-        return _named_model(room, request.model)
-    preferred = room.options.default_model
-    if preferred:
-        model = _named_model(room, preferred)
+        return _named_model(registry, request.model)
+    if default_model:
+        model = _named_model(registry, default_model)
         if not model.checked or _can_do(model, request):
             return model
-    return room.registry.get(default_model_for(request))
+    return registry.get(default_model_for(request))
 
 
-def _named_model(room: Darkroom, name: str) -> Model:
+def _named_model(registry: ModelRegistry, name: str) -> Model:
     """A listed model, or one that nobody described where the name is whole (`owner/name`)."""
     try:
-        return room.registry.get(name)
+        return registry.get(name)
     except UnknownModel:
         if "/" not in name:
             raise
@@ -138,7 +155,7 @@ def _can_do(model: Model, request: ImageRequest) -> bool:
     return model.edits if request.images else not model.needs_image
 
 
-def _map_parts(room: Darkroom, model: Model, request: ImageRequest) -> list[MappedInput]:
+def _map_parts(model: Model, request: ImageRequest) -> list[MappedInput]:
     """One mapped input for each prediction that the wished number of images takes; their seeds count up."""
     if not 1 <= request.count <= MOST_IMAGES:
         raise InvalidInput(

@@ -1,0 +1,24 @@
+"""Write the committed snapshot of tools/list anew, after a change of the tools that was meant: python tests/snapshot_tools.py"""
+
+import json
+from pathlib import Path
+
+import anyio
+from mcp import Client
+
+from darkroom_server.app import create_server
+from darkroom_server.settings import Settings
+
+SNAPSHOT = Path(__file__).parent / "snapshots" / "tools.json"
+
+
+async def write() -> None:
+    """Ask a server with default settings, as the test does."""
+    async with Client(create_server(Settings.read({}))) as client:
+        tools = (await client.list_tools()).tools
+    shown = [tool.model_dump(mode="json", by_alias=True, exclude_none=True) for tool in tools]
+    SNAPSHOT.write_text(json.dumps(shown, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    anyio.run(write)
