@@ -7,7 +7,7 @@ from pathlib import Path
 
 import anyio
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from journal_fixtures import GATEWAY, MODEL, ORIGIN, HandClock, new_intent, opened, prediction
 from pydantic import JsonValue
@@ -218,6 +218,20 @@ async def test_outputs_that_were_seen_survive_their_removal_at_the_gateway(journ
     assert (after.prediction.output, after.prediction.input) == ((PNG,), {"prompt": "a lighthouse", "seed": 7})
 
 
+async def test_the_words_of_a_failure_survive_their_removal_at_the_gateway(journal: SqliteJournal) -> None:
+    failed = prediction("pred0001", PredictionStatus.FAILED)
+    await journal.record(replace(failed, error="out of memory"))
+    after = (await journal.record(replace(failed, is_data_removed=True))).prediction
+    assert after is not None and after.error == "out of memory"
+
+
+async def test_the_end_is_when_it_was_first_seen(journal: SqliteJournal, clock: HandClock) -> None:
+    done = prediction("pred0001", SUCCEEDED, output=(PNG,))
+    first = await journal.record(done)
+    clock.advance(9)
+    assert (await journal.record(done)).ended_at == first.ended_at
+
+
 async def test_a_foreign_prediction_is_adopted_and_costs_nothing(journal: SqliteJournal) -> None:
     adopted = await journal.record(prediction("foreign1"), gateway=GATEWAY, origin=ORIGIN)
     assert (adopted.state, adopted.is_adopted, adopted.gateway) == (IntentState.KNOWN, True, GATEWAY)
@@ -331,8 +345,8 @@ async def test_an_owner_that_slept_cannot_release_the_lease_of_its_successor(
     await journal.release("pred0001", first)
     assert await journal.lease("pred0001", "c", 30) is None
     await journal.release("pred0001", second)
-    assert await journal.lease("pred0001", "c", 30) is not None
     assert not await journal.renew("pred0001", second, 30)
+    assert await journal.lease("pred0001", "c", 30) is not None
 
 
 async def test_renewing_in_time_keeps_others_out(journal: SqliteJournal, clock: HandClock) -> None:
@@ -418,6 +432,7 @@ _BODIES = st.fixed_dictionaries(
 )
 
 
+@settings(deadline=None)
 @given(_BODIES)
 def test_a_prediction_written_as_json_reads_back_the_same(body: dict[str, object]) -> None:
     read = parse_prediction(body)

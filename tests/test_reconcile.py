@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from journal_fixtures import GATEWAY, MODEL, ORIGIN, START, prediction
 from pydantic import JsonValue
@@ -178,6 +178,7 @@ def test_a_prediction_without_a_time_is_matched_by_its_input() -> None:
     assert decide(unresolved(), remote=(timeless,))[0].prediction == timeless
 
 
+@settings(deadline=None)
 @given(
     sent=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 300)), max_size=8),
     created=st.lists(st.tuples(st.integers(0, 3), st.integers(-200, 500)), max_size=8),
@@ -199,6 +200,7 @@ def test_no_prediction_is_given_twice_and_none_to_another_input(
     assert all(by_key[v.key].input not in left for v in verdicts if v.state is IntentState.ABSENT)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text(), st.integers() | st.text() | st.booleans() | st.lists(st.floats(allow_nan=False))))
 def test_a_fingerprint_does_not_depend_on_the_order_of_fields(input: dict[str, JsonValue]) -> None:
     turned = dict(reversed(input.items()))

@@ -8,8 +8,7 @@ keeps the intent from being called absent.
 import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 
@@ -53,31 +52,62 @@ def match(
     `remote` must reach back to the oldest intent's `sent_at` less `margin_s`, in any order; `skew_s` is the gateway's
     clock less ours; `now` is ours. A create is visible in the list at the latest `settle_s` after it was sent.
     """
-    window = _Window(skew_s=skew_s, margin_s=margin_s, settle_s=settle_s)
+    search = _Search(skew_s=skew_s, margin_s=margin_s, settle_s=settle_s)
     free = {found.id: found for found in sorted(remote, key=_created) if found.id not in known_ids}
     verdicts: list[Verdict] = []
     for intent in sorted(open_intents, key=lambda intent: intent.sent_at or 0):
-        mine = next((found for found in free.values() if window.holds(intent, found) and _is_same(intent, found)), None)
+        mine = next(
+            (found for found in free.values() if search.is_in_window(intent, found) and search.is_same(intent, found)),
+            None,
+        )
         if mine:
             del free[mine.id]
             verdicts.append(Verdict(key=intent.key, tries=intent.tries, state=IntentState.KNOWN, prediction=mine))
         else:
             verdicts.append(_undecided(intent, now=now, settle_s=settle_s))
-    return [_with_possible(verdict, open_intents, free, window) for verdict in verdicts]
+    by_key = {intent.key: intent for intent in open_intents}
+    return [_with_possible(verdict, by_key, free, search) for verdict in verdicts]
 
 
 @dataclass(frozen=True, slots=True)
-class _Window:
+class _Search:
     skew_s: float
     margin_s: float
     settle_s: float
+    fingerprints: dict[tuple[str, tuple[str, ...]], str] = field(default_factory=dict[tuple[str, tuple[str, ...]], str])
 
-    def holds(self, intent: Intent, found: Prediction) -> bool:
+    def fingerprint(self, found: Prediction, file_fields: tuple[str, ...]) -> str:
+        """Computed once, for hundreds of intents are compared with hundreds of predictions."""
+        name = (found.id, file_fields)
+        if name not in self.fingerprints:
+            self.fingerprints[name] = fingerprint(found.input, file_fields)
+        return self.fingerprints[name]
+
+    def is_in_window(self, intent: Intent, found: Prediction) -> bool:
         """Created around the time the intent was sent, in the gateway's clock; True where the list gives no time."""
         if not found.created_at or intent.sent_at is None:
             return True
         late_s = found.created_at.timestamp() - self.skew_s - intent.sent_at
         return -self.margin_s <= late_s <= self.margin_s + self.settle_s
+
+    def is_same(self, intent: Intent, found: Prediction) -> bool:
+        """The input came back as it was sent; or with defaults added, where a seed of ours is in it."""
+        if not found.input:
+            return False
+        if self.fingerprint(found, intent.file_fields) == intent.fingerprint:
+            return True
+        if intent.seed is None or intent.seed not in found.input.values():
+            return False
+        sent = {name: value for name, value in intent.input.items() if name not in intent.file_fields}
+        return intent.seed in sent.values() and all(
+            _canonical(found.input.get(name)) == _canonical(value) for name, value in sent.items()
+        )
+
+    def may_be(self, intent: Intent, found: Prediction) -> bool:
+        """Near in time and of the same model but without its input; or the same input at an odd time (a clock was set)."""
+        if found.input:
+            return self.is_same(intent, found)
+        return self.is_in_window(intent, found) and _is_same_model(intent, found)
 
 
 def _undecided(intent: Intent, *, now: float, settle_s: float) -> Verdict:
@@ -87,33 +117,15 @@ def _undecided(intent: Intent, *, now: float, settle_s: float) -> Verdict:
 
 
 def _with_possible(
-    verdict: Verdict, intents: Sequence[Intent], free: Mapping[str, Prediction], window: _Window
+    verdict: Verdict, intents: Mapping[str, Intent], free: Mapping[str, Prediction], search: _Search
 ) -> Verdict:
     """Add what could be ours; then it is not absent, for that would allow to pay again."""
     if verdict.state is IntentState.KNOWN:
         return verdict
-    intent = next(intent for intent in intents if intent.key == verdict.key)
-    possible = tuple(found for found in free.values() if _may_be(intent, found, window))
+    intent = intents[verdict.key]
+    possible = tuple(found for found in free.values() if search.may_be(intent, found))
     state = IntentState.UNKNOWN if possible and intent.state is not IntentState.ABSENT else verdict.state
     return Verdict(key=verdict.key, tries=verdict.tries, state=state, possible=possible)
-
-
-def _is_same(intent: Intent, found: Prediction) -> bool:
-    """The input came back as it was sent; or with defaults added, where a seed of ours is in it."""
-    if not found.input:
-        return False
-    if fingerprint(found.input, intent.file_fields) == intent.fingerprint:
-        return True
-    sent = {name: value for name, value in intent.input.items() if name not in intent.file_fields}
-    has_seed = intent.seed is not None and intent.seed in sent.values()
-    return has_seed and all(_canonical(found.input.get(name)) == _canonical(value) for name, value in sent.items())
-
-
-def _may_be(intent: Intent, found: Prediction, window: _Window) -> bool:
-    """Near in time and of the same model but without its input; or the same input at an odd time (a clock was set)."""
-    if found.input:
-        return _is_same(intent, found)
-    return window.holds(intent, found) and _is_same_model(intent, found)
 
 
 def _is_same_model(intent: Intent, found: Prediction) -> bool:
@@ -135,4 +147,4 @@ def _canonical(value: JsonValue) -> JsonValue:
 
 
 def _created(found: Prediction) -> float:
-    return found.created_at.timestamp() if isinstance(found.created_at, datetime) else 0.0
+    return found.created_at.timestamp() if found.created_at else 0.0
