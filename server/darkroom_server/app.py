@@ -109,7 +109,7 @@ def _gallery(settings: Settings) -> Apps:
             title="Gallery",
             mime_type=APP_MIME_TYPE,
             path=GALLERY_FILE,
-            meta={"ui": {"csp": csp, "prefersBorder": True}},
+            meta={"ui": {"csp": csp, "permissions": {"clipboardWrite": {}}, "prefersBorder": True}},
         )
     )
     return apps

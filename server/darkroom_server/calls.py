@@ -96,18 +96,20 @@ class Calls:
         except DarkroomError as error:
             return prediction_result(refusal_report(error))
         report = await verb(room, _rising(ctx))
-        previews = await self._previews(room, report, leave_by_s) if self._settings.previews == "on" else ()
-        report.data["can_cancel"] = self._settings.cancel_tool
+        previews = await self._previews(room, report, leave_by_s) if self._settings.previews == "on" else {}
+        report.data["can_cancel"] = self._settings.cancel_tool and room.gateway.has_cancel
         return prediction_result(report, previews, is_structured=self._settings.structured_output)
 
-    async def _previews(self, room: "Darkroom", report: PredictionReport, leave_by_s: float) -> "Sequence[Preview]":
-        """Small pictures of what is stored, as far as time allows; a picture without one is still saved and linked."""
-        files = [image.file for intent in report.intents for image in intent.images if image.file]
+    async def _previews(self, room: "Darkroom", report: PredictionReport, leave_by_s: float) -> "dict[int, Preview]":
+        """Small pictures by image number, as far as time allows; a picture without one is still saved and linked."""
+        images = [image for intent in report.intents for image in intent.images]
+        stored = {number: image.file for number, image in enumerate(images, start=1) if image.file}
         made: Sequence[Preview] = ()
-        if files:
+        if stored:
             with anyio.move_on_after(max(leave_by_s - anyio.current_time(), 0)):
-                made = await room.previews(files)
-        return made
+                made = await room.previews(list(stored.values()))
+        numbers = list(stored)
+        return {numbers[preview.index]: preview for preview in made}
 
     async def _cancel_request(self, request_id: str) -> None:
         with anyio.move_on_after(_CANCEL_S, shield=True):

@@ -5,7 +5,7 @@ Picture answers carry no structured content unless asked: several hosts then dro
 
 import base64
 import mimetypes
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,14 +18,18 @@ if TYPE_CHECKING:
     from darkroom.reports import ModelReport, PredictionReport
 
 REPORT_KEY = "darkroom/report"
+NUMBER_KEY = "darkroom/n"
 
 
 def prediction_result(
-    report: "PredictionReport", previews: "Sequence[Preview]" = (), *, is_structured: bool = False
+    report: "PredictionReport", previews: "Mapping[int, Preview] | None" = None, *, is_structured: bool = False
 ) -> CallToolResult:
-    """The answer of generate_image and get_prediction; the whole report lies in `_meta`."""
+    """The answer of generate_image and get_prediction; the whole report lies in `_meta`.
+
+    `previews` by the image's number in the report, from 1.
+    """
     images = [image for intent in report.intents for image in intent.images]
-    content: list[ContentBlock] = [_text(report.text), *map(_preview, previews), *_links(images)]
+    content: list[ContentBlock] = [_text(report.text), *_pictures(previews or {}), *_links(images)]
     return CallToolResult(
         content=content,
         is_error=report.outcome.is_error,
@@ -50,12 +54,16 @@ def _text(text: str) -> TextContent:
     return TextContent(text=text, annotations=Annotations(audience=["assistant"], priority=1.0))
 
 
-def _preview(preview: "Preview") -> ImageContent:
-    return ImageContent(
-        data=base64.b64encode(preview.data).decode(),
-        mime_type=preview.mime_type,
-        annotations=Annotations(audience=["user", "assistant"], priority=0.9),
-    )
+def _pictures(previews: "Mapping[int, Preview]") -> list[ImageContent]:
+    return [
+        ImageContent(
+            data=base64.b64encode(preview.data).decode(),
+            mime_type=preview.mime_type,
+            annotations=Annotations(audience=["user", "assistant"], priority=0.9),
+            _meta={NUMBER_KEY: number},
+        )
+        for number, preview in previews.items()
+    ]
 
 
 def _links(images: "Sequence[StoredImage]") -> list[ResourceLink]:

@@ -120,6 +120,7 @@ class Settings(BaseModel):
         About("How much is logged to stderr.", "DEBUG, INFO, WARNING, ERROR"),
     ] = "WARNING"
 
+    _reads_local_files: bool = PrivateAttr(default=True)
     _environ: Mapping[str, str] = PrivateAttr(default_factory=dict[str, str])
     _reading_problem: SettingsError | None = PrivateAttr(default=None)
 
@@ -191,11 +192,19 @@ class Settings(BaseModel):
     @property
     def input_paths(self) -> tuple[Path, ...]:
         """Folders from which local images may be read, whether they exist or not."""
+        if not self._reads_local_files:
+            return ()
         if self.input_dirs:
             return self.input_dirs
         from darkroom.outputs.inputs import default_input_folders
 
         return default_input_folders(None if "://" in self.output_location else Path(self.output_location))
+
+    def without_local_files(self) -> "Settings":
+        """The same for callers over a network: no file of this computer is read, also not from `input_dirs`."""
+        closed = self.model_copy()
+        closed._reads_local_files = False
+        return closed
 
     def options(self) -> "DarkroomOptions":
         """What `Darkroom.open` needs; holds the embedded sandbox where that is the gateway.

@@ -1,15 +1,77 @@
-"""`darkroom-mcp serve`: the MCP server. Only its help comes this way; serving itself goes by without typer."""
+"""`darkroom-mcp serve`: the MCP server. Over stdio only its help comes this way; serving itself goes by without typer."""
 
+import re
+import socket
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import typer
 
+from darkroom_server.cli.screen import note
 from darkroom_server.settings import Settings
-from darkroom_server.stdio import serve_stdio
+from darkroom_server.stdio import log_to_stderr, serve_stdio
+
+_LOOPBACK = "127.0.0.1"
+_PORT = 8000
+_HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]")
 
 
 def serve(
-    transport: Annotated[Literal["stdio"], typer.Option(help="How the host talks to the server.")] = "stdio",
+    transport: Annotated[Literal["stdio", "http"], typer.Option(help="How the host talks to the server.")] = "stdio",
+    host: Annotated[str, typer.Option(help="http: address to listen on.")] = _LOOPBACK,
+    port: Annotated[int, typer.Option(help="http: port; 0 takes a free one.", min=0, max=65535)] = _PORT,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(help="http: name by which clients reach it besides localhost; may be repeated.", metavar="NAME"),
+    ] = None,
 ) -> None:
-    """Serve MCP on stdin and stdout; this is also what happens without arguments when stdin is no terminal."""
+    """Serve MCP over stdio, which is also what happens without arguments when stdin is no terminal, or over HTTP."""
+    if transport == "http":
+        _serve_http(host, port, allow_host or [])
+        return
+    if (host, port, allow_host) != (_LOOPBACK, _PORT, None):
+        raise typer.BadParameter("--host, --port and --allow-host go with --transport http.")
     raise typer.Exit(serve_stdio(Settings.read_or_problem()))
+
+
+def _serve_http(host: str, port: int, allowed_hosts: Sequence[str]) -> None:
+    """Serve until a signal comes; the first line on stdout is the address."""
+    from darkroom_server.http import is_loopback, serve_http
+
+    _check_hosts(allowed_hosts)
+    shown = f"[{host}]" if ":" in host else host
+    if is_loopback(host):
+        allowed_hosts = [*allowed_hosts, shown]
+    elif not allowed_hosts:
+        raise typer.BadParameter(
+            f"{host} can be reached from other computers, and darkroom has no log-in: whoever gets there spends your money. "
+            "If that is meant, name each host by which clients reach it: --allow-host darkroom.example.com",
+            param_hint="--host",
+        )
+    settings = Settings.read_or_problem()
+    log_to_stderr(settings.log_level)
+    with _listening(host, port) as listener:
+        typer.echo(f"http://{shown}:{listener.getsockname()[1]}/mcp")
+        if settings.problem:
+            note(settings.problem.message)
+        serve_http(settings, listener, allowed_hosts=allowed_hosts)
+
+
+def _check_hosts(names: Sequence[str]) -> None:
+    for name in names:
+        if not _HOST_NAME.fullmatch(name):
+            raise typer.BadParameter(
+                f"{name!r} is no host name. Give it without scheme, port and path, such as darkroom.example.com.",
+                param_hint="--allow-host",
+            )
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise typer.BadParameter(
+            f"Nothing can listen on {host}, port {port} ({error.strerror}). Port 0 takes a free one.",
+            param_hint="--port",
+        ) from None

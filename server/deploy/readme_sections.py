@@ -1,0 +1,118 @@
+"""Write the generated sections of README.md anew from the code: python server/deploy/readme_sections.py
+
+Sections stand between `<!-- NAME:begin -->` and `<!-- NAME:end -->`; a test holds README.md equal to what this would write.
+"""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import cast
+
+import anyio
+from mcp import Client
+from mcp.types import Tool
+
+from darkroom.gateways import Gateway, load_gateways
+from darkroom_server.app import create_server
+from darkroom_server.install import readme_install_section
+from darkroom_server.sandbox import WEATHER
+from darkroom_server.settings import Settings, settings_table
+
+README = Path(__file__).resolve().parents[2] / "README.md"
+
+
+def rendered(text: str) -> str:
+    """`text` with every generated section filled in.
+
+    Raises: ValueError where a section's markers are missing.
+    """
+    for name, make in SECTIONS.items():
+        text = _replaced(text, name, make())
+    return text
+
+
+def tools_section() -> str:
+    """The tools with their arguments, as tools/list gives them."""
+    return "\n\n".join(map(_tool, anyio.run(_listed)))
+
+
+def gateways_section() -> str:
+    """One row a gateway: address, key variables, what it is known to mirror."""
+    rows = [_gateway(gateway) for gateway in load_gateways().values()]
+    return "\n".join(["| `DARKROOM_GATEWAY` | address | key variable | known to have |", "|---|---|---|---|", *rows])
+
+
+def weather_section() -> str:
+    """One row a kind of bad weather."""
+    rows = [f"| `sandbox:{name}` | {meaning} |" for name, meaning in WEATHER.items()]
+    return "\n".join(["| prompt begins with | what happens |", "|---|---|", *rows])
+
+
+SECTIONS: dict[str, Callable[[], str]] = {
+    "install": readme_install_section,
+    "gateways": gateways_section,
+    "tools": tools_section,
+    "settings": settings_table,
+    "weather": weather_section,
+}
+
+
+async def _listed() -> list[Tool]:
+    async with Client(create_server(Settings.read({}))) as client:
+        return (await client.list_tools()).tools
+
+
+def _tool(tool: Tool) -> str:
+    required = tool.input_schema.get("required", [])
+    rows = [
+        f"| `{name}` | {_default(argument, name in required)} | {_meaning(argument)} |"
+        for name, argument in tool.input_schema["properties"].items()
+    ]
+    description = " ".join((tool.description or "").split())
+    return "\n".join(
+        [f"**`{tool.name}`** {description}", "", "| argument | default | meaning |", "|---|---|---|", *rows]
+    )
+
+
+def _default(argument: dict[str, object], is_required: bool) -> str:
+    default = argument.get("default")
+    return "required" if is_required else "" if default in ("", [], {}, None) else f"`{default}`"
+
+
+def _meaning(argument: dict[str, object]) -> str:
+    choices = cast("list[str]", argument.get("enum", []))
+    listed = f"One of {', '.join(choices)}." if choices else ""
+    return " ".join(part for part in (str(argument.get("description", "")), listed) if part)
+
+
+def _gateway(gateway: Gateway) -> str:
+    has = {
+        "cancel": gateway.has_cancel,
+        "list": gateway.has_list,
+        "files": gateway.has_files,
+        "account": gateway.has_account,
+        "Prefer: wait": gateway.honours_prefer,
+        "Cancel-After": gateway.honours_cancel_after,
+    }
+    address = "inside darkroom" if gateway.is_embedded else gateway.base_url or "set `DARKROOM_BASE_URL`"
+    key = (
+        f"`{gateway.key_variables[0]}`"
+        if gateway.key_variables
+        else "none"
+        if gateway.is_sandbox
+        else "`DARKROOM_API_KEY`"
+    )
+    abilities = ", ".join(name for name, given in has.items() if given) or "create and get only"
+    return f"| `{gateway.name}` | {address} | {key} | {abilities} |"
+
+
+def _replaced(text: str, name: str, content: str) -> str:
+    begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
+    if begin not in text or end not in text:
+        raise ValueError(f"README.md has no section {name!r}")
+    pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
+    return pattern.sub(lambda _: f"{begin}\n{content}\n{end}", text)
+
+
+if __name__ == "__main__":
+    README.write_text(rendered(README.read_text(encoding="utf-8")), encoding="utf-8")
