@@ -294,10 +294,12 @@ async def test_recently_absent_creates_are_asked_about_again_on_wish(journal: Sq
     assert await journal.unresolved(ORIGIN, absent_s=3600) == ()
 
 
-async def test_known_ids_are_those_of_the_gateway(journal: SqliteJournal) -> None:
-    await journal.record(prediction("pred0001"), origin=ORIGIN)
-    await journal.record(prediction("pred0002"), origin="https://elsewhere.invalid")
-    assert await journal.known_ids(ORIGIN) == {"pred0001"}
+async def test_known_ids_are_those_of_our_intents_at_the_gateway(journal: SqliteJournal) -> None:
+    for number, origin in ((1, ORIGIN), (2, "https://elsewhere.invalid")):
+        intent = await journal.intend(new_intent(number, origin=origin))
+        await journal.mark_known(intent.key, prediction(f"pred000{number}"))
+    await journal.record(prediction("pred0003"), origin=ORIGIN)
+    assert await journal.known_ids(ORIGIN) == {"pred0001"}, "an adopted one may still turn out to be ours"
 
 
 async def test_unfinished_is_soonest_to_expire_first(journal: SqliteJournal, clock: HandClock) -> None:

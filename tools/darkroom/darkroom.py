@@ -7,22 +7,23 @@ on. After a restart the unfinished predictions of earlier processes are taken up
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
 import anyio.abc
 
-from darkroom.gateways import Gateway, Key, OutputFetcher, PredictionClient
+from darkroom.gateways import Gateway, Key, OutputFetcher, PredictionClient, Timeouts
 from darkroom.images import StoredFile
 from darkroom.journal import Intent, Journal, SpendingLimit, SqliteJournal, day_start
 from darkroom.lifecycle.creating import Creator
 from darkroom.lifecycle.following import Follower, Pulse
 from darkroom.lifecycle.homecoming import Homecoming
-from darkroom.lifecycle.reconciling import Reconciler
+from darkroom.lifecycle.moments import Moment
+from darkroom.lifecycle.reconciling import SETTLE_S, Reconciler
 from darkroom.lifecycle.waiting import OnProgress, Waiting
-from darkroom.lifecycle.working import Budget, Work
+from darkroom.lifecycle.working import LEASE_S, Budget, Work
 from darkroom.registry import MappedInput, ModelRegistry
 
 if TYPE_CHECKING:
@@ -47,8 +48,9 @@ class DarkroomOptions:
     """How to open a Darkroom.
 
     `app` is the embedded sandbox where that is the gateway. `output_dir` is a folder or an object URL (`s3://…`).
-    `wait_budget_s` is what a call waits where it does not say. `reached` hears a label at every line where a crash would
-    matter; `settle_s` is how long a lost create may take to show up in the gateway's list.
+    `wait_budget_s` is what a call waits where it does not say. `reached` hears every moment at which a crash
+    would matter; `settle_s` is how long a lost create may take to show up in the gateway's list; `lease_s` for how long a
+    process that says nothing more keeps others from following its predictions.
     """
 
     gateway: Gateway
@@ -66,8 +68,10 @@ class DarkroomOptions:
     previews: bool = True
     clock: Callable[[], float] = time.time
     monotonic: Callable[[], float] = time.monotonic
-    settle_s: float = 120.0
-    reached: Callable[[str], None] = lambda label: None
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    settle_s: float = SETTLE_S
+    lease_s: float = LEASE_S
+    reached: Callable[[Moment], None] = lambda moment: None
 
 
 class Darkroom:
@@ -110,7 +114,9 @@ class Darkroom:
             journal = await stack.enter_async_context(
                 SqliteJournal.open(options.data_dir / "journal.sqlite3", clock=options.clock)
             )
-            client = await stack.enter_async_context(PredictionClient(options.gateway, options.key, app=options.app))
+            client = await stack.enter_async_context(
+                PredictionClient(options.gateway, options.key, app=options.app, timeouts=options.timeouts)
+            )
             fetcher = await stack.enter_async_context(OutputFetcher(options.gateway, app=options.app))
             tasks = await stack.enter_async_context(anyio.create_task_group())
             store = OutputStore(open_target(options.output_dir))
@@ -166,10 +172,18 @@ class Darkroom:
         return Work(
             client=client,
             journal=journal,
-            creator=Creator(client, journal, reached=options.reached),
+            creator=Creator(
+                client, journal, clock=options.clock, stale_s=options.settle_s / 2, reached=options.reached
+            ),
             follower=Follower(client, journal, homecoming, monotonic=options.monotonic, reached=options.reached),
             reconciler=Reconciler(
-                client, journal, self.gateway, clock=options.clock, on_found=self._take_over, settle_s=options.settle_s
+                client,
+                journal,
+                self.gateway,
+                clock=options.clock,
+                on_found=self._take_over,
+                settle_s=options.settle_s,
+                reached=options.reached,
             ),
             pulse=pulse,
             tasks=tasks,
@@ -177,6 +191,7 @@ class Darkroom:
             monotonic=options.monotonic,
             typical_s=self._typical_s,
             day_limit=self.day_limit,
+            lease_s=options.lease_s,
         )
 
     def _take_over(self, intent: Intent) -> None:

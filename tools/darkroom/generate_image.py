@@ -14,6 +14,7 @@ from darkroom.darkroom import PICTURES_GRACE_S, Budget, Darkroom, OnProgress
 from darkroom.errors import DarkroomError, InvalidInput, SpendingRefused, UnknownModel
 from darkroom.journal import Intent, IntentState, NewIntent
 from darkroom.lifecycle.following import Following
+from darkroom.lifecycle.moments import Moment
 from darkroom.registry import (
     ImageRequest,
     MappedInput,
@@ -71,39 +72,48 @@ async def generate_image(
 async def _plan(room: Darkroom, request: ImageRequest, request_id: str) -> _Plan:
     earlier = await room.journal.by_request(request_id) if request_id else ()
     if earlier:
-        return _replay(request, earlier)
+        return await _replay(room, request, earlier)
     model = find_model(room.registry, request, room.options.default_model)
     parts = _map_parts(model, request)
     estimates = [_estimate(room, model, part) for part in parts]
     _check_call_limit(room, estimates)
     resolved, notes = await _resolve_files(room, parts)
     name = request_id or f"auto-{secrets.token_hex(6)}"
-    intents = [
-        await room.journal.intend(
-            NewIntent(
-                request_id=name,
-                part=number,
-                gateway=room.gateway.name,
-                origin=room.gateway.origin,
-                model=model.name,
-                version=model.version if model.run_by == "version" else "",
-                input=part.input,
-                file_fields=part.file_fields,
-                request={**request.to_json(), "model": model.name},
-                seed=part.seed,
-                image_count=part.image_count,
-                estimate_usd=estimate,
-            ),
-            spending=room.day_limit(),
+    wanted = [
+        NewIntent(
+            request_id=name,
+            part=number,
+            gateway=room.gateway.name,
+            origin=room.gateway.origin,
+            model=model.name,
+            version=model.version if model.run_by == "version" else "",
+            input=part.input,
+            file_fields=part.file_fields,
+            request={**request.to_json(), "model": model.name},
+            seed=part.seed,
+            image_count=part.image_count,
+            estimate_usd=estimate,
         )
         for number, (part, estimate) in enumerate(zip(resolved, estimates, strict=True))
     ]
-    return _Plan(intents=tuple(intents), notes=notes)
+    intents = await room.journal.intend_all(wanted, spending=room.day_limit())
+    room.options.reached(Moment.INTENDED)
+    return _Plan(intents=intents, notes=notes)
 
 
-def _replay(request: ImageRequest, earlier: Sequence[Intent]) -> _Plan:
-    """The request_id was used before: its first input and seed win, and nothing that was sent is sent again."""
+async def _replay(room: Darkroom, request: ImageRequest, earlier: Sequence[Intent]) -> _Plan:
+    """The request_id was used before: its first input and seed win, and nothing that was sent is sent again.
+
+    Raises: InvalidInput where that was through another gateway.
+    """
     first = earlier[0]
+    if first.origin != room.gateway.origin:
+        raise InvalidInput(
+            f"request_id '{first.request_id}' was used through gateway '{first.gateway}', not the one in use now. "
+            "Nothing was sent. get_prediction with it shows what it made; for a new picture use another request_id.",
+            field="request_id",
+        )
+    earlier = await room.work.settle_doubts(earlier)
     notes = [f"request_id '{first.request_id}' was used before; this is what it made, nothing new was started."]
     if any(intent.state in (IntentState.REFUSED, IntentState.ABSENT, IntentState.INTENT) for intent in earlier):
         notes = [f"request_id '{first.request_id}' was used before; what had not been created is sent now."]
@@ -211,6 +221,7 @@ async def _report(room: Darkroom, plan: _Plan, followings: Sequence[Following], 
     facts = AnswerFacts(
         gateway=room.gateway,
         notes=plan.notes,
+        idle=frozenset(row.key for row in rows if room.work.following(row) is None),
         waited_s=room.options.monotonic() - started_s,
         errors={following.intent.key: following.problem for following in followings if following.problem},
         percents=room.waiting.percents(followings),

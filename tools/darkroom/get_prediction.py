@@ -15,7 +15,6 @@ from darkroom.predictions import ID_PATTERN
 from darkroom.reports import AnswerFacts, PredictionReport, prediction_report, refusal_report
 
 _LOOK_S = 15.0
-_UNRESOLVED = (IntentState.SENT, IntentState.UNKNOWN)
 
 
 async def get_prediction(
@@ -27,11 +26,9 @@ async def get_prediction(
     """
     started_s = room.options.monotonic()
     try:
-        found = await find(room, id)
+        found = await room.work.settle_doubts(await find(room, id))
     except DarkroomError as error:
         return refusal_report(error)
-    if any(intent.state in _UNRESOLVED for intent in found):
-        found = await _reconciled(room, found)
     followings = [following for intent in found if (following := _following(room, intent))]
     until_s = started_s + wait_s
     await room.waiting.for_first_look(followings, until_s=max(until_s, started_s + _LOOK_S))
@@ -63,13 +60,6 @@ async def find(room: Darkroom, id: str) -> tuple[Intent, ...]:
         )
     prediction = await room.client.get(id)
     return (await room.journal.record(prediction, gateway=room.gateway.name, origin=room.gateway.origin),)
-
-
-async def _reconciled(room: Darkroom, found: Sequence[Intent]) -> tuple[Intent, ...]:
-    """One look for creates whose answer was lost, unless their answer may still come."""
-    if all(room.work.following(intent) is None for intent in found):
-        await room.work.reconcile_once()
-    return tuple([await room.journal.find(intent.key) or intent for intent in found])
 
 
 def _following(room: Darkroom, intent: Intent) -> Following | None:

@@ -33,6 +33,12 @@ class Journal(Protocol):
         """
         ...
 
+    async def intend_all(
+        self, wanted: Sequence[NewIntent], *, spending: SpendingLimit | None = None
+    ) -> tuple[Intent, ...]:
+        """The same for all parts of one request: all are written in one commit, or none."""
+        ...
+
     async def claim(self, key: str, *, spending: SpendingLimit | None = None) -> bool:
         """Take the right to send: True for exactly one caller, with `sent` on the disk before this returns.
 
@@ -102,7 +108,7 @@ class Journal(Protocol):
         ...
 
     async def known_ids(self, origin: str) -> frozenset[str]:
-        """Every prediction id of that gateway that is taken already, for `reconcile.match`."""
+        """Every prediction id of that gateway that an intent of ours has already, for `reconcile.match`."""
         ...
 
     async def unfinished(self, origin: str) -> tuple[Intent, ...]:

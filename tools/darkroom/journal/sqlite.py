@@ -65,14 +65,15 @@ class SqliteJournal:
         return self._warnings
 
     async def intend(self, new: NewIntent, *, spending: SpendingLimit | None = None) -> Intent:
-        def work(connection: "Connection") -> Intent:
-            now = self._clock()
-            if new.request_id and (there := _by_request(connection, new.request_id, new.part)):
-                return there[0]
-            spending_rows.refuse_beyond(connection, spending, new.estimate_usd, now)
-            return intent_rows.insert(connection, new, now)
+        return (await self.intend_all([new], spending=spending))[0]
 
-        return await self._database.write(work)
+    async def intend_all(
+        self, wanted: Sequence[NewIntent], *, spending: SpendingLimit | None = None
+    ) -> tuple[Intent, ...]:
+        now = self._clock()
+        return await self._database.write(
+            lambda connection: tuple([_intend(connection, new, spending, now) for new in wanted])
+        )
 
     async def claim(self, key: str, *, spending: SpendingLimit | None = None) -> bool:
         def work(connection: "Connection") -> bool:
@@ -135,7 +136,8 @@ class SqliteJournal:
     async def known_ids(self, origin: str) -> frozenset[str]:
         def work(connection: "Connection") -> frozenset[str]:
             rows = connection.execute(
-                "SELECT prediction_id FROM intents WHERE origin IN (?, '') AND prediction_id IS NOT NULL", (origin,)
+                "SELECT prediction_id FROM intents WHERE origin IN (?, '') AND prediction_id IS NOT NULL AND is_adopted = 0",
+                (origin,),
             )
             return frozenset(row[0] for row in rows)
 
@@ -191,6 +193,13 @@ class SqliteJournal:
         await self._database.write(
             lambda connection: image_rows.failed(connection, prediction_id, index, state, problem)
         )
+
+
+def _intend(connection: "Connection", new: NewIntent, spending: SpendingLimit | None, now: float) -> Intent:
+    if new.request_id and (there := _by_request(connection, new.request_id, new.part)):
+        return there[0]
+    spending_rows.refuse_beyond(connection, spending, new.estimate_usd, now)
+    return intent_rows.insert(connection, new, now)
 
 
 def _by_request(connection: "Connection", request_id: str, part: int | None = None) -> tuple[Intent, ...]:

@@ -6,6 +6,7 @@ certainly not executed (`refused` for load, or no connection) may be.
 """
 
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -21,6 +22,7 @@ from darkroom.errors import (
 )
 from darkroom.gateways import PredictionClient
 from darkroom.journal import Intent, Journal, SpendingLimit
+from darkroom.lifecycle.moments import Moment
 from darkroom.predictions import Prediction
 
 log = logging.getLogger(__name__)
@@ -39,7 +41,7 @@ class CreatePlan:
 
 
 class Creator:
-    """Sends intents. `reached` is called with a label at every line where a crash would matter (tests end the process there)."""
+    """Sends intents. `reached` hears every moment at which a crash would matter (tests end the process there)."""
 
     def __init__(
         self,
@@ -47,26 +49,42 @@ class Creator:
         journal: Journal,
         *,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
-        reached: Callable[[str], None] = lambda label: None,
+        clock: Callable[[], float] = time.time,
+        stale_s: float = 60.0,
+        reached: Callable[[Moment], None] = lambda moment: None,
     ) -> None:
         self._client = client
         self._journal = journal
         self._sleep = sleep
+        self._clock = clock
+        self._stale_s = stale_s
         self._reached = reached
 
-    async def create(self, intent: Intent, plan: CreatePlan, *, spending: SpendingLimit | None = None) -> Intent:
+    async def create(
+        self,
+        intent: Intent,
+        plan: CreatePlan,
+        *,
+        spending: SpendingLimit | None = None,
+        is_wanted: Callable[[], bool] = lambda: True,
+    ) -> Intent:
         """Send the intent unless that was done already, and return its row as it then stands.
+
+        Nothing more is sent once `is_wanted` says no.
 
         Raises: GatewayError of the last attempt; CreateUnresolved where it may have been carried out; SpendingRefused.
         """
         budget_s = plan.retry_budget_s
         for attempt in range(_ATTEMPTS):
-            self._reached("before claim")
-            if not await self._journal.claim(intent.key, spending=spending):
+            claimed_at = self._clock()
+            self._reached(Moment.BEFORE_CLAIM)
+            if not is_wanted() or not await self._journal.claim(intent.key, spending=spending):
                 break
             try:
-                await self._send(intent, plan)
-                break
+                self._reached(Moment.CLAIMED)
+                if await self._is_still_ours(intent, claimed_at):
+                    await self._send(intent, plan)
+                    break
             except (GatewayBusy, GatewayUnreachable) as error:
                 pause_s = _pause(error, attempt)
                 if attempt + 1 == _ATTEMPTS or pause_s > budget_s:
@@ -77,7 +95,6 @@ class Creator:
         return await self._journal.find(intent.key) or intent
 
     async def _send(self, intent: Intent, plan: CreatePlan) -> None:
-        self._reached("claimed, before the POST")
         try:
             prediction = await self._client.create(
                 intent.model,
@@ -88,16 +105,23 @@ class Creator:
                 intent_key=intent.key,
             )
         except CreateUnresolved as error:
-            self._reached("ambiguous, before it is marked")
+            self._reached(Moment.AMBIGUOUS)
             await self._journal.mark_unknown(intent.key, error.message)
             raise
         except (GatewayError, InvalidRequest) as error:
-            self._reached("refused, before it is marked")
+            self._reached(Moment.REFUSED)
             await self._journal.mark_refused(intent.key, error.message)
             raise
-        self._reached("created, before its id is written")
+        self._reached(Moment.CREATED)
         await self._write_down(intent, prediction)
-        self._reached("id written")
+        self._reached(Moment.ID_WRITTEN)
+
+    async def _is_still_ours(self, intent: Intent, claimed_at: float) -> bool:
+        """False where this computer slept after the claim: others may have settled the row by now. It is given back."""
+        if self._clock() - claimed_at < self._stale_s:
+            return True
+        await self._journal.mark_refused(intent.key, "The claim was too old; nothing was sent.")
+        return False
 
     async def _write_down(self, intent: Intent, prediction: Prediction) -> None:
         """The one moment in which a paid prediction is known in memory only: its id must not get lost with the journal."""

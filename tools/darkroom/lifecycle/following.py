@@ -14,6 +14,7 @@ from darkroom.errors import DarkroomError, GatewayError, UnknownPrediction
 from darkroom.gateways import PollSchedule, PredictionClient
 from darkroom.journal import Intent, IntentState, Journal
 from darkroom.lifecycle.homecoming import Homecoming
+from darkroom.lifecycle.moments import Moment
 from darkroom.predictions import Prediction, PredictionStatus
 from darkroom.progress import Progress, ProgressTracker
 
@@ -92,7 +93,7 @@ class Follower:
         *,
         monotonic: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
-        reached: Callable[[str], None] = lambda label: None,
+        reached: Callable[[Moment], None] = lambda moment: None,
     ) -> None:
         self._client = client
         self._journal = journal
@@ -105,7 +106,7 @@ class Follower:
     async def follow(self, following: Following, schedule: PollSchedule, *, look_first: bool) -> None:
         """Follow until all is settled. `look_first`: ask the gateway at once (a row of an earlier process)."""
         if await self._poll_to_the_end(following, schedule, look_first):
-            self._reached("terminal state noted")
+            self._reached(Moment.ENDED)
             intent = await self._homecoming.first_round(following.intent)
             following.publish(intent, settled=True)
             following.publish(await self._homecoming.remaining_rounds(intent), settled=True)
@@ -115,10 +116,10 @@ class Follower:
         is_first = look_first
         while not _is_ended(following.intent):
             elapsed_s = self._monotonic() - following.started_s
-            if elapsed_s > GIVE_UP_AFTER_S:
-                following.publish(problem=following.problem, settled=True)
-                return False
             if not is_first:
+                if elapsed_s > GIVE_UP_AFTER_S:
+                    following.publish(problem=following.problem, settled=True)
+                    return False
                 await self._sleep(schedule.next_delay(elapsed_s, self._rng))
             is_first = False
             if not await self._look(following):
@@ -139,6 +140,7 @@ class Follower:
             following.has_been_looked_up = True
             following.publish(problem=error)
             return True
+        self._reached(Moment.SEEN)
         await self._journal.record(prediction)
         following.has_been_looked_up = True
         following.publish(await self._journal.find(prediction_id))

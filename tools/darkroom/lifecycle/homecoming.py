@@ -16,6 +16,7 @@ from darkroom.errors import OutputError, OutputExpired
 from darkroom.gateways import Gateway, OutputFetcher
 from darkroom.images import ImageState, StoredImage
 from darkroom.journal import Intent, Journal
+from darkroom.lifecycle.moments import Moment
 from darkroom.outputs import BringHome, OutputStore
 from darkroom.predictions import Prediction
 
@@ -27,7 +28,7 @@ _LONGEST_PAUSE_S = 30.0
 
 
 class Homecoming:
-    """Fetches and stores; `clock` gives epoch seconds, `reached` is called with a label where a crash would matter."""
+    """Fetches and stores; `clock` gives epoch seconds, `reached` hears every moment at which a crash would matter."""
 
     def __init__(
         self,
@@ -38,7 +39,7 @@ class Homecoming:
         *,
         clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
-        reached: Callable[[str], None] = lambda label: None,
+        reached: Callable[[Moment], None] = lambda moment: None,
     ) -> None:
         self._journal = journal
         self._store = store
@@ -55,7 +56,7 @@ class Homecoming:
             return intent
         if not intent.images or any(image.expires_at is None for image in intent.images):
             await self._journal.want_images(prediction.id, prediction.output, self._death_of(prediction))
-            self._reached("images wanted")
+            self._reached(Moment.IMAGES_WANTED)
         return await self._round(prediction.id, intent)
 
     async def remaining_rounds(self, intent: Intent) -> Intent:
@@ -88,7 +89,7 @@ class Homecoming:
     async def _fetch(self, intent: Intent, image: StoredImage) -> None:
         async with self._fetcher.open(image.url) as download:
             file = await self._store.bring_home(_job(intent, image), download.chunks, sidecar(intent, self._gateway))
-        self._reached("image stored, before it is noted")
+        self._reached(Moment.IMAGE_STORED)
         await self._journal.image_stored(
             StoredImage(
                 prediction_id=image.prediction_id,
@@ -99,7 +100,7 @@ class Homecoming:
                 file=file,
             )
         )
-        self._reached("image noted")
+        self._reached(Moment.IMAGE_NOTED)
 
     async def _give_up_or_note(self, image: StoredImage, error: OutputError) -> None:
         """Past the death of its link an image is lost; before that the fault is noted and it is tried again."""

@@ -1,7 +1,7 @@
 """Settles creates whose answer was lost, by looking for them in the gateway's own list.
 
-Asked at start, after each ambiguous answer and then after 5, 30 and 120 s. Where a gateway has no list nothing can be
-settled: the rows stay `unknown` and the person is told so.
+Asked at start, after each ambiguous answer and then after 5, 30 and 120 s, and on while the list cannot be read. Where a
+gateway has no list nothing can be settled: the rows stay `unknown` and the person is told so.
 """
 
 import logging
@@ -13,12 +13,14 @@ import anyio
 from darkroom.errors import GatewayError
 from darkroom.gateways import Gateway, PredictionClient
 from darkroom.journal import Intent, IntentState, Journal, match
+from darkroom.lifecycle.moments import Moment
 from darkroom.predictions import Prediction
 
 log = logging.getLogger(__name__)
 
-PAUSES_S = (0.0, 5.0, 25.0, 90.0, 30.0)
 SETTLE_S = 120.0
+# When to look, in settle times after the doubt arose: at once, after 5, 30, 120 and 150 s.
+_LOOKS = (0.0, 1 / 24, 1 / 4, 1.0, 5 / 4)
 _MARGIN_S = 120.0
 _MOST_PAGES = 50
 
@@ -36,6 +38,7 @@ class Reconciler:
         on_found: Callable[[Intent], None],
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
         settle_s: float = SETTLE_S,
+        reached: Callable[[Moment], None] = lambda moment: None,
     ) -> None:
         self._client = client
         self._journal = journal
@@ -44,14 +47,21 @@ class Reconciler:
         self._on_found = on_found
         self._sleep = sleep
         self._settle_s = settle_s
+        self._reached = reached
         self._one_at_a_time = anyio.Lock()
+        self._is_put_off = False
 
     async def until_settled(self) -> None:
-        """Look at once and then at the set times, as long as anything is open."""
-        for pause_s in PAUSES_S:
-            await self._sleep(pause_s)
+        """Look at once and then at the set times, as long as anything is open; on while the list cannot be read."""
+        slept = 0.0
+        for look in _LOOKS:
+            await self._sleep((look - slept) * self._settle_s)
+            slept = look
             if not await self.once():
                 return
+        while self._is_put_off:
+            await self._sleep(self._settle_s)
+            await self.once()
 
     async def once(self) -> int:
         """One look; gives how many intents are still open. A list that cannot be read changes nothing."""
@@ -63,13 +73,16 @@ class Reconciler:
                 return 0
             try:
                 await self._settle(open_intents)
+                self._is_put_off = False
             except GatewayError as error:
+                self._is_put_off = True
                 log.warning("reconciliation put off: %s", error)
             return len(await self._journal.unresolved(self._gateway.origin))
 
     async def _settle(self, open_intents: tuple[Intent, ...]) -> None:
         oldest_s = min(intent.sent_at or intent.intended_at for intent in open_intents)
         remote, skew_s = await self._read_list(oldest_s)
+        self._reached(Moment.LISTED)
         verdicts = match(
             open_intents,
             remote,
@@ -79,7 +92,9 @@ class Reconciler:
             settle_s=self._settle_s,
             margin_s=_MARGIN_S,
         )
-        for intent in await self._journal.settle(verdicts):
+        settled = await self._journal.settle(verdicts)
+        self._reached(Moment.SETTLED)
+        for intent in settled:
             if intent.state is IntentState.KNOWN:
                 self._on_found(intent)
 

@@ -1,12 +1,12 @@
 """All creates and followers of one open Darkroom, each in a task of its own.
 
-What earlier processes left unfinished is taken up at start and then every minute; a lease keeps two processes from doing
-the same twice, and a process that died simply stops renewing its own.
+What earlier processes left unfinished is taken up at start and then every two leases; a lease keeps two processes from
+doing the same twice, and a process that died simply stops renewing its own.
 """
 
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import anyio
@@ -22,9 +22,9 @@ from darkroom.predictions import Prediction
 
 log = logging.getLogger(__name__)
 
-_LEASE_S = 30.0
-_TAKE_UP_EVERY_S = 60.0
+LEASE_S = 30.0
 _GRACE_S = 1.5
+_DOUBTFUL = (IntentState.SENT, IntentState.UNKNOWN)
 _CREATES_AT_ONCE = 4
 # The sandbox paints faster than the models take that it stands for.
 _SANDBOX_TYPICAL_S = 1.0
@@ -55,6 +55,7 @@ class Work:
         monotonic: Callable[[], float],
         typical_s: Callable[[str], float | None],
         day_limit: Callable[[], SpendingLimit | None],
+        lease_s: float = LEASE_S,
     ) -> None:
         self._client = client
         self._gateway: Gateway = client.gateway
@@ -68,11 +69,14 @@ class Work:
         self._monotonic = monotonic
         self._typical_s = typical_s
         self._day_limit = day_limit
+        self._lease_s = lease_s
         self._owner = secrets.token_hex(8)
+        self._leased: set[str] = set()
         self._followings: dict[str, Following] = {}
         self._sending: set[anyio.CancelScope] = set()
         self._slots = anyio.CapacityLimiter(_CREATES_AT_ONCE)
         self._is_reconciling = False
+        self._has_new_doubt = False
         self._is_closing = False
 
     def start(self, intent: Intent, budget: Budget) -> Following:
@@ -129,7 +133,7 @@ class Work:
                     await self._take_up(intent)
             except JournalError as error:
                 log.warning("unfinished predictions not taken up: %s", error)
-            await anyio.sleep(_TAKE_UP_EVERY_S)
+            await anyio.sleep(2 * self._lease_s)
 
     def take_over(self, intent: Intent) -> None:
         """Follow a prediction that reconciliation has found."""
@@ -137,14 +141,18 @@ class Work:
             self.follow(intent)
 
     def reconcile_soon(self) -> None:
-        """Look for lost answers in the background, at the set times, unless that is being done already."""
+        """Look for lost answers in the background, at the set times; a doubt that is new meanwhile starts them anew."""
+        self._has_new_doubt = True
         if not self._is_reconciling and not self._is_closing:
             self._is_reconciling = True
             self._tasks.start_soon(self._reconcile_until_settled)
 
-    async def reconcile_once(self) -> None:
-        """One look for lost answers, now."""
-        await self._reconciler.once()
+    async def settle_doubts(self, intents: Sequence[Intent]) -> tuple[Intent, ...]:
+        """The rows after one look for lost answers, if one of these was lost and cannot come any more."""
+        doubtful = [intent for intent in intents if intent.state in _DOUBTFUL]
+        if doubtful and all(intent.key not in self._followings for intent in intents):
+            await self._reconciler.once()
+        return tuple([await self._journal.find(intent.key) or intent for intent in intents])
 
     def close(self) -> None:
         """Stop following at once; a create in flight gets a moment to bring its id."""
@@ -190,13 +198,18 @@ class Work:
             self._sending.add(scope)
             try:
                 async with self._slots:
-                    intent = await self._creator.create(following.intent, plan, spending=self._day_limit())
+                    intent = await self._creator.create(
+                        following.intent, plan, spending=self._day_limit(), is_wanted=lambda: self._is_wanted(following)
+                    )
                 following.publish(intent, settled=intent.state is not IntentState.KNOWN)
             except DarkroomError as error:
                 await self._note_failure(following, error)
             finally:
                 self._sending.discard(scope)
         return following.intent.state is IntentState.KNOWN
+
+    def _is_wanted(self, following: Following) -> bool:
+        return not following.is_cancel_wanted and not self._is_closing
 
     async def _note_failure(self, following: Following, error: DarkroomError) -> None:
         try:
@@ -208,27 +221,44 @@ class Work:
             self.reconcile_soon()
 
     async def _follow(self, following: Following, look_first: bool) -> None:
+        key = following.intent.key
         try:
             schedule = await self._schedule(following.intent)
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._hold_lease, following.intent.key)
+                tasks.start_soon(self._hold_lease, key)
                 await self._follower.follow(following, schedule, look_first=look_first)
                 tasks.cancel_scope.cancel()
         except* DarkroomError as errors:
-            error = next(each for each in errors.exceptions if isinstance(each, DarkroomError))
+            error = _first(errors)
             log.error("following %s ended: %s", following.intent.key, error)
             following.publish(problem=error, settled=True)
         finally:
-            self._followings.pop(following.intent.key, None)
+            self._followings.pop(key, None)
+            await self._give_back(key)
 
     async def _hold_lease(self, key: str) -> None:
         """Tell other processes that this one is followed; what is done within seconds needs no lease."""
         while True:
-            await anyio.sleep(_LEASE_S / 3)
-            await self._journal.lease(key, self._owner, _LEASE_S)
+            await anyio.sleep(self._lease_s / 3)
+            await self._take_lease(key)
+
+    async def _take_lease(self, key: str) -> bool:
+        """False where another process has it. Both may follow then, which does no harm."""
+        is_ours = await self._journal.lease(key, self._owner, self._lease_s) is not None
+        (self._leased.add if is_ours else self._leased.discard)(key)
+        return is_ours
+
+    async def _give_back(self, key: str) -> None:
+        """Let the next process take over at once, also when this one is closing."""
+        if key in self._leased:
+            self._leased.discard(key)
+            try:
+                await self._journal.lease(key, self._owner, 0)
+            except JournalError as error:
+                log.warning("lease of %s not given back: %s", key, error)
 
     async def _take_up(self, intent: Intent) -> None:
-        if intent.key not in self._followings and await self._journal.lease(intent.key, self._owner, _LEASE_S):
+        if intent.key not in self._followings and await self._take_lease(intent.key):
             self.take_over(intent)
 
     async def _schedule(self, intent: Intent) -> PollSchedule:
@@ -247,8 +277,16 @@ class Work:
 
     async def _reconcile_until_settled(self) -> None:
         try:
-            await self._reconciler.until_settled()
+            while self._has_new_doubt:
+                self._has_new_doubt = False
+                await self._reconciler.until_settled()
         except JournalError as error:
             log.warning("reconciliation put off: %s", error)
         finally:
             self._is_reconciling = False
+
+
+def _first(errors: BaseExceptionGroup[DarkroomError]) -> DarkroomError:
+    """One error out of nested groups, as nested task groups raise them."""
+    error = errors.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error

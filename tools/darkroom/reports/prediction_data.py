@@ -37,6 +37,7 @@ class AnswerFacts:
     sandbox_hint: str = ""
 
 
+_UNSENT = (IntentState.INTENT, IntentState.REFUSED, IntentState.ABSENT)
 # What such a row means once nobody sends it any more: an earlier process died in the middle.
 _IDLE_WORDS = {IntentState.INTENT: "absent", IntentState.SENT: "unresolved"}
 
@@ -54,6 +55,8 @@ class PartView:
         problem = facts.errors.get(intent.key)
         if isinstance(problem, CreateUnresolved):
             return cls(intent=intent, word="unresolved", problem=problem)
+        if problem and intent.state in _UNSENT:
+            return cls(intent=intent, word="refused", problem=problem)
         if intent.key in facts.idle and intent.state in _IDLE_WORDS:
             return cls(intent=intent, word=_IDLE_WORDS[intent.state], problem=problem)
         if intent.state is not IntentState.KNOWN:

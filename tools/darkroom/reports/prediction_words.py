@@ -7,7 +7,7 @@ import os.path
 from collections.abc import Sequence
 from datetime import datetime
 
-from darkroom.errors import DarkroomError
+from darkroom.errors import CreateUnresolved, DarkroomError
 from darkroom.gateways import clean_words, failure_kind
 from darkroom.images import ImageState, StoredImage
 from darkroom.reports.amounts import clock, counted, seconds, size, usd
@@ -210,7 +210,7 @@ def _named(parts: Sequence[PartView]) -> str:
 def _doubt(parts: Sequence[PartView], facts: AnswerFacts) -> str:
     """Why nobody can tell whether it was created."""
     part = next(part for part in parts if part.word == "unresolved")
-    if part.problem:
+    if isinstance(part.problem, CreateUnresolved):
         return part.problem.message
     if part.intent.reason:
         return clean_words(part.intent.reason, _ERROR_WORDS_LIMIT)
