@@ -235,9 +235,11 @@ class Settings(BaseModel):
         """The sandbox inside this process, or None where another gateway is in use; it keeps its store beside the journal."""
         if not self.choice.gateway.is_embedded:
             return None
+        from darkroom.registry import ModelRegistry
         from darkroom_server.sandbox import SandboxOptions, create_sandbox
 
-        return create_sandbox(SandboxOptions(store_path=self.data_path / "sandbox.sqlite3"))
+        registry = ModelRegistry.load(self.models_dir)
+        return create_sandbox(SandboxOptions(store_path=self.data_path / "sandbox.sqlite3", registry=registry))
 
 
 def variable_of(field: str) -> str:

@@ -1,0 +1,127 @@
+"""What a host reads without a tool call: predictions, their images, models, prompts, completions, the gallery."""
+
+import base64
+import json
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from mcp import Client, MCPError
+from mcp.types import (
+    BlobResourceContents,
+    PromptReference,
+    ReadResourceResult,
+    ResourceTemplateReference,
+    TextContent,
+    TextResourceContents,
+)
+
+from darkroom_server.app import create_server
+from darkroom_server.gallery import GALLERY_URI, gallery_html
+from darkroom_server.settings import Settings
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(params=["auto", "legacy"])
+async def client(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator[Client]:
+    settings = Settings.read(
+        {"DARKROOM_DATA_DIR": str(tmp_path / "data"), "DARKROOM_OUTPUT_DIR": str(tmp_path / "pictures")}
+    )
+    with anyio.fail_after(60):
+        async with Client(create_server(settings), mode=request.param) as client:
+            yield client
+
+
+async def made(client: Client) -> dict[str, Any]:
+    result = await client.call_tool("generate_image", {"prompt": "a lighthouse"})
+    assert result.meta
+    return result.meta["darkroom/report"]
+
+
+def text(result: ReadResourceResult) -> str:
+    assert isinstance(result.contents[0], TextResourceContents)
+    return result.contents[0].text
+
+
+async def test_a_prediction_is_read_as_the_report(client: Client) -> None:
+    report = await made(client)
+    read = json.loads(text(await client.read_resource(f"prediction://{report['id']}")))
+    assert read["status"] == "succeeded" and read["images"][0]["sha256"] == report["images"][0]["sha256"]
+
+
+async def test_an_image_is_read_as_its_saved_bytes(client: Client) -> None:
+    report = await made(client)
+    result = await client.read_resource(f"prediction://{report['id']}/images/1")
+    assert isinstance(result.contents[0], BlobResourceContents)
+    assert base64.b64decode(result.contents[0].blob) == Path(report["images"][0]["path"]).read_bytes()
+
+
+@pytest.mark.parametrize("uri", ["prediction://nosuchprediction00", "models://acme/painter"])
+async def test_what_does_not_exist_is_not_found(client: Client, uri: str) -> None:
+    with pytest.raises(MCPError) as caught:
+        await client.read_resource(uri)
+    assert caught.value.error.code == -32602
+
+
+async def test_an_image_number_that_does_not_exist_is_not_found(client: Client) -> None:
+    report = await made(client)
+    for number in ("2", "0", "x"):
+        with pytest.raises(MCPError):
+            await client.read_resource(f"prediction://{report['id']}/images/{number}")
+
+
+async def test_the_registry_is_read_whole_and_one_by_one(client: Client) -> None:
+    whole = json.loads(text(await client.read_resource("models://registry")))
+    assert len(whole["models"]) == 94
+    one = json.loads(text(await client.read_resource("models://black-forest-labs/flux-schnell")))
+    assert one["models"][0]["inputs"]
+
+
+async def test_the_prompts_name_our_tools(client: Client) -> None:
+    prompts = (await client.list_prompts()).prompts
+    assert [prompt.name for prompt in prompts] == ["compare_models", "edit_photo", "product_shot", "poster", "icon"]
+    result = await client.get_prompt("poster", {"text": "BLUE HOUR"})
+    assert isinstance(result.messages[0].content, TextContent)
+    assert '"BLUE HOUR"' in result.messages[0].content.text
+
+
+async def test_model_names_are_completed_after_a_comma(client: Client) -> None:
+    reference = PromptReference(name="compare_models")
+    done = await client.complete(reference, {"name": "models", "value": "black-forest-labs/flux-schnell, ideo"})
+    assert done.completion.values[0].startswith("black-forest-labs/flux-schnell, ideogram-ai/")
+
+
+async def test_the_owner_narrows_the_names(client: Client) -> None:
+    reference = ResourceTemplateReference(uri="models://{owner}/{name}")
+    done = await client.complete(reference, {"name": "name", "value": ""}, context_arguments={"owner": "luma"})
+    assert done.completion.values == ["photon", "photon-flash"]
+
+
+async def test_picture_tools_are_bound_to_the_gallery_and_list_models_is_not(client: Client) -> None:
+    bound = {tool.name: (tool.meta or {}).get("ui") for tool in (await client.list_tools()).tools}
+    view = {"resourceUri": GALLERY_URI}
+    assert bound == {"generate_image": view, "get_prediction": view, "list_models": None}
+
+
+async def test_the_gallery_comes_with_the_hosts_it_may_load_images_from(client: Client) -> None:
+    result = await client.read_resource(GALLERY_URI)
+    content = result.contents[0]
+    assert text(result) == gallery_html() and content.mime_type == "text/html;profile=mcp-app"
+    [listed] = [each for each in (await client.list_resources()).resources if each.uri == GALLERY_URI]
+    for meta in (content.meta, listed.meta):
+        assert meta and "data:" in meta["ui"]["csp"]["resourceDomains"]
+
+
+async def test_a_real_gateway_opens_exactly_its_file_hosts_to_the_gallery(tmp_path: Path) -> None:
+    settings = Settings.read({"REPLICATE_API_TOKEN": "r8_nobody", "DARKROOM_DATA_DIR": str(tmp_path)})
+    async with Client(create_server(settings)) as client:
+        meta = (await client.read_resource(GALLERY_URI)).contents[0].meta
+    assert meta and meta["ui"]["csp"]["resourceDomains"] == [
+        "data:",
+        "https://api.replicate.com",
+        "https://replicate.delivery",
+        "https://*.replicate.delivery",
+    ]
