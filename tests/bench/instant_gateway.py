@@ -63,7 +63,10 @@ def _picture() -> bytes:
 
 
 def main() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    # With its protocol named, asyncio switches Nagle's delay off on the sockets accepted from it: 40 ms a request.
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"
         print(address, flush=True)
         config = uvicorn.Config(create_gateway(address), log_level="warning")
