@@ -8,11 +8,13 @@ import typer
 from pydantic import JsonValue
 
 from darkroom.darkroom import Darkroom
-from darkroom.journal import Intent, Spending, Totals, day_start
+from darkroom.journal import Intent, IntentState, Spending, Totals, day_start
+from darkroom.reports.amounts import counted, usd
 from darkroom_server.cli.opened import in_darkroom, read_settings
 from darkroom_server.cli.screen import show_json
 
 _PROMPT_LENGTH = 48
+_UNBILLED = (IntentState.INTENT, IntentState.REFUSED, IntentState.ABSENT)
 
 
 def history(
@@ -39,7 +41,7 @@ def _line(intent: Intent) -> str:
     prompt = " ".join(str(intent.request.get("prompt", "")).split())
     short = prompt if len(prompt) <= _PROMPT_LENGTH else prompt[: _PROMPT_LENGTH - 1] + "…"
     price = _price_usd(intent)
-    cost = "$?" if price is None else f"${price:.4f}"
+    cost = "-" if intent.state in _UNBILLED else "$?" if price is None else usd(price)
     name = intent.prediction_id or intent.key
     return f"{when}  {_status(intent):<10}  {cost:>8}  {len(intent.images)} img  {name}  {intent.model}  {short}"
 
@@ -83,8 +85,8 @@ def _sums(totals: Totals, today: Spending) -> dict[str, JsonValue]:
 
 def _sum_line(totals: Totals, today: Spending) -> str:
     parts = [
-        f"{totals.prediction_count} predictions, {totals.stored_count} images saved",
-        f"about ${totals.spending.total_usd:.4f} in all, ${today.total_usd:.4f} today",
+        f"{counted(totals.prediction_count, 'prediction')}, {counted(totals.stored_count, 'image')} saved",
+        f"about {usd(totals.spending.total_usd)} in all, {usd(today.total_usd)} today",
     ]
     if totals.spending.unknown_count:
         parts.append(f"{totals.spending.unknown_count} of unknown price")
