@@ -157,7 +157,7 @@ def test_history_lists_what_was_made_and_sums_it_up(line: CommandLine) -> None:
     assert told.returncode == 0, told.stderr
     assert made["id"] in told.stdout
     assert "a very red fox" in told.stdout
-    assert "1 predictions, 1 images saved" in told.stdout
+    assert "1 prediction, 1 image saved" in told.stdout
     listed = json.loads(line.run("history", "--json").stdout)
     assert listed["predictions"][0]["paths"] == [made["images"][0]["path"]]
     assert listed["totals"]["stored_count"] == 1
