@@ -51,10 +51,10 @@ def _serve_http(host: str, port: int, allowed_hosts: Sequence[str]) -> None:
     settings = Settings.read_or_problem()
     log_to_stderr(settings.log_level)
     with _listening(host, port) as listener:
-        typer.echo(f"http://{shown}:{listener.getsockname()[1]}/mcp")
         if settings.problem:
             note(settings.problem.message)
-        serve_http(settings, listener, allowed_hosts=allowed_hosts)
+        address = f"http://{shown}:{listener.getsockname()[1]}/mcp"
+        serve_http(settings, listener, allowed_hosts=allowed_hosts, on_ready=lambda: typer.echo(address))
 
 
 def _check_hosts(names: Sequence[str]) -> None:

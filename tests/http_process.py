@@ -1,0 +1,62 @@
+"""`darkroom-mcp serve --transport http` as a process of its own, on a free loopback port."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+# What an installed darkroom-mcp runs; works in a bare checkout too.
+DARKROOM = (sys.executable, "-c", "import sys; from darkroom_server.cli import main; sys.exit(main())")
+
+
+def bare_environ(folder: Path, **variables: str) -> dict[str, str]:
+    """The environment of this process without any setting, key or home of the person who runs the tests."""
+    kept = {name: text for name, text in os.environ.items() if not name.startswith("DARKROOM_")}
+    sources = os.pathsep.join(str(Path(__file__).resolve().parent.parent / root) for root in ("server", "tools"))
+    folders = {"DARKROOM_DATA_DIR": str(folder / "data"), "DARKROOM_OUTPUT_DIR": str(folder / "images")}
+    return kept | folders | {"HOME": str(folder), "PYTHONPATH": sources} | variables
+
+
+class HttpProcess:
+    """Serves while the block runs. `url` is the address for MCP, `origin` what stands before `/mcp`, `folder` holds its data."""
+
+    def __init__(self, folder: Path, *words: str, **variables: str) -> None:
+        self.folder = folder
+        self._command = [*DARKROOM, "serve", "--transport", "http", "--port", "0", *words]
+        self._environ = bare_environ(folder, **variables)
+
+    def __enter__(self) -> Self:
+        self._process = subprocess.Popen(
+            self._command,
+            env=self._environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert self._process.stdout
+        self.url = self._process.stdout.readline().strip()
+        if not self.url:
+            raise AssertionError(self.end()[1])
+        self.origin = self.url.removesuffix("/mcp")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.communicate(timeout=20)
+
+    def terminate(self) -> tuple[int, str]:
+        """Send SIGTERM; exit code and stderr once it has left."""
+        self._process.send_signal(signal.SIGTERM)
+        return self.end()
+
+    def end(self) -> tuple[int, str]:
+        """Exit code and stderr, once it has left."""
+        _, said = self._process.communicate(timeout=20)
+        return self._process.returncode, said

@@ -1,0 +1,237 @@
+"""The HTTP transport as a process: the Python SDK's client in both eras, who is let in, and how it leaves."""
+
+import base64
+import os
+import subprocess
+from collections.abc import AsyncGenerator, Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+from http_process import DARKROOM, HttpProcess, bare_environ
+from mcp import Client, MCPError
+from mcp.types import CallToolResult, TextContent
+from PIL import Image
+
+from darkroom_server import __version__
+from darkroom_server.cli import main
+from darkroom_server.http import is_loopback
+from darkroom_server.settings import Settings
+
+pytestmark = pytest.mark.anyio
+
+ERAS = ("auto", "legacy")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HttpProcess]:
+    """One for all tests that neither stop it nor look at `latest`."""
+    folder = tmp_path_factory.mktemp("http")
+    with HttpProcess(folder, "--allow-host", "darkroom.example.com", DARKROOM_INPUT_DIRS=str(folder)) as process:
+        Image.new("RGB", (64, 64), "teal").save(folder / "teal.png")
+        yield process
+
+
+@pytest.fixture(params=ERAS)
+async def client(request: pytest.FixtureRequest, server: HttpProcess) -> AsyncGenerator[Client]:
+    with anyio.fail_after(60):
+        async with Client(server.url, mode=request.param) as client:
+            yield client
+
+
+def text(result: CallToolResult) -> str:
+    assert isinstance(result.content[0], TextContent)
+    return result.content[0].text
+
+
+def report(result: CallToolResult) -> dict[str, Any]:
+    assert result.meta
+    return result.meta["darkroom/report"]
+
+
+# Both eras
+
+
+async def test_a_picture_is_made_over_http_and_found_again(client: Client) -> None:
+    assert [tool.name for tool in (await client.list_tools()).tools][:2] == ["generate_image", "get_prediction"]
+    made = await client.call_tool("generate_image", {"prompt": "a lighthouse at dawn"})
+    assert text(made).startswith("Succeeded: 1 image")
+    found = await client.call_tool("get_prediction", {"id": report(made)["id"]})
+    assert report(found)["images"][0]["sha256"] == report(made)["images"][0]["sha256"]
+
+
+async def test_progress_arrives_while_a_call_waits(client: Client) -> None:
+    seen: list[str] = []
+
+    async def on_progress(progress: float, total: float | None, message: str | None) -> None:
+        seen.append(message or "")
+
+    made = await client.call_tool("generate_image", {"prompt": "sandbox:slow=2 a fox"}, progress_callback=on_progress)
+    assert any(message.startswith(report(made)["id"]) for message in seen)
+
+
+async def test_no_file_of_this_computer_is_read_for_a_caller_over_http(client: Client, server: HttpProcess) -> None:
+    path = server.folder / "teal.png"
+    refused = await client.call_tool("generate_image", {"prompt": "make it night", "images": [str(path)]})
+    assert refused.is_error
+    assert "files of this machine are not read here" in text(refused)
+
+
+async def test_a_picture_of_several_megabytes_passes_as_a_data_uri(client: Client) -> None:
+    buffer = BytesIO()
+    Image.frombytes("RGB", (1300, 1300), os.urandom(1300 * 1300 * 3)).save(buffer, "PNG")
+    uri = "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+    assert len(uri) > 5_000_000
+    edited = await client.call_tool("generate_image", {"prompt": "make it night", "images": [uri]})
+    assert text(edited).startswith("Succeeded: 1 image")
+
+
+async def test_a_call_that_the_client_cancels_cancels_the_prediction(client: Client) -> None:
+    begun = anyio.Event()
+
+    async def on_progress(progress: float, total: float | None, message: str | None) -> None:
+        if message and "starting" in message:
+            begun.set()
+
+    arguments = {"prompt": "sandbox:slow=60 a fox", "request_id": f"given-up-{client.protocol_version}"}
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(lambda: client.call_tool("generate_image", arguments, progress_callback=on_progress))
+        await begun.wait()
+        tasks.cancel_scope.cancel()
+    again = await client.call_tool("generate_image", arguments)
+    assert text(again).startswith("Canceled")
+
+
+# Who is let in
+
+
+async def test_health_says_name_version_and_that_all_is_well(server: HttpProcess) -> None:
+    async with httpx.AsyncClient() as web:
+        answer = await web.get(f"{server.origin}/health")
+    assert answer.json() == {"name": "darkroom", "version": __version__, "ok": True}
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"Host": "darkroom.example.com"}, 200),
+        ({"Host": "darkroom.example.com:8443", "Origin": "https://darkroom.example.com:8443"}, 200),
+        ({"Origin": "http://localhost:6274"}, 200),
+        ({"Host": "evil.example"}, 421),
+        ({"Host": "darkroom.example.com.evil.example"}, 421),
+        ({"Origin": "https://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+    ],
+)
+async def test_only_expected_hosts_and_origins_are_answered(
+    server: HttpProcess, headers: dict[str, str], status: int
+) -> None:
+    hello = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
+    body = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello}
+    accepted = {"Accept": "application/json, text/event-stream"}
+    async with httpx.AsyncClient() as web:
+        answer = await web.post(server.url, json=body, headers=accepted | headers)
+    assert answer.status_code == status
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--transport", "http", "--host", "0.0.0.0"), "--allow-host darkroom.example.com"),
+        (("--transport", "http", "--host", "::"), "no log-in"),
+        (("--transport", "http", "--host", "192.0.2.7"), "no log-in"),
+        (("--transport", "http", "--allow-host", "https://darkroom.example.com"), "is no host name"),
+        (("--transport", "http", "--allow-host", "*"), "is no host name"),
+        (("--port", "9000"), "--transport http"),
+    ],
+)
+def test_a_way_to_serve_that_is_not_safe_or_not_meant_is_refused_in_words(
+    words: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "400")
+    assert main(["serve", *words]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_port_that_is_taken_is_said_in_words(server: HttpProcess, capsys: pytest.CaptureFixture[str]) -> None:
+    port = server.origin.rpartition(":")[2]
+    assert main(["serve", "--transport", "http", "--port", port]) == 2
+    assert f"port {port}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("host", "is_local"),
+    [
+        ("127.0.0.1", True),
+        ("::1", True),
+        ("localhost", True),
+        ("0.0.0.0", False),
+        ("::", False),
+        ("example.com", False),
+    ],
+)
+def test_only_loopback_counts_as_local(host: str, is_local: bool) -> None:
+    assert is_loopback(host) == is_local
+
+
+def test_settings_without_local_files_open_no_folder_even_where_one_is_named(tmp_path: Path) -> None:
+    settings = Settings.read({"DARKROOM_INPUT_DIRS": str(tmp_path), "DARKROOM_DATA_DIR": str(tmp_path)})
+    assert settings.options().input_dirs == (tmp_path,)
+    assert settings.without_local_files().options().input_dirs == ()
+
+
+# Settings and leaving
+
+
+async def test_a_wrong_setting_is_told_in_health_and_in_each_answer(tmp_path: Path) -> None:
+    with HttpProcess(tmp_path, DARKROOM_GATEWAY="replicat") as server:
+        async with httpx.AsyncClient() as web:
+            assert (await web.get(f"{server.origin}/health")).json()["ok"] is False
+        async with Client(server.url) as client:
+            answer = await client.call_tool("generate_image", {"prompt": "a fox"})
+    assert answer.is_error
+    assert "DARKROOM_GATEWAY" in text(answer)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
+@pytest.mark.parametrize("mode", ERAS)
+async def test_a_server_that_is_stopped_leaves_with_0_and_the_prediction_goes_on(tmp_path: Path, mode: Any) -> None:
+    left: list[tuple[int, str]] = []
+    arguments = {"prompt": "sandbox:slow=8 a fox", "request_id": "fox"}
+    with anyio.fail_after(120):
+        with HttpProcess(tmp_path) as server, pytest.raises(ExceptionGroup) as broken:
+            async with Client(server.url, mode=mode) as client:
+
+                async def stop(progress: float, total: float | None, message: str | None) -> None:
+                    if message and "starting" in message and not left:
+                        left.append(await anyio.to_thread.run_sync(server.terminate))
+
+                await client.call_tool("generate_image", arguments, progress_callback=stop)
+        assert broken.group_contains(MCPError)
+        with HttpProcess(tmp_path) as server:
+            async with Client(server.url, mode=mode) as client:
+                later = await client.call_tool("get_prediction", {"id": "latest", "wait_seconds": 60})
+    code, said = left[0]
+    assert code == 0
+    assert "Traceback" not in said and "uvicorn" not in said
+    assert text(later).startswith("Succeeded: 1 image")
+
+
+def test_the_stdio_server_loads_nothing_of_the_http_server(tmp_path: Path) -> None:
+    script = "from darkroom_server.cli import main; code = main(['serve'])\n"
+    script += "import sys; print(code, 'darkroom_server.http' in sys.modules, 'typer' in sys.modules, file=sys.stderr)"
+    command = [*DARKROOM[:2], script]
+    environ = bare_environ(tmp_path)
+    done = subprocess.run(command, env=environ, input="", capture_output=True, text=True, timeout=60, check=False)
+    assert done.stderr.split() == ["0", "False", "False"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
+def test_an_idle_server_leaves_with_0_and_says_nothing(tmp_path: Path) -> None:
+    with HttpProcess(tmp_path) as server:
+        assert server.url.startswith("http://127.0.0.1:")
+        assert server.terminate() == (0, "")
