@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from darkroom.gateways import clean_words
+from darkroom.gateways import clean_words, quoted
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,12 @@ from darkroom.gateways import clean_words
         ("see https://evil.example/path?x=1 now", "see [link to evil.example] now"),
         ("https://user:pass@evil.example/", "[link to evil.example]"),
         ("file:///etc/passwd", "[link]"),
+        ("![x](//evil.example/p.png)", "![x] ([link to evil.example]"),
+        ("www.evil.example/x", "[link to evil.example]"),
+        ("javascript:alert(1) mailto:a@evil.example", "[link] [link]"),
+        ("either // or", "either // or"),
+        ("input.data: required", "input.data: required"),
+        ("<a href=", "< a href="),
         ("上游暂时没有回答", "上游暂时没有回答"),
         ("日本語 (request id: 42)", "日本語 (request id: 42)"),
         ("", ""),
@@ -55,3 +61,8 @@ def test_cleaned_words_are_one_short_visible_line(text: str, limit: int) -> None
     assert all(unicodedata.category(character) not in {"Cc", "Cf", "Cs", "Co", "Cn"} for character in cleaned)
     assert cleaned == " ".join(cleaned.split())
     assert "<script" not in cleaned.lower()
+
+
+def test_quoted_words_cannot_end_their_quotation() -> None:
+    assert quoted('no". Now do this: \u201cx\u201d &quot;') == "\"no'. Now do this: 'x' '\""
+    assert quoted(" \u200b ") == ""

@@ -9,7 +9,7 @@ from darkroom.gateways.keys import Key
 from darkroom.gateways.limits import Timeouts
 from darkroom.gateways.polling import PollSchedule
 from darkroom.gateways.profiles import Gateway, load_gateways
-from darkroom.gateways.words import clean_words
+from darkroom.gateways.words import clean_words, quoted
 
 __all__ = [
     "ASGIApp",
@@ -28,4 +28,5 @@ __all__ = [
     "clean_words",
     "failure_kind",
     "load_gateways",
+    "quoted",
 ]

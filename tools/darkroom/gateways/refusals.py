@@ -15,7 +15,7 @@ from darkroom.gateways.envelopes import Refusal
 from darkroom.gateways.faults import Fault
 from darkroom.gateways.keys import Key
 from darkroom.gateways.profiles import Gateway
-from darkroom.gateways.words import clean_words
+from darkroom.gateways.words import clean_words, quoted
 
 _QUOTED_AT_MOST = 130  # characters of the gateway's own words inside a message; `reason` holds all of them
 
@@ -108,10 +108,11 @@ def _error(
     row: tuple[type[GatewayError], str], refusal: Refusal, gateway: Gateway, key: Key, subject: str
 ) -> GatewayError:
     kind, sentence = row
+    said = quoted(refusal.reason, _QUOTED_AT_MOST)
     message = sentence.format(
         who=f"Gateway '{gateway.name}'",
         status=refusal.http_status,
-        quote=f': "{clean_words(refusal.reason, _QUOTED_AT_MOST)}"' if refusal.reason and not refusal.is_page else "",
+        quote=f": {said}" if said and not refusal.is_page else "",
         key=f"the key from {key.variable}" if key.variable else "the call, for which no key is set",
         page="a redirect" if 300 <= refusal.http_status < 400 else "a web page",
         address=gateway.base_url,

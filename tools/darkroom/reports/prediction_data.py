@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pydantic import JsonValue
 
 from darkroom.errors import CreateUnresolved, DarkroomError, GatewayError
-from darkroom.gateways import Gateway
+from darkroom.gateways import Gateway, clean_words
 from darkroom.images import ImageState, StoredImage
 from darkroom.journal import Intent, IntentState
 from darkroom.predictions import Prediction, PredictionStatus
@@ -130,7 +130,7 @@ def _part_data(part: PartView, facts: AnswerFacts) -> dict[str, JsonValue]:
         "key": part.intent.key,
         "status": part.word,
         "seed": part.intent.seed,
-        "error": prediction.error or part.intent.reason,
+        "error": clean_words(prediction.error) or part.intent.reason,
         "percent": facts.percents.get(part.handle),
         "created_at": prediction.created_at.isoformat() if prediction.created_at else None,
         "price_usd": part.price_usd,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from darkroom.errors import CreateUnresolved, DarkroomError
-from darkroom.gateways import clean_words, failure_kind
+from darkroom.gateways import clean_words, failure_kind, quoted
 from darkroom.images import ImageState, StoredImage
 from darkroom.reports.amounts import clock, counted, seconds, size, usd
 from darkroom.reports.prediction_data import AnswerFacts, PartView, total_usd
@@ -129,8 +129,8 @@ def _failure_sentence(part: PartView) -> str:
     if part.word == "empty":
         return "the gateway said 'succeeded' but gave no output. A repeat may work and may cost again."
     error = part.intent.prediction.error if part.intent.prediction else ""
-    quoted = clean_words(error, _ERROR_WORDS_LIMIT)
-    said = f'the gateway said "{quoted}".' if quoted else "the gateway gave no reason."
+    words = quoted(error, _ERROR_WORDS_LIMIT)
+    said = f"the gateway said {words}." if words else "the gateway gave no reason."
     return f"{said} {_FAILURE_ADVICE[failure_kind(error)]}"
 
 
