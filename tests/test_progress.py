@@ -27,6 +27,8 @@ def prediction(status: str, logs: str = "") -> Prediction:
         ("100%|██████████| 2/2 [00:01]\n4it [00:00, 5.23it/s]", 100),
         ("  7%| | 0/0 [00:00<?]", 7),
         ("100%| | 9/4 [00:00<?]", 100),
+        (f"5%| | {'9' * 5000}/1", None),
+        (f"5%| | {'9' * 400}/1", None),
     ],
 )
 def test_the_last_bar_of_the_logs_gives_the_percent(logs: str, percent: float | None) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from darkroom.predictions import Prediction, PredictionStatus
 
-_BAR = re.compile(r"(\d{1,3})%\s*\|[^|\n]*\|\s*(\d+)/(\d+)")
+_BAR = re.compile(r"(\d{1,3})%\s*\|[^|\n]*\|\s*(\d{1,9})/(\d{1,9})(?!\d)")
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _TAIL_CHARACTERS = 20_000
 _UNKNOWN_TYPICAL_S = 15.0
