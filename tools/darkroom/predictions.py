@@ -9,12 +9,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import cast
+from urllib.parse import quote
 
 from pydantic import JsonValue
 
 ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{8,64}")
 _FRACTION = re.compile(r"(\.\d{6})\d+")
-_IMAGE_URI = re.compile(r"(https?://|data:)", re.IGNORECASE)
+_IMAGE_URI = re.compile(r"\s*(https?://|data:)", re.IGNORECASE)
+_PLAIN_REST = re.compile(r"[A-Za-z0-9/:?#\[\]@!$&()*+,;=%._~-]*")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@+-]{0,199}")
 # Spellings seen at gateways that re-wrap the format.
 _OTHER_SPELLINGS = {
     "cancelled": "canceled",
@@ -101,8 +104,8 @@ def parse_prediction(body: Mapping[str, object]) -> Prediction:
     return Prediction(
         id=identifier,
         status=PredictionStatus.parse(body.get("status")),
-        model=_text(body.get("model")),
-        version=_text(body.get("version")),
+        model=_name(body.get("model")),
+        version=_name(body.get("version")),
         input=cast("dict[str, JsonValue]", dict(sent)),
         output=output_uris(body.get("output")),
         error=_error_text(body.get("error")),
@@ -116,14 +119,21 @@ def parse_prediction(body: Mapping[str, object]) -> Prediction:
 
 
 def output_uris(output: object) -> tuple[str, ...]:
-    """Every http(s) or data URI in an output of any shape (string, list, object), in order."""
+    """Every http(s) or data URI in an output of any shape (string, list, object), in order, as one plain word each."""
     if isinstance(output, str):
-        return (output,) if _IMAGE_URI.match(output) else ()
+        return (_plain_uri(output),) if _IMAGE_URI.match(output) else ()
     if (parts := _mapping(output)) is not None:
         return tuple(uri for value in parts.values() for uri in output_uris(value))
     if isinstance(output, list):
         return tuple(uri for value in cast("list[object]", output) for uri in output_uris(value))
     return ()
+
+
+def _plain_uri(uri: str) -> str:
+    """The URI as one word without blanks, quotation marks and hidden characters, which stand in it percent-encoded."""
+    scheme, colon, rest = uri.strip().partition(":")
+    is_plain = scheme.lower() == "data" or _PLAIN_REST.fullmatch(rest)
+    return scheme.lower() + colon + (rest if is_plain else quote(rest, safe="/:?#[]@!$&()*+,;=%~", errors="replace"))
 
 
 def parse_time(stamp: object) -> datetime | None:
@@ -159,6 +169,12 @@ def _seconds(value: object) -> float | None:
 
 def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
+
+
+def _name(value: object) -> str:
+    """A model or version as far as it is one: these names stand in answers, and a sentence has no place there."""
+    text = _text(value)
+    return text if _NAME.fullmatch(text) else ""
 
 
 def _error_text(error: object) -> str:
