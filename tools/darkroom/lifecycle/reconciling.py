@@ -81,13 +81,15 @@ class Reconciler:
 
     async def _settle(self, open_intents: tuple[Intent, ...]) -> None:
         oldest_s = min(intent.sent_at or intent.intended_at for intent in open_intents)
+        # The list is as old as its first page; the pages after that may take their time.
+        asked_at = self._clock()
         remote, skew_s = await self._read_list(oldest_s)
         self._reached(Moment.LISTED)
         verdicts = match(
             open_intents,
             remote,
             await self._journal.known_ids(self._gateway.origin),
-            now=self._clock(),
+            now=asked_at,
             skew_s=skew_s,
             settle_s=self._settle_s,
             margin_s=_MARGIN_S,

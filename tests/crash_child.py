@@ -1,0 +1,133 @@
+"""The process that is ended in the middle of its work, again and again.
+
+Run: python tests/crash_child.py FOLDER BASE_URL. Each line of stdin is one life as JSON: {"numbers": [...], "at": a moment,
+"times": how often it is passed before the end, "after_s": or else an end by the clock}. Everything is imported once; each
+life is a fork. The answer to a line: {"killed": true, "done": [numbers whose pictures are home]}.
+"""
+
+import importlib
+import json
+import os
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TextIO
+
+import anyio
+from scripted_gateway import gateway_at
+
+from darkroom.darkroom import Darkroom, DarkroomOptions
+from darkroom.gateways import Key, Timeouts
+from darkroom.generate_image import generate_image
+from darkroom.journal import Intent
+from darkroom.lifecycle.moments import Moment
+from darkroom.registry import ImageRequest, ModelRegistry
+
+CRASHED = 7
+SETTLE_S = 3.0
+LIFE_S = 40.0
+_AGAIN_AFTER_S = 0.25
+# A whole create takes less than half the settle time, as it does with the product's own values.
+_TIMEOUTS = Timeouts(connect_s=0.4, write_s=0.4, read_s=0.4)
+
+
+def request_for(number: int) -> ImageRequest:
+    """Every tenth asks for two images of a model that makes one at once, every seventh for two of one that makes four."""
+    if number % 10 == 0:
+        return ImageRequest(prompt=f"picture {number}", model="black-forest-labs/flux-1.1-pro", count=2)
+    return ImageRequest(
+        prompt=f"picture {number}", model="black-forest-labs/flux-schnell", count=2 if number % 7 == 0 else 1
+    )
+
+
+def prediction_count(number: int) -> int:
+    return 2 if number % 10 == 0 else 1
+
+
+def options(folder: Path, base_url: str, reached: Callable[[Moment], None]) -> DarkroomOptions:
+    """A Replicate that answers at once; everything that waits for minutes waits for seconds."""
+    return DarkroomOptions(
+        gateway=replace(gateway_at(base_url), honours_prefer=False),
+        key=Key("crash-key-0123456789"),
+        data_dir=folder / "data",
+        output_dir=str(folder / "images"),
+        timeouts=_TIMEOUTS,
+        settle_s=SETTLE_S,
+        lease_s=2.0,
+        reached=reached,
+    )
+
+
+async def live(options: DarkroomOptions, numbers: Sequence[int], tell: Callable[[int], None]) -> None:
+    """Ask for every number until its pictures are home, always with the same request_id, as an assistant should."""
+    with anyio.move_on_after(LIFE_S):
+        async with Darkroom.open(options) as room, anyio.create_task_group() as tasks:
+            for number in numbers:
+                tasks.start_soon(_bring, room, number, tell)
+
+
+async def _bring(room: Darkroom, number: int, tell: Callable[[int], None]) -> None:
+    while True:
+        report = await generate_image(room, request_for(number), wait_s=5, request_id=f"number {number}")
+        if report.intents and all(map(_is_home, report.intents)):
+            return tell(number)
+        await anyio.sleep(_AGAIN_AFTER_S)
+
+
+def _is_home(intent: Intent) -> bool:
+    return bool(intent.images) and all(image.file for image in intent.images)
+
+
+def in_fork(folder: Path, base_url: str, order: Mapping[str, Any]) -> dict[str, Any]:
+    """One life; a fork has no memory but the journal."""
+    told, tell = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(told)
+        if order.get("after_s"):
+            threading.Timer(order["after_s"], lambda: os._exit(CRASHED)).start()
+        reached = _ending(Moment(order["at"]), order["times"]) if order.get("at") else _unheard
+        with open(tell, "w", encoding="ascii", buffering=1) as lines:
+            anyio.run(live, options(folder, base_url, reached), order["numbers"], _teller(lines))
+        os._exit(0)
+    os.close(tell)
+    with open(told, encoding="ascii") as lines:
+        done = [int(line) for line in lines]
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if code not in (0, CRASHED):
+        raise SystemExit(f"a life ended with {code}")
+    return {"killed": code == CRASHED, "done": done}
+
+
+def _teller(lines: TextIO) -> Callable[[int], None]:
+    return lambda number: print(number, file=lines)
+
+
+def _unheard(moment: Moment) -> None:
+    """Nobody dies here."""
+
+
+def _ending(at: Moment, times: int) -> Callable[[Moment], None]:
+    left = times
+
+    def reached(moment: Moment) -> None:
+        nonlocal left
+        left -= moment is at
+        if left <= 0:
+            os._exit(CRASHED)
+
+    return reached
+
+
+def main(folder: Path, base_url: str) -> None:
+    for name in ("darkroom.gateways.wire", "darkroom.journal.database", "darkroom.outputs.store"):
+        importlib.import_module(name)
+    ModelRegistry.load().names()
+    for line in sys.stdin:
+        print(json.dumps(in_fork(folder, base_url, json.loads(line))), flush=True)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2])

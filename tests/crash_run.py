@@ -1,0 +1,150 @@
+"""Many creates, many ends of the process, a gateway that misbehaves; and at the end the books are compared."""
+
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.abc
+import crash_child
+from anyio.streams.text import TextReceiveStream
+from fault_gateway import GatewayProcess, Plan, Truth, gateway_process, picture
+
+from darkroom.images import ImageState
+from darkroom.journal import Intent, SqliteJournal
+from darkroom.lifecycle.moments import Moment
+
+ANYWHERE = "anywhere, by the clock"
+_FAULTS = Plan(creates=0.3, looks=0.3, born_done=0.2, run_s=0.3, stall_s=1.2, lag_s=0.5)
+_AFTER_AT_MOST_S = 2.0
+
+
+@dataclass(kw_only=True)
+class Figures:
+    """What a run counted. `lost`: made at the gateway, not in the journal. `duplicated`: made beyond what was asked."""
+
+    requests: int
+    seconds: float = 0.0
+    lives: int = 0
+    kills: Counter[str] = field(default_factory=Counter[str])
+    intents: int = 0
+    creates_on_the_wire: int = 0
+    created: int = 0
+    faults: Counter[str] = field(default_factory=Counter[str])
+    lost: int = 0
+    duplicated: int = 0
+    open_intents: int = 0
+    images: int = 0
+    images_missing: int = 0
+    images_stored_twice: int = 0
+    images_wrong: int = 0
+
+    def lines(self) -> list[str]:
+        kills = ", ".join(f"{name} {count}" for name, count in sorted(self.kills.items()))
+        faults = ", ".join(f"{name} {count}" for name, count in sorted(self.faults.items()))
+        return [
+            f"{self.requests} requests, {self.intents} intents, {self.kills.total()} kills in {self.lives} lives, "
+            f"{self.seconds:.0f} s",
+            f"creates on the wire {self.creates_on_the_wire}, predictions made {self.created}",
+            f"lost {self.lost}, duplicated {self.duplicated}, left open {self.open_intents}",
+            f"images {self.images}: missing {self.images_missing}, stored twice {self.images_stored_twice}, "
+            f"with other bytes {self.images_wrong}",
+            f"kills: {kills}",
+            f"answers: {faults}",
+        ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CrashRun:
+    """`lanes` processes work on one journal at once; a life has `batch` requests, four times as many where nothing ends it."""
+
+    folder: Path
+    requests: int
+    kills: int
+    batch: int = 10
+    lanes: int = 2
+    seed: int = 1
+
+    async def run(self) -> Figures:
+        """Until every picture is home. The kills go round all moments; the rest of the requests meets faults only."""
+        started = time.monotonic()
+        figures = Figures(requests=self.requests)
+        pending = deque(range(self.requests))
+        rounds = [*Moment, ANYWHERE] * (self.kills // len(Moment) + 1)
+        ends = deque(rounds[: max(self.kills, len(Moment) + 1)])
+        with gateway_process(_FAULTS) as gateway:
+            async with anyio.create_task_group() as tasks:
+                for lane in range(self.lanes):
+                    rng = random.Random(self.seed + lane)
+                    tasks.start_soon(self._lane, gateway, pending, ends, figures, rng)
+            await self._compare(gateway.truth(), figures)
+        figures.seconds = time.monotonic() - started
+        return figures
+
+    async def _lane(
+        self, gateway: GatewayProcess, pending: deque[int], ends: deque[str], figures: Figures, rng: random.Random
+    ) -> None:
+        command = [sys.executable, crash_child.__file__, str(self.folder), gateway.base_url]
+        paths = os.pathsep.join(path for path in sys.path if path)
+        environ = {**os.environ, "PYTHONPATH": paths}
+        async with await anyio.open_process(command, env=environ, stderr=None) as process:
+            while pending:
+                end = ends.popleft() if ends else ""
+                size = min(self.batch if end else 4 * self.batch, len(pending))
+                numbers = [pending.popleft() for _ in range(size)]
+                # What another lane is at, too: two processes with one request_id.
+                numbers_of_both = [*numbers, *list(pending)[-2:]]
+                answer = await _life(process, numbers_of_both, end, rng)
+                figures.lives += 1
+                if answer["killed"]:
+                    figures.kills[end] += 1
+                elif end:
+                    ends.append(end)
+                pending.extendleft(number for number in numbers if number not in answer["done"])
+
+    async def _compare(self, truth: Truth, figures: Figures) -> None:
+        async with SqliteJournal.open(self.folder / "data" / "journal.sqlite3") as journal:
+            intents = await journal.history(limit=10 * self.requests)
+        known = {intent.prediction_id for intent in intents}
+        asked = Counter({f"picture {n}": crash_child.prediction_count(n) for n in range(self.requests)})
+        figures.intents = len(intents)
+        figures.creates_on_the_wire, figures.created = truth.creates, len(truth.predictions)
+        figures.faults = Counter(truth.faults)
+        figures.lost = sum(made.id not in known for made in truth.predictions)
+        figures.duplicated = (Counter(truth.prompts) - asked).total()
+        figures.open_intents = sum(not intent.prediction_id for intent in intents)
+        _compare_images(truth, intents, self.folder / "images", figures)
+
+
+def _compare_images(truth: Truth, intents: tuple[Intent, ...], folder: Path, figures: Figures) -> None:
+    names = {f"{made.id}-{n}.png" for made in truth.predictions for n in range(made.input.get("num_outputs", 1))}
+    figures.images = len(names)
+    stored = [image for intent in intents for image in intent.images if image.state is ImageState.STORED]
+    contents = [path.read_bytes() for path in folder.glob("*.png")]
+    wanted = {picture(name) for name in names}
+    figures.images_missing = len(wanted - set(contents)) + max(0, len(names) - len(stored))
+    figures.images_stored_twice = len(contents) - len(set(contents))
+    figures.images_wrong = len(set(contents) - wanted)
+
+
+async def _life(process: anyio.abc.Process, numbers: list[int], end: str, rng: random.Random) -> dict[str, Any]:
+    order: dict[str, Any] = {"numbers": numbers}
+    if end == ANYWHERE:
+        order["after_s"] = rng.uniform(0.02, _AFTER_AT_MOST_S)
+    elif end:
+        order |= {"at": end, "times": rng.randint(1, 4)}
+    assert process.stdin and process.stdout
+    await process.stdin.send(json.dumps(order).encode() + b"\n")
+    line = ""
+    async for part in TextReceiveStream(process.stdout):
+        line += part
+        if line.endswith("\n"):
+            return json.loads(line)
+    raise subprocess.SubprocessError("the crash child ended")

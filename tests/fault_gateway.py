@@ -1,0 +1,347 @@
+"""A gateway on loopback that misbehaves by plan and keeps the truth of what it made. Its outputs are real PNG files.
+
+In this process: `async with FaultGateway() as gateway`. In a process of its own: `with gateway_process() as gateway`, or
+`python tests/fault_gateway.py`, whose first line is its address; there it is told over HTTP (`/plan`, `/truth`).
+"""
+
+import asyncio
+import json
+import random
+import socket
+import struct
+import subprocess
+import sys
+import time
+import urllib.request
+import zlib
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from email.utils import formatdate
+from types import TracebackType
+from typing import Any, Self
+
+from scripted_gateway import Answer, RecordedRequest, read_request
+
+# name -> is the prediction created all the same?
+CREATE_FAULTS = {
+    "429": False,
+    "503": False,
+    "504 before": False,
+    "reset before": False,
+    "500 after": True,
+    "502 after": True,
+    "504 after": True,
+    "stall after": True,
+    "cut after": True,
+    "cut before the id": True,
+    "reset after": True,
+}
+# Refusals for good; only by name, never by chance.
+REFUSALS = {
+    "422": (422, "num_outputs: must be less than or equal to 4"),
+    "sensitive": (422, "The input was flagged as sensitive."),
+    "402": (402, "You have insufficient credit to run this model."),
+}
+_LOOK_FAULTS = ("500", "reset", "cut")
+_PAGE_LENGTH = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How the gateway behaves: shares are from 0 to 1, times in seconds.
+
+    `script` names the fault of each create to come ("" for none), before chance rules. `born_done` is the share of
+    predictions that have ended when their create is answered; the others run `run_s`. `lag_s` is how long a prediction is
+    missing in the list, `busy_s` the time that a 429 or 503 names, `files` the answer to downloads ("", "500", "404").
+    """
+
+    creates: float = 0.0
+    looks: float = 0.0
+    script: tuple[str, ...] = ()
+    born_done: float = 0.0
+    run_s: float = 0.2
+    stall_s: float = 2.0
+    lag_s: float = 0.0
+    busy_s: float = 0.0
+    files: str = ""
+
+
+@dataclass(slots=True, kw_only=True)
+class Made:
+    """One prediction of the truth; `created_s` and `ends_s` are on the wall clock."""
+
+    id: str
+    model: str
+    input: dict[str, Any]
+    created_s: float
+    ends_s: float
+    canceled_s: float = 0.0
+
+    def status(self, now: float) -> str:
+        if self.canceled_s:
+            return "canceled"
+        return "succeeded" if now >= self.ends_s else "processing"
+
+
+@dataclass(slots=True)
+class Truth:
+    """What was made, asked and misdone. `creates` counts the creates on the wire, also those that were refused."""
+
+    predictions: list[Made] = field(default_factory=list[Made])
+    creates: int = 0
+    cancels: list[str] = field(default_factory=list[str])
+    faults: dict[str, int] = field(default_factory=dict[str, int])
+    create_headers: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
+
+    @property
+    def prompts(self) -> list[str]:
+        """In order of creation."""
+        return [str(made.input["prompt"]) for made in self.predictions]
+
+
+class _Broken(Exception):
+    """The connection ends here: the bytes that still leave, and if it ends by a reset."""
+
+    def __init__(self, content: bytes = b"") -> None:
+        super().__init__()
+        self.content = content
+
+
+class FaultGateway:
+    """`plan` may be replaced at any time; `truth` only grows."""
+
+    def __init__(self, plan: Plan | None = None, *, seed: int = 7) -> None:
+        self.plan = plan or Plan()
+        self.truth = Truth()
+        self._by_id: dict[str, Made] = {}
+        self._rng = random.Random(seed)
+        self._serving: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0, limit=2**20)
+        self.base_url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.close()
+        for task in self._serving:
+            task.cancel()
+        await asyncio.gather(*self._serving, return_exceptions=True)
+
+    async def serve_forever(self) -> None:
+        await self._server.serve_forever()
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.ensure_future(self._serve(reader, writer))
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while True:
+                answer = await self._answer(await read_request(reader))
+                writer.write(replace(answer, headers={**answer.headers, "date": formatdate(usegmt=True)}).encoded())
+                await writer.drain()
+        except _Broken as broken:
+            writer.write(broken.content)
+            if not broken.content:
+                _reset(writer)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+    async def _answer(self, request: RecordedRequest) -> Answer:
+        path, _, query = request.path.partition("?")
+        if path == "/plan":
+            self.plan = Plan(**request.json())
+            return Answer(asdict(self.plan))
+        if path == "/truth":
+            return Answer(asdict(self.truth))
+        if request.method == "POST" and path.endswith("/cancel"):
+            return self._cancel(path.split("/")[-2])
+        if request.method == "POST":
+            return await self._create(request, path)
+        if path.startswith("/files/"):
+            return self._file(path)
+        self._maybe_break(self._look(path, query))
+        return self._look(path, query)
+
+    async def _create(self, request: RecordedRequest, path: str) -> Answer:
+        self.truth.creates += 1
+        self.truth.create_headers.append(dict(request.headers))
+        fault = self._next_fault()
+        self._count(fault or "none")
+        if fault in REFUSALS:
+            status, words = REFUSALS[fault]
+            return Answer({"title": "Refused", "detail": words, "status": status}, status)
+        if fault and not CREATE_FAULTS[fault]:
+            return self._not_created(fault)
+        made = self._make(path, request.json())
+        body = json.dumps(self._view(made))
+        if fault == "stall after":
+            await asyncio.sleep(self.plan.stall_s)
+        if fault == "reset after":
+            raise _Broken
+        if fault.startswith("cut"):
+            kept = body[: 8 if fault == "cut before the id" else len(body) // 2]
+            raise _Broken(Answer(kept, 201, {"content-length": str(len(body))}).encoded())
+        if fault[:1] == "5":
+            return Answer({"detail": "an error behind the create"}, int(fault[:3]))
+        return Answer(body, 201)
+
+    def _count(self, fault: str) -> None:
+        self.truth.faults[fault] = self.truth.faults.get(fault, 0) + 1
+
+    def _next_fault(self) -> str:
+        if self.plan.script:
+            fault, *left = self.plan.script
+            self.plan = replace(self.plan, script=tuple(left))
+            return fault
+        return self._rng.choice(list(CREATE_FAULTS)) if self._rng.random() < self.plan.creates else ""
+
+    def _not_created(self, fault: str) -> Answer:
+        if fault == "reset before":
+            raise _Broken
+        headers = {} if fault == "504 before" else {"retry-after": f"{self.plan.busy_s:g}"}
+        return Answer({"detail": "not now"}, int(fault[:3]), headers)
+
+    def _make(self, path: str, body: dict[str, Any]) -> Made:
+        now = time.time()
+        run_s = 0.0 if self._rng.random() < self.plan.born_done else self.plan.run_s
+        made = Made(
+            id=f"{len(self._by_id):07d}{self._rng.getrandbits(64):017x}"[:24],
+            model="/".join(path.split("/")[3:5]) or str(body.get("version", "")),
+            input=body["input"],
+            created_s=now,
+            ends_s=now + run_s,
+        )
+        self.truth.predictions.append(made)
+        self._by_id[made.id] = made
+        return made
+
+    def _look(self, path: str, query: str) -> Answer:
+        if path == "/v1/predictions":
+            return Answer(self._page(query))
+        made = self._by_id.get(path.removeprefix("/v1/predictions/"))
+        return Answer(self._view(made)) if made else Answer({"title": "Not Found", "detail": "no such thing"}, 404)
+
+    def _page(self, query: str) -> dict[str, Any]:
+        """Newest first; `next` names another host, as some gateways' does, which must never see the key."""
+        until_s = time.time() - self.plan.lag_s
+        start = int(query.removeprefix("cursor=") or 0)
+        made = self.truth.predictions[::-1]
+        shown = [self._view(each) for each in made[start : start + _PAGE_LENGTH] if each.created_s <= until_s]
+        following = start + _PAGE_LENGTH
+        link = f"https://elsewhere.invalid/v1/predictions?cursor={following}" if following < len(made) else None
+        return {"results": shown, "next": link, "previous": None}
+
+    def _cancel(self, name: str) -> Answer:
+        self.truth.cancels.append(name)
+        made = self._by_id[name]
+        if made.status(time.time()) == "processing":
+            made.canceled_s = time.time()
+        return Answer(self._view(made))
+
+    def _file(self, path: str) -> Answer:
+        if self.plan.files:
+            return Answer(b"", int(self.plan.files))
+        answer = Answer(picture(path.rpartition("/")[2]), 200, {"content-type": "image/png"})
+        self._maybe_break(answer)
+        return answer
+
+    def _maybe_break(self, answer: Answer) -> None:
+        if self._rng.random() >= self.plan.looks:
+            return
+        fault = self._rng.choice(_LOOK_FAULTS)
+        self._count(f"look {fault}")
+        encoded = Answer({"detail": "not now"}, 500).encoded() if fault == "500" else answer.encoded()
+        raise _Broken(b"" if fault == "reset" else encoded if fault == "500" else encoded[:-10])
+
+    def _view(self, made: Made) -> dict[str, Any]:
+        status = made.status(time.time())
+        has_succeeded = status == "succeeded"
+        names = [f"{made.id}-{number}.png" for number in range(made.input.get("num_outputs", 1))]
+        run_s = made.ends_s - made.created_s
+        return {
+            "id": made.id,
+            "model": made.model,
+            "version": "hidden",
+            "input": made.input,
+            "status": status,
+            "output": [f"{self.base_url}/files/{name}" for name in names] if has_succeeded else None,
+            "error": None,
+            "logs": "",
+            "metrics": {"predict_time": run_s, "total_time": run_s} if has_succeeded else {},
+            "created_at": _stamp(made.created_s),
+            "started_at": _stamp(made.created_s),
+            "completed_at": _stamp(made.ends_s) if has_succeeded else None,
+            "urls": {"get": f"https://elsewhere.invalid/v1/predictions/{made.id}"},
+        }
+
+
+class GatewayProcess:
+    """A fault gateway in a process of its own, told and asked over HTTP."""
+
+    def __init__(self, base_url: str) -> None:
+        self.base_url = base_url
+
+    def follow(self, plan: Plan) -> None:
+        self._ask("/plan", asdict(plan))
+
+    def truth(self) -> Truth:
+        told = self._ask("/truth")
+        told["predictions"] = [Made(**each) for each in told["predictions"]]
+        return Truth(**told)
+
+    def _ask(self, path: str, body: dict[str, Any] | None = None) -> Any:
+        request = urllib.request.Request(self.base_url + path, json.dumps(body).encode() if body else None)
+        with urllib.request.urlopen(request, timeout=30) as response:
+            return json.load(response)
+
+
+@contextmanager
+def gateway_process(plan: Plan | None = None) -> Generator[GatewayProcess]:
+    """Serve while the block runs."""
+    with subprocess.Popen([sys.executable, __file__], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout
+            gateway = GatewayProcess(process.stdout.readline().strip())
+            gateway.follow(plan or Plan())
+            yield gateway
+        finally:
+            process.kill()
+
+
+def picture(name: str) -> bytes:
+    """A PNG of one pixel that is like no other: its name stands in it."""
+    header = struct.pack(">IIBBBBB", 1, 1, 8, 2, 0, 0, 0)
+    pixel = zlib.compress(b"\0" + zlib.crc32(name.encode()).to_bytes(4)[:3])
+    chunks = ((b"IHDR", header), (b"tEXt", b"Title\0" + name.encode()), (b"IDAT", pixel), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
+    )
+
+
+def _reset(writer: asyncio.StreamWriter) -> None:
+    """End the connection by RST instead of FIN."""
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
+
+
+def _stamp(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
+
+
+async def main() -> None:
+    async with FaultGateway() as gateway:
+        print(gateway.base_url, flush=True)
+        await gateway.serve_forever()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,24 @@
+"""The crash matrix: the process ends at every moment that matters, the gateway misbehaves, nothing is lost or paid twice."""
+
+import os
+from pathlib import Path
+
+import anyio
+import pytest
+from crash_run import ANYWHERE, CrashRun
+
+from darkroom.lifecycle.moments import Moment
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+async def test_no_create_is_lost_or_repeated_and_every_picture_comes_home_once(tmp_path: Path) -> None:
+    with anyio.fail_after(240):
+        figures = await CrashRun(folder=tmp_path, requests=300, kills=45).run()
+    print("", *figures.lines(), sep="\n")
+    assert figures.kills.keys() == {*Moment, ANYWHERE}
+    assert figures.kills.total() >= 40
+    assert figures.intents >= 300
+    assert (figures.lost, figures.duplicated, figures.open_intents) == (0, 0, 0)
+    assert (figures.images_missing, figures.images_stored_twice, figures.images_wrong) == (0, 0, 0)
