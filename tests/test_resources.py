@@ -9,6 +9,7 @@ from typing import Any
 import anyio
 import pytest
 from mcp import Client, MCPError
+from mcp.shared.subscriptions import ResourceUpdated
 from mcp.types import (
     BlobResourceContents,
     PromptReference,
@@ -125,3 +126,20 @@ async def test_a_real_gateway_opens_exactly_its_file_hosts_to_the_gallery(tmp_pa
         "https://replicate.delivery",
         "https://*.replicate.delivery",
     ]
+
+
+async def test_a_host_that_watches_a_prediction_hears_of_its_end(tmp_path: Path) -> None:
+    settings = Settings.read(
+        {"DARKROOM_DATA_DIR": str(tmp_path / "data"), "DARKROOM_OUTPUT_DIR": str(tmp_path / "pictures")}
+    )
+    with anyio.fail_after(30):
+        async with Client(create_server(settings)) as client:
+            started = await client.call_tool(
+                "generate_image", {"prompt": "sandbox:slow=2 a lighthouse", "wait_seconds": 0}
+            )
+            assert started.meta
+            uri = f"prediction://{started.meta['darkroom/report']['id']}"
+            async with client.listen(resource_subscriptions=[uri]) as events:
+                event = await anext(aiter(events))
+            assert event == ResourceUpdated(uri=uri)
+            assert json.loads(text(await client.read_resource(uri)))["status"] == "succeeded"

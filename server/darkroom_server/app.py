@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -10,10 +11,12 @@ from mcp.server import MCPServer
 from mcp.server.apps import APP_MIME_TYPE, Apps, ResourceCsp
 from mcp.server.caching import CacheHint
 from mcp.server.mcpserver.resources import FileResource
+from mcp.server.subscriptions import InMemorySubscriptionBus
 
 from darkroom_server import __version__
 from darkroom_server.calls import Calls
 from darkroom_server.consent import CostQuestion
+from darkroom_server.endings import Endings
 from darkroom_server.gallery import GALLERY_FILE, GALLERY_URI, image_hosts
 from darkroom_server.keeper import RoomKeeper
 from darkroom_server.misspelt import MisspeltArguments
@@ -44,7 +47,10 @@ def create_server(settings: Settings, *, is_leaving: Callable[[], bool] = lambda
     def open_room() -> "AbstractAsyncContextManager[Darkroom]":
         from darkroom.darkroom import Darkroom
 
-        return Darkroom.open(settings.options())
+        return Darkroom.open(replace(settings.options(), on_ended=endings.announce))
+
+    bus = InMemorySubscriptionBus()
+    endings = Endings(bus)
 
     @cache
     def registry() -> "ModelRegistry":
@@ -62,6 +68,7 @@ def create_server(settings: Settings, *, is_leaving: Callable[[], bool] = lambda
     @asynccontextmanager
     async def lifespan(_: MCPServer[None]) -> AsyncGenerator[None]:
         async with anyio.create_task_group() as tasks:
+            tasks.start_soon(endings.publish)
             if not settings.problem:
                 tasks.start_soon(keeper.keep)
             try:
@@ -76,6 +83,7 @@ def create_server(settings: Settings, *, is_leaving: Callable[[], bool] = lambda
         instructions=INSTRUCTIONS,
         lifespan=lifespan,
         log_level="WARNING",
+        subscriptions=bus,
         extensions=[_gallery(settings)],
         cache_hints={"tools/list": CacheHint(ttl_ms=300_000, scope="public")},
     )

@@ -50,7 +50,8 @@ class DarkroomOptions:
     `app` is the embedded sandbox where that is the gateway. `output_dir` is a folder or an object URL (`s3://…`).
     `wait_budget_s` is what a call waits where it does not say. `reached` hears every moment at which a crash
     would matter; `settle_s` is how long a lost create may take to show up in the gateway's list; `lease_s` for how long a
-    process that says nothing more keeps others from following its predictions.
+    process that says nothing more keeps others from following its predictions; `on_ended` hears of every prediction that
+    has ended and whose images are home or lost.
     """
 
     gateway: Gateway
@@ -71,6 +72,7 @@ class DarkroomOptions:
     timeouts: Timeouts = field(default_factory=Timeouts)
     settle_s: float = SETTLE_S
     lease_s: float = LEASE_S
+    on_ended: Callable[[Intent], None] = lambda intent: None
     reached: Callable[[Moment], None] = lambda moment: None
 
 
@@ -191,6 +193,7 @@ class Darkroom:
             monotonic=options.monotonic,
             typical_s=self._typical_s,
             day_limit=self.day_limit,
+            on_ended=options.on_ended,
             lease_s=options.lease_s,
         )
 

@@ -7,6 +7,7 @@ A follower belongs to the open Darkroom, never to a tool call. What it learns is
 import logging
 import random
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import anyio
 
@@ -22,6 +23,8 @@ log = logging.getLogger(__name__)
 
 # Replicate ends a run after 30 min and cold starts were seen up to 17 min (timings, 2026-11-20); then it is not coming.
 GIVE_UP_AFTER_S = 2 * 3600.0
+# A gateway may need a moment until a new prediction can be looked up everywhere.
+_APPEARS_WITHIN_S = 60.0
 
 
 class Pulse:
@@ -133,7 +136,10 @@ class Follower:
             prediction = await self._client.get(prediction_id)
         except UnknownPrediction as error:
             following.has_been_looked_up = True
-            following.publish(problem=error, settled=True)
+            following.publish(problem=error)
+            if self._monotonic() - following.started_s < _APPEARS_WITHIN_S:
+                return True
+            await self._note_gone(following, error)
             return False
         except GatewayError as error:
             log.warning("look at %s failed: %s", prediction_id, error)
@@ -145,6 +151,12 @@ class Follower:
         following.has_been_looked_up = True
         following.publish(await self._journal.find(prediction_id))
         return True
+
+    async def _note_gone(self, following: Following, error: UnknownPrediction) -> None:
+        """The gateway has dropped it: an end of its own kind, so that nobody asks for ever."""
+        last = following.intent.prediction or Prediction(id=following.intent.prediction_id)
+        gone = replace(last, status=PredictionStatus.FAILED, error="The gateway no longer knows this prediction.")
+        following.publish(await self._journal.record(gone), problem=error, settled=True)
 
 
 def _is_ended(intent: Intent) -> bool:

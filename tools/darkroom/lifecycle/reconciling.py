@@ -5,7 +5,9 @@ gateway has no list nothing can be settled: the rows stay `unknown` and the pers
 """
 
 import logging
+import math
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import anyio
@@ -83,33 +85,44 @@ class Reconciler:
         oldest_s = min(intent.sent_at or intent.intended_at for intent in open_intents)
         # The list is as old as its first page; the pages after that may take their time.
         asked_at = self._clock()
-        remote, skew_s = await self._read_list(oldest_s)
+        listed = await self._read_list(oldest_s)
         self._reached(Moment.LISTED)
         verdicts = match(
             open_intents,
-            remote,
+            listed.predictions,
             await self._journal.known_ids(self._gateway.origin),
             now=asked_at,
-            skew_s=skew_s,
+            skew_s=listed.skew_s,
             settle_s=self._settle_s,
             margin_s=_MARGIN_S,
         )
-        settled = await self._journal.settle(verdicts)
+        sure = [each for each in verdicts if listed.is_complete or each.state is not IntentState.ABSENT]
+        settled = await self._journal.settle(sure)
         self._reached(Moment.SETTLED)
         for intent in settled:
             if intent.state is IntentState.KNOWN:
                 self._on_found(intent)
 
-    async def _read_list(self, oldest_s: float) -> tuple[list[Prediction], float]:
-        """Newest first, back to the oldest open intent; and the gateway's clock less ours, in seconds."""
+    async def _read_list(self, oldest_s: float) -> "_Listed":
+        """Newest first, back to the oldest open intent, as far as the number of pages allows."""
         page = await self._client.list_page()
         now = datetime.fromtimestamp(self._clock(), UTC)
         skew_s = (page.server_time - now).total_seconds() if page.server_time else 0.0
         found = list(page.predictions)
         for _ in range(_MOST_PAGES):
-            reached_s = min((p.created_at.timestamp() for p in page.predictions if p.created_at), default=0.0)
+            # A list without times has to be read to its end.
+            reached_s = min((p.created_at.timestamp() for p in page.predictions if p.created_at), default=math.inf)
             if not page.next_cursor or reached_s < oldest_s + skew_s - _MARGIN_S:
-                break
+                return _Listed(predictions=found, skew_s=skew_s, is_complete=True)
             page = await self._client.list_page(page.next_cursor)
             found += page.predictions
-        return found, skew_s
+        return _Listed(predictions=found, skew_s=skew_s, is_complete=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Listed:
+    """What was read; `skew_s` is the gateway's clock less ours. An incomplete list cannot show that something is absent."""
+
+    predictions: list[Prediction]
+    skew_s: float
+    is_complete: bool

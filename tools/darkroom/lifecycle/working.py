@@ -55,6 +55,7 @@ class Work:
         monotonic: Callable[[], float],
         typical_s: Callable[[str], float | None],
         day_limit: Callable[[], SpendingLimit | None],
+        on_ended: Callable[[Intent], None] = lambda intent: None,
         lease_s: float = LEASE_S,
     ) -> None:
         self._client = client
@@ -69,6 +70,7 @@ class Work:
         self._monotonic = monotonic
         self._typical_s = typical_s
         self._day_limit = day_limit
+        self._on_ended = on_ended
         self._lease_s = lease_s
         self._owner = secrets.token_hex(8)
         self._leased: set[str] = set()
@@ -235,6 +237,8 @@ class Work:
         finally:
             self._followings.pop(key, None)
             await self._give_back(key)
+        if following.is_settled:
+            self._on_ended(following.intent)
 
     async def _hold_lease(self, key: str) -> None:
         """Tell other processes that this one is followed; what is done within seconds needs no lease."""
