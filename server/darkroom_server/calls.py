@@ -10,7 +10,6 @@ from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult
 
 from darkroom.errors import DarkroomError
-from darkroom.reports import PredictionReport, refusal_report
 from darkroom_server.content import model_result, prediction_result
 from darkroom_server.keeper import RoomKeeper
 from darkroom_server.settings import Settings
@@ -19,13 +18,14 @@ if TYPE_CHECKING:
     from darkroom.darkroom import Darkroom, OnProgress
     from darkroom.outputs.preview import Preview
     from darkroom.registry import ImageRequest, ModelRegistry
+    from darkroom.reports import PredictionReport
 
 log = logging.getLogger(__name__)
 
 # Hosts end a call at about 60 s (TypeScript SDK: 60 000 ms, checked 2026-11-20); an answer leaves before that.
 _LEAVE_BY_S = 54.0
 _CANCEL_S = 1.5
-_Verb = Callable[["Darkroom", "OnProgress"], Awaitable[PredictionReport]]
+_Verb = Callable[["Darkroom", "OnProgress"], "Awaitable[PredictionReport]"]
 
 
 class Calls:
@@ -90,17 +90,17 @@ class Calls:
     async def _answer(self, ctx: Context[Any, Any] | None, verb: _Verb, wait_s: float) -> CallToolResult:
         leave_by_s = anyio.current_time() + max(_LEAVE_BY_S, wait_s + 5)
         if self._settings.problem:
-            return prediction_result(refusal_report(self._settings.problem))
+            return _refused(self._settings.problem)
         try:
             room = await self._keeper.room()
         except DarkroomError as error:
-            return prediction_result(refusal_report(error))
+            return _refused(error)
         report = await verb(room, _rising(ctx))
         previews = await self._previews(room, report, leave_by_s) if self._settings.previews == "on" else {}
         report.data["can_cancel"] = self._settings.cancel_tool and room.gateway.has_cancel
         return prediction_result(report, previews, is_structured=self._settings.structured_output)
 
-    async def _previews(self, room: "Darkroom", report: PredictionReport, leave_by_s: float) -> "dict[int, Preview]":
+    async def _previews(self, room: "Darkroom", report: "PredictionReport", leave_by_s: float) -> "dict[int, Preview]":
         """Small pictures by image number, as far as time allows; a picture without one is still saved and linked."""
         images = [image for intent in report.intents for image in intent.images]
         stored = {number: image.file for number, image in enumerate(images, start=1) if image.file}
@@ -117,6 +117,12 @@ class Calls:
                 await (await self._keeper.room()).work.cancel_request(request_id)
             except DarkroomError as error:
                 log.warning("could not cancel %s: %s", request_id, error)
+
+
+def _refused(error: DarkroomError) -> CallToolResult:
+    from darkroom.reports import refusal_report
+
+    return prediction_result(refusal_report(error))
 
 
 def _rising(ctx: Context[Any, Any] | None) -> "OnProgress":

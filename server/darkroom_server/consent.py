@@ -10,8 +10,6 @@ from mcp.server.elicitation import AcceptedElicitation, ElicitationResult
 from mcp.server.mcpserver import Context, Elicit
 from pydantic import BaseModel, Field, JsonValue
 
-from darkroom.reports.amounts import counted, usd
-
 if TYPE_CHECKING:
     from darkroom.registry import ImageRequest
 
@@ -75,6 +73,8 @@ class CostQuestion:
             return Consent(confirmed=True)
         if not can_ask(ctx):
             return Consent(confirmed=False)
+        from darkroom.reports.amounts import counted, usd
+
         cost = "at an unknown price" if price is None else f"for about {usd(price)}"
         return Elicit(f"Make {counted(count, 'image')} with {model or 'the default model'} {cost}?", Consent)
 
@@ -84,6 +84,8 @@ class CostQuestion:
             return ""
         if can_ask(ctx):
             return "Refused: the user did not confirm the cost. Nothing was sent or spent. Ask what they want instead."
+        from darkroom.reports.amounts import usd
+
         return (
             f"Refused: this call would cost more than {usd(self._threshold_usd or 0)} (DARKROOM_CONFIRM_USD), or its price "
             "is unknown, and this host cannot ask the user. Nothing was sent or spent. Tell the user the price; to go "

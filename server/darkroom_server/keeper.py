@@ -7,11 +7,14 @@ never ends the server: each call is answered with the reason, and tries again.
 import logging
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING
 
 import anyio
 
-from darkroom.darkroom import Darkroom
 from darkroom.errors import DarkroomError, JournalError
+
+if TYPE_CHECKING:
+    from darkroom.darkroom import Darkroom
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +24,7 @@ _HANDSHAKE_S = 1.0
 class RoomKeeper:
     """`keep` runs in the lifespan's task group; calls ask `room`."""
 
-    def __init__(self, open_room: Callable[[], AbstractAsyncContextManager[Darkroom]]) -> None:
+    def __init__(self, open_room: Callable[[], AbstractAsyncContextManager["Darkroom"]]) -> None:
         self._open_room = open_room
         self._wanted = anyio.Event()
         self._answered = anyio.Event()
@@ -36,7 +39,7 @@ class RoomKeeper:
             await self._hold()
             await self._wanted.wait()
 
-    async def room(self) -> Darkroom:
+    async def room(self) -> "Darkroom":
         """The open Darkroom.
 
         Raises: DarkroomError where it cannot be opened now.
@@ -64,7 +67,7 @@ class RoomKeeper:
                 None, JournalError("darkroom had an internal fault and opens again at the next call. Try once more.")
             )
 
-    def _answer(self, room: Darkroom | None, problem: DarkroomError | None) -> None:
+    def _answer(self, room: "Darkroom | None", problem: DarkroomError | None) -> None:
         """Tell everybody who waits, and let the next call want anew."""
         self._room, self._problem = room, problem
         self._wanted = anyio.Event()
