@@ -3,7 +3,7 @@
 import json
 import re
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any
 
 import pytest
 import yaml
@@ -11,14 +11,12 @@ import yaml
 from darkroom.gateways import load_gateways
 from darkroom_server import __version__
 from darkroom_server.cli import main
-from darkroom_server.cli.serve import serve
 from darkroom_server.settings import Settings, variable_of
 
 ROOT = Path(__file__).resolve().parent.parent
 DEPLOY = ROOT / "server" / "deploy"
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 SETTINGS = {variable_of(name) for name in Settings.model_fields}
-TRANSPORTS = {choice for each in get_args(get_type_hints(serve)["transport"]) for choice in (get_args(each) or [each])}
 
 
 def workflow_of(path: Path) -> dict[str, Any]:
@@ -97,10 +95,12 @@ def test_the_health_check_asks_the_port_that_is_served() -> None:
     assert instruction("EXPOSE") == port
 
 
-@pytest.mark.skipif("http" not in TRANSPORTS, reason="this version serves stdio only")
 def test_the_command_line_knows_the_command_of_the_image() -> None:
+    command = json.loads(instruction("CMD"))
     assert json.loads(instruction("ENTRYPOINT")) == ["darkroom-mcp"]
-    assert main([*json.loads(instruction("CMD")), "--help"]) == 0
+    assert main([*command, "--help"]) == 0
+    # Without a name, serving on all addresses is refused.
+    assert command[command.index("--allow-host") + 1] == "localhost"
 
 
 def test_compose_opens_a_port_to_this_computer_only(compose: dict[str, Any]) -> None:
