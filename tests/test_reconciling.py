@@ -1,0 +1,116 @@
+"""Lost answers are looked for in the gateway's real list, over a socket: found, settled absent, or left in doubt."""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from journal_fixtures import HandClock, new_intent, opened
+from scripted_gateway import Answer, RecordedRequest, ScriptedGateway, gateway_at
+
+from darkroom.gateways import Key, PredictionClient
+from darkroom.journal import Intent, IntentState, SqliteJournal
+from darkroom.lifecycle.reconciling import Reconciler
+
+pytestmark = pytest.mark.anyio
+
+SETTLED_S = 1_000.0
+
+
+def listed(number: int, *, seed: int, at: float | None) -> dict[str, Any]:
+    """One row of the gateway's list; without `at` the list gives no time."""
+    times = {"created_at": datetime.fromtimestamp(at, UTC).isoformat()} if at is not None else {}
+    return {
+        "id": f"listedprediction{number:04d}",
+        "status": "processing",
+        "input": {"prompt": "a lighthouse", "seed": seed},
+        **times,
+    }
+
+
+def pages(*rows: Sequence[dict[str, Any]]) -> Any:
+    """Answers page after page; `next` names another host, which must not be asked."""
+
+    def answer(request: RecordedRequest) -> Answer:
+        number = int(request.path.rpartition("cursor=")[2] or 0) if "cursor=" in request.path else 0
+        following = f"https://elsewhere.invalid/v1/predictions?cursor={number + 1}" if number + 1 < len(rows) else None
+        return Answer({"results": list(rows[min(number, len(rows) - 1)]), "next": following, "previous": None})
+
+    return answer
+
+
+class Scene:
+    """A journal with one intent whose answer was lost, and a reconciler that asks a scripted gateway."""
+
+    def __init__(self, journal: SqliteJournal, client: PredictionClient, intent: Intent, clock: HandClock) -> None:
+        self.found: list[Intent] = []
+        self.clock = clock
+        self._journal = journal
+        self._key = intent.key
+        self.reconciler = Reconciler(client, journal, client.gateway, clock=clock, on_found=self.found.append)
+
+    async def state(self) -> IntentState:
+        row = await self._journal.find(self._key)
+        assert row
+        return row.state
+
+
+@asynccontextmanager
+async def scene(folder: Path, answer: Any) -> AsyncGenerator[tuple[Scene, ScriptedGateway]]:
+    clock = HandClock()
+    with anyio.fail_after(30):
+        async with ScriptedGateway(answer) as server, opened(folder, clock) as journal:
+            gateway = gateway_at(server.base_url)
+            intent = await journal.intend(new_intent(seed=7, origin=gateway.origin))
+            assert await journal.claim(intent.key)
+            await journal.mark_unknown(intent.key, "HTTP 504")
+            async with PredictionClient(gateway, Key("r8_nobody", "TEST")) as client:
+                yield Scene(journal, client, intent, clock), server
+
+
+async def test_a_create_whose_answer_was_lost_gets_its_prediction_back(tmp_path: Path) -> None:
+    clock = HandClock()
+    async with scene(tmp_path, pages([listed(1, seed=7, at=clock.now)])) as (stage, server):
+        assert await stage.reconciler.once() == 0
+        assert await stage.state() is IntentState.KNOWN
+        assert [intent.prediction_id for intent in stage.found] == ["listedprediction0001"]
+        assert not server.posts()
+
+
+async def test_what_the_list_never_shows_is_absent_after_the_settle_time_and_not_before(tmp_path: Path) -> None:
+    async with scene(tmp_path, pages([])) as (stage, _):
+        assert await stage.reconciler.once() == 1
+        assert await stage.state() is IntentState.UNKNOWN
+        stage.clock.advance(SETTLED_S)
+        assert await stage.reconciler.once() == 0
+        assert await stage.state() is IntentState.ABSENT
+
+
+async def test_a_list_without_times_is_read_to_its_end(tmp_path: Path) -> None:
+    full = [listed(number, seed=1_000 + number, at=None) for number in range(3)]
+    answer = pages(full, full, [listed(9, seed=7, at=None)])
+    async with scene(tmp_path, answer) as (stage, server):
+        stage.clock.advance(SETTLED_S)
+        await stage.reconciler.once()
+        assert await stage.state() is IntentState.KNOWN
+        assert len(server.requests) == 3
+
+
+async def test_a_list_that_is_too_long_to_read_never_shows_that_something_is_absent(tmp_path: Path) -> None:
+    clock = HandClock()
+    newer = [[listed(number, seed=1_000 + number, at=clock.now + 500)] for number in range(200)]
+    async with scene(tmp_path, pages(*newer)) as (stage, server):
+        stage.clock.advance(SETTLED_S)
+        assert await stage.reconciler.once() == 1
+        assert await stage.state() is IntentState.UNKNOWN
+        assert len(server.requests) < 100
+
+
+async def test_a_list_that_cannot_be_read_changes_nothing(tmp_path: Path) -> None:
+    async with scene(tmp_path, Answer({"detail": "no"}, status=401)) as (stage, _):
+        stage.clock.advance(SETTLED_S)
+        assert await stage.reconciler.once() == 1
+        assert await stage.state() is IntentState.UNKNOWN
