@@ -87,12 +87,16 @@ class Made:
 
 @dataclass(slots=True)
 class Truth:
-    """What was made, asked and misdone. `creates` counts the creates on the wire, also those that were refused."""
+    """What was made, asked and misdone.
+
+    `creates` counts the creates on the wire, also those that were refused; `cancels` and `looks` name predictions.
+    """
 
     predictions: list[Made] = field(default_factory=list[Made])
     creates: int = 0
     cancels: list[str] = field(default_factory=list[str])
     faults: dict[str, int] = field(default_factory=dict[str, int])
+    looks: list[str] = field(default_factory=list[str])
     create_headers: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
 
     @property
@@ -168,8 +172,9 @@ class FaultGateway:
             return await self._create(request, path)
         if path.startswith("/files/"):
             return self._file(path)
-        self._maybe_break(self._look(path, query))
-        return self._look(path, query)
+        answer = self._look(path, query)
+        self._maybe_break(answer)
+        return answer
 
     async def _create(self, request: RecordedRequest, path: str) -> Answer:
         self.truth.creates += 1
@@ -227,7 +232,9 @@ class FaultGateway:
     def _look(self, path: str, query: str) -> Answer:
         if path == "/v1/predictions":
             return Answer(self._page(query))
-        made = self._by_id.get(path.removeprefix("/v1/predictions/"))
+        name = path.removeprefix("/v1/predictions/")
+        self.truth.looks.append(name)
+        made = self._by_id.get(name)
         return Answer(self._view(made)) if made else Answer({"title": "Not Found", "detail": "no such thing"}, 404)
 
     def _page(self, query: str) -> dict[str, Any]:

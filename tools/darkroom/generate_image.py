@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pydantic import JsonValue
 
 from darkroom.darkroom import PICTURES_GRACE_S, Budget, Darkroom, OnProgress
-from darkroom.errors import DarkroomError, InvalidInput, SpendingRefused, UnknownModel
+from darkroom.errors import DarkroomError, InvalidInput, JournalError, SpendingRefused, UnknownModel
 from darkroom.journal import Intent, IntentState, NewIntent
 from darkroom.lifecycle.following import Following
 from darkroom.lifecycle.moments import Moment
@@ -61,7 +61,7 @@ async def generate_image(
         return refusal_report(error)
     until_s = started_s + wait_s
     create_until_s = started_s + max(_CREATE_BUDGET_S, wait_s)
-    budget = Budget(hold_s=wait_s, retry_s=create_until_s - started_s - 5)
+    budget = Budget(hold_s=wait_s, retry_s=min(wait_s, create_until_s - started_s - 5))
     followings = [room.work.start(intent, budget) for intent in plan.intents]
     await room.waiting.for_create(followings, until_s=create_until_s, on_progress=on_progress)
     await room.waiting.for_end(followings, until_s=until_s, on_progress=on_progress)
@@ -216,8 +216,16 @@ async def _resolve_files(room: Darkroom, parts: Sequence[MappedInput]) -> tuple[
     return resolved, tuple(dict.fromkeys(notes))
 
 
+async def _row(room: Darkroom, following: Following) -> Intent:
+    """The row as it stands, or as it was last seen: what was paid is told even when the journal cannot be read."""
+    try:
+        return await room.journal.find(following.intent.key) or following.intent
+    except JournalError:
+        return following.intent
+
+
 async def _report(room: Darkroom, plan: _Plan, followings: Sequence[Following], started_s: float) -> PredictionReport:
-    rows = [await room.journal.find(following.intent.key) or following.intent for following in followings]
+    rows = [await _row(room, following) for following in followings]
     facts = AnswerFacts(
         gateway=room.gateway,
         notes=plan.notes,

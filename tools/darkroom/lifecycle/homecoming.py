@@ -84,7 +84,7 @@ class Homecoming:
             except OutputExpired as error:
                 await self._journal.image_expired(image.prediction_id, image.index, error.message)
             except OutputError as error:
-                await self._give_up_or_note(image, error)
+                await self._give_up_or_note(intent, image, error)
 
     async def _fetch(self, intent: Intent, image: StoredImage) -> None:
         async with self._fetcher.open(image.url) as download:
@@ -102,10 +102,15 @@ class Homecoming:
         )
         self._reached(Moment.IMAGE_NOTED)
 
-    async def _give_up_or_note(self, image: StoredImage, error: OutputError) -> None:
-        """Past the death of its link an image is lost; before that the fault is noted and it is tried again."""
+    async def _give_up_or_note(self, intent: Intent, image: StoredImage, error: OutputError) -> None:
+        """Past the death of its link an image is lost; before that the fault is noted and it is tried again.
+
+        The death is told by the gateway's clock. Ours may be hours ahead, so it must have passed there as well.
+        """
         log.warning("image %d of %s: %s", image.index + 1, image.prediction_id, error)
-        if image.expires_at and self._clock() > image.expires_at.timestamp():
+        seen_s = self._clock() - (intent.ended_at or 0.0)
+        is_dead = image.expires_at is not None and self._clock() > image.expires_at.timestamp()
+        if is_dead and seen_s > self._gateway.link_lifetime_s:
             await self._journal.image_expired(image.prediction_id, image.index, error.message)
         else:
             await self._journal.image_failed(image.prediction_id, image.index, error.message)

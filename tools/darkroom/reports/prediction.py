@@ -79,6 +79,6 @@ def _outcome(parts: Sequence[data.PartView]) -> Outcome:
     if "unresolved" in states:
         return Outcome.UNRESOLVED
     if states <= {"refused", "absent"}:
-        is_gateways = any(isinstance(part.problem, GatewayError) for part in parts)
-        return Outcome.REFUSED if is_gateways or states == {"absent"} else Outcome.INVALID
+        is_ours = all(part.problem and not isinstance(part.problem, GatewayError) for part in parts)
+        return Outcome.INVALID if is_ours else Outcome.REFUSED
     return Outcome.FAILED

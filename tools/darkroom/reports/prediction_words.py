@@ -148,6 +148,8 @@ def _picture_lines(images: Sequence[StoredImage]) -> list[str]:
 def _picture_line(number: int, image: StoredImage, *, is_short: bool) -> str:
     link = f" {image.url}" if _has_link(image) else ""
     file = image.file
+    if image.state is ImageState.EXPIRED:
+        return f"{number}. lost"
     if not file:
         return f"{number}. not saved yet:{link or ' (inline data)'}"
     name = os.path.basename(file.location) if is_short else file.location

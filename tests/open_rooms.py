@@ -1,0 +1,71 @@
+"""An open Darkroom on a fault gateway, a clock that can be set, and ears for its moments."""
+
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import anyio
+from fault_gateway import FaultGateway
+from scripted_gateway import gateway_at
+
+from darkroom.darkroom import Darkroom, DarkroomOptions
+from darkroom.gateways import Key, Timeouts
+from darkroom.journal import day_start
+from darkroom.lifecycle.moments import Moment
+
+
+class NoonClock:
+    """It is noon of today where it begins, so that no test runs past midnight. Seconds since 1970."""
+
+    def __init__(self) -> None:
+        now = time.time()
+        self._ahead_s = day_start(now) + 12 * 3600 - now
+
+    def __call__(self) -> float:
+        return time.time() + self._ahead_s
+
+    def move(self, seconds: float) -> None:
+        self._ahead_s += seconds
+
+
+class Ears:
+    """Hears every moment; `heard` gives an event to wait for, `at` does something at the next such moment."""
+
+    def __init__(self) -> None:
+        self._events = {moment: anyio.Event() for moment in Moment}
+        self._actions: dict[Moment, Callable[[], object]] = {}
+
+    def __call__(self, moment: Moment) -> None:
+        self._events[moment].set()
+        if action := self._actions.pop(moment, None):
+            action()
+
+    def at(self, moment: Moment, action: Callable[[], object]) -> None:
+        self._actions[moment] = action
+
+    async def heard(self, moment: Moment) -> None:
+        await self._events[moment].wait()
+
+
+def room_options(gateway: FaultGateway, folder: Path, **changes: Any) -> DarkroomOptions:
+    """A Replicate that answers each create at once; `profile` names another gateway."""
+    profile = gateway_at(gateway.base_url, changes.pop("profile", "replicate"))
+    options = DarkroomOptions(
+        gateway=replace(profile, honours_prefer=False, output_hosts=("*",)),
+        key=Key("room-key-0123456789"),
+        data_dir=folder / "data",
+        output_dir=str(folder / "images"),
+        timeouts=Timeouts(connect_s=2, write_s=2, read_s=2),
+        clock=NoonClock(),
+    )
+    return replace(options, **changes)
+
+
+@asynccontextmanager
+async def room_at(gateway: FaultGateway, folder: Path, **changes: Any) -> AsyncGenerator[Darkroom]:
+    with anyio.fail_after(60):
+        async with Darkroom.open(room_options(gateway, folder, **changes)) as room:
+            yield room

@@ -1,0 +1,552 @@
+"""The open Darkroom on a gateway that misbehaves: what is sent, what is known, what is kept. No MCP in between."""
+
+import errno
+import os
+import sqlite3
+from collections.abc import AsyncGenerator
+from dataclasses import replace
+from pathlib import Path
+
+import anyio
+import pytest
+from fault_gateway import FaultGateway, Plan
+from open_rooms import Ears, NoonClock, room_at
+
+from darkroom.cancel_prediction import cancel_prediction
+from darkroom.darkroom import Darkroom, DarkroomOptions
+from darkroom.gateways import Key, load_gateways
+from darkroom.generate_image import generate_image
+from darkroom.get_prediction import get_prediction
+from darkroom.journal import IntentState
+from darkroom.lifecycle.moments import Moment
+from darkroom.registry import ImageRequest
+from darkroom.reports import PredictionReport
+from darkroom_server.sandbox import SandboxOptions, create_sandbox
+
+pytestmark = pytest.mark.anyio
+
+FOX = ImageRequest(prompt="a fox", model="black-forest-labs/flux-schnell")  # $0.003 an image
+ONE_AT_ONCE = ImageRequest(prompt="a fox", model="black-forest-labs/flux-1.1-pro")  # $0.04 an image
+SETTLE_S = 120.0
+
+
+@pytest.fixture
+async def gateway() -> AsyncGenerator[FaultGateway]:
+    async with FaultGateway(Plan(run_s=0)) as gateway:
+        yield gateway
+
+
+async def generate(
+    room: Darkroom, request: ImageRequest = FOX, *, request_id: str = "fox", wait_s: float = 20
+) -> PredictionReport:
+    return await generate_image(room, request, wait_s=wait_s, request_id=request_id)
+
+
+def pictures(folder: Path) -> list[Path]:
+    return sorted((folder / "images").glob("*.png"))
+
+
+# A call is not the work
+
+
+@pytest.mark.parametrize("moment", [Moment.CLAIMED, Moment.CREATED, Moment.ID_WRITTEN])
+async def test_a_call_that_is_cancelled_loses_nothing(gateway: FaultGateway, tmp_path: Path, moment: Moment) -> None:
+    ears = Ears()
+    async with room_at(gateway, tmp_path, reached=ears) as room:
+        with anyio.CancelScope() as call:
+            ears.at(moment, call.cancel)
+            await generate(room)
+        assert call.cancelled_caught
+        found = await get_prediction(room, "latest", wait_s=20)
+    assert found.outcome == "succeeded"
+    assert (gateway.truth.creates, len(pictures(tmp_path))) == (1, 1)
+    assert gateway.truth.cancels == []
+
+
+async def test_a_spent_budget_ends_the_waiting_and_not_the_prediction(gateway: FaultGateway, tmp_path: Path) -> None:
+    gateway.plan = Plan(run_s=1)
+    async with room_at(gateway, tmp_path) as room:
+        report = await generate(room, wait_s=0)
+        assert report.outcome == "running" and "Do not call generate_image again" in report.text
+        found = await get_prediction(room, "fox", wait_s=20)
+    assert found.outcome == "succeeded" and gateway.truth.creates == 1
+
+
+async def test_a_busy_gateway_is_not_waited_for_beyond_the_budget(gateway: FaultGateway, tmp_path: Path) -> None:
+    gateway.plan = Plan(script=("429",), busy_s=30)
+    async with room_at(gateway, tmp_path) as room:
+        report = await generate(room, wait_s=5)
+    assert report.outcome == "refused" and "Nothing was started. Try again in 30 s" in report.text
+    assert gateway.truth.creates == 1
+
+
+async def test_a_busy_gateway_is_asked_again_within_the_budget(gateway: FaultGateway, tmp_path: Path) -> None:
+    gateway.plan = Plan(script=("429", "503"), run_s=0)
+    async with room_at(gateway, tmp_path) as room:
+        report = await generate(room)
+    assert report.outcome == "succeeded" and gateway.truth.creates == 3
+
+
+async def test_what_is_cancelled_while_the_gateway_is_busy_is_never_sent(gateway: FaultGateway, tmp_path: Path) -> None:
+    gateway.plan = Plan(script=("429",), busy_s=1)
+    ears = Ears()
+    async with room_at(gateway, tmp_path, reached=ears) as room:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(generate, room)
+            await ears.heard(Moment.REFUSED)
+            await room.work.cancel_request("fox")
+        found = await get_prediction(room, "fox")
+    assert found.outcome == "refused"
+    assert (gateway.truth.creates, gateway.truth.prompts) == (1, [])
+
+
+async def test_what_is_cancelled_in_the_middle_of_its_create_is_canceled_when_its_id_comes(
+    gateway: FaultGateway, tmp_path: Path
+) -> None:
+    gateway.plan = Plan(run_s=60)
+    ears = Ears()
+    async with room_at(gateway, tmp_path, reached=ears) as room:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(generate, room)
+            await ears.heard(Moment.CLAIMED)
+            await room.work.cancel_request("fox")
+        found = await get_prediction(room, "fox")
+    assert found.text.startswith("Canceled")
+    assert gateway.truth.cancels == [gateway.truth.predictions[0].id]
+
+
+async def test_a_prediction_is_canceled_by_its_request_id(gateway: FaultGateway, tmp_path: Path) -> None:
+    gateway.plan = Plan(run_s=60)
+    async with room_at(gateway, tmp_path) as room:
+        await generate(room, wait_s=0)
+        report = await cancel_prediction(room, "fox")
+    assert report.text.startswith("Canceled") and len(gateway.truth.cancels) == 1
+
+
+# The same request_id
+
+
+async def test_a_finished_request_is_answered_again_without_a_create(gateway: FaultGateway, tmp_path: Path) -> None:
+    async with room_at(gateway, tmp_path) as room:
+        first, again = await generate(room), await generate(room)
+    async with room_at(gateway, tmp_path) as room:
+        later = await generate(room)
+    assert first.data["id"] == again.data["id"] == later.data["id"] == gateway.truth.predictions[0].id
+    assert "nothing new was started" in later.text
+    assert gateway.truth.creates == len(pictures(tmp_path)) == 1
+
+
+async def test_a_running_request_is_joined(gateway: FaultGateway, tmp_path: Path) -> None:
+    gateway.plan = Plan(run_s=1)
+    async with room_at(gateway, tmp_path) as room:
+        async with anyio.create_task_group() as tasks:
+            for _ in range(5):
+                tasks.start_soon(generate, room)
+        assert (await generate(room)).outcome == "succeeded"
+    assert gateway.truth.creates == 1
+
+
+@pytest.mark.parametrize(
+    "fault", ["500 after", "502 after", "504 after", "reset after", "stall after", "cut before the id"]
+)
+async def test_a_lost_answer_is_found_in_the_list_by_the_same_request(
+    gateway: FaultGateway, tmp_path: Path, fault: str
+) -> None:
+    gateway.plan = Plan(script=(fault,), run_s=0, stall_s=5)
+    async with room_at(gateway, tmp_path) as room:
+        first = await generate(room)
+        assert first.outcome == "unresolved" and "only with request_id 'fox'" in first.text
+        again = await generate(room)
+    assert again.outcome == "succeeded" and again.data["id"] == gateway.truth.predictions[0].id
+    assert gateway.truth.creates == len(pictures(tmp_path)) == 1
+
+
+async def test_an_answer_that_breaks_off_after_the_id_is_no_loss(gateway: FaultGateway, tmp_path: Path) -> None:
+    gateway.plan = Plan(script=("cut after",), run_s=0)
+    async with room_at(gateway, tmp_path) as room:
+        assert (await generate(room)).outcome == "succeeded"
+    assert gateway.truth.creates == 1
+
+
+@pytest.mark.parametrize("fault", ["504 before", "reset before"])
+async def test_a_create_that_is_in_no_list_is_sent_again_only_after_the_settle_time(
+    gateway: FaultGateway, tmp_path: Path, fault: str
+) -> None:
+    gateway.plan = Plan(script=(fault,), run_s=0)
+    clock = NoonClock()
+    async with room_at(gateway, tmp_path, clock=clock) as room:
+        assert (await generate(room)).outcome == "unresolved"
+        clock.move(SETTLE_S - 30)
+        assert (await generate(room)).outcome == "unresolved"
+        assert gateway.truth.creates == 1
+        clock.move(60)
+        assert (await generate(room)).outcome == "succeeded"
+    assert (gateway.truth.creates, gateway.truth.prompts) == (2, ["a fox"])
+
+
+async def test_a_list_that_took_long_to_read_shows_nothing_absent(gateway: FaultGateway, tmp_path: Path) -> None:
+    gateway.plan = Plan(script=("504 before",))
+    clock, ears = NoonClock(), Ears()
+    ears.at(Moment.LISTED, lambda: clock.move(SETTLE_S + 1))
+    async with room_at(gateway, tmp_path, clock=clock, reached=ears) as room:
+        await generate(room)
+        await ears.heard(Moment.SETTLED)
+        row = await room.journal.latest()
+    assert row and row.state is IntentState.UNKNOWN
+
+
+async def test_without_a_list_a_lost_answer_is_said_plainly_and_never_sent_again(
+    gateway: FaultGateway, tmp_path: Path
+) -> None:
+    gateway.plan = Plan(script=("504 before",))
+    clock = NoonClock()
+    async with room_at(gateway, tmp_path, clock=clock, profile="custom") as room:
+        first = await generate(room)
+        clock.move(24 * 3600)
+        again = await generate(room)
+    assert first.outcome == again.outcome == "unresolved"
+    assert "possibly created and billed" in again.text and "tell the user" in again.text
+    assert gateway.truth.creates == 1
+
+
+async def test_what_was_refused_for_good_is_sent_again_on_wish(gateway: FaultGateway, tmp_path: Path) -> None:
+    gateway.plan = Plan(script=("422",), run_s=0)
+    async with room_at(gateway, tmp_path) as room:
+        assert (await generate(room)).outcome == "refused"
+        assert (await generate(room)).outcome == "succeeded"
+    assert (gateway.truth.creates, gateway.truth.prompts) == (2, ["a fox"])
+
+
+async def test_a_request_of_another_gateway_is_not_sent_to_this_one(gateway: FaultGateway, tmp_path: Path) -> None:
+    async with room_at(gateway, tmp_path) as room:
+        await generate(room)
+    async with FaultGateway() as other, room_at(other, tmp_path) as room:
+        report = await generate(room)
+        assert (await get_prediction(room, "fox")).outcome == "succeeded"
+        assert other.truth.creates == 0
+    assert report.outcome == "invalid" and "another request_id" in report.text
+
+
+async def test_a_claim_that_has_grown_old_is_given_back_before_anything_is_sent(
+    gateway: FaultGateway, tmp_path: Path
+) -> None:
+    clock, ears = NoonClock(), Ears()
+    ears.at(Moment.CLAIMED, lambda: clock.move(SETTLE_S))
+    async with room_at(gateway, tmp_path, clock=clock, reached=ears) as room:
+        assert (await generate(room)).outcome == "succeeded"
+        row = await room.journal.latest()
+    assert row and row.tries == 2
+    assert gateway.truth.creates == 1
+
+
+# Several predictions for one call
+
+
+async def test_three_of_four_is_a_success_that_names_the_fourth(gateway: FaultGateway, tmp_path: Path) -> None:
+    gateway.plan = Plan(script=("", "sensitive"), run_s=0)
+    async with room_at(gateway, tmp_path) as room:
+        report = await generate(room, replace(ONE_AT_ONCE, count=4))
+        latest = await get_prediction(room, "latest")
+    assert report.text.startswith("Succeeded: 3 of 4 images")
+    assert "of 4: refused. Gateway 'replicate' refused the content" in report.text
+    assert latest.text.startswith("Succeeded: 3 of 4 images"), "the latest are all parts of the call"
+    assert (gateway.truth.creates, len(pictures(tmp_path))) == (4, 3)
+
+
+async def test_only_the_missing_parts_of_a_request_are_sent_again(gateway: FaultGateway, tmp_path: Path) -> None:
+    gateway.plan = Plan(script=("", "422", "", "429"), busy_s=60, run_s=0)
+    async with room_at(gateway, tmp_path) as room:
+        await generate(room, replace(ONE_AT_ONCE, count=4))
+        report = await generate(room, replace(ONE_AT_ONCE, count=4))
+    assert report.text.startswith("Succeeded: 4 images")
+    assert (gateway.truth.creates, len(gateway.truth.predictions), len(pictures(tmp_path))) == (6, 4, 4)
+    assert len({made.input["seed"] for made in gateway.truth.predictions}) == 4
+
+
+# Money
+
+
+async def test_a_call_beyond_the_limit_of_a_call_is_refused(gateway: FaultGateway, tmp_path: Path) -> None:
+    async with room_at(gateway, tmp_path, max_usd_per_call=0.1) as room:
+        refused = await generate(room, replace(ONE_AT_ONCE, count=3))
+        allowed = await generate(room, replace(ONE_AT_ONCE, count=2), request_id="two")
+    assert refused.outcome == "invalid" and "DARKROOM_MAX_USD_PER_CALL" in refused.text
+    assert allowed.outcome == "succeeded" and gateway.truth.creates == 2
+
+
+async def test_the_day_ends_with_its_limit_and_begins_anew(gateway: FaultGateway, tmp_path: Path) -> None:
+    clock = NoonClock()
+    async with room_at(gateway, tmp_path, clock=clock, max_usd_per_day=0.007) as room:
+        for name in ("one", "two"):
+            assert (await generate(room, request_id=name)).outcome == "succeeded"
+        third = await generate(room, request_id="three")
+        assert third.outcome == "invalid" and "$0.001 of the daily limit" in third.text
+        clock.move(24 * 3600)
+        assert (await generate(room, request_id="three")).outcome == "succeeded"
+    assert gateway.truth.creates == 3
+
+
+async def test_a_call_that_passes_the_limit_in_its_middle_reserves_nothing(
+    gateway: FaultGateway, tmp_path: Path
+) -> None:
+    async with room_at(gateway, tmp_path, max_usd_per_day=0.1) as room:
+        refused = await generate(room, replace(ONE_AT_ONCE, count=3))
+        assert refused.outcome == "invalid" and "daily limit" in refused.text
+        assert (await generate(room, replace(ONE_AT_ONCE, count=2), request_id="two")).outcome == "succeeded"
+    assert gateway.truth.creates == 2
+
+
+async def test_what_runs_or_is_in_doubt_is_reserved(gateway: FaultGateway, tmp_path: Path) -> None:
+    gateway.plan = Plan(script=("", "504 before"), run_s=60)
+    async with room_at(gateway, tmp_path, max_usd_per_day=0.007) as room:
+        await generate(room, request_id="runs", wait_s=0)
+        await generate(room, request_id="in doubt")
+        report = await generate(room, request_id="third")
+    assert "$0.006 is reserved" in report.text and gateway.truth.creates == 2
+
+
+async def test_what_was_refused_costs_nothing(gateway: FaultGateway, tmp_path: Path) -> None:
+    gateway.plan = Plan(script=("422", "sensitive", "402"), run_s=0)
+    async with room_at(gateway, tmp_path, max_usd_per_day=0.004) as room:
+        for name in ("one", "two", "three"):
+            assert (await generate(room, request_id=name)).outcome == "refused"
+        assert (await generate(room, request_id="four")).outcome == "succeeded"
+
+
+async def test_a_request_that_was_not_created_meets_the_limit_of_today(gateway: FaultGateway, tmp_path: Path) -> None:
+    gateway.plan = Plan(script=("504 before",), run_s=0)
+    clock = NoonClock()
+    async with room_at(gateway, tmp_path, clock=clock, max_usd_per_day=0.005) as room:
+        await generate(room)
+        clock.move(SETTLE_S + 1)
+        await get_prediction(room, "fox")
+        assert (await generate(room, request_id="another")).outcome == "succeeded"
+        report = await generate(room)
+    assert report.outcome == "invalid" and "daily limit" in report.text
+    assert gateway.truth.creates == 2
+
+
+@pytest.mark.parametrize("limit", ["max_usd_per_call", "max_usd_per_day"])
+async def test_an_unknown_price_is_refused_under_a_limit_unless_that_is_allowed(
+    gateway: FaultGateway, tmp_path: Path, limit: str
+) -> None:
+    unknown = ImageRequest(prompt="a fox", model="somebody/unlisted")
+    async with room_at(gateway, tmp_path, **{limit: 1.0}) as room:
+        report = await generate(room, unknown)
+    assert report.outcome == "invalid" and "DARKROOM_ALLOW_UNKNOWN_PRICE" in report.text
+    assert gateway.truth.creates == 0
+    async with room_at(gateway, tmp_path, allow_unknown_price=True, **{limit: 1.0}) as room:
+        assert (await generate(room, unknown)).outcome == "succeeded"
+
+
+async def test_no_limit_holds_in_the_sandbox_because_it_is_free(tmp_path: Path) -> None:
+    options = DarkroomOptions(
+        gateway=load_gateways()["sandbox"],
+        key=Key(),
+        app=create_sandbox(SandboxOptions(speed=100)),
+        data_dir=tmp_path / "data",
+        output_dir=str(tmp_path / "images"),
+        max_usd_per_call=0.0,
+        max_usd_per_day=0.0,
+    )
+    with anyio.fail_after(30):
+        async with Darkroom.open(options) as room:
+            assert (await generate(room)).outcome == "succeeded"
+            assert (await generate(room, replace(ONE_AT_ONCE, count=2), request_id="two")).outcome == "succeeded"
+
+
+async def test_an_orphan_is_ended_by_a_gateway_that_honours_cancel_after(gateway: FaultGateway, tmp_path: Path) -> None:
+    async with room_at(gateway, tmp_path) as room:
+        await generate(room)
+    async with room_at(gateway, tmp_path / "custom", profile="custom") as room:
+        await generate(room)
+    replicate, custom = gateway.truth.create_headers
+    assert replicate["cancel-after"] == "600s"
+    assert "cancel-after" not in custom
+
+
+# After a restart, and what others made
+
+
+async def test_predictions_are_taken_up_soonest_to_expire_first(gateway: FaultGateway, tmp_path: Path) -> None:
+    gateway.plan = Plan(run_s=60)
+    clock = NoonClock()
+    async with room_at(gateway, tmp_path, clock=clock) as room:
+        for name in ("oldest", "middle", "newest"):
+            await generate(room, request_id=name, wait_s=0)
+            clock.move(60)
+    made = [each.id for each in gateway.truth.predictions]
+    gateway.truth.looks.clear()
+    async with room_at(gateway, tmp_path, clock=clock):
+        while len(gateway.truth.looks) < len(made):  # noqa: ASYNC110 - bounded by room_at
+            await anyio.sleep(0.01)
+    assert gateway.truth.looks == made
+
+
+async def test_an_old_prediction_is_looked_at_once_more_before_it_is_given_up(
+    gateway: FaultGateway, tmp_path: Path
+) -> None:
+    gateway.plan = Plan(run_s=0.3)
+    clock = NoonClock()
+    async with room_at(gateway, tmp_path, clock=clock) as room:
+        await generate(room, wait_s=0)
+    clock.move(24 * 3600)
+    async with room_at(gateway, tmp_path, clock=clock) as room:
+        with anyio.fail_after(20):
+            while (found := await get_prediction(room, "fox")).outcome == "running":
+                continue
+    assert found.outcome == "succeeded" and len(pictures(tmp_path)) == 1
+
+
+async def test_a_foreign_prediction_is_found_by_its_id_and_brought_home(gateway: FaultGateway, tmp_path: Path) -> None:
+    async with room_at(gateway, tmp_path / "theirs") as room:
+        await generate(room)
+    foreign = gateway.truth.predictions[0].id
+    async with room_at(gateway, tmp_path) as room:
+        assert "There is no prediction yet" in (await get_prediction(room, "latest")).text
+        found = await get_prediction(room, f"prediction:{foreign}", wait_s=20)
+        assert "There is no prediction yet" in (await get_prediction(room, "latest")).text, "it is not ours"
+    assert found.outcome == "succeeded" and len(pictures(tmp_path)) == 1
+
+
+async def test_an_id_that_nobody_knows_is_said(gateway: FaultGateway, tmp_path: Path) -> None:
+    async with room_at(gateway, tmp_path) as room:
+        report = await get_prediction(room, "nobody0knows0this0id")
+    assert report.outcome == "invalid" and "nobody0knows0this0id" in report.text
+
+
+# Pictures that do not come home at once
+
+
+async def test_a_link_that_died_is_said_never_silent(gateway: FaultGateway, tmp_path: Path) -> None:
+    gateway.plan = Plan(files="404", run_s=0)
+    async with room_at(gateway, tmp_path) as room:
+        report = await generate(room)
+        later = await get_prediction(room, "fox")
+    assert report.outcome == "succeeded"
+    for answer in (report, later):
+        assert "Image 1 is lost: its link died" in answer.text
+
+
+async def test_a_link_is_not_called_dead_by_a_clock_that_is_hours_ahead(gateway: FaultGateway, tmp_path: Path) -> None:
+    gateway.plan = Plan(files="500", run_s=0)
+    clock = NoonClock()
+    clock.move(20 * 3600)
+    async with room_at(gateway, tmp_path, clock=clock) as room:
+        assert "Image 1 is not saved yet" in (await generate(room)).text
+        gateway.plan = Plan()
+        with anyio.fail_after(20):
+            while "not saved yet" in (later := await get_prediction(room, "fox", wait_s=5)).text:
+                continue
+    assert "lost" not in later.text and len(pictures(tmp_path)) == 1
+
+
+async def test_a_picture_whose_link_cannot_be_read_until_its_death_is_lost(
+    gateway: FaultGateway, tmp_path: Path
+) -> None:
+    gateway.plan = Plan(files="500", run_s=0)
+    clock = NoonClock()
+    async with room_at(gateway, tmp_path, clock=clock) as room:
+        assert "Image 1 is not saved yet" in (await generate(room)).text
+        clock.move(2 * 3600)
+        with anyio.fail_after(20):
+            while "not saved yet" in (later := await get_prediction(room, "fox", wait_s=5)).text:
+                continue
+    assert "1. lost" in later.text
+
+
+async def test_a_full_disk_leaves_the_picture_wanted_and_it_comes_home_when_there_is_room(
+    gateway: FaultGateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    async with room_at(gateway, tmp_path) as room:
+        with monkeypatch.context() as disk:
+            disk.setattr(os, "fsync", full)
+            report = await generate(room)
+        assert report.outcome == "succeeded" and "Image 1 is not saved yet" in report.text
+        assert "http://127.0.0.1" in report.text, "the link still works"
+        with anyio.fail_after(20):
+            while "not saved yet" in (later := await get_prediction(room, "fox", wait_s=5)).text:
+                continue
+    assert later.text.startswith("Succeeded: 1 image") and len(pictures(tmp_path)) == 1
+
+
+# A journal that fails in the wrong moment
+
+
+class BrokenJournal:
+    """While it is broken, no row of `table` can be changed."""
+
+    def __init__(self, folder: Path, table: str) -> None:
+        self._path = folder / "data" / "journal.sqlite3"
+        self._table = table
+
+    def breaks(self) -> None:
+        self._run(
+            f"CREATE TRIGGER broken BEFORE UPDATE ON {self._table} BEGIN SELECT RAISE(ABORT, 'the disk is full'); END"
+        )
+
+    def is_mended(self) -> None:
+        self._run("DROP TRIGGER broken")
+
+    def _run(self, statement: str) -> None:
+        connection = sqlite3.connect(self._path, isolation_level=None)
+        connection.execute(statement)
+        connection.close()
+
+
+async def test_the_id_of_a_paid_prediction_is_told_when_the_journal_cannot_take_it(
+    gateway: FaultGateway, tmp_path: Path
+) -> None:
+    ears, journal = Ears(), BrokenJournal(tmp_path, "intents")
+    ears.at(Moment.CREATED, journal.breaks)
+    async with room_at(gateway, tmp_path, reached=ears) as room:
+        report = await generate(room)
+        made = gateway.truth.predictions[0].id
+        assert report.outcome == "unresolved" and made in report.text
+        journal.is_mended()
+        assert (await get_prediction(room, made, wait_s=20)).outcome == "succeeded"
+        again = await generate(room)
+        assert again.outcome == "succeeded" and again.data["id"] == made
+    assert gateway.truth.creates == len(pictures(tmp_path)) == 1
+
+
+async def test_what_was_adopted_by_its_id_is_not_paid_again_by_the_request_that_made_it(
+    gateway: FaultGateway, tmp_path: Path
+) -> None:
+    clock, ears, journal = NoonClock(), Ears(), BrokenJournal(tmp_path, "intents")
+    ears.at(Moment.CREATED, journal.breaks)
+    async with room_at(gateway, tmp_path, clock=clock, reached=ears) as room:
+        await generate(room)
+        journal.is_mended()
+        await get_prediction(room, gateway.truth.predictions[0].id, wait_s=20)
+        clock.move(SETTLE_S + 1)
+        assert (await generate(room)).outcome == "succeeded"
+    assert gateway.truth.creates == 1
+
+
+async def test_a_journal_that_cannot_be_written_before_the_create_means_that_nothing_is_sent(
+    gateway: FaultGateway, tmp_path: Path
+) -> None:
+    ears, journal = Ears(), BrokenJournal(tmp_path, "intents")
+    ears.at(Moment.BEFORE_CLAIM, journal.breaks)
+    async with room_at(gateway, tmp_path, reached=ears) as room:
+        report = await generate(room)
+    assert report.text.startswith("Refused: The journal could not be used")
+    assert gateway.truth.creates == 0
+
+
+async def test_a_journal_that_cannot_note_a_stored_picture_keeps_the_darkroom_open(
+    gateway: FaultGateway, tmp_path: Path
+) -> None:
+    ears, journal = Ears(), BrokenJournal(tmp_path, "images")
+    ears.at(Moment.IMAGE_STORED, journal.breaks)
+    async with room_at(gateway, tmp_path, reached=ears) as room:
+        report = await generate(room)
+        assert report.outcome == "succeeded"
+        journal.is_mended()
+        later = await get_prediction(room, "fox", wait_s=20)
+    assert later.text.startswith("Succeeded: 1 image") and "not saved yet" not in later.text
+    assert len(pictures(tmp_path)) == 1
