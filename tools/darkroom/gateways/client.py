@@ -33,6 +33,7 @@ from darkroom.gateways.faults import Fault, classify
 from darkroom.gateways.keys import Key
 from darkroom.gateways.limits import Timeouts
 from darkroom.gateways.profiles import Gateway
+from darkroom.gateways.words import clean_words
 from darkroom.predictions import ID_PATTERN, Prediction
 
 if TYPE_CHECKING:
@@ -224,7 +225,9 @@ class PredictionClient:
             if self.gateway.has_account:
                 account = await self.account()
                 name = account.get("username") or account.get("name") or ""
-                return GatewayProbe(has_answered=True, is_key_accepted=True, words="key accepted", account=str(name))
+                return GatewayProbe(
+                    has_answered=True, is_key_accepted=True, words="key accepted", account=clean_words(str(name), 60)
+                )
             await self.get(_PROBE_ID, attempts=1)
         except UnknownPrediction:
             return GatewayProbe(has_answered=True, is_key_accepted=True, words="key accepted (it knows no such id)")

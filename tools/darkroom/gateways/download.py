@@ -7,6 +7,7 @@ may serve images from its own host and port, and the embedded sandbox is asked i
 
 import base64
 import binascii
+import re
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ import anyio
 
 from darkroom.errors import OutputError, OutputExpired
 from darkroom.gateways.asgi import ASGIApp
+from darkroom.gateways.limits import BOUNDED_ENCODINGS
 from darkroom.gateways.profiles import Gateway, origin_of
 from darkroom.gateways.words import clean_words
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 MAX_OUTPUT_BYTES = 64 * 1024 * 1024
 TIME_LIMIT_S = 60.0
 _MOST_REDIRECTS = 3
+_ODD_IN_HOST = re.compile(r"[^a-z0-9.:_-]")
 _CHUNK_BYTES = 64 * 1024
 
 
@@ -106,13 +109,13 @@ class OutputFetcher:
                 with anyio.fail_after(ends_at - anyio.current_time()):
                     response = await client.send(client.build_request("GET", hop), stream=True)
             except (httpx.HTTPError, TimeoutError) as error:
-                raise OutputError(f"An image could not be fetched from '{hop.host}'.", can_retry=True) from error
+                raise OutputError(f"An image could not be fetched from '{_host(hop)}'.", can_retry=True) from error
             if not response.has_redirect_location:
                 break
             await response.aclose()
             hop = _parsed(response.headers["location"], base=hop)
         else:
-            raise OutputError(f"'{hop.host}' redirects an image too often; it is not fetched.")
+            raise OutputError(f"'{_host(hop)}' redirects an image too often; it is not fetched.")
         if problem := self._problem(response, is_past_lifetime=is_past_lifetime):
             await response.aclose()
             raise problem
@@ -123,11 +126,12 @@ class OutputFetcher:
         if self._is_own(url):
             return
         host = url.raw_host.decode("ascii").lower()
+        shown = _host(url)
         if url.userinfo or url.scheme != "https" or url.port not in (None, 443):
-            raise OutputError(f"An image on '{clean_words(host, 80)}' is not served by plain https; it is not fetched.")
+            raise OutputError(f"An image on '{shown}' is not served by plain https; it is not fetched.")
         if not any(fnmatchcase(host, pattern) for pattern in (*self._gateway.output_hosts, self._own_host)):
             raise OutputError(
-                f"Images of gateway '{self._gateway.name}' are not fetched from '{clean_words(host, 80)}'. "
+                f"Images of gateway '{self._gateway.name}' are not fetched from '{shown}'. "
                 "The user can allow that host in DARKROOM_OUTPUT_HOSTS."
             )
 
@@ -140,7 +144,7 @@ class OutputFetcher:
         return urlsplit(self._gateway.base_url).hostname or ""
 
     def _problem(self, response: "httpx.Response", *, is_past_lifetime: bool) -> OutputError | None:
-        status, host = response.status_code, response.url.host
+        status, host = response.status_code, _host(response.url)
         if status in (404, 410) or (status == 403 and is_past_lifetime):
             return OutputExpired(f"The link to an image on '{host}' has died (HTTP {status}).")
         if status != 200:
@@ -149,6 +153,8 @@ class OutputFetcher:
         length = response.headers.get("content-length", "")
         if length.isdecimal() and int(length) > self._max_bytes:
             return _too_large(self._max_bytes)
+        if response.headers.get("content-encoding", "").strip().lower() not in BOUNDED_ENCODINGS:
+            return OutputError(f"An image from '{host}' is packed in a way that has no bounds; it is not fetched.")
         return None
 
     async def _chunks(self, response: "httpx.Response", ends_at: float) -> AsyncIterator[bytes]:
@@ -167,10 +173,10 @@ class OutputFetcher:
                     raise _too_large(self._max_bytes)
                 yield part
         except (httpx.HTTPError, TimeoutError) as error:
-            raise OutputError(f"An image from '{response.url.host}' broke off.", can_retry=True) from error
+            raise OutputError(f"An image from '{_host(response.url)}' broke off.", can_retry=True) from error
         length = response.headers.get("content-length", "")
         if length.isdecimal() and response.num_bytes_downloaded < int(length):
-            raise OutputError(f"An image from '{response.url.host}' came too short.", can_retry=True)
+            raise OutputError(f"An image from '{_host(response.url)}' came too short.", can_retry=True)
 
     def _client(self) -> "httpx.AsyncClient":
         """Opened at the first use, so that starting costs nothing."""
@@ -196,6 +202,11 @@ def guarded_client(gateway: Gateway, app: ASGIApp | None) -> "httpx.AsyncClient"
         follow_redirects=False,
         trust_env=False,
     )
+
+
+def _host(url: "httpx.URL") -> str:
+    """The host as it is spoken of: ASCII, short, and nothing in it that ends the quotation."""
+    return _ODD_IN_HOST.sub("", url.raw_host.decode("ascii", "replace").lower())[:80]
 
 
 def _parsed(address: str, base: "httpx.URL | None" = None) -> "httpx.URL":

@@ -63,7 +63,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
     ) -> httpcore.AsyncNetworkStream:
         is_allowed = (host, port) in self._allowed
         if not is_allowed and port not in self._ports:
-            raise OutputError(f"Port {port} of '{host}' is not fetched from.")
+            raise OutputError(f"Port {port} of '{host[:80]}' is not fetched from.")
         try:
             with anyio.fail_after(timeout):
                 found = await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -71,7 +71,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
             raise httpcore.ConnectError("the name cannot be resolved") from error
         addresses = [str(entry[4][0]) for entry in found]
         if not is_allowed and not all(is_public(address) for address in addresses):
-            raise OutputError(f"'{host}' is not a host of the public internet; it is not fetched from.")
+            raise OutputError(f"'{host[:80]}' is not a host of the public internet; it is not fetched from.")
         for address in addresses[:-1]:
             with suppress(httpcore.ConnectError, httpcore.ConnectTimeout):
                 return await self._inner.connect_tcp(address, port, timeout, local_address, socket_options)

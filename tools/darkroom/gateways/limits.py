@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+# One layer grows a block 1000-fold at most; layers multiply, and brotli and zstd know no such bound.
+BOUNDED_ENCODINGS = frozenset({"", "identity", "gzip", "x-gzip", "deflate"})
 MAX_REPLY_BYTES = 32 * 1024 * 1024  # a sync answer may hold its images as data URIs
 
 

@@ -5,7 +5,9 @@ gateway, or as a `Reply` that was cut short. Creates travel on a fresh connectio
 would make the create ambiguous; look-ups share a pool. HTTP/1.1 only, for the same reason. Redirects are never followed.
 """
 
+import json
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ssl import PROTOCOL_TLS_CLIENT, SSLContext
@@ -16,9 +18,12 @@ import httpx
 
 from darkroom.gateways.asgi import ASGIApp
 from darkroom.gateways.keys import Key
-from darkroom.gateways.limits import MAX_REPLY_BYTES, Timeouts
+from darkroom.gateways.limits import BOUNDED_ENCODINGS, MAX_REPLY_BYTES, Timeouts
 from darkroom.gateways.profiles import Gateway
 
+_SHORTEST_SECRET = 8
+_ESCAPE_BYTES = re.compile(rb"\\(?:u00|/)")
+_ESCAPE = re.compile(r"\\u00([0-7][0-9a-fA-F])")
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
 
 logger = logging.getLogger(__name__)
@@ -94,7 +99,7 @@ class Wire:
                 await response.aclose()
         logger.debug("%s %s: %s", method, path, response.status_code)
         names = {name.lower(): value for name, value in response.headers.items()}
-        return Reply(status=response.status_code, headers=names, body=self._without_key(content), is_cut=is_cut)
+        return Reply(status=response.status_code, headers=names, body=without_key(content, self._key), is_cut=is_cut)
 
     async def _send(self, client: httpx.AsyncClient, request: httpx.Request, limit_s: float) -> httpx.Response:
         """The response as far as its headers."""
@@ -116,17 +121,33 @@ class Wire:
         )
 
     def _headers(self, extra: Mapping[str, str], *, has_json: bool) -> dict[str, str]:
-        headers = {"Accept": "application/json", "User-Agent": "darkroom-mcp", **extra}
+        headers = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": "darkroom-mcp", **extra}
         if has_json:
             headers["Content-Type"] = "application/json"
         if self._key:
             headers["Authorization"] = f"Bearer {self._key.reveal()}"
         return headers
 
-    def _without_key(self, body: bytes) -> bytes:
-        """A gateway that echoes the key in an error must not bring it into a report or a log."""
-        secret = self._key.reveal().encode()
-        return body.replace(secret, b"[key]") if len(secret) >= 8 else body
+
+def without_key(body: bytes, key: Key) -> bytes:
+    """A gateway that echoes the key must not bring it into a report or a log: not escaped either, nor broken off."""
+    secret = key.reveal()
+    if len(secret) < _SHORTEST_SECRET:
+        return body
+    body = body.replace(secret.encode(), b"[key]")
+    if _ESCAPE_BYTES.search(body) and secret in (plain := _unescaped(body)):
+        body = plain.replace(secret, "[key]").encode("utf-8", "replace")
+    ends = (secret[:length].encode() for length in range(len(secret) - 1, _SHORTEST_SECRET - 1, -1))
+    cut = next((end for end in ends if body.endswith(end)), b"")
+    return body.removesuffix(cut) + b"[key]" if cut else body
+
+
+def _unescaped(body: bytes) -> str:
+    """JSON written anew, so that each character of a text stands there as itself."""
+    try:
+        return json.dumps(json.loads(body), ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return _ESCAPE.sub(lambda found: chr(int(found[1], 16)), body.decode("utf-8", "replace")).replace("\\/", "/")
 
 
 def tls_context(*, is_needed: bool) -> SSLContext:
@@ -138,6 +159,8 @@ async def _read(response: httpx.Response, limit_s: float) -> tuple[bytes, bool]:
     """The body as far as it came, and if it is cut. A status has arrived, so a broken body is an answer all the same."""
     parts: list[bytes] = []
     size_bytes = 0
+    if response.headers.get("content-encoding", "").strip().lower() not in BOUNDED_ENCODINGS:
+        return b"", True
     with anyio.move_on_after(limit_s):
         try:
             async for chunk in response.aiter_bytes():
