@@ -322,8 +322,10 @@ def _explain(wrong: "ErrorDetails", given: Mapping[str, str]) -> SettingsError:
     about = _about(field) if field else None
     if about is None:
         return SettingsError(_unknown_variable(name))
-    value = given[variable_of(name)][:60]
-    return SettingsError(f"{variable_of(name)} is {value!r}. Allowed: {about.allowed}. Ask the user to mend it.")
+    from darkroom.gateways import clean_words
+
+    value = clean_words(given[variable_of(name)], 60)  # a key that was put into the wrong variable is not shown
+    return SettingsError(f"{variable_of(name)} is '{value}'. Allowed: {about.allowed}. Ask the user to mend it.")
 
 
 def _unknown_variable(name: str) -> str:

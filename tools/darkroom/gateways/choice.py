@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from darkroom.errors import SettingsError
 from darkroom.gateways.keys import Key
 from darkroom.gateways.profiles import Gateway, is_loopback_url, load_gateways, origin_of
+from darkroom.gateways.words import clean_words
 
 GATEWAY_VARIABLE = "DARKROOM_GATEWAY"
 BASE_URL_VARIABLE = "DARKROOM_BASE_URL"
@@ -56,7 +57,9 @@ def _is_set(value: str) -> bool:
 def _profile(profiles: dict[str, Gateway], values: Mapping[str, str], address: str) -> tuple[Gateway, str]:
     if name := values.get(GATEWAY_VARIABLE, "").lower():
         if name not in profiles:
-            raise SettingsError(f"{GATEWAY_VARIABLE} is '{name}'; known gateways: {', '.join(profiles)}.")
+            raise SettingsError(
+                f"{GATEWAY_VARIABLE} is '{clean_words(name, 40)}'; known gateways: {', '.join(profiles)}."
+            )
         return profiles[name], f"{GATEWAY_VARIABLE} names it."
     if address:
         own = (each for each in profiles.values() if each.base_url and each.origin == origin_of(address))
@@ -87,7 +90,7 @@ def _clean_address(text: str) -> str:
         host, has_login = parts.hostname, "@" in parts.netloc
         origin_of(text)  # an impossible port raises here
     except ValueError as error:
-        raise SettingsError(f"{BASE_URL_VARIABLE} is not an address: {error}.") from error
+        raise SettingsError(f"{BASE_URL_VARIABLE} is not an address: {clean_words(str(error), 80)}.") from error
     if has_login:
         raise SettingsError(f"{BASE_URL_VARIABLE} may not hold a user name or password; set {KEY_VARIABLE} instead.")
     if not host or parts.scheme not in ("https", "http") or parts.query or parts.fragment:
