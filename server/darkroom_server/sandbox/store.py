@@ -1,6 +1,7 @@
 """Where the sandbox keeps predictions and uploaded files: one table of JSON rows, in memory or in a SQLite file."""
 
 import json
+import os
 import sqlite3
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -67,7 +68,8 @@ class SqliteStore:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # it holds prompts; SQLite gives -wal and -shm its mode
         with self._open() as database:
             database.execute("PRAGMA journal_mode=WAL")
             database.execute(
