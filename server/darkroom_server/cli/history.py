@@ -8,6 +8,7 @@ import typer
 from pydantic import JsonValue
 
 from darkroom.darkroom import Darkroom
+from darkroom.gateways import clean_words
 from darkroom.journal import Intent, IntentState, Spending, Totals, day_start
 from darkroom.reports.amounts import counted, usd
 from darkroom_server.cli.opened import in_darkroom, read_settings
@@ -38,8 +39,7 @@ def history(
 
 def _line(intent: Intent) -> str:
     when = datetime.fromtimestamp(intent.intended_at).strftime("%Y-%m-%d %H:%M")
-    prompt = " ".join(str(intent.request.get("prompt", "")).split())
-    short = prompt if len(prompt) <= _PROMPT_LENGTH else prompt[: _PROMPT_LENGTH - 1] + "…"
+    short = clean_words(str(intent.request.get("prompt", "")), _PROMPT_LENGTH)
     price = _price_usd(intent)
     cost = "-" if intent.state in _UNBILLED else "$?" if price is None else usd(price)
     name = intent.prediction_id or intent.key
