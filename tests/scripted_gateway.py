@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Any, Self
@@ -39,20 +39,25 @@ class Answer:
         return f"HTTP/1.1 {self.status} Scripted\r\n{lines}\r\n".encode() + content
 
 
+Responder = Callable[[RecordedRequest], Answer]
+
+
 class ScriptedGateway:
     """`async with ScriptedGateway(Answer(...), ...) as gateway`; the last answer repeats, `answer` replaces them all.
+
+    An answer may be made from its request by a function.
 
     `requests` holds every whole request in order of arrival; `connections` counts the connections.
     """
 
-    def __init__(self, *answers: Answer) -> None:
+    def __init__(self, *answers: "Answer | Responder") -> None:
         self.requests: list[RecordedRequest] = []
         self.connections = 0
-        self._answers: Sequence[Answer] = answers or (Answer(),)
+        self._answers: Sequence[Answer | Responder] = answers or (Answer(),)
         self._given = 0
         self._writers: set[asyncio.StreamWriter] = set()
 
-    def answer(self, *answers: Answer) -> None:
+    def answer(self, *answers: "Answer | Responder") -> None:
         """From now on these, from the first."""
         self._answers = answers
         self._given = 0
@@ -79,10 +84,11 @@ class ScriptedGateway:
         self._writers.add(writer)
         try:
             while True:
-                self.requests.append(await read_request(reader))
+                request = await read_request(reader)
+                self.requests.append(request)
                 answer = self._answers[min(self._given, len(self._answers) - 1)]
                 self._given += 1
-                writer.write(answer.encoded())
+                writer.write((answer if isinstance(answer, Answer) else answer(request)).encoded())
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
             pass

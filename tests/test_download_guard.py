@@ -119,6 +119,21 @@ async def test_no_output_address_reaches_this_machine_even_where_any_host_is_all
         assert server.connections == 0
 
 
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("host", HOSTS)
+async def test_a_redirect_of_an_output_leads_to_no_private_address(host: str, scheme: str) -> None:
+    async with ScriptedGateway(Answer(b"secret")) as inner:
+        hop = Answer("", 302, {"location": f"{scheme}://{host}:{inner.port}/latest/meta-data"})
+        async with ScriptedGateway(hop) as server:
+            with anyio.fail_after(20):
+                async with OutputFetcher(gateway_at(server.base_url, "custom")) as fetcher:
+                    with pytest.raises(OutputError):
+                        async with fetcher.open(server.base_url + "/kite.png"):
+                            pass
+            assert len(server.requests) == 1
+        assert inner.connections == 0
+
+
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]", "inner.test", "meta.test", "multi2.test"])
 async def test_a_private_host_on_the_https_port_is_refused_for_good(host: str) -> None:
     with anyio.fail_after(20):
