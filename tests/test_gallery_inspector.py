@@ -1,0 +1,105 @@
+"""The gallery in a foreign host: the MCP Inspector's web host, in a real browser, on a real server over HTTP."""
+
+import base64
+import json
+import secrets
+import socket
+import subprocess
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+from urllib.parse import quote, urlsplit
+
+import pytest
+from gallery_browser import open_browser
+from http_process import HttpProcess, bare_environ
+from node_programs import node_command, node_environ
+from playwright.sync_api import Frame, Page
+
+INSPECTOR = "@modelcontextprotocol/inspector/clients/launcher/build/index.js"
+HOSTILE = "a red fox <img src=x onerror=\"document.title='hit'\">"
+# What the Inspector's own page asks for; nothing of ours.
+OF_THE_INSPECTOR = ("fonts.googleapis.com", "fonts.gstatic.com")
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+@contextmanager
+def inspector(folder: Path) -> Generator[tuple[str, str]]:
+    """The web host as a process; gives its address and the token that opens it."""
+    port, token = free_port(), secrets.token_hex(16)
+    variables = {
+        "HOST": "127.0.0.1",
+        "CLIENT_PORT": str(port),
+        "MCP_SANDBOX_PORT": str(free_port()),
+        "MCP_AUTO_OPEN_ENABLED": "false",
+        "MCP_INSPECTOR_API_TOKEN": token,
+    }
+    with subprocess.Popen(
+        node_command(INSPECTOR, "--web"),
+        cwd=folder,
+        env=node_environ({**bare_environ(folder), **variables}),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        assert process.stdout
+        wait_for(f":{port}", process.stdout)
+        # Its output is read on, so that it never blocks.
+        rest = threading.Thread(target=process.stdout.read)
+        rest.start()
+        try:
+            yield f"http://127.0.0.1:{port}/", token
+        finally:
+            process.terminate()
+            process.wait(timeout=20)
+            rest.join(timeout=20)
+
+
+def wait_for(words: str, output: IO[str]) -> None:
+    """Return once it has printed `words`."""
+    said: list[str] = []
+    for line in output:
+        said.append(line)
+        if words in line:
+            return
+    pytest.fail(f"the Inspector's web host did not start: {''.join(said)}")
+
+
+def address(host: str, token: str, server_url: str) -> str:
+    """The Inspector's page that connects, opens the gallery of generate_image and calls it."""
+    arguments = json.dumps({"prompt": HOSTILE, "count": 4}).encode()
+    packed = base64.urlsafe_b64encode(arguments).decode().rstrip("=")
+    return (
+        f"{host}?serverUrl={quote(server_url, safe='')}&transport=http&autoConnect={token}"
+        f"&openApp=generate_image&appArgs={packed}&autoOpen={token}"
+    )
+
+
+def view_in(page: Page) -> Frame:
+    return next(frame for frame in page.frames if frame.locator("main[data-outcome]").count())
+
+
+def test_the_inspectors_web_host_shows_four_painted_pictures_and_a_hostile_prompt_as_text(tmp_path: Path) -> None:
+    with HttpProcess(tmp_path) as server, inspector(tmp_path) as (host, token), open_browser() as browser:
+        page = browser.new_page(viewport={"width": 1400, "height": 1100})
+        requests: list[str] = []
+        page.on("request", lambda request: requests.append(request.url))
+        page.goto(address(host, token, server.url))
+        page.locator('[data-testid="connection-status"][data-status="connected"]').wait_for(timeout=60_000)
+        page.locator('[data-app-status="ready"]').wait_for(timeout=60_000)
+        view = view_in(page)
+        view.locator("main[data-outcome='succeeded']").wait_for(timeout=60_000)
+        pictures = view.locator("#grid img")
+        view.wait_for_function("[...document.querySelectorAll('#grid img')].filter(i => i.naturalWidth).length === 4")
+        assert pictures.evaluate_all("images => images.every(image => image.clientWidth > 0)")
+        assert HOSTILE in view.locator("#prompt").inner_text()
+        assert view.title() != "hit" and page.title() != "hit"
+        hosts = {urlsplit(url).hostname for url in requests if url.startswith("http")}
+        assert hosts <= {"127.0.0.1", "localhost", *OF_THE_INSPECTOR}
