@@ -149,16 +149,39 @@ async def test_a_running_request_is_joined(gateway: FaultGateway, tmp_path: Path
 @pytest.mark.parametrize(
     "fault", ["500 after", "502 after", "504 after", "reset after", "stall after", "cut before the id"]
 )
-async def test_a_lost_answer_is_found_in_the_list_by_the_same_request(
+async def test_a_lost_answer_is_found_in_the_list_by_the_very_call(
     gateway: FaultGateway, tmp_path: Path, fault: str
 ) -> None:
     gateway.plan = Plan(script=(fault,), run_s=0, stall_s=5)
     async with room_at(gateway, tmp_path) as room:
-        first = await generate(room)
-        assert first.outcome == "unresolved" and "only with request_id 'fox'" in first.text
-        again = await generate(room)
-    assert again.outcome == "succeeded" and again.data["id"] == gateway.truth.predictions[0].id
+        report = await generate(room)
+    assert report.outcome == "succeeded" and report.data["id"] == gateway.truth.predictions[0].id
     assert gateway.truth.creates == len(pictures(tmp_path)) == 1
+
+
+async def test_a_lost_answer_that_the_list_shows_late_is_found_by_the_same_request(
+    gateway: FaultGateway, tmp_path: Path
+) -> None:
+    gateway.plan = Plan(script=("500 after",), run_s=0, lag_s=60)
+    async with room_at(gateway, tmp_path) as room:
+        first, again = await generate(room), await generate(room)
+        for report in (first, again):
+            assert report.outcome == "unresolved" and "only with request_id 'fox'" in report.text
+        gateway.plan = Plan()
+        found = await generate(room)
+    assert found.outcome == "succeeded" and found.data["id"] == gateway.truth.predictions[0].id
+    assert gateway.truth.creates == len(pictures(tmp_path)) == 1
+
+
+async def test_a_doubt_that_nobody_asks_about_is_settled_by_itself(gateway: FaultGateway, tmp_path: Path) -> None:
+    gateway.plan = Plan(script=("500 after", "500 after"), run_s=0, lag_s=60)
+    async with room_at(gateway, tmp_path, settle_s=24.0) as room:  # looks after 0, 1, 6, 24 and 30 s
+        await generate(room, request_id="one")
+        await generate(room, request_id="two")
+        gateway.plan = Plan()
+        while len(pictures(tmp_path)) < 2:  # noqa: ASYNC110 - bounded by room_at
+            await anyio.sleep(0.05)
+    assert gateway.truth.creates == 2
 
 
 async def test_an_answer_that_breaks_off_after_the_id_is_no_loss(gateway: FaultGateway, tmp_path: Path) -> None:

@@ -205,7 +205,7 @@ class Work:
                     )
                 following.publish(intent, settled=intent.state is not IntentState.KNOWN)
             except DarkroomError as error:
-                await self._note_failure(following, error)
+                await self._after_failure(following, error)
             finally:
                 self._sending.discard(scope)
         return following.intent.state is IntentState.KNOWN
@@ -213,13 +213,20 @@ class Work:
     def _is_wanted(self, following: Following) -> bool:
         return not following.is_cancel_wanted and not self._is_closing
 
-    async def _note_failure(self, following: Following, error: DarkroomError) -> None:
+    async def _after_failure(self, following: Following, error: DarkroomError) -> None:
+        """A create whose answer was lost is looked for at once, and goes on as if nothing had been where it is found."""
+        is_lost = isinstance(error, CreateUnresolved) and not self._is_closing
         try:
+            if is_lost:
+                await self._reconciler.once()
             row = await self._journal.find(following.intent.key)
         except JournalError:
             row = None
+        if row and row.state is IntentState.KNOWN:
+            following.publish(row)
+            return
         following.publish(row, problem=error, settled=True)
-        if isinstance(error, CreateUnresolved):
+        if is_lost:
             self.reconcile_soon()
 
     async def _follow(self, following: Following, look_first: bool) -> None:
