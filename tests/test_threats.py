@@ -199,17 +199,19 @@ async def test_the_name_of_an_account_is_cleaned_for_the_terminal(gateway: Hosti
 
 async def test_a_hostile_output_address_is_one_word_and_is_not_fetched(client: Client, gateway: HostileGateway) -> None:
     async with ScriptedGateway(Answer(picture())) as evil:
-        for words in HOSTILE_WORDS:
-            address = f"{evil.base_url}/{words[:3000]}"
-            gateway.fields = {"status": "succeeded", "output": [address, f"HTTPS://evil.test/{words[:300]}"]}
-            result = await generate(client, wait_seconds=0)
-            lines = text(result).splitlines()
-            assert not any(hidden_in(line) for line in lines)
-            assert not any(line.lstrip().startswith((MARKER, "System", "Human", "#")) for line in lines)
-            links = [block.uri for block in result.content if isinstance(block, ResourceLink)]
-            for uri in [*links, *(image["url"] for image in report(result)["images"])]:
-                assert re.fullmatch(r"https?://[!-~]*", uri)
-                assert not set('"<>\\^`{|}') & set(uri)
+        starts = (evil.base_url, f"HTTPS://127.0.0.1:{evil.port}")
+        addresses = [f"{starts[number % 2]}/{words[:300]}" for number, words in enumerate(HOSTILE_WORDS)]
+        gateway.fields = {"status": "succeeded", "output": addresses}
+        result = await generate(client, wait_seconds=0)
+        for line in text(result).splitlines():
+            assert not hidden_in(line)
+            assert not line.lstrip().startswith((MARKER, "System", "Human", "#"))
+        links = [block.uri for block in result.content if isinstance(block, ResourceLink)]
+        urls = [image["url"] for image in report(result)["images"]]
+        assert len(urls) == len(addresses)
+        for uri in [*links, *urls]:
+            assert re.fullmatch(r"https?://[!-~]*", uri)
+            assert not set('"<>\\^`{|}') & set(uri)
         assert evil.connections == 0
 
 
