@@ -162,6 +162,14 @@ async def test_a_misspelt_argument_is_refused_by_name_and_nothing_is_made(client
     assert "There is no prediction yet" in text(await client.call_tool("get_prediction", {"id": "latest"}))
 
 
+async def test_a_value_that_does_not_fit_is_refused_in_plain_words(client: Client) -> None:
+    result = await generate(client, count=99, seed="abc")
+    assert text(result).startswith("Refused: count 99: Input should be less than or equal to 10. seed 'abc': ")
+    assert text(result).endswith("Nothing was sent or spent.") and "pydantic" not in text(result)
+    assert report(result)["error"]["kind"] == "invalid_request"
+    assert text(await client.call_tool("get_prediction", {})).startswith("Refused: id is required.")
+
+
 async def test_an_unknown_model_names_the_closest(client: Client) -> None:
     result = await generate(client, model="flux-schnel")
     assert result.is_error and "black-forest-labs/flux-schnell" in text(result)
@@ -289,16 +297,3 @@ async def test_a_wrong_setting_is_the_answer_to_each_call_not_the_end_of_the_ser
         result = await client.call_tool("generate_image", {"prompt": "a lighthouse"})
         assert result.is_error and "DARKROOM_GATEWAY" in text(result)
         assert not (await client.call_tool("list_models", {})).is_error
-
-
-async def test_structured_output_repeats_the_report_where_it_is_asked_for(tmp_path: Path) -> None:
-    settings = Settings.read(
-        {
-            "DARKROOM_DATA_DIR": str(tmp_path / "data"),
-            "DARKROOM_OUTPUT_DIR": str(tmp_path / "pictures"),
-            "DARKROOM_STRUCTURED_OUTPUT": "true",
-        }
-    )
-    async with Client(create_server(settings)) as client:
-        result = await generate(client)
-    assert result.structured_content == report(result)

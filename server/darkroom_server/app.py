@@ -14,12 +14,12 @@ from mcp.server.mcpserver.resources import FileResource
 from mcp.server.subscriptions import InMemorySubscriptionBus
 
 from darkroom_server import __version__
+from darkroom_server.arguments import CheckedServer
 from darkroom_server.calls import Calls
 from darkroom_server.consent import CostQuestion
 from darkroom_server.endings import Endings
 from darkroom_server.gallery import GALLERY_FILE, GALLERY_URI, image_hosts
 from darkroom_server.keeper import RoomKeeper
-from darkroom_server.misspelt import MisspeltArguments
 from darkroom_server.prompts import add_prompts
 from darkroom_server.resources import add_resources
 from darkroom_server.settings import Settings
@@ -76,8 +76,9 @@ def create_server(settings: Settings, *, is_leaving: Callable[[], bool] = lambda
             finally:
                 tasks.cancel_scope.cancel()
 
-    server = MCPServer[None](
+    server = CheckedServer(
         "darkroom",
+        is_structured=settings.structured_output,
         title="Darkroom",
         version=__version__,
         instructions=INSTRUCTIONS,
@@ -94,10 +95,10 @@ def create_server(settings: Settings, *, is_leaving: Callable[[], bool] = lambda
         CostQuestion(settings.confirm_usd, estimate, is_free=_is_free(settings)),
         default_wait_s=settings.wait_seconds,
         has_cancel=settings.cancel_tool,
+        is_structured=settings.structured_output,
     )
     add_resources(server, keeper, registry)
     add_prompts(server, registry)
-    server.middleware.append(MisspeltArguments(server.list_tools))
     return server
 
 

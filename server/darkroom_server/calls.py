@@ -10,7 +10,7 @@ from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult
 
 from darkroom.errors import DarkroomError
-from darkroom_server.content import model_result, prediction_result
+from darkroom_server.content import model_result, prediction_result, refusal
 from darkroom_server.keeper import RoomKeeper
 from darkroom_server.settings import Settings
 
@@ -87,14 +87,18 @@ class Calls:
 
         return model_result(list_models(self._registry(), query=query, task=task, model=model, limit=limit))
 
+    def refused(self, error: DarkroomError) -> CallToolResult:
+        """The answer to a call that is not carried out."""
+        return refusal(error, is_structured=self._settings.structured_output)
+
     async def _answer(self, ctx: Context[Any, Any] | None, verb: _Verb, wait_s: float) -> CallToolResult:
         leave_by_s = anyio.current_time() + max(_LEAVE_BY_S, wait_s + 5)
         if self._settings.problem:
-            return _refused(self._settings.problem)
+            return self.refused(self._settings.problem)
         try:
             room = await self._keeper.room()
         except DarkroomError as error:
-            return _refused(error)
+            return self.refused(error)
         report = await verb(room, _rising(ctx))
         previews = await self._previews(room, report, leave_by_s) if self._settings.previews == "on" else {}
         report.data["can_cancel"] = self._settings.cancel_tool and room.gateway.has_cancel
@@ -117,12 +121,6 @@ class Calls:
                 await (await self._keeper.room()).work.cancel_request(request_id)
             except DarkroomError as error:
                 log.warning("could not cancel %s: %s", request_id, error)
-
-
-def _refused(error: DarkroomError) -> CallToolResult:
-    from darkroom.reports import refusal_report
-
-    return prediction_result(refusal_report(error))
 
 
 def _rising(ctx: Context[Any, Any] | None) -> "OnProgress":

@@ -11,6 +11,7 @@ from mcp.server.mcpserver import Context, Elicit
 from pydantic import BaseModel, Field, JsonValue
 
 if TYPE_CHECKING:
+    from darkroom.errors import SpendingRefused
     from darkroom.registry import ImageRequest
 
 
@@ -78,16 +79,20 @@ class CostQuestion:
         cost = "at an unknown price" if price is None else f"for about {usd(price)}"
         return Elicit(f"Make {counted(count, 'image')} with {model or 'the default model'} {cost}?", Consent)
 
-    def refusal(self, ctx: Context[Any, Any], answer: ElicitationResult[Consent]) -> str:
-        """Why the call is not carried out; empty where it may be."""
+    def refusal(self, ctx: Context[Any, Any], answer: ElicitationResult[Consent]) -> "SpendingRefused | None":
+        """Why the call is not carried out; None where it may be."""
         if isinstance(answer, AcceptedElicitation) and answer.data.confirmed:
-            return ""
+            return None
+        from darkroom.errors import SpendingRefused
+
         if can_ask(ctx):
-            return "Refused: the user did not confirm the cost. Nothing was sent or spent. Ask what they want instead."
+            return SpendingRefused(
+                "the user did not confirm the cost. Nothing was sent or spent. Ask what they want instead."
+            )
         from darkroom.reports.amounts import usd
 
-        return (
-            f"Refused: this call would cost more than {usd(self._threshold_usd or 0)} (DARKROOM_CONFIRM_USD), or its price "
+        return SpendingRefused(
+            f"this call would cost more than {usd(self._threshold_usd or 0)} (DARKROOM_CONFIRM_USD), or its price "
             "is unknown, and this host cannot ask the user. Nothing was sent or spent. Tell the user the price; to go "
             "ahead they raise DARKROOM_CONFIRM_USD, or run `darkroom-mcp generate` themselves."
         )

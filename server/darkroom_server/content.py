@@ -13,6 +13,7 @@ from mcp.types import Annotations, CallToolResult, ContentBlock, ImageContent, R
 from pydantic import JsonValue
 
 if TYPE_CHECKING:
+    from darkroom.errors import DarkroomError
     from darkroom.images import StoredImage
     from darkroom.outputs.preview import Preview
     from darkroom.reports import ModelReport, PredictionReport
@@ -45,9 +46,19 @@ def model_result(report: "ModelReport") -> CallToolResult:
     )
 
 
-def refusal(text: str) -> CallToolResult:
-    """A call that was not carried out at all."""
-    return CallToolResult(content=[_text(text)], is_error=True)
+def refusal(error: "DarkroomError", *, is_structured: bool = False) -> CallToolResult:
+    """A call of a picture tool that was not carried out."""
+    from darkroom.reports import refusal_report
+
+    return prediction_result(refusal_report(error), is_structured=is_structured)
+
+
+def model_refusal(error: "DarkroomError") -> CallToolResult:
+    """A call of list_models that was not carried out."""
+    from darkroom.reports import ModelReport
+
+    words = error.message
+    return model_result(ModelReport(text=words, data={"models": [], "problems": [words]}, is_error=True))
 
 
 def _text(text: str) -> TextContent:

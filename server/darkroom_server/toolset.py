@@ -9,13 +9,13 @@ from typing import Annotated, Any, Literal
 from mcp.server import MCPServer
 from mcp.server.elicitation import ElicitationResult
 from mcp.server.mcpserver import Context, Resolve
-from mcp.types import CallToolResult, ToolAnnotations
+from mcp.types import ToolAnnotations
 from pydantic import Field, JsonValue, WithJsonSchema
 
 from darkroom_server.calls import Calls
 from darkroom_server.consent import Consent, CostQuestion
-from darkroom_server.content import refusal
 from darkroom_server.gallery import GALLERY_URI
+from darkroom_server.output_schema import ModelResult, PredictionResult
 
 SHOWN_IN_GALLERY = {"ui": {"resourceUri": GALLERY_URI}}
 
@@ -48,13 +48,22 @@ WaitSeconds = Annotated[
 
 
 def add_tools(
-    server: MCPServer[Any], calls: Calls, question: CostQuestion, *, default_wait_s: int, has_cancel: bool
+    server: MCPServer[Any],
+    calls: Calls,
+    question: CostQuestion,
+    *,
+    default_wait_s: int,
+    has_cancel: bool,
+    is_structured: bool,
 ) -> None:
-    """Register generate_image, get_prediction and list_models, and cancel_prediction where it is wanted."""
+    """Register generate_image, get_prediction and list_models, and cancel_prediction where it is wanted.
+
+    `is_structured`: with an output schema.
+    """
 
     @server.tool(
         title="Generate an image",
-        structured_output=False,
+        structured_output=is_structured,
         meta=SHOWN_IN_GALLERY,
         annotations=ToolAnnotations(
             read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=True
@@ -81,14 +90,14 @@ def add_tools(
         request_id: Annotated[
             str, Field(max_length=64, description="Same value = same image: reuse it to retry, never pays twice")
         ] = "",
-    ) -> CallToolResult:
+    ) -> PredictionResult:
         """Make or edit images. Each call costs the user money; bad input is refused before anything is spent.
 
         Returns status, saved files, links (they die after an hour), metrics, price, seed and small previews. If it is
         still processing when the wait ends, it goes on by itself: call get_prediction with the id, never this again.
         """
-        if sentence := question.refusal(ctx, consent):
-            return refusal(sentence)
+        if error := question.refusal(ctx, consent):
+            return calls.refused(error)
         from darkroom.registry import ImageRequest
 
         request = ImageRequest(
@@ -109,7 +118,7 @@ def add_tools(
 
     @server.tool(
         title="Get a prediction",
-        structured_output=False,
+        structured_output=is_structured,
         meta=SHOWN_IN_GALLERY,
         annotations=ToolAnnotations(
             read_only_hint=False,  # it saves images that are not home yet
@@ -122,7 +131,7 @@ def add_tools(
         ctx: Context[Any, Any],
         id: Annotated[str, Field(description='The id, a request_id, or "latest"')],
         wait_seconds: WaitSeconds = 0,
-    ) -> CallToolResult:
+    ) -> PredictionResult:
         """Find a prediction again, at no cost: one still processing, one of an earlier session, or one whose answer was lost.
 
         Returns the same as generate_image. Works after restarts and after the links have died (saved files answer).
@@ -131,7 +140,7 @@ def add_tools(
 
     @server.tool(
         title="List image models",
-        structured_output=False,
+        structured_output=is_structured,
         annotations=ToolAnnotations(
             read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False
         ),
@@ -141,7 +150,7 @@ def add_tools(
         task: Task = "any",
         model: Annotated[str, Field(description="One model: all its inputs, prices and an example call")] = "",
         limit: Annotated[int, Field(ge=1, le=100)] = 20,
-    ) -> CallToolResult:
+    ) -> ModelResult:
         """Search the curated image models, at no cost: tasks, prices, speed; with model=, everything needed to call it.
 
         Call it before generate_image when the user wants a certain look, text in the image, an edit, an upscale, a
@@ -153,14 +162,14 @@ def add_tools(
 
         @server.tool(
             title="Cancel a prediction",
-            structured_output=False,
+            structured_output=is_structured,
             annotations=ToolAnnotations(
                 read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=True
             ),
         )
         async def cancel_prediction(  # pyright: ignore[reportUnusedFunction]  # registered by the decorator
             id: Annotated[str, Field(description='The id, a request_id, or "latest"')],
-        ) -> CallToolResult:
+        ) -> PredictionResult:
             """Stop a prediction that the user no longer wants. Work done before the cancel may be billed.
 
             Returns the same as get_prediction. Some gateways cannot cancel; then the answer says so.

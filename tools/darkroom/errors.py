@@ -8,6 +8,7 @@
     ├── SettingsError           a DARKROOM_ variable or a model file is wrong: the person mends it
     ├── SpendingRefused         the person's own limit: nothing was sent
     ├── JournalError            the journal cannot be written: nothing was sent
+    ├── InternalFault           darkroom itself broke: look before any repeat
     ├── OutputError             an image could not be brought home (the prediction itself is fine)
     │   └── OutputExpired       its link has died
     └── GatewayError            what the gateway, or the way to it, said
@@ -85,6 +86,13 @@ class JournalError(DarkroomError):
     """The journal cannot be opened or written, so nothing may be sent."""
 
     kind = "journal"
+
+
+class InternalFault(DarkroomError):
+    """Darkroom itself broke in the middle of a call; how far it had come is not known here."""
+
+    kind = "internal_fault"
+    billed = "maybe"
 
 
 class OutputError(DarkroomError):

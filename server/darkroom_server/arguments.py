@@ -1,0 +1,92 @@
+"""Refuses arguments that do not fit a tool, in our words and in the shape of every other answer.
+
+The SDK would drop an unknown argument, and the image would be paid for all the same; it words a wrong value for
+programmers, and without the structured content that a tool with an output schema owes.
+"""
+
+import difflib
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from mcp.server import MCPServer
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
+from mcp.types import CallToolResult, InputRequiredResult
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from darkroom.errors import DarkroomError, InternalFault, InvalidRequest
+from darkroom_server.content import model_refusal, refusal
+
+log = logging.getLogger(__name__)
+
+_MOST_NAMED = 5
+_LONGEST_VALUE = 60
+_FAULT_WORDS = (
+    "Darkroom had an internal fault in this call; the reason is in its log (stderr). Something may have been created: "
+    "ask get_prediction for 'latest' before any repeat, and tell the user."
+)
+
+
+class CheckedServer(MCPServer[None]):
+    """An MCP server whose every failing call is a refusal in words; `is_structured`: with the report as data too."""
+
+    def __init__(self, *args: Any, is_structured: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._is_structured = is_structured
+        self._known: dict[str, tuple[str, ...]] = {}
+
+    async def call_tool(
+        self, name: str, arguments: dict[str, Any], context: Context[None, Any] | None = None
+    ) -> CallToolResult | InputRequiredResult:
+        """Call a tool by name. Raises: ToolError for a tool that does not exist."""
+        known = await self._arguments_of(name)
+        if known is None:
+            return await super().call_tool(name, arguments, context)
+        if unknown := [each for each in arguments if each not in known]:
+            return self._refused(name, InvalidRequest(_unknown_words(name, unknown, known)))
+        try:
+            return await super().call_tool(name, arguments, context)
+        except UnexpectedToolError:
+            log.exception("%s failed", name)
+            return self._refused(name, InternalFault(_FAULT_WORDS))
+        except ToolError as error:  # raised before the tool itself ran
+            return self._refused(name, InvalidRequest(_unfit_words(error)))
+
+    async def _arguments_of(self, tool: str) -> tuple[str, ...] | None:
+        if not self._known:
+            self._known = {each.name: tuple(each.input_schema["properties"]) for each in await self.list_tools()}
+        return self._known.get(tool)
+
+    def _refused(self, tool: str, error: DarkroomError) -> CallToolResult:
+        return model_refusal(error) if tool == "list_models" else refusal(error, is_structured=self._is_structured)
+
+
+def _unknown_words(tool: str, unknown: Sequence[str], known: tuple[str, ...]) -> str:
+    words = ", ".join(_named(name, known) for name in unknown[:_MOST_NAMED])
+    hint = " An input that only the model has goes into `options`." if "options" in known else ""
+    return f"{tool} has no argument {words}. Nothing was sent or spent. It takes: {', '.join(known)}.{hint}"
+
+
+def _named(name: str, known: tuple[str, ...]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"{name[:_LONGEST_VALUE]!r} (did you mean {close[0]!r}?)" if close else repr(name[:_LONGEST_VALUE])
+
+
+def _unfit_words(error: ToolError) -> str:
+    """`count 99: Input should be less than or equal to 10.`"""
+    cause = error.__cause__
+    if not isinstance(cause, ValidationError):
+        return str(error)
+    faults = cause.errors(include_url=False, include_context=False)
+    return f"{' '.join(_fault(each) for each in faults[:_MOST_NAMED])} Nothing was sent or spent."
+
+
+def _fault(fault: ErrorDetails) -> str:
+    field = ".".join(str(part) for part in fault["loc"])
+    if fault["type"] == "missing":
+        return f"{field} is required."
+    given = repr(fault["input"])
+    shown = given if len(given) <= _LONGEST_VALUE else f"{given[:_LONGEST_VALUE]}…"
+    return f"{field} {shown}: {fault['msg']}."
