@@ -78,35 +78,40 @@ class CrashRun:
         figures = Figures(requests=self.requests)
         pending = deque(range(self.requests))
         rounds = [*Moment, ANYWHERE] * (self.kills // len(Moment) + 1)
-        ends = deque(rounds[: max(self.kills, len(Moment) + 1)])
+        rng = random.Random(self.seed)
+        ends = deque((end, rng.randint(1, 4)) for end in rounds[: max(self.kills, len(Moment) + 1)])
         with gateway_process(_FAULTS) as gateway:
             async with anyio.create_task_group() as tasks:
                 for lane in range(self.lanes):
-                    rng = random.Random(self.seed + lane)
-                    tasks.start_soon(self._lane, gateway, pending, ends, figures, rng)
+                    tasks.start_soon(self._lane, gateway, pending, ends, figures, random.Random(self.seed + lane))
             await self._compare(gateway.truth(), figures)
         figures.seconds = time.monotonic() - started
         return figures
 
     async def _lane(
-        self, gateway: GatewayProcess, pending: deque[int], ends: deque[str], figures: Figures, rng: random.Random
+        self,
+        gateway: GatewayProcess,
+        pending: deque[int],
+        ends: deque[tuple[str, int]],
+        figures: Figures,
+        rng: random.Random,
     ) -> None:
         command = [sys.executable, crash_child.__file__, str(self.folder), gateway.base_url]
         paths = os.pathsep.join(path for path in sys.path if path)
         environ = {**os.environ, "PYTHONPATH": paths}
         async with await anyio.open_process(command, env=environ, stderr=None) as process:
             while pending:
-                end = ends.popleft() if ends else ""
+                end, times = ends.popleft() if ends else ("", 0)
                 size = min(self.batch if end else 4 * self.batch, len(pending))
                 numbers = [pending.popleft() for _ in range(size)]
                 # What another lane is at, too: two processes with one request_id.
                 numbers_of_both = [*numbers, *list(pending)[-2:]]
-                answer = await _life(process, numbers_of_both, end, rng)
+                answer = await _life(process, numbers_of_both, end, times, rng)
                 figures.lives += 1
                 if answer["killed"]:
                     figures.kills[end] += 1
                 elif end:
-                    ends.append(end)
+                    ends.append((end, 1))
                 pending.extendleft(number for number in numbers if number not in answer["done"])
 
     async def _compare(self, truth: Truth, figures: Figures) -> None:
@@ -134,12 +139,14 @@ def _compare_images(truth: Truth, intents: tuple[Intent, ...], folder: Path, fig
     figures.images_wrong = len(set(contents) - wanted)
 
 
-async def _life(process: anyio.abc.Process, numbers: list[int], end: str, rng: random.Random) -> dict[str, Any]:
+async def _life(
+    process: anyio.abc.Process, numbers: list[int], end: str, times: int, rng: random.Random
+) -> dict[str, Any]:
     order: dict[str, Any] = {"numbers": numbers}
     if end == ANYWHERE:
         order["after_s"] = rng.uniform(0.02, _AFTER_AT_MOST_S)
     elif end:
-        order |= {"at": end, "times": rng.randint(1, 4)}
+        order |= {"at": end, "times": times}
     assert process.stdin and process.stdout
     await process.stdin.send(json.dumps(order).encode() + b"\n")
     line = ""

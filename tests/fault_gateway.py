@@ -139,6 +139,10 @@ class FaultGateway:
     async def serve_forever(self) -> None:
         await self._server.serve_forever()
 
+    def forget(self, name: str) -> None:
+        """From now on nobody has heard of it."""
+        del self._by_id[name]
+
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.ensure_future(self._serve(reader, writer))
         self._serving.add(task)

@@ -421,6 +421,35 @@ async def test_an_old_prediction_is_looked_at_once_more_before_it_is_given_up(
     assert found.outcome == "succeeded" and len(pictures(tmp_path)) == 1
 
 
+async def test_a_prediction_that_never_ends_is_looked_at_once_by_each_later_process(
+    gateway: FaultGateway, tmp_path: Path
+) -> None:
+    gateway.plan = Plan(run_s=100 * 3600)
+    clock = NoonClock()
+    async with room_at(gateway, tmp_path, clock=clock) as room:
+        await generate(room, wait_s=0)
+    endless = gateway.truth.predictions[0].id
+    gateway.plan = Plan(run_s=1)
+    clock.move(3 * 3600)
+    async with room_at(gateway, tmp_path, clock=clock, lease_s=0.1) as room:  # takes up five times a second
+        await generate(room, request_id="another")
+        assert gateway.truth.looks.count(endless) == 1
+        assert (await get_prediction(room, endless)).outcome == "running"
+    assert gateway.truth.looks.count(endless) == 2, "asked for, it is looked at again"
+
+
+async def test_a_prediction_that_the_gateway_has_forgotten_is_said(gateway: FaultGateway, tmp_path: Path) -> None:
+    gateway.plan = Plan(run_s=60)
+    clock = NoonClock()
+    async with room_at(gateway, tmp_path, clock=clock) as room:
+        await generate(room, wait_s=0)
+    gateway.forget(gateway.truth.predictions[0].id)
+    clock.move(3600)
+    async with room_at(gateway, tmp_path, clock=clock) as room:
+        report = await get_prediction(room, "fox", wait_s=20)
+    assert report.outcome == "failed" and "no longer knows" in report.text
+
+
 async def test_a_foreign_prediction_is_found_by_its_id_and_brought_home(gateway: FaultGateway, tmp_path: Path) -> None:
     async with room_at(gateway, tmp_path / "theirs") as room:
         await generate(room)

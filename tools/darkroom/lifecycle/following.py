@@ -106,13 +106,18 @@ class Follower:
         self._reached = reached
         self._rng = random.Random()
 
-    async def follow(self, following: Following, schedule: PollSchedule, *, look_first: bool) -> None:
-        """Follow until all is settled. `look_first`: ask the gateway at once (a row of an earlier process)."""
-        if await self._poll_to_the_end(following, schedule, look_first):
-            self._reached(Moment.ENDED)
-            intent = await self._homecoming.first_round(following.intent)
-            following.publish(intent, settled=True)
-            following.publish(await self._homecoming.remaining_rounds(intent), settled=True)
+    async def follow(self, following: Following, schedule: PollSchedule, *, look_first: bool) -> bool:
+        """Follow until all is settled; False where the prediction is given up instead.
+
+        `look_first`: ask the gateway at once (a row of an earlier process).
+        """
+        if not await self._poll_to_the_end(following, schedule, look_first):
+            return False
+        self._reached(Moment.ENDED)
+        intent = await self._homecoming.first_round(following.intent)
+        following.publish(intent, settled=True)
+        following.publish(await self._homecoming.remaining_rounds(intent), settled=True)
+        return True
 
     async def _poll_to_the_end(self, following: Following, schedule: PollSchedule, look_first: bool) -> bool:
         """True once the status is terminal; False where following was given up."""

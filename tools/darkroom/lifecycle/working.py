@@ -74,6 +74,7 @@ class Work:
         self._lease_s = lease_s
         self._owner = secrets.token_hex(8)
         self._leased: set[str] = set()
+        self._given_up: set[str] = set()
         self._followings: dict[str, Following] = {}
         self._sending: set[anyio.CancelScope] = set()
         self._slots = anyio.CapacityLimiter(_CREATES_AT_ONCE)
@@ -235,7 +236,8 @@ class Work:
             schedule = await self._schedule(following.intent)
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._hold_lease, key)
-                await self._follower.follow(following, schedule, look_first=look_first)
+                if not await self._follower.follow(following, schedule, look_first=look_first):
+                    self._given_up.add(key)
                 tasks.cancel_scope.cancel()
         except* DarkroomError as errors:
             error = _first(errors)
@@ -269,7 +271,9 @@ class Work:
                 log.warning("lease of %s not given back: %s", key, error)
 
     async def _take_up(self, intent: Intent) -> None:
-        if intent.key not in self._followings and await self._take_lease(intent.key):
+        if intent.key in self._followings or intent.key in self._given_up:
+            return
+        if await self._take_lease(intent.key):
             self.take_over(intent)
 
     async def _schedule(self, intent: Intent) -> PollSchedule:
