@@ -38,7 +38,7 @@ CREATE_FAULTS = {
     "cut before the id": True,
     "reset after": True,
 }
-# Refusals for good; only by name, never by chance.
+# Refusals for good; only by name, never by chance. So is "slow", which answers late and well.
 REFUSALS = {
     "422": (422, "num_outputs: must be less than or equal to 4"),
     "sensitive": (422, "The input was flagged as sensitive."),
@@ -46,6 +46,7 @@ REFUSALS = {
 }
 _LOOK_FAULTS = ("500", "reset", "cut")
 _PAGE_LENGTH = 100
+_SLOW_S = 0.25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,12 +189,14 @@ class FaultGateway:
         if fault in REFUSALS:
             status, words = REFUSALS[fault]
             return Answer({"title": "Refused", "detail": words, "status": status}, status)
-        if fault and not CREATE_FAULTS[fault]:
+        if not CREATE_FAULTS.get(fault, True):
             return self._not_created(fault)
         made = self._make(path, request.json())
         body = json.dumps(self._view(made))
         if fault == "stall after":
             await asyncio.sleep(self.plan.stall_s)
+        if fault == "slow":
+            await asyncio.sleep(_SLOW_S)
         if fault == "reset after":
             raise _Broken
         if fault.startswith("cut"):

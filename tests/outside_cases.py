@@ -188,7 +188,7 @@ async def _broken_call(host: Host, row: Row) -> None:
 
 async def two_servers(scene: Scene) -> None:
     """One journal, one request_id, at the same moment."""
-    scene.follow(job_s=0.5)
+    scene.follow("slow", job_s=0.5)
     async with scene.host() as one, scene.host() as two, anyio.create_task_group() as tasks:
         for each in (one, two):
             tasks.start_soon(scene.note, each.generate(wait_s=20))

@@ -262,6 +262,26 @@ async def test_a_claim_that_has_grown_old_is_given_back_before_anything_is_sent(
     assert gateway.truth.creates == 1
 
 
+async def test_two_open_darkrooms_share_one_create_and_both_get_the_picture(
+    gateway: FaultGateway, tmp_path: Path
+) -> None:
+    gateway.plan = Plan(script=("slow",), run_s=0, lag_s=60)
+    reports: list[PredictionReport] = []
+
+    async def ask(room: Darkroom) -> None:
+        reports.append(await generate(room))
+
+    async with (
+        room_at(gateway, tmp_path) as one,
+        room_at(gateway, tmp_path) as two,
+        anyio.create_task_group() as tasks,
+    ):
+        tasks.start_soon(ask, one)
+        tasks.start_soon(ask, two)
+    assert [report.outcome for report in reports] == ["succeeded", "succeeded"]
+    assert gateway.truth.creates == len(pictures(tmp_path)) == 1
+
+
 # Several predictions for one call
 
 

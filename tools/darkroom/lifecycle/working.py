@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 LEASE_S = 30.0
 _GRACE_S = 1.5
+_ANSWERED_WITHIN_S = 15.0
+_ASK_JOURNAL_EVERY_S = 0.3
 _DOUBTFUL = (IntentState.SENT, IntentState.UNKNOWN)
 _CREATES_AT_ONCE = 4
 # The sandbox paints faster than the models take that it stands for.
@@ -204,12 +206,22 @@ class Work:
                     intent = await self._creator.create(
                         following.intent, plan, spending=self._day_limit(), is_wanted=lambda: self._is_wanted(following)
                     )
+                intent = await self._answered_elsewhere(intent)
                 following.publish(intent, settled=intent.state is not IntentState.KNOWN)
             except DarkroomError as error:
                 await self._after_failure(following, error)
             finally:
                 self._sending.discard(scope)
         return following.intent.state is IntentState.KNOWN
+
+    async def _answered_elsewhere(self, intent: Intent) -> Intent:
+        """Another process has just claimed it: its answer is worth a moment, for after that it may have died."""
+        while intent.state is IntentState.SENT and self._clock() - (intent.sent_at or 0) < _ANSWERED_WITHIN_S:
+            if self._is_closing:
+                break
+            await anyio.sleep(_ASK_JOURNAL_EVERY_S)
+            intent = await self._journal.find(intent.key) or intent
+        return intent
 
     def _is_wanted(self, following: Following) -> bool:
         return not following.is_cancel_wanted and not self._is_closing
