@@ -13,7 +13,7 @@ from sandbox_server import HandClock, sandbox_client
 from darkroom.registry import ModelRegistry
 from darkroom_server.sandbox import SandboxOptions
 from darkroom_server.sandbox.frame import frame_of, image_count
-from darkroom_server.sandbox.painter.caption import captioned
+from darkroom_server.sandbox.painter.caption import captioned, fitted
 from darkroom_server.sandbox.painter.compose import GROUNDS, compose
 from darkroom_server.sandbox.painter.palette import PALETTES
 from darkroom_server.sandbox.painter.pixels import resized
@@ -163,6 +163,18 @@ async def test_the_caption_is_drawn_at_the_foot_only():
 @pytest.mark.parametrize("caption", ["", "x" * 500, "灯台", "word " * 200, "a\nb\tc"])
 async def test_any_caption_fits(caption: str):
     assert captioned(Image.new("RGB", (120, 80)), caption).size == (120, 80)
+
+
+async def test_a_prompt_as_long_as_a_book_is_measured_in_few_short_steps():
+    measured: list[int] = []
+
+    def length_px(line: str) -> float:
+        measured.append(len(line))
+        return len(line) * 8.0
+
+    assert fitted("a very long tale " * 2000, length_px, 400.0) == "a very long tale a very long tale a very long …"
+    assert len(measured) < 20
+    assert max(measured) <= 410
 
 
 @pytest.mark.parametrize("ratio", [0.125, 0.33, 1.0, 3.0, 8.0])

@@ -1,5 +1,7 @@
 """The line along the bottom edge: the prompt on the left, the word "sandbox" on the right, on any picture."""
 
+from bisect import bisect_left
+from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -23,7 +25,7 @@ def captioned(image: "Image", caption: str) -> "Image":
     font = _font(size)
     margin = round(size * 1.1)
     mark_width = _spaced_width(font, size)
-    left = fitted(caption, font, image.width - mark_width - margin * 3)
+    left = fitted(caption, font.getlength, image.width - mark_width - margin * 3)
     is_opaque = image.mode != "RGBA"
     overlay = _scrim(image.size, size) if is_opaque else Image.new("RGBA", image.size)
     edge = 0 if is_opaque else 1
@@ -41,15 +43,16 @@ def captioned(image: "Image", caption: str) -> "Image":
     return done.convert("RGB") if is_opaque else done
 
 
-def fitted(caption: str, font: "FreeTypeFont | ImageFont", width_px: float) -> str:
+def fitted(caption: str, length_px: Callable[[str], float], width_px: float) -> str:
     """One line of at most `width_px`, cut at a word with an ellipsis; characters that the font lacks are left out."""
     line = " ".join("".join(letter for letter in caption if _is_drawable(letter)).split())
-    if font.getlength(line) <= width_px:
+    longest = max(0, int(width_px))  # no letter is narrower than a pixel, and a long line is slow to measure
+    if len(line) <= longest and length_px(line) <= width_px:
         return line
-    words = line.split(" ")
-    while words and font.getlength(" ".join(words) + " …") > width_px:
-        words.pop()
-    return " ".join(words) + " …" if words else ""
+    words = line[: longest + 1].split(" ")
+    counts = range(1, len(words) + 1)
+    kept = bisect_left(counts, True, key=lambda count: length_px(" ".join(words[:count]) + " …") > width_px)
+    return " ".join(words[:kept]) + " …" if kept else ""
 
 
 def _is_drawable(letter: str) -> bool:
