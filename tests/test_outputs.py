@@ -199,6 +199,12 @@ async def test_a_file_in_the_place_of_the_folder_is_told_with_the_variable(tmp_p
         await store.check()
 
 
+async def test_a_folder_that_cannot_be_made_is_not_said_to_have_lost_the_image() -> None:
+    store = OutputStore(open_target("/proc/darkroom"))  # where nobody can make a folder, not even root
+    with pytest.raises(OutputError, match="'/proc/darkroom' cannot be used .*DARKROOM_OUTPUT_DIR"):
+        await store.check()
+
+
 async def test_a_check_makes_the_folder_and_leaves_nothing_in_it(store: OutputStore, folder: Path) -> None:
     await store.check()
     assert names_in(folder) == []

@@ -86,6 +86,8 @@ class LocalTarget:
             folder = _Folder(self.root)
             try:
                 file_fd = folder.open(name, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+            except FileNotFoundError as error:
+                raise OutputError(f"The image is no longer in '{self.place}'; it was moved or deleted.") from error
             finally:
                 folder.close()
             if not stat.S_ISREG(os.fstat(file_fd).st_mode):
@@ -216,8 +218,6 @@ def _in_words(place: str) -> Generator[None]:
                 f"No space left for the image in '{place}'. Ask the user to free space, then call get_prediction: the image "
                 "is fetched again while its link lives."
             ) from error
-        if isinstance(error, FileNotFoundError):
-            raise OutputError(f"The image is no longer in '{place}'; it was moved or deleted.") from error
         raise OutputError(
             f"The output folder '{place}' cannot be used ({error.strerror or type(error).__name__}). Ask the user to check it "
             "or to set DARKROOM_OUTPUT_DIR to another folder, then call get_prediction."
