@@ -161,6 +161,15 @@ def test_a_negative_size_is_refused() -> None:
     assert refused("flux-1.1-pro", width=-1, height=512).field == "width"
 
 
+@pytest.mark.parametrize(("width", "height", "field"), [(16, 9, "height"), (100_000, 512, "width")])
+def test_a_size_that_no_model_draws_is_refused_also_where_the_models_own_limits_are_unknown(
+    width: int, height: int, field: str
+) -> None:
+    error = refused("sdxl", width=width, height=height)
+    assert error.field == field
+    assert "not a size in pixels. Allowed: 16 to 16384, or an aspect_ratio" in error.message
+
+
 def test_an_exact_size_that_has_a_name_is_sent_under_it() -> None:
     assert mapped("recraft-v3", width=1024, height=1536).input["size"] == "1024x1536"
     assert mapped("ideogram-v3-turbo", width=512, height=1536).input["resolution"] == "512x1536"

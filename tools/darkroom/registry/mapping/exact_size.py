@@ -10,6 +10,8 @@ from darkroom.registry.request import ImageRequest
 _USUAL_SIDE_PX = 1024
 _USUAL_STEP_PX = 8
 _LARGEST_SIDE_PX = 4096
+# No model draws beyond these; a number outside them is a slip (16:9 given as pixels), not a size.
+_SIDES_PX = range(16, 16385)
 
 
 def map_exact_size(model: Model, request: ImageRequest) -> Part | None:
@@ -20,7 +22,7 @@ def map_exact_size(model: Model, request: ImageRequest) -> Part | None:
     Raises:
         InvalidInput: one of the two is missing, or out of range; a size is rounded to the model's step, never clamped.
     """
-    _refuse_half_a_size(request)
+    _refuse_what_is_no_size(request)
     if name := _named_size(model, request.width, request.height):
         return Part(argument="width", asked={model.concepts.size: name})
     if not (model.concepts.width and model.concepts.height):
@@ -45,10 +47,13 @@ def free_size_part(model: Model, text: str, wanted: float) -> Part:
     return Part(argument="aspect_ratio", asked={across.name: width, down.name: height}, notes=(note,))
 
 
-def _refuse_half_a_size(request: ImageRequest) -> None:
-    if request.width < 0 or request.height < 0:
-        argument = "width" if request.width < 0 else "height"
-        raise refusal(argument, f"{argument} {getattr(request, argument)} is not a size in pixels.")
+def _refuse_what_is_no_size(request: ImageRequest) -> None:
+    for argument, side in (("width", request.width), ("height", request.height)):
+        if side and side not in _SIDES_PX:
+            allowed = f"{_SIDES_PX[0]} to {_SIDES_PX[-1]}"
+            raise refusal(
+                argument, f"{argument} {side} is not a size in pixels. Allowed: {allowed}, or an aspect_ratio."
+            )
     if not request.width or not request.height:
         given, missing = ("width", "height") if request.width else ("height", "width")
         words = f"{given} {getattr(request, given)} is given without {missing}. Give both, or an aspect_ratio."
