@@ -17,7 +17,12 @@ def sandbox(
     key: Annotated[str, typer.Option(help="Made-up key that clients must send; empty lets everybody in.")] = "",
     speed: Annotated[float, typer.Option(help="Divides the time that a prediction takes.", min=0.1)] = 1.0,
 ) -> None:
-    """Serve the sandbox on this machine until Ctrl-C; its first line is its address."""
+    """Serve the sandbox on this machine until Ctrl-C; its first line is its address.
+
+    A prompt that begins with `sandbox:` and one of these has bad weather: cold, slow, stall, unknown, nsfw, interrupted,
+    director, oom, cancel, abort, empty, partial, truncated, expired, 402, 429, 503, 500, 504, html. Seconds go behind an
+    equals sign, as in `sandbox:slow=75 a lighthouse`.
+    """
     import uvicorn
 
     from darkroom_server.sandbox import SandboxOptions, create_sandbox

@@ -137,7 +137,10 @@ class PredictionEndpoints:
     def _refusal(self, model: Model, weather: Weather) -> Response | None:
         """Raise, or answer, what the weather says about the create; None where it goes through."""
         if weather.unknown:
-            words = f"sandbox: has no weather named {weather.unknown[:40]!r}. It has: {', '.join(WEATHER)}"
+            # Without the names themselves: clients would take "nsfw" among them for moderation.
+            words = (
+                f"no weather is named {weather.unknown[:40]!r}; `darkroom-mcp sandbox --help` names all {len(WEATHER)}"
+            )
             raise faults.bad_body([("enum", f"input.{model.concepts.prompt}", words)])
         if "402" in weather:
             raise faults.no_credit()

@@ -37,7 +37,7 @@ WEATHER: Mapping[str, str] = {
 _DEFAULT_SECONDS = {"cold": 20.0, "slow": 75.0, "unknown": 3.0, "expired": 0.0, "429": 2.0, "503": 2.0}
 _PREFIX = re.compile(r"\s*sandbox:", re.IGNORECASE)
 _TOKEN = re.compile(r"[\s,]*(?:sandbox:)?([a-z0-9]+)(?:=(\d+(?:\.\d+)?))?(?=[\s,]|$)", re.IGNORECASE)
-_GLUED = re.compile(r"([^\s,=]*)")
+_GLUED = re.compile(r"([^\s,]*)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
