@@ -8,7 +8,7 @@ import rows
 from darkroom.errors import CreateUnresolved, GatewayBusy, InvalidInput, KeyRefused, SpendingRefused
 from darkroom.images import ImageState
 from darkroom.journal import Intent, IntentState
-from darkroom.predictions import PredictionStatus
+from darkroom.predictions import Prediction, PredictionStatus
 from darkroom.reports import AnswerFacts, Outcome, PredictionReport, prediction_report, refusal_report
 
 
@@ -90,6 +90,14 @@ def test_success_without_output_is_a_failure() -> None:
     answer = report(rows.intent(PredictionStatus.SUCCEEDED))
     assert answer.outcome is Outcome.FAILED
     assert "no output" in answer.text
+
+
+def test_a_success_whose_data_the_gateway_has_removed_is_said_to_be_lost() -> None:
+    seen = Prediction(id=rows.ID, status=PredictionStatus.SUCCEEDED, is_data_removed=True)
+    answer = report(rows.intent(prediction=seen))
+    assert answer.outcome is Outcome.FAILED
+    assert "removed its output already, so the image is lost" in answer.text
+    assert "no output" not in answer.text
 
 
 def test_partial_success_is_reported_one_by_one() -> None:

@@ -126,6 +126,8 @@ def _failure_sentence(part: PartView) -> str:
         return "it was canceled; work done before that may be billed."
     if part.word == "aborted":
         return "it was aborted before it started, which is not billed."
+    if part.word == "empty" and part.intent.prediction and part.intent.prediction.is_data_removed:
+        return "the gateway has removed its output already, so the image is lost. A repeat would cost again."
     if part.word == "empty":
         return "the gateway said 'succeeded' but gave no output. A repeat may work and may cost again."
     error = part.intent.prediction.error if part.intent.prediction else ""
