@@ -230,6 +230,12 @@ async def test_a_refused_key_names_the_gateway_and_the_variable() -> None:
     assert "Gateway 'replicate' refused the key from REPLICATE_API_TOKEN (HTTP 401)" in error.message
 
 
+async def test_a_quoted_sentence_and_ours_share_one_full_stop() -> None:
+    error, _ = await refusal_of(Answer({"detail": "The sky is missing."}, 422))
+    assert '(HTTP 422): "The sky is missing". Nothing was started' in error.message
+    assert error.reason == "The sky is missing."
+
+
 async def test_the_request_id_of_the_gateway_is_kept() -> None:
     error, _ = await refusal_of(Answer({"error": {"message": "no such field (request id: 20261121-7)"}}, 400))
     assert "(request id: 20261121-7)" in error.reason

@@ -108,7 +108,7 @@ def _error(
     row: tuple[type[GatewayError], str], refusal: Refusal, gateway: Gateway, key: Key, subject: str
 ) -> GatewayError:
     kind, sentence = row
-    said = quoted(refusal.reason, _QUOTED_AT_MOST)
+    said = quoted(refusal.reason.rstrip(". "), _QUOTED_AT_MOST)  # the sentence brings its own full stop
     message = sentence.format(
         who=f"Gateway '{gateway.name}'",
         status=refusal.http_status,
