@@ -169,6 +169,22 @@ def test_models_searches_and_describes(line: CommandLine) -> None:
     assert json.loads(line.run("models", "flux", "--json").stdout)["models"]
 
 
+def test_models_words_its_hint_for_a_terminal(line: CommandLine) -> None:
+    told = line.run("models", "text in image").stdout
+    hint = told.splitlines()[-1]
+    assert "list_models" not in told and "darkroom-mcp models " in hint
+    assert line.run(*hint.partition("darkroom-mcp ")[2].rstrip(".").split()).returncode == 0
+
+
+def test_a_picture_that_could_not_be_saved_is_no_success_for_a_script_until_show_fetches_it(line: CommandLine) -> None:
+    (line.folder / "file").write_text("not a folder")
+    done = line.run("generate", "a lighthouse", environ={"DARKROOM_OUTPUT_DIR": str(line.folder / "file" / "x")})
+    assert (done.returncode, done.stdout) == (4, "")
+    hint = next(each for each in done.stderr.splitlines() if each.startswith("Fetch it again with: darkroom-mcp "))
+    again = line.run(*hint.partition("darkroom-mcp ")[2].split())
+    assert again.returncode == 0 and Path(again.stdout.strip()).is_file()
+
+
 def test_doctor_says_that_the_sandbox_is_in_use_and_how_to_leave_it(line: CommandLine) -> None:
     done = line.run("doctor")
     assert done.returncode == 0, done.stdout
@@ -192,6 +208,17 @@ def test_doctor_reports_a_wrong_setting_and_a_folder_that_cannot_be_written(line
     assert done.returncode == 1
     assert "!!  Settings: DARKROOM_WAIT_SECONDS" in done.stdout
     assert "!!  Images" in done.stdout
+
+
+def test_a_data_folder_that_cannot_be_written_is_said_in_words(line: CommandLine) -> None:
+    (line.folder / "file").write_text("not a folder")
+    blocked = {"DARKROOM_DATA_DIR": str(line.folder / "file" / "data")}
+    done = line.run("generate", "a lighthouse", environ=blocked)
+    assert done.returncode == 2
+    assert "DARKROOM_DATA_DIR" in done.stderr and "Traceback" not in done.stderr
+    checked = line.run("doctor", environ=blocked)
+    assert checked.returncode == 1 and not checked.stderr
+    assert "!!  Answer: The data folder" in checked.stdout and "!!  Journal" in checked.stdout
 
 
 def test_help_names_every_command_and_the_version_is_printed(line: CommandLine) -> None:

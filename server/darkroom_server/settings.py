@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
-from darkroom.errors import SettingsError
+from darkroom.errors import JournalError, SettingsError
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -232,14 +232,26 @@ class Settings(BaseModel):
         )
 
     def embedded_sandbox(self) -> "ASGIApp | None":
-        """The sandbox inside this process, or None where another gateway is in use; it keeps its store beside the journal."""
+        """The sandbox inside this process, or None where another gateway is in use; it keeps its store beside the journal.
+
+        Raises: JournalError where the data folder cannot be written.
+        """
         if not self.choice.gateway.is_embedded:
             return None
+        import sqlite3
+
         from darkroom.registry import ModelRegistry
         from darkroom_server.sandbox import SandboxOptions, create_sandbox
 
         registry = ModelRegistry.load(self.models_dir)
-        return create_sandbox(SandboxOptions(store_path=self.data_path / "sandbox.sqlite3", registry=registry))
+        try:
+            return create_sandbox(SandboxOptions(store_path=self.data_path / "sandbox.sqlite3", registry=registry))
+        except (OSError, sqlite3.Error) as error:
+            words = getattr(error, "strerror", None) or str(error)
+            raise JournalError(
+                f"The data folder '{self.data_path}' cannot be written ({words}). Nothing was sent. The person should make "
+                "it writable, or set DARKROOM_DATA_DIR to another one."
+            ) from error
 
 
 def variable_of(field: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import anyio
 import typer
 
-from darkroom.errors import SettingsError
+from darkroom.errors import JournalError, SettingsError
 from darkroom.gateways import GatewayProbe, PredictionClient
 from darkroom.registry import ModelRegistry
 from darkroom_server.settings import Settings
@@ -39,7 +39,11 @@ def _about_gateway(settings: Settings) -> Iterator[_Finding]:
     choice = settings.choice
     yield _Finding(True, f"Gateway: {choice.gateway.title} at {choice.gateway.base_url}. {choice.reason}")
     yield _Finding(True, f"Key: {choice.key.masked} from {choice.key_variable}." if choice.key else "Key: none needed.")
-    probe = anyio.run(_probe, settings)
+    try:
+        probe = anyio.run(_probe, settings)
+    except JournalError as error:
+        yield _Finding(False, f"Answer: {error.message}")
+        return
     yield _Finding(bool(probe.is_key_accepted), f"Answer: {probe.words}{_account(probe)}")
 
 

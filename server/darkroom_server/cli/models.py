@@ -1,5 +1,6 @@
 """`darkroom-mcp models`: search the registry, or all about one model."""
 
+import re
 from typing import Annotated
 
 import typer
@@ -8,6 +9,9 @@ from darkroom.list_models import list_models
 from darkroom.registry import ModelRegistry
 from darkroom_server.cli.opened import read_settings
 from darkroom_server.cli.screen import show_json
+
+# The report words its hint for assistants.
+_CALL = re.compile(r'list_models\(model="([^"]+)"\)')
 
 
 def models(
@@ -23,5 +27,5 @@ def models(
     if as_json:
         show_json(report.data)
     else:
-        typer.echo(report.text)
+        typer.echo(_CALL.sub(r"darkroom-mcp models \1", report.text))
     raise typer.Exit(2 if report.is_error else 0)

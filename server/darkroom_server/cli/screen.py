@@ -30,13 +30,25 @@ def show_report(report: PredictionReport, *, as_json: bool) -> int:
     """Print one prediction's report and return the exit code."""
     if as_json:
         show_json(report.data)
-        return _EXIT_CODES[report.outcome]
+        return _exit_code(report)
     note(report.text.partition("\n")[0])
     for line in _remarks(report):
         note(line)
     for path in saved_paths(report.data):
         typer.echo(path)
-    return _EXIT_CODES[report.outcome]
+    return _exit_code(report)
+
+
+def _exit_code(report: PredictionReport) -> int:
+    """A script that is told 0 finds every picture on the disk."""
+    unsaved = [image for image in records(report.data, "images") if not image["path"]]
+    if report.outcome is not Outcome.SUCCEEDED or not unsaved:
+        return _EXIT_CODES[report.outcome]
+    return _EXIT_CODES[Outcome.RUNNING if _can_come(unsaved) else Outcome.FAILED]
+
+
+def _can_come(unsaved: list[dict[str, JsonValue]]) -> bool:
+    return any(image["state"] == "wanted" for image in unsaved)
 
 
 def show_json(data: JsonValue) -> None:
@@ -91,9 +103,10 @@ def _figures(data: Mapping[str, JsonValue]) -> list[str]:
 
 
 def _next_step(report: PredictionReport) -> list[str]:
-    if report.outcome not in (Outcome.RUNNING, Outcome.UNRESOLVED):
-        return []
-    return [pick_up(str(report.data["id"]))]
+    if report.outcome in (Outcome.RUNNING, Outcome.UNRESOLVED):
+        return [pick_up(str(report.data["id"]))]
+    unsaved = [image for image in records(report.data, "images") if not image["path"]]
+    return [f"Fetch it again with: darkroom-mcp show {report.data['id']} --wait 60"] if _can_come(unsaved) else []
 
 
 def pick_up(prediction_id: str) -> str:
