@@ -4,6 +4,7 @@ import errno
 import os
 import sqlite3
 from collections.abc import AsyncGenerator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -423,7 +424,10 @@ async def test_predictions_are_taken_up_soonest_to_expire_first(gateway: FaultGa
     async with room_at(gateway, tmp_path, clock=clock):
         while len(gateway.truth.looks) < len(made):  # noqa: ASYNC110 - bounded by room_at
             await anyio.sleep(0.01)
-    assert gateway.truth.looks == made
+        with closing(sqlite3.connect(tmp_path / "data" / "journal.sqlite3")) as journal:
+            leased = journal.execute("SELECT prediction_id FROM intents ORDER BY lease_until").fetchall()
+    assert [row[0] for row in leased] == made
+    assert sorted(gateway.truth.looks) == sorted(made), "each is followed at once, whoever is answered first"
 
 
 async def test_an_old_prediction_is_looked_at_once_more_before_it_is_given_up(
