@@ -60,6 +60,10 @@ def test_the_registry_entry_agrees_with_the_package(server_json: dict[str, Any])
     assert re.fullmatch(r"[0-9a-f]{64}", bundle["fileSha256"])
 
 
+def test_the_readme_proves_to_the_registry_whose_package_it_is(server_json: dict[str, Any]) -> None:
+    assert f"<!-- mcp-name: {server_json['name']} -->" in (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+
+
 def test_the_registry_entry_names_settings_and_gateways_that_exist(server_json: dict[str, Any]) -> None:
     variables = {each["name"]: each for each in server_json["packages"][0]["environmentVariables"]}
     assert set(variables) <= SETTINGS

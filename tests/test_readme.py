@@ -9,12 +9,18 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
+import anyio
 import pytest
+from sandbox_server import sandbox_server
+
+from darkroom_server.sandbox import SandboxOptions
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 FENCED = [line for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL) for line in block.splitlines()]
 OURS = [line.removeprefix("uv run ") for line in FENCED if line.startswith("uv run darkroom-mcp")]
+INSTALLS = [line.removeprefix("uvx ") for line in FENCED if line.startswith("uvx darkroom-mcp install")]
+KEY_REFUSED = "refused the key from"
 
 
 def sections() -> ModuleType:
@@ -58,12 +64,47 @@ def test_the_other_commands_of_the_readme_run(tmp_path: Path) -> None:
         assert done.stdout.strip(), command
 
 
+def test_the_install_commands_of_the_readme_run(tmp_path: Path) -> None:
+    uvx = tmp_path / "bin" / "uvx"
+    uvx.parent.mkdir()
+    uvx.write_text("#!/bin/sh\n")
+    uvx.chmod(0o755)
+    assert len(INSTALLS) >= 10
+    for command in INSTALLS:
+        done = run(f'PATH="{uvx.parent}:$PATH" {command}', tmp_path)
+        assert done.returncode == 0, (command, done.stderr)
+    assert "r8_your_key" in (tmp_path / ".cursor" / "mcp.json").read_text()
+
+
+def test_the_number_of_models_is_told_as_it_is() -> None:
+    from darkroom.registry import ModelRegistry
+
+    told = f"{len(ModelRegistry.load())} "
+    manifest = (ROOT / "manifest.json").read_text(encoding="utf-8")
+    assert f"{told}models are described" in README and f"{told}curated models" in manifest
+
+
+def test_every_prompt_and_resource_that_the_readme_names_exists() -> None:
+    from darkroom_server import prompts, resources
+
+    [named] = re.findall(r"There are five prompts \((.*?)\)", README, re.DOTALL)
+    prompt_code, resource_code = (Path(str(each.__file__)).read_text() for each in (prompts, resources))
+    titles = re.findall(r'prompt\(title="(.*?)"', prompt_code)
+    assert [title.lower() for title in titles] == [" ".join(each.split()).lower() for each in named.split(", ")]
+    assert re.findall(r'resource\(\s*"(\w+)://', resource_code) == ["prediction", "prediction", "models", "models"]
+
+
 def test_doctor_is_content_with_the_sandbox(tmp_path: Path) -> None:
     assert run("darkroom-mcp doctor", tmp_path).returncode == 0
 
 
 @pytest.mark.parametrize(
-    "words", [words for words in re.findall(r"^### `(.+)`$", README, re.MULTILINE) if "ENOENT" not in words]
+    "words",
+    [
+        words
+        for words in re.findall(r"^### `(.+)`$", README, re.MULTILINE)
+        if "ENOENT" not in words and words != KEY_REFUSED
+    ],
 )
 def test_the_errors_quoted_as_headings_exist(words: str) -> None:
     known = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "tools").rglob("*.py"))
@@ -71,6 +112,15 @@ def test_the_errors_quoted_as_headings_exist(words: str) -> None:
     joined = re.sub(r'"\s*\n\s*f?"', "", known)
     for part in words.split(": "):
         assert part.removeprefix("DARKROOM_API_KEY ") in joined, part
+
+
+@pytest.mark.anyio
+async def test_a_wrong_key_is_refused_in_the_words_of_its_heading(tmp_path: Path) -> None:
+    assert f"### `{KEY_REFUSED}`" in README
+    async with sandbox_server(SandboxOptions(key="the-right-one")) as origin:
+        wrong = f"DARKROOM_BASE_URL={origin} DARKROOM_API_KEY=wrong"
+        done = await anyio.to_thread.run_sync(run, f"{wrong} darkroom-mcp doctor", tmp_path)
+    assert done.returncode == 1 and f"{KEY_REFUSED} DARKROOM_API_KEY" in done.stdout
 
 
 def test_the_example_model_of_the_readme_loads(tmp_path: Path) -> None:

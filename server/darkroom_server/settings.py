@@ -111,7 +111,11 @@ class Settings(BaseModel):
         Literal["on", "off"], BeforeValidator(_on_or_off), About("Small images in the answers.", "on or off")
     ] = "on"
     structured_output: Annotated[
-        bool, About("Send the report as structuredContent too; some hosts then hide the images.", _FLAG_ALLOWED)
+        bool,
+        About(
+            "Give the tools output schemas, and answers structuredContent; some hosts then hide the images.",
+            _FLAG_ALLOWED,
+        ),
     ] = False
     cancel_tool: Annotated[bool, About("Offer a fourth tool, cancel_prediction.", _FLAG_ALLOWED)] = False
     log_level: Annotated[
