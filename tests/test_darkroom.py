@@ -196,7 +196,7 @@ async def test_an_answer_that_breaks_off_after_the_id_is_no_loss(gateway: FaultG
 async def test_a_create_that_is_in_no_list_is_sent_again_only_after_the_settle_time(
     gateway: FaultGateway, tmp_path: Path, fault: str
 ) -> None:
-    gateway.plan = Plan(script=(fault,), run_s=0)
+    gateway.plan = Plan(script=(fault,), run_s=0.5)
     clock = NoonClock()
     async with room_at(gateway, tmp_path, clock=clock) as room:
         assert (await generate(room)).outcome == "unresolved"
@@ -204,7 +204,7 @@ async def test_a_create_that_is_in_no_list_is_sent_again_only_after_the_settle_t
         assert (await generate(room)).outcome == "unresolved"
         assert gateway.truth.creates == 1
         clock.move(60)
-        assert (await generate(room)).outcome == "succeeded"
+        assert (await generate(room, wait_s=5)).outcome == "succeeded", "polled as one that has just begun"
     assert (gateway.truth.creates, gateway.truth.prompts) == (2, ["a fox"])
 
 

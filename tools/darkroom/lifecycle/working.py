@@ -167,15 +167,16 @@ class Work:
         self._tasks.cancel_scope.cancel()
 
     def _new_following(self, intent: Intent) -> Following:
-        now = self._clock()
         following = Following(
-            intent,
-            typical_s=self._usual_s(intent),
-            started_s=self._monotonic() - max(0.0, now - (intent.sent_at or now)),
-            pulse=self._pulse,
+            intent, typical_s=self._usual_s(intent), started_s=self._started_s(intent), pulse=self._pulse
         )
         self._followings[intent.key] = following
         return following
+
+    def _started_s(self, intent: Intent) -> float:
+        """When it was sent, on the monotonic clock."""
+        now = self._clock()
+        return self._monotonic() - max(0.0, now - (intent.sent_at or now))
 
     async def _create_and_follow(self, following: Following, budget: Budget) -> None:
         try:
@@ -185,6 +186,7 @@ class Work:
             self._followings.pop(following.intent.key, None)
         if is_created and not self._is_closing:
             self._followings[following.intent.key] = following
+            following.started_s = self._started_s(following.intent)
             if following.is_cancel_wanted:
                 await self._cancel_quietly(following.intent)
             await self._follow(following, False)
