@@ -30,7 +30,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "darkroom_server.sandbox",
         "darkroom_server.content darkroom_server.gallery darkroom_server.settings darkroom_server.hangup"
         " darkroom_server.prompts darkroom_server.output_schema",
-        "darkroom_server.keeper darkroom_server.arguments darkroom_server.install darkroom_server.consent darkroom_server.endings",
+        "darkroom_server.keeper darkroom_server.mcp_server darkroom_server.install darkroom_server.consent darkroom_server.endings",
         "darkroom_server.calls darkroom_server.resources",
         "darkroom_server.toolset",
         "darkroom_server.app",

@@ -25,6 +25,8 @@ from darkroom_server.settings import Settings
 
 pytestmark = pytest.mark.anyio
 
+EXPECTED_TYPES = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp", "svg": "image/svg+xml"}
+
 
 @pytest.fixture(params=["auto", "legacy"])
 async def client(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator[Client]:
@@ -60,6 +62,15 @@ async def test_an_image_is_read_as_its_saved_bytes(client: Client) -> None:
     assert base64.b64decode(result.contents[0].blob) == Path(report["images"][0]["path"]).read_bytes()
 
 
+@pytest.mark.parametrize("format", ["png", "jpg", "webp", "svg"])
+async def test_an_image_is_read_under_its_own_type(client: Client, format: str) -> None:
+    made = await client.call_tool("generate_image", {"prompt": "a leaf", "output_format": format})
+    assert made.meta
+    [image] = made.meta["darkroom/report"]["images"]
+    result = await client.read_resource(f"prediction://{image['prediction_id']}/images/1")
+    assert result.contents[0].mime_type == image["mime_type"] == EXPECTED_TYPES[format]
+
+
 @pytest.mark.parametrize("uri", ["prediction://nosuchprediction00", "models://acme/painter"])
 async def test_what_does_not_exist_is_not_found(client: Client, uri: str) -> None:
     with pytest.raises(MCPError) as caught:
@@ -93,6 +104,11 @@ async def test_model_names_are_completed_after_a_comma(client: Client) -> None:
     reference = PromptReference(name="compare_models")
     done = await client.complete(reference, {"name": "models", "value": "black-forest-labs/flux-schnell, ideo"})
     assert done.completion.values[0].startswith("black-forest-labs/flux-schnell, ideogram-ai/")
+
+
+async def test_tasks_are_completed(client: Client) -> None:
+    done = await client.complete(PromptReference(name="compare_models"), {"name": "task", "value": "text"})
+    assert done.completion.values == ["text_to_image", "text_to_svg"]
 
 
 async def test_the_owner_narrows_the_names(client: Client) -> None:

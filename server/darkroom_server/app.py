@@ -14,12 +14,12 @@ from mcp.server.mcpserver.resources import FileResource
 from mcp.server.subscriptions import InMemorySubscriptionBus
 
 from darkroom_server import __version__
-from darkroom_server.arguments import CheckedServer
 from darkroom_server.calls import Calls
 from darkroom_server.consent import CostQuestion
 from darkroom_server.endings import Endings
 from darkroom_server.gallery import GALLERY_FILE, GALLERY_URI, image_hosts
 from darkroom_server.keeper import RoomKeeper
+from darkroom_server.mcp_server import DarkroomServer
 from darkroom_server.prompts import add_prompts
 from darkroom_server.resources import add_resources
 from darkroom_server.settings import Settings
@@ -76,7 +76,7 @@ def create_server(settings: Settings, *, is_leaving: Callable[[], bool] = lambda
             finally:
                 tasks.cancel_scope.cancel()
 
-    server = CheckedServer(
+    server = DarkroomServer(
         "darkroom",
         is_structured=settings.structured_output,
         title="Darkroom",

@@ -26,10 +26,11 @@ def add_prompts(server: MCPServer[Any], registry: "Callable[[], ModelRegistry]")
     def compare_models(  # pyright: ignore[reportUnusedFunction]  # registered by the decorator
         subject: Annotated[str, Field(description="What to draw")],
         models: Annotated[str, Field(description="owner/name, several with commas; empty: three good ones")] = "",
+        task: Annotated[str, Field(description="Kind of work the models are chosen for")] = "text_to_image",
     ) -> str:
         """The same prompt on several models, side by side."""
-        chosen = (
-            models or "three models of different makers that list_models recommends for it, none above $0.05 an image"
+        chosen = models or (
+            f'three of different makers that list_models(task="{task}") recommends for it, none above $0.05 an image'
         )
         return (
             f"Compare image models on this subject: {subject}\nModels: {chosen}.\nSay the total price first and wait for my "

@@ -1,19 +1,21 @@
-"""Refuses arguments that do not fit a tool, in our words and in the shape of every other answer.
+"""The SDK's server, with what it does otherwise here: how a call fails, and which type an image has.
 
-The SDK would drop an unknown argument, and the image would be paid for all the same; it words a wrong value for
-programmers, and without the structured content that a tool with an output schema owes.
+The SDK would drop an unknown argument, and the image would be paid for all the same. It words a wrong value for programmers,
+and without the structured content that a tool with an output schema owes. It knows one type for all resources of a template.
 """
 
 import difflib
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from mcp.server import MCPServer
+from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
 from mcp.types import CallToolResult, InputRequiredResult
-from pydantic import ValidationError
+from pydantic import AnyUrl, ValidationError
 from pydantic_core import ErrorDetails
 
 from darkroom.errors import DarkroomError, InternalFault, InvalidRequest
@@ -29,8 +31,8 @@ _FAULT_WORDS = (
 )
 
 
-class CheckedServer(MCPServer[None]):
-    """An MCP server whose every failing call is a refusal in words; `is_structured`: with the report as data too."""
+class DarkroomServer(MCPServer[None]):
+    """Every failing call is a refusal in words; `is_structured`: with the report as data too."""
 
     def __init__(self, *args: Any, is_structured: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -54,6 +56,13 @@ class CheckedServer(MCPServer[None]):
         except ToolError as error:  # raised before the tool itself ran
             return self._refused(name, InvalidRequest(_unfit_words(error)))
 
+    async def read_resource(
+        self, uri: AnyUrl | str, context: Context[None, Any] | None = None
+    ) -> Iterable[ReadResourceContents] | InputRequiredResult:
+        """Read a resource; an image comes under its own type. Raises: ResourceError."""
+        read = await super().read_resource(uri, context)
+        return read if isinstance(read, InputRequiredResult) else [_typed(each) for each in read]
+
     async def _arguments_of(self, tool: str) -> tuple[str, ...] | None:
         if not self._known:
             self._known = {each.name: tuple(each.input_schema["properties"]) for each in await self.list_tools()}
@@ -61,6 +70,14 @@ class CheckedServer(MCPServer[None]):
 
     def _refused(self, tool: str, error: DarkroomError) -> CallToolResult:
         return model_refusal(error) if tool == "list_models" else refusal(error, is_structured=self._is_structured)
+
+
+def _typed(read: ReadResourceContents) -> ReadResourceContents:
+    if not isinstance(read.content, bytes):
+        return read
+    from darkroom.outputs.formats import sniff
+
+    return replace(read, mime_type=sniff(read.content) or read.mime_type)
 
 
 def _unknown_words(tool: str, unknown: Sequence[str], known: tuple[str, ...]) -> str:
