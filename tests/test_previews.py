@@ -157,7 +157,7 @@ async def test_one_bad_picture_does_not_spoil_the_others() -> None:
 
 async def test_more_pictures_than_the_limit_are_counted_out() -> None:
     made = await previews([SVG] * 5, max_images=2)
-    assert made[4] == PreviewProblem(index=4, reason="only the first 2 images are shown")
+    assert made[4] == PreviewProblem(index=4, reason="only the first 2 images are shown", is_fault=False)
 
 
 async def test_no_picture_gives_no_preview() -> None:

@@ -127,13 +127,11 @@ def test_the_options_carry_what_was_set(tmp_path: Path) -> None:
             "DARKROOM_DATA_DIR": str(tmp_path),
             "DARKROOM_OUTPUT_DIR": str(tmp_path / "out"),
             "DARKROOM_MAX_USD_PER_DAY": "1.5",
-            "DARKROOM_WAIT_SECONDS": "10",
-            "DARKROOM_PREVIEWS": "off",
         }
     ).options()
     assert options.data_dir == tmp_path
     assert options.output_dir == str(tmp_path / "out")
-    assert (options.max_usd_per_day, options.wait_budget_s, options.previews) == (1.5, 10, False)
+    assert options.max_usd_per_day == 1.5
 
 
 def test_the_table_names_every_setting_with_its_default() -> None:

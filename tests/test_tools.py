@@ -119,6 +119,19 @@ async def test_a_prompt_gives_a_saved_picture_a_preview_and_a_link(client: Clien
     assert link.uri == saved.as_uri() and link.mime_type == image["mime_type"] and link.size == saved.stat().st_size
 
 
+async def test_a_picture_that_cannot_be_decoded_is_saved_and_said(client: Client) -> None:
+    result = await generate(client, prompt="sandbox:truncated a lighthouse")
+    assert text(result).startswith("Succeeded: 1 image")
+    note = "image 1 cannot be shown: it is damaged and cannot be decoded."
+    assert f"Note: {note}" in text(result)
+    assert note in report(result)["notes"]
+    assert Path(report(result)["images"][0]["path"]).exists()
+
+
+async def test_a_vector_file_needs_no_excuse_for_having_no_preview(client: Client) -> None:
+    assert "cannot be shown" not in text(await generate(client, output_format="svg"))
+
+
 async def test_a_sidecar_says_how_the_picture_was_made(client: Client) -> None:
     result = await generate(client, seed=7)
     [image] = report(result)["images"]

@@ -16,7 +16,7 @@ from darkroom_server.settings import Settings
 
 if TYPE_CHECKING:
     from darkroom.darkroom import Darkroom, OnProgress
-    from darkroom.outputs.preview import Preview
+    from darkroom.outputs.preview import Preview, PreviewProblem
     from darkroom.registry import ImageRequest, ModelRegistry
     from darkroom.reports import PredictionReport
 
@@ -99,21 +99,32 @@ class Calls:
             room = await self._keeper.room()
         except DarkroomError as error:
             return self.refused(error)
+        from darkroom.reports import with_notes
+
         report = await verb(room, _rising(ctx))
-        previews = await self._previews(room, report, leave_by_s) if self._settings.previews == "on" else {}
+        previews: dict[int, Preview] = {}
+        if self._settings.previews == "on":
+            previews, notes = await self._previews(room, report, leave_by_s)
+            report = with_notes(report, notes)
         report.data["can_cancel"] = self._settings.cancel_tool and room.gateway.has_cancel
         return prediction_result(report, previews, is_structured=self._settings.structured_output)
 
-    async def _previews(self, room: "Darkroom", report: "PredictionReport", leave_by_s: float) -> "dict[int, Preview]":
-        """Small pictures by image number, as far as time allows; a picture without one is still saved and linked."""
+    async def _previews(
+        self, room: "Darkroom", report: "PredictionReport", leave_by_s: float
+    ) -> "tuple[dict[int, Preview], list[str]]":
+        """Small pictures by image number, as far as time allows, and a note for each picture that cannot be shown."""
+        from darkroom.outputs.preview import Preview
+
         images = [image for intent in report.intents for image in intent.images]
         stored = {number: image.file for number, image in enumerate(images, start=1) if image.file}
-        made: Sequence[Preview] = ()
+        made: Sequence[Preview | PreviewProblem] = ()
         if stored:
             with anyio.move_on_after(max(leave_by_s - anyio.current_time(), 0)):
                 made = await room.previews(list(stored.values()))
         numbers = list(stored)
-        return {numbers[preview.index]: preview for preview in made}
+        shown = {numbers[each.index]: each for each in made if isinstance(each, Preview)}
+        problems = [each for each in made if not isinstance(each, Preview) and each.is_fault]
+        return shown, [f"image {numbers[each.index]} cannot be shown: {each.reason.rstrip('.')}." for each in problems]
 
     async def _cancel_request(self, request_id: str) -> None:
         with anyio.move_on_after(_CANCEL_S, shield=True):

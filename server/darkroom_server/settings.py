@@ -231,8 +231,6 @@ class Settings(BaseModel):
             max_usd_per_call=self.max_usd_per_call,
             max_usd_per_day=self.max_usd_per_day,
             allow_unknown_price=self.allow_unknown_price,
-            wait_budget_s=self.wait_seconds,
-            previews=self.previews == "on",
         )
 
     def embedded_sandbox(self) -> "ASGIApp | None":

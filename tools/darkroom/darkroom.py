@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from darkroom.outputs.inputs import Resolved
-    from darkroom.outputs.preview import Preview
+    from darkroom.outputs.preview import Preview, PreviewProblem
     from darkroom.outputs.store import OutputStore
 
 __all__ = ["Budget", "Darkroom", "DarkroomOptions", "OnProgress"]
@@ -48,10 +48,9 @@ class DarkroomOptions:
     """How to open a Darkroom.
 
     `app` is the embedded sandbox where that is the gateway. `output_dir` is a folder or an object URL (`s3://…`).
-    `wait_budget_s` is what a call waits where it does not say. `reached` hears every moment at which a crash
-    would matter; `settle_s` is how long a lost create may take to show up in the gateway's list; `lease_s` for how long a
-    process that says nothing more keeps others from following its predictions; `on_ended` hears of every prediction that
-    has ended and whose images are home or lost.
+    `reached` hears every moment at which a crash would matter; `settle_s` is how long a lost create may take to show up
+    in the gateway's list; `lease_s` for how long a process that says nothing more keeps others from following its
+    predictions; `on_ended` hears of every prediction that has ended and whose images are home or lost.
     """
 
     gateway: Gateway
@@ -65,8 +64,6 @@ class DarkroomOptions:
     max_usd_per_call: float | None = None
     max_usd_per_day: float | None = None
     allow_unknown_price: bool = False
-    wait_budget_s: float = 45.0
-    previews: bool = True
     clock: Callable[[], float] = time.time
     monotonic: Callable[[], float] = time.monotonic
     timeouts: Timeouts = field(default_factory=Timeouts)
@@ -159,12 +156,11 @@ class Darkroom:
         resolver = input_resolver(self.journal, self.store, self.client, self.fetcher, self.options.input_dirs)
         return await resolver.resolve(mapped)
 
-    async def previews(self, files: Sequence[StoredFile]) -> "tuple[Preview, ...]":
-        """Small pictures of stored files for the chat, in order, together under the hosts' limit; undecodable ones left out."""
-        from darkroom.outputs.preview import Preview, previews
+    async def previews(self, files: Sequence[StoredFile]) -> "list[Preview | PreviewProblem]":
+        """Small pictures of stored files for the chat, in order, together under the hosts' limit, or why there is none."""
+        from darkroom.outputs.preview import previews
 
-        made = await previews(files, self.store.read)
-        return tuple(preview for preview in made if isinstance(preview, Preview))
+        return await previews(files, self.store.read)
 
     def _work(self, pulse: Pulse, tasks: anyio.abc.TaskGroup) -> Work:
         options, client, journal = self.options, self.client, self.journal

@@ -15,6 +15,7 @@ TOTAL_BASE64_BYTES = 700_000
 MAX_PX = 1536
 MAX_IMAGES = 4
 _PROCESSES = 2
+_VECTOR = "it is a vector image, saved as a file"
 
 Reader = Callable[[str], Awaitable[bytes]]
 
@@ -32,10 +33,14 @@ class Preview:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreviewProblem:
-    """Why number `index` has no preview, as the end of a sentence: "it is a vector image, saved as a file"."""
+    """Why number `index` has no preview, as the end of a sentence: "it is a vector image, saved as a file".
+
+    `is_fault` where something is wrong with the picture or its file, False where none is made of such a picture at all.
+    """
 
     index: int
     reason: str
+    is_fault: bool = True
 
 
 async def _unreadable(location: str) -> bytes:
@@ -59,7 +64,7 @@ async def previews(
     shown = min(len(pictures), max_images)
     limiter = anyio.CapacityLimiter(_PROCESSES)
     results: dict[int, Preview | PreviewProblem] = {
-        index: PreviewProblem(index=index, reason=f"only the first {max_images} images are shown")
+        index: PreviewProblem(index=index, reason=f"only the first {max_images} images are shown", is_fault=False)
         for index in range(shown, len(pictures))
     }
 
@@ -84,7 +89,7 @@ async def _preview(
     except OutputError as error:
         return PreviewProblem(index=index, reason=f"it cannot be read: {error.message}")
     if reason := reason or _refusal_of_bytes(content):
-        return PreviewProblem(index=index, reason=reason)
+        return PreviewProblem(index=index, reason=reason, is_fault=reason != _VECTOR)
     result = await render_picture("small", content, timeout_s=timeout_s, max_bytes=max_bytes, max_px=max_px)
     if not isinstance(result, Rendered):
         return PreviewProblem(index=index, reason=result.reason)
@@ -106,7 +111,7 @@ def _refusal_of_bytes(content: bytes) -> str:
 def _refusal(mime_type: str, pixels: int) -> str:
     """Why this is not decoded at all, told by its header alone; empty where it may be."""
     if mime_type == "image/svg+xml":
-        return "it is a vector image, saved as a file"
+        return _VECTOR
     if mime_type not in RASTER_TYPES:
         return "it is no picture of a known format"
     if pixels > MAX_PIXELS:

@@ -4,7 +4,7 @@ A report has `text` (complete by itself: hosts may show nothing else) and `data`
 """
 
 from darkroom.reports.models import ModelReport, model_report, table_report
-from darkroom.reports.prediction import Outcome, PredictionReport, prediction_report, refusal_report
+from darkroom.reports.prediction import Outcome, PredictionReport, prediction_report, refusal_report, with_notes
 from darkroom.reports.prediction_data import AnswerFacts
 
 __all__ = [
@@ -16,4 +16,5 @@ __all__ = [
     "prediction_report",
     "refusal_report",
     "table_report",
+    "with_notes",
 ]

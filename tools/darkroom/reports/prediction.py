@@ -1,8 +1,9 @@
 """What generate_image and get_prediction answer: first the status, then the pictures, then what to do next."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import cast
 
 from pydantic import JsonValue
 
@@ -48,6 +49,15 @@ def prediction_report(intents: Sequence[Intent], facts: AnswerFacts) -> Predicti
         data=data.answer_data(parts, facts, outcome.value, words.next_step(parts, facts, outcome.value)),
         intents=tuple(intents),
     )
+
+
+def with_notes(report: PredictionReport, notes: Sequence[str]) -> PredictionReport:
+    """The same report with notes on what came to light after it was made."""
+    if not notes:
+        return report
+    earlier = cast("list[JsonValue]", report.data["notes"])
+    text = "\n".join([report.text, *(f"Note: {note}" for note in notes)])
+    return replace(report, text=text, data={**report.data, "notes": [*earlier, *notes]})
 
 
 def refusal_report(error: DarkroomError) -> PredictionReport:
