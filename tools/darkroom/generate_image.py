@@ -78,6 +78,8 @@ async def _plan(room: Darkroom, request: ImageRequest, request_id: str) -> _Plan
     estimates = [_estimate(room, model, part) for part in parts]
     _check_call_limit(room, estimates)
     resolved, notes = await _resolve_files(room, parts)
+    if ":" in request.model and "version" not in room.gateway.creates:
+        notes = (*notes, f"gateway '{room.gateway.name}' runs models by name only, so no version was asked for.")
     name = request_id or f"auto-{secrets.token_hex(6)}"
     wanted = [
         NewIntent(
