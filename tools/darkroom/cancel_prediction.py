@@ -28,5 +28,5 @@ async def _cancel(room: Darkroom, intent: Intent) -> str:
     if intent.status is not None and intent.status.is_terminal:
         return "it had ended already; nothing was canceled."
     if await room.work.cancel(intent) is None:
-        return f"{room.gateway.title} cannot cancel; the prediction goes on and may be billed."
+        return f"gateway '{room.gateway.name}' cannot cancel; the prediction goes on and may be billed."
     return ""

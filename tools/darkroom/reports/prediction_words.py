@@ -70,7 +70,7 @@ def _unresolved_step(parts: Sequence[PartView], facts: AnswerFacts) -> str:
             f"'{part.handle}', or {repeat}"
         )
     return (
-        f"Next: {facts.gateway.title} has no list to look it up in, so tell the user that it was possibly created and "
+        f"Next: gateway '{facts.gateway.name}' has no list to look it up in, so tell the user that it was possibly created and "
         f"billed, and to check the gateway's own log. Do not repeat it on your own; if the user wants it all the same, "
         f"use a new request_id."
     )
