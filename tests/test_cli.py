@@ -226,6 +226,7 @@ def test_help_names_every_command_and_the_version_is_printed(line: CommandLine) 
     assert all(
         word in told for word in ("generate", "show", "history", "cancel", "models", "doctor", "sandbox", "serve")
     )
+    assert "darkroom-mcp install CLIENT" in " ".join(told.split())
     assert line.run("--version").stdout.strip() == __version__
 
 

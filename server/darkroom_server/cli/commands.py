@@ -20,7 +20,8 @@ from darkroom_server.cli.show import show
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code."""
     app = typer.Typer(
-        help="Make images over Replicate-format gateways. Start with: darkroom-mcp generate 'a lighthouse at dawn'",
+        help="Make images over Replicate-format gateways. Start with: darkroom-mcp generate 'a lighthouse at dawn'. "
+        "To use it from an assistant: darkroom-mcp install CLIENT",
         add_completion=False,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
