@@ -5,7 +5,7 @@ import json
 import pytest
 import rows
 
-from darkroom.errors import CreateUnresolved, GatewayBusy, InvalidInput, KeyRefused, SpendingRefused
+from darkroom.errors import CreateUnresolved, GatewayBusy, InvalidInput, KeyRefused, SpendingRefused, UnknownPrediction
 from darkroom.images import ImageState
 from darkroom.journal import Intent, IntentState
 from darkroom.predictions import Prediction, PredictionStatus
@@ -174,11 +174,18 @@ def test_the_sandbox_is_named_in_every_answer() -> None:
         (KeyRefused("The key was refused.", gateway="replicate"), Outcome.REFUSED, "Refused: The key"),
     ],
 )
-def test_a_refusal_says_once_that_nothing_was_sent(error: InvalidInput, outcome: Outcome, beginning: str) -> None:
+def test_a_refusal_says_once_that_nothing_was_sent_or_spent(
+    error: InvalidInput, outcome: Outcome, beginning: str
+) -> None:
     answer = refusal_report(error)
     assert answer.outcome is outcome
     assert answer.text.startswith(beginning)
-    assert answer.text.count("othing was sent") == 1
+    assert answer.text.count("Nothing was") == 1
+
+
+def test_a_refused_look_up_is_not_said_to_have_sent_nothing() -> None:
+    text = refusal_report(UnknownPrediction("Gateway 'replicate' knows no prediction 'p1' (HTTP 404).")).text
+    assert text.endswith("(HTTP 404). Nothing was spent.")
 
 
 def test_a_busy_gateway_carries_the_seconds_in_the_data() -> None:

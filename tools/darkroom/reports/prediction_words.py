@@ -7,7 +7,7 @@ import os.path
 from collections.abc import Sequence
 from datetime import datetime
 
-from darkroom.errors import CreateUnresolved, DarkroomError
+from darkroom.errors import CreateUnresolved, DarkroomError, GatewayError, UnknownPrediction
 from darkroom.gateways import clean_words, failure_kind, quoted
 from darkroom.images import ImageState, StoredImage
 from darkroom.reports.amounts import clock, counted, seconds, size, usd
@@ -41,7 +41,8 @@ def answer_text(parts: Sequence[PartView], facts: AnswerFacts, outcome: str) -> 
 def refusal_text(error: DarkroomError) -> str:
     """One refused call: what happened, and that nothing was spent where that is certain."""
     if error.billed == "no" and "othing was" not in error.message:
-        return f"Refused: {error.message} Nothing was sent or spent."
+        was_asked = isinstance(error, GatewayError | UnknownPrediction)
+        return f"Refused: {error.message} Nothing was {'spent' if was_asked else 'sent or spent'}."
     return f"Refused: {error.message}" if error.billed == "no" else f"Unresolved: {error.message}"
 
 
