@@ -10,7 +10,7 @@ from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult
 
 from darkroom.errors import DarkroomError
-from darkroom_server.content import model_result, prediction_result, refusal
+from darkroom_server.content import REPORT_KEY, model_result, prediction_result, refusal
 from darkroom_server.keeper import RoomKeeper
 from darkroom_server.settings import Settings
 
@@ -66,10 +66,12 @@ class Calls:
             raise
 
     async def cancel_prediction(self, id: str) -> CallToolResult:
-        """Ask the gateway to stop it, and report what became of it."""
+        """Ask the gateway to stop it, and report what became of it; an end that was asked for is no error."""
         from darkroom.cancel_prediction import cancel_prediction
 
-        return await self._answer(None, lambda room, _: cancel_prediction(room, id), 0)
+        result = await self._answer(None, lambda room, _: cancel_prediction(room, id), 0)
+        status = (result.meta or {}).get(REPORT_KEY, {}).get("status")
+        return result.model_copy(update={"is_error": False}) if status in ("canceled", "aborted") else result
 
     async def get_prediction(self, ctx: Context[Any, Any], id: str, *, wait_s: float) -> CallToolResult:
         """Find and wait; a cancel only ends the waiting."""

@@ -38,8 +38,8 @@ __all__ = ["Budget", "Darkroom", "DarkroomOptions", "OnProgress"]
 # What has just succeeded is worth a moment more than the caller's budget.
 PICTURES_GRACE_S = 6.0
 SANDBOX_HINT = (
-    "Sandbox: painted by darkroom itself; no model ran, nothing was paid. For real models the user sets a gateway's key, "
-    "such as REPLICATE_API_TOKEN."
+    "This is darkroom's own sandbox: no model ran, nothing was paid. For real models the user sets a gateway's key, such "
+    "as REPLICATE_API_TOKEN."
 )
 
 

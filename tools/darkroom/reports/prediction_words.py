@@ -202,7 +202,11 @@ def _price_words(parts: Sequence[PartView], facts: AnswerFacts) -> str:
     if facts.gateway.is_sandbox:
         return "no cost (sandbox)"
     total = total_usd(parts)
-    return "price unknown" if total is None else f"price about {usd(total)}"
+    if total is None:
+        return "price unknown"
+    # Gateways often do not bill what failed, but nobody promises it.
+    is_sure = all(part.word == "succeeded" for part in parts)
+    return f"price about {usd(total)}" if is_sure else f"price at most about {usd(total)}"
 
 
 def _named(parts: Sequence[PartView]) -> str:
