@@ -211,4 +211,4 @@ def test_the_data_is_plain_json_and_holds_no_image_bytes() -> None:
 
 def test_what_failed_may_have_cost_the_estimate_at_most() -> None:
     answer = report(rows.intent(PredictionStatus.FAILED, error="bad", estimate_usd=0.04))
-    assert "price at most about $0.04" in answer.text
+    assert "at most about $0.04" in answer.text
