@@ -12,6 +12,7 @@ from mcp.server.mcpserver import Context, Resolve
 from mcp.types import ToolAnnotations
 from pydantic import Field, JsonValue, WithJsonSchema
 
+from darkroom.registry.tasks import Task
 from darkroom_server.calls import Calls
 from darkroom_server.consent import Consent, CostQuestion
 from darkroom_server.gallery import GALLERY_URI
@@ -19,24 +20,7 @@ from darkroom_server.output_schema import ModelResult, PredictionResult
 
 SHOWN_IN_GALLERY = {"ui": {"resourceUri": GALLERY_URI}}
 
-Task = Literal[
-    "any",
-    "text_to_image",
-    "image_edit",
-    "multi_image_edit",
-    "inpaint",
-    "outpaint",
-    "upscale",
-    "enhance",
-    "face_restore",
-    "remove_background",
-    "background_replace",
-    "controlnet",
-    "variation",
-    "character_reference",
-    "lora",
-    "text_to_svg",
-]
+TaskOrAny = Literal["any", Task]
 Options = Annotated[
     dict[str, JsonValue],
     Field(description="Inputs of the model itself under its own names; list_models(model=…) lists them"),
@@ -147,7 +131,7 @@ def add_tools(
     )
     async def list_models(  # pyright: ignore[reportUnusedFunction]  # registered by the decorator
         query: Annotated[str, Field(description='Words such as "text in image", "cheap", "photo"')] = "",
-        task: Task = "any",
+        task: TaskOrAny = "any",
         model: Annotated[str, Field(description="One model: all its inputs, prices and an example call")] = "",
         limit: Annotated[int, Field(ge=1, le=100)] = 20,
     ) -> ModelResult:
