@@ -225,6 +225,13 @@ async def test_an_image_is_edited_by_the_id_of_an_earlier_prediction(client: Cli
     assert report(edited)["images"][0]["sha256"] != report(first)["images"][0]["sha256"]
 
 
+async def test_the_latest_picture_is_edited_by_that_word(client: Client) -> None:
+    await generate(client)
+    await generate(client, prompt="sandbox:nsfw a lighthouse")
+    edited = await generate(client, prompt="make it night", images=["prediction:latest"])
+    assert text(edited).startswith("Succeeded: 1 image by black-forest-labs/flux-kontext-dev")
+
+
 async def test_a_vector_is_saved_and_never_shown_raw(client: Client) -> None:
     result = await generate(client, output_format="svg")
     [image] = report(result)["images"]

@@ -93,6 +93,9 @@ class Settings(BaseModel):
             "the output folder and the person's pictures, downloads and desktop",
         ),
     ] = ()
+    keep_metadata: Annotated[
+        bool, About("Leave EXIF data, such as the place of a photo, in local images that are sent.", _FLAG_ALLOWED)
+    ] = False
     data_dir: Annotated[Path | None, About("Where the journal is kept.", "a folder", "the user data folder")] = None
     models_dir: Annotated[Path | None, About("Model files of your own, in TOML.", "a folder", "none")] = None
     max_usd_per_call: Annotated[_Usd, About("A call that may cost more is refused.", _USD_ALLOWED, "no limit")] = None
@@ -227,6 +230,7 @@ class Settings(BaseModel):
             output_dir=self.output_location,
             models_dir=self.models_dir,
             input_dirs=self.input_paths,
+            keep_metadata=self.keep_metadata,
             default_model=self.default_model,
             max_usd_per_call=self.max_usd_per_call,
             max_usd_per_day=self.max_usd_per_day,

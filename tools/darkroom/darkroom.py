@@ -47,7 +47,7 @@ SANDBOX_HINT = (
 class DarkroomOptions:
     """How to open a Darkroom.
 
-    `app` is the embedded sandbox where that is the gateway. `output_dir` is a folder or an object URL (`s3://…`).
+    `keep_metadata` leaves EXIF data in input images. `app` is the embedded sandbox where that is the gateway. `output_dir` is a folder or an object URL (`s3://…`).
     `reached` hears every moment at which a crash would matter; `settle_s` is how long a lost create may take to show up
     in the gateway's list; `lease_s` for how long a process that says nothing more keeps others from following its
     predictions; `on_ended` hears of every prediction that has ended and whose images are home or lost.
@@ -60,6 +60,7 @@ class DarkroomOptions:
     output_dir: str
     models_dir: Path | None = None
     input_dirs: tuple[Path, ...] = ()
+    keep_metadata: bool = False
     default_model: str = ""
     max_usd_per_call: float | None = None
     max_usd_per_day: float | None = None
@@ -153,7 +154,14 @@ class Darkroom:
             return Resolved(input=mapped.input)
         from darkroom.lifecycle.incoming import input_resolver
 
-        resolver = input_resolver(self.journal, self.store, self.client, self.fetcher, self.options.input_dirs)
+        resolver = input_resolver(
+            self.journal,
+            self.store,
+            self.client,
+            self.fetcher,
+            self.options.input_dirs,
+            keep_metadata=self.options.keep_metadata,
+        )
         return await resolver.resolve(mapped)
 
     async def previews(self, files: Sequence[StoredFile]) -> "list[Preview | PreviewProblem]":
