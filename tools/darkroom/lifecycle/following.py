@@ -152,9 +152,9 @@ class Follower:
             following.publish(problem=error)
             return True
         self._reached(Moment.SEEN)
-        await self._journal.record(prediction)
+        row = await self._journal.record(prediction)
         following.has_been_looked_up = True
-        following.publish(await self._journal.find(prediction_id))
+        following.publish(row)
         return True
 
     async def _note_gone(self, following: Following, error: UnknownPrediction) -> None:

@@ -7,6 +7,7 @@ deterministic and storing twice is harmless, so two processes, or a crash betwee
 import logging
 import random
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import anyio
@@ -55,9 +56,10 @@ class Homecoming:
         if prediction is None or not prediction.output:
             return intent
         if not intent.images or any(image.expires_at is None for image in intent.images):
-            await self._journal.want_images(prediction.id, prediction.output, self._death_of(prediction))
+            images = await self._journal.want_images(prediction.id, prediction.output, self._death_of(prediction))
+            intent = replace(intent, images=images)
             self._reached(Moment.IMAGES_WANTED)
-        return await self._round(prediction.id, intent)
+        return await self._round(intent)
 
     async def remaining_rounds(self, intent: Intent) -> Intent:
         """Try again, with growing pauses, until every image is home or its link has died."""
@@ -65,17 +67,16 @@ class Homecoming:
         while any(image.state is ImageState.WANTED for image in intent.images):
             await self._sleep(pause_s * random.uniform(0.8, 1.2))
             pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
-            intent = await self._round(intent.prediction_id or intent.key, intent)
+            intent = await self._round(await self._journal.find(intent.prediction_id) or intent)
         return intent
 
-    async def _round(self, prediction_id: str, intent: Intent) -> Intent:
-        row = await self._journal.find(prediction_id) or intent
+    async def _round(self, row: Intent) -> Intent:
         limiter = anyio.CapacityLimiter(_AT_ONCE)
         async with anyio.create_task_group() as tasks:
             for image in row.images:
                 if image.state is ImageState.WANTED:
                     tasks.start_soon(self._bring_one, row, image, limiter)
-        return await self._journal.find(prediction_id) or row
+        return await self._journal.find(row.prediction_id) or row
 
     async def _bring_one(self, intent: Intent, image: StoredImage, limiter: anyio.CapacityLimiter) -> None:
         async with limiter:

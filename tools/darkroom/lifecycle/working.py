@@ -97,7 +97,7 @@ class Work:
         following = self._followings.get(intent.key)
         if following is None:
             following = self._new_following(intent)
-            self._tasks.start_soon(self._follow, following, True)
+            self._tasks.start_soon(self._look_and_follow, following)
         return following
 
     def following(self, intent: Intent) -> Following | None:
@@ -189,7 +189,7 @@ class Work:
             following.started_s = self._started_s(following.intent)
             if following.is_cancel_wanted:
                 await self._cancel_quietly(following.intent)
-            await self._follow(following, False)
+            await self._follow(following, schedule, look_first=False)
 
     def _plan(self, schedule: PollSchedule, budget: Budget) -> CreatePlan:
         hold_s = schedule.prefer_wait_s(is_honoured=self._gateway.honours_prefer, has_list=self._gateway.has_list)
@@ -244,10 +244,12 @@ class Work:
         if is_lost:
             self.reconcile_soon()
 
-    async def _follow(self, following: Following, look_first: bool) -> None:
+    async def _look_and_follow(self, following: Following) -> None:
+        await self._follow(following, await self._schedule(following.intent), look_first=True)
+
+    async def _follow(self, following: Following, schedule: PollSchedule, *, look_first: bool) -> None:
         key = following.intent.key
         try:
-            schedule = await self._schedule(following.intent)
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._hold_lease, key)
                 if not await self._follower.follow(following, schedule, look_first=look_first):
@@ -291,7 +293,12 @@ class Work:
             self.take_over(intent)
 
     async def _schedule(self, intent: Intent) -> PollSchedule:
-        samples = await self._journal.seconds(self._gateway.name, intent.model)
+        """By what this gateway took for this model so far; an unreadable journal only costs the learning."""
+        try:
+            samples = await self._journal.seconds(self._gateway.name, intent.model)
+        except JournalError as error:
+            log.warning("past run times not read: %s", error)
+            samples = ()
         return PollSchedule.learned(samples, self._usual_s(intent))
 
     def _usual_s(self, intent: Intent) -> float | None:
