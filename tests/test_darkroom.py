@@ -524,7 +524,7 @@ async def test_a_picture_whose_link_cannot_be_read_until_its_death_is_lost(
     clock = NoonClock()
     async with room_at(gateway, tmp_path, clock=clock) as room:
         assert "Image 1 is not saved yet" in (await generate(room)).text
-        clock.move(2 * 3600)
+        clock.move(26 * 3600)  # from noon beyond the death of any link that the gateway's own clock gave today
         with anyio.fail_after(20):
             while "not saved yet" in (later := await get_prediction(room, "fox", wait_s=5)).text:
                 continue
