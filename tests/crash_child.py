@@ -22,8 +22,8 @@ from darkroom.darkroom import Darkroom, DarkroomOptions
 from darkroom.gateways import Key, Timeouts
 from darkroom.generate_image import generate_image
 from darkroom.journal import Intent
-from darkroom.lifecycle.moments import Moment
 from darkroom.registry import ImageRequest, ModelRegistry
+from darkroom.work.crash_points import CrashPoint
 
 CRASHED = 7
 SETTLE_S = 3.0
@@ -46,7 +46,7 @@ def prediction_count(number: int) -> int:
     return 2 if number % 10 == 0 else 1
 
 
-def options(folder: Path, base_url: str, reached: Callable[[Moment], None]) -> DarkroomOptions:
+def options(folder: Path, base_url: str, at_crash_point: Callable[[CrashPoint], None]) -> DarkroomOptions:
     """A Replicate that answers at once; everything that waits for minutes waits for seconds."""
     return DarkroomOptions(
         gateway=replace(gateway_at(base_url), honours_prefer=False),
@@ -56,7 +56,7 @@ def options(folder: Path, base_url: str, reached: Callable[[Moment], None]) -> D
         timeouts=_TIMEOUTS,
         settle_s=SETTLE_S,
         lease_s=2.0,
-        reached=reached,
+        at_crash_point=at_crash_point,
     )
 
 
@@ -88,9 +88,9 @@ def in_fork(folder: Path, base_url: str, order: Mapping[str, Any]) -> dict[str, 
         os.close(told)
         if order.get("after_s"):
             threading.Timer(order["after_s"], lambda: os._exit(CRASHED)).start()
-        reached = _ending(Moment(order["at"]), order["times"]) if order.get("at") else _unheard
+        at_crash_point = _ending(CrashPoint(order["at"]), order["times"]) if order.get("at") else _unheard
         with open(tell, "w", encoding="ascii", buffering=1) as lines:
-            anyio.run(live, options(folder, base_url, reached), order["numbers"], _teller(lines))
+            anyio.run(live, options(folder, base_url, at_crash_point), order["numbers"], _teller(lines))
         os._exit(0)
     os.close(tell)
     with open(told, encoding="ascii") as lines:
@@ -105,20 +105,20 @@ def _teller(lines: TextIO) -> Callable[[int], None]:
     return lambda number: print(number, file=lines)
 
 
-def _unheard(moment: Moment) -> None:
+def _unheard(moment: CrashPoint) -> None:
     """Nobody dies here."""
 
 
-def _ending(at: Moment, times: int) -> Callable[[Moment], None]:
+def _ending(at: CrashPoint, times: int) -> Callable[[CrashPoint], None]:
     left = times
 
-    def reached(moment: Moment) -> None:
+    def at_crash_point(moment: CrashPoint) -> None:
         nonlocal left
         left -= moment is at
         if left <= 0:
             os._exit(CRASHED)
 
-    return reached
+    return at_crash_point
 
 
 def main(folder: Path, base_url: str) -> None:

@@ -19,7 +19,7 @@ from fault_gateway import GatewayProcess, Plan, Truth, gateway_process, picture
 
 from darkroom.images import ImageState
 from darkroom.journal import Intent, SqliteJournal
-from darkroom.lifecycle.moments import Moment
+from darkroom.work.crash_points import CrashPoint
 
 ANYWHERE = "anywhere, by the clock"
 _FAULTS = Plan(creates=0.3, looks=0.3, born_done=0.2, run_s=0.3, stall_s=1.2, lag_s=0.5)
@@ -77,9 +77,9 @@ class CrashRun:
         started = time.monotonic()
         figures = Figures(requests=self.requests)
         pending = deque(range(self.requests))
-        rounds = [*Moment, ANYWHERE] * (self.kills // len(Moment) + 1)
+        rounds = [*CrashPoint, ANYWHERE] * (self.kills // len(CrashPoint) + 1)
         rng = random.Random(self.seed)
-        ends = deque((end, rng.randint(1, 4)) for end in rounds[: max(self.kills, len(Moment) + 1)])
+        ends = deque((end, rng.randint(1, 4)) for end in rounds[: max(self.kills, len(CrashPoint) + 1)])
         with gateway_process(_FAULTS) as gateway:
             async with anyio.create_task_group() as tasks:
                 for lane in range(self.lanes):

@@ -14,7 +14,7 @@ from scripted_gateway import gateway_at
 from darkroom.darkroom import Darkroom, DarkroomOptions
 from darkroom.gateways import Key, Timeouts
 from darkroom.journal import day_start
-from darkroom.lifecycle.moments import Moment
+from darkroom.work.crash_points import CrashPoint
 
 
 class NoonClock:
@@ -35,18 +35,18 @@ class Ears:
     """Hears every moment; `heard` gives an event to wait for, `at` does something at the next such moment."""
 
     def __init__(self) -> None:
-        self._events = {moment: anyio.Event() for moment in Moment}
-        self._actions: dict[Moment, Callable[[], object]] = {}
+        self._events = {moment: anyio.Event() for moment in CrashPoint}
+        self._actions: dict[CrashPoint, Callable[[], object]] = {}
 
-    def __call__(self, moment: Moment) -> None:
+    def __call__(self, moment: CrashPoint) -> None:
         self._events[moment].set()
         if action := self._actions.pop(moment, None):
             action()
 
-    def at(self, moment: Moment, action: Callable[[], object]) -> None:
+    def at(self, moment: CrashPoint, action: Callable[[], object]) -> None:
         self._actions[moment] = action
 
-    async def heard(self, moment: Moment) -> None:
+    async def heard(self, moment: CrashPoint) -> None:
         await self._events[moment].wait()
 
 

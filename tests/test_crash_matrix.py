@@ -7,7 +7,7 @@ import anyio
 import pytest
 from crash_run import ANYWHERE, CrashRun
 
-from darkroom.lifecycle.moments import Moment
+from darkroom.work.crash_points import CrashPoint
 
 pytestmark = pytest.mark.anyio
 
@@ -17,7 +17,7 @@ async def test_no_create_is_lost_or_repeated_and_every_picture_comes_home_once(t
     with anyio.fail_after(240):
         figures = await CrashRun(folder=tmp_path, requests=300, kills=45).run()
     print("", *figures.lines(), sep="\n")
-    assert figures.kills.keys() == {*Moment, ANYWHERE}
+    assert figures.kills.keys() == {*CrashPoint, ANYWHERE}
     assert figures.kills.total() >= 40
     assert figures.intents >= 300
     assert (figures.lost, figures.duplicated, figures.open_intents) == (0, 0, 0)

@@ -19,9 +19,9 @@ from darkroom.gateways import Key, load_gateways
 from darkroom.generate_image import generate_image
 from darkroom.get_prediction import get_prediction
 from darkroom.journal import IntentState
-from darkroom.lifecycle.moments import Moment
 from darkroom.registry import ImageRequest
 from darkroom.reports import PredictionReport
+from darkroom.work.crash_points import CrashPoint
 from darkroom_server.sandbox import SandboxOptions, create_sandbox
 
 pytestmark = pytest.mark.anyio
@@ -50,10 +50,12 @@ def pictures(folder: Path) -> list[Path]:
 # A call is not the work
 
 
-@pytest.mark.parametrize("moment", [Moment.CLAIMED, Moment.CREATED, Moment.ID_WRITTEN])
-async def test_a_call_that_is_cancelled_loses_nothing(gateway: FaultGateway, tmp_path: Path, moment: Moment) -> None:
+@pytest.mark.parametrize("moment", [CrashPoint.CLAIMED, CrashPoint.CREATED, CrashPoint.ID_WRITTEN])
+async def test_a_call_that_is_cancelled_loses_nothing(
+    gateway: FaultGateway, tmp_path: Path, moment: CrashPoint
+) -> None:
     ears = Ears()
-    async with room_at(gateway, tmp_path, reached=ears) as room:
+    async with room_at(gateway, tmp_path, at_crash_point=ears) as room:
         with anyio.CancelScope() as call:
             ears.at(moment, call.cancel)
             await generate(room)
@@ -91,10 +93,10 @@ async def test_a_busy_gateway_is_asked_again_within_the_budget(gateway: FaultGat
 async def test_what_is_cancelled_while_the_gateway_is_busy_is_never_sent(gateway: FaultGateway, tmp_path: Path) -> None:
     gateway.plan = Plan(script=("429",), busy_s=1)
     ears = Ears()
-    async with room_at(gateway, tmp_path, reached=ears) as room:
+    async with room_at(gateway, tmp_path, at_crash_point=ears) as room:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(generate, room)
-            await ears.heard(Moment.REFUSED)
+            await ears.heard(CrashPoint.REFUSED)
             await room.work.cancel_request("fox")
         found = await get_prediction(room, "fox")
     assert found.outcome == "refused"
@@ -106,10 +108,10 @@ async def test_what_is_cancelled_in_the_middle_of_its_create_is_canceled_when_it
 ) -> None:
     gateway.plan = Plan(run_s=60)
     ears = Ears()
-    async with room_at(gateway, tmp_path, reached=ears) as room:
+    async with room_at(gateway, tmp_path, at_crash_point=ears) as room:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(generate, room)
-            await ears.heard(Moment.CLAIMED)
+            await ears.heard(CrashPoint.CLAIMED)
             await room.work.cancel_request("fox")
         found = await get_prediction(room, "fox")
     assert found.text.startswith("Canceled")
@@ -211,10 +213,10 @@ async def test_a_create_that_is_in_no_list_is_sent_again_only_after_the_settle_t
 async def test_a_list_that_took_long_to_read_shows_nothing_absent(gateway: FaultGateway, tmp_path: Path) -> None:
     gateway.plan = Plan(script=("504 before",))
     clock, ears = NoonClock(), Ears()
-    ears.at(Moment.LISTED, lambda: clock.move(SETTLE_S + 1))
-    async with room_at(gateway, tmp_path, clock=clock, reached=ears) as room:
+    ears.at(CrashPoint.LISTED, lambda: clock.move(SETTLE_S + 1))
+    async with room_at(gateway, tmp_path, clock=clock, at_crash_point=ears) as room:
         await generate(room)
-        await ears.heard(Moment.SETTLED)
+        await ears.heard(CrashPoint.SETTLED)
         row = await room.journal.latest()
     assert row and row.state is IntentState.UNKNOWN
 
@@ -255,8 +257,8 @@ async def test_a_claim_that_has_grown_old_is_given_back_before_anything_is_sent(
     gateway: FaultGateway, tmp_path: Path
 ) -> None:
     clock, ears = NoonClock(), Ears()
-    ears.at(Moment.CLAIMED, lambda: clock.move(SETTLE_S))
-    async with room_at(gateway, tmp_path, clock=clock, reached=ears) as room:
+    ears.at(CrashPoint.CLAIMED, lambda: clock.move(SETTLE_S))
+    async with room_at(gateway, tmp_path, clock=clock, at_crash_point=ears) as room:
         assert (await generate(room)).outcome == "succeeded"
         row = await room.journal.latest()
     assert row and row.tries == 2
@@ -577,8 +579,8 @@ async def test_the_id_of_a_paid_prediction_is_told_when_the_journal_cannot_take_
     gateway: FaultGateway, tmp_path: Path
 ) -> None:
     ears, journal = Ears(), BrokenJournal(tmp_path, "intents")
-    ears.at(Moment.CREATED, journal.breaks)
-    async with room_at(gateway, tmp_path, reached=ears) as room:
+    ears.at(CrashPoint.CREATED, journal.breaks)
+    async with room_at(gateway, tmp_path, at_crash_point=ears) as room:
         report = await generate(room)
         made = gateway.truth.predictions[0].id
         assert report.outcome == "unresolved" and made in report.text
@@ -593,8 +595,8 @@ async def test_what_was_adopted_by_its_id_is_not_paid_again_by_the_request_that_
     gateway: FaultGateway, tmp_path: Path
 ) -> None:
     clock, ears, journal = NoonClock(), Ears(), BrokenJournal(tmp_path, "intents")
-    ears.at(Moment.CREATED, journal.breaks)
-    async with room_at(gateway, tmp_path, clock=clock, reached=ears) as room:
+    ears.at(CrashPoint.CREATED, journal.breaks)
+    async with room_at(gateway, tmp_path, clock=clock, at_crash_point=ears) as room:
         await generate(room)
         journal.is_mended()
         await get_prediction(room, gateway.truth.predictions[0].id, wait_s=20)
@@ -607,8 +609,8 @@ async def test_a_journal_that_cannot_be_written_before_the_create_means_that_not
     gateway: FaultGateway, tmp_path: Path
 ) -> None:
     ears, journal = Ears(), BrokenJournal(tmp_path, "intents")
-    ears.at(Moment.BEFORE_CLAIM, journal.breaks)
-    async with room_at(gateway, tmp_path, reached=ears) as room:
+    ears.at(CrashPoint.BEFORE_CLAIM, journal.breaks)
+    async with room_at(gateway, tmp_path, at_crash_point=ears) as room:
         report = await generate(room)
     assert report.text.startswith("Refused: The journal could not be used")
     assert gateway.truth.creates == 0
@@ -618,8 +620,8 @@ async def test_a_journal_that_cannot_note_a_stored_picture_keeps_the_darkroom_op
     gateway: FaultGateway, tmp_path: Path
 ) -> None:
     ears, journal = Ears(), BrokenJournal(tmp_path, "images")
-    ears.at(Moment.IMAGE_STORED, journal.breaks)
-    async with room_at(gateway, tmp_path, reached=ears) as room:
+    ears.at(CrashPoint.IMAGE_STORED, journal.breaks)
+    async with room_at(gateway, tmp_path, at_crash_point=ears) as room:
         report = await generate(room)
         assert report.outcome == "succeeded"
         journal.is_mended()

@@ -23,7 +23,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "darkroom.gateways",
         "darkroom.journal darkroom.outputs",
         "darkroom.reports",
-        "darkroom.lifecycle",
+        "darkroom.work",
         "darkroom.darkroom",
         "darkroom.get_prediction darkroom.list_models",
         "darkroom.generate_image darkroom.cancel_prediction",

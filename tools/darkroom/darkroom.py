@@ -17,14 +17,14 @@ import anyio.abc
 from darkroom.gateways import Gateway, Key, OutputFetcher, PredictionClient, Timeouts
 from darkroom.images import StoredFile
 from darkroom.journal import Intent, Journal, SpendingLimit, SqliteJournal, day_start
-from darkroom.lifecycle.creating import Creator
-from darkroom.lifecycle.following import Follower, Pulse
-from darkroom.lifecycle.homecoming import Homecoming
-from darkroom.lifecycle.moments import Moment
-from darkroom.lifecycle.reconciling import SETTLE_S, Reconciler
-from darkroom.lifecycle.waiting import OnProgress, Waiting
-from darkroom.lifecycle.working import LEASE_S, Budget, Work
 from darkroom.registry import MappedInput, ModelRegistry
+from darkroom.work.crash_points import CrashPoint
+from darkroom.work.create import Creator
+from darkroom.work.image_fetching import ImageFetching
+from darkroom.work.reconcile import SETTLE_S, Reconciler
+from darkroom.work.wait import OnProgress, Waiting
+from darkroom.work.watch import Follower, Pulse
+from darkroom.work.work import LEASE_S, Budget, Work
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -48,7 +48,7 @@ class DarkroomOptions:
     """How to open a Darkroom.
 
     `keep_metadata` leaves EXIF data in input images. `app` is the embedded sandbox where that is the gateway. `output_dir` is a folder or an object URL (`s3://…`).
-    `reached` hears every moment at which a crash would matter; `settle_s` is how long a lost create may take to show up
+    `at_crash_point` hears every moment at which a crash would matter; `settle_s` is how long a lost create may take to show up
     in the gateway's list; `lease_s` for how long a process that says nothing more keeps others from following its
     predictions; `on_ended` hears of every prediction that has ended and whose images are home or lost.
     """
@@ -71,7 +71,7 @@ class DarkroomOptions:
     settle_s: float = SETTLE_S
     lease_s: float = LEASE_S
     on_ended: Callable[[Intent], None] = lambda intent: None
-    reached: Callable[[Moment], None] = lambda moment: None
+    at_crash_point: Callable[[CrashPoint], None] = lambda moment: None
 
 
 class Darkroom:
@@ -152,7 +152,7 @@ class Darkroom:
 
         if not mapped.file_fields:
             return Resolved(input=mapped.input)
-        from darkroom.lifecycle.incoming import input_resolver
+        from darkroom.work.input_sources import input_resolver
 
         resolver = input_resolver(
             self.journal,
@@ -172,16 +172,22 @@ class Darkroom:
 
     def _work(self, pulse: Pulse, tasks: anyio.abc.TaskGroup) -> Work:
         options, client, journal = self.options, self.client, self.journal
-        homecoming = Homecoming(
-            journal, self.store, self.fetcher, self.gateway, clock=options.clock, reached=options.reached
+        image_fetching = ImageFetching(
+            journal, self.store, self.fetcher, self.gateway, clock=options.clock, at_crash_point=options.at_crash_point
         )
         return Work(
             client=client,
             journal=journal,
             creator=Creator(
-                client, journal, clock=options.clock, stale_s=options.settle_s / 2, reached=options.reached
+                client,
+                journal,
+                clock=options.clock,
+                stale_s=options.settle_s / 2,
+                at_crash_point=options.at_crash_point,
             ),
-            follower=Follower(client, journal, homecoming, monotonic=options.monotonic, reached=options.reached),
+            follower=Follower(
+                client, journal, image_fetching, monotonic=options.monotonic, at_crash_point=options.at_crash_point
+            ),
             reconciler=Reconciler(
                 client,
                 journal,
@@ -189,7 +195,7 @@ class Darkroom:
                 clock=options.clock,
                 on_found=self._take_over,
                 settle_s=options.settle_s,
-                reached=options.reached,
+                at_crash_point=options.at_crash_point,
             ),
             pulse=pulse,
             tasks=tasks,

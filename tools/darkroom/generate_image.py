@@ -13,8 +13,6 @@ from pydantic import JsonValue
 from darkroom.darkroom import PICTURES_GRACE_S, Budget, Darkroom, OnProgress
 from darkroom.errors import DarkroomError, InvalidInput, JournalError, SpendingRefused, UnknownModel
 from darkroom.journal import Intent, IntentState, NewIntent
-from darkroom.lifecycle.following import Following
-from darkroom.lifecycle.moments import Moment
 from darkroom.registry import (
     ImageRequest,
     MappedInput,
@@ -26,6 +24,8 @@ from darkroom.registry import (
 )
 from darkroom.reports import AnswerFacts, PredictionReport, prediction_report, refusal_report
 from darkroom.reports.amounts import usd
+from darkroom.work.crash_points import CrashPoint
+from darkroom.work.watch import Following
 
 MOST_IMAGES = 10
 # A create must be answered before the host gives up at about 60 s, whatever the caller's own budget is.
@@ -99,7 +99,7 @@ async def _plan(room: Darkroom, request: ImageRequest, request_id: str) -> _Plan
         for number, (part, estimate) in enumerate(zip(resolved, estimates, strict=True))
     ]
     intents = await room.journal.intend_all(wanted, spending=room.day_limit())
-    room.options.reached(Moment.INTENDED)
+    room.options.at_crash_point(CrashPoint.INTENDED)
     return _Plan(intents=intents, notes=notes)
 
 

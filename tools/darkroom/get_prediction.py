@@ -10,9 +10,9 @@ from darkroom.darkroom import PICTURES_GRACE_S, Darkroom, OnProgress
 from darkroom.errors import DarkroomError, UnknownPrediction
 from darkroom.images import ImageState
 from darkroom.journal import Intent, IntentState
-from darkroom.lifecycle.following import Following
 from darkroom.predictions import ID_PATTERN
 from darkroom.reports import AnswerFacts, PredictionReport, prediction_report, refusal_report
+from darkroom.work.watch import Following
 
 _LOOK_S = 15.0
 

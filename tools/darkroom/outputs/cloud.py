@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
 SCHEMES = ("s3://", "gs://", "az://")
-# Homecoming tries again by itself for as long as the link lives.
+# ImageFetching tries again by itself for as long as the link lives.
 _RETRY_TIME = timedelta(seconds=30)
 _REFUSES_PRECONDITIONS = re.compile("NotImplemented|501 Not Implemented")
 

@@ -13,9 +13,7 @@ from pydantic import JsonValue
 
 from darkroom.errors import InvalidInput, OutputError
 from darkroom.images import ImageState, StoredImage
-from darkroom.outputs.local_files import quotable, read_local
-from darkroom.outputs.references import EarlierImage, InlineImage, LocalImage, Reference, WebImage, parse_reference
-from darkroom.outputs.transit import (
+from darkroom.outputs.input_images import (
     INLINE_LIMIT_BYTES,
     Picture,
     Place,
@@ -27,6 +25,8 @@ from darkroom.outputs.transit import (
     shrunk,
     without_metadata,
 )
+from darkroom.outputs.local_files import quotable, read_local
+from darkroom.outputs.references import EarlierImage, InlineImage, LocalImage, Reference, WebImage, parse_reference
 from darkroom.registry import MappedInput
 
 MAX_INPUT_BYTES = 20 * 1024 * 1024

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import anyio
 
-from darkroom.lifecycle.following import Following, Pulse
+from darkroom.work.watch import Following, Pulse
 
 OnProgress = Callable[[float, str], Awaitable[None]]
 

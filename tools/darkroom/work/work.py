@@ -15,10 +15,10 @@ import anyio.abc
 from darkroom.errors import CreateUnresolved, DarkroomError, JournalError
 from darkroom.gateways import Gateway, PollSchedule, PredictionClient
 from darkroom.journal import Intent, IntentState, Journal, SpendingLimit
-from darkroom.lifecycle.creating import CreatePlan, Creator
-from darkroom.lifecycle.following import Follower, Following, Pulse
-from darkroom.lifecycle.reconciling import Reconciler
 from darkroom.predictions import Prediction
+from darkroom.work.create import CreatePlan, Creator
+from darkroom.work.reconcile import Reconciler
+from darkroom.work.watch import Follower, Following, Pulse
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from scripted_gateway import Answer, RecordedRequest, ScriptedGateway, gateway_a
 
 from darkroom.gateways import Key, PredictionClient
 from darkroom.journal import Intent, IntentState, SqliteJournal
-from darkroom.lifecycle.reconciling import Reconciler
+from darkroom.work.reconcile import Reconciler
 
 pytestmark = pytest.mark.anyio
 

@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 
-class Moment(StrEnum):
+class CrashPoint(StrEnum):
     """In the order in which one prediction passes them; tests end the process at each."""
 
     INTENDED = "intents written, nothing claimed"

@@ -22,8 +22,8 @@ from darkroom.errors import (
 )
 from darkroom.gateways import PredictionClient
 from darkroom.journal import Intent, Journal, SpendingLimit
-from darkroom.lifecycle.moments import Moment
 from darkroom.predictions import Prediction
+from darkroom.work.crash_points import CrashPoint
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ class CreatePlan:
 
 
 class Creator:
-    """Sends intents. `reached` hears every moment at which a crash would matter (tests end the process there)."""
+    """Sends intents. `at_crash_point` hears every moment at which a crash would matter (tests end the process there)."""
 
     def __init__(
         self,
@@ -51,14 +51,14 @@ class Creator:
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
         clock: Callable[[], float] = time.time,
         stale_s: float = 60.0,
-        reached: Callable[[Moment], None] = lambda moment: None,
+        at_crash_point: Callable[[CrashPoint], None] = lambda moment: None,
     ) -> None:
         self._client = client
         self._journal = journal
         self._sleep = sleep
         self._clock = clock
         self._stale_s = stale_s
-        self._reached = reached
+        self._at_crash_point = at_crash_point
 
     async def create(
         self,
@@ -77,11 +77,11 @@ class Creator:
         budget_s = plan.retry_budget_s
         for attempt in range(_ATTEMPTS):
             claimed_at = self._clock()
-            self._reached(Moment.BEFORE_CLAIM)
+            self._at_crash_point(CrashPoint.BEFORE_CLAIM)
             if not is_wanted() or not await self._journal.claim(intent.key, spending=spending):
                 break
             try:
-                self._reached(Moment.CLAIMED)
+                self._at_crash_point(CrashPoint.CLAIMED)
                 if await self._is_still_ours(intent, claimed_at):
                     await self._send(intent, plan)
                     break
@@ -105,16 +105,16 @@ class Creator:
                 intent_key=intent.key,
             )
         except CreateUnresolved as error:
-            self._reached(Moment.AMBIGUOUS)
+            self._at_crash_point(CrashPoint.AMBIGUOUS)
             await self._journal.mark_unknown(intent.key, error.message)
             raise
         except (GatewayError, InvalidRequest) as error:
-            self._reached(Moment.REFUSED)
+            self._at_crash_point(CrashPoint.REFUSED)
             await self._journal.mark_refused(intent.key, error.message)
             raise
-        self._reached(Moment.CREATED)
+        self._at_crash_point(CrashPoint.CREATED)
         await self._write_down(intent, prediction)
-        self._reached(Moment.ID_WRITTEN)
+        self._at_crash_point(CrashPoint.ID_WRITTEN)
 
     async def _is_still_ours(self, intent: Intent, claimed_at: float) -> bool:
         """False where this computer slept after the claim: others may have settled the row by now. It is given back."""

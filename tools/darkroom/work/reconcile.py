@@ -15,8 +15,8 @@ import anyio
 from darkroom.errors import GatewayError
 from darkroom.gateways import Gateway, PredictionClient
 from darkroom.journal import Intent, IntentState, Journal, match
-from darkroom.lifecycle.moments import Moment
 from darkroom.predictions import Prediction
+from darkroom.work.crash_points import CrashPoint
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class Reconciler:
         on_found: Callable[[Intent], None],
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
         settle_s: float = SETTLE_S,
-        reached: Callable[[Moment], None] = lambda moment: None,
+        at_crash_point: Callable[[CrashPoint], None] = lambda moment: None,
     ) -> None:
         self._client = client
         self._journal = journal
@@ -49,7 +49,7 @@ class Reconciler:
         self._on_found = on_found
         self._sleep = sleep
         self._settle_s = settle_s
-        self._reached = reached
+        self._at_crash_point = at_crash_point
         self._one_at_a_time = anyio.Lock()
         self._is_put_off = False
 
@@ -86,7 +86,7 @@ class Reconciler:
         # The list is as old as its first page; the pages after that may take their time.
         asked_at = self._clock()
         listed = await self._read_list(oldest_s)
-        self._reached(Moment.LISTED)
+        self._at_crash_point(CrashPoint.LISTED)
         verdicts = match(
             open_intents,
             listed.predictions,
@@ -98,7 +98,7 @@ class Reconciler:
         )
         sure = [each for each in verdicts if listed.is_complete or each.state is not IntentState.ABSENT]
         settled = await self._journal.settle(sure)
-        self._reached(Moment.SETTLED)
+        self._at_crash_point(CrashPoint.SETTLED)
         for intent in settled:
             if intent.state is IntentState.KNOWN:
                 self._on_found(intent)

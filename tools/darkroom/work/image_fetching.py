@@ -17,9 +17,9 @@ from darkroom.errors import OutputError, OutputExpired
 from darkroom.gateways import Gateway, OutputFetcher
 from darkroom.images import ImageState, StoredImage
 from darkroom.journal import Intent, Journal
-from darkroom.lifecycle.moments import Moment
 from darkroom.outputs import BringHome, OutputStore
 from darkroom.predictions import Prediction
+from darkroom.work.crash_points import CrashPoint
 
 log = logging.getLogger(__name__)
 
@@ -28,8 +28,8 @@ _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 30.0
 
 
-class Homecoming:
-    """Fetches and stores; `clock` gives epoch seconds, `reached` hears every moment at which a crash would matter."""
+class ImageFetching:
+    """Fetches and stores; `clock` gives epoch seconds, `at_crash_point` hears every moment at which a crash would matter."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class Homecoming:
         *,
         clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
-        reached: Callable[[Moment], None] = lambda moment: None,
+        at_crash_point: Callable[[CrashPoint], None] = lambda moment: None,
     ) -> None:
         self._journal = journal
         self._store = store
@@ -48,7 +48,7 @@ class Homecoming:
         self._gateway = gateway
         self._clock = clock
         self._sleep = sleep
-        self._reached = reached
+        self._at_crash_point = at_crash_point
 
     async def first_round(self, intent: Intent) -> Intent:
         """Note which images are wanted, try each once, and return the row as it then stands."""
@@ -58,7 +58,7 @@ class Homecoming:
         if not intent.images or any(image.expires_at is None for image in intent.images):
             images = await self._journal.want_images(prediction.id, prediction.output, self._death_of(prediction))
             intent = replace(intent, images=images)
-            self._reached(Moment.IMAGES_WANTED)
+            self._at_crash_point(CrashPoint.IMAGES_WANTED)
         return await self._round(intent)
 
     async def remaining_rounds(self, intent: Intent) -> Intent:
@@ -90,7 +90,7 @@ class Homecoming:
     async def _fetch(self, intent: Intent, image: StoredImage) -> None:
         async with self._fetcher.open(image.url) as download:
             file = await self._store.bring_home(_job(intent, image), download.chunks, sidecar(intent, self._gateway))
-        self._reached(Moment.IMAGE_STORED)
+        self._at_crash_point(CrashPoint.IMAGE_STORED)
         await self._journal.image_stored(
             StoredImage(
                 prediction_id=image.prediction_id,
@@ -101,7 +101,7 @@ class Homecoming:
                 file=file,
             )
         )
-        self._reached(Moment.IMAGE_NOTED)
+        self._at_crash_point(CrashPoint.IMAGE_NOTED)
 
     async def _give_up_or_note(self, intent: Intent, image: StoredImage, error: OutputError) -> None:
         """Past the death of its link an image is lost; before that the fault is noted and it is tried again.

@@ -14,10 +14,10 @@ import anyio
 from darkroom.errors import DarkroomError, GatewayError, UnknownPrediction
 from darkroom.gateways import PollSchedule, PredictionClient
 from darkroom.journal import Intent, IntentState, Journal
-from darkroom.lifecycle.homecoming import Homecoming
-from darkroom.lifecycle.moments import Moment
 from darkroom.predictions import Prediction, PredictionStatus
 from darkroom.progress import Progress, ProgressTracker
+from darkroom.work.crash_points import CrashPoint
+from darkroom.work.image_fetching import ImageFetching
 
 log = logging.getLogger(__name__)
 
@@ -92,18 +92,18 @@ class Follower:
         self,
         client: PredictionClient,
         journal: Journal,
-        homecoming: Homecoming,
+        image_fetching: ImageFetching,
         *,
         monotonic: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
-        reached: Callable[[Moment], None] = lambda moment: None,
+        at_crash_point: Callable[[CrashPoint], None] = lambda moment: None,
     ) -> None:
         self._client = client
         self._journal = journal
-        self._homecoming = homecoming
+        self._homecoming = image_fetching
         self._monotonic = monotonic
         self._sleep = sleep
-        self._reached = reached
+        self._at_crash_point = at_crash_point
         self._rng = random.Random()
 
     async def follow(self, following: Following, schedule: PollSchedule, *, look_first: bool) -> bool:
@@ -113,7 +113,7 @@ class Follower:
         """
         if not await self._poll_to_the_end(following, schedule, look_first):
             return False
-        self._reached(Moment.ENDED)
+        self._at_crash_point(CrashPoint.ENDED)
         intent = await self._homecoming.first_round(following.intent)
         following.publish(intent, settled=True)
         following.publish(await self._homecoming.remaining_rounds(intent), settled=True)
@@ -151,7 +151,7 @@ class Follower:
             following.has_been_looked_up = True
             following.publish(problem=error)
             return True
-        self._reached(Moment.SEEN)
+        self._at_crash_point(CrashPoint.SEEN)
         row = await self._journal.record(prediction)
         following.has_been_looked_up = True
         following.publish(row)
