@@ -580,7 +580,7 @@ class BrokenJournal:
 
 async def until_succeeded(room: Darkroom) -> PredictionReport:
     """The same call again until it has its images; `room_at` bounds it."""
-    while (report := await generate(room)).outcome != "succeeded":
+    while (report := await generate(room)).outcome != "succeeded":  # noqa: ASYNC110
         await anyio.sleep(0.05)
     return report
 
