@@ -12,7 +12,7 @@ from sandbox_server import HandClock, sandbox_client
 
 from darkroom.registry import ModelRegistry
 from darkroom_server.sandbox import SandboxOptions
-from darkroom_server.sandbox.frame import frame_of, image_count
+from darkroom_server.sandbox.output_spec import output_spec, image_count
 from darkroom_server.sandbox.painter.caption import captioned, fitted
 from darkroom_server.sandbox.painter.compose import GROUNDS, compose
 from darkroom_server.sandbox.painter.palette import PALETTES
@@ -91,12 +91,12 @@ async def picture(model: str, input: dict[str, Any]) -> Image.Image:
 async def test_the_frame_follows_ratio_size_class_and_exact_size(
     model: str, input: dict[str, Any], size: tuple[int, int]
 ):
-    frame = frame_of(REGISTRY.get(model), input, None)
+    frame = output_spec(REGISTRY.get(model), input, None)
     assert (frame.width_px, frame.height_px) == size
 
 
 async def test_match_input_image_takes_the_shape_of_the_image():
-    frame = frame_of(REGISTRY.get("black-forest-labs/flux-kontext-pro"), {}, (600, 300))
+    frame = output_spec(REGISTRY.get("black-forest-labs/flux-kontext-pro"), {}, (600, 300))
     assert frame.ratio == pytest.approx(2.0, abs=0.03)
 
 

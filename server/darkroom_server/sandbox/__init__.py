@@ -1,4 +1,4 @@
-"""The sandbox: a gateway of our own that speaks the predictions format and paints real pictures, free and offline.
+"""The sandbox: a gateway of our own that speaks the predictions format and paints real files, free and offline.
 
 An outsider on purpose: it shares no class with the client (plain dicts only), so that a wrong field cannot be wrong on both
 sides. Of darkroom it imports the registry alone. Importing this package loads neither the web framework nor Pillow.

@@ -1,10 +1,10 @@
-"""What the sandbox does to pictures it is given: each edit is plain to see, and each takes and gives Pillow images."""
+"""What the sandbox does to images it is given: each edit is plain to see, and each takes and gives Pillow images."""
 
 from typing import TYPE_CHECKING
 
 from darkroom_server.sandbox.painter.palette import Palette
 from darkroom_server.sandbox.painter.pixels import mapped, resized
-from darkroom_server.sandbox.painter.scene import Rgb, mix
+from darkroom_server.sandbox.painter.scene import Rgb
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -24,23 +24,27 @@ def toned(image: "Image", palette: Palette, amount: float = 0.8) -> "Image":
     from PIL import Image, ImageOps
 
     gray = ImageOps.autocontrast(image.convert("L"), cutoff=1)
-    tones = _tone_table((palette.ground, palette.haze, palette.sky[-2], palette.sky[-1], palette.light))
-    colored = Image.merge("RGB", tuple(mapped(gray, channel) for channel in tones))
-    return Image.blend(image.convert("RGB"), colored, amount)
+    return Image.blend(
+        image.convert("RGB"), ImageOps.colorize(gray, palette.ground, palette.light, palette.sky[-2]), amount
+    )
 
 
-def _tone_table(stops: tuple[Rgb, ...]) -> tuple[tuple[int, ...], ...]:
-    last = len(stops) - 1
-    colors: list[Rgb] = []
-    for value in range(256):
-        spot = value / 255 * last
-        low = min(int(spot), last - 1)
-        colors.append(mix(stops[low], stops[low + 1], spot - low))
-    return tuple(zip(*colors, strict=True))
+def washed(image: "Image") -> "Image":
+    """As a watercolour: soft patches with darker rims, on white paper."""
+    from PIL import Image, ImageChops, ImageFilter
+
+    size = image.size
+    small = resized(image.convert("RGB"), (max(1, size[0] // 4), max(1, size[1] // 4)))
+    patches = resized(small.filter(ImageFilter.ModeFilter(7)), size).filter(ImageFilter.GaussianBlur(2))
+    rims = mapped(
+        patches.convert("L").filter(ImageFilter.FIND_EDGES), [max(120, 255 - value * 9) for value in range(256)]
+    )
+    paper = Image.new("RGB", size, (255, 252, 244))
+    return ImageChops.multiply(Image.blend(patches, paper, 0.25), Image.merge("RGB", (rims, rims, rims)))
 
 
 def side_by_side(images: list["Image"], size: Size) -> "Image":
-    """Several pictures as columns of one, with soft seams."""
+    """Several images as columns of one, with soft seams."""
     from PIL import Image
 
     if len(images) == 1:
@@ -54,7 +58,7 @@ def side_by_side(images: list["Image"], size: Size) -> "Image":
 
 
 def cut_out(image: "Image") -> "Image":
-    """RGBA with the ground transparent: what differs from the picture's rim, or its middle where all of it is alike."""
+    """RGBA with the ground transparent: what differs from its upper rim, or its middle where all of it is alike."""
     from PIL import Image, ImageChops, ImageFilter, ImageStat
 
     color = image.convert("RGB")
@@ -81,12 +85,11 @@ def _oval(size: Size, margin: float, softness: int) -> "Image":
 
 
 def _rim_color(image: "Image") -> Rgb:
-    """The average colour along the upper edge and the sides."""
-    small = resized(image, (16, 16))
-    pixels = [small.getpixel((x, y)) for x in range(16) for y in range(16) if y < 2 or x in (0, 15)]
-    columns = zip(*(pixel for pixel in pixels if isinstance(pixel, tuple)), strict=True)
-    red, green, blue = (round(sum(column) / len(pixels)) for column in columns)
-    return red, green, blue
+    """The average colour along the upper edge."""
+    from PIL import ImageStat
+
+    red, green, blue = ImageStat.Stat(image.crop((0, 0, image.width, max(1, image.height // 12)))).mean
+    return round(red), round(green), round(blue)
 
 
 def enlarged(image: "Image", size: Size) -> "Image":
@@ -96,20 +99,13 @@ def enlarged(image: "Image", size: Size) -> "Image":
     return resized(image, size).filter(ImageFilter.UnsharpMask(radius=2, percent=90, threshold=2))
 
 
-def repainted(image: "Image", mask: "Image", painted: "Image") -> "Image":
-    """`painted` where the mask is white; every other pixel stays as it was."""
-    from PIL import Image
-
-    return Image.composite(painted, image.convert("RGB"), mask)
-
-
 def white_box(mask: "Image") -> tuple[int, int, int, int]:
     """Left, top, right, bottom of what is white in a mask; the whole of it where nothing is."""
     return mapped(mask, [255 if value > 127 else 0 for value in range(256)]).getbbox() or (0, 0, *mask.size)
 
 
 def on_canvas(image: "Image", canvas: "Image", box: tuple[int, int, int, int]) -> "Image":
-    """The picture in `box` of a larger, painted one, its edges melted into the surroundings."""
+    """The image in `box` of a larger, painted one, its edges melted into the surroundings."""
     from PIL import Image, ImageDraw, ImageFilter
 
     left, top, right, bottom = box
@@ -123,7 +119,7 @@ def on_canvas(image: "Image", canvas: "Image", box: tuple[int, int, int, int]) -
 
 
 def structured(painted: "Image", guide: "Image") -> "Image":
-    """The painted picture with the guide's outlines drawn into it."""
+    """The painted image with the guide's outlines drawn into it."""
     from PIL import Image, ImageFilter, ImageOps, ImageStat
 
     soft = covering(guide.convert("L"), painted.size).filter(ImageFilter.GaussianBlur(min(painted.size) / 260))
@@ -134,8 +130,8 @@ def structured(painted: "Image", guide: "Image") -> "Image":
 
 
 def with_inset(painted: "Image", reference: "Image") -> "Image":
-    """The painted picture with the reference pinned to a corner like a photograph on a studio wall."""
-    from PIL import Image, ImageFilter
+    """The painted image with the reference pinned to a corner like a photograph on a wall."""
+    from PIL import Image
 
     side = round(min(painted.size) * 0.26)
     photo = covering(reference.convert("RGB"), (side, side))
@@ -144,17 +140,14 @@ def with_inset(painted: "Image", reference: "Image") -> "Image":
     card.paste(photo, (edge, edge))
     margin = round(min(painted.size) * 0.05)
     left, top = painted.width - margin - card.width, margin
-    shadow = Image.new("L", painted.size)
-    shadow.paste(120, (left + edge, top + edge, left + card.width + edge, top + card.height + edge))
-    done = Image.composite(
-        Image.new("RGB", painted.size, (8, 8, 16)), painted, shadow.filter(ImageFilter.GaussianBlur(edge * 1.6))
-    )
+    done = painted.copy()
+    done.paste((8, 8, 16), (left + edge, top + edge), Image.new("L", card.size, 90))
     done.paste(card, (left, top))
     return done
 
 
 def varied(image: "Image", palette: Palette, turn: int) -> "Image":
-    """The same picture as another take: mirrored, nearer, in other light."""
+    """The same image as another take: mirrored, nearer, in other light."""
     from PIL import ImageOps
 
     mirrored = ImageOps.mirror(image.convert("RGB")) if turn % 2 == 0 else image.convert("RGB")

@@ -1,4 +1,4 @@
-"""Scenes to SVG: the same picture in gradients and paths."""
+"""Scenes to SVG: the same image in gradients and paths."""
 
 from html import escape
 
@@ -13,6 +13,7 @@ def to_svg(scene: Scene, width_px: int, height_px: int, caption: str) -> str:
     for number, item in enumerate(scene.items):
         draw = _glow if isinstance(item, Glow) else _fill
         draw(item, number, height_px, defs, body)  # pyright: ignore[reportArgumentType]  # chosen by the line above
+    body += [_lettering(line, size, foot, scene.ratio, height_px) for line, size, foot in scene.lines()]
     body.append(_caption(caption, width_px, height_px))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width_px}" height="{height_px}" '
@@ -56,7 +57,15 @@ def _fill(item: Fill, number: int, scale: int, defs: list[str], body: list[str])
 
 
 def _path(polygon: Polygon, scale: int) -> str:
-    return "M" + "L".join(f"{x * scale:.1f} {y * scale:.1f}" for x, y in polygon) + "Z"
+    """Always turning the same way, so that overlapping polygons of one path fill and do not cut each other out."""
+    area = sum(x1 * y2 - x2 * y1 for (x1, y1), (x2, y2) in zip(polygon, (*polygon[1:], polygon[0]), strict=True))
+    points = polygon if area > 0 else polygon[::-1]
+    return "M" + "L".join(f"{x * scale:.1f} {y * scale:.1f}" for x, y in points) + "Z"
+
+
+def _lettering(line: str, size: float, foot: float, ratio: float, scale: int) -> str:
+    look = f'font-family="sans-serif" font-weight="bold" font-size="{size * scale:.0f}" text-anchor="middle" fill="#fffcf4"'
+    return f'<text x="{ratio * scale / 2:.0f}" y="{foot * scale:.0f}" {look}>{escape(line)}</text>'
 
 
 def _caption(caption: str, width_px: int, height_px: int) -> str:

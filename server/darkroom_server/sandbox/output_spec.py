@@ -23,17 +23,13 @@ _FORMATS: dict[str, Format] = {"png": "png", "jpg": "jpg", "jpeg": "jpg", "webp"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Frame:
+class OutputSpec:
     """Pixels and file format of one output."""
 
     width_px: int
     height_px: int
     format: Format
     quality: int
-
-    @property
-    def ratio(self) -> float:
-        return self.width_px / self.height_px
 
 
 def image_count(model: Model, input: Mapping[str, JsonValue]) -> int:
@@ -46,12 +42,12 @@ def image_count(model: Model, input: Mapping[str, JsonValue]) -> int:
     return max(1, int(asked)) if isinstance(asked, int | float) and not isinstance(asked, bool) else 1
 
 
-def frame_of(model: Model, input: Mapping[str, JsonValue], source: Size | None) -> Frame:
-    """The frame of each output; `source` is the size of the first image given, which many models follow."""
+def spec_of(model: Model, input: Mapping[str, JsonValue], source: Size | None) -> OutputSpec:
+    """The spec of each output; `source` is the size of the first image given, which many models follow."""
     full = model.with_defaults(input)
     width_px, height_px = size_of(model, input, source)
     quality = full.get(model.concepts.output_quality)
-    return Frame(
+    return OutputSpec(
         width_px=width_px,
         height_px=height_px,
         format=format_of(model, input),
