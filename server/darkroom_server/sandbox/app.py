@@ -1,4 +1,4 @@
-"""The ASGI app: which path leads to which endpoint, who may come in, and what every answer carries."""
+"""The ASGI app: the table of endpoints, and what all of them share: the key, faults and rate-limit headers."""
 
 import uuid
 from collections.abc import Awaitable, Callable
@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 
 from darkroom_server.sandbox import faults
-from darkroom_server.sandbox.catalog import model_body, version_body, version_id
+from darkroom_server.sandbox.catalog import model_body
 from darkroom_server.sandbox.options import SandboxOptions
 from darkroom_server.sandbox.output_files import OutputFiles
 from darkroom_server.sandbox.predictions import PredictionEndpoints
@@ -23,7 +23,7 @@ _MODELS_A_PAGE = 25
 
 
 class ModelEndpoints:
-    """The models and the account: what can be asked without creating anything."""
+    """The endpoints of models and of the account."""
 
     def __init__(self, state: SandboxState) -> None:
         self._state = state
@@ -49,11 +49,10 @@ class ModelEndpoints:
         return JSONResponse({"next": None, "previous": None, "results": [self._find(request)["latest_version"]]})
 
     async def version(self, request: Request) -> Response:
-        name = f"{request.path_params['owner']}/{request.path_params['name']}"
-        model = self._state.model(name)
-        if model is None or request.path_params["id"] != version_id(model):
+        latest = self._find(request)["latest_version"]
+        if request.path_params["id"] != latest["id"]:
             raise faults.not_found("Version not found")
-        return JSONResponse(version_body(model))
+        return JSONResponse(latest)
 
     def _find(self, request: Request) -> dict[str, Any]:
         name = f"{request.path_params['owner']}/{request.path_params['name']}"
@@ -64,94 +63,81 @@ class ModelEndpoints:
 
 
 class EndpointWrapper:
-    """Wraps every endpoint: asks for the key, turns faults into the profile's words, adds the rate-limit headers."""
+    """Wraps every endpoint: asks for the key, words faults as the profile does, adds the rate-limit headers."""
 
     def __init__(self, state: SandboxState) -> None:
         self._state = state
 
-    def wrap(self, handler: Handler, remaining: int, endpoint: Endpoint | None = None) -> Handler:
-        """`endpoint` names what a profile may lack; `remaining` is what the rate-limit header claims."""
+    def wrap(self, endpoint: Handler, remaining: int, needs: Endpoint | None) -> Handler:
+        """`remaining` is what the rate-limit header claims, `needs` what a profile must have to offer the endpoint."""
 
         async def answer(request: Request) -> Response:
             profile = self._state.profile
-            request_id = uuid.uuid4().hex[:24]
-            if endpoint and endpoint not in profile.has:
-                return faults.missing_endpoint(profile, request.method, request.url.path, request_id)
+            if needs and needs not in profile.has:
+                return await self.missing(request)
             try:
-                self._ask_for_key(request)
-                response = await handler(request)
+                self._check_key(request)
+                response = await endpoint(request)
             except faults.Fault as fault:
-                return faults.respond(fault, profile, request_id)
+                return faults.respond(fault, profile, _request_id())
             if profile.errors == "problem":
                 response.headers.update({"ratelimit-remaining": str(remaining), "ratelimit-reset": "1"})
             return response
 
         return answer
 
-    async def unknown(self, request: Request) -> Response:
-        return faults.missing_endpoint(self._state.profile, request.method, request.url.path, uuid.uuid4().hex[:24])
+    async def missing(self, request: Request) -> Response:
+        return faults.missing_endpoint(self._state.profile, request.method, request.url.path, _request_id())
 
-    def _ask_for_key(self, request: Request) -> None:
+    def _check_key(self, request: Request) -> None:
         given = request.headers.get("authorization", "")
         scheme, _, key = given.partition(" ")
         if self._state.options.key and (scheme.lower() not in ("bearer", "token") or key != self._state.options.key):
             raise faults.unauthenticated(is_given=bool(given))
 
 
+def _request_id() -> str:
+    return uuid.uuid4().hex[:24]
+
+
 def build(options: SandboxOptions) -> Starlette:
     """Every route twice: at the root as on Replicate, and under /replicate as at the resellers."""
     state = SandboxState(options)
-    files = OutputFiles(state)
-    predictions = PredictionEndpoints(state, files)
-    wrapper = EndpointWrapper(state)
+    predictions = PredictionEndpoints(state, OutputFiles(state))
+    files, models, wrapper = FileEndpoints(state), ModelEndpoints(state), EndpointWrapper(state)
+    table: list[tuple[str, str, Handler, int, Endpoint | None]] = [
+        ("POST", "/models/{owner}/{name}/predictions", predictions.create_by_model, 599, None),
+        ("POST", "/predictions", predictions.create, 599, None),
+        ("GET", "/predictions", predictions.list_page, 2999, "list"),
+        ("GET", "/predictions/{id}", predictions.get, 59999, None),
+        ("POST", "/predictions/{id}/cancel", predictions.cancel, 2999, "cancel"),
+        ("POST", "/files", files.create, 2999, "files"),
+        ("GET", "/files", files.list_all, 2999, "files"),
+        ("GET", "/files/{id}", files.get, 2999, "files"),
+        ("DELETE", "/files/{id}", files.delete, 2999, "files"),
+        ("GET", "/files/{id}/download", files.download, 2999, "files"),
+        ("GET", "/account", models.account, 2999, "account"),
+        ("GET", "/models", models.list_page, 2999, "models"),
+        ("GET", "/models/{owner}/{name}", models.get, 2999, "models"),
+        ("GET", "/models/{owner}/{name}/versions", models.versions, 2999, "models"),
+        ("GET", "/models/{owner}/{name}/versions/{id}", models.version, 2999, "models"),
+    ]
     api = [
-        *_prediction_routes(predictions, wrapper),
-        *_file_routes(FileEndpoints(state), wrapper),
-        *_model_routes(ModelEndpoints(state), wrapper),
+        Route(f"/v1{path}", wrapper.wrap(endpoint, remaining, needs), methods=[method])
+        for method, path, endpoint, remaining, needs in table
     ]
     every_method = ["GET", "POST", "PUT", "PATCH", "DELETE", "QUERY"]
+    missing = Route("/{path:path}", wrapper.missing, methods=every_method)
     return Starlette(
         routes=[
             Route("/delivery/{id}/{file}", predictions.deliver, methods=["GET"]),
             Route("/", _greet, methods=["GET"]),
             *api,
-            Mount("/replicate", routes=[*api, Route("/{path:path}", wrapper.unknown, methods=every_method)]),
-            Route("/{path:path}", wrapper.unknown, methods=every_method),
+            Mount("/replicate", routes=[*api, missing]),
+            missing,
         ]
     )
 
 
 async def _greet(request: Request) -> Response:
     return PlainTextResponse("This is darkroom's sandbox. It speaks the Replicate predictions format under /v1.\n")
-
-
-def _prediction_routes(predictions: PredictionEndpoints, wrapper: EndpointWrapper) -> list[Route]:
-    return [
-        Route(
-            "/v1/models/{owner}/{name}/predictions", wrapper.wrap(predictions.create_by_model, 599), methods=["POST"]
-        ),
-        Route("/v1/predictions", wrapper.wrap(predictions.create, 599), methods=["POST"]),
-        Route("/v1/predictions", wrapper.wrap(predictions.list_page, 2999, "list"), methods=["GET"]),
-        Route("/v1/predictions/{id}", wrapper.wrap(predictions.get, 59999), methods=["GET"]),
-        Route("/v1/predictions/{id}/cancel", wrapper.wrap(predictions.cancel, 2999, "cancel"), methods=["POST"]),
-    ]
-
-
-def _file_routes(files: FileEndpoints, wrapper: EndpointWrapper) -> list[Route]:
-    return [
-        Route("/v1/files", wrapper.wrap(files.create, 2999, "files"), methods=["POST"]),
-        Route("/v1/files", wrapper.wrap(files.list_all, 2999, "files"), methods=["GET"]),
-        Route("/v1/files/{id}", wrapper.wrap(files.get, 2999, "files"), methods=["GET"]),
-        Route("/v1/files/{id}", wrapper.wrap(files.delete, 2999, "files"), methods=["DELETE"]),
-        Route("/v1/files/{id}/download", wrapper.wrap(files.download, 2999, "files"), methods=["GET"]),
-    ]
-
-
-def _model_routes(models: ModelEndpoints, wrapper: EndpointWrapper) -> list[Route]:
-    return [
-        Route("/v1/account", wrapper.wrap(models.account, 2999, "account"), methods=["GET"]),
-        Route("/v1/models", wrapper.wrap(models.list_page, 2999, "models"), methods=["GET"]),
-        Route("/v1/models/{owner}/{name}", wrapper.wrap(models.get, 2999, "models"), methods=["GET"]),
-        Route("/v1/models/{owner}/{name}/versions", wrapper.wrap(models.versions, 2999, "models"), methods=["GET"]),
-        Route("/v1/models/{owner}/{name}/versions/{id}", wrapper.wrap(models.version, 2999, "models"), methods=["GET"]),
-    ]

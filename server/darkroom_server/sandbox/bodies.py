@@ -20,20 +20,18 @@ _UPSTREAM_STREAM = "https://stream.replicate.com/v1/files"
 
 
 def stamp(moment: float, digits: int = 9) -> str:
-    """RFC 3339 in UTC with this many digits behind the seconds, as the format mixes them."""
+    """RFC 3339 in UTC with this many digits behind the seconds; the format mixes 3, 6 and 9."""
     nanoseconds = round(moment * 1_000_000) * 1000 + round(moment * 10) % 10 * 37
     seconds, rest = divmod(nanoseconds, 1_000_000_000)
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:09d}"[: 20 + digits] + "Z"
 
 
 def seed_of(model: Model, stored: StoredPrediction) -> int:
-    """The seed that the input names, else one that this prediction drew for itself."""
+    """The seed that the input names, else one that follows from the prediction's id."""
     given = stored.input.get(model.concepts.seed)
-    return (
-        given
-        if isinstance(given, int) and not isinstance(given, bool)
-        else int(repeatable_random(stored.id, "seed") * 100_000)
-    )
+    if isinstance(given, int) and not isinstance(given, bool):
+        return given
+    return int(repeatable_random(stored.id, "seed") * 100_000)
 
 
 def output_count(model: Model, stored: StoredPrediction, weather: Weather) -> int:

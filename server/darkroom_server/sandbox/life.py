@@ -1,4 +1,4 @@
-"""The life of a prediction: where it stands at a moment, from its stored alone.
+"""The life of a prediction: where it stands at a moment, computed from what is stored about it.
 
     created_at --queue--> started_at --run--> ended_at --link lifetime--> removed_at
     starting              processing          succeeded | failed | canceled | aborted    (data removed)
@@ -24,7 +24,7 @@ _ERRORS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Life:
-    """The moments of a life, in seconds since 1970. `end` is its last status; a life that ended early never had the rest."""
+    """Times in seconds since 1970; `end` is the last status. In a life that was cut short, later times never come."""
 
     created_at: float
     started_at: float

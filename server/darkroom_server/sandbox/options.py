@@ -1,4 +1,4 @@
-"""What one sandbox is told when it is created."""
+"""The options of a sandbox."""
 
 import secrets
 import time

@@ -14,9 +14,8 @@ from pydantic import JsonValue
 
 from darkroom.registry import Model
 from darkroom_server.sandbox.bodies import output_names, seed_of
-from darkroom_server.sandbox.output_spec import format_of
+from darkroom_server.sandbox.output_spec import MIME_TYPES, format_of
 from darkroom_server.sandbox.painter.compose import compose
-from darkroom_server.sandbox.painter.encode import MIME_TYPES
 from darkroom_server.sandbox.painter.raster import rasterise
 from darkroom_server.sandbox.rendering import ImagePlan, render
 from darkroom_server.sandbox.state import SandboxState
@@ -40,7 +39,7 @@ class OutputFiles:
         self._lock = threading.Lock()  # worker threads write, too
 
     async def content(self, stored: StoredPrediction, name: str) -> bytes | None:
-        """The bytes of the output with this name, None if it has no such output. Whether it has ended is not checked."""
+        """The bytes of the output with this name, None if there is none. Whether it has ended is not checked."""
         return await anyio.to_thread.run_sync(self._content, stored, name, 0)
 
     def mime_type(self, stored: StoredPrediction) -> str:
@@ -77,7 +76,7 @@ class OutputFiles:
         )
 
     def _image(self, reference: str, depth: int) -> "Image":
-        """The image behind a reference. Nothing is fetched: an image elsewhere, or an unreadable one, is replaced by a painted one."""
+        """The image behind a reference; a painted one if it is elsewhere or unreadable, for nothing is fetched."""
         from PIL import Image, ImageOps
 
         content = self._bytes(reference, depth)

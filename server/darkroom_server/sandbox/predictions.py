@@ -1,4 +1,4 @@
-"""The endpoints of predictions: create in its three forms, get, list, cancel, and the output files."""
+"""The endpoints of predictions: the three ways to create one, get, list, cancel, and the output files."""
 
 import base64
 import binascii
@@ -27,7 +27,7 @@ _MAX_WAIT_S = 60
 
 
 class PredictionEndpoints:
-    """Bound to one state; each method is one endpoint."""
+    """Each method is one endpoint."""
 
     def __init__(self, state: SandboxState, files: OutputFiles) -> None:
         self._state = state
@@ -77,11 +77,9 @@ class PredictionEndpoints:
         """An output file: no key needed, gone with the prediction's data."""
         row = self._state.store.get("prediction", request.path_params["id"])
         stored = StoredPrediction(**row.body) if row else None
-        life = self._state.life(stored) if stored else None
-        if stored is None or life is None or not life.has_ended(self._state.now) or life.is_removed(self._state.now):
-            return Response("Not Found", 404, media_type="text/plain")
-        content = await self._files.content(stored, request.path_params["file"]) if life.end == "succeeded" else None
-        if content is None or life.is_empty:
+        is_there = stored is not None and self._state.body(stored)["output"]
+        content = await self._files.content(stored, request.path_params["file"]) if stored and is_there else None
+        if stored is None or content is None:
             return Response("Not Found", 404, media_type="text/plain")
         headers = {"cache-control": "public,max-age=3600", "access-control-allow-origin": "*"}
         return Response(content, headers=headers, media_type=self._files.mime_type(stored))
@@ -102,7 +100,7 @@ class PredictionEndpoints:
         return model
 
     def _versioned(self, reference: str) -> tuple[Model, str]:
-        """The model of a `version` in one of the forms that this profile takes, and the id to echo ("" for official)."""
+        """The model of a `version` in a form that this profile takes, and the id to echo ("" for official models)."""
         refs = self._state.profile.version_refs
         name, colon, identifier = reference.partition(":")
         if _HEX_ID.fullmatch(reference) and "id" in refs:
@@ -135,9 +133,9 @@ class PredictionEndpoints:
         return await self._answer(request, stored)
 
     def _refusal(self, model: Model, weather: Weather) -> Response | None:
-        """Raise, or answer, what the weather says about the create; None where it goes through."""
+        """Raises or gives the answer that the weather demands; None if the create goes through."""
         if weather.unknown:
-            # Without the names themselves: clients would take "nsfw" among them for moderation.
+            # The names are not listed here: a client would read "nsfw" among them as moderation.
             words = (
                 f"no weather is named {weather.unknown[:40]!r}; `darkroom-mcp sandbox --help` names all {len(WEATHER)}"
             )

@@ -1,5 +1,6 @@
 """Which technique makes a model's output: painting, or one of the edits, at the size that the input asks for."""
 
+import io
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,11 +9,10 @@ from typing import TYPE_CHECKING
 from pydantic import JsonValue
 
 from darkroom.registry import Model
-from darkroom_server.sandbox.output_spec import MAX_SIDE_PX, Size, spec_of
+from darkroom_server.sandbox.output_spec import MAX_SIDE_PX, Format, OutputSpec, Size, spec_of
 from darkroom_server.sandbox.painter import edits
 from darkroom_server.sandbox.painter.caption import captioned
 from darkroom_server.sandbox.painter.compose import compose, words_of
-from darkroom_server.sandbox.painter.encode import encode
 from darkroom_server.sandbox.painter.palette import Palette, pick_palette
 from darkroom_server.sandbox.painter.pixels import resized
 from darkroom_server.sandbox.painter.raster import rasterise
@@ -56,7 +56,19 @@ def render(plan: ImagePlan) -> bytes:
         return to_svg(compose(plan.caption, plan.seed, plan.index, size[0] / size[1]), *size, plan.caption).encode()
     technique = _technique(plan)
     image = technique(plan, size)
-    return encode(image if technique is _repaint else captioned(image, plan.caption), spec.format, spec.quality)
+    return _encoded(image if technique is _repaint else captioned(image, plan.caption), spec)
+
+
+def _encoded(image: "Image", spec: OutputSpec) -> bytes:
+    """PNG, JPEG or WebP bytes; JPEG shows transparent pixels white."""
+    from PIL import Image
+
+    if spec.format == "jpg" and image.mode == "RGBA":
+        image = Image.alpha_composite(Image.new("RGBA", image.size, (255, 255, 255)), image).convert("RGB")
+    name, options = _ENCODINGS[spec.format]
+    buffer = io.BytesIO()
+    image.save(buffer, name, quality=spec.quality, **options)
+    return buffer.getvalue()
 
 
 def _technique(plan: ImagePlan) -> "Callable[[ImagePlan, Size], Image]":
@@ -153,6 +165,11 @@ def _expand(plan: ImagePlan, size: Size) -> "Image":
     return edits.on_canvas(image, plan.painted(size), (x, y, x + width, y + height))
 
 
+_ENCODINGS: dict[Format, tuple[str, dict[str, int]]] = {
+    "png": ("PNG", {"compress_level": 4}),
+    "jpg": ("JPEG", {}),
+    "webp": ("WEBP", {"method": 1}),
+}
 _BY_TASK = {"remove_background": _cut_out, "upscale": _enlarge, "background_replace": _replace_background}
 _BY_ROLE = {
     "structure": _structure,

@@ -117,8 +117,8 @@ class SandboxState:
     def refuses(self, kind: str, model: Model, weather: Weather) -> float:
         """Seconds that this create still has to wait, 0 once it is accepted.
 
-        The first create with a prompt is refused. After the named seconds the next one is accepted, and the one after that
-        is refused again.
+        The first create with a prompt is refused. After the named seconds the next one is accepted, and the one after
+        it is refused again.
         """
         wait_s = weather.seconds(kind, 0.0)
         key = hashlib.sha256(f"{kind}|{model.name}|{weather.caption}".encode()).hexdigest()

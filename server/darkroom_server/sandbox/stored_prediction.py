@@ -8,9 +8,9 @@ from pydantic import JsonValue
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredPrediction:
-    """`created_at` and `canceled_at` are seconds since 1970; `version` is what the create named, empty for a model path.
+    """`created_at` and `canceled_at` are seconds since 1970. `version` is what the create named, "" for a model path.
 
-    `cancel_after_s` is the deadline that the create asked for, 0 for none. `run_s` is its run time without weather.
+    `cancel_after_s` is the deadline that the create asked for, 0 for none. `run_s` is the run time without weather.
     """
 
     id: str

@@ -19,20 +19,20 @@ FILE_LIFETIME_S = 24 * 3600
 
 
 class FileEndpoints:
-    """Bound to one state; each method is one endpoint."""
+    """Each method is one endpoint."""
 
     def __init__(self, state: SandboxState) -> None:
         self._state = state
 
     async def create(self, request: Request) -> Response:
         async with request.form() as form:
-            part = form.get("content")
-            if not isinstance(part, UploadFile):
+            upload = form.get("content")
+            if not isinstance(upload, UploadFile):
                 raise faults.bad_body([("required", "", "content is required")])
-            if (part.size or 0) > MAX_FILE_BYTES:
+            if (upload.size or 0) > MAX_FILE_BYTES:
                 raise faults.Fault(status=413, detail="Files must be less than 100MB in size")
-            content = await part.read()
-            row = self._row(part.filename or "file", part.content_type, content, form.get("metadata"))
+            content = await upload.read()
+            row = self._row(upload.filename or "file", upload.content_type, content, form.get("metadata"))
         self._state.store.forget("file", row.created_at - FILE_LIFETIME_S)
         self._state.store.put(row)
         return JSONResponse(self._body(row), 201)

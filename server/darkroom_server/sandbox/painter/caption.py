@@ -14,12 +14,11 @@ if TYPE_CHECKING:
 
 MARK = "sandbox"
 _WHITE = (255, 252, 244)
-_SCRIM = (12, 12, 20)
-_EDGE = (*_SCRIM, 150)
+_DARK = (12, 12, 20)
 
 
 def captioned(image: "Image", caption: str) -> "Image":
-    """A copy with the prompt at the lower left and the mark at the lower right; an RGBA image keeps its alpha elsewhere."""
+    """A copy with the prompt at the lower left and the mark at the lower right. An RGBA image stays one."""
     from PIL import Image, ImageDraw
 
     size = max(9, round(min(image.size) * 0.024))
@@ -27,14 +26,15 @@ def captioned(image: "Image", caption: str) -> "Image":
     margin = round(size * 1.1)
     left = fitted(caption, font.getlength, image.width - font.getlength(MARK) - margin * 3)
     is_opaque = image.mode != "RGBA"
-    overlay = _scrim(image.size, size) if is_opaque else Image.new("RGBA", image.size)
+    canvas = _shaded(image.convert("RGB"), size * 5).convert("RGBA") if is_opaque else image
+    overlay = Image.new("RGBA", image.size)
     edge = 0 if is_opaque else 1
     foot = image.height - margin
     draw = ImageDraw.Draw(overlay)
     for x, anchor, words, opacity in ((margin, "ls", left, 225), (image.width - margin, "rs", MARK, 170)):
         color = (*_WHITE, opacity)
-        draw.text((x, foot), words, font=font, fill=color, anchor=anchor, stroke_width=edge, stroke_fill=_EDGE)
-    done = Image.alpha_composite(image.convert("RGBA"), overlay)
+        draw.text((x, foot), words, font=font, fill=color, anchor=anchor, stroke_width=edge, stroke_fill=(*_DARK, 150))
+    done = Image.alpha_composite(canvas, overlay)
     return done.convert("RGB") if is_opaque else done
 
 
@@ -68,18 +68,14 @@ def drawable(words: str) -> str:
     return " ".join("".join(kept).split())
 
 
-def _scrim(size: tuple[int, int], text_size: int) -> "Image":
-    """A dark veil that grows towards the bottom edge, so that light images carry light words."""
+def _shaded(image: "Image", height_px: int) -> "Image":
+    """Darker towards the bottom edge, so that light images carry light words."""
     from PIL import Image
 
-    width, height = size
-    veil = min(height, round(text_size * 5))
-    strength = mapped(resized(Image.linear_gradient("L"), (width, veil)), [round(value * 0.42) for value in range(256)])
-    overlay = Image.new("RGBA", size, (*_SCRIM, 0))
-    band = Image.new("RGBA", (width, veil), _SCRIM)
-    band.putalpha(strength)
-    overlay.paste(band, (0, height - veil))
-    return overlay
+    strength = [round(value * 0.42) for value in range(256)]
+    shade = mapped(resized(Image.linear_gradient("L"), (image.width, height_px)), strength)
+    image.paste(_DARK, (0, image.height - height_px), shade)
+    return image
 
 
 @lru_cache(maxsize=32)

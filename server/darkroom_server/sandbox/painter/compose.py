@@ -1,4 +1,4 @@
-"""From a prompt to a scene. The same prompt, seed and index always give the same scene, other ones a related one."""
+"""From a prompt to a scene. The same prompt, seed and index always give the same scene."""
 
 import hashlib
 import random
@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from darkroom_server.sandbox.painter.caption import drawable
-from darkroom_server.sandbox.painter.grounds import GROUNDS, SAND, NearLand, cliff, level_land, rise
+from darkroom_server.sandbox.painter.grounds import GROUNDS, SAND, NearLand, cliff, level_land, open_sky, rise
 from darkroom_server.sandbox.painter.palette import COLORS, pick_palette
 from darkroom_server.sandbox.painter.scene import Items, Scene
 from darkroom_server.sandbox.painter.sky import air, sky
@@ -66,7 +66,7 @@ def _rng(prompt: str, seed: int, index: int) -> random.Random:
 
 
 def _lettering(prompt: str) -> tuple[str, ...]:
-    """At most three lines: what stands behind `text:` up to a full stop, or between quotation marks, parted at commas."""
+    """At most three lines: the words behind `text:` up to a full stop, or between quotation marks, split at commas."""
     found = _LETTERING.search(prompt)
     lines = re.split(r"[,;/\n]", found[1] or found[2]) if found else []
     return tuple(line for line in (drawable(line)[:40] for line in lines) if line)[:3]
@@ -102,8 +102,12 @@ def _with_subjects(view: View, ground: str, named: list[Named], *, is_sandy: boo
     flying = [one for one in named if one.subject.stands == "air"]
     standing = [one for one in named if one not in afloat and one not in flying]
     near = _near_land(view, ground, standing, is_sandy=is_sandy)
-    water = level_land(view, view.horizon + 0.13)
-    return (*_row(view, afloat, water), *_row(view, standing, near), *near.items, *_flock(view, flying))
+    return (
+        *_row(view, afloat, level_land(view, view.horizon + 0.13)),
+        *_row(view, standing, near),
+        *near.items,
+        *_row(view, flying, open_sky(view)),
+    )
 
 
 def _near_land(view: View, ground: str, standing: list[Named], *, is_sandy: bool) -> NearLand:
@@ -117,40 +121,25 @@ def _near_land(view: View, ground: str, standing: list[Named], *, is_sandy: bool
 def _row(view: View, named: list[Named], near: NearLand) -> Items:
     """Side by side; a single one stands away from the light."""
     row = [one for one in named for _ in range(one.count)]
-    width = near.right - near.left
     items: Items = ()
     for number, one in enumerate(row):
-        share = (number + 0.5 + view.rng.uniform(-0.08, 0.08)) / len(row)
+        width = (near.right - near.left) / len(row)
+        share = 0.5 + view.rng.uniform(-0.1, 0.1)
         if len(row) == 1 and near.items:
             share += 0.1 if view.light[0] < view.ratio / 2 else -0.1
-        x = near.left + width * share
-        size = min(_size(view, one), 0.55 * width / len(row) / one.subject.reach)
+        x = near.left + width * (number + share)
+        size = min(_size(view, one), 0.55 * width / one.subject.reach)
+        y = max(near.level(x), size + 0.03)
         if one.inside:
-            up = near.level(x) - one.subject.holds * size
-            items += _placed(view, one.inside, x, up, min(_size(view, one.inside), size * 1.35))
-        items += _placed(view, one, x, near.level(x), size)
-    return items
-
-
-def _flock(view: View, named: list[Named]) -> Items:
-    """What flies: each kind on a side of its own."""
-    items: Items = ()
-    is_right = view.light[0] < view.ratio / 2
-    for number, one in enumerate(named):
-        x = view.ratio * (0.66 if is_right == (number % 2 == 0) else 0.34)
-        y = view.horizon * view.rng.uniform(0.42, 0.5)
-        for _ in range(one.count):
-            size = _size(view, one)
-            spot = (x, y)
-            if one.count > 1:
-                size *= view.rng.uniform(0.5, 1.0)
-                spot = x + view.rng.gauss(0, 0.16) * view.ratio, y + view.rng.gauss(0, 0.07)
-            items += _placed(view, one, spot[0], spot[1] + size / 2, size)
+            items += _placed(
+                view, one.inside, x, y - one.subject.holds * size, min(_size(view, one.inside), size * 1.35)
+            )
+        items += _placed(view, one, x, y, size)
     return items
 
 
 def _size(view: View, one: Named) -> float:
-    return one.subject.height * view.rng.uniform(0.95, 1.05) * min(1.0, view.ratio) ** 0.5
+    return one.subject.height * view.rng.uniform(0.8 if one.count > 1 else 0.95, 1.05) * min(1.0, view.ratio) ** 0.5
 
 
 def _placed(view: View, one: Named, x: float, y: float, size: float) -> Items:

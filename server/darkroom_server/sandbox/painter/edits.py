@@ -1,10 +1,10 @@
-"""What the sandbox does to images it is given: each edit is plain to see, and each takes and gives Pillow images."""
+"""What the sandbox does to images it is given: one function for each edit, from Pillow images to a Pillow image."""
 
 from typing import TYPE_CHECKING
 
 from darkroom_server.sandbox.painter.palette import Palette
 from darkroom_server.sandbox.painter.pixels import mapped, resized
-from darkroom_server.sandbox.painter.scene import Rgb
+from darkroom_server.sandbox.painter.scene import mix
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -24,31 +24,28 @@ def toned(image: "Image", palette: Palette, amount: float = 0.8) -> "Image":
     from PIL import Image, ImageOps
 
     gray = ImageOps.autocontrast(image.convert("L"), cutoff=1)
-    return Image.blend(
-        image.convert("RGB"), ImageOps.colorize(gray, palette.ground, palette.light, palette.sky[-2]), amount
-    )
+    lightest = mix(palette.light, palette.ground, palette.dimness)
+    colored = ImageOps.colorize(gray, palette.ground, lightest, palette.sky[-2])
+    return Image.blend(image.convert("RGB"), colored, amount)
 
 
 def washed(image: "Image") -> "Image":
-    """As a watercolour: soft patches with darker rims, on white paper."""
+    """As a watercolour: few colours in soft patches with darker rims, on white paper."""
     from PIL import Image, ImageChops, ImageFilter
 
-    size = image.size
-    small = resized(image.convert("RGB"), (max(1, size[0] // 4), max(1, size[1] // 4)))
-    patches = resized(small.filter(ImageFilter.ModeFilter(7)), size).filter(ImageFilter.GaussianBlur(2))
-    rims = mapped(
-        patches.convert("L").filter(ImageFilter.FIND_EDGES), [max(120, 255 - value * 9) for value in range(256)]
-    )
-    paper = Image.new("RGB", size, (255, 252, 244))
-    return ImageChops.multiply(Image.blend(patches, paper, 0.25), Image.merge("RGB", (rims, rims, rims)))
+    small = resized(image.convert("RGB"), (max(1, image.width // 3), max(1, image.height // 3)))
+    flat = small.filter(ImageFilter.MedianFilter(5)).quantize(24).convert("RGB").filter(ImageFilter.MedianFilter(5))
+    patches = resized(flat, image.size)
+    edges = patches.convert("L").filter(ImageFilter.FIND_EDGES).filter(ImageFilter.GaussianBlur(1.5))
+    rims = mapped(edges, [max(130, 255 - value * 7) for value in range(256)])
+    paper = Image.new("RGB", image.size, (255, 252, 244))
+    return ImageChops.multiply(Image.blend(patches, paper, 0.22), Image.merge("RGB", (rims, rims, rims)))
 
 
 def side_by_side(images: list["Image"], size: Size) -> "Image":
-    """Several images as columns of one, with soft seams."""
+    """Several images as columns of one."""
     from PIL import Image
 
-    if len(images) == 1:
-        return covering(images[0].convert("RGB"), size)
     width, height = size
     canvas = Image.new("RGB", size)
     edges = [round(width * number / len(images)) for number in range(len(images) + 1)]
@@ -58,12 +55,13 @@ def side_by_side(images: list["Image"], size: Size) -> "Image":
 
 
 def cut_out(image: "Image") -> "Image":
-    """RGBA with the ground transparent: what differs from its upper rim, or its middle where all of it is alike."""
-    from PIL import Image, ImageChops, ImageFilter, ImageStat
+    """RGBA: only what differs from the left edge is opaque, or the middle if too little or too much differs."""
+    from PIL import ImageChops, ImageFilter, ImageStat
 
     color = image.convert("RGB")
-    rim = Image.new("RGB", color.size, _rim_color(color))
-    contrast = ImageChops.difference(color, rim).convert("L").filter(ImageFilter.GaussianBlur(min(color.size) / 300))
+    edge = color.crop((0, 0, max(1, color.width // 24), color.height))
+    edge = resized(resized(edge, (1, color.height)), color.size, is_smooth=False)
+    contrast = ImageChops.difference(color, edge).convert("L").filter(ImageFilter.GaussianBlur(min(color.size) / 300))
     alpha = mapped(contrast, [min(255, max(0, (value - 26) * 7)) for value in range(256)])
     alpha = ImageChops.multiply(alpha, _oval(color.size, 0.03, 40))
     if not 0.06 < ImageStat.Stat(alpha).mean[0] / 255 < 0.8:
@@ -84,14 +82,6 @@ def _oval(size: Size, margin: float, softness: int) -> "Image":
     return oval.filter(ImageFilter.GaussianBlur(min(size) / softness))
 
 
-def _rim_color(image: "Image") -> Rgb:
-    """The average colour along the upper edge."""
-    from PIL import ImageStat
-
-    red, green, blue = ImageStat.Stat(image.crop((0, 0, image.width, max(1, image.height // 12)))).mean
-    return round(red), round(green), round(blue)
-
-
 def enlarged(image: "Image", size: Size) -> "Image":
     """Scaled up and sharpened."""
     from PIL import ImageFilter
@@ -100,7 +90,7 @@ def enlarged(image: "Image", size: Size) -> "Image":
 
 
 def white_box(mask: "Image") -> tuple[int, int, int, int]:
-    """Left, top, right, bottom of what is white in a mask; the whole of it where nothing is."""
+    """Left, top, right, bottom of what is white in a mask; the whole mask if nothing is."""
     return mapped(mask, [255 if value > 127 else 0 for value in range(256)]).getbbox() or (0, 0, *mask.size)
 
 

@@ -143,7 +143,7 @@ def plain(view: View) -> Items:
 
 def lake(view: View) -> Items:
     """Still water before mountains."""
-    shore = land(jagged(view.rng, view.ratio), view.horizon - 0.06, 0.16, view.ratio)
+    shore = land(jagged(view.rng, view.ratio), view.horizon - 0.1, 0.16, view.ratio)
     return (view.band((shore,), 0.3, mist=0.7), *sea(view))
 
 
@@ -161,27 +161,33 @@ GROUNDS: dict[str, Callable[[View], Items]] = {
 class NearLand:
     """Land before the subjects' feet: `level` is the height of its edge at x; subjects stand from `left` to `right`."""
 
-    items: Items
     level: Callable[[float], float]
     left: float
     right: float
+    items: Items = ()
 
 
 def rise(view: View, level: float, color: Rgb | None = None) -> NearLand:
-    """The crest of a near hill along the whole width at about `level`: of `color`, of snow, or of the land's own colour."""
+    """The crest of a near hill along the whole width at about `level`: of `color`, of snow, or of the land's colour."""
     palette = view.palette
     own = color or (_SNOW if palette.extra == "snow" else None)
     skyline = rolling(view.rng, view.ratio, roughness=0.4, octaves=3)
     top = mix(own, palette.ground, palette.dimness) if own else palette.land(0.92)
     crest = Fill(polygons=(land(skyline, level, 0.012, view.ratio),), top=top, bottom=mix(top, palette.ground, 0.12))
-    return NearLand(
-        items=(crest,), level=lambda x: level + 0.012 + height_at(skyline, x) * 0.012, left=0, right=view.ratio
-    )
+    edge = level + 0.012
+    return NearLand(items=(crest,), level=lambda x: edge + height_at(skyline, x) * 0.012, left=0, right=view.ratio)
 
 
 def level_land(view: View, level: float) -> NearLand:
     """No land of its own: a level along the whole width."""
-    return NearLand(items=(), level=lambda x: level, left=0, right=view.ratio)
+    return NearLand(level=lambda x: level, left=0, right=view.ratio)
+
+
+def open_sky(view: View) -> NearLand:
+    """Levels in the half of the sky away from the light."""
+    left = 0.0 if view.light[0] > view.ratio / 2 else view.ratio / 2
+    level = view.horizon * 0.62
+    return NearLand(level=lambda x: level + view.rng.gauss(0, 0.05), left=left, right=left + view.ratio / 2)
 
 
 def cliff(view: View) -> NearLand:

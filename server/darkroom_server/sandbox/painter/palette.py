@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from darkroom_server.sandbox.painter.scene import Rgb, mix
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Palette:
-    """Colours of one time of day or season. `sky` runs from the zenith to the horizon, land from `haze` (far) to `ground` (near).
+    """Colours of one time of day or season. `sky` runs from the zenith to the horizon, land from `haze` to `ground`.
 
-    `light_height` is where sun or moon stand, 0 at the horizon and 1 at the top edge. `dimness` is how far a subject's own
+    `light_height` is where sun or moon stand: 0 is the horizon, 1 the top edge. `dimness` is how far a subject's own
     colours turn into the ground's, 0 to 1. `extra` is what else is in the air: "stars", "snow", "mist" or "".
     """
 
@@ -28,8 +28,8 @@ class Palette:
         return mix(self.haze, self.ground, share)
 
 
-# Two lines each: the words that ask for it; then sky from zenith to horizon | light, haze, ground, deep water | light_height and
-# dimness in hundredths | extra. The first four are drawn from if the words name none.
+# Two lines for each palette: the words that ask for it, then
+# sky from zenith to horizon | light, haze, ground, deep water | light_height and dimness in hundredths | extra
 _TABLE = """
 dawn sunrise morning daybreak soft pastel pink spring
 2f4a7c 6f80b4 c9a3b4 f3c3a2 fde6bd | fff4d9 d6a3a0 26263d 2e4468 | 16 14 |
@@ -57,62 +57,24 @@ def _palette(row: str) -> Palette:
     sky, others, numbers, extra = row.split("|")
     light, haze, ground, water = _rgb(others)
     height, dimness = (int(number) / 100 for number in numbers.split())
-    return Palette(
-        sky=_rgb(sky),
-        light=light,
-        haze=haze,
-        ground=ground,
-        water=water,
-        light_height=height,
-        dimness=dimness,
-        extra=extra.strip(),
-    )
+    return Palette(_rgb(sky), light, haze, ground, water, height, dimness, extra.strip())
 
 
 _LINES = _TABLE.strip().splitlines()
 # words that ask for it -> palette
 PALETTES = {tuple(words.split()): _palette(row) for words, row in zip(_LINES[::2], _LINES[1::2], strict=True)}
 
-_COLOR_TABLE = [
-    "red",
-    "c8372d",
-    "orange",
-    "d9702a",
-    "yellow",
-    "f2c230",
-    "green",
-    "5b8c4f",
-    "blue",
-    "3f74b5",
-    "purple",
-    "7d55a8",
-    "pink",
-    "e58aa0",
-    "white",
-    "f6f1e7",
-    "black",
-    "2b2a35",
-    "brown",
-    "8a5a3a",
-    "grey",
-    "8e8f98",
-    "gray",
-    "8e8f98",
-    "silver",
-    "b4bdc6",
-    "gold",
-    "dba63a",
-    "golden",
-    "dba63a",
-    "glass",
-    "b9d8e2",
-]
-# What a prompt may call a subject, and what subjects.txt paints with.
-COLORS = dict(zip(_COLOR_TABLE[::2], _rgb(" ".join(_COLOR_TABLE[1::2])), strict=True))
+_COLOR_TABLE = """
+red c8372d orange d9702a yellow f2c230 green 5b8c4f blue 3f74b5 purple 7d55a8 pink e58aa0 white f6f1e7 black 2b2a35
+brown 8a5a3a grey 8e8f98 gray 8e8f98 silver b4bdc6 gold dba63a golden dba63a glass b9d8e2
+"""
+_CELLS = _COLOR_TABLE.split()
+# The colours that a prompt can give a subject; subjects.txt paints with the same.
+COLORS: dict[str, Rgb] = dict(zip(_CELLS[::2], _rgb(" ".join(_CELLS[1::2])), strict=True))
 
 
 def pick_palette(words: tuple[str, ...], rng: random.Random) -> Palette:
-    """The palette that most of the words name, of equal ones the first; drawn from the bright ones where they name none."""
+    """The palette that most of the words ask for; a random one of the first four if none is asked for."""
     hits = {asked: sum(word in asked for word in words) for asked in PALETTES}
     best = max(hits, key=lambda asked: hits[asked])
     return PALETTES[best] if hits[best] else rng.choice(list(PALETTES.values())[:4])

@@ -11,7 +11,7 @@ from darkroom_server.sandbox.painter.scene import Fill, Glow, Rgb, Scene
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-# Larger images are painted at this many pixels and then enlarged: the eye sees no difference in soft shapes.
+# Larger images are painted at this many pixels and then enlarged: soft shapes look the same.
 _PAINTED_PIXELS = 1_300_000
 _OVERSAMPLE = 2
 _GRAIN = 5
@@ -33,7 +33,7 @@ def rasterise(scene: Scene, width_px: int, height_px: int) -> "Image":
 
 
 def _column(stops: tuple[Rgb, ...], size: tuple[int, int], until: float = 1.0) -> "Image":
-    """A vertical gradient in even steps through `stops`, the last of them at the share `until` of the height and below."""
+    """A vertical gradient through `stops`, evenly spaced; the last is reached at the share `until` of the height."""
     from PIL import Image
 
     width, height = size
@@ -42,17 +42,9 @@ def _column(stops: tuple[Rgb, ...], size: tuple[int, int], until: float = 1.0) -
     for first, last, top, bottom in zip(stops, stops[1:], edges, edges[1:], strict=False):
         if bottom > top:
             size = (1, bottom - top)
-            share = resized(_ramp(), size)
+            share = resized(Image.linear_gradient("L").crop((0, 0, 1, 256)), size)
             column.paste(Image.composite(Image.new("RGB", size, last), Image.new("RGB", size, first), share), (0, top))
     return resized(column, (width, height), is_smooth=False)
-
-
-@lru_cache(maxsize=1)
-def _ramp() -> "Image":
-    """One column from black to white."""
-    from PIL import Image
-
-    return Image.linear_gradient("L").crop((0, 0, 1, 256))
 
 
 def _fill(canvas: "Image", item: Fill) -> None:
@@ -83,19 +75,13 @@ def _fill(canvas: "Image", item: Fill) -> None:
 
 
 def _shine(canvas: "Image", item: Glow) -> None:
-    scale = canvas.height
-    radius = max(2, round(item.radius * scale))
-    disc = resized(_soft_disc(), (radius * 2, radius * 2))
-    mask = mapped(disc, [round(value * item.opacity) for value in range(256)])
-    canvas.paste(item.color, (round(item.x * scale) - radius, round(item.y * scale) - radius), mask)
-
-
-@lru_cache(maxsize=1)
-def _soft_disc() -> "Image":
     from PIL import Image
 
-    fade = [round(255 * max(0.0, 1 - value / 180) ** 2.2) for value in range(256)]
-    return mapped(Image.radial_gradient("L"), fade)
+    scale = canvas.height
+    radius = max(2, round(item.radius * scale))
+    fade = [round(255 * item.opacity * max(0.0, 1 - value / 180) ** 2.2) for value in range(256)]
+    mask = resized(mapped(Image.radial_gradient("L"), fade), (radius * 2, radius * 2))
+    canvas.paste(item.color, (round(item.x * scale) - radius, round(item.y * scale) - radius), mask)
 
 
 def _grained(image: "Image") -> "Image":

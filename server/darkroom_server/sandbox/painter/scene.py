@@ -1,4 +1,4 @@
-"""What a picture is made of, free of pixels: `raster` and `vector` draw the same scene.
+"""What an image is made of before it has pixels: `raster` and `vector` draw the same scene.
 
 Scene units: the height is 1.0, the width is `ratio`; x grows to the right, y downwards.
 """
@@ -39,7 +39,7 @@ Items = tuple[Fill | Glow, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """The sky in even stops down to `horizon`, then `items` from far to near, then the lines of `lettering` along the top."""
+    """The sky in even stops down to `horizon`, `items` from far to near, and the lines of `lettering` along the top."""
 
     ratio: float
     sky: tuple[Rgb, ...]

@@ -1,7 +1,6 @@
 """Subjects that a prompt can name: read from subjects.txt, then coloured and placed in a scene."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -19,12 +18,11 @@ class Shape:
     color: str
     opacity: float
     outlines: tuple[Polygon, ...]
-    is_glow: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """`stands` is land, water or air; `height` is a share of the image's; `copies` is how many are drawn."""
+    """One paragraph of subjects.txt, which explains the fields; its hundredths are whole units here."""
 
     ground: str
     stands: str
@@ -36,8 +34,8 @@ class Subject:
 
     @property
     def reach(self) -> float:
-        """How far it goes to either side, in its own units; light and shadow do not count."""
-        solid = (shape for shape in self.shapes if shape.opacity == 1 and not shape.is_glow)
+        """How far it goes to either side, in its own units; what is translucent does not count."""
+        solid = (shape for shape in self.shapes if shape.opacity == 1)
         return max(abs(x) for shape in solid for outline in shape.outlines for x, _ in outline)
 
 
@@ -69,34 +67,28 @@ def subjects() -> dict[str, Subject]:
 def _shape(line: str) -> Shape:
     paint, kind, *numbers = line.split()
     color, _, opacity = paint.partition("%")
-    outlines = _OUTLINES[kind.removesuffix("s")]([float(number) / 100 for number in numbers])
+    outlines = _outlines(kind.removesuffix("s"), [float(number) / 100 for number in numbers])
     if kind.endswith("s"):
         outlines += tuple(tuple((-x, y) for x, y in outline) for outline in outlines)
-    return Shape(color=color, opacity=float(opacity or 100) / 100, outlines=outlines, is_glow=kind == "glow")
+    return Shape(color=color, opacity=float(opacity or 100) / 100, outlines=outlines)
+
+
+def _outlines(kind: str, numbers: list[float]) -> tuple[Polygon, ...]:
+    if kind == "oval":
+        x, y, wide, tall = numbers
+        return (disc(x, y, wide, squash=tall / wide),)
+    if kind == "limb":
+        return _limb(numbers[0], numbers[1], _points(numbers[2:]))
+    points = _points(numbers)
+    return (tuple(_smooth([points[-1], *points, *points[:2]]) if kind == "blob" else points),)
 
 
 def _points(numbers: list[float]) -> list[Point]:
     return list(zip(numbers[::2], numbers[1::2], strict=True))
 
 
-def _poly(numbers: list[float]) -> tuple[Polygon, ...]:
-    return (tuple(_points(numbers)),)
-
-
-def _blob(numbers: list[float]) -> tuple[Polygon, ...]:
-    points = _points(numbers)
-    return (tuple(_smooth([points[-1], *points, *points[:2]])),)
-
-
-def _oval(numbers: list[float]) -> tuple[Polygon, ...]:
-    x, y, wide, tall = numbers
-    return (disc(x, y, wide, squash=tall / wide),)
-
-
-def _limb(numbers: list[float]) -> tuple[Polygon, ...]:
-    """A line with round ends, `numbers[0]` wide at first and `numbers[1]` at last."""
-    first, last, *rest = numbers
-    points = _points(rest)
+def _limb(first: float, last: float, points: list[Point]) -> tuple[Polygon, ...]:
+    """A line with round ends, `first` wide where it begins and `last` where it ends."""
     line = _smooth([points[0], *points, points[-1]])
     left: list[Point] = []
     right: list[Point] = []
@@ -110,34 +102,15 @@ def _limb(numbers: list[float]) -> tuple[Polygon, ...]:
     return (*left, *reversed(right)), disc(*line[0], first / 2, corners=16), disc(*line[-1], last / 2, corners=16)
 
 
-def _glow(numbers: list[float]) -> tuple[Polygon, ...]:
-    x, y, radius = numbers
-    return (((x, y), (x + radius, y)),)
-
-
 def _smooth(points: list[Point]) -> list[Point]:
     """A Catmull-Rom line through all but the first and the last point, which only bend it."""
     line: list[Point] = []
-    for before, (x1, y1), (x2, y2), after in zip(points, points[1:], points[2:], points[3:], strict=False):
-        for step in range(_STEPS):
-            t = step / _STEPS
-            a, b, c, d = -t + 2 * t**2 - t**3, 2 - 5 * t**2 + 3 * t**3, t + 4 * t**2 - 3 * t**3, t**3 - t**2
-            line.append(
-                (
-                    (a * before[0] + b * x1 + c * x2 + d * after[0]) / 2,
-                    (a * before[1] + b * y1 + c * y2 + d * after[1]) / 2,
-                )
-            )
+    for four in zip(points, points[1:], points[2:], points[3:], strict=False):
+        for t in (step / _STEPS for step in range(_STEPS)):
+            weights = (-t + 2 * t**2 - t**3, 2 - 5 * t**2 + 3 * t**3, t + 4 * t**2 - 3 * t**3, t**3 - t**2)
+            x, y = (sum(w * point[axis] for w, point in zip(weights, four, strict=True)) / 2 for axis in (0, 1))
+            line.append((x, y))
     return [*line, points[-2]]
-
-
-_OUTLINES: dict[str, Callable[[list[float]], tuple[Polygon, ...]]] = {
-    "poly": _poly,
-    "blob": _blob,
-    "oval": _oval,
-    "limb": _limb,
-    "glow": _glow,
-}
 
 
 def placed(subject: Subject, coat: str, palette: Palette, foot: Point, size: float, *, is_mirrored: bool) -> Items:
@@ -151,16 +124,16 @@ def placed(subject: Subject, coat: str, palette: Palette, foot: Point, size: flo
     for shape in subject.shapes:
         color = _color(shape.color, coat or subject.color, palette)
         outlines = tuple(tuple(at(point) for point in outline) for outline in shape.outlines)
-        if shape.is_glow:
-            (x, y), (edge, _) = outlines[0]
-            items.append(Glow(x=x, y=y, radius=abs(edge - x), color=palette.light, opacity=0.6))
+        if shape.color == "glow":
+            (left, y), (right, _) = min(outlines[0]), max(outlines[0])
+            items.append(Glow(x=(left + right) / 2, y=y, radius=(right - left) / 2, color=color, opacity=shape.opacity))
             continue
-        is_lamp = shape.color == "lamp"
+        is_lit = shape.color != "lamp"  # lit by the sky, and does not shine by itself
         items.append(
             Fill(
                 polygons=outlines,
-                top=color if is_lamp else mix(color, palette.light, 0.1),
-                bottom=color if is_lamp else mix(color, palette.ground, 0.16),
+                top=mix(color, palette.light, 0.1 * is_lit),
+                bottom=mix(color, palette.ground, 0.16 * is_lit),
                 opacity=shape.opacity,
                 blur=0 if shape.opacity == 1 else size * 0.025,
             )
@@ -169,7 +142,7 @@ def placed(subject: Subject, coat: str, palette: Palette, foot: Point, size: flo
 
 
 def _color(name: str, coat: str, palette: Palette) -> Rgb:
-    if name == "lamp":
+    if name in ("lamp", "glow"):
         return mix(palette.light, (255, 226, 160), 0.35)
     own = COLORS[coat]
     dark = mix(own, (30, 26, 40), 0.35) if sum(own) > 150 else mix(own, (255, 255, 255), 0.18)
