@@ -88,12 +88,9 @@ def changed(first: Image.Image, second: Image.Image) -> float:
         ("black-forest-labs/flux-2-pro", {"resolution": "0.5 MP", "aspect_ratio": "1:1"}, (720, 720)),
         ("black-forest-labs/flux-1.1-pro", {"aspect_ratio": "custom", "width": 512, "height": 768}, (512, 768)),
         ("black-forest-labs/flux-1.1-pro", {"aspect_ratio": "1:1", "width": 512, "height": 768}, (1024, 1024)),
-        ("bytedance/sdxl-lightning-4step", {"width": 640, "height": 1280}, (640, 1280)),
-        ("bytedance/seedream-4", {"size": "1K", "aspect_ratio": "4:3"}, (1184, 880)),
         ("google/imagen-4", {"image_size": "2K"}, (2048, 2048)),
         ("ideogram-ai/ideogram-v3-turbo", {"resolution": "512x1536"}, (512, 1536)),
         ("recraft-ai/recraft-v3", {"size": "1365x1024"}, (1365, 1024)),
-        ("recraft-ai/recraft-v3", {"aspect_ratio": "2:1"}, (1456, 720)),
         ("runwayml/gen4-image", {"resolution": "720p", "aspect_ratio": "16:9"}, (1280, 720)),
         ("wan-video/wan-2.7-image-pro", {"size": "1280*720"}, (1280, 720)),
     ],
@@ -205,10 +202,9 @@ async def test_every_ground_can_be_painted_in_every_shape(width: int, height: in
         "a lake in fog",
         "snowy mountains",
         "a forest",
-        "hills",
-        "a studio",
+        "a house",
+        "a robot",
         "a lighthouse",
-        "birds",
     ):
         image = await image_of("bytedance/sdxl-lightning-4step", {"prompt": words, "width": width, "height": height})
         assert image.size == (width, height)

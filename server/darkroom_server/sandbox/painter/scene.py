@@ -51,7 +51,7 @@ class Scene:
         """Each line of the lettering with its size and the level of its foot: the first one large, the others small."""
         foot = 0.07
         for number, line in enumerate(self.lettering):
-            size = min(0.06 if number else 0.13, 1.5 * self.ratio / len(line))
+            size = min(0.06 if number else 0.13, 1.35 * self.ratio / len(line))
             foot += size
             yield line, size, foot
             foot += 0.02

@@ -1,4 +1,4 @@
-"""Ground: skylines of hills, mountains and woods as polygons."""
+"""Skylines of hills, mountains and woods as polygons."""
 
 import math
 import random
@@ -63,26 +63,18 @@ def height_at(skyline: list[Point], x: float) -> float:
 
 
 def conifer(x: float, foot: float, height: float, rng: random.Random) -> Polygon:
-    """A fir: a trunk tip and drooping tiers, a little uneven."""
-    tiers = 6
-    left: list[Point] = []
-    right: list[Point] = []
-    for tier in range(1, tiers + 1):
-        reach = height * 0.21 * (tier / tiers) ** 0.85
-        y = foot - height + height * 0.94 * tier / tiers
-        inner = reach * 0.5
-        left += [(x - reach * rng.uniform(0.85, 1.1), y), (x - inner, y - height * 0.035)]
-        right += [(x + reach * rng.uniform(0.85, 1.1), y), (x + inner, y - height * 0.035)]
-    trunk = height * 0.018
-    return (
-        (x, foot - height),
-        *right[:-1],
-        (x + trunk, foot - height * 0.06),
-        (x + trunk, foot + 0.01),
-        (x - trunk, foot + 0.01),
-        (x - trunk, foot - height * 0.06),
-        *reversed(left[:-1]),
-    )
+    """A fir: drooping tiers, a little uneven, on a short trunk."""
+
+    def side(sign: int) -> list[Point]:
+        points: list[Point] = []
+        for share in (tier / 6 for tier in range(1, 7)):
+            reach = sign * height * 0.21 * share**0.85
+            y = foot - height + height * 0.94 * share
+            points += [(x + reach * rng.uniform(0.85, 1.1), y), (x + reach * 0.5, y - height * 0.035)]
+        trunk = x + sign * height * 0.018
+        return [*points[:-1], (trunk, foot - height * 0.06), (trunk, foot + 0.01)]
+
+    return ((x, foot - height), *side(1), *reversed(side(-1)))
 
 
 def wood_line(skyline: list[Point], y: float, height: float, tree: float, rng: random.Random) -> tuple[Polygon, ...]:
