@@ -10,11 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from journal_fixtures import GATEWAY, MODEL, ORIGIN, HandClock, new_intent, opened, prediction
-from pydantic import JsonValue
 
 from darkroom.errors import JournalError
 from darkroom.journal import Intent, IntentState, Journal, SqliteJournal, Verdict
-from darkroom.journal.codec import new_key, prediction_to_json, shorten_data_uris
+from darkroom.journal.codec import new_key, prediction_to_json
 from darkroom.predictions import PredictionStatus, parse_prediction
 
 pytestmark = pytest.mark.anyio
@@ -401,14 +400,6 @@ def test_keys_sort_by_time_and_are_26_characters() -> None:
     keys = [new_key(1_790_000_000 + step / 1e5) for step in range(100)]
     assert sorted(keys) == keys
     assert {len(key) for key in keys} == {26}
-
-
-def test_shortening_reaches_every_data_uri_and_nothing_else() -> None:
-    picture = "data:image/webp;base64," + "A" * 400
-    value: JsonValue = {"images": [picture, "https://files.invalid/data:x,y"], "mask": picture, "steps": 4}
-    short = "data:image/webp;… (300 bytes)"
-    expected = {"images": [short, "https://files.invalid/data:x,y"], "mask": short, "steps": 4}
-    assert shorten_data_uris(shorten_data_uris(value)) == shorten_data_uris(value) == expected
 
 
 _TIMES = st.datetimes(min_value=datetime(2020, 1, 1), max_value=datetime(2040, 1, 1))

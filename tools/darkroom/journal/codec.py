@@ -8,6 +8,7 @@ from typing import cast
 from pydantic import JsonValue
 
 from darkroom.predictions import Prediction
+from darkroom.uris import shorten_data_uris
 
 LOG_TAIL_BYTES = 4096
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -34,26 +35,6 @@ def from_json(text: str) -> dict[str, JsonValue]:
 def storable(text: str) -> str:
     """The text without what SQLite cannot hold."""
     return text.encode(errors="replace").decode()
-
-
-def shorten_data_uris(value: JsonValue) -> JsonValue:
-    """The same value with every data URI cut to its type and size."""
-    if isinstance(value, str):
-        return shorten_data_uri(value)
-    if isinstance(value, list):
-        return [shorten_data_uris(item) for item in value]
-    if isinstance(value, dict):
-        return {name: shorten_data_uris(item) for name, item in value.items()}
-    return value
-
-
-def shorten_data_uri(uri: str) -> str:
-    """`data:image/png;… (12345 bytes)`; anything else, and what is short already, as it is."""
-    head, comma, payload = uri.partition(",")
-    if not comma or head[:5].lower() != "data:":
-        return uri
-    size_bytes = len(payload.rstrip("=")) * 3 // 4 if head.lower().endswith(";base64") else len(payload)
-    return f"{head.partition(';')[0][:60]};… ({size_bytes} bytes)"
 
 
 def prediction_to_json(prediction: Prediction) -> dict[str, JsonValue]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from darkroom.images import ImageState, StoredFile, StoredImage
 from darkroom.journal import codec
+from darkroom.uris import shorten_data_uri
 
 if TYPE_CHECKING:
     from sqlite3 import Connection, Row
@@ -36,7 +37,7 @@ def want(
 def stored(connection: "Connection", image: StoredImage) -> None:
     if image.file is None:
         raise ValueError("a stored image has a file")
-    url, expiry, file = codec.shorten_data_uri(image.url), codec.seconds_of(image.expires_at), image.file
+    url, expiry, file = shorten_data_uri(image.url), codec.seconds_of(image.expires_at), image.file
     place = (image.prediction_id, image.index, codec.storable(url), expiry, codec.storable(file.location))
     content = (file.mime_type, file.width_px, file.height_px, file.size_bytes, file.sha256)
     connection.execute(_STORED, (*place, *content))
@@ -48,7 +49,7 @@ def failed(connection: "Connection", prediction_id: str, index: int, state: Imag
         "SELECT url FROM images WHERE prediction_id = ? AND idx = ? AND state = 'wanted'", (prediction_id, index)
     ).fetchone()
     if row is not None:
-        url = codec.shorten_data_uri(row["url"]) if state is ImageState.EXPIRED else row["url"]
+        url = shorten_data_uri(row["url"]) if state is ImageState.EXPIRED else row["url"]
         connection.execute(
             "UPDATE images SET state = ?, problem = ?, url = ? WHERE prediction_id = ? AND idx = ?",
             (state.value, codec.storable(problem), url, prediction_id, index),

@@ -10,6 +10,7 @@ from darkroom.journal import codec, image_rows
 from darkroom.journal.reconcile import Verdict, fingerprint
 from darkroom.journal.records import Intent, IntentState, NewIntent
 from darkroom.predictions import Prediction, PredictionStatus, parse_prediction
+from darkroom.uris import shorten_data_uris
 
 if TYPE_CHECKING:
     from sqlite3 import Connection, Row
@@ -35,13 +36,13 @@ def insert(connection: "Connection", new: NewIntent, now: float) -> Intent:
     """A new row in state INTENT."""
     key = codec.new_key(now)
     texts = [new.request_id, new.part, new.gateway, new.origin, new.model, new.version]
-    jsons = [dict(new.input), codec.shorten_data_uris(dict(new.input)), list(new.file_fields)]
+    jsons = [dict(new.input), shorten_data_uris(dict(new.input)), list(new.file_fields)]
     values = [
         key,
         *(codec.storable(text) if isinstance(text, str) else text for text in texts),
         *(codec.to_json(value) for value in jsons),
         fingerprint(new.input, new.file_fields),
-        codec.to_json(codec.shorten_data_uris(dict(new.request))),
+        codec.to_json(shorten_data_uris(dict(new.request))),
         None if new.seed is None else str(new.seed),
         new.image_count,
         new.estimate_usd,
@@ -126,7 +127,7 @@ def record(
 ) -> Intent:
     if _row(connection, prediction.id) is None:
         created_at = codec.seconds_of(prediction.created_at) or now
-        shown = codec.to_json(codec.shorten_data_uris(dict(prediction.input)))
+        shown = codec.to_json(shorten_data_uris(dict(prediction.input)))
         names = [codec.storable(text) for text in (gateway, origin, prediction.model, prediction.version)]
         values = (codec.new_key(created_at), *names, shown, fingerprint(prediction.input), prediction.id)
         connection.execute(_ADOPT, (*values, created_at, now))
