@@ -5,7 +5,6 @@ Origin headers that are expected (a web page could reach the port through a rebo
 computer as input.
 """
 
-import ipaddress
 import logging
 import socket
 from collections.abc import Callable, Iterable
@@ -60,14 +59,6 @@ def http_app(
     return server.streamable_http_app(
         transport_security=_security([*LOCAL_HOSTS, *allowed_hosts]), max_request_body_size=_MAX_REQUEST_BYTES
     )
-
-
-def is_loopback(host: str) -> bool:
-    """True where only this computer can reach what listens on `host`."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _security(hosts: Iterable[str]) -> TransportSecuritySettings:

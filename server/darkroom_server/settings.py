@@ -16,6 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr,
 from pydantic.fields import FieldInfo
 
 from darkroom.errors import JournalError, SettingsError
+from darkroom.uris import is_url
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -205,7 +206,7 @@ class Settings(BaseModel):
             return self.input_dirs
         from darkroom.outputs.inputs import default_input_folders
 
-        return default_input_folders(None if "://" in self.output_location else Path(self.output_location))
+        return default_input_folders(None if is_url(self.output_location) else Path(self.output_location))
 
     def without_local_files(self) -> "Settings":
         """The same for callers over a network: no file of this computer is read, also not from `input_dirs`."""
@@ -303,7 +304,7 @@ def _parsed(name: str, text: str, environ: Mapping[str, str]) -> object:
     """Folders get their absolute path; everything else is parsed by its type."""
     if name == "input_dirs":
         return tuple(_folder(part.strip(), environ) for part in text.split(os.pathsep) if part.strip())
-    if name in {"data_dir", "models_dir"} or (name == "output_dir" and "://" not in text):
+    if name in {"data_dir", "models_dir"} or (name == "output_dir" and not is_url(text)):
         return _folder(text, environ)
     return text
 

@@ -12,7 +12,7 @@ from mcp.server.mcpserver import Context, Resolve
 from mcp.types import ToolAnnotations
 from pydantic import Field, JsonValue, WithJsonSchema
 
-from darkroom.registry.tasks import Task
+from darkroom.model_tasks import Task
 from darkroom_server.calls import Calls
 from darkroom_server.consent import Consent, CostQuestion
 from darkroom_server.gallery import GALLERY_URI

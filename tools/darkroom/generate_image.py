@@ -22,6 +22,7 @@ from darkroom.registry import (
     ModelRef,
     ModelRegistry,
     default_model_for,
+    map_request,
     unlisted_model,
 )
 from darkroom.repeats import refuse_other_arguments
@@ -192,7 +193,7 @@ def _map_parts(model: Model, request: ImageRequest) -> list[MappedInput]:
     parts: list[MappedInput] = []
     for number, count in enumerate(model.split_count(request.count)):
         seed = request.seed + number if request.seed >= 0 else request.seed
-        parts.append(model.input_for(replace(request, count=count, seed=seed), draw_seed=_draw_seed))
+        parts.append(map_request(model, replace(request, count=count, seed=seed), draw_seed=_draw_seed))
     return parts
 
 

@@ -12,6 +12,7 @@ import typer
 from darkroom.errors import JournalError, SettingsError
 from darkroom.gateways import GatewayProbe, PredictionClient
 from darkroom.registry import ModelRegistry
+from darkroom.uris import is_url
 from darkroom_server.settings import Settings
 
 
@@ -60,7 +61,7 @@ def _account(probe: GatewayProbe) -> str:
 def _about_folders(settings: Settings) -> Iterator[_Finding]:
     yield _folder("Journal", settings.data_path)
     location = settings.output_location
-    if "://" not in location:
+    if not is_url(location):
         yield _folder("Images", Path(location))
     elif importlib.util.find_spec("obstore"):
         yield _Finding(True, f"Images: go to {location}; not tried.")

@@ -12,6 +12,7 @@ from darkroom.gateways import clean_words, failure_kind, quoted
 from darkroom.images import ImageState, StoredImage
 from darkroom.reports.amounts import clock, counted, seconds, size, usd
 from darkroom.reports.prediction_data import AnswerFacts, PartView, total_usd
+from darkroom.uris import is_web_url
 
 _FAILURE_ADVICE = {
     "moderation": "The content was refused: change the prompt or the image; the same call will fail again.",
@@ -241,7 +242,7 @@ def _ended_word(parts: Sequence[PartView]) -> str:
 
 
 def _has_link(image: StoredImage) -> bool:
-    return image.url.startswith(("https://", "http://")) and image.state is not ImageState.EXPIRED
+    return is_web_url(image.url) and image.state is not ImageState.EXPIRED
 
 
 def _kind(mime_type: str) -> str:
