@@ -89,6 +89,7 @@ async def report_on(
         notes=(*notes, *_notes(room, rows, problems)),
         idle=frozenset(row.key for row in rows if room.work.following(row) is None),
         waited_s=room.options.monotonic() - started_s,
+        now_s=room.options.clock(),
         errors=problems,
         percents=room.waiting.percents(followings),
         sandbox_hint=room.sandbox_hint,
