@@ -97,7 +97,7 @@ async def test_what_is_cancelled_while_the_gateway_is_busy_is_never_sent(gateway
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(generate, room)
             await ears.heard(CrashPoint.REFUSED)
-            await room.work.cancel_request("fox")
+            await room.work.cancel_all(await room.journal.by_request("fox"))
         found = await get_prediction(room, "fox")
     assert found.outcome == "refused"
     assert (gateway.truth.creates, gateway.truth.prompts) == (1, [])
@@ -112,7 +112,7 @@ async def test_what_is_cancelled_in_the_middle_of_its_create_is_canceled_when_it
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(generate, room)
             await ears.heard(CrashPoint.CLAIMED)
-            await room.work.cancel_request("fox")
+            await room.work.cancel_all(await room.journal.by_request("fox"))
         found = await get_prediction(room, "fox")
     assert found.text.startswith("Canceled")
     assert gateway.truth.cancels == [gateway.truth.predictions[0].id]

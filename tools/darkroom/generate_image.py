@@ -24,6 +24,7 @@ from darkroom.registry import (
 )
 from darkroom.reports import AnswerFacts, PredictionReport, prediction_report, refusal_report
 from darkroom.reports.amounts import usd
+from darkroom.request_ids import fresh_request_id
 from darkroom.work.crash_points import CrashPoint
 from darkroom.work.watch import Following
 
@@ -80,7 +81,7 @@ async def _plan(room: Darkroom, request: ImageRequest, request_id: str) -> _Plan
     resolved, notes = await _resolve_files(room, parts)
     if ":" in request.model and "version" not in room.gateway.creates:
         notes = (*notes, f"gateway '{room.gateway.name}' runs models by name only, so no version was asked for.")
-    name = request_id or f"auto-{secrets.token_hex(6)}"
+    name = request_id or fresh_request_id()
     wanted = [
         NewIntent(
             request_id=name,
@@ -233,6 +234,7 @@ async def _report(room: Darkroom, plan: _Plan, followings: Sequence[Following], 
         notes=plan.notes,
         idle=frozenset(row.key for row in rows if room.work.following(row) is None),
         waited_s=room.options.monotonic() - started_s,
+        now_s=room.options.clock(),
         errors={following.intent.key: following.problem for following in followings if following.problem},
         percents=room.waiting.percents(followings),
         sandbox_hint=room.sandbox_hint,

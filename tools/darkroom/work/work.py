@@ -104,12 +104,12 @@ class Work:
         """Who follows it in this process, if anybody."""
         return self._followings.get(intent.key)
 
-    async def cancel_request(self, request_id: str) -> None:
-        """Ask the gateway to cancel what this request started and what still runs.
+    async def cancel_all(self, intents: Sequence[Intent]) -> None:
+        """Ask the gateway to cancel those that still run.
 
         A create in flight is canceled when its id comes. Faults are logged: whoever asked has gone.
         """
-        for intent in await self._journal.by_request(request_id):
+        for intent in intents:
             following = self._followings.get(intent.key)
             if following and following.is_being_sent:
                 following.is_cancel_wanted = True
