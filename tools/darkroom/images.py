@@ -6,7 +6,10 @@ from enum import StrEnum
 
 
 class ImageState(StrEnum):
-    """WANTED until the bytes lie in the output folder (STORED), the link has died first (EXPIRED) or the fetch was refused (REFUSED)."""
+    """WANTED until the bytes lie in the output folder (STORED) or the link has died first (EXPIRED).
+
+    REFUSED: not fetched for a permanent reason (its host is refused, it is not an image, it is too large).
+    """
 
     WANTED = "wanted"
     STORED = "stored"
@@ -34,7 +37,8 @@ class StoredFile:
 class StoredImage:
     """Output number `index` (from 0) of a prediction, with its file once it is STORED.
 
-    `problem` says in words why it is not home yet (WANTED) or never will be (EXPIRED).
+    `problem` says in words why it is not saved yet (WANTED), was not fetched (REFUSED) or is lost (EXPIRED), and what is
+    wrong with a file that was saved all the same (STORED).
     """
 
     prediction_id: str
