@@ -7,8 +7,8 @@ from xml.etree import ElementTree
 
 import httpx
 import pytest
-from PIL import Image, ImageChops, ImageDraw, ImageOps, ImageStat
 from pictures import encoded, opened
+from PIL import Image, ImageChops, ImageDraw, ImageOps, ImageStat
 from sandbox_server import HandClock, sandbox_client
 
 from darkroom.registry import ModelRegistry
