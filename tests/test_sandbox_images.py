@@ -1,13 +1,13 @@
 """What the sandbox paints: size, format and content of its files, all of it fetched over its own endpoints."""
 
 import base64
-import io
 from itertools import combinations
 from typing import Any
 from xml.etree import ElementTree
 
 import httpx
 import pytest
+from pictures import encoded, opened
 from PIL import Image, ImageChops, ImageDraw, ImageOps, ImageStat
 from sandbox_server import HandClock, sandbox_client
 
@@ -25,9 +25,7 @@ flower leaf mushroom saxophone door box
 
 
 def data_uri(image: Image.Image) -> str:
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG")
-    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    return f"data:image/png;base64,{base64.b64encode(encoded(image, 'PNG')).decode()}"
 
 
 def photo(size: tuple[int, int] = (192, 128)) -> Image.Image:
@@ -37,10 +35,10 @@ def photo(size: tuple[int, int] = (192, 128)) -> Image.Image:
     return image
 
 
-def mask(size: tuple[int, int] = (192, 128)) -> Image.Image:
+def mask() -> Image.Image:
     """White in the left half."""
-    image = Image.new("L", size)
-    image.paste(255, (0, 0, size[0] // 2, size[1]))
+    image = Image.new("L", (192, 128))
+    image.paste(255, (0, 0, 96, 128))
     return image
 
 
@@ -63,7 +61,7 @@ async def painted(model: str, input: dict[str, Any]) -> list[bytes]:
 
 
 async def image_of(model: str, input: dict[str, Any]) -> Image.Image:
-    image = Image.open(io.BytesIO((await painted(model, input))[0]))
+    image = opened((await painted(model, input))[0])
     image.load()
     return image
 
@@ -137,8 +135,7 @@ async def test_the_same_prompt_and_seed_give_the_same_bytes_and_another_seed_oth
 
 async def test_the_images_of_one_prediction_differ():
     input = {"prompt": "a quiet lake", "megapixels": "0.25", "num_outputs": 4, "seed": 1}
-    images = await painted(SCHNELL, input)
-    assert len(set(images)) == 4
+    assert len(set(await painted(SCHNELL, input))) == 4
 
 
 async def test_every_subject_stands_out_from_its_ground_and_no_two_are_alike():
@@ -211,11 +208,8 @@ async def test_every_ground_can_be_painted_in_every_shape(width: int, height: in
 
 
 async def test_an_edit_keeps_the_shape_and_changes_the_colours():
-    source = photo()
-    image = await image_of(
-        "black-forest-labs/flux-kontext-pro",
-        {"prompt": "make it night", "input_image": data_uri(source), "output_format": "png"},
-    )
+    input = {"prompt": "make it night", "input_image": data_uri(photo()), "output_format": "png"}
+    image = await image_of("black-forest-labs/flux-kontext-pro", input)
     assert image.width / image.height == pytest.approx(1.5, abs=0.03)
     assert image.getpixel((image.width // 2, image.height // 2)) != (200, 30, 30)
 
@@ -265,14 +259,13 @@ async def test_an_outpaint_grows_the_canvas_around_the_image():
 async def test_an_uploaded_file_and_an_earlier_output_are_used_as_images():
     clock = HandClock()
     async with sandbox_client(SandboxOptions(clock=clock, registry=REGISTRY)) as client:
-        buffer = io.BytesIO()
-        photo((300, 100)).save(buffer, "PNG")
-        uploaded = await client.post("/v1/files", files={"content": ("photo.png", buffer.getvalue(), "image/png")})
+        file = ("photo.png", encoded(photo((300, 100)), "PNG"), "image/png")
+        uploaded = await client.post("/v1/files", files={"content": file})
         reference = uploaded.json()["urls"]["get"]
         for _ in range(2):
             body = await finished(client, clock, "nightmareai/real-esrgan", {"image": reference, "scale": 2})
             reference = body["output"]
-        image = Image.open(io.BytesIO((await client.get(reference)).content))
+        image = opened((await client.get(reference)).content)
     assert image.size == (1200, 400)
 
 

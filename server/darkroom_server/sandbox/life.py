@@ -16,7 +16,7 @@ TIME_LIMIT_S = 1800.0
 # weather -> the words of prediction.error; the codes are those seen in public reports, the order is by gravity.
 _ERRORS = {
     "nsfw": "The input or output was flagged as sensitive. Please try again with different inputs. (E005)",
-    "oom": "CUDA out of memory. The sandbox pretends that this picture did not fit on its card.",
+    "oom": "CUDA out of memory. The sandbox pretends that this image did not fit on its card.",
     "interrupted": "Prediction interrupted; please retry (code: PA)",
     "director": "Director: unexpected error handling prediction (E9828)",
 }

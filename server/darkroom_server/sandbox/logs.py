@@ -36,10 +36,10 @@ def _bars(stored: StoredPrediction, share: float, steps: int, run_s: float) -> l
 def _bar(step: int, steps: int, pace: float) -> str:
     share = step / steps
     filled = int(share * _BAR_WIDTH)
-    picture = ("█" * filled).ljust(_BAR_WIDTH)
+    bar = ("█" * filled).ljust(_BAR_WIDTH)
     rate = f"{pace:5.2f}it/s" if step else "?it/s"
     left = _clock((steps - step) / pace) if step else "?"
-    return f"{share:4.0%}|{picture}| {step}/{steps} [{_clock(step / pace)}<{left}, {rate}]"
+    return f"{share:4.0%}|{bar}| {step}/{steps} [{_clock(step / pace)}<{left}, {rate}]"
 
 
 def _clock(seconds: float) -> str:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from darkroom_server.sandbox.painter.caption import drawable
-from darkroom_server.sandbox.painter.grounds import GROUNDS, SAND, NearLand, cliff, level_land, open_sky, rise
+from darkroom_server.sandbox.painter.grounds import GROUNDS, SAND, NearLand, cliff, open_sky, rise
 from darkroom_server.sandbox.painter.palette import COLORS, pick_palette
 from darkroom_server.sandbox.painter.scene import Items, Scene
 from darkroom_server.sandbox.painter.sky import air, sky
@@ -14,10 +14,10 @@ from darkroom_server.sandbox.painter.subjects import Subject, placed, subjects
 from darkroom_server.sandbox.painter.view import View
 
 _WORD = re.compile(r"[a-z]+")
-_LETTERING = re.compile(r'\btext: *"?([^".\n]{1,120})"?|["“]([^"”]{1,120})["”]')
+_LETTERING = re.compile(r'\btext: *"?([^".\n]{1,120})"?|["“]([^"”]{1,120})["”]', re.IGNORECASE)
 _NUMBERS = {"two": 2, "three": 3, "four": 4, "five": 5}
 # kind of ground -> words that ask for it
-GROUND_WORDS = {
+_GROUND_WORDS = {
     "sea": "sea ocean beach sand sandy dunes water coast shore waves",
     "lake": "lake pond fjord",
     "mountain": "mountain mountains alps peak peaks summit alpine",
@@ -91,7 +91,7 @@ def _named(words: tuple[str, ...]) -> list[Named]:
 
 
 def _ground(words: tuple[str, ...], named: list[Named], rng: random.Random) -> str:
-    asked = (ground for word in words for ground, names in GROUND_WORDS.items() if word in names.split())
+    asked = (ground for word in words for ground, names in _GROUND_WORDS.items() if word in names.split())
     own = named[0].subject.ground if named else rng.choice(("sea", "lake", "mountain", "wood", "hill"))
     return next(asked, own)
 
@@ -102,8 +102,9 @@ def _with_subjects(view: View, ground: str, named: list[Named], *, is_sandy: boo
     flying = [one for one in named if one.subject.stands == "air"]
     standing = [one for one in named if one not in afloat and one not in flying]
     near = _near_land(view, ground, standing, is_sandy=is_sandy)
+    water = NearLand(level=lambda x: view.horizon + 0.13, right=view.ratio)
     return (
-        *_row(view, afloat, level_land(view, view.horizon + 0.13)),
+        *_row(view, afloat, water),
         *_row(view, standing, near),
         *near.items,
         *_row(view, flying, open_sky(view)),
@@ -115,11 +116,13 @@ def _near_land(view: View, ground: str, standing: list[Named], *, is_sandy: bool
         return rise(view, 0.86 if standing else 0.78, SAND)
     if ground == "sea" and [(one.subject.ground, one.count) for one in standing] == [("sea", 1)]:
         return cliff(view)
-    return rise(view, 0.86) if standing and ground != "plain" else level_land(view, 0.87)
+    if standing and ground != "plain":
+        return rise(view, 0.86)
+    return NearLand(level=lambda x: 0.87, right=view.ratio)
 
 
 def _row(view: View, named: list[Named], near: NearLand) -> Items:
-    """Side by side; a single one stands away from the light."""
+    """The subjects side by side; a single one stands away from the light."""
     row = [one for one in named for _ in range(one.count)]
     items: Items = ()
     for number, one in enumerate(row):
@@ -131,9 +134,8 @@ def _row(view: View, named: list[Named], near: NearLand) -> Items:
         size = min(_size(view, one), 0.55 * width / one.subject.reach)
         y = max(near.level(x), size + 0.03)
         if one.inside:
-            items += _placed(
-                view, one.inside, x, y - one.subject.holds * size, min(_size(view, one.inside), size * 1.35)
-            )
+            foot, most = y - one.subject.holds * size, size * 1.35
+            items += _placed(view, one.inside, x, foot, min(_size(view, one.inside), most))
         items += _placed(view, one, x, y, size)
     return items
 

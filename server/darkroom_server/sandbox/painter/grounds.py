@@ -147,14 +147,7 @@ def lake(view: View) -> Items:
     return (view.band((shore,), 0.3, mist=0.7), *sea(view))
 
 
-GROUNDS: dict[str, Callable[[View], Items]] = {
-    "sea": sea,
-    "lake": lake,
-    "mountain": mountain,
-    "wood": wood,
-    "hill": hill,
-    "plain": plain,
-}
+GROUNDS = {ground.__name__: ground for ground in (sea, lake, mountain, wood, hill, plain)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,8 +155,8 @@ class NearLand:
     """Land before the subjects' feet: `level` is the height of its edge at x; subjects stand from `left` to `right`."""
 
     level: Callable[[float], float]
-    left: float
     right: float
+    left: float = 0.0
     items: Items = ()
 
 
@@ -175,12 +168,7 @@ def rise(view: View, level: float, color: Rgb | None = None) -> NearLand:
     top = mix(own, palette.ground, palette.dimness) if own else palette.land(0.92)
     crest = Fill(polygons=(land(skyline, level, 0.012, view.ratio),), top=top, bottom=mix(top, palette.ground, 0.12))
     edge = level + 0.012
-    return NearLand(items=(crest,), level=lambda x: edge + height_at(skyline, x) * 0.012, left=0, right=view.ratio)
-
-
-def level_land(view: View, level: float) -> NearLand:
-    """No land of its own: a level along the whole width."""
-    return NearLand(level=lambda x: level, left=0, right=view.ratio)
+    return NearLand(items=(crest,), level=lambda x: edge + height_at(skyline, x) * 0.012, right=view.ratio)
 
 
 def open_sky(view: View) -> NearLand:

@@ -30,7 +30,12 @@ class Subject:
     color: str
     copies: int
     holds: float
-    shapes: tuple[Shape, ...]
+    lines: tuple[str, ...]
+
+    @property
+    def shapes(self) -> tuple[Shape, ...]:
+        """From back to front."""
+        return tuple(_shape(line) for line in self.lines)
 
     @property
     def reach(self) -> float:
@@ -50,7 +55,6 @@ def subjects() -> dict[str, Subject]:
         if row:
             ground, stands, height, color, *more = row.split()
             marks = {mark[0]: int(mark[1:]) for mark in more}
-            shapes = (found[line].shapes if line in found else (_shape(line),) for line in lines)
             subject = Subject(
                 ground=ground,
                 stands=stands,
@@ -58,12 +62,13 @@ def subjects() -> dict[str, Subject]:
                 color=color,
                 copies=marks.get("*", 1),
                 holds=marks.get(">", 0) / 100,
-                shapes=tuple(shape for some in shapes for shape in some),
+                lines=tuple(shape for line in lines for shape in (found[line].lines if line in found else (line,))),
             )
             found |= dict.fromkeys(words.split(), subject)
     return found
 
 
+@lru_cache(maxsize=1000)
 def _shape(line: str) -> Shape:
     paint, kind, *numbers = line.split()
     color, _, opacity = paint.partition("%")
