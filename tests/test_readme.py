@@ -89,7 +89,9 @@ def test_every_prompt_and_resource_that_the_readme_names_exists() -> None:
 
     [named] = re.findall(r"There are five prompts \((.*?)\)", README, re.DOTALL)
     resource_code = Path(str(resources.__file__)).read_text()
-    assert [title.lower() for title in prompts.PROMPTS] == [" ".join(each.split()).lower() for each in named.split(", ")]
+    assert [title.lower() for title in prompts.PROMPTS] == [
+        " ".join(each.split()).lower() for each in named.split(", ")
+    ]
     assert re.findall(r'resource\(\s*"(\w+)://', resource_code) == ["prediction", "prediction", "models", "models"]
 
 
