@@ -4,10 +4,8 @@ An answer leaves by its deadline whatever the verb does: the verb runs in a task
 What was sent belongs to the Darkroom and goes on.
 """
 
-import logging
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import anyio.abc
@@ -18,6 +16,8 @@ from darkroom.errors import DarkroomError, JournalError
 from darkroom.request_ids import checked_request_id, fresh_request_id
 from darkroom_server.consent import Offer
 from darkroom_server.content import model_result, prediction_result
+from darkroom_server.deadline import within
+from darkroom_server.open_calls import OpenCalls, keys_of, keys_of_sent
 from darkroom_server.opener import DarkroomOpener
 from darkroom_server.settings import DEFAULT_WAIT_S, Settings
 
@@ -28,25 +28,14 @@ if TYPE_CHECKING:
     from darkroom.registry import ImageRequest, ModelRegistry
     from darkroom.reports import PredictionReport
 
-log = logging.getLogger(__name__)
-T = TypeVar("T")
-
 # Hosts end a call at about 60 s (TypeScript SDK: 60 000 ms, checked 2026-11-20); a cancel after this is the host's, not
 # the person's, and the prediction goes on.
 _HOST_LIMIT_S = 54.0
 # Everything besides the waiting itself: opening, uploads, fetching and previews.
 ANSWER_WITHIN_S = 10.0
 _QUESTION_S = 5.0
-_END_S, _CANCEL_S = 0.5, 1.0
+_LONGEST_ID = 70
 _Verb = Callable[["Darkroom", "OnProgress"], "Awaitable[PredictionReport]"]
-
-
-@dataclass(eq=False)
-class _OpenCall:
-    """A call that waits: for which id, and for which rows of the journal, as far as they were there when it began."""
-
-    id: str
-    keys: set[str] = field(default_factory=set[str])
 
 
 class Calls:
@@ -65,7 +54,7 @@ class Calls:
         self.settings = settings
         self._tasks = tasks
         self._is_leaving = is_leaving
-        self._open_calls: list[_OpenCall] = []
+        self._open_calls = OpenCalls()
         self._told: set[tuple[str, str]] = set()
 
     async def generate_image(
@@ -74,41 +63,35 @@ class Calls:
         """Create and wait; a person's cancel also cancels at the gateway what this call has started."""
         from darkroom.generate_image import generate_image
 
-        call = _OpenCall(checked_request_id(request_id) or fresh_request_id())
+        name = checked_request_id(request_id) or fresh_request_id()
         began_s = anyio.current_time()
+        with self._open_calls.waiting(name) as call:
 
-        async def verb(darkroom: "Darkroom", on_progress: "OnProgress") -> "PredictionReport":
-            earlier = await darkroom.journal.by_request(call.id)
-            call.keys |= {row.key for row in earlier if not _can_be_sent(row)}
-            return await generate_image(
-                darkroom, request, wait_s=self._wait_s(wait_s), request_id=call.id, on_progress=on_progress
-            )
+            async def verb(darkroom: "Darkroom", on_progress: "OnProgress") -> "PredictionReport":
+                call.earlier |= keys_of_sent(await darkroom.journal.by_request(name))
+                return await generate_image(
+                    darkroom, request, wait_s=self._wait_s(wait_s), request_id=name, on_progress=on_progress
+                )
 
-        self._open_calls.append(call)
-        try:
-            return await self._answer(ctx, "generate_image", call.id, wait_s, verb)
-        except anyio.get_cancelled_exc_class():
-            if anyio.current_time() - began_s < _HOST_LIMIT_S and not self._is_leaving():
-                await self._cancel_started(call)
-            raise
-        finally:
-            self._open_calls.remove(call)
+            try:
+                return await self._answer(ctx, "generate_image", name, wait_s, verb)
+            except anyio.get_cancelled_exc_class():
+                is_person = anyio.current_time() - began_s < _HOST_LIMIT_S and not self._is_leaving()
+                if is_person and self._opener.opened:
+                    await self._open_calls.cancel_started(self._opener.opened, call)
+                raise
 
     async def get_prediction(self, ctx: Context["Calls", Any], id: str, *, wait_s: int) -> CallToolResult:
         """Find and wait; a cancel only ends the waiting."""
         from darkroom.get_prediction import get_prediction
 
-        call = _OpenCall(id.strip())
+        with self._open_calls.waiting(id.strip()) as call:
 
-        async def verb(darkroom: "Darkroom", on_progress: "OnProgress") -> "PredictionReport":
-            call.keys |= {row.key for row in await _rows(darkroom, call.id)}
-            return await get_prediction(darkroom, id, wait_s=self._wait_s(wait_s), on_progress=on_progress)
+            async def verb(darkroom: "Darkroom", on_progress: "OnProgress") -> "PredictionReport":
+                call.earlier |= await keys_of(darkroom, id)
+                return await get_prediction(darkroom, id, wait_s=self._wait_s(wait_s), on_progress=on_progress)
 
-        self._open_calls.append(call)
-        try:
             return await self._answer(ctx, "get_prediction", id, wait_s, verb)
-        finally:
-            self._open_calls.remove(call)
 
     async def cancel_prediction(self, ctx: Context["Calls", Any], id: str) -> CallToolResult:
         """Ask the gateway to stop it, and report what became of it."""
@@ -132,7 +115,7 @@ class Calls:
         """
         name = checked_request_id(request_id)
         if name:
-            earlier = await self._within(_QUESTION_S, lambda: self._earlier(name))
+            earlier = await within(self._tasks, _QUESTION_S, lambda: self._earlier(name))
             if earlier is None:
                 raise JournalError("The journal did not answer in time. Nothing was sent. Try again.")
             rows, unsent = earlier
@@ -160,7 +143,7 @@ class Calls:
         async def look() -> "PredictionReport":
             return await get_prediction(await self._opener.darkroom(), id)
 
-        return await self._within(ANSWER_WITHIN_S, look)
+        return await within(self._tasks, ANSWER_WITHIN_S, look)
 
     async def read(self, location: str) -> bytes | None:
         """The bytes of a stored image; None where that takes too long. Raises: DarkroomError."""
@@ -168,39 +151,7 @@ class Calls:
         async def read() -> bytes:
             return await (await self._opener.darkroom()).store.read(location)
 
-        return await self._within(ANSWER_WITHIN_S, read)
-
-    async def _within(self, limit_s: float, work: Callable[[], Awaitable[T]]) -> T | None:
-        """What `work` gives, or None once `limit_s` seconds are over: then it is cancelled, and nobody waits for its end.
-
-        A call that is cancelled waits for the end of its work for a moment, to know what it has started.
-        """
-        done, scope = anyio.Event(), anyio.CancelScope()
-        results: list[T] = []
-        faults: list[Exception] = []
-
-        async def run() -> None:
-            try:
-                with scope:
-                    results.append(await work())
-            except Exception as error:
-                faults.append(error)
-            finally:
-                done.set()
-
-        self._tasks.start_soon(run)
-        try:
-            with anyio.move_on_after(limit_s):
-                await done.wait()
-        except anyio.get_cancelled_exc_class():
-            scope.cancel()
-            with anyio.move_on_after(_END_S, shield=True):
-                await done.wait()
-            raise
-        scope.cancel()
-        if faults:
-            raise faults[0]
-        return results[0] if results else None
+        return await within(self._tasks, ANSWER_WITHIN_S, read)
 
     async def _answer(
         self, ctx: Context["Calls", Any], tool: str, handle: str, wait_s: int, verb: _Verb
@@ -217,9 +168,9 @@ class Calls:
         async def work() -> "PredictionReport":
             return await verb(await self._opener.darkroom(), on_progress)
 
-        report = await self._within(limit_s, work)
+        report = await within(self._tasks, limit_s, work)
         if report is None:
-            report = overdue_report(handle, limit_s)
+            report = overdue_report(handle[:_LONGEST_ID], limit_s)
         previews, notes = await self._previews(report, began_s + limit_s)
         report = with_notes(report, [*self._wait_notes(wait_s), *notes, *self._news(tool)])
         report.data["can_cancel"] = self.settings.cancel_tool and self.settings.choice.gateway.has_cancel
@@ -256,7 +207,7 @@ class Calls:
         async def make():
             return await (await self._opener.darkroom()).previews(list(stored.values()))
 
-        made = await self._within(until_s - anyio.current_time(), make) or ()
+        made = await within(self._tasks, until_s - anyio.current_time(), make) or ()
         numbers = list(stored)
         shown = {numbers[each.index]: each for each in made if isinstance(each, Preview)}
         problems = [each for each in made if not isinstance(each, Preview) and each.is_fault]
@@ -270,33 +221,6 @@ class Calls:
         darkroom = await self._opener.darkroom()
         rows = await darkroom.journal.by_request(request_id)
         return rows, [row for row in rows if not row.prediction_id and darkroom.work.watched(row) is None]
-
-    async def _cancel_started(self, call: _OpenCall) -> None:
-        """Cancel at the gateway what this call has started and no other call waits for."""
-        others = [each for each in self._open_calls if each is not call]
-        if any(each.id == call.id for each in others):
-            return
-        kept = call.keys.union(*(each.keys for each in others))
-        with anyio.move_on_after(_CANCEL_S, shield=True):
-            try:
-                darkroom = await self._opener.darkroom()
-                rows = await darkroom.journal.by_request(call.id)
-                await darkroom.work.cancel_all([row for row in rows if row.key not in kept])
-            except DarkroomError as error:
-                log.warning("could not cancel %s: %s", call.id, error)
-
-
-def _can_be_sent(row: "Intent") -> bool:
-    from darkroom.journal import IntentState
-
-    return row.state in (IntentState.INTENT, IntentState.REFUSED, IntentState.ABSENT)
-
-
-async def _rows(darkroom: "Darkroom", id: str) -> "Sequence[Intent]":
-    """What the journal has for an id as get_prediction takes it."""
-    name = id.removeprefix("prediction:")
-    row = await (darkroom.journal.latest() if name == "latest" else darkroom.journal.find(name))
-    return (row,) if row else await darkroom.journal.by_request(name)
 
 
 def _rising(ctx: Context["Calls", Any]) -> "OnProgress":

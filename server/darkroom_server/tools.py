@@ -40,8 +40,17 @@ WaitSeconds = Annotated[
 AS_SET = -1  # in place of a default that is a setting
 
 
+async def image_request(**arguments: Any) -> ImageRequest:
+    """The arguments that describe an image. They have the names of its fields, so the SDK learns them from there."""
+    arguments["images"] = tuple(arguments["images"])
+    return ImageRequest(**arguments)
+
+
+image_request.__dict__["__signature__"] = inspect.signature(ImageRequest)
+
+
 async def ask_about_cost(
-    ctx: Ctx, request: Annotated[ImageRequest, Resolve(ImageRequest)], request_id: str
+    ctx: Ctx, request: Annotated[ImageRequest, Resolve(image_request)], request_id: str
 ) -> Consent | Elicit[Consent]:
     """The person's consent, asked for only where DARKROOM_CONFIRM_USD wants it; the sandbox costs nothing."""
     calls = ctx.request_context.lifespan_context
@@ -53,7 +62,7 @@ async def ask_about_cost(
 
 async def generate_image(
     ctx: Ctx,
-    request: Annotated[ImageRequest, Resolve(ImageRequest)],
+    request: Annotated[ImageRequest, Resolve(image_request)],
     answer: Annotated[ElicitationResult[Consent], Resolve(ask_about_cost)],
     prompt: Annotated[str, Field(description="What to draw, or how to change the images given")] = "",
     model: Annotated[str, Field(description="owner/name from list_models; empty: a cheap one that can do it")] = "",
