@@ -56,6 +56,7 @@ class Plan:
     `script` names the fault of each create to come ("" for none), before chance rules. `born_done` is the share of
     predictions that have ended when their create is answered; the others run `run_s`. `lag_s` is how long a prediction is
     missing in the list, `busy_s` the time that a 429 or 503 names, `files` the answer to downloads ("", "500", "404").
+    `looks_404` looks to come find nothing, `hollow_looks` find a success without its output.
     """
 
     creates: float = 0.0
@@ -67,6 +68,8 @@ class Plan:
     lag_s: float = 0.0
     busy_s: float = 0.0
     files: str = ""
+    looks_404: int = 0
+    hollow_looks: int = 0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -80,6 +83,7 @@ class Made:
     ends_s: float
     canceled_s: float = 0.0
     owner: str = ""
+    odd: dict[str, Any] = field(default_factory=dict[str, Any])
 
     def status(self, now: float) -> str:
         if self.canceled_s:
@@ -118,13 +122,15 @@ class _Broken(Exception):
 class FaultGateway:
     """`plan` may be replaced at any time; `truth` only grows.
 
-    `accounts` gives the account name of each key; while it is empty, everything is everybody's.
+    `accounts` gives the account name of each key; while it is empty, everything is everybody's. What is in `odd` stands in
+    every prediction that is made from now on.
     """
 
     def __init__(self, plan: Plan | None = None, *, seed: int = 7) -> None:
         self.plan = plan or Plan()
         self.truth = Truth()
         self.accounts: dict[str, str] = {}
+        self.odd: dict[str, Any] = {}
         self._by_id: dict[str, Made] = {}
         self._rng = random.Random(seed)
         self._serving: set[asyncio.Task[None]] = set()
@@ -240,6 +246,7 @@ class FaultGateway:
             created_s=now,
             ends_s=now + run_s,
             owner=owner,
+            odd=self.odd,
         )
         self.truth.predictions.append(made)
         self._by_id[made.id] = made
@@ -251,6 +258,9 @@ class FaultGateway:
         name = path.removeprefix("/v1/predictions/")
         self.truth.looks.append(name)
         made = self._by_id.get(name)
+        if self.plan.looks_404:
+            self.plan = replace(self.plan, looks_404=self.plan.looks_404 - 1)
+            made = None
         return (
             Answer(self._view(made))
             if made and made.owner == owner
@@ -292,6 +302,8 @@ class FaultGateway:
     def _view(self, made: Made) -> dict[str, Any]:
         status = made.status(time.time())
         has_succeeded = status == "succeeded"
+        is_hollow = has_succeeded and self.plan.hollow_looks > 0
+        self.plan = replace(self.plan, hollow_looks=self.plan.hollow_looks - is_hollow)
         names = [f"{made.id}-{number}.png" for number in range(made.input.get("num_outputs", 1))]
         run_s = made.ends_s - made.created_s
         return {
@@ -300,7 +312,7 @@ class FaultGateway:
             "version": "hidden",
             "input": made.input,
             "status": status,
-            "output": [f"{self.base_url}/files/{name}" for name in names] if has_succeeded else None,
+            "output": [f"{self.base_url}/files/{name}" for name in names] if has_succeeded and not is_hollow else None,
             "error": None,
             "logs": "",
             "metrics": {"predict_time": run_s, "total_time": run_s} if has_succeeded else {},
@@ -308,6 +320,7 @@ class FaultGateway:
             "started_at": _stamp(made.created_s),
             "completed_at": _stamp(made.ends_s) if has_succeeded else None,
             "urls": {"get": f"https://elsewhere.invalid/v1/predictions/{made.id}"},
+            **made.odd,
         }
 
 
