@@ -13,17 +13,17 @@ from darkroom.journal.database import Database, Session
 from darkroom.journal.intent_codec import read_intents
 from darkroom.journal.reconcile import Verdict
 from darkroom.journal.records import Intent, Look, NewIntent, Spending, SpendingLimit, Totals
-from darkroom.journal.states import DOUBTFUL, IntentState, in_list
+from darkroom.journal.states import DOUBTFUL, in_list
 from darkroom.predictions import Prediction
 
 # What waits for its images or its end. A prediction that has no image yet is taken to expire an hour after it was known.
 _UNFINISHED = """WHERE key IN (SELECT key FROM intents WHERE origin = ? AND state = 'known' AND ended_at IS NULL
-    UNION SELECT key FROM intents WHERE origin = ? AND prediction_id IN
-    (SELECT prediction_id FROM images WHERE state = 'wanted'))
+    UNION SELECT intents.key FROM images CROSS JOIN intents
+    WHERE images.state = 'wanted' AND intents.prediction_id = images.prediction_id AND intents.origin = ?)
     ORDER BY coalesce((SELECT min(expires_at) FROM images WHERE prediction_id = intents.prediction_id
     AND state = 'wanted'), known_at + 3600), key"""
-_UNRESOLVED = f"WHERE origin = ? AND state IN {in_list(DOUBTFUL)} ORDER BY sent_at, key"
-_ABSENT = f"WHERE origin = ? AND state = '{IntentState.ABSENT}' AND sent_at >= ? ORDER BY sent_at, key"
+_UNRESOLVED = f"WHERE origin = ? AND state <> 'known' AND state IN {in_list(DOUBTFUL)} ORDER BY sent_at, key"
+_ABSENT = "WHERE origin = ? AND state <> 'known' AND state = 'absent' AND sent_at >= ? ORDER BY sent_at, key"
 _KNOWN_IDS = """SELECT prediction_id FROM intents WHERE origin IN (?, '') AND is_adopted = 0 AND known_at >= ?
     AND prediction_id IS NOT NULL"""
 _SECONDS = """SELECT total_s FROM intents WHERE gateway = ? AND model = ? AND total_s IS NOT NULL
