@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, Literal
 
-from darkroom.model_tasks import Task
 from mcp.server.elicitation import ElicitationResult
 from mcp.server.mcpserver import Context, Elicit, Resolve
 from mcp.server.mcpserver.tools import Tool
 from mcp.types import CallToolResult, ToolAnnotations
 from pydantic import Field, JsonValue, WithJsonSchema
 
+from darkroom.model_tasks import Task
 from darkroom.registry.request import ImageRequest
 from darkroom_server import consent
 from darkroom_server.calls import Calls

@@ -152,7 +152,7 @@ _ACCOUNTS = (
     "CREATE INDEX intents_newest ON intents (intended_at, key)",
     "CREATE INDEX intents_own_newest ON intents (intended_at, key) WHERE is_adopted = 0",
     "CREATE INDEX intents_of_conversation ON intents (conversation, intended_at, key) WHERE is_adopted = 0",
-    "CREATE INDEX intents_running ON intents (origin) WHERE state = 'known' AND ended_at IS NULL",
+    "CREATE INDEX intents_running ON intents (origin, ended_at) WHERE state = 'known' AND ended_at IS NULL",
     "CREATE INDEX intents_not_known ON intents (origin, state, sent_at) WHERE state <> 'known'",
     "CREATE INDEX intents_known ON intents (origin, known_at)",
     """CREATE TABLE tallies (
