@@ -18,16 +18,29 @@ from darkroom.work.crash_points import CrashPoint
 
 
 class NoonClock:
-    """It is noon of today where it begins, so that no test runs past midnight. Seconds since 1970."""
+    """It is noon of today where it begins, so that no test runs past midnight. Seconds since 1970.
+
+    Time that has passed moves both clocks; who sets the clock of the computer moves only that one.
+    """
 
     def __init__(self) -> None:
         now = time.time()
         self._ahead_s = day_start(now) + 12 * 3600 - now
+        self._passed_s = 0.0
 
     def __call__(self) -> float:
         return time.time() + self._ahead_s
 
+    def monotonic(self) -> float:
+        return time.monotonic() + self._passed_s
+
     def move(self, seconds: float) -> None:
+        """Time passes."""
+        self._ahead_s += seconds
+        self._passed_s += seconds
+
+    def set_by(self, seconds: float) -> None:
+        """Somebody sets the clock."""
         self._ahead_s += seconds
 
 
@@ -61,6 +74,8 @@ def room_options(gateway: FaultGateway, folder: Path, **changes: Any) -> Darkroo
         timeouts=Timeouts(connect_s=2, write_s=2, read_s=2),
         clock=NoonClock(),
     )
+    if isinstance(clock := changes.get("clock"), NoonClock):
+        changes.setdefault("monotonic", clock.monotonic)
     return replace(options, **changes)
 
 

@@ -17,7 +17,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
     frozenset(floor.split())
     for floor in (
         "darkroom darkroom_server",
-        "darkroom.errors darkroom.predictions darkroom.images",
+        "darkroom.errors darkroom.predictions darkroom.images darkroom.secrets_in_inputs",
         "darkroom.progress",
         "darkroom.registry",
         "darkroom.gateways",
@@ -25,7 +25,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "darkroom.reports",
         "darkroom.work",
         "darkroom.darkroom",
-        "darkroom.get_prediction darkroom.list_models",
+        "darkroom.get_prediction darkroom.list_models darkroom.repeats",
         "darkroom.generate_image darkroom.cancel_prediction",
         "darkroom_server.sandbox",
         "darkroom_server.content darkroom_server.gallery darkroom_server.settings darkroom_server.hangup"

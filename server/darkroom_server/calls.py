@@ -55,7 +55,7 @@ class Calls:
             return await self._answer(
                 ctx,
                 lambda room, on_progress: generate_image(
-                    room, request, wait_s=wait_s, request_id=name, on_progress=on_progress
+                    room, request, wait_s=wait_s, request_id=name, on_progress=on_progress, caller=name
                 ),
                 wait_s,
             )
@@ -131,7 +131,7 @@ class Calls:
     async def _cancel_request(self, request_id: str) -> None:
         with anyio.move_on_after(_CANCEL_S, shield=True):
             try:
-                await (await self._keeper.room()).work.cancel_request(request_id)
+                await (await self._keeper.room()).work.cancel_call(request_id)
             except DarkroomError as error:
                 log.warning("could not cancel %s: %s", request_id, error)
 

@@ -6,11 +6,12 @@ from enum import StrEnum
 
 
 class ImageState(StrEnum):
-    """WANTED until the bytes lie in the output folder (STORED) or the link has died first (EXPIRED)."""
+    """WANTED until the bytes lie in the output folder (STORED), the link has died first (EXPIRED) or the fetch was refused (REFUSED)."""
 
     WANTED = "wanted"
     STORED = "stored"
     EXPIRED = "expired"
+    REFUSED = "refused"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

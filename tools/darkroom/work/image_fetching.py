@@ -7,8 +7,6 @@ deterministic and storing twice is harmless, so two processes, or a crash betwee
 import logging
 import random
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 
 import anyio
 from pydantic import JsonValue
@@ -18,7 +16,6 @@ from darkroom.gateways import Gateway, OutputFetcher
 from darkroom.images import ImageState, StoredImage
 from darkroom.journal import Intent, Journal
 from darkroom.outputs import BringHome, OutputStore
-from darkroom.predictions import Prediction
 from darkroom.work.crash_points import CrashPoint
 
 log = logging.getLogger(__name__)
@@ -51,14 +48,7 @@ class ImageFetching:
         self._at_crash_point = at_crash_point
 
     async def first_round(self, intent: Intent) -> Intent:
-        """Note which images are wanted, try each once, and return the row as it then stands."""
-        prediction = intent.prediction
-        if prediction is None or not prediction.output:
-            return intent
-        if not intent.images or any(image.expires_at is None for image in intent.images):
-            images = await self._journal.want_images(prediction.id, prediction.output, self._death_of(prediction))
-            intent = replace(intent, images=images)
-            self._at_crash_point(CrashPoint.IMAGES_WANTED)
+        """Try each wanted image once, and return the row as it then stands."""
         return await self._round(intent)
 
     async def remaining_rounds(self, intent: Intent) -> Intent:
@@ -115,11 +105,6 @@ class ImageFetching:
             await self._journal.image_expired(image.prediction_id, image.index, error.message)
         else:
             await self._journal.image_failed(image.prediction_id, image.index, error.message)
-
-    def _death_of(self, prediction: Prediction) -> datetime:
-        """Counted from the gateway's own clock where it gave one: the earliest moment that could be meant."""
-        born = prediction.created_at or datetime.fromtimestamp(self._clock(), UTC)
-        return born + timedelta(seconds=self._gateway.link_lifetime_s)
 
 
 def sidecar(intent: Intent, gateway: Gateway) -> dict[str, JsonValue]:

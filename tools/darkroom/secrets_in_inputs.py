@@ -1,0 +1,32 @@
+"""Inputs that hold a secret of the caller: told by their names, written down and shown nowhere."""
+
+import re
+from collections.abc import Mapping
+
+from pydantic import JsonValue
+
+_SECRET_NAME = re.compile(
+    r"(?:^|_)(?:api_?key|token|secret|password|passwd|credential|authorization)s?$", re.IGNORECASE
+)
+MASK = "[secret]"
+
+
+def is_secret(name: str) -> bool:
+    """True for names such as `openai_api_key`, `hf_token`, `password`."""
+    return bool(_SECRET_NAME.search(name))
+
+
+def masked_secrets(input: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    """The same input with a mask in the place of every secret, at any depth."""
+    return {name: MASK if is_secret(name) and value else _masked(value) for name, value in input.items()}
+
+
+def secrets_of(input: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    """The secrets alone, by name."""
+    return {name: value for name, value in input.items() if is_secret(name) and value}
+
+
+def _masked(value: JsonValue) -> JsonValue:
+    if isinstance(value, list):
+        return [_masked(item) for item in value]
+    return masked_secrets(value) if isinstance(value, dict) else value
