@@ -17,6 +17,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
     frozenset(floor.split())
     for floor in (
         "darkroom darkroom_server",
+        "darkroom.uris",
         "darkroom.errors darkroom.predictions darkroom.images darkroom.secrets_in_inputs",
         "darkroom.progress",
         "darkroom.registry",

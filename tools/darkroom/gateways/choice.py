@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 
 from darkroom.errors import SettingsError
 from darkroom.gateways.keys import Key
-from darkroom.gateways.profiles import Gateway, is_loopback_url, load_gateways, origin_of
+from darkroom.gateways.profiles import Gateway, load_gateways
 from darkroom.gateways.words import clean_words
+from darkroom.uris import is_loopback_url, is_web_url, origin_of
 
 GATEWAY_VARIABLE = "DARKROOM_GATEWAY"
 BASE_URL_VARIABLE = "DARKROOM_BASE_URL"
@@ -87,14 +88,12 @@ def _clean_address(text: str) -> str:
         return ""
     try:
         parts = urlsplit(text)
-        host, has_login = parts.hostname, "@" in parts.netloc
-        origin_of(text)  # an impossible port raises here
     except ValueError as error:
         raise SettingsError(f"{BASE_URL_VARIABLE} is not an address: {clean_words(str(error), 80)}.") from error
-    if has_login:
+    if "@" in parts.netloc:
         raise SettingsError(f"{BASE_URL_VARIABLE} may not hold a user name or password; set {KEY_VARIABLE} instead.")
-    if not host or parts.scheme not in ("https", "http") or parts.query or parts.fragment:
-        raise SettingsError(f"{BASE_URL_VARIABLE} must look like https://host/path, without '?' and '#'.")
+    if not (is_web_url(text) and origin_of(text) and text.isprintable()) or parts.query or parts.fragment:
+        raise SettingsError(f"{BASE_URL_VARIABLE} must look like https://host:port/path, without '?' and '#'.")
     if parts.scheme == "http" and not is_loopback_url(text):
         raise SettingsError(f"{BASE_URL_VARIABLE} must start with https://; plain http is only for this machine.")
     return origin_of(text) + parts.path.rstrip("/").removesuffix("/v1").rstrip("/")

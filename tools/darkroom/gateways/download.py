@@ -5,8 +5,6 @@ proxy, bytes and time capped. Two exceptions, both decided by the configured add
 may serve images from its own host and port, and the embedded sandbox is asked in this process. Data URIs are decoded.
 """
 
-import base64
-import binascii
 import re
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,15 +12,15 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
-from urllib.parse import unquote_to_bytes, urlsplit
 
 import anyio
 
 from darkroom.errors import OutputError, OutputExpired
 from darkroom.gateways.asgi import ASGIApp
 from darkroom.gateways.limits import BOUNDED_ENCODINGS
-from darkroom.gateways.profiles import Gateway, origin_of
+from darkroom.gateways.profiles import Gateway
 from darkroom.gateways.words import clean_words
+from darkroom.uris import TooLarge, decode_data_uri, host_of, origin_of, port_of, scheme_of
 
 if TYPE_CHECKING:
     import httpx
@@ -80,7 +78,7 @@ class OutputFetcher:
 
         Raises: OutputExpired for a dead link; OutputError for everything else, `can_retry` where that may help.
         """
-        if url[:5].lower() == "data:":
+        if scheme_of(url) == "data":
             content, content_type = _decoded(url, self._max_bytes)
             yield Download(chunks=_pieces(content), content_length=len(content), content_type=content_type)
             return
@@ -141,7 +139,7 @@ class OutputFetcher:
 
     @property
     def _own_host(self) -> str:
-        return urlsplit(self._gateway.base_url).hostname or ""
+        return host_of(self._gateway.base_url)
 
     def _problem(self, response: "httpx.Response", *, is_past_lifetime: bool) -> OutputError | None:
         status, host = response.status_code, _host(response.url)
@@ -191,8 +189,8 @@ def guarded_client(gateway: Gateway, app: ASGIApp | None) -> "httpx.AsyncClient"
 
     from darkroom.gateways.guard import GuardedBackend, GuardedTransport
 
-    near = urlsplit(gateway.base_url)
-    allowed = {(near.hostname or "", near.port or 80)} if gateway.is_loopback else set[tuple[str, int]]()
+    near = (host_of(gateway.base_url), port_of(gateway.base_url) or 80)
+    allowed = {near} if gateway.is_loopback else set[tuple[str, int]]()
     mounts = {gateway.origin: httpx.ASGITransport(app=app, raise_app_exceptions=False)} if app else None
     return httpx.AsyncClient(
         transport=GuardedTransport(GuardedBackend(allowed=allowed)),
@@ -220,18 +218,12 @@ def _parsed(address: str, base: "httpx.URL | None" = None) -> "httpx.URL":
 
 def _decoded(uri: str, max_bytes: int) -> tuple[bytes, str]:
     """The bytes and the claimed type of a data URI."""
-    head, comma, payload = uri[5:].partition(",")
-    content_type, *parameters = head.lower().split(";")
-    is_base64 = "base64" in parameters
-    if not comma or len(payload) > max_bytes * 3:  # even with every byte as %XX
-        raise _too_large(max_bytes) if comma else OutputError("An image came as a data URI without data.")
     try:
-        content = unquote_to_bytes(payload)
-        content = base64.b64decode(content) if is_base64 else content
-    except (binascii.Error, ValueError) as error:
-        raise OutputError("An image came as a data URI that cannot be decoded.") from error
-    if len(content) > max_bytes:
-        raise _too_large(max_bytes)
+        content_type, content = decode_data_uri(uri, limit_bytes=max_bytes)
+    except TooLarge as error:
+        raise _too_large(max_bytes) from error
+    except ValueError as error:
+        raise OutputError(f"An image came as a data URI that cannot be decoded: {error}") from error
     return content, content_type
 
 

@@ -19,7 +19,6 @@ from darkroom.outputs.input_images import (
     Place,
     Uploader,
     check_picture,
-    data_uri,
     file_name,
     inverted,
     shrunk,
@@ -28,6 +27,7 @@ from darkroom.outputs.input_images import (
 from darkroom.outputs.local_files import quotable, read_local
 from darkroom.outputs.references import EarlierImage, InlineImage, LocalImage, Reference, WebImage, parse_reference
 from darkroom.registry import MappedInput
+from darkroom.uris import data_uri
 
 MAX_INPUT_BYTES = 20 * 1024 * 1024
 
@@ -157,7 +157,7 @@ class InputResolver:
             if self.upload:
                 return await self.upload(picture.content, file_name(picture, place), picture.mime_type), picture.notes
             picture = await shrunk(picture, place, limit_bytes=self.inline_limit_bytes)
-        return data_uri(picture), picture.notes
+        return data_uri(picture.mime_type, picture.content), picture.notes
 
 
 def default_input_folders(output_folder: Path | None) -> tuple[Path, ...]:

@@ -22,6 +22,7 @@ from darkroom.outputs.cloud import SCHEMES, CloudTarget
 from darkroom.outputs.formats import EXTENSIONS, HEAD_BYTES, describe, pixel_size, sniff
 from darkroom.outputs.local import LocalTarget
 from darkroom.outputs.naming import picture_stem
+from darkroom.uris import is_url
 
 if TYPE_CHECKING:
     from hashlib import _Hash as HASH  # pyright: ignore[reportPrivateUsage]  # the type has no public name
@@ -202,7 +203,7 @@ def open_target(spec: str) -> LocalTarget | CloudTarget:
     spec = spec.strip()
     if spec.startswith(SCHEMES):
         return CloudTarget.open(spec)
-    if "://" in spec or "\0" in spec:
+    if is_url(spec) or "\0" in spec:
         raise SettingsError(
             f"DARKROOM_OUTPUT_DIR '{spec[:100]}' is not a folder, s3://, gs:// or az:// address. Ask the user to mend it."
         )
