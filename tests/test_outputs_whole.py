@@ -9,7 +9,6 @@ from PIL import Image
 from darkroom.outputs import whole
 from darkroom.outputs.formats import EXTENSIONS, sniff
 
-
 FRAMES = [Image.new("RGB", (30, 20), color) for color in ("red", "green", "blue")]
 NESTED = b'<svg xmlns="http://www.w3.org/2000/svg"><svg><g/></svg><!-- </svg> --><text><![CDATA[</svg>]]></text></svg>'
 WHOLE: dict[str, bytes] = {

@@ -48,7 +48,7 @@ def add_resources(server: MCPServer[Any], keeper: RoomKeeper, registry: "Callabl
         if wanted is None or wanted.file is None:
             raise ResourceNotFoundError(f"Prediction {id!r} has no saved image {n!r}.")
         try:
-            return await (await keeper.room()).store.read(wanted.file.location)
+            return await (await keeper.room()).stores.read(wanted.file)
         except DarkroomError as error:
             raise ResourceNotFoundError(error.message) from error
 

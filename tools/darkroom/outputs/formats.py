@@ -32,12 +32,12 @@ _MAGIC = (
     (re.compile(rb"....ftyp(?:avif|avis)", re.DOTALL), "image/avif"),
     (re.compile(rb"....ftyp.{8}(?:.{4}){0,8}?(?:avif|avis)", re.DOTALL), "image/avif"),
 )
+_BEGINNINGS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RIFF", b"GIF8", b"\0\0\0")
+_MAGIC_WITHIN, _SVG_ROOT_WITHIN = 56, 64 * 1024
+_WEB_PAGE = re.compile(rb"\s*+(?:(?><!--.*?-->)\s*+)*+<(?:!doctype html|html|head|body)", re.IGNORECASE | re.DOTALL)
 # What else a link is known to give, in words for the assistant.
 _OTHERS = (
-    (
-        re.compile(rb"\s*+(?:(?><!--.*?-->)\s*+)*+<(?:!doctype html|html|head|body)", re.IGNORECASE | re.DOTALL),
-        "a web page",
-    ),
+    (_WEB_PAGE, "a web page"),
     (re.compile(rb"PK\x03\x04"), "a ZIP archive"),
     (re.compile(rb"\s*[{\[]"), "JSON"),
     (re.compile(rb"%PDF"), "a PDF document"),
@@ -87,6 +87,13 @@ def sniff(head: bytes) -> str | None:
         if pattern.match(head):
             return mime_type
     return "image/svg+xml" if _svg_root(head) else None
+
+
+def may_become_image(head: bytes) -> bool:
+    """Whether this beginning, of no image yet, could still be one of an image: bytes are missing to tell."""
+    if head.startswith((b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")) or head.lstrip()[:1] in (b"", b"<"):
+        return len(head) < _SVG_ROOT_WITHIN and not _WEB_PAGE.match(head[:4096])
+    return len(head) < _MAGIC_WITHIN and any(head.startswith(begun[: len(head)]) for begun in _BEGINNINGS)
 
 
 def describe(head: bytes) -> str:
@@ -192,7 +199,7 @@ def _svg(head: bytes) -> PixelSize:
 def _svg_root(head: bytes) -> str:
     """The `<svg ...` tag without its closing bracket, empty where the bytes are no SVG."""
     encoding = "utf-16" if head[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-    found = _SVG_START.match(head[: 64 * 1024].decode(encoding, "replace"))
+    found = _SVG_START.match(head[:_SVG_ROOT_WITHIN].decode(encoding, "replace"))
     return found[1] if found else ""
 
 

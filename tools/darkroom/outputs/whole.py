@@ -15,6 +15,7 @@ _JPEG_END, _JPEG_SCAN = 0xD9, 0xDA
 # Boxes that may follow the pixels; any other word behind them is no box but something added.
 _BOXES = frozenset((b"mdat", b"meta", b"moov", b"free", b"skip", b"uuid", b"moof", b"mfra", b"sidx"))
 _SVG_END = re.compile(rb"</(?:\w{1,20}:)?svg\s*>")
+_PIECE_BYTES = 1024 * 1024
 _XML_IS_CUT = frozenset(
     expat.errors.codes[getattr(expat.errors, f"XML_ERROR_{name}")]
     for name in ("NO_ELEMENTS", "UNCLOSED_TOKEN", "PARTIAL_CHAR", "UNCLOSED_CDATA_SECTION")
@@ -98,15 +99,18 @@ def _has_pixels(boxes: set[bytes]) -> bool:
 
 def _svg(content: Content) -> bool:
     """Well-formed up to its end. What XML cannot read for another reason than a cut is told by a last tag near the end."""
+    parser = expat.ParserCreate()
     try:
-        expat.ParserCreate().Parse(content[:].lstrip(), True)
+        for start in range(0, len(content), _PIECE_BYTES):
+            piece = content[start : start + _PIECE_BYTES]
+            parser.Parse(piece if start else piece.lstrip(), False)
+        parser.Parse(b"", True)
+        return True
     except expat.ExpatError as error:
         if error.code in _XML_IS_CUT:
             return False
     except (LookupError, ValueError):  # an encoding that it does not know
         pass
-    else:
-        return True
     return _SVG_END.search(content[-256:]) is not None
 
 
