@@ -40,7 +40,7 @@ async def gateway() -> AsyncGenerator[FaultGateway]:
 async def generate(
     room: Darkroom, request: ImageRequest = FOX, *, request_id: str = "fox", wait_s: float = 20
 ) -> PredictionReport:
-    return await generate_image(room, request, wait_s=wait_s, request_id=request_id, caller=f"{request_id} call")
+    return await generate_image(room, request, wait_s=wait_s, request_id=request_id)
 
 
 def pictures(folder: Path) -> list[Path]:
@@ -98,7 +98,7 @@ async def test_what_is_cancelled_while_the_gateway_is_busy_is_never_sent(gateway
             call.start_soon(generate, room)
             await ears.heard(CrashPoint.REFUSED)
             call.cancel_scope.cancel()
-        await room.work.cancel_call("fox call")
+        await room.work.cancel_all(await room.journal.by_request("fox"))
         found = await get_prediction(room, "fox")
     assert found.outcome == "refused"
     assert (gateway.truth.creates, gateway.truth.prompts) == (1, [])
@@ -114,7 +114,7 @@ async def test_what_is_cancelled_in_the_middle_of_its_create_is_canceled_when_it
             call.start_soon(generate, room)
             await ears.heard(CrashPoint.CLAIMED)
             call.cancel_scope.cancel()
-        await room.work.cancel_call("fox call")
+        await room.work.cancel_all(await room.journal.by_request("fox"))
         found = await get_prediction(room, "fox", wait_s=20)
     assert found.text.startswith("Canceled")
     assert gateway.truth.cancels == [gateway.truth.predictions[0].id]
@@ -580,7 +580,7 @@ class BrokenJournal:
 
 async def until_succeeded(room: Darkroom) -> PredictionReport:
     """The same call again until it has its images; `room_at` bounds it."""
-    while (report := await generate(room)).outcome != "succeeded":
+    while (report := await generate(room)).outcome != "succeeded":  # noqa: ASYNC110
         await anyio.sleep(0.05)
     return report
 

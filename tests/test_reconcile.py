@@ -132,7 +132,9 @@ LONG: dict[str, JsonValue] = {
 def test_an_echo_in_another_form_is_still_ours(echoed: dict[str, JsonValue], has_seed: bool) -> None:
     sent = {name: value for name, value in LONG.items() if has_seed or name != "seed"}
     whole: dict[str, JsonValue] = {**sent, **echoed}
-    body = {name: value for name, value in whole.items() if value is not None and (has_seed or name != "seed")}
+    body: dict[str, JsonValue] = {
+        name: value for name, value in whole.items() if value is not None and (has_seed or name != "seed")
+    }
     known: dict[str, JsonValue] = {"go_fast": False, "num_outputs": 1, "aspect_ratio": "1:1"}
     ours = prediction("ours0001", input=body)
     assert decide(unresolved(input=sent), remote=(ours,), is_missed=True, defaults=known)[0].prediction == ours

@@ -4,7 +4,7 @@ from darkroom.darkroom import CALL_GRACE_S, Darkroom
 from darkroom.errors import DarkroomError
 from darkroom.get_prediction import find, report_on
 from darkroom.journal import Intent
-from darkroom.reports import PredictionReport, refusal_report
+from darkroom.reports import PredictionReport, refusal_report, wanted_end
 
 
 async def cancel_prediction(darkroom: Darkroom, id: str) -> PredictionReport:
@@ -18,7 +18,7 @@ async def cancel_prediction(darkroom: Darkroom, id: str) -> PredictionReport:
         notes = [note for intent in found if (note := await _cancel(darkroom, intent))]
     except DarkroomError as error:
         return refusal_report(error)
-    return await report_on(darkroom, found, [], started_s, notes)
+    return wanted_end(await report_on(darkroom, found, [], started_s, notes))
 
 
 async def _cancel(darkroom: Darkroom, intent: Intent) -> str:

@@ -22,11 +22,13 @@ from darkroom.registry import (
     ModelRef,
     ModelRegistry,
     default_model_for,
+    map_request,
     unlisted_model,
 )
 from darkroom.repeats import refuse_other_arguments
 from darkroom.reports import PredictionReport, refusal_report
 from darkroom.reports.amounts import usd
+from darkroom.request_ids import fresh_request_id
 from darkroom.secrets_in_inputs import secrets_of
 from darkroom.work.crash_points import CrashPoint
 
@@ -50,12 +52,11 @@ async def generate_image(
     request_id: str = "",
     on_progress: OnProgress | None = None,
     conversation: str = "",
-    caller: str = "",
 ) -> PredictionReport:
     """Create what is asked for and wait for it at most `wait_s` seconds; the answer comes within 10 s more, whatever happens.
 
-    The same `request_id` gives the same predictions, whatever happened in between. `conversation` is who asks, `caller`
-    names this very call, for `Work.cancel_call`. A DarkroomError becomes a report.
+    The same `request_id` gives the same predictions, whatever happened in between. `conversation` is who asks. A
+    DarkroomError becomes a report.
     """
     started_s = darkroom.options.monotonic()
     until_s, end_s = started_s + wait_s, started_s + wait_s + CALL_GRACE_S
@@ -68,13 +69,12 @@ async def generate_image(
         return refusal_report(_too_slow(darkroom))
     except DarkroomError as error:
         return refusal_report(error)
-    budget = Budget(hold_s=wait_s, retry_s=wait_s, secrets=plan.secrets, caller=caller)
+    budget = Budget(hold_s=wait_s, retry_s=wait_s, secrets=plan.secrets)
     watched = [darkroom.work.start(intent, budget) for intent in plan.intents]
-    with darkroom.waiting.counted(watched):
-        await darkroom.waiting.for_create(watched, until_s=end_s, on_progress=on_progress)
-        await darkroom.waiting.for_end(watched, until_s=until_s, on_progress=on_progress)
-        await darkroom.waiting.for_images(watched, until_s=min(until_s + IMAGES_GRACE_S, end_s))
-        return await report_on(darkroom, plan.intents, watched, started_s, plan.notes)
+    await darkroom.waiting.for_create(watched, until_s=end_s, on_progress=on_progress)
+    await darkroom.waiting.for_end(watched, until_s=until_s, on_progress=on_progress)
+    await darkroom.waiting.for_images(watched, until_s=min(until_s + IMAGES_GRACE_S, end_s))
+    return await report_on(darkroom, plan.intents, watched, started_s, plan.notes)
 
 
 async def _plan(darkroom: Darkroom, request: ImageRequest, request_id: str, conversation: str) -> _Plan:
@@ -88,7 +88,7 @@ async def _plan(darkroom: Darkroom, request: ImageRequest, request_id: str, conv
     resolved, notes = await _resolve_files(darkroom, parts)
     if ":" in request.model and "version" not in darkroom.gateway.creates:
         notes = (*notes, f"gateway '{darkroom.gateway.name}' runs models by name only, so no version was asked for.")
-    name = request_id or f"auto-{secrets.token_hex(6)}"
+    name = request_id or fresh_request_id()
     wanted = [
         NewIntent(
             request_id=name,
@@ -192,7 +192,7 @@ def _map_parts(model: Model, request: ImageRequest) -> list[MappedInput]:
     parts: list[MappedInput] = []
     for number, count in enumerate(model.split_count(request.count)):
         seed = request.seed + number if request.seed >= 0 else request.seed
-        parts.append(model.input_for(replace(request, count=count, seed=seed), draw_seed=_draw_seed))
+        parts.append(map_request(model, replace(request, count=count, seed=seed), draw_seed=_draw_seed))
     return parts
 
 

@@ -41,11 +41,10 @@ async def get_prediction(
         watched = [each for intent in found if (each := await _watched(darkroom, intent))]
     except DarkroomError as error:
         return refusal_report(error)
-    with darkroom.waiting.counted(watched):
-        await darkroom.waiting.for_first_look(watched, until_s=min(max(until_s, started_s + _LOOK_S), end_s))
-        await darkroom.waiting.for_end(watched, until_s=until_s, on_progress=on_progress)
-        await darkroom.waiting.for_images(watched, until_s=min(until_s + IMAGES_GRACE_S, end_s))
-        return await report_on(darkroom, found, watched, started_s)
+    await darkroom.waiting.for_first_look(watched, until_s=min(max(until_s, started_s + _LOOK_S), end_s))
+    await darkroom.waiting.for_end(watched, until_s=until_s, on_progress=on_progress)
+    await darkroom.waiting.for_images(watched, until_s=min(until_s + IMAGES_GRACE_S, end_s))
+    return await report_on(darkroom, found, watched, started_s)
 
 
 async def find(darkroom: Darkroom, id: str, *, within_s: float, conversation: str = "") -> tuple[Intent, ...]:
@@ -103,6 +102,7 @@ async def report_on(
         notes=(*notes, *_notes(darkroom, rows, seen), *darkroom.take_notices()),
         idle=frozenset(row.key for row in rows if darkroom.work.watched(row) is None),
         waited_s=darkroom.options.monotonic() - started_s,
+        now_s=darkroom.options.clock(),
         errors={key: each.problem for key, each in seen.items() if each.problem},
         percents=darkroom.waiting.percents(watched),
         sandbox_hint=darkroom.sandbox_hint,

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
+from darkroom.uris import scheme_of
+
 GALLERY_URI = "ui://darkroom/gallery.html"
 GALLERY_FILE = Path(__file__).with_name("gallery.html")
 
@@ -31,5 +33,5 @@ def image_hosts(gateway: ImageGateway) -> list[str]:
     A gateway on plain http or without an address adds none of its own; a profile that allows any host gives `https:`.
     """
     hosts = ["https:" if host == "*" else f"https://{host}" for host in gateway.output_hosts]
-    own = [gateway.origin] if gateway.origin.startswith("https://") else []
+    own = [gateway.origin] if scheme_of(gateway.origin) == "https" else []
     return list(dict.fromkeys(["data:", *own, *hosts]))

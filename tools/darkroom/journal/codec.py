@@ -9,6 +9,7 @@ from pydantic import JsonValue
 
 from darkroom.predictions import Prediction
 from darkroom.secrets_in_inputs import masked_secrets
+from darkroom.uris import shorten_data_uris
 
 LOG_TAIL_BYTES = 4096
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -37,29 +38,10 @@ def storable(text: str) -> str:
     return text.encode(errors="replace").decode().replace("\0", "\ufffd")
 
 
-def shorten_data_uris(value: JsonValue) -> JsonValue:
-    """The same value with every data URI cut to its type and size."""
-    if isinstance(value, str):
-        return shorten_data_uri(value)
-    if isinstance(value, list):
-        return [shorten_data_uris(item) for item in value]
-    if isinstance(value, dict):
-        return {name: shorten_data_uris(item) for name, item in value.items()}
-    return value
-
-
-def shorten_data_uri(uri: str) -> str:
-    """`data:image/png;… (12345 bytes)`; anything else, and what is short already, as it is."""
-    head, comma, payload = uri.partition(",")
-    if not comma or head[:5].lower() != "data:":
-        return uri
-    size_bytes = len(payload.rstrip("=")) * 3 // 4 if head.lower().endswith(";base64") else len(payload)
-    return f"{head.partition(';')[0][:60]};… ({size_bytes} bytes)"
-
-
 def shown_json(value: JsonValue) -> str:
     """What is kept for display: data URIs shortened, secrets masked."""
-    return to_json(shorten_data_uris(masked_secrets(value) if isinstance(value, dict) else value))
+    short = shorten_data_uris(value)
+    return to_json(masked_secrets(short) if isinstance(short, dict) else short)
 
 
 def prediction_json(prediction: Prediction) -> str:

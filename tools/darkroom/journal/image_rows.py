@@ -8,6 +8,7 @@ from darkroom.journal import codec
 from darkroom.journal.database import Session
 from darkroom.journal.records import Look
 from darkroom.predictions import Prediction
+from darkroom.uris import shorten_data_uri
 
 # A link that died or was refused may be renewed by a later answer; then the image is wanted again.
 _WANT = """INSERT INTO images (prediction_id, idx, url, state, expires_at) VALUES (?, ?, ?, 'wanted', ?)
@@ -47,7 +48,7 @@ def stored(session: Session, image: StoredImage) -> None:
     """Raises: ValueError for an image without a file."""
     if image.file is None:
         raise ValueError("a stored image has a file")
-    url, file = codec.shorten_data_uri(image.url), image.file
+    url, file = shorten_data_uri(image.url), image.file
     content = (
         file.mime_type,
         file.width_px,
@@ -64,7 +65,7 @@ def failed(session: Session, prediction_id: str, index: int, state: ImageState, 
     """Say why it is not stored; `state` is WANTED, EXPIRED or REFUSED. A data URI that is given up is shortened."""
     row = session.execute(_URL, (prediction_id, index)).fetchone()
     if row is not None:
-        url = row["url"] if state is ImageState.WANTED else codec.shorten_data_uri(row["url"])
+        url = row["url"] if state is ImageState.WANTED else shorten_data_uri(row["url"])
         session.execute(_PROBLEM, (state.value, codec.storable(problem), url, prediction_id, index))
 
 

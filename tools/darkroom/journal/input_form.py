@@ -11,12 +11,12 @@ from collections.abc import Collection, Mapping
 from pydantic import JsonValue
 
 from darkroom.secrets_in_inputs import is_secret
+from darkroom.uris import is_data_uri, is_url
 
 NormalForm = dict[str, JsonValue]
 
 _NUMBER = re.compile(r"-?\d{1,18}(?:\.\d{1,9})?")
 _LINE_END = re.compile(r"\r\n?")
-_URI = re.compile(r"\s*(?:https?://|data:|file:)", re.IGNORECASE)
 _REDACTED = re.compile(r"\W*(?:redacted|hidden|masked|secret|removed)?\W*", re.IGNORECASE)
 _CUT_TEXT = 20  # a text that begins with this much of the other one may be the other one, cut
 
@@ -61,7 +61,7 @@ def _differ(sent: JsonValue, found: JsonValue) -> bool:
 def _is_file(value: JsonValue) -> bool:
     if isinstance(value, list):
         return bool(value) and all(_is_file(item) for item in value)
-    return isinstance(value, str) and bool(_URI.match(value))
+    return isinstance(value, str) and (is_data_uri(value) or is_url(value.strip()))
 
 
 def _normal(value: JsonValue) -> JsonValue:

@@ -28,13 +28,12 @@ _CREATES_AT_ONCE = 4
 class Budget:
     """Seconds that the gateway may hold a create's answer, and in which refusals for load are repeated.
 
-    `secrets` are inputs that are sent and never written down; `caller` names the call.
+    `secrets` are inputs that are sent and never written down.
     """
 
     hold_s: float
     retry_s: float
     secrets: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
-    caller: str = ""
 
 
 def create_plan(gateway: Gateway, schedule: PollSchedule, budget: Budget) -> CreatePlan:

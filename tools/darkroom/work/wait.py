@@ -1,7 +1,7 @@
 """Waiting for what is watched: by condition and clock, never longer than the caller's budget."""
 
-from collections.abc import Awaitable, Callable, Generator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import ExitStack
 
 import anyio
 
@@ -17,17 +17,6 @@ class Waiting:
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
-
-    @contextmanager
-    def counted(self, watched: Sequence[Watched]) -> Generator[None]:
-        """One more call waits for these while the block runs: what others wait for, no call may cancel."""
-        for each in watched:
-            each.waiting_calls += 1
-        try:
-            yield
-        finally:
-            for each in watched:
-                each.waiting_calls -= 1
 
     async def for_create(
         self, watched: Sequence[Watched], *, until_s: float, on_progress: OnProgress | None = None

@@ -47,8 +47,6 @@ class Watched:
         self.is_settled = False
         self.has_been_looked_up = False
         self.is_wanted = True
-        self.started_by = ""
-        self.waiting_calls = 0
         self._tracker = ProgressTracker(typical_s)
         self._waiters: set[anyio.Event] = set()
 

@@ -85,7 +85,6 @@ class Work:
         watched = self._watched.get(intent.key)
         if watched is None:
             watched = self._new_watched(intent)
-            watched.started_by = budget.caller
             self._tasks.start_soon(self._create_and_watch, watched, budget)
         return watched
 
@@ -101,17 +100,17 @@ class Work:
         """Who watches it in this process, if anybody."""
         return self._watched.get(intent.key)
 
-    async def cancel_call(self, caller: str) -> None:
-        """Ask the gateway to cancel what this very call started and no other call waits for.
+    async def cancel_all(self, intents: Sequence[Intent]) -> None:
+        """Ask the gateway to cancel those that still run.
 
         A create in flight is canceled when its id comes. Faults are logged: whoever asked has gone.
         """
-        for watched in [each for each in self._watched.values() if each.started_by == caller]:
-            if watched.waiting_calls:
-                continue
-            watched.is_wanted = False
-            if watched.intent.prediction_id and not watched.is_settled:
-                await self._cancel_quietly(watched.intent)
+        for intent in intents:
+            watched = self._watched.get(intent.key)
+            if watched and watched.is_being_sent:
+                watched.is_wanted = False
+            elif intent.prediction_id and not (intent.status and intent.status.is_terminal):
+                await self._cancel_quietly(intent)
 
     async def cancel(self, intent: Intent) -> Prediction | None:
         """Ask the gateway to cancel; None where it has no cancel. What became of it is in the journal then.
