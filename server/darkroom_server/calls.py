@@ -23,6 +23,7 @@ from darkroom_server.settings import DEFAULT_WAIT_S, Settings
 
 if TYPE_CHECKING:
     from darkroom.darkroom import Darkroom, OnProgress
+    from darkroom.images import StoredFile
     from darkroom.journal import Intent
     from darkroom.outputs.preview import Preview
     from darkroom.registry import ImageRequest, ModelRegistry
@@ -145,11 +146,11 @@ class Calls:
 
         return await within(self._tasks, ANSWER_WITHIN_S, look)
 
-    async def read(self, location: str) -> bytes | None:
+    async def read(self, file: "StoredFile") -> bytes | None:
         """The bytes of a stored image; None where that takes too long. Raises: DarkroomError."""
 
         async def read() -> bytes:
-            return await (await self._opener.darkroom()).store.read(location)
+            return await (await self._opener.darkroom()).stores.read(file)
 
         return await within(self._tasks, ANSWER_WITHIN_S, read)
 

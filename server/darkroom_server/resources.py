@@ -60,7 +60,7 @@ async def image(id: str, n: str, ctx: Context[Calls, Any]) -> bytes:
     if wanted is None or wanted.file is None:
         raise ResourceNotFoundError(f"Prediction {id!r} has no saved image {n!r}.")
     try:
-        content = await ctx.request_context.lifespan_context.read(wanted.file.location)
+        content = await ctx.request_context.lifespan_context.read(wanted.file)
     except DarkroomError as error:
         raise ResourceNotFoundError(error.message) from error
     if content is None:

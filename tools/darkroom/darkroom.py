@@ -32,9 +32,9 @@ from darkroom.work.work import Work, WorkRules
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
+    from darkroom.outputs import OutputStores
     from darkroom.outputs.inputs import Resolved
     from darkroom.outputs.preview import Preview, PreviewProblem
-    from darkroom.outputs.store import OutputStore
 
 __all__ = ["Budget", "Darkroom", "DarkroomOptions", "OnProgress"]
 
@@ -90,7 +90,7 @@ class Darkroom:
         options: DarkroomOptions,
         account: Account,
         journal: Journal,
-        store: "OutputStore",
+        stores: "OutputStores",
         fetcher: OutputFetcher,
         tasks: anyio.abc.TaskGroup,
     ) -> None:
@@ -100,10 +100,11 @@ class Darkroom:
         self.account = account
         self.client = account.client
         self.journal = journal
-        self.store = store
+        self.stores = stores
         self.fetcher = fetcher
         self.waiting = Waiting(options.monotonic)
-        self.work = Work(account, journal, self._fetching(), tasks, self._runtime, self._rules())
+        fetching = ImageFetching(journal, stores, fetcher, self._runtime)
+        self.work = Work(account, journal, fetching, tasks, self._runtime, self._rules())
 
     @classmethod
     @asynccontextmanager
@@ -112,7 +113,7 @@ class Darkroom:
 
         Raises: JournalError, SettingsError; nothing was sent then.
         """
-        from darkroom.outputs.store import OutputStore, open_target
+        from darkroom.outputs import OutputStores
 
         async with AsyncExitStack() as stack:
             journal = await stack.enter_async_context(
@@ -124,8 +125,8 @@ class Darkroom:
             fetcher = await stack.enter_async_context(OutputFetcher(options.gateway, app=options.app))
             account = await Account.open(client, journal, options.key)
             tasks = await stack.enter_async_context(anyio.create_task_group())
-            store = OutputStore(open_target(options.output_dir))
-            room = cls(options, account, journal, store, fetcher, tasks)
+            stores = OutputStores(options.output_dir, spare=options.data_dir / "images")
+            room = cls(options, account, journal, stores, fetcher, tasks)
             tasks.start_soon(room.work.take_up_unfinished)
             try:
                 yield room
@@ -161,7 +162,7 @@ class Darkroom:
 
         resolver = input_resolver(
             self.journal,
-            self.store,
+            self.stores,
             self.client,
             self.fetcher,
             self.options.input_dirs,
@@ -173,7 +174,7 @@ class Darkroom:
         """Small pictures of stored files for the chat, in order, together under the hosts' limit, or why there is none."""
         from darkroom.outputs.preview import previews
 
-        return await previews(files, self.store.read)
+        return await previews(files, self.stores.read)
 
     def take_notices(self) -> tuple[str, ...]:
         """Sentences about the work that the person should hear once, in the next answer."""
@@ -184,17 +185,6 @@ class Darkroom:
     def _runtime(self) -> Runtime:
         options = self.options
         return Runtime(clock=options.clock, monotonic=options.monotonic, at_crash_point=options.at_crash_point)
-
-    def _fetching(self) -> ImageFetching:
-        options = self.options
-        return ImageFetching(
-            self.journal,
-            self.store,
-            self.fetcher,
-            self.gateway,
-            clock=options.clock,
-            at_crash_point=options.at_crash_point,
-        )
 
     def _rules(self) -> WorkRules:
         options = self.options

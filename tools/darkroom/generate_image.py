@@ -84,7 +84,7 @@ async def _plan(darkroom: Darkroom, request: ImageRequest, request_id: str, conv
     parts = _map_parts(model, request)
     estimates = [_estimate(darkroom, model, part) for part in parts]
     _check_call_limit(darkroom, estimates)
-    await darkroom.store.check()
+    await darkroom.stores.default.check()
     resolved, notes = await _resolve_files(darkroom, parts)
     if ":" in request.model and "version" not in darkroom.gateway.creates:
         notes = (*notes, f"gateway '{darkroom.gateway.name}' runs models by name only, so no version was asked for.")
@@ -104,7 +104,7 @@ async def _plan(darkroom: Darkroom, request: ImageRequest, request_id: str, conv
             seed=part.seed,
             image_count=part.image_count,
             estimate_usd=estimate,
-            output_place=darkroom.store.place,
+            output_place=darkroom.stores.default.place,
             conversation=conversation,
         )
         for number, (part, estimate) in enumerate(zip(resolved, estimates, strict=True))
@@ -126,7 +126,7 @@ async def _repeat(darkroom: Darkroom, request: ImageRequest, earlier: Sequence[I
     words = "this is what it made, nothing new was started"
     if unsent:
         _check_call_limit(darkroom, [intent.estimate_usd for intent in unsent])
-        await darkroom.store.check()
+        await darkroom.stores.default.check()
         words = "what had not been created is sent now"
     note = f"request_id '{earlier[0].request_id}' was used before; {words}."
     return _Plan(intents=tuple(earlier), notes=(note,), secrets=secrets_of(request.options))

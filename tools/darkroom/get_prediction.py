@@ -69,7 +69,7 @@ async def find(darkroom: Darkroom, id: str, *, within_s: float, conversation: st
             f"{id[:70]!r} is no prediction id. Use the id from generate_image's answer, or 'latest'."
         )
     prediction = await darkroom.client.get(id, within_s=within_s)
-    return (await darkroom.work.adopt(prediction, darkroom.store.place),)
+    return (await darkroom.work.adopt(prediction, darkroom.stores.default.place),)
 
 
 async def _watched(darkroom: Darkroom, intent: Intent) -> Watched | None:

@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from pydantic import JsonValue
 
 _SECRET_NAME = re.compile(
-    r"(?:^|_)(?:api_?key|token|secret|password|passwd|credential|authorization)s?$", re.IGNORECASE
+    r"(?:^|_)(?:(?:api|access|secret|private|auth)_?keys?|token|secrets?|pass(?:word|wd|phrase)s?|credentials?|authorization|bearer)$"
 )
+_WORD_BREAK = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+")
 MASK = "[secret]"
 
 
 def is_secret(name: str) -> bool:
-    """True for names such as `openai_api_key`, `hf_token`, `password`."""
-    return bool(_SECRET_NAME.search(name))
+    """True for names such as `openai_api_key`, `hfToken`, `password`; not for `max_tokens`."""
+    return bool(_SECRET_NAME.search(_WORD_BREAK.sub("_", name).lower()))
 
 
 def masked_secrets(input: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
