@@ -17,7 +17,7 @@ from darkroom.request_ids import checked_request_id, fresh_request_id
 from darkroom_server.consent import Offer
 from darkroom_server.content import model_result, prediction_result
 from darkroom_server.deadline import within
-from darkroom_server.open_calls import OpenCalls, keys_of, keys_of_sent
+from darkroom_server.open_calls import OpenCalls
 from darkroom_server.opener import DarkroomOpener
 from darkroom_server.settings import DEFAULT_WAIT_S, Settings
 
@@ -69,7 +69,7 @@ class Calls:
         with self._open_calls.waiting(name) as call:
 
             async def verb(darkroom: "Darkroom", on_progress: "OnProgress") -> "PredictionReport":
-                call.earlier |= keys_of_sent(await darkroom.journal.by_request(name))
+                await call.keep_earlier(darkroom)
                 return await generate_image(
                     darkroom, request, wait_s=self._wait_s(wait_s), request_id=name, on_progress=on_progress
                 )
@@ -86,12 +86,10 @@ class Calls:
         """Find and wait; a cancel only ends the waiting."""
         from darkroom.get_prediction import get_prediction
 
-        with self._open_calls.waiting(id.strip()) as call:
+        async def verb(darkroom: "Darkroom", on_progress: "OnProgress") -> "PredictionReport":
+            return await get_prediction(darkroom, id, wait_s=self._wait_s(wait_s), on_progress=on_progress)
 
-            async def verb(darkroom: "Darkroom", on_progress: "OnProgress") -> "PredictionReport":
-                call.earlier |= await keys_of(darkroom, id)
-                return await get_prediction(darkroom, id, wait_s=self._wait_s(wait_s), on_progress=on_progress)
-
+        with self._open_calls.waiting(id):
             return await self._answer(ctx, "get_prediction", id, wait_s, verb)
 
     async def cancel_prediction(self, ctx: Context["Calls", Any], id: str) -> CallToolResult:
