@@ -12,10 +12,11 @@ from journal_fixtures import START, HandClock, adopting, intended, missed, new_i
 
 from darkroom.errors import JournalError
 from darkroom.journal import IntentState, Journal
-from darkroom.journal.migrations import MIGRATIONS, migrate
+from darkroom.journal.migrations import migrate, released_steps
 from darkroom.journal.sqlite import SqliteDatabase, open_database
 
 pytestmark = pytest.mark.anyio
+MIGRATIONS = released_steps()
 NAME = "journal.sqlite3"
 
 
