@@ -62,8 +62,7 @@ def create_server(settings: Settings, *, is_leaving: Callable[[], bool] = lambda
     async def lifespan(_: MCPServer[Calls]) -> AsyncGenerator[Calls]:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(notices.publish)
-            if not settings.problem:
-                tasks.start_soon(opener.keep_open)
+            tasks.start_soon(opener.keep_open)
             try:
                 yield Calls(opener, registry, settings, tasks, is_leaving)
             finally:
