@@ -122,7 +122,7 @@ def _ending(at: CrashPoint, times: int) -> Callable[[CrashPoint], None]:
 
 
 def main(folder: Path, base_url: str) -> None:
-    for name in ("darkroom.gateways.wire", "darkroom.journal.database", "darkroom.outputs.store"):
+    for name in ("darkroom.gateways.wire", "darkroom.journal.sqlite", "darkroom.outputs.store"):
         importlib.import_module(name)
     ModelRegistry.load().names()
     for line in sys.stdin:

@@ -18,7 +18,7 @@ from anyio.streams.text import TextReceiveStream
 from fault_gateway import GatewayProcess, Plan, Truth, gateway_process, picture
 
 from darkroom.images import ImageState
-from darkroom.journal import Intent, SqliteJournal
+from darkroom.journal import Intent, open_journal
 from darkroom.work.crash_points import CrashPoint
 
 ANYWHERE = "anywhere, by the clock"
@@ -115,7 +115,7 @@ class CrashRun:
                 pending.extendleft(number for number in numbers if number not in answer["done"])
 
     async def _compare(self, truth: Truth, figures: Figures) -> None:
-        async with SqliteJournal.open(self.folder / "data" / "journal.sqlite3") as journal:
+        async with open_journal(self.folder / "data" / "journal.sqlite3") as journal:
             intents = await journal.history(limit=10 * self.requests)
         known = {intent.prediction_id for intent in intents}
         asked = Counter({f"picture {n}": crash_child.prediction_count(n) for n in range(self.requests)})

@@ -124,7 +124,7 @@ def test_a_host_that_does_not_answer_leaves_the_pictures_and_a_warning(stage: St
 
 def test_an_input_picture_that_was_not_kept_offers_no_repeat(stage: Stage) -> None:
     data = report(1)
-    data["request"]["images"] = ["data:image/png;base64,… (12345 bytes)"]
+    data["request"]["images"] = ["data:image/png;… (12345 bytes)"]
     stage.begin()
     stage.show(result(data, plain_pictures(1)))
     expect(stage.view.locator("#actions")).to_be_hidden()
@@ -133,7 +133,7 @@ def test_an_input_picture_that_was_not_kept_offers_no_repeat(stage: Stage) -> No
 def test_an_input_picture_is_taken_from_the_call_where_the_host_told_it(stage: Stage) -> None:
     whole = "data:image/png;base64,AAAA"
     data = report(1)
-    data["request"]["images"] = ["data:image/png;base64,… (12345 bytes)"]
+    data["request"]["images"] = ["data:image/png;… (12345 bytes)"]
     stage.begin(answers={"generate_image": [fresh(report(1))]})
     stage.notify("tool-input", {"arguments": {"prompt": PROMPT, "images": [whole]}})
     stage.show(result(data, plain_pictures(1)))

@@ -20,7 +20,6 @@ from PIL import Image
 
 from darkroom_server import __version__
 from darkroom_server.cli import main
-from darkroom_server.http import is_loopback
 from darkroom_server.settings import Settings
 
 pytestmark = pytest.mark.anyio
@@ -168,21 +167,6 @@ def test_a_port_that_is_taken_is_said_in_words(server: HttpProcess, capsys: pyte
     port = server.origin.rpartition(":")[2]
     assert main(["serve", "--transport", "http", "--port", port]) == 2
     assert f"port {port}" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("host", "is_local"),
-    [
-        ("127.0.0.1", True),
-        ("::1", True),
-        ("localhost", True),
-        ("0.0.0.0", False),
-        ("::", False),
-        ("example.com", False),
-    ],
-)
-def test_only_loopback_counts_as_local(host: str, is_local: bool) -> None:
-    assert is_loopback(host) == is_local
 
 
 def test_settings_without_local_files_open_no_folder_even_where_one_is_named(tmp_path: Path) -> None:

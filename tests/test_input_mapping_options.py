@@ -5,7 +5,7 @@ from mapped import DRAWN_SEED, MASK, PHOTO, REGISTRY, mapped, refused
 from pydantic import JsonValue
 
 from darkroom.errors import InvalidInput
-from darkroom.registry import ImageRequest, MappedInput, ModelRef, unlisted_model
+from darkroom.registry import ImageRequest, MappedInput, ModelRef, example_call, map_request, unlisted_model
 
 
 def test_an_option_is_sent_under_its_name() -> None:
@@ -156,7 +156,7 @@ def test_an_input_is_written_in_the_models_own_order() -> None:
 def unlisted(**request: JsonValue) -> MappedInput:
     model = unlisted_model(ModelRef.parse("someone/something"))
     asked = ImageRequest(**request)  # pyright: ignore[reportArgumentType] -- one field per test
-    return model.input_for(asked, draw_seed=lambda: DRAWN_SEED)
+    return map_request(model, asked, draw_seed=lambda: DRAWN_SEED)
 
 
 def test_an_unlisted_model_gets_its_options_as_given_and_a_note() -> None:
@@ -198,7 +198,7 @@ def test_an_unlisted_model_of_a_version_is_run_by_it() -> None:
     model = unlisted_model(ModelRef.parse("someone/something:abc"))
     assert (model.name, model.run_by, model.version) == ("someone/something", "version", "abc")
     assert model.estimate_usd({}, 1) is None
-    assert model.example_call()["model"] == "someone/something"
+    assert example_call(model)["model"] == "someone/something"
 
 
 def test_a_request_is_written_down_without_the_bytes_of_its_images() -> None:
@@ -206,13 +206,13 @@ def test_a_request_is_written_down_without_the_bytes_of_its_images() -> None:
         prompt="x", images=("data:image/png;base64," + "A" * 9000, PHOTO), options={"a": ["data:,b"]}
     )
     written = request.to_json()
-    assert written["images"] == ["data:image/png;base64,… (9022 bytes)", PHOTO]
-    assert written["options"] == {"a": ["data:,… (7 bytes)"]}
+    assert written["images"] == ["data:image/png;… (6750 bytes)", PHOTO]
+    assert written["options"] == {"a": ["data:;… (1 bytes)"]}
     assert written["prompt"] == "x" and written["seed"] == -1
 
 
 def test_mapping_does_not_touch_the_request() -> None:
     options: dict[str, JsonValue] = {"guidance": "3"}
     request = ImageRequest(prompt="x", options=options)
-    REGISTRY.get("flux-dev").input_for(request, draw_seed=lambda: DRAWN_SEED)
+    map_request(REGISTRY.get("flux-dev"), request, draw_seed=lambda: DRAWN_SEED)
     assert options == {"guidance": "3"}

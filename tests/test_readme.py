@@ -127,13 +127,13 @@ async def test_a_wrong_key_is_refused_in_the_words_of_its_heading(tmp_path: Path
 
 
 def test_the_example_model_of_the_readme_loads(tmp_path: Path) -> None:
-    from darkroom.registry import ImageRequest, ModelRegistry
+    from darkroom.registry import ImageRequest, ModelRegistry, map_request
 
     [example] = [block for block in re.findall(r"```toml\n(.*?)```", README, re.DOTALL) if "acme/" in block]
     (tmp_path / "acme--painter.toml").write_text(example, encoding="utf-8")
     registry = ModelRegistry.load(tmp_path)
-    mapped = registry.get("acme/painter").input_for(
-        ImageRequest(prompt="x", aspect_ratio="3:2", count=2), draw_seed=lambda: 1
+    mapped = map_request(
+        registry.get("acme/painter"), ImageRequest(prompt="x", aspect_ratio="3:2", count=2), draw_seed=lambda: 1
     )
     assert not registry.problems
     assert mapped.input == {"prompt": "x", "aspect_ratio": "3:2", "num_outputs": 2}

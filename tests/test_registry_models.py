@@ -7,7 +7,7 @@ import pytest
 from mapped import DRAWN_SEED, MASK, PHOTO, REGISTRY, every_model, request_of
 
 import darkroom.registry
-from darkroom.registry import TASKS, ImageRequest, Model, check_input
+from darkroom.registry import TASKS, ImageRequest, Model, check_input, example_call, map_request
 from darkroom.registry.coherence import find_incoherences
 from darkroom.registry.mapping import suggestions
 
@@ -68,7 +68,7 @@ def test_secrets_are_marked() -> None:
 @pytest.mark.parametrize("name", [name for name in REGISTRY.names() if name != "openai/gpt-image-1"])
 def test_the_example_call_of_each_model_works(name: str) -> None:
     model = REGISTRY.get(name)
-    sent = model.input_for(request_of(model.example_call()), draw_seed=lambda: DRAWN_SEED)
+    sent = map_request(model, request_of(example_call(model)), draw_seed=lambda: DRAWN_SEED)
     assert check_input(model, sent.input) == []
     assert sent.image_count == 1
 
@@ -78,9 +78,9 @@ def test_only_one_model_cannot_be_called_because_it_wants_a_key() -> None:
 
 
 def test_the_example_call_of_an_editing_model_carries_a_placeholder_image() -> None:
-    assert REGISTRY.get("flux-kontext-dev").example_call()["images"] == [PHOTO]
-    assert REGISTRY.get("flux-fill-pro").example_call()["mask"] == MASK
-    assert "images" not in REGISTRY.get("flux-schnell").example_call()
+    assert example_call(REGISTRY.get("flux-kontext-dev"))["images"] == [PHOTO]
+    assert example_call(REGISTRY.get("flux-fill-pro"))["mask"] == MASK
+    assert "images" not in example_call(REGISTRY.get("flux-schnell"))
 
 
 def suggested(listed: str) -> list[Model]:
@@ -112,7 +112,7 @@ def test_each_default_model_can_do_what_it_is_chosen_for() -> None:
     ):
         model = REGISTRY.get(darkroom.registry.default_model_for(request))
         assert model.tier == "core"
-        assert model.input_for(request, draw_seed=lambda: DRAWN_SEED).input["prompt"] == "x"
+        assert map_request(model, request, draw_seed=lambda: DRAWN_SEED).input["prompt"] == "x"
 
 
 def test_the_tasks_offered_are_the_tasks_there_are() -> None:

@@ -204,7 +204,7 @@ async def _earlier(darkroom: "Darkroom", request_id: str) -> "tuple[Sequence[Int
     A row in doubt is among these, because a repeat sends it once the gateway turns out not to have it.
     """
     rows = await darkroom.journal.by_request(request_id)
-    return rows, [row for row in rows if not row.prediction_id and darkroom.work.following(row) is None]
+    return rows, [row for row in rows if not row.prediction_id and darkroom.work.watched(row) is None]
 
 
 def _rising(ctx: Context["Calls", Any]) -> "OnProgress":

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from mcp.types import Annotations, CallToolResult, ContentBlock, ImageContent, ResourceLink, TextContent
 
 from darkroom.images import ImageState
+from darkroom.uris import is_url, scheme_of
 from darkroom_server.strange_json import cleaned
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def _previews(previews: "Mapping[int, Preview]") -> list[ImageContent]:
 
 def _links(images: "Sequence[StoredImage]") -> list[ResourceLink]:
     alive = [image for image in images if image.state is not ImageState.EXPIRED]
-    return [_link(image) for image in alive if image.file or image.url.startswith("https://")]
+    return [_link(image) for image in alive if image.file or scheme_of(image.url) == "https"]
 
 
 def _link(image: "StoredImage") -> ResourceLink:
@@ -90,7 +91,7 @@ def _link(image: "StoredImage") -> ResourceLink:
     if not file:
         name = f"image {image.index + 1}"
         return ResourceLink(name=name, uri=image.url, mime_type=_guessed(image.url), annotations=_for_user())
-    is_path = "://" not in file.location
+    is_path = not is_url(file.location)
     return ResourceLink(
         name=file.location.rpartition("/")[2] if not is_path else Path(file.location).name,
         uri=Path(file.location).as_uri() if is_path else file.location,

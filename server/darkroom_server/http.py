@@ -5,7 +5,6 @@ Origin headers that are expected (a web page could reach the port through a rebo
 computer as input.
 """
 
-import ipaddress
 import logging
 import socket
 from collections.abc import Callable, Iterable
@@ -65,14 +64,6 @@ def http_app(
     )
     app.add_middleware(WholeBodies, most_bytes=_MAX_REQUEST_BYTES)
     return app
-
-
-def is_loopback(host: str) -> bool:
-    """True where only this computer can reach what listens on `host`."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _security(hosts: Iterable[str]) -> TransportSecuritySettings:

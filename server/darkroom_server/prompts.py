@@ -62,7 +62,7 @@ def _prompt(name: str, *, title: str, description: str, text: str, arguments: di
 
 def _candidates(models: "ModelRegistry", argument: str, given: dict[str, str]) -> tuple[str, ...]:
     """What may stand for an argument of a prompt or of `models://{owner}/{name}`."""
-    from darkroom.registry import TASKS
+    from darkroom.model_tasks import TASKS
 
     names = models.names()
     match argument:

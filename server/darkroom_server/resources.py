@@ -61,8 +61,8 @@ async def image(id: str, n: str, ctx: Ctx) -> bytes:
     wanted = _numbered([each for intent in (await _report_on(id, ctx)).intents for each in intent.images], n)
     if wanted is None or wanted.file is None:
         raise ResourceNotFoundError(f"Prediction {id!r} has no saved image {n!r}.")
-    location = wanted.file.location
-    return await _in_darkroom(ctx, lambda darkroom: darkroom.store.read(location))
+    file = wanted.file
+    return await _in_darkroom(ctx, lambda darkroom: darkroom.stores.read(file))
 
 
 async def _report_on(id: str, ctx: Ctx) -> "PredictionReport":

@@ -16,6 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr,
 from pydantic.fields import FieldInfo
 
 from darkroom.errors import SettingsError
+from darkroom.uris import is_url
 from darkroom_server.setting_texts import GATEWAY_SETTINGS, About, folder, given_texts
 
 if TYPE_CHECKING:
@@ -179,7 +180,7 @@ class Settings(BaseModel):
             return self.input_dirs
         from darkroom.outputs.inputs import default_input_folders
 
-        return default_input_folders(None if "://" in self.output_location else Path(self.output_location))
+        return default_input_folders(None if is_url(self.output_location) else Path(self.output_location))
 
     def without_local_files(self) -> "Settings":
         """The same for callers over a network: no file of this computer is read, also not from `input_dirs`."""
@@ -263,7 +264,7 @@ def _parsed(name: str, text: str, environ: Mapping[str, str]) -> object:
     """Folders get their absolute path; everything else is parsed by its type."""
     if name == "input_dirs":
         return tuple(folder(each.strip(), environ) for each in text.split(os.pathsep) if each.strip())
-    if name in {"data_dir", "models_dir"} or (name == "output_dir" and "://" not in text):
+    if name in {"data_dir", "models_dir"} or (name == "output_dir" and not is_url(text)):
         return str(folder(text, environ))
     return text
 

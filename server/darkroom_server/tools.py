@@ -16,8 +16,8 @@ from mcp.server.mcpserver.tools import Tool
 from mcp.types import CallToolResult, ToolAnnotations
 from pydantic import Field, JsonValue, WithJsonSchema
 
+from darkroom.model_tasks import Task
 from darkroom.registry.request import ImageRequest
-from darkroom.registry.tasks import Task
 from darkroom_server import consent
 from darkroom_server.calls import Calls
 from darkroom_server.consent import Consent

@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+MAX_IMAGE_BYTES = 64 * 1024 * 1024
+
 
 class ImageState(StrEnum):
-    """WANTED until the bytes lie in the output folder (STORED) or the link has died first (EXPIRED).
+    """WANTED until its file is saved (STORED), its link has died (EXPIRED) or it is not fetched for good (REFUSED).
 
-    REFUSED: not fetched for a permanent reason (its host is refused, it is not an image, it is too large).
+    REFUSED becomes WANTED again where the person asks or the setting that forbids its host changes.
     """
 
     WANTED = "wanted"
@@ -37,8 +39,8 @@ class StoredFile:
 class StoredImage:
     """Output number `index` (from 0) of a prediction, with its file once it is STORED.
 
-    `problem` says in words why it is not saved yet (WANTED), was not fetched (REFUSED) or is lost (EXPIRED), and what is
-    wrong with a file that was saved all the same (STORED).
+    `problem` says in words why it is not saved (WANTED, EXPIRED, REFUSED) or what is wrong with the file (STORED; one
+    without its end begins with "The file is damaged").
     """
 
     prediction_id: str

@@ -13,9 +13,10 @@ from urllib.parse import quote
 
 from pydantic import JsonValue
 
+from darkroom.uris import is_web_url, scheme_of
+
 ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{8,64}")
 _FRACTION = re.compile(r"(\.\d{6})\d+")
-_IMAGE_URI = re.compile(r"\s*(https?://|data:)", re.IGNORECASE)
 _PLAIN_REST = re.compile(r"[A-Za-z0-9/:?#\[\]@!$&()*+,;=%._~-]*")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@+-]{0,199}")
 # Spellings seen at gateways that re-wrap the format.
@@ -121,7 +122,7 @@ def parse_prediction(body: Mapping[str, object]) -> Prediction:
 def output_uris(output: object) -> tuple[str, ...]:
     """Every http(s) or data URI in an output of any shape (string, list, object), in order, as one plain word each."""
     if isinstance(output, str):
-        return (_plain_uri(output),) if _IMAGE_URI.match(output) else ()
+        return (_plain_uri(output),) if is_web_url(output) or scheme_of(output) == "data" else ()
     if (parts := _mapping(output)) is not None:
         return tuple(uri for value in parts.values() for uri in output_uris(value))
     if isinstance(output, list):

@@ -11,8 +11,9 @@ import typer
 
 from darkroom.errors import JournalError, SettingsError
 from darkroom.gateways import GatewayProbe, PredictionClient
-from darkroom.journal import SqliteJournal
+from darkroom.journal import open_journal
 from darkroom.registry import ModelRegistry
+from darkroom.uris import is_url
 from darkroom_server.settings import Settings
 
 
@@ -70,13 +71,13 @@ def _about_journal(settings: Settings) -> Iterator[_Finding]:
 
 
 async def _journal_warnings(path: Path) -> tuple[str, ...]:
-    async with SqliteJournal.open(path) as journal:
+    async with open_journal(path) as journal:
         return journal.warnings
 
 
 def _about_images(settings: Settings) -> Iterator[_Finding]:
     location = settings.output_location
-    if "://" not in location:
+    if not is_url(location):
         yield _folder(Path(location))
     elif importlib.util.find_spec("obstore"):
         yield _Finding(True, f"Images: go to {location}; not tried.")

@@ -14,6 +14,7 @@ from darkroom.generate_image import generate_image
 from darkroom.registry import ImageRequest
 from darkroom.reports import PredictionReport
 from darkroom.request_ids import checked_request_id, fresh_request_id
+from darkroom.uris import is_url, scheme_of
 from darkroom_server.cli.opened import in_darkroom, read_settings
 from darkroom_server.cli.screen import note, pick_up, progress_bar, show_report, stop
 from darkroom_server.settings import Settings
@@ -84,16 +85,15 @@ def _checked(request_id: str) -> str:
 
 def _reference(text: str) -> str:
     """A file that the person named becomes an absolute path; anything else stays."""
-    if ":" in text[1:2] or "://" not in text and not text.startswith(("data:", "prediction:")):
-        return str(Path(text).expanduser().absolute())
-    return text
+    is_no_path = is_url(text) or scheme_of(text) in ("data", "prediction")
+    return text if is_no_path else str(Path(text).expanduser().absolute())
 
 
 def _allowing(settings: Settings, request: ImageRequest, output_dir: str) -> Settings:
     """The settings with this output folder, and with leave to read the very folders of the files named."""
     changed: dict[str, object] = {}
     if output_dir:
-        changed["output_dir"] = output_dir if "://" in output_dir else str(Path(output_dir).expanduser().absolute())
+        changed["output_dir"] = output_dir if is_url(output_dir) else str(Path(output_dir).expanduser().absolute())
     named = tuple(Path(each).parent for each in (*request.images, request.mask) if each and Path(each).is_absolute())
     if named:
         changed["input_dirs"] = (*settings.input_paths, *named)

@@ -36,7 +36,8 @@ def serve(
 
 def _serve_http(host: str, port: int, allowed_hosts: Sequence[str]) -> None:
     """Serve until a signal comes; the first line on stdout is the address."""
-    from darkroom_server.http import is_loopback, serve_http
+    from darkroom.uris import is_loopback
+    from darkroom_server.http import serve_http
 
     _check_hosts(allowed_hosts)
     shown = f"[{host}]" if ":" in host else host

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from darkroom.gateways import Gateway
 
+from darkroom.uris import scheme_of
+
 GALLERY_URI = "ui://darkroom/gallery.html"
 GALLERY_FILE = Path(__file__).with_name("gallery.html")
 
@@ -24,5 +26,5 @@ def image_hosts(gateway: "Gateway") -> list[str]:
     A gateway on plain http or without an address adds none of its own; a profile that allows any host gives `https:`.
     """
     hosts = ["https:" if host == "*" else f"https://{host}" for host in gateway.output_hosts]
-    own = [gateway.origin] if gateway.origin.startswith("https://") else []
+    own = [gateway.origin] if scheme_of(gateway.origin) == "https" else []
     return list(dict.fromkeys(["data:", *own, *hosts]))

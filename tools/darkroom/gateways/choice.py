@@ -4,19 +4,23 @@ A key goes only to the address that it belongs to: the key variable of a profile
 other address the person sets DARKROOM_API_KEY and so says that it belongs there.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from darkroom.errors import SettingsError
 from darkroom.gateways.keys import Key
-from darkroom.gateways.profiles import Gateway, is_loopback_url, load_gateways, origin_of
+from darkroom.gateways.profiles import Gateway, load_gateways
 from darkroom.gateways.words import clean_words
+from darkroom.uris import is_loopback_url, is_web_url, origin_of
 
 GATEWAY_VARIABLE = "DARKROOM_GATEWAY"
 BASE_URL_VARIABLE = "DARKROOM_BASE_URL"
 KEY_VARIABLE = "DARKROOM_API_KEY"
 OUTPUT_HOSTS_VARIABLE = "DARKROOM_OUTPUT_HOSTS"
+_HOST_PATTERN = re.compile(r"\*|(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*")
+_LOCAL_STORE = re.compile(r"(\[[0-9a-f:]+\]|[a-z0-9.-]+):\d{1,5}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,14 +91,12 @@ def _clean_address(text: str) -> str:
         return ""
     try:
         parts = urlsplit(text)
-        host, has_login = parts.hostname, "@" in parts.netloc
-        origin_of(text)  # an impossible port raises here
     except ValueError as error:
         raise SettingsError(f"{BASE_URL_VARIABLE} is not an address: {clean_words(str(error), 80)}.") from error
-    if has_login:
+    if "@" in parts.netloc:
         raise SettingsError(f"{BASE_URL_VARIABLE} may not hold a user name or password; set {KEY_VARIABLE} instead.")
-    if not host or parts.scheme not in ("https", "http") or parts.query or parts.fragment:
-        raise SettingsError(f"{BASE_URL_VARIABLE} must look like https://host/path, without '?' and '#'.")
+    if not (is_web_url(text) and origin_of(text) and text.isprintable()) or parts.query or parts.fragment:
+        raise SettingsError(f"{BASE_URL_VARIABLE} must look like https://host:port/path, without '?' and '#'.")
     if parts.scheme == "http" and not is_loopback_url(text):
         raise SettingsError(f"{BASE_URL_VARIABLE} must start with https://; plain http is only for this machine.")
     return origin_of(text) + parts.path.rstrip("/").removesuffix("/v1").rstrip("/")
@@ -110,8 +112,19 @@ def _at_address(profile: Gateway, address: str) -> Gateway:
 
 
 def _with_output_hosts(gateway: Gateway, listed: str) -> Gateway:
-    hosts = tuple(host.strip().lower() for host in listed.split(",") if host.strip())
-    return replace(gateway, output_hosts=gateway.output_hosts + hosts) if hosts else gateway
+    """Names narrow the hosts of outputs to these; `host:port` adds a store on this machine.
+
+    Raises: SettingsError for anything else, because it would never match.
+    """
+    entries = [entry for part in listed.split(",") if (entry := part.strip().lower())]
+    stores = tuple(entry for entry in entries if _LOCAL_STORE.fullmatch(entry) and is_loopback_url(f"http://{entry}"))
+    names = tuple(entry for entry in entries if _HOST_PATTERN.fullmatch(entry))
+    if odd := next((entry for entry in entries if entry not in stores + names), None):
+        raise SettingsError(
+            f"{OUTPUT_HOSTS_VARIABLE} holds '{clean_words(odd, 60)}'. Allowed: host names such as cdn.example.com or "
+            "*.example.com, which must be the only ones then, and 127.0.0.1:port for a store on this machine."
+        )
+    return replace(gateway, output_hosts=names or gateway.output_hosts, local_stores=stores)
 
 
 def _key(profile: Gateway, gateway: Gateway, values: Mapping[str, str]) -> Key:

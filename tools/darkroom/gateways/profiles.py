@@ -3,13 +3,11 @@
 import tomllib
 from dataclasses import dataclass
 from importlib.resources import files
-from ipaddress import ip_address
 from typing import Any, Literal, cast
-from urllib.parse import urlsplit
+
+from darkroom.uris import host_of, is_loopback_url, origin_of
 
 Addressing = Literal["model-path", "version", "model-body"]
-
-
 _EMBEDDED_HOST = "sandbox.darkroom.invalid"
 
 
@@ -34,8 +32,10 @@ class Gateway:
     has_account: bool = False
     link_lifetime_s: int = 3600
     docs_url: str = ""
-    output_hosts: tuple[str, ...] = ()
+    output_hosts: tuple[str, ...] = ("*",)
     """Hosts that outputs may come from: exact, `*.suffix`, or `*` for any public host; the gateway's own host always may."""
+    local_stores: tuple[str, ...] = ()
+    """`host:port` of stores on this machine that outputs may come from too, where the gateway is on this machine."""
     is_sandbox: bool = False
 
     @property
@@ -50,7 +50,7 @@ class Gateway:
     @property
     def is_embedded(self) -> bool:
         """True for the sandbox that runs inside this process."""
-        return urlsplit(self.base_url).hostname == _EMBEDDED_HOST
+        return host_of(self.base_url) == _EMBEDDED_HOST
 
 
 def load_gateways() -> dict[str, Gateway]:
@@ -58,25 +58,6 @@ def load_gateways() -> dict[str, Gateway]:
     text = files("darkroom.gateways").joinpath("profiles.toml").read_text(encoding="utf-8")
     rows: dict[str, dict[str, Any]] = tomllib.loads(text)
     return {name: _gateway(name, row) for name, row in rows.items()}
-
-
-def origin_of(url: str) -> str:
-    """Scheme, host and port in lower case, the scheme's own port left out; empty for no URL."""
-    parts = urlsplit(url)
-    if not parts.hostname:
-        return ""
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    is_default = parts.port in (None, {"https": 443, "http": 80}.get(parts.scheme))
-    return f"{parts.scheme}://{host}" + ("" if is_default else f":{parts.port}")
-
-
-def is_loopback_url(url: str) -> bool:
-    """True for `localhost`, 127.0.0.0/8 and ::1 written as such; no name is resolved."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _gateway(name: str, row: dict[str, Any]) -> Gateway:

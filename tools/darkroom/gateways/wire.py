@@ -20,6 +20,7 @@ from darkroom.gateways.asgi import ASGIApp
 from darkroom.gateways.keys import Key
 from darkroom.gateways.limits import BOUNDED_ENCODINGS, MAX_REPLY_BYTES, Timeouts
 from darkroom.gateways.profiles import Gateway
+from darkroom.uris import scheme_of
 
 _SHORTEST_SECRET = 8
 _ESCAPE_BYTES = re.compile(rb"\\(?:u00|/)")
@@ -56,7 +57,7 @@ class Wire:
         self._key = key
         self._app = app
         self._timeouts = timeouts
-        tls = tls_context(is_needed=not app and gateway.base_url.startswith("https://"))
+        tls = tls_context(is_needed=not app and scheme_of(gateway.base_url) == "https")
         self._fresh = self._client(tls, kept_connections=0)
         self._pooled = self._client(tls, kept_connections=10)
 

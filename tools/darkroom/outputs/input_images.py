@@ -1,6 +1,5 @@
 """Making the bytes of an input image fit to send: a real raster, without metadata, and small enough for the way it goes."""
 
-import base64
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
@@ -108,11 +107,6 @@ async def shrunk(picture: Picture, place: Place, *, limit_bytes: int) -> Picture
         "small", picture, place, max_bytes=limit_bytes, max_px=max_px, keep_size=place.must_keep_size
     )
     return _noted(made, f"{place.label} was shrunk from {picture.words} to {made.words}: {_limit_words(limit_bytes)}")
-
-
-def data_uri(picture: Picture) -> str:
-    """The picture as a data URI."""
-    return f"data:{picture.mime_type};base64,{base64.b64encode(picture.content).decode()}"
 
 
 def file_name(picture: Picture, place: Place) -> str:

@@ -6,15 +6,12 @@ prediction:ID  prediction:ID/2  an earlier output, numbered from 1
 /path  ~/path  file:///path     a file of this machine
 """
 
-import base64
-import binascii
-import ipaddress
 import re
 from dataclasses import dataclass
-from urllib.parse import unquote_to_bytes, urlsplit
+
+from darkroom.uris import decode_data_uri, host_of, is_loopback_url, scheme_of
 
 _EARLIER = re.compile(r"prediction:([A-Za-z0-9_-]{1,64})(?:/([1-9]\d{0,2}))?")
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +51,9 @@ def parse_reference(text: str, *, limit_bytes: int, allow_loopback_http: bool = 
 
     Raises: ValueError with one or two sentences that say what is allowed.
     """
-    found = _SCHEME.match(text)
-    scheme = found[1].lower() if found else ""
+    scheme = scheme_of(text)
     if scheme == "data":
-        return InlineImage(_data_bytes(text, limit_bytes))
+        return InlineImage(decode_data_uri(text, limit_bytes=limit_bytes)[1])
     if scheme == "prediction":
         return _earlier(text)
     if scheme in ("http", "https"):
@@ -70,19 +66,11 @@ def parse_reference(text: str, *, limit_bytes: int, allow_loopback_http: bool = 
 def _web(url: str, allow_loopback_http: bool) -> WebImage:
     if not url.isprintable() or " " in url:
         raise ValueError("a URL cannot hold spaces or control characters.")
-    parts = urlsplit(url)
-    if not parts.hostname:
-        raise ValueError("the URL has no host.")
-    if parts.scheme.lower() == "http" and not (allow_loopback_http and _is_loopback(parts.hostname)):
+    if not host_of(url):
+        raise ValueError("the URL has no host, or one that cannot be read.")
+    if scheme_of(url) == "http" and not (allow_loopback_http and is_loopback_url(url)):
         raise ValueError("only https URLs are taken, not http.")
     return WebImage(url)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
 
 
 def _earlier(text: str) -> EarlierImage:
@@ -90,20 +78,3 @@ def _earlier(text: str) -> EarlierImage:
     if not found:
         raise ValueError("an earlier image is given as 'prediction:ID', or 'prediction:ID/2' for its second image.")
     return EarlierImage(found[1], int(found[2] or 1) - 1)
-
-
-def _data_bytes(uri: str, limit_bytes: int) -> bytes:
-    header, comma, payload = uri.partition(",")
-    if not comma:
-        raise ValueError("the data URI has no comma, so no content.")
-    # Percent-encoding triples, base64 adds a third, and lines may be broken.
-    if len(payload) > limit_bytes * 3:
-        raise ValueError(f"it is larger than {limit_bytes // 2**20} MiB, the most that is taken.")
-    raw = unquote_to_bytes(payload)
-    if not header.lower().endswith(";base64"):
-        return raw
-    compact = b"".join(raw.split()).rstrip(b"=")
-    try:
-        return base64.b64decode(compact + b"=" * (-len(compact) % 4), validate=True)
-    except binascii.Error as error:
-        raise ValueError("its base64 is broken.") from error

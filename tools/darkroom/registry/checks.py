@@ -2,14 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 
+from darkroom.registry.model import Model
 from darkroom.registry.model_input import InputType, ModelInput
-
-if TYPE_CHECKING:
-    from darkroom.registry.model import Model
 
 _JSON_TYPES: dict[type, InputType] = {
     str: "string",
@@ -33,7 +30,7 @@ class FieldFault:
     description: str
 
 
-def check_input(model: "Model", input: Mapping[str, JsonValue]) -> list[FieldFault]:
+def check_input(model: Model, input: Mapping[str, JsonValue]) -> list[FieldFault]:
     """Every fault of this input, in the order of the model's inputs; empty when the model would take it."""
     faults = [fault for item in model.inputs for fault in _check_one(item, input)]
     known = {item.name for item in model.inputs}

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, fields
 
 from pydantic import JsonValue
 
+from darkroom.uris import shorten_data_uris
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageRequest:
@@ -28,7 +30,7 @@ class ImageRequest:
     options: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
 
     def to_json(self) -> dict[str, JsonValue]:
-        """The request for the journal and for the files beside the images; data URIs are shortened to their size."""
+        """The request for the journal and for the files beside the images; data URIs are shortened to type and size."""
         return {item.name: shorten_data_uris(getattr(self, item.name)) for item in fields(self)}
 
 
@@ -48,16 +50,3 @@ class MappedInput:
     notes: tuple[str, ...] = ()
     seed: int | None = None
     image_count: int = 1
-
-
-def shorten_data_uris(value: JsonValue | tuple[str, ...] | Mapping[str, JsonValue]) -> JsonValue:
-    """The same value with each data URI in it cut to its type and size, so that a record stays small."""
-    match value:
-        case str() if value[:5].lower() == "data:":
-            return f"{value[:80].partition(',')[0]},… ({len(value)} bytes)"
-        case Mapping():
-            return {key: shorten_data_uris(item) for key, item in value.items()}
-        case list() | tuple():
-            return [shorten_data_uris(item) for item in value]
-        case _:
-            return value

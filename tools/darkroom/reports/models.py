@@ -8,7 +8,7 @@ from typing import cast
 from pydantic import JsonValue
 
 from darkroom.errors import DarkroomError
-from darkroom.registry import Model, ModelInput
+from darkroom.registry import Model, ModelInput, example_call
 from darkroom.reports.amounts import seconds, usd
 from darkroom.reports.prediction_data import said_by
 
@@ -63,7 +63,7 @@ def model_report(model: Model) -> ModelReport:
         _facts_line(model),
         _arguments_line(model),
         _options_section(model),
-        f"Example: generate_image({_call(model.example_call())})",
+        f"Example: generate_image({_call(example_call(model))})",
         *_notes(model),
     ]
     return ModelReport(
@@ -205,4 +205,4 @@ def _row_data(model: Model) -> dict[str, JsonValue]:
 
 def _model_data(model: Model) -> dict[str, JsonValue]:
     whole = model.model_dump(mode="json", exclude={"provenance"}, exclude_defaults=True)
-    return {**whole, **_row_data(model), "example": model.example_call()}
+    return {**whole, **_row_data(model), "example": example_call(model)}

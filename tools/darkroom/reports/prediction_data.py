@@ -11,6 +11,7 @@ from darkroom.gateways import Gateway, clean_words
 from darkroom.images import ImageState, StoredImage
 from darkroom.journal import Intent, IntentState
 from darkroom.predictions import Prediction, PredictionStatus
+from darkroom.uris import scheme_of
 
 _UNSENT_WORDS = {
     IntentState.INTENT: "sending",
@@ -174,7 +175,7 @@ def _image_data(number: int, image: StoredImage) -> dict[str, JsonValue]:
         "n": number,
         "prediction_id": image.prediction_id,
         "index": image.index,
-        "url": image.url if not image.url.startswith("data:") else "",
+        "url": "" if scheme_of(image.url) == "data" else image.url,
         "expires_at": image.expires_at.isoformat() if image.expires_at else None,
         "state": image.state.value,
         "problem": image.problem[:LONGEST_SENTENCE],

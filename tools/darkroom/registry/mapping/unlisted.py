@@ -7,8 +7,8 @@ from pydantic import JsonValue
 from darkroom.registry.mapping.part import quoted, refusal
 from darkroom.registry.model import Model
 from darkroom.registry.request import ImageRequest, MappedInput
+from darkroom.uris import is_data_uri, scheme_of
 
-_FILE_PREFIXES = ("data:", "prediction:", "file:")
 # Our arguments beside prompt and options -> their value when they are not given.
 _UNMAPPABLE: Mapping[str, object] = {
     "images": (),
@@ -49,5 +49,5 @@ def map_unlisted(model: Model, request: ImageRequest) -> MappedInput:
 
 def _is_file(value: JsonValue) -> bool:
     if isinstance(value, list):
-        return bool(value) and all(isinstance(item, str) and item.startswith(_FILE_PREFIXES) for item in value)
-    return isinstance(value, str) and value.startswith(_FILE_PREFIXES)
+        return bool(value) and all(isinstance(item, str) and _is_file(item) for item in value)
+    return isinstance(value, str) and (is_data_uri(value) or scheme_of(value) in ("prediction", "file"))
