@@ -192,19 +192,20 @@ async def test_a_stream_that_ends_before_its_kind_can_be_told_is_worth_another_t
 
 
 @pytest.mark.parametrize("content", [noise("PNG"), noise("JPEG"), noise("WEBP"), noise("AVIF"), picture("GIF"), SVG])
-async def test_an_image_without_its_end_is_kept_aside_until_the_whole_one_comes(
+async def test_an_image_without_its_end_is_kept_until_more_of_it_comes(
     store: OutputStore, folder: Path, content: bytes
 ) -> None:
     for size in (len(content) // 2, len(content) - 3, len(content) // 3):
         made = await store.save(IMAGE, in_chunks(content[:size]))
         assert not made.is_whole
-    kept = await store.damaged(IMAGE)
-    assert kept and bytes_at(kept.location) == content[:-3], "the longest that came"
-    assert names_in(folder) == [Path(kept.location).name]
+    kept = await store.found(IMAGE)
+    assert kept and not kept.is_whole
+    assert bytes_at(kept.file.location) == content[:-3], "the longest that came"
+    assert names_in(folder) == [Path(kept.file.location).name]
     file = await saved(store, content)
-    assert ".damaged." in kept.location and ".damaged." not in file.location
-    await store.remove_damaged(IMAGE)
-    assert len(names_in(folder)) == 2 and await store.damaged(IMAGE) is None
+    assert await store.found(IMAGE) == (file, True)
+    assert len(names_in(folder)) == 2
+    assert await store.save(IMAGE, in_chunks(content[:-3])) == (file, True), "a whole image is never replaced"
 
 
 async def test_a_stream_that_breaks_off_passes_its_error_on_and_leaves_nothing(

@@ -102,14 +102,12 @@ async def test_a_row_that_knows_no_prompt_finds_the_image_again(s3: S3Server, st
     assert sorted(s3.objects()) == [f"{NAME}.json", f"{NAME}.png"]
 
 
-async def test_an_image_without_its_end_is_kept_aside_until_the_whole_one_comes(
-    s3: S3Server, store: OutputStore
-) -> None:
+async def test_an_image_without_its_end_is_kept_until_the_whole_one_comes(s3: S3Server, store: OutputStore) -> None:
     content = noise()
     assert not (await store.save(IMAGE, in_chunks(content[:-9]))).is_whole
-    assert s3.objects() == {f"{NAME}.damaged.png": content[:-9]}
-    await saved(store, content)
-    await store.remove_damaged(IMAGE)
+    assert s3.objects() == {f"{NAME}.png": content[:-9]}
+    file = await saved(store, content)
+    assert await store.found(IMAGE) == (file, True)
     assert sorted(s3.objects()) == [f"{NAME}.json", f"{NAME}.png"]
 
 

@@ -5,10 +5,9 @@ that speak S3 ignore preconditions and some refuse them. Addresses and credentia
 variables of each cloud, which obstore reads itself.
 """
 
-import hashlib
 import io
 import re
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ from anyio import to_thread
 
 from darkroom.errors import OutputError, SettingsError
 from darkroom.images import MAX_IMAGE_BYTES
+from darkroom.outputs.formats import EXTENSIONS
 from darkroom.outputs.naming import ImageName
 from darkroom.outputs.whole import Content
 
@@ -74,8 +74,9 @@ class CloudTarget:
         """Without words: a bucket is not searched for an earlier name, so this one must be the same for every row."""
         return image.handle + ending
 
-    async def names_like(self, image: ImageName, ending: str) -> list[str]:
-        return []
+    async def names_of(self, image: ImageName) -> list[str]:
+        """The names that this image can have; there need not be an object."""
+        return [self.file_name(image, f".{extension}") for extension in EXTENSIONS.values()]
 
     async def check(self, expected_bytes: int) -> None:
         """Put a small object and take it away again, as far as that is allowed; room there is always."""
@@ -84,18 +85,18 @@ class CloudTarget:
         with _in_words(self.place):
             with anyio.fail_after(_CHECK_S):
                 await obstore.put_async(self._store, _CHECK_NAME, b"darkroom", use_multipart=False)
-        await self.remove([_CHECK_NAME])
+        await self.remove(_CHECK_NAME)
 
     async def draft(self, *, is_private: bool = False) -> "CloudDraft":
         return CloudDraft(self)
 
-    async def remove(self, names: Sequence[str]) -> None:
-        """Remove what is there of these; what cannot be removed stays."""
+    async def remove(self, name: str) -> None:
+        """Remove what is there; what is not, or may not be, stays as it is."""
         import obstore
         from obstore.exceptions import BaseError
 
-        with suppress(BaseError, OSError, TimeoutError), anyio.fail_after(_CHECK_S):
-            await obstore.delete_async(self._store, list(names))
+        with suppress(BaseError, OSError), anyio.fail_after(_CHECK_S):
+            await obstore.delete_async(self._store, name)
 
     async def read(self, name: str) -> bytes:
         import obstore
@@ -105,13 +106,6 @@ class CloudTarget:
             if found.meta["size"] > MAX_IMAGE_BYTES:
                 raise OutputError(f"'{name}' in '{self.place}' is larger than {MAX_IMAGE_BYTES // 2**20} MiB.")
             return bytes(await found.bytes_async())
-
-    async def sha256(self, name: str) -> str:
-        """The hash of the object under this name, empty where there is none of an image's size."""
-        try:
-            return hashlib.sha256(await self.read(name)).hexdigest()
-        except OutputError:
-            return ""
 
     async def create(self, name: str, content: bytes, mime_type: str) -> bool:
         """Put the object where the name is free; False where it is taken."""

@@ -98,14 +98,10 @@ class ImageFetching:
         store, problem = await self._stores.usable(intent.output_place, is_last_chance=self._is_last_chance(image))
         async with self._fetcher.open(image.url) as chunks:
             saved = await store.save(_name(intent, image), chunks)
-        if saved.is_whole:
-            await self._note_saved(intent, image, store, saved.file, problem)
-            if image.problem:
-                await store.remove_damaged(_name(intent, image))
-        elif scheme_of(image.url) == "data":  # it will never be any other
-            await self._note_saved(intent, image, store, saved.file, f"{_DAMAGED}. {problem}".rstrip())
-        else:
+        if not saved.is_whole and scheme_of(image.url) != "data":  # which will never be any other
             raise OutputError(f"{_DAMAGED} ({saved.file.size_bytes:,} bytes came).", can_retry=True)
+        damage = "" if saved.is_whole else f"{_DAMAGED}."
+        await self._note_saved(intent, image, store, saved.file, f"{damage} {problem}".strip())
 
     async def _note_saved(
         self, intent: Intent, image: StoredImage, store: OutputStore, file: StoredFile, problem: str
@@ -124,9 +120,10 @@ class ImageFetching:
         looks_dead = self._looks_dead(image, error)
         if image.file or (error.can_retry and not looks_dead and not self._is_past_lifetime(intent, image)):
             await self._journal.image_failed(image.prediction_id, image.index, error.message)
-        elif kept := await self._stores.damaged(_name(intent, image), intent.output_place):
-            words = f"{_DAMAGED} ({kept.size_bytes:,} bytes came), and no more is to be had. {error.message}"
-            await self._note_saved(intent, image, self._stores.holding(kept), kept, words)
+        elif saved := await self._stores.found(_name(intent, image), intent.output_place):
+            words = f"{_DAMAGED} ({saved.file.size_bytes:,} bytes came), and no more is to be had. {error.message}"
+            store = self._stores.holding(saved.file)
+            await self._note_saved(intent, image, store, saved.file, "" if saved.is_whole else words)
         elif error.can_retry:
             await self._journal.image_expired(image.prediction_id, image.index, error.message)
         else:
