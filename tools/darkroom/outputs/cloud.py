@@ -17,7 +17,6 @@ from anyio import to_thread
 
 from darkroom.errors import OutputError, SettingsError
 from darkroom.images import MAX_IMAGE_BYTES
-from darkroom.outputs.formats import EXTENSIONS
 from darkroom.outputs.naming import ImageName
 from darkroom.outputs.whole import Content
 
@@ -75,8 +74,8 @@ class CloudTarget:
         return image.handle + ending
 
     async def names_of(self, image: ImageName) -> list[str]:
-        """The names that this image can have; there need not be an object."""
-        return [self.file_name(image, f".{extension}") for extension in EXTENSIONS.values()]
+        """None beside those that `file_name` gives."""
+        return []
 
     async def check(self, expected_bytes: int) -> None:
         """Put a small object and take it away again, as far as that is allowed; room there is always."""

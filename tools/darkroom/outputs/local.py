@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from functools import partial, wraps
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from anyio import to_thread
@@ -88,16 +89,10 @@ class LocalTarget:
 
     @_on_disk
     def check(self, expected_bytes: int) -> None:
-        folder, part = self._opened(), _part_name()
-        try:
-            file_fd = folder.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE_MODE)
-            try:
-                os.write(file_fd, b"darkroom")
-            finally:
-                os.close(file_fd)
-                folder.unlink(part)
-        finally:
-            folder.close()
+        self._opened().close()
+        with TemporaryFile(dir=self.root) as probe:
+            probe.write(b"darkroom")
+            probe.flush()
         if shutil.disk_usage(self.root).free < expected_bytes:
             raise _full(self.place)
 
@@ -149,7 +144,7 @@ class LocalDraft:
     def __init__(self, place: str, folder: "_Folder", mode: int) -> None:
         self.place = place
         self._folder = folder
-        self._part = _part_name()
+        self._part = f"{_PART_PREFIX}{secrets.token_hex(8)}{_PART_SUFFIX}"
         self._file = os.fdopen(folder.open(self._part, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode), "w+b")
 
     @_on_disk
@@ -254,10 +249,6 @@ class _Folder:
 
     def _at(self, name: str) -> str:
         return name if self.fd is not None else str(self._root / name)
-
-
-def _part_name() -> str:
-    return f"{_PART_PREFIX}{secrets.token_hex(8)}{_PART_SUFFIX}"
 
 
 @contextmanager

@@ -92,15 +92,11 @@ def open_target(spec: str) -> LocalTarget | CloudTarget:
         raise SettingsError(
             f"DARKROOM_OUTPUT_DIR '{spec[:100]}' is not a folder, s3://, gs:// or az:// address. Ask the user to mend it."
         )
-    if spec:
-        return LocalTarget(_home_expanded(spec))
-    from platformdirs import user_pictures_path
+    if not spec:
+        from platformdirs import user_pictures_path
 
-    return LocalTarget(user_pictures_path() / "darkroom")
-
-
-def _home_expanded(spec: str) -> Path:
+        return LocalTarget(user_pictures_path() / "darkroom")
     try:
-        return Path(spec).expanduser()
+        return LocalTarget(Path(spec))
     except RuntimeError as error:
         raise SettingsError(f"DARKROOM_OUTPUT_DIR '{spec}' names a home folder that is not known here.") from error

@@ -80,7 +80,8 @@ class OutputStore:
 
     async def found(self, image: ImageName) -> Saved | None:
         """What was saved of this image before, whether or not anybody noted it."""
-        for name in await self._target.names_of(image):
+        names = [self._target.file_name(image, f".{extension}") for extension in EXTENSIONS.values()]
+        for name in await self._target.names_of(image) or names:
             if there := await self._there(name):
                 return there
         return None
@@ -131,22 +132,20 @@ class OutputStore:
         return stream
 
     async def _publish(self, draft: Draft, image: ImageName, new: Saved) -> Saved:
-        """Under a name, unless the same is there already, or more of an image that is not whole either."""
-        ending = f".{EXTENSIONS[new.file.mime_type]}"
-        for name in await self._target.names_of(image):
+        """Under a name, unless the same image is there already, or more of one that is not whole either."""
+        ending, sha256 = f".{EXTENSIONS[new.file.mime_type]}", new.file.sha256
+        suffixes = ("", f"-{sha256[:8]}", f"-{sha256[:16]}")  # where another image has the plain name
+        # Each twice: another process may be putting the same there in this moment.
+        names = [self._target.file_name(image, suffix + ending) for suffix in suffixes for _ in range(2)]
+        for name in (*await self._target.names_of(image), *names):
             there = await self._there(name)
-            if there and (there.file.sha256 == new.file.sha256 or _has_more(there, new)):
+            if there and (there.file.sha256 == sha256 or _is_more(there, new)):
                 return there
             if there and not there.is_whole:
                 await self._target.remove(name)
-        for suffix in ("", f"-{new.file.sha256[:8]}", f"-{new.file.sha256[:16]}"):
-            name = self._target.file_name(image, f"{suffix}{ending}")
-            if await draft.publish(name, new.file.mime_type):
+            if name.endswith(ending) and await draft.publish(name, new.file.mime_type):
                 return Saved(replace(new.file, location=self._target.location(name)), new.is_whole)
-            there = await self._there(name)  # put there in this very moment
-            if there and there.file.sha256 == new.file.sha256:
-                return there
-        raise OutputError(f"Every name for '{name}' in '{self.place}' is taken by another file.", can_retry=True)
+        raise OutputError(f"Every name for '{names[0]}' in '{self.place}' is taken by another file.", can_retry=True)
 
     async def _there(self, name: str) -> Saved | None:
         """The image under this name, None where there is none."""
@@ -220,8 +219,8 @@ class _Stream:
         self._look_from_bytes = max(64, 2 * self.size_bytes)
 
 
-def _has_more(there: Saved, new: Saved) -> bool:
-    """Whether a new file without its end adds nothing to what is there."""
+def _is_more(there: Saved, new: Saved) -> bool:
+    """Whether a new file without its end has no more of the image than what is there."""
     return not new.is_whole and (there.is_whole or there.file.size_bytes >= new.file.size_bytes)
 
 
