@@ -181,7 +181,7 @@ def test_no_text_leads_outside(reference: str) -> None:
 async def test_only_pictures_by_content_are_sent_from_an_allowed_folder(home: Path, name: str) -> None:
     contents = {"passwd": b"root:x:0:0:root\n", "page.png": b"<html>", "drawing.png": b"<svg/>"}
     (home / "Pictures" / name).write_bytes(contents[name])
-    with pytest.raises(InvalidInput, match="not a picture that can be sent"):
+    with pytest.raises(InvalidInput, match="not an image that can be sent"):
         await resolve(str(home / "Pictures" / name), home / "Pictures")
 
 

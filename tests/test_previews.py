@@ -217,7 +217,7 @@ async def test_the_decoder_finds_no_key_in_its_environment(tmp_path: Path, monke
 
 async def test_a_decoder_that_cannot_start_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", str(tmp_path / "no-python"))
-    assert await the_problem(picture()) == "the picture decoder could not be started"
+    assert await the_problem(picture()) == "the image decoder could not be started"
 
 
 async def test_a_decoder_that_dies_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,7 @@
-"""Dropping what a picture says about its maker (position, camera, comments) without touching its pixels.
+"""Dropping what an image says about its maker (position, camera, comments) without touching its pixels.
 
 Only what a decoder needs for the right pixels and colours is kept, so that a block nobody has heard of goes too; and
-whatever follows the picture's end (a video, a second picture) is cut off.
+whatever follows the image's end (a video, a second image) is cut off.
 """
 
 import struct
@@ -19,7 +19,7 @@ _WEBP_EXIF_AND_XMP = 0x08 | 0x04
 
 @dataclass(frozen=True, slots=True)
 class Stripped:
-    """The same picture without metadata; `orientation` (1 to 8) is what the metadata said about how to turn it."""
+    """The same image without metadata; `orientation` (1 to 8) is what the metadata said about how to turn it."""
 
     content: bytes
     orientation: int
