@@ -94,12 +94,12 @@ async def test_saving_the_same_image_twice_gives_one_file(store: OutputStore, fo
 async def test_many_at_once_save_the_same_image_as_one_file(folder: Path) -> None:
     content = noise()
 
-    async def bring() -> None:
+    async def save() -> None:
         await saved(OutputStore(LocalTarget(folder)), content)
 
     async with anyio.create_task_group() as tasks:
         for _ in range(8):
-            tasks.start_soon(bring)
+            tasks.start_soon(save)
     assert names_in(folder) == [f"{NAME}.json", f"{NAME}.png"]
 
 

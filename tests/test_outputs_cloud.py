@@ -136,12 +136,12 @@ async def test_a_race_for_a_name_is_settled_by_the_precondition(s3: S3Server, st
 async def test_many_at_once_save_the_same_image_as_one_object(s3: S3Server, store: OutputStore) -> None:
     content = noise()
 
-    async def bring() -> None:
+    async def save() -> None:
         await saved(store, content)
 
     async with anyio.create_task_group() as tasks:
         for _ in range(5):
-            tasks.start_soon(bring)
+            tasks.start_soon(save)
     assert sorted(s3.objects()) == [f"{NAME}.json", f"{NAME}.png"]
 
 
