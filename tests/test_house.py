@@ -18,7 +18,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
     frozenset(floor.split())
     for floor in (
         "darkroom darkroom_server",
-        "darkroom.uris darkroom.model_tasks",
+        "darkroom.uris darkroom.model_tasks darkroom.spelling",
         "darkroom.errors darkroom.predictions darkroom.images",
         "darkroom.progress",
         "darkroom.registry",

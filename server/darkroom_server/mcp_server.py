@@ -4,7 +4,6 @@ The SDK would drop an unknown argument, and the image would be paid for all the 
 and without the structured content that a tool with an output schema owes. It knows one type for all resources of a template.
 """
 
-import difflib
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -19,6 +18,7 @@ from pydantic import AnyUrl, ValidationError
 from pydantic_core import ErrorDetails
 
 from darkroom.errors import DarkroomError, InternalFault, InvalidRequest
+from darkroom.spelling import closest
 from darkroom_server.content import model_refusal, refusal
 
 log = logging.getLogger(__name__)
@@ -87,7 +87,7 @@ def _unknown_words(tool: str, unknown: Sequence[str], known: tuple[str, ...]) ->
 
 
 def _named(name: str, known: tuple[str, ...]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
+    close = closest(name, known, limit=1)
     return f"{name[:_LONGEST_VALUE]!r} (did you mean {close[0]!r}?)" if close else repr(name[:_LONGEST_VALUE])
 
 

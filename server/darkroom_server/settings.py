@@ -4,7 +4,6 @@ Plain pydantic over a mapping: pydantic-settings would add 70 ms to every start 
 be used never stops the server silently: `read_or_problem` keeps the error, and each call answers with it.
 """
 
-import difflib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr,
 from pydantic.fields import FieldInfo
 
 from darkroom.errors import JournalError, SettingsError
+from darkroom.spelling import closest
 from darkroom.uris import is_url
 
 if TYPE_CHECKING:
@@ -348,7 +348,6 @@ def _explain(wrong: "ErrorDetails", given: Mapping[str, str]) -> SettingsError:
 
 
 def _unknown_variable(name: str) -> str:
-    close = difflib.get_close_matches(name, Settings.model_fields, n=1, cutoff=0.0)[0]
-    return (
-        f"{variable_of(name)[:60]} is no setting of darkroom. Closest: {variable_of(close)}. Ask the user to mend it."
-    )
+    near = closest(name, Settings.model_fields, limit=1, cutoff=0.0)
+    hint = f" Closest: {variable_of(near[0])}." if near else ""
+    return f"{variable_of(name)[:60]} is no setting of darkroom.{hint} Ask the user to mend it."
