@@ -272,8 +272,9 @@ def _parsed(name: str, text: str, environ: Mapping[str, str]) -> object:
 def _explain(wrong: "ErrorDetails", given: Mapping[str, str]) -> SettingsError:
     name, known = str(wrong["loc"][0]), described()
     if name not in known:
-        close = closest(name, known, limit=1, cutoff=0.0)[0]
-        said = f"{variable_of(name)[:60]} is no setting of darkroom. Closest: {variable_of(close)}."
+        near = closest(name, known, limit=1, cutoff=0.0)
+        said = f"{variable_of(name)[:60]} is no setting of darkroom."
+        said += f" Closest: {variable_of(near[0])}." if near else ""
     else:
         from darkroom.gateways import clean_words
 
