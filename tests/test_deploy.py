@@ -11,12 +11,12 @@ import yaml
 from darkroom.gateways import load_gateways
 from darkroom_server import __version__
 from darkroom_server.cli import main
-from darkroom_server.settings import Settings, variable_of
+from darkroom_server.settings import described, variable_of
 
 ROOT = Path(__file__).resolve().parent.parent
 DEPLOY = ROOT / "server" / "deploy"
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
-SETTINGS = {variable_of(name) for name in Settings.model_fields}
+SETTINGS = {variable_of(name) for name in described()}
 
 
 def workflow_of(path: Path) -> dict[str, Any]:

@@ -161,9 +161,35 @@ def test_a_key_that_cannot_be_one_is_refused_without_being_quoted(key: str) -> N
     assert key not in caught.value.message
 
 
-def test_further_hosts_for_images_are_taken_from_the_person() -> None:
-    environ = {"REPLICATE_API_TOKEN": SECRET, "DARKROOM_OUTPUT_HOSTS": "cdn.example.com, *.Example.org"}
-    assert choose_gateway(environ).gateway.output_hosts[-2:] == ("cdn.example.com", "*.example.org")
+def test_images_come_from_any_public_host_unless_the_person_names_some() -> None:
+    environ = {"REPLICATE_API_TOKEN": SECRET}
+    assert choose_gateway(environ).gateway.output_hosts == ("*",)
+    environ["DARKROOM_OUTPUT_HOSTS"] = "cdn.example.com, *.Example.org"
+    assert choose_gateway(environ).gateway.output_hosts == ("cdn.example.com", "*.example.org")
+
+
+def test_a_store_on_this_machine_narrows_nothing() -> None:
+    environ = {"REPLICATE_API_TOKEN": SECRET, "DARKROOM_OUTPUT_HOSTS": "127.0.0.1:9000, localhost:9001,[::1]:9"}
+    gateway = choose_gateway(environ).gateway
+    assert gateway.output_hosts == ("*",)
+    assert gateway.local_stores == ("127.0.0.1:9000", "localhost:9001", "[::1]:9")
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [
+        "https://cdn.example.com",
+        "cdn.example.com/x",
+        "cdn.example.com:8443",
+        "127.0.0.1:99999",
+        "a b",
+        "10.0.0.1:80",
+        "x@y",
+    ],
+)
+def test_a_host_for_images_that_could_never_match_is_refused_by_name(listed: str) -> None:
+    with pytest.raises(SettingsError, match="DARKROOM_OUTPUT_HOSTS"):
+        choose_gateway({"REPLICATE_API_TOKEN": SECRET, "DARKROOM_OUTPUT_HOSTS": f"replicate.delivery, {listed}"})
 
 
 def test_a_key_shows_itself_only_when_asked() -> None:

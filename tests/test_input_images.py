@@ -31,10 +31,10 @@ class World:
     uploads: list[tuple[bytes, str, str]] = field(default_factory=list[tuple[bytes, str, str]])
     fetched: list[str] = field(default_factory=list[str])
 
-    async def read(self, location: str) -> bytes:
-        if location not in self.files:
+    async def read(self, file: StoredFile) -> bytes:
+        if file.location not in self.files:
             raise OutputError("The image is no longer there.")
-        return self.files[location]
+        return self.files[file.location]
 
     async def lookup(self, prediction_id: str, index: int) -> StoredImage | None:
         return self.images.get((prediction_id, index))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pictures import picture
 
 from darkroom.errors import InvalidInput
-from darkroom.images import StoredImage
+from darkroom.images import StoredFile, StoredImage
 from darkroom.outputs.inputs import InputResolver
 from darkroom.outputs.local_files import read_local
 from darkroom.registry import MappedInput
@@ -191,8 +191,8 @@ async def test_a_picture_from_a_file_is_sent_inside_the_request(home: Path) -> N
 
 
 async def resolve(reference: str, folder: Path) -> str:
-    async def nothing(location: str) -> bytes:
-        raise AssertionError(location)
+    async def nothing(file: StoredFile) -> bytes:
+        raise AssertionError(file)
 
     async def unknown(prediction_id: str, index: int) -> StoredImage | None:
         return None

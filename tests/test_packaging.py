@@ -10,7 +10,7 @@ from packaging.version import Version
 from PIL import Image
 
 from darkroom_server import __version__
-from darkroom_server.settings import Settings, variable_of
+from darkroom_server.settings import Settings, described, variable_of
 
 ROOT = Path(__file__).resolve().parent.parent
 FILLED_IN_BY_HOSTS = re.compile(r"\$\{user_config\.(\w+)\}")
@@ -36,7 +36,7 @@ def test_every_question_of_the_bundle_reaches_a_setting(manifest: dict[str, Any]
     environ = cast("dict[str, str]", manifest["server"]["mcp_config"]["env"])
     asked = {found[1] for text in environ.values() if (found := FILLED_IN_BY_HOSTS.fullmatch(text))}
     assert asked == set(manifest["user_config"])
-    known = {variable_of(name) for name in Settings.model_fields}
+    known = {variable_of(name) for name in described()}
     assert {name for name in environ if name.startswith("DARKROOM_")} <= known
 
 

@@ -88,9 +88,10 @@ def test_every_prompt_and_resource_that_the_readme_names_exists() -> None:
     from darkroom_server import prompts, resources
 
     [named] = re.findall(r"There are five prompts \((.*?)\)", README, re.DOTALL)
-    prompt_code, resource_code = (Path(str(each.__file__)).read_text() for each in (prompts, resources))
-    titles = re.findall(r'prompt\(title="(.*?)"', prompt_code)
-    assert [title.lower() for title in titles] == [" ".join(each.split()).lower() for each in named.split(", ")]
+    resource_code = Path(str(resources.__file__)).read_text()
+    assert [title.lower() for title in prompts.PROMPTS] == [
+        " ".join(each.split()).lower() for each in named.split(", ")
+    ]
     assert re.findall(r'resource\(\s*"(\w+)://', resource_code) == ["prediction", "prediction", "models", "models"]
 
 

@@ -8,7 +8,7 @@ from sandbox_server import HandClock, sandbox_client
 
 from darkroom.registry import ImageRequest, Model, ModelRegistry, example_call, map_request
 from darkroom_server.sandbox import SandboxOptions
-from darkroom_server.sandbox.frame import size_of
+from darkroom_server.sandbox.output_spec import size_of
 
 pytestmark = pytest.mark.anyio
 

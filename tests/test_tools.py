@@ -332,3 +332,42 @@ async def test_a_cancel_that_was_asked_for_is_no_error(tmp_path: Path) -> None:
         started = await generate(client, prompt="sandbox:slow=60 a lighthouse", wait_seconds=0)
         ended = await client.call_tool("cancel_prediction", {"id": report(started)["id"]})
     assert not ended.is_error and text(ended).startswith("Canceled")
+
+
+# How long a call waits
+
+
+@pytest.mark.parametrize(("variable", "most"), [("20", 45), ("100", 100)])
+async def test_a_wait_beyond_the_limit_of_hosts_is_cut_and_noted(tmp_path: Path, variable: str, most: int) -> None:
+    environ = {"DARKROOM_DATA_DIR": str(tmp_path), "DARKROOM_OUTPUT_DIR": str(tmp_path)}
+    settings = Settings.read({**environ, "DARKROOM_WAIT_SECONDS": variable})
+    async with Client(create_server(settings)) as client:
+        listed = (await client.list_tools()).tools[0].input_schema["properties"]["wait_seconds"]
+        assert listed["default"] == int(variable)
+        for result in (
+            await generate(client, wait_seconds=most + 1),
+            await client.call_tool("get_prediction", {"id": "latest", "wait_seconds": 600}),
+        ):
+            assert f"was cut to {most}" in text(result) and "DARKROOM_WAIT_SECONDS" in text(result)
+            assert len(report(result)["notes"]) == 1
+        assert "was cut" not in text(await generate(client, wait_seconds=most))
+
+
+# The journal's warnings
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_a_journal_that_was_set_aside_is_told_once_by_each_tool(settings: Settings, mode: Any) -> None:
+    settings.data_path.mkdir()
+    (settings.data_path / "journal.sqlite3").write_bytes(b"no journal at all" * 100)
+    calls: list[tuple[str, dict[str, Any]]] = [
+        ("generate_image", {"prompt": "a lighthouse", "request_id": "lighthouse"}),
+        ("get_prediction", {"id": "lighthouse"}),
+        ("list_models", {"limit": 1}),
+    ]
+    async with Client(create_server(settings), mode=mode) as client:
+        first = [text(await client.call_tool(tool, arguments)) for tool, arguments in calls]
+        second = [text(await client.call_tool(tool, arguments)) for tool, arguments in calls]
+    aside = next(settings.data_path.glob("journal.sqlite3.corrupt-*")).name
+    assert all(aside in answer for answer in first)
+    assert not any(aside in answer for answer in second)

@@ -8,59 +8,32 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from mcp.server import MCPServer
-from mcp.server.mcpserver.exceptions import ResourceNotFoundError
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 from pydantic import JsonValue
 
 from darkroom.errors import DarkroomError
-from darkroom_server.keeper import RoomKeeper
+from darkroom_server.calls import Calls
+from darkroom_server.strange_json import cleaned
 
 if TYPE_CHECKING:
     from darkroom.images import StoredImage
     from darkroom.registry import ModelRegistry
     from darkroom.reports import PredictionReport
 
+_TOO_LATE = "It could not be read in time. Try again."
 
-def add_resources(server: MCPServer[Any], keeper: RoomKeeper, registry: "Callable[[], ModelRegistry]") -> None:
+
+def add_resources(server: MCPServer[Calls], registry: "Callable[[], ModelRegistry]") -> None:
     """Register `prediction://{id}`, `prediction://{id}/images/{n}`, `models://registry` and `models://{owner}/{name}`."""
 
-    async def report_of(id: str) -> "PredictionReport":
-        from darkroom.get_prediction import get_prediction
-
-        try:
-            report = await get_prediction(await keeper.room(), id)
-        except DarkroomError as error:
-            raise ResourceNotFoundError(error.message) from error
-        if not report.intents:
-            raise ResourceNotFoundError(report.text)
-        return report
-
-    @server.resource("prediction://{id}", mime_type="application/json", title="Prediction")
-    async def prediction(id: str) -> str:  # pyright: ignore[reportUnusedFunction]  # registered by the decorator
-        """The report on one prediction."""
-        return _json((await report_of(id)).data)
-
-    @server.resource(
-        "prediction://{id}/images/{n}", mime_type="application/octet-stream", title="Image of a prediction"
-    )
-    async def image(id: str, n: str) -> bytes:  # pyright: ignore[reportUnusedFunction]  # as above
-        """The saved bytes of image number n, from 1."""
-        wanted = _numbered([each for intent in (await report_of(id)).intents for each in intent.images], n)
-        if wanted is None or wanted.file is None:
-            raise ResourceNotFoundError(f"Prediction {id!r} has no saved image {n!r}.")
-        try:
-            return await (await keeper.room()).store.read(wanted.file.location)
-        except DarkroomError as error:
-            raise ResourceNotFoundError(error.message) from error
-
-    @server.resource("models://registry", mime_type="application/json", title="All image models")
-    def all_models() -> str:  # pyright: ignore[reportUnusedFunction]  # as above
+    def all_models() -> str:
         """Every model with tasks, prices and speed."""
         from darkroom.list_models import list_models
 
         return _json(list_models(registry(), limit=len(registry())).data)
 
-    @server.resource("models://{owner}/{name}", mime_type="application/json", title="Image model")
-    def one_model(owner: str, name: str) -> str:  # pyright: ignore[reportUnusedFunction]  # as above
+    def one_model(owner: str, name: str) -> str:
         """Everything known about one model."""
         from darkroom.list_models import list_models
 
@@ -69,10 +42,47 @@ def add_resources(server: MCPServer[Any], keeper: RoomKeeper, registry: "Callabl
             raise ResourceNotFoundError(report.text)
         return _json(report.data)
 
+    json_resource, image_resource = "application/json", "application/octet-stream"
+    server.resource("prediction://{id}", mime_type=json_resource, title="Prediction")(prediction)
+    server.resource("prediction://{id}/images/{n}", mime_type=image_resource, title="Image of a prediction")(image)
+    server.resource("models://registry", mime_type=json_resource, title="All image models")(all_models)
+    server.resource("models://{owner}/{name}", mime_type=json_resource, title="Image model")(one_model)
+
+
+async def prediction(id: str, ctx: Context[Calls, Any]) -> str:
+    """The report on one prediction."""
+    return _json((await _report_on(id, ctx)).data)
+
+
+async def image(id: str, n: str, ctx: Context[Calls, Any]) -> bytes:
+    """The saved bytes of image number n, from 1."""
+    wanted = _numbered([each for intent in (await _report_on(id, ctx)).intents for each in intent.images], n)
+    if wanted is None or wanted.file is None:
+        raise ResourceNotFoundError(f"Prediction {id!r} has no saved image {n!r}.")
+    try:
+        content = await ctx.request_context.lifespan_context.read(wanted.file)
+    except DarkroomError as error:
+        raise ResourceNotFoundError(error.message) from error
+    if content is None:
+        raise ResourceError(_TOO_LATE)
+    return content
+
+
+async def _report_on(id: str, ctx: Context[Calls, Any]) -> "PredictionReport":
+    try:
+        report = await ctx.request_context.lifespan_context.report_on(id)
+    except DarkroomError as error:
+        raise ResourceNotFoundError(error.message) from error
+    if report is None:
+        raise ResourceError(_TOO_LATE)
+    if not report.intents:
+        raise ResourceNotFoundError(report.text)
+    return report
+
 
 def _numbered(images: "list[StoredImage]", n: str) -> "StoredImage | None":
-    return images[int(n) - 1] if n.isdecimal() and 1 <= int(n) <= len(images) else None
+    return images[int(n) - 1] if n.isdecimal() and len(n) < 10 and 1 <= int(n) <= len(images) else None
 
 
 def _json(data: dict[str, JsonValue]) -> str:
-    return json.dumps(data, ensure_ascii=False, indent=1)
+    return json.dumps(cleaned(data), ensure_ascii=False, indent=1)

@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from darkroom.registry import Model
-from darkroom_server.sandbox.facts import Facts, draw
-from darkroom_server.sandbox.frame import format_of, image_count
 from darkroom_server.sandbox.life import Life
 from darkroom_server.sandbox.logs import log_text
 from darkroom_server.sandbox.options import SandboxOptions
+from darkroom_server.sandbox.output_spec import format_of, image_count
 from darkroom_server.sandbox.profiles import SandboxProfile
+from darkroom_server.sandbox.stored_prediction import StoredPrediction, repeatable_random
 from darkroom_server.sandbox.weather import Weather
 
 _UPSTREAM = "https://api.replicate.com"
@@ -20,34 +20,36 @@ _UPSTREAM_STREAM = "https://stream.replicate.com/v1/files"
 
 
 def stamp(moment: float, digits: int = 9) -> str:
-    """RFC 3339 in UTC with this many digits behind the seconds, as the format mixes them."""
+    """RFC 3339 in UTC with this many digits behind the seconds; the format mixes 3, 6 and 9."""
     nanoseconds = round(moment * 1_000_000) * 1000 + round(moment * 10) % 10 * 37
     seconds, rest = divmod(nanoseconds, 1_000_000_000)
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:09d}"[: 20 + digits] + "Z"
 
 
-def seed_of(model: Model, facts: Facts) -> int:
-    """The seed that the input names, else one that this prediction drew for itself."""
-    given = facts.input.get(model.concepts.seed)
-    return given if isinstance(given, int) and not isinstance(given, bool) else int(draw(facts.id, "seed") * 100_000)
+def seed_of(model: Model, stored: StoredPrediction) -> int:
+    """The seed that the input names, else one that follows from the prediction's id."""
+    given = stored.input.get(model.concepts.seed)
+    if isinstance(given, int) and not isinstance(given, bool):
+        return given
+    return int(repeatable_random(stored.id, "seed") * 100_000)
 
 
-def output_count(model: Model, facts: Facts, weather: Weather) -> int:
+def output_count(model: Model, stored: StoredPrediction, weather: Weather) -> int:
     """How many images it ends with."""
-    asked = image_count(model, facts.input)
+    asked = image_count(model, stored.input)
     return max(1, asked - 1) if "partial" in weather else asked
 
 
-def output_names(model: Model, facts: Facts, weather: Weather) -> list[str]:
+def output_names(model: Model, stored: StoredPrediction, weather: Weather) -> list[str]:
     """File names of the outputs: `output.png` for models of one image, `out-0.png` on for the others."""
-    ending = format_of(model, facts.input)
+    ending = format_of(model, stored.input)
     if model.output.kind == "uri":
         return [f"output.{ending}"]
-    return [f"out-{index}.{ending}" for index in range(output_count(model, facts, weather))]
+    return [f"out-{index}.{ending}" for index in range(output_count(model, stored, weather))]
 
 
-def output_urls(model: Model, facts: Facts, weather: Weather, options: SandboxOptions) -> list[str]:
-    return [f"{options.files_origin}/delivery/{facts.id}/{name}" for name in output_names(model, facts, weather)]
+def output_urls(model: Model, stored: StoredPrediction, weather: Weather, options: SandboxOptions) -> list[str]:
+    return [f"{options.files_origin}/delivery/{stored.id}/{name}" for name in output_names(model, stored, weather)]
 
 
 def shaped_output(model: Model, uris: list[str]) -> str | list[str]:
@@ -56,7 +58,7 @@ def shaped_output(model: Model, uris: list[str]) -> str | list[str]:
 
 
 def prediction_body(
-    facts: Facts,
+    stored: StoredPrediction,
     life: Life,
     weather: Weather,
     model: Model,
@@ -67,25 +69,25 @@ def prediction_body(
     """The prediction at `now`, as a GET answers it."""
     is_removed, has_ended = life.is_removed(now), life.has_ended(now)
     has_output = has_ended and life.end == "succeeded" and not is_removed and not life.is_empty
-    output = shaped_output(model, output_urls(model, facts, weather, options)) if has_output else None
+    output = shaped_output(model, output_urls(model, stored, weather, options)) if has_output else None
     body: dict[str, Any] = {
-        "id": facts.id,
-        "model": facts.model,
-        "version": _version_word(model, facts, profile),
-        "input": {} if is_removed else dict(sorted(facts.input.items())),
-        "logs": "" if is_removed else _logs(facts, life, weather, model, now),
+        "id": stored.id,
+        "model": stored.model,
+        "version": _version_word(model, stored, profile),
+        "input": {} if is_removed else dict(sorted(stored.input.items())),
+        "logs": "" if is_removed else _logs(stored, life, weather, model, now),
         "output": output,
         "data_removed": is_removed,
         "error": life.error or None if has_ended else None,
         "status": life.status(now),
-        "created_at": stamp(facts.created_at, 3),
+        "created_at": stamp(stored.created_at, 3),
     }
     if profile.source:
         body["source"] = profile.source
-    if facts.cancel_after_s:
-        body["deadline"] = stamp(facts.created_at + facts.cancel_after_s, 3)
-    body |= _times(facts, life, model, weather, now)
-    body["urls"] = _links(facts.id, profile, options)
+    if stored.cancel_after_s:
+        body["deadline"] = stamp(stored.created_at + stored.cancel_after_s, 3)
+    body |= _times(stored, life, model, weather, now)
+    body["urls"] = _links(stored.id, profile, options)
     omitted = profile.omits + (() if has_ended else profile.omits_at_create)
     return _without(body, omitted)
 
@@ -103,30 +105,30 @@ def sync_body(body: dict[str, Any], uris: str | list[str] | None, *, is_done: bo
     return body | {"status": "processing", "output": uris, "logs": ""}
 
 
-def _version_word(model: Model, facts: Facts, profile: SandboxProfile) -> str:
-    if facts.version:
-        return facts.version
+def _version_word(model: Model, stored: StoredPrediction, profile: SandboxProfile) -> str:
+    if stored.version:
+        return stored.version
     if profile.version_word == "dp":
         return "dp-" + hashlib.sha256(model.name.encode()).hexdigest()[:32]
     return "hidden"
 
 
-def _logs(facts: Facts, life: Life, weather: Weather, model: Model, now: float) -> str:
+def _logs(stored: StoredPrediction, life: Life, weather: Weather, model: Model, now: float) -> str:
     if now < life.started_at or not life.was_started or life.end == "canceled":
         return ""
-    steps = model.with_defaults(facts.input).get(model.concepts.steps)
+    steps = model.with_defaults(stored.input).get(model.concepts.steps)
     return log_text(
-        facts,
+        stored,
         share=life.share(now),
         has_ended=life.has_ended(now) and life.end == "succeeded",
-        run_s=facts.run_s if life.stalls else life.ended_at - life.started_at,
-        seed=seed_of(model, facts) if model.can_seed else None,
+        run_s=stored.run_s if life.stalls else life.ended_at - life.started_at,
+        seed=seed_of(model, stored) if model.can_seed else None,
         steps=int(steps) if isinstance(steps, int | float) else 0,
-        images=output_count(model, facts, weather),
+        images=output_count(model, stored, weather),
     )
 
 
-def _times(facts: Facts, life: Life, model: Model, weather: Weather, now: float) -> dict[str, Any]:
+def _times(stored: StoredPrediction, life: Life, model: Model, weather: Weather, now: float) -> dict[str, Any]:
     """started_at, completed_at and metrics, as far as there are any yet."""
     if life.has_ended(now):
         ran = life.ended_at - life.started_at
@@ -135,7 +137,7 @@ def _times(facts: Facts, life: Life, model: Model, weather: Weather, now: float)
             "total_time": round(life.ended_at - life.created_at, 6),
         }
         if life.end == "succeeded" and not life.is_empty:
-            metrics["image_count"] = output_count(model, facts, weather)
+            metrics["image_count"] = output_count(model, stored, weather)
         started = None if life.end == "aborted" else stamp(life.started_at)
         times: dict[str, Any] = {"started_at": started, "completed_at": stamp(life.ended_at)}
         return times if life.end == "aborted" else times | {"metrics": metrics}

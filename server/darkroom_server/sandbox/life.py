@@ -1,4 +1,4 @@
-"""The life of a prediction: where it stands at a moment, from its facts alone.
+"""The life of a prediction: where it stands at a moment, computed from what is stored about it.
 
     created_at --queue--> started_at --run--> ended_at --link lifetime--> removed_at
     starting              processing          succeeded | failed | canceled | aborted    (data removed)
@@ -8,7 +8,7 @@ Weather moves these moments or changes the end; a cancel or a deadline cuts the 
 
 from dataclasses import dataclass, replace
 
-from darkroom_server.sandbox.facts import Facts, draw
+from darkroom_server.sandbox.stored_prediction import StoredPrediction, repeatable_random
 from darkroom_server.sandbox.weather import Weather
 
 ODD_STATUS = "hibernating"  # a word that no document names
@@ -16,7 +16,7 @@ TIME_LIMIT_S = 1800.0
 # weather -> the words of prediction.error; the codes are those seen in public reports, the order is by gravity.
 _ERRORS = {
     "nsfw": "The input or output was flagged as sensitive. Please try again with different inputs. (E005)",
-    "oom": "CUDA out of memory. The sandbox pretends that this picture did not fit on its card.",
+    "oom": "CUDA out of memory. The sandbox pretends that this image did not fit on its card.",
     "interrupted": "Prediction interrupted; please retry (code: PA)",
     "director": "Director: unexpected error handling prediction (E9828)",
 }
@@ -24,7 +24,7 @@ _ERRORS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Life:
-    """The moments of a life, in seconds since 1970. `end` is its last status; a life that ended early never had the rest."""
+    """Times in seconds since 1970; `end` is the last status. In a life that was cut short, later times never come."""
 
     created_at: float
     started_at: float
@@ -59,21 +59,21 @@ class Life:
         return self.started_at < self.ended_at
 
 
-def life_of(facts: Facts, weather: Weather, *, speed: float, link_lifetime_s: float) -> Life:
+def life_of(stored: StoredPrediction, weather: Weather, *, speed: float, link_lifetime_s: float) -> Life:
     """The whole life as it stands now; a later cancel gives another one."""
-    life = _forecast(facts, weather, speed)
-    life = _cut(life, facts.created_at + facts.cancel_after_s, "aborted") if facts.cancel_after_s else life
-    life = _cut(life, facts.canceled_at, "canceled") if facts.canceled_at is not None else life
+    life = _forecast(stored, weather, speed)
+    life = _cut(life, stored.created_at + stored.cancel_after_s, "aborted") if stored.cancel_after_s else life
+    life = _cut(life, stored.canceled_at, "canceled") if stored.canceled_at is not None else life
     return replace(life, removed_at=life.ended_at + weather.seconds("expired", link_lifetime_s))
 
 
-def _forecast(facts: Facts, weather: Weather, speed: float) -> Life:
-    queue = (0.01 + 0.05 * draw(facts.id, "queue")) / speed
-    started = facts.created_at + weather.seconds("cold", queue)
+def _forecast(stored: StoredPrediction, weather: Weather, speed: float) -> Life:
+    queue = (0.01 + 0.05 * repeatable_random(stored.id, "queue")) / speed
+    started = stored.created_at + weather.seconds("cold", queue)
     odd = weather.seconds("unknown", 0.0)
-    run = odd + weather.seconds("slow", facts.run_s)
+    run = odd + weather.seconds("slow", stored.run_s)
     life = Life(
-        created_at=facts.created_at,
+        created_at=stored.created_at,
         started_at=started,
         ended_at=started + run,
         removed_at=0.0,

@@ -1,20 +1,20 @@
 """The log text of a prediction while it runs, with the progress bars that clients read percents from."""
 
-from darkroom_server.sandbox.facts import Facts, draw
+from darkroom_server.sandbox.stored_prediction import StoredPrediction, repeatable_random
 
 _BAR_WIDTH = 10
 _LAG = 0.96  # real logs trail behind the work and jump at the end
 
 
 def log_text(
-    facts: Facts, *, share: float, has_ended: bool, run_s: float, seed: int | None, steps: int, images: int
+    stored: StoredPrediction, *, share: float, has_ended: bool, run_s: float, seed: int | None, steps: int, images: int
 ) -> str:
     """The log at `share` (0 to 1) of the run; models without steps only tell what they do."""
     lines = ["Opening the sandbox's box of colours"]
     if seed is not None:
         lines.append(f"Using seed: {seed}")
     if steps:
-        lines += _bars(facts, share if has_ended else share * _LAG, steps, run_s)
+        lines += _bars(stored, share if has_ended else share * _LAG, steps, run_s)
     else:
         lines.append("Painting...")
     if has_ended:
@@ -22,10 +22,10 @@ def log_text(
     return "\n".join(lines) + "\n"
 
 
-def _bars(facts: Facts, share: float, steps: int, run_s: float) -> list[str]:
+def _bars(stored: StoredPrediction, share: float, steps: int, run_s: float) -> list[str]:
     """One line for each step that is done, at most a dozen in all."""
     done = int(share * steps)
-    pace = steps / max(run_s, 0.05) * (0.97 + 0.06 * draw(facts.id, "pace"))
+    pace = steps / max(run_s, 0.05) * (0.97 + 0.06 * repeatable_random(stored.id, "pace"))
     stride = max(1, steps // 12)
     shown = [0, *range(stride, done + 1, stride)]
     if done == steps and shown[-1] != steps:
@@ -36,10 +36,10 @@ def _bars(facts: Facts, share: float, steps: int, run_s: float) -> list[str]:
 def _bar(step: int, steps: int, pace: float) -> str:
     share = step / steps
     filled = int(share * _BAR_WIDTH)
-    picture = ("█" * filled).ljust(_BAR_WIDTH)
+    bar = ("█" * filled).ljust(_BAR_WIDTH)
     rate = f"{pace:5.2f}it/s" if step else "?it/s"
     left = _clock((steps - step) / pace) if step else "?"
-    return f"{share:4.0%}|{picture}| {step}/{steps} [{_clock(step / pace)}<{left}, {rate}]"
+    return f"{share:4.0%}|{bar}| {step}/{steps} [{_clock(step / pace)}<{left}, {rate}]"
 
 
 def _clock(seconds: float) -> str:

@@ -7,14 +7,14 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 Kind = Literal["prediction", "file"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One stored thing; `content` is the bytes of an uploaded file."""
+    """A prediction or a file; `content` is the bytes of an uploaded file."""
 
     kind: Kind
     id: str
@@ -23,24 +23,8 @@ class Row:
     content: bytes = b""
 
 
-class Store(Protocol):
-    def put(self, row: Row) -> None: ...
-
-    def get(self, kind: Kind, identifier: str) -> Row | None: ...
-
-    def delete(self, kind: Kind, identifier: str) -> None: ...
-
-    def forget(self, kind: Kind, before: float) -> None:
-        """Delete what was created before this moment."""
-        ...
-
-    def newest(self, kind: Kind, limit: int, before: tuple[float, str] | None = None) -> list[Row]:
-        """Newest first, without content; only what is older than (created_at, id) `before`."""
-        ...
-
-
 class MemoryStore:
-    """Lives and dies with the process."""
+    """Keeps rows as long as the process lives."""
 
     def __init__(self) -> None:
         self._rows: dict[tuple[Kind, str], Row] = {}
@@ -55,16 +39,18 @@ class MemoryStore:
         self._rows.pop((kind, identifier), None)
 
     def forget(self, kind: Kind, before: float) -> None:
+        """Delete what was created before this moment."""
         self._rows = {key: row for key, row in self._rows.items() if row.kind != kind or row.created_at >= before}
 
     def newest(self, kind: Kind, limit: int, before: tuple[float, str] | None = None) -> list[Row]:
+        """Newest first, without content; only what is older than (created_at, id) `before`."""
         rows = [row for row in self._rows.values() if row.kind == kind]
         rows = [row for row in rows if before is None or (row.created_at, row.id) < before]
         return sorted(rows, key=lambda row: (row.created_at, row.id), reverse=True)[:limit]
 
 
 class SqliteStore:
-    """Survives the process. Each call opens the file anew, so that any thread and several processes may use it."""
+    """Keeps rows in a file. Each call opens it, so that any thread and several processes may use it."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -119,6 +105,9 @@ class SqliteStore:
 def _row(values: tuple[Any, ...]) -> Row:
     kind, identifier, created_at, body, content = values
     return Row(kind=kind, id=identifier, created_at=created_at, body=json.loads(body), content=content)
+
+
+Store = MemoryStore | SqliteStore
 
 
 def open_store(path: Path | None) -> Store:

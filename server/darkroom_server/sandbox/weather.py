@@ -28,7 +28,8 @@ WEATHER: Mapping[str, str] = {
     "truncated": "The output files break off half way.",
     "expired": "The outputs are gone that many seconds after the end (expired=0), not after an hour.",
     "402": "The create is refused: no credit. Nothing is created.",
-    "429": "The first create is refused with that many seconds to wait (429=2); after them the same prompt is accepted.",
+    "429": "The first create is refused with that many seconds to wait (429=2);"
+    " after them the same prompt is accepted.",
     "503": "Like 429, as an overloaded gateway with a Retry-After header (503=2).",
     "500": "The create is answered with a server error; nothing is created.",
     "504": "The prediction is created and runs, but the answer to the create is lost (HTTP 504).",
@@ -42,7 +43,7 @@ _GLUED = re.compile(r"([^\s,]*)")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weather:
-    """What a prompt asked for: `caption` is the prompt without its prefix, `unknown` a name that WEATHER does not have."""
+    """What a prompt asked for: `caption` is the prompt without its prefix, `unknown` a name that is not in WEATHER."""
 
     caption: str
     conditions: Mapping[str, float]

@@ -3,7 +3,7 @@
 from darkroom.gateways.asgi import ASGIApp
 from darkroom.gateways.choice import GatewayChoice, choose_gateway
 from darkroom.gateways.client import GatewayProbe, ListPage, PredictionClient
-from darkroom.gateways.download import Download, OutputFetcher
+from darkroom.gateways.download import OutputFetcher
 from darkroom.gateways.faults import FailureKind, failure_kind
 from darkroom.gateways.keys import Key
 from darkroom.gateways.limits import Timeouts
@@ -13,7 +13,6 @@ from darkroom.gateways.words import clean_words, quoted
 
 __all__ = [
     "ASGIApp",
-    "Download",
     "FailureKind",
     "Gateway",
     "GatewayChoice",

@@ -54,6 +54,8 @@ class ListPage:
     predictions: tuple[Prediction, ...]
     next_cursor: str
     server_time: datetime | None
+    unreadable_count: int = 0
+    is_broken_off: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,6 +220,10 @@ class PredictionClient:
         if reply.status >= 300 or not isinstance(decoded, dict):
             raise self._look_up_error(None, self._refusal(reply), "the account")
         return cast("dict[str, JsonValue]", decoded)
+
+    async def account_name(self) -> str:
+        account = await self.account()
+        return str(account.get("username") or "")
 
     async def probe(self) -> GatewayProbe:
         """What the gateway answers to a call that costs nothing: its account, else a look-up of an id that nobody has."""

@@ -12,7 +12,7 @@ from anyio import to_thread
 from pydantic import JsonValue
 
 from darkroom.errors import InvalidInput, OutputError
-from darkroom.images import ImageState, StoredImage
+from darkroom.images import ImageState, StoredFile, StoredImage
 from darkroom.outputs.input_images import (
     INLINE_LIMIT_BYTES,
     Picture,
@@ -31,7 +31,7 @@ from darkroom.uris import data_uri
 
 MAX_INPUT_BYTES = 20 * 1024 * 1024
 
-Reader = Callable[[str], Awaitable[bytes]]
+Reader = Callable[[StoredFile], Awaitable[bytes]]
 Lookup = Callable[[str, int], Awaitable[StoredImage | None]]
 Fetcher = Callable[[str], Awaitable[bytes]]
 
@@ -48,7 +48,7 @@ class Resolved:
 class InputResolver:
     """What may be read, and the ways to read and send it.
 
-    `read` gives the bytes behind a stored file's location; `lookup` output number `index` (from 0) of a prediction, None
+    `read` gives the bytes of a file that the journal holds; `lookup` output number `index` (from 0) of a prediction, None
     where it is not known. `folders` are the ones from which paths are read, none to refuse all paths. `upload(content,
     name, mime_type)` gives a URL, None where the gateway has no files API. `fetch` gets a URL through a guarded client;
     only a mask that must be inverted needs it.
@@ -136,7 +136,7 @@ class InputResolver:
             raise _refused(place, text, f"no image {index + 1} of a prediction '{prediction_id}' is known here.")
         if image.file:
             try:
-                return await self.read(image.file.location)
+                return await self.read(image.file)
             except OutputError as error:
                 raise _refused(place, text, error.message) from error
         if image.state is ImageState.EXPIRED:

@@ -8,16 +8,22 @@ everything goes through one descriptor of the folder, so that nobody can swap th
 import errno
 import hashlib
 import os
+import re
 import secrets
+import shutil
 import stat
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
 from anyio import to_thread
 
 from darkroom.errors import OutputError
+from darkroom.images import MAX_IMAGE_BYTES
+from darkroom.outputs.naming import ImageName
+from darkroom.outputs.whole import Content
 
 _PART_PREFIX, _PART_SUFFIX = ".darkroom-", ".part"
 _PART_LIFETIME_S = 24 * 3600
@@ -26,10 +32,13 @@ _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0) | getattr
 # File systems without hard links (FAT, exFAT, some network shares) answer with one of these.
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP})
 _FULL = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
+_PUBLIC_MODE, _PRIVATE_MODE = 0o644, 0o600
 
 
 class LocalTarget:
     """A folder; it is made at the first write. `place` is its absolute path."""
+
+    check_lasts_s = 5.0
 
     def __init__(self, root: Path) -> None:
         self.root = root.expanduser().absolute()
@@ -45,32 +54,71 @@ class LocalTarget:
         is_inside = path.parent == self.root and path.name not in ("", "..") and "\0" not in location
         return path.name if is_inside else None
 
-    async def draft(self) -> "LocalDraft":
-        return await to_thread.run_sync(self._draft)
+    def file_name(self, image: ImageName, ending: str) -> str:
+        return image.with_ending(ending)
 
-    async def read(self, name: str, limit_bytes: int) -> bytes:
-        return await to_thread.run_sync(self._read, name, limit_bytes)
+    async def names_like(self, image: ImageName, ending: str) -> list[str]:
+        """The names of files that can be this very image, whatever its prompt and model were called then."""
+        ours = re.compile(rf"(?:.*-)?{re.escape(image.handle)}(?:-[0-9a-f]{{8,16}})?{re.escape(ending)}", re.DOTALL)
+        return await to_thread.run_sync(lambda: [name for name in self._names() if ours.fullmatch(name)])
 
-    async def sha256(self, name: str, limit_bytes: int) -> str:
-        """The hash of what lies under this name, empty where that is no regular file of at most the limit."""
+    async def check(self, expected_bytes: int) -> None:
+        await to_thread.run_sync(self._check, expected_bytes)
+
+    async def draft(self, *, is_private: bool = False) -> "LocalDraft":
+        return await to_thread.run_sync(self._draft, _PRIVATE_MODE if is_private else _PUBLIC_MODE)
+
+    async def remove(self, names: Sequence[str]) -> None:
+        """Remove what is there of these; what cannot be removed stays."""
+        await to_thread.run_sync(self._remove, names)
+
+    async def read(self, name: str) -> bytes:
+        return await to_thread.run_sync(self._read, name)
+
+    async def sha256(self, name: str) -> str:
+        """The hash of what lies under this name, empty where that is no regular file of an image's size."""
         try:
-            return hashlib.sha256(await self.read(name, limit_bytes)).hexdigest()
+            return hashlib.sha256(await self.read(name)).hexdigest()
         except OutputError:
             return ""
 
-    def _draft(self) -> "LocalDraft":
+    def _names(self) -> list[str]:
+        with suppress(OSError):
+            return os.listdir(self.root)
+        return []
+
+    def _check(self, expected_bytes: int) -> None:
+        draft = self._draft(_PRIVATE_MODE)
+        try:
+            with _in_words(self.place):
+                draft.write_now(b"darkroom")
+                free_bytes = shutil.disk_usage(self.root).free
+        finally:
+            draft.close_now()
+        if free_bytes < expected_bytes:
+            raise _full(self.place)
+
+    def _remove(self, names: Sequence[str]) -> None:
+        with suppress(OSError):
+            folder = _Folder(self.root)
+            for name in names:
+                with suppress(OSError):
+                    folder.unlink(name)
+            folder.close()
+
+    def _draft(self, mode: int) -> "LocalDraft":
         with _in_words(self.place):
             self.root.mkdir(mode=0o755, parents=True, exist_ok=True)
             folder = _Folder(self.root)
             try:
                 self._sweep(folder)
-                return LocalDraft(self.place, folder)
+                return LocalDraft(self.place, folder, mode)
             except BaseException:
                 folder.close()
                 raise
 
     def _sweep(self, folder: "_Folder") -> None:
-        """Remove, once in a life, what crashed processes have left half written."""
+        """Remove what crashed processes have left half written, once in the life of this process."""
         if self._is_swept:
             return
         self._is_swept = True
@@ -81,7 +129,7 @@ class LocalTarget:
                 if time.time() - folder.stat(name).st_mtime > _PART_LIFETIME_S:
                     folder.unlink(name)
 
-    def _read(self, name: str, limit_bytes: int) -> bytes:
+    def _read(self, name: str) -> bytes:
         with _in_words(self.place):
             folder = _Folder(self.root)
             try:
@@ -94,34 +142,43 @@ class LocalTarget:
                 os.close(file_fd)
                 raise OutputError(f"'{name}' in '{self.place}' is not a regular file.")
             with os.fdopen(file_fd, "rb") as file:
-                content = file.read(limit_bytes + 1)
-        if len(content) > limit_bytes:
-            raise OutputError(f"'{name}' in '{self.place}' is larger than {limit_bytes:,} bytes.")
+                content = file.read(MAX_IMAGE_BYTES + 1)
+        if len(content) > MAX_IMAGE_BYTES:
+            raise OutputError(f"'{name}' in '{self.place}' is larger than {MAX_IMAGE_BYTES // 2**20} MiB.")
         return content
 
 
 class LocalDraft:
     """One file on its way: written under a temporary name until `publish`. Close it always; that removes the rest."""
 
-    def __init__(self, place: str, folder: "_Folder") -> None:
+    def __init__(self, place: str, folder: "_Folder", mode: int) -> None:
         self._place = place
         self._folder = folder
         self._part = f"{_PART_PREFIX}{secrets.token_hex(8)}{_PART_SUFFIX}"
-        self._file = os.fdopen(folder.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb")
+        self._file = os.fdopen(folder.open(self._part, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode), "w+b")
 
     async def write(self, data: bytes) -> None:
-        await to_thread.run_sync(self._write, data)
+        await to_thread.run_sync(self.write_now, data)
+
+    async def examine(self, question: Callable[[Content], bool]) -> bool:
+        """What `question` says to the content, of at least one byte, which is not read into memory."""
+        return await to_thread.run_sync(self._examine, question)
 
     async def publish(self, name: str, mime_type: str) -> bool:
         """Give the file its name; False where the name is taken (the draft then waits for another one)."""
         return await to_thread.run_sync(self._publish, name)
 
     async def close(self) -> None:
-        await to_thread.run_sync(self._close)
+        await to_thread.run_sync(self.close_now)
 
-    def _write(self, data: bytes) -> None:
+    def write_now(self, data: bytes) -> None:
         with _in_words(self._place):
             self._file.write(data)
+            self._file.flush()
+
+    def _examine(self, question: Callable[[Content], bool]) -> bool:
+        with _in_words(self._place), mmap(self._file.fileno(), 0, access=ACCESS_READ) as content:
+            return question(content)
 
     def _publish(self, name: str) -> bool:
         with _in_words(self._place):
@@ -134,7 +191,7 @@ class LocalDraft:
                 self._folder.sync()
             return is_new
 
-    def _close(self) -> None:
+    def close_now(self) -> None:
         # Closing flushes, and fails again on a full disk: that was told already.
         with suppress(OSError):
             self._file.close()
@@ -150,8 +207,8 @@ class _Folder:
         self._root = root
         self.fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY) if _HAS_DIR_FD else None
 
-    def open(self, name: str, flags: int) -> int:
-        return os.open(self._at(name), flags | _NO_FOLLOW, 0o644, dir_fd=self.fd)
+    def open(self, name: str, flags: int, mode: int = _PUBLIC_MODE) -> int:
+        return os.open(self._at(name), flags | _NO_FOLLOW, mode, dir_fd=self.fd)
 
     def stat(self, name: str) -> os.stat_result:
         return os.stat(self._at(name), dir_fd=self.fd, follow_symlinks=False)
@@ -214,11 +271,13 @@ def _in_words(place: str) -> Generator[None]:
         yield
     except OSError as error:
         if error.errno in _FULL:
-            raise OutputError(
-                f"No space left for the image in '{place}'. Ask the user to free space, then call get_prediction: the image "
-                "is fetched again while its link lives."
-            ) from error
+            raise _full(place) from error
         raise OutputError(
             f"The output folder '{place}' cannot be used ({error.strerror or type(error).__name__}). Ask the user to check it "
-            "or to set DARKROOM_OUTPUT_DIR to another folder, then call get_prediction."
+            "or to set DARKROOM_OUTPUT_DIR to another folder.",
+            can_retry=True,
         ) from error
+
+
+def _full(place: str) -> OutputError:
+    return OutputError(f"No space is left for images in '{place}'. Ask the user to free space there.", can_retry=True)

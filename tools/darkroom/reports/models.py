@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import cast
 
 from pydantic import JsonValue
 
+from darkroom.errors import DarkroomError
 from darkroom.registry import Model, ModelInput, example_call
 from darkroom.reports.amounts import seconds, usd
+from darkroom.reports.prediction_data import said_by
 
 _LONGEST_ENUM = 24
 
@@ -19,6 +22,18 @@ class ModelReport:
     text: str
     data: dict[str, JsonValue]
     is_error: bool = False
+
+    def with_problems(self, problems: Sequence[str]) -> "ModelReport":
+        """The same report with more that the user should hear of."""
+        earlier = cast("list[JsonValue]", self.data["problems"])
+        text = "\n".join([self.text, *(f"Problem: {problem}" for problem in problems)])
+        return replace(self, text=text, data={**self.data, "problems": [*earlier, *problems]})
+
+
+def refused_models(error: DarkroomError) -> ModelReport:
+    """Why list_models has nothing to show."""
+    words = said_by(error)
+    return ModelReport(text=words, data={"models": [], "problems": [words]}, is_error=True)
 
 
 def table_report(models: Sequence[Model], *, known: int, sought: str, problems: Sequence[str]) -> ModelReport:

@@ -1,10 +1,10 @@
-"""What the sandbox does to pictures it is given: each edit is plain to see, and each takes and gives Pillow images."""
+"""What the sandbox does to images it is given: one function for each edit, from Pillow images to a Pillow image."""
 
 from typing import TYPE_CHECKING
 
 from darkroom_server.sandbox.painter.palette import Palette
 from darkroom_server.sandbox.painter.pixels import mapped, resized
-from darkroom_server.sandbox.painter.scene import Rgb, mix
+from darkroom_server.sandbox.painter.scene import mix
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -24,27 +24,28 @@ def toned(image: "Image", palette: Palette, amount: float = 0.8) -> "Image":
     from PIL import Image, ImageOps
 
     gray = ImageOps.autocontrast(image.convert("L"), cutoff=1)
-    tones = _tone_table((palette.ground, palette.haze, palette.sky[-2], palette.sky[-1], palette.light))
-    colored = Image.merge("RGB", tuple(mapped(gray, channel) for channel in tones))
+    lightest = mix(palette.light, palette.ground, palette.dimness)
+    colored = ImageOps.colorize(gray, palette.ground, lightest, palette.sky[-2])
     return Image.blend(image.convert("RGB"), colored, amount)
 
 
-def _tone_table(stops: tuple[Rgb, ...]) -> tuple[tuple[int, ...], ...]:
-    last = len(stops) - 1
-    colors: list[Rgb] = []
-    for value in range(256):
-        spot = value / 255 * last
-        low = min(int(spot), last - 1)
-        colors.append(mix(stops[low], stops[low + 1], spot - low))
-    return tuple(zip(*colors, strict=True))
+def washed(image: "Image") -> "Image":
+    """As a watercolour: few colours in soft patches with darker rims, on white paper."""
+    from PIL import Image, ImageChops, ImageFilter
+
+    small = resized(image.convert("RGB"), (max(1, image.width // 3), max(1, image.height // 3)))
+    flat = small.filter(ImageFilter.MedianFilter(5)).quantize(24).convert("RGB").filter(ImageFilter.MedianFilter(5))
+    patches = resized(flat, image.size)
+    edges = patches.convert("L").filter(ImageFilter.FIND_EDGES).filter(ImageFilter.GaussianBlur(1.5))
+    rims = mapped(edges, [max(130, 255 - value * 7) for value in range(256)])
+    paper = Image.new("RGB", image.size, (255, 252, 244))
+    return ImageChops.multiply(Image.blend(patches, paper, 0.22), Image.merge("RGB", (rims, rims, rims)))
 
 
 def side_by_side(images: list["Image"], size: Size) -> "Image":
-    """Several pictures as columns of one, with soft seams."""
+    """Several images as columns of one."""
     from PIL import Image
 
-    if len(images) == 1:
-        return covering(images[0].convert("RGB"), size)
     width, height = size
     canvas = Image.new("RGB", size)
     edges = [round(width * number / len(images)) for number in range(len(images) + 1)]
@@ -54,12 +55,13 @@ def side_by_side(images: list["Image"], size: Size) -> "Image":
 
 
 def cut_out(image: "Image") -> "Image":
-    """RGBA with the ground transparent: what differs from the picture's rim, or its middle where all of it is alike."""
-    from PIL import Image, ImageChops, ImageFilter, ImageStat
+    """RGBA: only what differs from the left edge is opaque, or the middle if too little or too much differs."""
+    from PIL import ImageChops, ImageFilter, ImageStat
 
     color = image.convert("RGB")
-    rim = Image.new("RGB", color.size, _rim_color(color))
-    contrast = ImageChops.difference(color, rim).convert("L").filter(ImageFilter.GaussianBlur(min(color.size) / 300))
+    edge = color.crop((0, 0, max(1, color.width // 24), color.height))
+    edge = resized(resized(edge, (1, color.height)), color.size, is_smooth=False)
+    contrast = ImageChops.difference(color, edge).convert("L").filter(ImageFilter.GaussianBlur(min(color.size) / 300))
     alpha = mapped(contrast, [min(255, max(0, (value - 26) * 7)) for value in range(256)])
     alpha = ImageChops.multiply(alpha, _oval(color.size, 0.03, 40))
     if not 0.06 < ImageStat.Stat(alpha).mean[0] / 255 < 0.8:
@@ -80,15 +82,6 @@ def _oval(size: Size, margin: float, softness: int) -> "Image":
     return oval.filter(ImageFilter.GaussianBlur(min(size) / softness))
 
 
-def _rim_color(image: "Image") -> Rgb:
-    """The average colour along the upper edge and the sides."""
-    small = resized(image, (16, 16))
-    pixels = [small.getpixel((x, y)) for x in range(16) for y in range(16) if y < 2 or x in (0, 15)]
-    columns = zip(*(pixel for pixel in pixels if isinstance(pixel, tuple)), strict=True)
-    red, green, blue = (round(sum(column) / len(pixels)) for column in columns)
-    return red, green, blue
-
-
 def enlarged(image: "Image", size: Size) -> "Image":
     """Scaled up and sharpened."""
     from PIL import ImageFilter
@@ -96,20 +89,13 @@ def enlarged(image: "Image", size: Size) -> "Image":
     return resized(image, size).filter(ImageFilter.UnsharpMask(radius=2, percent=90, threshold=2))
 
 
-def repainted(image: "Image", mask: "Image", painted: "Image") -> "Image":
-    """`painted` where the mask is white; every other pixel stays as it was."""
-    from PIL import Image
-
-    return Image.composite(painted, image.convert("RGB"), mask)
-
-
 def white_box(mask: "Image") -> tuple[int, int, int, int]:
-    """Left, top, right, bottom of what is white in a mask; the whole of it where nothing is."""
+    """Left, top, right, bottom of what is white in a mask; the whole mask if nothing is."""
     return mapped(mask, [255 if value > 127 else 0 for value in range(256)]).getbbox() or (0, 0, *mask.size)
 
 
 def on_canvas(image: "Image", canvas: "Image", box: tuple[int, int, int, int]) -> "Image":
-    """The picture in `box` of a larger, painted one, its edges melted into the surroundings."""
+    """The image in `box` of a larger, painted one, its edges melted into the surroundings."""
     from PIL import Image, ImageDraw, ImageFilter
 
     left, top, right, bottom = box
@@ -123,7 +109,7 @@ def on_canvas(image: "Image", canvas: "Image", box: tuple[int, int, int, int]) -
 
 
 def structured(painted: "Image", guide: "Image") -> "Image":
-    """The painted picture with the guide's outlines drawn into it."""
+    """The painted image with the guide's outlines drawn into it."""
     from PIL import Image, ImageFilter, ImageOps, ImageStat
 
     soft = covering(guide.convert("L"), painted.size).filter(ImageFilter.GaussianBlur(min(painted.size) / 260))
@@ -134,8 +120,8 @@ def structured(painted: "Image", guide: "Image") -> "Image":
 
 
 def with_inset(painted: "Image", reference: "Image") -> "Image":
-    """The painted picture with the reference pinned to a corner like a photograph on a studio wall."""
-    from PIL import Image, ImageFilter
+    """The painted image with the reference pinned to a corner like a photograph on a wall."""
+    from PIL import Image
 
     side = round(min(painted.size) * 0.26)
     photo = covering(reference.convert("RGB"), (side, side))
@@ -144,17 +130,14 @@ def with_inset(painted: "Image", reference: "Image") -> "Image":
     card.paste(photo, (edge, edge))
     margin = round(min(painted.size) * 0.05)
     left, top = painted.width - margin - card.width, margin
-    shadow = Image.new("L", painted.size)
-    shadow.paste(120, (left + edge, top + edge, left + card.width + edge, top + card.height + edge))
-    done = Image.composite(
-        Image.new("RGB", painted.size, (8, 8, 16)), painted, shadow.filter(ImageFilter.GaussianBlur(edge * 1.6))
-    )
+    done = painted.copy()
+    done.paste((8, 8, 16), (left + edge, top + edge), Image.new("L", card.size, 90))
     done.paste(card, (left, top))
     return done
 
 
 def varied(image: "Image", palette: Palette, turn: int) -> "Image":
-    """The same picture as another take: mirrored, nearer, in other light."""
+    """The same image as another take: mirrored, nearer, in other light."""
     from PIL import ImageOps
 
     mirrored = ImageOps.mirror(image.convert("RGB")) if turn % 2 == 0 else image.convert("RGB")

@@ -1,13 +1,10 @@
-"""What every ground is composed in: colours, light and shape of the picture, and the pieces that all grounds share."""
+"""What every ground and sky is composed in: colours, light and shape of the image, and the pieces that they share."""
 
 import random
 from dataclasses import dataclass
 
 from darkroom_server.sandbox.painter.palette import Palette
-from darkroom_server.sandbox.painter.scene import Fill, Glow, Point, Polygon, Rgb, disc, flat, mix
-from darkroom_server.sandbox.painter.subjects import Spot, Subject
-
-Items = tuple[Fill | Glow, ...]
+from darkroom_server.sandbox.painter.scene import Fill, Items, Point, Polygon, disc, flat, mix
 
 
 def streak(x: float, y: float, half: float, thick: float) -> Polygon:
@@ -23,16 +20,11 @@ class View:
     light: Point
     horizon: float
     ratio: float
-    subject: Subject | None
     rng: random.Random
 
-    def layer_color(self, share: float) -> Rgb:
-        """The land's colour from far (0) to near (1)."""
-        return mix(self.palette.haze, self.palette.ground, share)
-
     def band(self, polygons: tuple[Polygon, ...], share: float, *, mist: float = 0.4) -> Fill:
-        """One layer of land: its own colour along the top, mist at its foot."""
-        color = self.layer_color(share)
+        """One layer of land from far (0) to near (1): its own colour along the top, mist at its foot."""
+        color = self.palette.land(share)
         return Fill(polygons=polygons, top=color, bottom=mix(color, self.palette.haze, mist * (1 - share * 0.75)))
 
     def mist(self, y: float) -> Items:
@@ -43,19 +35,10 @@ class View:
         )
         return (flat(streaks, mix(self.palette.haze, self.palette.sky[-1], 0.5), opacity=0.3, blur=0.02),)
 
-    def stand(self) -> float:
-        """A place across from the light, near a third of the width."""
-        is_right = self.light[0] > self.ratio / 2
-        return self.ratio * (self.rng.uniform(0.28, 0.38) if is_right else self.rng.uniform(0.62, 0.72))
-
-    def place(self, subject: Subject, x: float, y: float, size: float, share: float) -> Items:
-        """The subject with its foot at (x, y), in the colour of the land at `share`."""
-        spot = Spot(
-            x=x,
-            y=y,
-            size=size * min(1.0, self.ratio) ** 0.5,
-            dark=self.layer_color(min(1.0, share)),
-            light=mix(self.palette.light, (255, 226, 160), 0.35),
-            faces_left=self.light[0] < x,
+    def dots(self, count: int, radius: float, lowest: float) -> tuple[Polygon, ...]:
+        """Small discs strewn over the image down to level `lowest`, more of them higher up."""
+        rng = self.rng
+        return tuple(
+            disc(rng.random() * self.ratio, rng.random() ** 1.4 * lowest, radius * rng.uniform(0.6, 1.2), corners=8)
+            for _ in range(round(count * max(0.5, self.ratio)))
         )
-        return subject(spot, self.rng)

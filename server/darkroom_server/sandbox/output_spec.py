@@ -1,4 +1,4 @@
-"""How large, how many and in which format: what a model would make of its input."""
+"""How large the outputs are, how many, and in which format, as the model would decide from its input."""
 
 import math
 import re
@@ -14,26 +14,24 @@ Format = Literal["png", "jpg", "webp", "svg"]
 Size = tuple[int, int]
 MEGAPIXEL = 1024 * 1024
 MAX_SIDE_PX = 4096
+_MAX_FOLLOWED_PX = 2048  # a side of an output that takes the size of its source
 _MIN_SIDE_PX = 16
 _STEP_PX = 16
 _PAIR = re.compile(r"(\d{2,5})\s*[x*]\s*(\d{2,5})")
 _RATIO = re.compile(r"(\d+(?:\.\d+)?):(\d+(?:\.\d+)?)")
 _CLASS = re.compile(r"(\d+(?:\.\d+)?)\s*(MP|K|p)?", re.IGNORECASE)
+MIME_TYPES = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp", "svg": "image/svg+xml"}
 _FORMATS: dict[str, Format] = {"png": "png", "jpg": "jpg", "jpeg": "jpg", "webp": "webp", "svg": "svg"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Frame:
+class OutputSpec:
     """Pixels and file format of one output."""
 
     width_px: int
     height_px: int
     format: Format
     quality: int
-
-    @property
-    def ratio(self) -> float:
-        return self.width_px / self.height_px
 
 
 def image_count(model: Model, input: Mapping[str, JsonValue]) -> int:
@@ -46,12 +44,12 @@ def image_count(model: Model, input: Mapping[str, JsonValue]) -> int:
     return max(1, int(asked)) if isinstance(asked, int | float) and not isinstance(asked, bool) else 1
 
 
-def frame_of(model: Model, input: Mapping[str, JsonValue], source: Size | None) -> Frame:
-    """The frame of each output; `source` is the size of the first image given, which many models follow."""
+def spec_of(model: Model, input: Mapping[str, JsonValue], source: Size | None) -> OutputSpec:
+    """Size, format and quality of each output; `source` is the size of the first image given; many models follow it."""
     full = model.with_defaults(input)
     width_px, height_px = size_of(model, input, source)
     quality = full.get(model.concepts.output_quality)
-    return Frame(
+    return OutputSpec(
         width_px=width_px,
         height_px=height_px,
         format=format_of(model, input),
@@ -76,7 +74,7 @@ def size_of(model: Model, input: Mapping[str, JsonValue], source: Size | None) -
         return _bounded(*exact)
     area = _area(model, full, source)
     if ratio is None:
-        return _follow(source) if source else _shaped(1.0, area)
+        return _bounded(*source, _MAX_FOLLOWED_PX) if source else _shaped(1.0, area)
     return _shaped(ratio, area)
 
 
@@ -103,7 +101,7 @@ def _is_pixels(value: JsonValue) -> bool:
 
 
 def _ratio(model: Model, full: Mapping[str, JsonValue], source: Size | None) -> float | None:
-    """Width by height; None where the model has no say or follows an image that was not given."""
+    """Width by height; None where the input names none, or where it follows an image that was not given."""
     asked = str(full.get(model.concepts.aspect_ratio, ""))
     if found := _RATIO.fullmatch(asked):
         return float(found[1]) / float(found[2])
@@ -128,19 +126,13 @@ def _area(model: Model, full: Mapping[str, JsonValue], source: Size | None) -> i
     return int(number * MEGAPIXEL) if number < _MIN_SIDE_PX else int(number * number)
 
 
-def _follow(source: Size) -> Size:
-    """The source's own size, brought to at most 2048 px a side."""
-    shrink = min(1.0, 2048 / max(source))
-    return max(1, round(source[0] * shrink)), max(1, round(source[1] * shrink))
-
-
 def _shaped(ratio: float, area: int) -> Size:
     width = math.sqrt(area * ratio)
     sides = (max(_MIN_SIDE_PX, round(side / _STEP_PX) * _STEP_PX) for side in (width, width / ratio))
     return _bounded(*sides)
 
 
-def _bounded(width: int, height: int) -> Size:
-    """Within 4096 px a side, shape kept."""
-    shrink = min(1.0, MAX_SIDE_PX / max(width, height))
+def _bounded(width: int, height: int, most_px: int = MAX_SIDE_PX) -> Size:
+    """At most so many pixels a side, in the same shape."""
+    shrink = min(1.0, most_px / max(width, height))
     return max(1, round(width * shrink)), max(1, round(height * shrink))

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 _MOST_WAITING = 1_000
 
 
-class Endings:
+class EndNotices:
     """`announce` is called from the Darkroom and never waits; `publish` runs in the server's own task group."""
 
     def __init__(self, bus: SubscriptionBus) -> None:

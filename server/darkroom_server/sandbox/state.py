@@ -1,0 +1,135 @@
+"""The state of one running sandbox: its models, its store, and the creates that are being held."""
+
+import hashlib
+from dataclasses import asdict, replace
+from functools import cached_property
+from typing import Any
+from weakref import WeakValueDictionary
+
+import anyio
+from pydantic import JsonValue
+
+from darkroom.registry import Model, ModelRef, ModelRegistry, unlisted_model
+from darkroom_server.sandbox import faults
+from darkroom_server.sandbox.bodies import prediction_body
+from darkroom_server.sandbox.catalog import version_id
+from darkroom_server.sandbox.life import Life, life_of
+from darkroom_server.sandbox.options import SandboxOptions
+from darkroom_server.sandbox.profiles import sandbox_profile
+from darkroom_server.sandbox.store import Row, open_store
+from darkroom_server.sandbox.stored_prediction import StoredPrediction, usual_run_s
+from darkroom_server.sandbox.weather import Weather, read_weather
+
+_KEPT_S = 14 * 24 * 3600.0  # predictions older than this are forgotten
+_REFUSAL_MEMORY_S = 600.0  # a prompt whose last refusal is older is refused again
+
+
+class SandboxState:
+    """All endpoints read and write through this."""
+
+    def __init__(self, options: SandboxOptions) -> None:
+        self.options = options
+        self.profile = sandbox_profile(options.profile)
+        self.store = open_store(options.store_path)
+        self.registry = options.registry or ModelRegistry.load()
+        self._refused_at: dict[str, float] = {}
+        self._cancels: WeakValueDictionary[str, anyio.Event] = WeakValueDictionary()  # kept alive by the creates held
+
+    @property
+    def now(self) -> float:
+        return self.options.clock()
+
+    def model(self, name: str) -> Model | None:
+        return self.registry.find(name) if "/" in name else None
+
+    @cached_property
+    def _names_by_version(self) -> dict[str, str]:
+        return {version_id(self.registry.get(name)): name for name in self.registry.names()}
+
+    def model_of_version(self, version: str) -> Model | None:
+        name = self._names_by_version.get(version)
+        return self.registry.get(name) if name else None
+
+    def model_of(self, stored: StoredPrediction) -> Model:
+        """The model of a stored prediction, even if the registry has dropped it since."""
+        return self.registry.find(stored.model) or unlisted_model(ModelRef.parse(stored.model))
+
+    def weather(self, model: Model, input: dict[str, JsonValue]) -> Weather:
+        """The weather that the prompt asks for; none for models without a prompt."""
+        return read_weather(str(input.get(model.concepts.prompt) or ""))
+
+    def create(
+        self, model: Model, version: str, input: dict[str, JsonValue], cancel_after_s: float
+    ) -> StoredPrediction:
+        identifier = self.options.new_id()
+        stored = StoredPrediction(
+            id=identifier,
+            model=model.name,
+            version=version,
+            input=input,
+            created_at=self.now,
+            run_s=usual_run_s(identifier, model.typical_s, self.options.speed),
+            cancel_after_s=cancel_after_s,
+        )
+        self.store.forget("prediction", stored.created_at - _KEPT_S)
+        self._save(stored)
+        return stored
+
+    def prediction(self, identifier: str) -> StoredPrediction:
+        """Raises: Fault for an unknown id."""
+        row = self.store.get("prediction", identifier)
+        if row is None:
+            raise faults.not_found("Prediction not found")
+        return StoredPrediction(**row.body)
+
+    def page(self, before: tuple[float, str] | None, limit: int) -> list[StoredPrediction]:
+        return [StoredPrediction(**row.body) for row in self.store.newest("prediction", limit, before)]
+
+    def cancel(self, stored: StoredPrediction) -> StoredPrediction:
+        """Stop it now and release the creates that wait for it; one that has ended stays as it is."""
+        if self.life(stored).has_ended(self.now):
+            return stored
+        canceled = replace(stored, canceled_at=self.now)
+        self._save(canceled)
+        if event := self._cancels.get(stored.id):
+            event.set()
+        return canceled
+
+    def life(self, stored: StoredPrediction) -> Life:
+        options = self.options
+        weather = self.weather(self.model_of(stored), stored.input)
+        return life_of(stored, weather, speed=options.speed, link_lifetime_s=options.link_lifetime_s)
+
+    def body(self, stored: StoredPrediction) -> dict[str, Any]:
+        """The prediction as a GET answers it now."""
+        model = self.model_of(stored)
+        weather = self.weather(model, stored.input)
+        return prediction_body(stored, self.life(stored), weather, model, self.profile, self.options, self.now)
+
+    async def hold(self, stored: StoredPrediction, budget_s: float) -> StoredPrediction:
+        """Sleep until it ends, is canceled, or `budget_s` has passed."""
+        remaining = self.life(stored).ended_at - self.now
+        canceled = self._cancels.setdefault(stored.id, anyio.Event())
+        with anyio.move_on_after(max(0.0, min(remaining, budget_s)) + 0.002):
+            await canceled.wait()
+        return self.prediction(stored.id)
+
+    def refuses(self, kind: str, model: Model, weather: Weather) -> float:
+        """Seconds that this create still has to wait, 0 once it is accepted.
+
+        The first create with a prompt is refused. After the named seconds the next one is accepted, and the one after
+        it is refused again.
+        """
+        wait_s = weather.seconds(kind, 0.0)
+        key = hashlib.sha256(f"{kind}|{model.name}|{weather.caption}".encode()).hexdigest()
+        since = self.now - self._refused_at.get(key, -_REFUSAL_MEMORY_S)
+        if since >= _REFUSAL_MEMORY_S:
+            self._refused_at[key] = self.now
+            return max(wait_s, 0.001)
+        if since < wait_s:
+            return wait_s - since
+        del self._refused_at[key]
+        return 0.0
+
+    def _save(self, stored: StoredPrediction) -> None:
+        self.store.put(Row(kind="prediction", id=stored.id, created_at=stored.created_at, body=asdict(stored)))
