@@ -273,8 +273,8 @@ def _explain(wrong: "ErrorDetails", given: Mapping[str, str]) -> SettingsError:
     name, known = str(wrong["loc"][0]), described()
     if name not in known:
         near = closest(name, known, limit=1, cutoff=0.0)
-        said = f"{variable_of(name)[:60]} is no setting of darkroom."
-        said += f" Closest: {variable_of(near[0])}." if near else ""
+        hint = f" Closest: {variable_of(near[0])}." if near else ""
+        said = f"{variable_of(name)[:60]} is no setting of darkroom.{hint}"
     else:
         from darkroom.gateways import clean_words
 
