@@ -1,6 +1,7 @@
 """The gallery as a file: small, closed, and with a policy that names exactly where images come from."""
 
 import re
+from dataclasses import replace
 
 from darkroom.gateways import Gateway, load_gateways
 from darkroom_server.gallery import GALLERY_URI, gallery_html, image_hosts
@@ -23,7 +24,8 @@ def test_the_gallery_stays_small() -> None:
 
 
 def test_the_policy_lists_data_the_gateway_and_its_image_hosts() -> None:
-    assert image_hosts(load_gateways()["replicate"]) == [
+    narrow = replace(load_gateways()["replicate"], output_hosts=("replicate.delivery", "*.replicate.delivery"))
+    assert image_hosts(narrow) == [
         "data:",
         "https://api.replicate.com",
         "https://replicate.delivery",

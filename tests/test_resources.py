@@ -132,8 +132,9 @@ async def test_the_gallery_comes_with_the_hosts_it_may_load_images_from(client: 
         assert meta and "data:" in meta["ui"]["csp"]["resourceDomains"]
 
 
-async def test_a_real_gateway_opens_exactly_its_file_hosts_to_the_gallery(tmp_path: Path) -> None:
-    settings = Settings.read({"REPLICATE_API_TOKEN": "r8_nobody", "DARKROOM_DATA_DIR": str(tmp_path)})
+async def test_the_gallery_may_load_images_from_exactly_the_hosts_that_the_person_names(tmp_path: Path) -> None:
+    environ = {"REPLICATE_API_TOKEN": "r8_nobody", "DARKROOM_OUTPUT_HOSTS": "replicate.delivery, *.replicate.delivery"}
+    settings = Settings.read({**environ, "DARKROOM_DATA_DIR": str(tmp_path)})
     async with Client(create_server(settings)) as client:
         meta = (await client.read_resource(GALLERY_URI)).contents[0].meta
     assert meta and meta["ui"]["csp"]["resourceDomains"] == [
