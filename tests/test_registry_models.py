@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from mapped import DRAWN_SEED, MASK, PHOTO, REGISTRY, every_model, request_of
+from pydantic import JsonValue
 
 import darkroom.registry
 from darkroom.registry import TASKS, ImageRequest, Model, check_input, example_call, map_request
@@ -117,3 +118,10 @@ def test_each_default_model_can_do_what_it_is_chosen_for() -> None:
 
 def test_the_tasks_offered_are_the_tasks_there_are() -> None:
     assert {task for model in every_model() for task in model.tasks} == set(TASKS)
+
+
+@pytest.mark.parametrize(("side_px", "usd"), [(512, 0.03), (1024, 0.06), (1448, 0.12), (2048, 0.24)])
+def test_an_exact_size_costs_what_its_megapixels_cost(side_px: int, usd: float) -> None:
+    model = REGISTRY.get("black-forest-labs/flux-2-flex")
+    input: dict[str, JsonValue] = {"prompt": "a kite", "aspect_ratio": "custom", "width": side_px, "height": side_px}
+    assert model.estimate_usd(input, 1) == usd
