@@ -6,8 +6,6 @@ from typing import Any
 from darkroom.registry import Model, ModelInput
 from darkroom_server.sandbox.options import SandboxOptions
 
-_CREATED = "2026-01-01T00:00:00.000000Z"
-
 
 def version_id(model: Model) -> str:
     """The registry's version, else one of our own making: 64 hexadecimal digits either way."""
@@ -29,28 +27,21 @@ def model_body(model: Model, options: SandboxOptions) -> dict[str, Any]:
         "cover_image_url": None,
         "default_example": None,
         "is_official": model.run_by == "model",
-        "latest_version": version_body(model),
+        "latest_version": {
+            "id": version_id(model),
+            "created_at": "2026-01-01T00:00:00.000000Z",
+            "cog_version": "0.16.0",
+            "openapi_schema": _openapi_schema(model),
+        },
     }
 
 
-def version_body(model: Model) -> dict[str, Any]:
-    return {
-        "id": version_id(model),
-        "created_at": _CREATED,
-        "cog_version": "0.16.0",
-        "openapi_schema": openapi_schema(model),
-    }
-
-
-def openapi_schema(model: Model) -> dict[str, Any]:
+def _openapi_schema(model: Model) -> dict[str, Any]:
     """What cog would publish for this model: an Input and an Output schema."""
     uri = {"type": "string", "format": "uri"}
     output = uri if model.output.kind == "uri" else {"type": "array", "items": uri}
-    fields: dict[str, Any] = {
-        "type": "object",
-        "title": "Input",
-        "properties": {item.name: _property(item, order) for order, item in enumerate(model.inputs)},
-    }
+    properties = {item.name: _property(item, order) for order, item in enumerate(model.inputs)}
+    fields: dict[str, Any] = {"type": "object", "title": "Input", "properties": properties}
     if required := [item.name for item in model.inputs if item.required]:
         fields["required"] = required
     return {

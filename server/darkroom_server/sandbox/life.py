@@ -1,4 +1,4 @@
-"""The life of a prediction: where it stands at a moment, computed from what is stored about it.
+"""A prediction: what is stored about it, and what follows from that and the clock.
 
     created_at --queue--> started_at --run--> ended_at --link lifetime--> removed_at
     starting              processing          succeeded | failed | canceled | aborted    (data removed)
@@ -6,20 +6,47 @@
 Weather moves these moments or changes the end; a cancel or a deadline cuts the life short where it falls.
 """
 
+import hashlib
 from dataclasses import dataclass, replace
 
-from darkroom_server.sandbox.stored_prediction import StoredPrediction, repeatable_random
+from pydantic import JsonValue
+
+from darkroom.registry import Model
+from darkroom_server.sandbox.output_spec import MIME_TYPES, format_of, image_count
 from darkroom_server.sandbox.weather import Weather
 
 ODD_STATUS = "hibernating"  # a word that no document names
 TIME_LIMIT_S = 1800.0
-# weather -> the words of prediction.error; the codes are those seen in public reports, the order is by gravity.
-_ERRORS = {
-    "nsfw": "The input or output was flagged as sensitive. Please try again with different inputs. (E005)",
-    "oom": "CUDA out of memory. The sandbox pretends that this image did not fit on its card.",
-    "interrupted": "Prediction interrupted; please retry (code: PA)",
-    "director": "Director: unexpected error handling prediction (E9828)",
+# weather -> the last status and the words of prediction.error, by gravity. The codes are those seen in public reports.
+_TROUBLES = {
+    "nsfw": (
+        "failed",
+        "The input or output was flagged as sensitive. Please try again with different inputs. (E005)",
+    ),
+    "oom": ("failed", "CUDA out of memory. The sandbox pretends that this image did not fit on its card."),
+    "interrupted": ("failed", "Prediction interrupted; please retry (code: PA)"),
+    "director": ("failed", "Director: unexpected error handling prediction (E9828)"),
+    "abort": ("aborted", ""),
+    "cancel": ("canceled", ""),
+    "stall": ("failed", "Prediction timed out: it ran longer than 30 minutes. (sandbox)"),
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredPrediction:
+    """`created_at` and `canceled_at` are seconds since 1970. `version` is what the create named, "" for a model path.
+
+    `cancel_after_s` is the deadline that the create asked for, 0 for none. `run_s` is the run time without weather.
+    """
+
+    id: str
+    model: str
+    version: str
+    input: dict[str, JsonValue]
+    created_at: float
+    run_s: float
+    canceled_at: float | None = None
+    cancel_after_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,10 +58,10 @@ class Life:
     ended_at: float
     removed_at: float
     end: str
-    error: str = ""
-    odd_until: float = 0.0
-    stalls: bool = False
-    is_empty: bool = False
+    error: str
+    odd_until: float
+    stalls: bool
+    is_empty: bool
 
     def status(self, now: float) -> str:
         if now >= self.ended_at:
@@ -46,57 +73,77 @@ class Life:
     def has_ended(self, now: float) -> bool:
         return now >= self.ended_at
 
-    def is_removed(self, now: float) -> bool:
-        return now >= self.removed_at
+    def has_succeeded(self, now: float) -> bool:
+        return now >= self.ended_at and self.end == "succeeded"
 
     def share(self, now: float) -> float:
         """How much of the run is done, 0 to 1."""
         done = min(1.0, max(0.0, (now - self.started_at) / max(self.ended_at - self.started_at, 1e-6)))
         return min(0.6, done * 400) if self.stalls else done
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prediction:
+    """A stored prediction with its model, the weather that its prompt asks for, and its life as it stands now."""
+
+    stored: StoredPrediction
+    model: Model
+    weather: Weather
+    life: Life
+
     @property
-    def was_started(self) -> bool:
-        return self.started_at < self.ended_at
+    def seed(self) -> int:
+        """The seed that the input names, else one that follows from the id."""
+        given = self.stored.input.get(self.model.concepts.seed)
+        if isinstance(given, int) and not isinstance(given, bool):
+            return given
+        return int(repeatable_random(self.stored.id, "seed") * 100_000)
+
+    @property
+    def output_count(self) -> int:
+        """How many images it ends with."""
+        asked = image_count(self.model, self.stored.input)
+        return max(1, asked - 1) if "partial" in self.weather else asked
+
+    @property
+    def output_names(self) -> list[str]:
+        """File names of the outputs: `output.png` for models of one image, `out-0.png` on for the others."""
+        ending = format_of(self.model, self.stored.input)
+        if self.model.output.kind == "uri":
+            return [f"output.{ending}"]
+        return [f"out-{index}.{ending}" for index in range(self.output_count)]
+
+    @property
+    def mime_type(self) -> str:
+        return MIME_TYPES[format_of(self.model, self.stored.input)]
+
+    def shaped(self, uris: list[str]) -> str | list[str]:
+        """One string or a list, as the model's schema says."""
+        return uris[0] if self.model.output.kind == "uri" else uris
 
 
 def life_of(stored: StoredPrediction, weather: Weather, *, speed: float, link_lifetime_s: float) -> Life:
     """The whole life as it stands now; a later cancel gives another one."""
-    life = _forecast(stored, weather, speed)
-    life = _cut(life, stored.created_at + stored.cancel_after_s, "aborted") if stored.cancel_after_s else life
-    life = _cut(life, stored.canceled_at, "canceled") if stored.canceled_at is not None else life
-    return replace(life, removed_at=life.ended_at + weather.seconds("expired", link_lifetime_s))
-
-
-def _forecast(stored: StoredPrediction, weather: Weather, speed: float) -> Life:
     queue = (0.01 + 0.05 * repeatable_random(stored.id, "queue")) / speed
     started = stored.created_at + weather.seconds("cold", queue)
     odd = weather.seconds("unknown", 0.0)
     run = odd + weather.seconds("slow", stored.run_s)
+    trouble = next((name for name in _TROUBLES if name in weather), "")
+    end, error = _TROUBLES.get(trouble, ("succeeded", ""))
     life = Life(
         created_at=stored.created_at,
         started_at=started,
-        ended_at=started + run,
+        ended_at=started + {"abort": 0.0, "cancel": run / 2, "stall": TIME_LIMIT_S}.get(trouble, run),
         removed_at=0.0,
-        end="succeeded",
+        end=end,
+        error=error,
         odd_until=started + odd,
+        stalls=trouble == "stall",
         is_empty="empty" in weather,
     )
-    return _troubled(life, weather, run)
-
-
-def _troubled(life: Life, weather: Weather, run: float) -> Life:
-    """The same life with its trouble, if it has one."""
-    for name, error in _ERRORS.items():
-        if name in weather:
-            return replace(life, end="failed", error=error)
-    if "abort" in weather:
-        return replace(life, end="aborted", ended_at=life.started_at)
-    if "cancel" in weather:
-        return replace(life, end="canceled", ended_at=life.started_at + run / 2)
-    if "stall" in weather:
-        timeout = "Prediction timed out: it ran longer than 30 minutes. (sandbox)"
-        return replace(life, end="failed", error=timeout, stalls=True, ended_at=life.started_at + TIME_LIMIT_S)
-    return life
+    life = _cut(life, stored.created_at + stored.cancel_after_s, "aborted") if stored.cancel_after_s else life
+    life = _cut(life, stored.canceled_at, "canceled") if stored.canceled_at is not None else life
+    return replace(life, removed_at=life.ended_at + weather.seconds("expired", link_lifetime_s))
 
 
 def _cut(life: Life, moment: float, before_start: str) -> Life:
@@ -105,3 +152,15 @@ def _cut(life: Life, moment: float, before_start: str) -> Life:
         return life
     end = "canceled" if moment >= life.started_at else before_start
     return replace(life, ended_at=moment, end=end, error="", started_at=min(life.started_at, moment))
+
+
+def repeatable_random(identifier: str, purpose: str) -> float:
+    """A number from 0 to 1, the same for the same prediction and purpose."""
+    digest = hashlib.sha256(f"{identifier}|{purpose}".encode()).digest()
+    return int.from_bytes(digest[:6], "big") / (1 << 48)
+
+
+def usual_run_s(identifier: str, typical_s: float | None, speed: float) -> float:
+    """Run time: 0.4 s for the fastest models to 1.5 s for the slowest, varied by up to 15 %, divided by `speed`."""
+    typical = 5.0 if typical_s is None else typical_s
+    return (0.4 + 0.9 * typical / (typical + 12.0)) * (0.85 + 0.3 * repeatable_random(identifier, "run")) / speed

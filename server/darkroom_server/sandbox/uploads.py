@@ -30,7 +30,7 @@ class FileEndpoints:
             if not isinstance(upload, UploadFile):
                 raise faults.bad_body([("required", "", "content is required")])
             if (upload.size or 0) > MAX_FILE_BYTES:
-                raise faults.Fault(status=413, detail="Files must be less than 100MB in size")
+                raise faults.Fault(413, "", "Files must be less than 100MB in size")
             content = await upload.read()
             row = self._row(upload.filename or "file", upload.content_type, content, form.get("metadata"))
         self._state.store.forget("file", row.created_at - FILE_LIFETIME_S)
@@ -74,7 +74,7 @@ class FileEndpoints:
     def _find(self, request: Request) -> Row:
         row = self._state.store.get("file", request.path_params["id"])
         if row is None or self._has_expired(row):
-            raise faults.Fault(status=404, detail="File not found")
+            raise faults.Fault(404, "", "File not found")
         return row
 
     def _has_expired(self, row: Row) -> bool:

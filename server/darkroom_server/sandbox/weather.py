@@ -38,7 +38,7 @@ WEATHER: Mapping[str, str] = {
 _DEFAULT_SECONDS = {"cold": 20.0, "slow": 75.0, "unknown": 3.0, "expired": 0.0, "429": 2.0, "503": 2.0}
 _PREFIX = re.compile(r"\s*sandbox:", re.IGNORECASE)
 _TOKEN = re.compile(r"[\s,]*(?:sandbox:)?([a-z0-9]+)(?:=(\d+(?:\.\d+)?))?(?=[\s,]|$)", re.IGNORECASE)
-_GLUED = re.compile(r"([^\s,]*)")
+_BREAK = re.compile(r"[\s,]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,11 +68,6 @@ def read_weather(prompt: str) -> Weather:
         name = token[1].lower()
         conditions[name] = float(token[2]) if token[2] else _DEFAULT_SECONDS.get(name, 0.0)
         end = token.end()
-    glued = "" if conditions else _glued_name(prompt, prefix.end())
-    return Weather(caption=prompt[end:].strip(" ,\t\n"), conditions=conditions, unknown=glued)
-
-
-def _glued_name(prompt: str, start: int) -> str:
-    """The word right behind the colon: with a space between, `sandbox:` is taken for plain words."""
-    found = _GLUED.match(prompt, start)
-    return found[1] if found else ""
+    # A word right behind the colon is meant as a name; with a space between, `sandbox:` is taken for plain words.
+    unknown = "" if conditions else _BREAK.split(prompt[prefix.end() :], maxsplit=1)[0]
+    return Weather(caption=prompt[end:].strip(" ,\t\n"), conditions=conditions, unknown=unknown)

@@ -1,38 +1,29 @@
 """What the sandbox does to images it is given: one function for each edit, from Pillow images to a Pillow image."""
 
-from typing import TYPE_CHECKING
+from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageOps, ImageStat
 
 from darkroom_server.sandbox.painter.palette import Palette
 from darkroom_server.sandbox.painter.pixels import mapped, resized
 from darkroom_server.sandbox.painter.scene import mix
 
-if TYPE_CHECKING:
-    from PIL.Image import Image
-
 Size = tuple[int, int]
 
 
-def covering(image: "Image", size: Size) -> "Image":
+def covering(image: Image.Image, size: Size) -> Image.Image:
     """Cropped and scaled about its middle so that it fills `size`."""
-    from PIL import Image, ImageOps
-
     return image if image.size == size else ImageOps.fit(image, size, Image.Resampling.LANCZOS)
 
 
-def toned(image: "Image", palette: Palette, amount: float = 0.8) -> "Image":
+def toned(image: Image.Image, palette: Palette, amount: float = 0.8) -> Image.Image:
     """Its light and shade in the palette's colours."""
-    from PIL import Image, ImageOps
-
     gray = ImageOps.autocontrast(image.convert("L"), cutoff=1)
     lightest = mix(palette.light, palette.ground, palette.dimness)
     colored = ImageOps.colorize(gray, palette.ground, lightest, palette.sky[-2])
     return Image.blend(image.convert("RGB"), colored, amount)
 
 
-def washed(image: "Image") -> "Image":
+def washed(image: Image.Image) -> Image.Image:
     """As a watercolour: few colours in soft patches with darker rims, on white paper."""
-    from PIL import Image, ImageChops, ImageFilter
-
     small = resized(image.convert("RGB"), (max(1, image.width // 3), max(1, image.height // 3)))
     flat = small.filter(ImageFilter.MedianFilter(5)).quantize(24).convert("RGB").filter(ImageFilter.MedianFilter(5))
     patches = resized(flat, image.size)
@@ -42,10 +33,8 @@ def washed(image: "Image") -> "Image":
     return ImageChops.multiply(Image.blend(patches, paper, 0.22), Image.merge("RGB", (rims, rims, rims)))
 
 
-def side_by_side(images: list["Image"], size: Size) -> "Image":
+def side_by_side(images: list[Image.Image], size: Size) -> Image.Image:
     """Several images as columns of one."""
-    from PIL import Image
-
     width, height = size
     canvas = Image.new("RGB", size)
     edges = [round(width * number / len(images)) for number in range(len(images) + 1)]
@@ -54,10 +43,8 @@ def side_by_side(images: list["Image"], size: Size) -> "Image":
     return canvas
 
 
-def cut_out(image: "Image") -> "Image":
+def cut_out(image: Image.Image) -> Image.Image:
     """RGBA: only what differs from the left edge is opaque, or the middle if too little or too much differs."""
-    from PIL import ImageChops, ImageFilter, ImageStat
-
     color = image.convert("RGB")
     edge = color.crop((0, 0, max(1, color.width // 24), color.height))
     edge = resized(resized(edge, (1, color.height)), color.size, is_smooth=False)
@@ -71,10 +58,8 @@ def cut_out(image: "Image") -> "Image":
     return cut
 
 
-def _oval(size: Size, margin: float, softness: int) -> "Image":
+def _oval(size: Size, margin: float, softness: int) -> Image.Image:
     """A white oval with soft edges, `margin` of the width away from the sides."""
-    from PIL import Image, ImageDraw, ImageFilter
-
     width, height = size
     oval = Image.new("L", size)
     box = (width * margin, height * margin, width * (1 - margin), height * (1 + margin))
@@ -82,22 +67,18 @@ def _oval(size: Size, margin: float, softness: int) -> "Image":
     return oval.filter(ImageFilter.GaussianBlur(min(size) / softness))
 
 
-def enlarged(image: "Image", size: Size) -> "Image":
+def enlarged(image: Image.Image, size: Size) -> Image.Image:
     """Scaled up and sharpened."""
-    from PIL import ImageFilter
-
     return resized(image, size).filter(ImageFilter.UnsharpMask(radius=2, percent=90, threshold=2))
 
 
-def white_box(mask: "Image") -> tuple[int, int, int, int]:
+def white_box(mask: Image.Image) -> tuple[int, int, int, int]:
     """Left, top, right, bottom of what is white in a mask; the whole mask if nothing is."""
     return mapped(mask, [255 if value > 127 else 0 for value in range(256)]).getbbox() or (0, 0, *mask.size)
 
 
-def on_canvas(image: "Image", canvas: "Image", box: tuple[int, int, int, int]) -> "Image":
+def on_canvas(image: Image.Image, canvas: Image.Image, box: tuple[int, int, int, int]) -> Image.Image:
     """The image in `box` of a larger, painted one, its edges melted into the surroundings."""
-    from PIL import Image, ImageDraw, ImageFilter
-
     left, top, right, bottom = box
     inner = covering(image.convert("RGB"), (max(1, right - left), max(1, bottom - top)))
     seam = max(2, round(min(inner.size) * 0.015))
@@ -108,10 +89,8 @@ def on_canvas(image: "Image", canvas: "Image", box: tuple[int, int, int, int]) -
     return done
 
 
-def structured(painted: "Image", guide: "Image") -> "Image":
+def structured(painted: Image.Image, guide: Image.Image) -> Image.Image:
     """The painted image with the guide's outlines drawn into it."""
-    from PIL import Image, ImageFilter, ImageOps, ImageStat
-
     soft = covering(guide.convert("L"), painted.size).filter(ImageFilter.GaussianBlur(min(painted.size) / 260))
     edges = ImageOps.expand(ImageOps.crop(soft.filter(ImageFilter.FIND_EDGES), 3), 3)
     lines = mapped(edges, [min(225, max(0, value - 9) * 9) for value in range(256)])
@@ -119,10 +98,8 @@ def structured(painted: "Image", guide: "Image") -> "Image":
     return Image.composite(Image.new("RGB", painted.size, ink), painted, lines)
 
 
-def with_inset(painted: "Image", reference: "Image") -> "Image":
+def with_inset(painted: Image.Image, reference: Image.Image) -> Image.Image:
     """The painted image with the reference pinned to a corner like a photograph on a wall."""
-    from PIL import Image
-
     side = round(min(painted.size) * 0.26)
     photo = covering(reference.convert("RGB"), (side, side))
     edge = max(2, side // 22)
@@ -136,10 +113,8 @@ def with_inset(painted: "Image", reference: "Image") -> "Image":
     return done
 
 
-def varied(image: "Image", palette: Palette, turn: int) -> "Image":
+def varied(image: Image.Image, palette: Palette, turn: int) -> Image.Image:
     """The same image as another take: mirrored, nearer, in other light."""
-    from PIL import ImageOps
-
     mirrored = ImageOps.mirror(image.convert("RGB")) if turn % 2 == 0 else image.convert("RGB")
     shrink = 0.06 + 0.02 * (turn % 4)
     width, height = mirrored.size
