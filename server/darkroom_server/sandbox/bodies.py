@@ -26,9 +26,9 @@ def prediction_body(
     prediction: Prediction, profile: SandboxProfile, options: SandboxOptions, now: float
 ) -> dict[str, Any]:
     """The prediction at `now`, as a GET answers it."""
-    stored, life = prediction.stored, prediction.life
-    is_removed, has_ended = now >= life.removed_at, life.has_ended(now)
-    has_output = life.has_succeeded(now) and not is_removed and not life.is_empty
+    stored = prediction.stored
+    is_removed, has_ended = now >= prediction.removed_at, prediction.has_ended(now)
+    has_output = has_ended and prediction.is_good and not is_removed
     urls = [f"{options.files_origin}/delivery/{stored.id}/{name}" for name in prediction.output_names]
     body: dict[str, Any] = {
         "id": stored.id,
@@ -38,8 +38,8 @@ def prediction_body(
         "logs": "" if is_removed else _log_text(prediction, now),
         "output": prediction.shaped(urls) if has_output else None,
         "data_removed": is_removed,
-        "error": life.error or None if has_ended else None,
-        "status": life.status(now),
+        "error": prediction.error or None if has_ended else None,
+        "status": prediction.status(now),
         "created_at": stamp(stored.created_at, 3),
     }
     if profile.source:
@@ -49,8 +49,8 @@ def prediction_body(
     body |= _times(prediction, now)
     body["urls"] = _links(stored.id, profile, options)
     for path in profile.omits + (() if has_ended else profile.omits_at_create):
-        outer, _, inner = path.partition(".")
-        (body.get(outer) or {} if inner else body).pop(inner or outer, None)
+        outer, _, inner = path.rpartition(".")
+        (body.get(outer, {}) if outer else body).pop(inner, None)
     return body
 
 
@@ -66,19 +66,18 @@ def _version_word(model: str, profile: SandboxProfile) -> str:
 
 def _times(prediction: Prediction, now: float) -> dict[str, Any]:
     """started_at, completed_at and metrics, as far as there are any yet."""
-    life = prediction.life
-    if not life.has_ended(now):
-        started = stamp(life.started_at) if now >= life.started_at else None
+    if not prediction.has_ended(now):
+        started = stamp(prediction.started_at) if now >= prediction.started_at else None
         return {"started_at": started, "completed_at": None, "metrics": {}}
-    if life.end == "aborted":
-        return {"started_at": None, "completed_at": stamp(life.ended_at)}
+    if prediction.end == "aborted":
+        return {"started_at": None, "completed_at": stamp(prediction.ended_at)}
     metrics: dict[str, Any] = {
-        "predict_time": round(max(life.ended_at - life.started_at, 3e-6), 9),
-        "total_time": round(life.ended_at - life.created_at, 6),
+        "predict_time": round(max(prediction.ended_at - prediction.started_at, 3e-6), 9),
+        "total_time": round(prediction.ended_at - prediction.stored.created_at, 6),
     }
-    if life.end == "succeeded" and not life.is_empty:
+    if prediction.is_good:
         metrics["image_count"] = prediction.output_count
-    return {"started_at": stamp(life.started_at), "completed_at": stamp(life.ended_at), "metrics": metrics}
+    return {"started_at": stamp(prediction.started_at), "completed_at": stamp(prediction.ended_at), "metrics": metrics}
 
 
 def _links(identifier: str, profile: SandboxProfile, options: SandboxOptions) -> dict[str, str]:
@@ -94,18 +93,18 @@ def _links(identifier: str, profile: SandboxProfile, options: SandboxOptions) ->
 
 def _log_text(prediction: Prediction, now: float) -> str:
     """The log so far, with the progress bars that clients read percents from; models without steps only say a word."""
-    stored, model, life = prediction.stored, prediction.model, prediction.life
-    if now < life.started_at or life.started_at >= life.ended_at or life.end == "canceled":
+    stored, model = prediction.stored, prediction.model
+    if now < prediction.started_at or prediction.started_at >= prediction.ended_at or prediction.end == "canceled":
         return ""
-    run_s = stored.run_s if life.stalls else life.ended_at - life.started_at
-    is_done = life.has_succeeded(now)
+    run_s = stored.run_s if prediction.stalls else prediction.ended_at - prediction.started_at
+    is_done = prediction.has_ended(now) and prediction.end == "succeeded"
     lines = ["Opening the sandbox's box of colours"]
     if model.can_seed:
         lines.append(f"Using seed: {prediction.seed}")
     steps = model.with_defaults(stored.input).get(model.concepts.steps)
     if isinstance(steps, int | float) and int(steps):
         pace = int(steps) / max(run_s, 0.05) * (0.97 + 0.06 * repeatable_random(stored.id, "pace"))
-        lines += _bars(life.share(now) * (1 if is_done else _LAG), int(steps), pace)
+        lines += _bars(prediction.share(now) * (1 if is_done else _LAG), int(steps), pace)
     else:
         lines.append("Painting...")
     if is_done:

@@ -13,10 +13,11 @@ from pydantic import JsonValue
 
 from darkroom.registry import Model
 from darkroom_server.sandbox.output_spec import MIME_TYPES, format_of, image_count
-from darkroom_server.sandbox.weather import Weather
+from darkroom_server.sandbox.weather import Weather, weather_of
 
 ODD_STATUS = "hibernating"  # a word that no document names
 TIME_LIMIT_S = 1800.0
+_STALLED = "Prediction timed out: it ran longer than 30 minutes. (sandbox)"
 # weather -> the last status and the words of prediction.error, by gravity. The codes are those seen in public reports.
 _TROUBLES = {
     "nsfw": (
@@ -28,7 +29,7 @@ _TROUBLES = {
     "director": ("failed", "Director: unexpected error handling prediction (E9828)"),
     "abort": ("aborted", ""),
     "cancel": ("canceled", ""),
-    "stall": ("failed", "Prediction timed out: it ran longer than 30 minutes. (sandbox)"),
+    "stall": ("failed", _STALLED),
 }
 
 
@@ -50,46 +51,44 @@ class StoredPrediction:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Life:
-    """Times in seconds since 1970; `end` is the last status. In a life that was cut short, later times never come."""
+class Prediction:
+    """A stored prediction with its model, the weather that its prompt asks for, and its life as it stands now.
 
-    created_at: float
+    Times are seconds since 1970; `end` is the last status. In a life that was cut short, later times never come.
+    """
+
+    stored: StoredPrediction
+    model: Model
+    weather: Weather
     started_at: float
     ended_at: float
-    removed_at: float
+    removed_at: float = 0.0
     end: str
     error: str
-    odd_until: float
-    stalls: bool
-    is_empty: bool
 
     def status(self, now: float) -> str:
         if now >= self.ended_at:
             return self.end
         if now < self.started_at:
             return "starting"
-        return ODD_STATUS if now < self.odd_until else "processing"
+        return ODD_STATUS if now < self.started_at + self.weather.seconds("unknown", 0.0) else "processing"
 
     def has_ended(self, now: float) -> bool:
         return now >= self.ended_at
-
-    def has_succeeded(self, now: float) -> bool:
-        return now >= self.ended_at and self.end == "succeeded"
 
     def share(self, now: float) -> float:
         """How much of the run is done, 0 to 1."""
         done = min(1.0, max(0.0, (now - self.started_at) / max(self.ended_at - self.started_at, 1e-6)))
         return min(0.6, done * 400) if self.stalls else done
 
+    @property
+    def stalls(self) -> bool:
+        return self.error == _STALLED
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prediction:
-    """A stored prediction with its model, the weather that its prompt asks for, and its life as it stands now."""
-
-    stored: StoredPrediction
-    model: Model
-    weather: Weather
-    life: Life
+    @property
+    def is_good(self) -> bool:
+        """Whether it ends with output."""
+        return self.end == "succeeded" and "empty" not in self.weather
 
     @property
     def seed(self) -> int:
@@ -122,36 +121,31 @@ class Prediction:
         return uris[0] if self.model.output.kind == "uri" else uris
 
 
-def life_of(stored: StoredPrediction, weather: Weather, *, speed: float, link_lifetime_s: float) -> Life:
-    """The whole life as it stands now; a later cancel gives another one."""
+def foretold(stored: StoredPrediction, model: Model, *, speed: float, link_lifetime_s: float) -> Prediction:
+    """The prediction with its whole life as it stands now; a later cancel gives another one."""
+    weather = weather_of(model, stored.input)
     queue = (0.01 + 0.05 * repeatable_random(stored.id, "queue")) / speed
     started = stored.created_at + weather.seconds("cold", queue)
-    odd = weather.seconds("unknown", 0.0)
-    run = odd + weather.seconds("slow", stored.run_s)
+    run = weather.seconds("unknown", 0.0) + weather.seconds("slow", stored.run_s)
     trouble = next((name for name in _TROUBLES if name in weather), "")
     end, error = _TROUBLES.get(trouble, ("succeeded", ""))
-    life = Life(
-        created_at=stored.created_at,
-        started_at=started,
-        ended_at=started + {"abort": 0.0, "cancel": run / 2, "stall": TIME_LIMIT_S}.get(trouble, run),
-        removed_at=0.0,
-        end=end,
-        error=error,
-        odd_until=started + odd,
-        stalls=trouble == "stall",
-        is_empty="empty" in weather,
+    ended = started + {"abort": 0.0, "cancel": run / 2, "stall": TIME_LIMIT_S}.get(trouble, run)
+    whole = Prediction(
+        stored=stored, model=model, weather=weather, started_at=started, ended_at=ended, end=end, error=error
     )
-    life = _cut(life, stored.created_at + stored.cancel_after_s, "aborted") if stored.cancel_after_s else life
-    life = _cut(life, stored.canceled_at, "canceled") if stored.canceled_at is not None else life
-    return replace(life, removed_at=life.ended_at + weather.seconds("expired", link_lifetime_s))
+    if stored.cancel_after_s:
+        whole = _cut(whole, stored.created_at + stored.cancel_after_s, "aborted")
+    if stored.canceled_at is not None:
+        whole = _cut(whole, stored.canceled_at, "canceled")
+    return replace(whole, removed_at=whole.ended_at + weather.seconds("expired", link_lifetime_s))
 
 
-def _cut(life: Life, moment: float, before_start: str) -> Life:
+def _cut(whole: Prediction, moment: float, before_start: str) -> Prediction:
     """Stop at `moment`: canceled if it was running by then, `before_start` if it was not."""
-    if moment >= life.ended_at:
-        return life
-    end = "canceled" if moment >= life.started_at else before_start
-    return replace(life, ended_at=moment, end=end, error="", started_at=min(life.started_at, moment))
+    if moment >= whole.ended_at:
+        return whole
+    end = "canceled" if moment >= whole.started_at else before_start
+    return replace(whole, ended_at=moment, end=end, error="", started_at=min(whole.started_at, moment))
 
 
 def repeatable_random(identifier: str, purpose: str) -> float:

@@ -17,7 +17,7 @@ from darkroom_server.sandbox.bodies import held_body
 from darkroom_server.sandbox.life import Prediction
 from darkroom_server.sandbox.output_files import OutputFiles
 from darkroom_server.sandbox.state import SandboxState
-from darkroom_server.sandbox.weather import WEATHER, Weather
+from darkroom_server.sandbox.weather import WEATHER, Weather, weather_of
 
 PAGE_SIZE = 100
 _PREFER = re.compile(r"wait(?:=(\d{1,2}))?")
@@ -102,9 +102,9 @@ class PredictionEndpoints:
         name, colon, identifier = reference.partition(":")
         model = None
         if _HEX_ID.fullmatch(reference) and "id" in refs:
-            model, identifier = self._state.model_of_version(reference), reference
+            model, identifier = self._state.models_by_version.get(reference), reference
         elif colon and "name:id" in refs:
-            model = self._state.model_of_version(identifier)
+            model = self._state.models_by_version.get(identifier)
             model = model if model and model.name == name else None
         elif not colon and "name" in refs:
             model = self._state.model(reference)
@@ -123,7 +123,7 @@ class PredictionEndpoints:
             places = ("input" if one.kind in _SAID_OF_THE_WHOLE else f"input.{one.field}" for one in problems)
             found = zip(problems, places, strict=True)
             raise faults.bad_body([(one.kind, place, one.description) for one, place in found])
-        weather = self._state.weather(model, input)
+        weather = weather_of(model, input)
         if (page := self._refusal(model, weather)) is not None:
             return page
         prediction = self._state.create(model, version, input, _cancel_after_s(request))
@@ -164,8 +164,8 @@ class PredictionEndpoints:
     async def _held_body(self, prediction: Prediction) -> dict[str, Any]:
         now = self._state.now
         body = self._state.body(prediction)
-        is_done = prediction.life.has_ended(now)
-        if is_done and (prediction.life.end != "succeeded" or body["output"] is None):
+        is_done = prediction.has_ended(now)
+        if is_done and (prediction.end != "succeeded" or body["output"] is None):
             return body
         is_inline = is_done and self._state.options.inlines
         return held_body(body, await self._inlined(prediction) if is_inline else body["output"], is_done=is_done)

@@ -13,11 +13,11 @@ from darkroom.registry import Model, ModelRef, ModelRegistry, unlisted_model
 from darkroom_server.sandbox import faults
 from darkroom_server.sandbox.bodies import prediction_body
 from darkroom_server.sandbox.catalog import version_id
-from darkroom_server.sandbox.life import Prediction, StoredPrediction, life_of, usual_run_s
+from darkroom_server.sandbox.life import Prediction, StoredPrediction, foretold, usual_run_s
 from darkroom_server.sandbox.options import SandboxOptions
 from darkroom_server.sandbox.profiles import sandbox_profile
 from darkroom_server.sandbox.store import Row, Store
-from darkroom_server.sandbox.weather import Weather, read_weather
+from darkroom_server.sandbox.weather import Weather
 
 _KEPT_S = 14 * 24 * 3600.0  # predictions older than this are forgotten
 _REFUSAL_MEMORY_S = 600.0  # a prompt whose last refusal is older is refused again
@@ -42,16 +42,8 @@ class SandboxState:
         return self.registry.find(name) if "/" in name else None
 
     @cached_property
-    def _names_by_version(self) -> dict[str, str]:
-        return {version_id(self.registry.get(name)): name for name in self.registry.names()}
-
-    def model_of_version(self, version: str) -> Model | None:
-        name = self._names_by_version.get(version)
-        return self.registry.get(name) if name else None
-
-    def weather(self, model: Model, input: dict[str, JsonValue]) -> Weather:
-        """The weather that the prompt asks for; none for models without a prompt."""
-        return read_weather(str(input.get(model.concepts.prompt) or ""))
+    def models_by_version(self) -> dict[str, Model]:
+        return {version_id(model): model for model in map(self.registry.get, self.registry.names())}
 
     def create(self, model: Model, version: str, input: dict[str, JsonValue], cancel_after_s: float) -> Prediction:
         identifier = self.options.new_id()
@@ -83,7 +75,7 @@ class SandboxState:
 
     def cancel(self, prediction: Prediction) -> Prediction:
         """Stop it now and release the creates that wait for it; one that has ended stays as it is."""
-        if prediction.life.has_ended(self.now):
+        if prediction.has_ended(self.now):
             return prediction
         canceled = self._saved(replace(prediction.stored, canceled_at=self.now))
         if event := self._cancels.get(canceled.stored.id):
@@ -96,7 +88,7 @@ class SandboxState:
 
     async def hold(self, prediction: Prediction, budget_s: float) -> Prediction:
         """Sleep until it ends, is canceled, or `budget_s` has passed."""
-        remaining = prediction.life.ended_at - self.now
+        remaining = prediction.ended_at - self.now
         canceled = self._cancels.setdefault(prediction.stored.id, anyio.Event())
         with anyio.move_on_after(max(0.0, min(remaining, budget_s)) + 0.002):
             await canceled.wait()
@@ -122,9 +114,7 @@ class SandboxState:
     def _prediction(self, stored: StoredPrediction) -> Prediction:
         """With its model, even if the registry has dropped that since."""
         model = self.registry.find(stored.model) or unlisted_model(ModelRef.parse(stored.model))
-        weather = self.weather(model, stored.input)
-        life = life_of(stored, weather, speed=self.options.speed, link_lifetime_s=self.options.link_lifetime_s)
-        return Prediction(stored=stored, model=model, weather=weather, life=life)
+        return foretold(stored, model, speed=self.options.speed, link_lifetime_s=self.options.link_lifetime_s)
 
     def _saved(self, stored: StoredPrediction) -> Prediction:
         self.store.put(Row(kind="prediction", id=stored.id, created_at=stored.created_at, body=asdict(stored)))

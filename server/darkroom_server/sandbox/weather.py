@@ -11,6 +11,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from pydantic import JsonValue
+
+from darkroom.registry import Model
+
 # name -> what happens. This table is the documentation, too.
 WEATHER: Mapping[str, str] = {
     "cold": "Stays `starting` for that many seconds, like a model that has to boot (cold=20).",
@@ -55,6 +59,11 @@ class Weather:
     def seconds(self, name: str, otherwise: float) -> float:
         """The seconds of a condition that is on, else `otherwise`."""
         return self.conditions.get(name, otherwise)
+
+
+def weather_of(model: Model, input: Mapping[str, JsonValue]) -> Weather:
+    """The weather that the prompt asks for; none for models without a prompt."""
+    return read_weather(str(input.get(model.concepts.prompt) or ""))
 
 
 def read_weather(prompt: str) -> Weather:
