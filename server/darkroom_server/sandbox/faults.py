@@ -9,20 +9,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from darkroom_server.sandbox.profiles import SandboxProfile
+from darkroom_server.sandbox.weather import CONDITIONS
 
 # HTTP statuses that a reseller answers itself; all others it passes on from the host behind it.
 _OWN_STATUSES = (401, 403, 404, 429, 503)
-# weather, which is the HTTP status, too -> title and detail of the refusal
-_BY_WEATHER = {
-    "402": (
-        "Insufficient credit",
-        "You have insufficient credit to run this model. (sandbox: nothing is ever billed here)",
-    ),
-    "429": ("", "Request was throttled. Your rate limit resets in ~{seconds}s."),
-    "500": ("Internal Server Error", "Internal error. Nothing was created."),
-    "503": ("Service Unavailable", "The service is overloaded right now. Nothing was created."),
-    "504": ("Gateway Timeout", "The upstream did not answer in time."),
-}
 
 
 @dataclass(eq=False)
@@ -49,11 +39,11 @@ def bad_body(faults: Sequence[tuple[str, str, str]]) -> Fault:
 
 def of_weather(name: str, wait_s: float = 0.0) -> Fault:
     """The refusal that a weather asks for; `wait_s` is what 429 and 503 tell the client to wait."""
-    title, detail = _BY_WEATHER[name]
+    condition = CONDITIONS[name]
     seconds = max(1, round(wait_s))
     more = {"status": 429, "retry_after": seconds} if name == "429" else {}
     headers = {"retry-after": str(seconds)} if name == "503" else {}
-    return Fault(int(name), title, detail.format(seconds=seconds), more, headers)
+    return Fault(int(name), condition.title, condition.detail.format(seconds=seconds), more, headers)
 
 
 def respond(fault: Fault, profile: SandboxProfile) -> Response:

@@ -13,24 +13,11 @@ from pydantic import JsonValue
 
 from darkroom.registry import Model
 from darkroom_server.sandbox.output_spec import MIME_TYPES, format_of, image_count
-from darkroom_server.sandbox.weather import Weather, weather_of
+from darkroom_server.sandbox.weather import CONDITIONS, Weather, weather_of
 
 ODD_STATUS = "hibernating"  # a word that no document names
 TIME_LIMIT_S = 1800.0
-_STALLED = "Prediction timed out: it ran longer than 30 minutes. (sandbox)"
-# weather -> the last status and the words of prediction.error, by gravity. The codes are those seen in public reports.
-_TROUBLES = {
-    "nsfw": (
-        "failed",
-        "The input or output was flagged as sensitive. Please try again with different inputs. (E005)",
-    ),
-    "oom": ("failed", "CUDA out of memory. The sandbox pretends that this image did not fit on its card."),
-    "interrupted": ("failed", "Prediction interrupted; please retry (code: PA)"),
-    "director": ("failed", "Director: unexpected error handling prediction (E9828)"),
-    "abort": ("aborted", ""),
-    "cancel": ("canceled", ""),
-    "stall": ("failed", _STALLED),
-}
+_BY_GRAVITY = ("nsfw", "oom", "interrupted", "director", "abort", "cancel", "stall")  # the first of them decides
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +70,7 @@ class Prediction:
 
     @property
     def stalls(self) -> bool:
-        return self.error == _STALLED
+        return self.error == CONDITIONS["stall"].error
 
     @property
     def is_good(self) -> bool:
@@ -127,11 +114,16 @@ def foretold(stored: StoredPrediction, model: Model, *, speed: float, link_lifet
     queue = (0.01 + 0.05 * repeatable_random(stored.id, "queue")) / speed
     started = stored.created_at + weather.seconds("cold", queue)
     run = weather.seconds("unknown", 0.0) + weather.seconds("slow", stored.run_s)
-    trouble = next((name for name in _TROUBLES if name in weather), "")
-    end, error = _TROUBLES.get(trouble, ("succeeded", ""))
+    trouble = next((name for name in _BY_GRAVITY if name in weather), "")
     ended = started + {"abort": 0.0, "cancel": run / 2, "stall": TIME_LIMIT_S}.get(trouble, run)
     whole = Prediction(
-        stored=stored, model=model, weather=weather, started_at=started, ended_at=ended, end=end, error=error
+        stored=stored,
+        model=model,
+        weather=weather,
+        started_at=started,
+        ended_at=ended,
+        end=CONDITIONS[trouble].end if trouble else "succeeded",
+        error=CONDITIONS[trouble].error if trouble else "",
     )
     if stored.cancel_after_s:
         whole = _cut(whole, stored.created_at + stored.cancel_after_s, "aborted")
