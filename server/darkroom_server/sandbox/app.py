@@ -1,15 +1,14 @@
 """The ASGI app: the table of endpoints, and what all of them share: the key, faults and rate-limit headers."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route
 
 from darkroom_server.sandbox import faults
-from darkroom_server.sandbox.catalog import model_body
+from darkroom_server.sandbox.models import ModelEndpoints
 from darkroom_server.sandbox.options import SandboxOptions
 from darkroom_server.sandbox.predictions import PredictionEndpoints
 from darkroom_server.sandbox.profiles import Endpoint
@@ -17,47 +16,6 @@ from darkroom_server.sandbox.state import SandboxState
 from darkroom_server.sandbox.uploads import FileEndpoints
 
 Handler = Callable[[Request], Awaitable[Response]]
-_MODELS_A_PAGE = 25
-
-
-class ModelEndpoints:
-    """The endpoints of models and of the account."""
-
-    def __init__(self, state: SandboxState) -> None:
-        self._state = state
-
-    async def account(self, request: Request) -> Response:
-        return JSONResponse(
-            {"type": "user", "username": "sandbox", "name": "Sandbox", "github_url": None, "avatar_url": None}
-        )
-
-    async def list_page(self, request: Request) -> Response:
-        registry, options = self._state.registry, self._state.options
-        names = registry.names()
-        cursor = request.query_params.get("cursor")
-        start = names.index(cursor) if cursor in names else 0
-        rest = names[start + _MODELS_A_PAGE :]
-        next_url = f"{options.origin}{request.url.path}?cursor={rest[0]}" if rest else None
-        models = [model_body(registry.get(name), options) for name in names[start : start + _MODELS_A_PAGE]]
-        return JSONResponse({"next": next_url, "previous": None, "results": models})
-
-    async def get(self, request: Request) -> Response:
-        return JSONResponse(self._find(request))
-
-    async def versions(self, request: Request) -> Response:
-        return JSONResponse({"next": None, "previous": None, "results": [self._find(request)["latest_version"]]})
-
-    async def version(self, request: Request) -> Response:
-        latest = self._find(request)["latest_version"]
-        if request.path_params["id"] != latest["id"]:
-            raise faults.not_found("Version not found")
-        return JSONResponse(latest)
-
-    def _find(self, request: Request) -> dict[str, Any]:
-        name = f"{request.path_params['owner']}/{request.path_params['name']}"
-        if model := self._state.model(name):
-            return model_body(model, self._state.options)
-        raise faults.not_found(f"Model not found: {name}")
 
 
 def _wrapped(state: SandboxState, endpoint: Handler, remaining: int, needs: Endpoint | None) -> Handler:
@@ -119,18 +77,17 @@ def build(options: SandboxOptions) -> Starlette:
     async def answer_missing(request: Request) -> Response:
         return faults.missing_endpoint(state.profile, request)
 
+    async def greet(request: Request) -> Response:
+        return PlainTextResponse("This is darkroom's sandbox. It speaks the Replicate predictions format under /v1.\n")
+
     every_method = ["GET", "POST", "PUT", "PATCH", "DELETE", "QUERY"]
     missing = Route("/{path:path}", answer_missing, methods=every_method)
     return Starlette(
         routes=[
             Route("/delivery/{id}/{file}", predictions.deliver, methods=["GET"]),
-            Route("/", _greet, methods=["GET"]),
+            Route("/", greet, methods=["GET"]),
             *api,
             Mount("/replicate", routes=[*api, missing]),
             missing,
         ]
     )
-
-
-async def _greet(request: Request) -> Response:
-    return PlainTextResponse("This is darkroom's sandbox. It speaks the Replicate predictions format under /v1.\n")

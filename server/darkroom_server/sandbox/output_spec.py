@@ -26,8 +26,7 @@ _FORMATS: dict[str, Format] = {"png": "png", "jpg": "jpg", "jpeg": "jpg", "webp"
 def image_count(model: Model, input: Mapping[str, JsonValue]) -> int:
     """How many images this input asks for; 1 where the model has no count or its condition is not met."""
     full = model.with_defaults(input)
-    required = model.concepts.count_requires
-    if any(full.get(name) != value for name, value in required.items()):
+    if any(full.get(name) != value for name, value in model.concepts.count_requires.items()):
         return 1
     asked = full.get(model.concepts.count)
     return max(1, int(asked)) if isinstance(asked, int | float) and not isinstance(asked, bool) else 1
@@ -48,10 +47,9 @@ def size_of(model: Model, input: Mapping[str, JsonValue], source: Size | None) -
     ratio = _ratio(model, full, source)
     if exact := _exact(model, input, full, ratio):
         return _bounded(*exact)
-    area = _area(model, full, source)
-    if ratio is None:
-        return _bounded(*source, _MAX_FOLLOWED_PX) if source else _shaped(1.0, area)
-    return _shaped(ratio, area)
+    if ratio is None and source:
+        return _bounded(*source, _MAX_FOLLOWED_PX)
+    return _shaped(ratio or 1.0, _area(model, full, source))
 
 
 def _exact(

@@ -12,7 +12,6 @@ from pydantic import JsonValue
 from darkroom.registry import Model, ModelRef, ModelRegistry, unlisted_model
 from darkroom_server.sandbox import faults
 from darkroom_server.sandbox.bodies import prediction_body
-from darkroom_server.sandbox.catalog import version_id
 from darkroom_server.sandbox.life import Prediction, StoredPrediction, foretold, usual_run_s
 from darkroom_server.sandbox.options import SandboxOptions
 from darkroom_server.sandbox.profiles import sandbox_profile
@@ -119,3 +118,8 @@ class SandboxState:
     def _saved(self, stored: StoredPrediction) -> Prediction:
         self.store.put(Row(kind="prediction", id=stored.id, created_at=stored.created_at, body=asdict(stored)))
         return self._prediction(stored)
+
+
+def version_id(model: Model) -> str:
+    """The registry's version, else one of our own making: 64 hexadecimal digits either way."""
+    return model.version or hashlib.sha256(f"sandbox {model.name}".encode()).hexdigest()

@@ -1,18 +1,59 @@
-"""The models as the format lists them, with an OpenAPI schema made from the registry."""
+"""The endpoints of models and of the account; the bodies are made from the registry."""
 
-import hashlib
 from typing import Any
 
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
 from darkroom.registry import Model, ModelInput
+from darkroom_server.sandbox import faults
 from darkroom_server.sandbox.options import SandboxOptions
+from darkroom_server.sandbox.state import SandboxState, version_id
+
+_MODELS_A_PAGE = 25
 
 
-def version_id(model: Model) -> str:
-    """The registry's version, else one of our own making: 64 hexadecimal digits either way."""
-    return model.version or hashlib.sha256(f"sandbox {model.name}".encode()).hexdigest()
+class ModelEndpoints:
+    """The endpoints of models and of the account."""
+
+    def __init__(self, state: SandboxState) -> None:
+        self._state = state
+
+    async def account(self, request: Request) -> Response:
+        return JSONResponse(
+            {"type": "user", "username": "sandbox", "name": "Sandbox", "github_url": None, "avatar_url": None}
+        )
+
+    async def list_page(self, request: Request) -> Response:
+        registry, options = self._state.registry, self._state.options
+        names = registry.names()
+        cursor = request.query_params.get("cursor")
+        start = names.index(cursor) if cursor in names else 0
+        rest = names[start + _MODELS_A_PAGE :]
+        next_url = f"{options.origin}{request.url.path}?cursor={rest[0]}" if rest else None
+        models = [_model_body(registry.get(name), options) for name in names[start : start + _MODELS_A_PAGE]]
+        return JSONResponse({"next": next_url, "previous": None, "results": models})
+
+    async def get(self, request: Request) -> Response:
+        return JSONResponse(self._find(request))
+
+    async def versions(self, request: Request) -> Response:
+        return JSONResponse({"next": None, "previous": None, "results": [self._find(request)["latest_version"]]})
+
+    async def version(self, request: Request) -> Response:
+        latest = self._find(request)["latest_version"]
+        if request.path_params["id"] != latest["id"]:
+            raise faults.not_found("Version not found")
+        return JSONResponse(latest)
+
+    def _find(self, request: Request) -> dict[str, Any]:
+        name = f"{request.path_params['owner']}/{request.path_params['name']}"
+        if model := self._state.model(name):
+            return _model_body(model, self._state.options)
+        raise faults.not_found(f"Model not found: {name}")
 
 
-def model_body(model: Model, options: SandboxOptions) -> dict[str, Any]:
+def _model_body(model: Model, options: SandboxOptions) -> dict[str, Any]:
     owner, _, name = model.name.partition("/")
     return {
         "url": f"{options.origin}/{model.name}",
