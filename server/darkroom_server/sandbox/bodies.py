@@ -9,8 +9,6 @@ from darkroom_server.sandbox.options import SandboxOptions
 from darkroom_server.sandbox.profiles import SandboxProfile
 
 _UPSTREAM = "https://api.replicate.com"
-_UPSTREAM_WEB = "https://replicate.com/p"
-_UPSTREAM_STREAM = "https://stream.replicate.com/v1/files"
 _BAR_WIDTH = 10
 _LAG = 0.96  # real logs trail behind the work and jump at the end
 
@@ -30,10 +28,11 @@ def prediction_body(
     is_removed, has_ended = now >= prediction.removed_at, prediction.has_ended(now)
     has_output = has_ended and prediction.is_good and not is_removed
     urls = [f"{options.files_origin}/delivery/{stored.id}/{name}" for name in prediction.output_names]
+    official = {"hidden": "hidden", "dp": "dp-" + hashlib.sha256(stored.model.encode()).hexdigest()[:32]}
     body: dict[str, Any] = {
         "id": stored.id,
         "model": stored.model,
-        "version": stored.version or _version_word(stored.model, profile),
+        "version": stored.version or official[profile.version_word],
         "input": {} if is_removed else dict(sorted(stored.input.items())),
         "logs": "" if is_removed else _log_text(prediction, now),
         "output": prediction.shaped(urls) if has_output else None,
@@ -60,10 +59,6 @@ def held_body(body: dict[str, Any], uris: str | list[str] | None, *, is_done: bo
     return kept | {"status": "processing" if is_done else "starting", "output": uris if is_done else None, "logs": ""}
 
 
-def _version_word(model: str, profile: SandboxProfile) -> str:
-    return "dp-" + hashlib.sha256(model.encode()).hexdigest()[:32] if profile.version_word == "dp" else "hidden"
-
-
 def _times(prediction: Prediction, now: float) -> dict[str, Any]:
     """started_at, completed_at and metrics, as far as there are any yet."""
     if not prediction.has_ended(now):
@@ -85,8 +80,8 @@ def _links(identifier: str, profile: SandboxProfile, options: SandboxOptions) ->
     links = {
         "cancel": f"{origin}/v1/predictions/{identifier}/cancel",
         "get": f"{origin}/v1/predictions/{identifier}",
-        "web": f"{options.origin}/p/{identifier}" if profile.own_urls else f"{_UPSTREAM_WEB}/{identifier}",
-        "stream": f"{_UPSTREAM_STREAM}/sandbox-{identifier}",
+        "web": f"{options.origin if profile.own_urls else 'https://replicate.com'}/p/{identifier}",
+        "stream": f"https://stream.replicate.com/v1/files/sandbox-{identifier}",
     }
     return {name: url for name, url in links.items() if name in ("cancel", "get") or name in profile.links}
 

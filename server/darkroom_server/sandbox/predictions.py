@@ -167,14 +167,12 @@ class PredictionEndpoints:
         is_done = prediction.has_ended(now)
         if is_done and (prediction.end != "succeeded" or body["output"] is None):
             return body
-        is_inline = is_done and self._state.options.inlines
-        return held_body(body, await self._inlined(prediction) if is_inline else body["output"], is_done=is_done)
-
-    async def _inlined(self, prediction: Prediction) -> str | list[str]:
-        """The output as data URIs."""
-        contents = [await self._files.content(prediction, name) or b"" for name in prediction.output_names]
-        start = f"data:{prediction.mime_type};base64,"
-        return prediction.shaped([start + base64.b64encode(content).decode() for content in contents])
+        output = body["output"]
+        if is_done and self._state.options.inlines:
+            contents = [await self._files.content(prediction, name) or b"" for name in prediction.output_names]
+            start = f"data:{prediction.mime_type};base64,"
+            output = prediction.shaped([start + base64.b64encode(content).decode() for content in contents])
+        return held_body(body, output, is_done=is_done)
 
 
 async def _read_json(request: Request) -> dict[str, Any]:

@@ -83,8 +83,7 @@ def _named(words: tuple[str, ...]) -> list[Named]:
 
 def _ground(words: tuple[str, ...], named: list[Named], rng: random.Random) -> str:
     asked = (ground for word in words for ground, names in prompt_words().grounds.items() if word in names)
-    own = named[0].subject.ground if named else rng.choice(("sea", "lake", "mountain", "wood", "hill"))
-    return next(asked, own)
+    return next(asked, named[0].subject.ground if named else rng.choice(("sea", "lake", "mountain", "wood", "hill")))
 
 
 def _with_subjects(view: View, ground: str, named: list[Named], *, is_sandy: bool) -> Items:
