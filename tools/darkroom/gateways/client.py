@@ -147,7 +147,7 @@ class PredictionClient:
                 raise
         return await self.get(prediction_id, within_s=ends_at - anyio.current_time())
 
-    async def list_page(self, cursor: str = "", *, within_s: float = 60.0) -> ListPage:
+    async def list_page(self, cursor: str = "", *, within_s: float = 20.0) -> ListPage:
         """The newest predictions, or the page that `cursor` (an earlier `next_cursor`) names.
 
         Raises: RequestRefused where the gateway has no list; else as `get`.
@@ -155,7 +155,8 @@ class PredictionClient:
         if not self.gateway.has_list:
             raise refusals.not_offered(self.gateway, "has no list of predictions")
         path = "/v1/predictions" + (f"?{cursor}" if cursor else "")
-        return await self._looks.ask("GET", path, "the list of predictions", envelopes.list_page, within_s=within_s)
+        read = envelopes.list_page
+        return await self._looks.ask("GET", path, "the list of predictions", read, attempts=2, within_s=within_s)
 
     async def upload(self, content: bytes, name: str, mime_type: str, *, within_s: float = 60.0) -> str:
         """Hand a file to the gateway; the address that models of this gateway can read it from, for about a day.
