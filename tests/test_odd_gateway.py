@@ -18,8 +18,8 @@ from darkroom.darkroom import Darkroom
 from darkroom.generate_image import generate_image
 from darkroom.registry import ImageRequest
 
-ROUNDS, ANSWERS_A_ROUND, CALLS_AFTER = 20, 100, 5
-STAGES = ("create", "look", "list", "cancel", "file")
+ROUNDS, ANSWERS_A_ROUND, CALLS_AFTER = 40, 50, 5
+STAGES = (*("create", "look", "file") * 5, "cancel", "list")  # a list that fails is asked for again after a while
 
 
 class Round(list[tuple[str, RawAnswer]]):
