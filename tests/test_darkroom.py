@@ -84,7 +84,7 @@ async def test_a_busy_gateway_is_not_waited_for_beyond_the_budget(gateway: Fault
 
 
 async def test_a_busy_gateway_is_asked_again_within_the_budget(gateway: FaultGateway, tmp_path: Path) -> None:
-    gateway.plan = Plan(script=("429", "503"), run_s=0)
+    gateway.plan = Plan(script=("429", "429"), run_s=0)
     async with room_at(gateway, tmp_path) as room:
         report = await generate(room)
     assert report.outcome == "succeeded" and gateway.truth.creates == 3
