@@ -2,7 +2,7 @@
 
 Seen in documentation and recordings, checked 2026-11-20: the bare prediction; `{"data": {...}}`; `{"code": 200,
 "result": {"task_id": ...}}`; RFC 7807 `{"title", "detail", "status"}`; `{"error": {"message", "type", "code",
-"param"}}` of new-api, one-api and CometAPI; task relays `{"code", "message", "data"}`; an error or a page under HTTP 200.
+"param"}}` of new-api, one-api and CometAPI; task relays `{"code", "message", "data"}`; an error or page under HTTP 200.
 """
 
 import re
