@@ -14,6 +14,7 @@ from mcp.types import CallToolResult, ImageContent, ResourceLink, TextContent
 from PIL import Image
 from snapshot_tools import SNAPSHOT
 
+from darkroom.registry import ModelRegistry
 from darkroom_server.app import create_server
 from darkroom_server.settings import Settings
 
@@ -290,7 +291,7 @@ async def test_a_prediction_that_a_closed_server_left_running_comes_home_at_the_
 
 async def test_models_are_found_by_words_and_task(client: Client) -> None:
     result = await client.call_tool("list_models", {"query": "text", "task": "text_to_image", "limit": 5})
-    assert not result.is_error and text(result).startswith("5 of 94 models")
+    assert not result.is_error and text(result).startswith(f"5 of {len(ModelRegistry.load())} models")
     assert result.structured_content and len(result.structured_content["models"]) == 5
 
 
