@@ -176,13 +176,13 @@ def test_models_words_its_hint_for_a_terminal(line: CommandLine) -> None:
     assert line.run(*hint.partition("darkroom-mcp ")[2].rstrip(".").split()).returncode == 0
 
 
-def test_a_picture_that_could_not_be_saved_is_no_success_for_a_script_until_show_fetches_it(line: CommandLine) -> None:
+def test_nothing_is_created_where_no_image_could_be_saved(line: CommandLine) -> None:
     (line.folder / "file").write_text("not a folder")
-    done = line.run("generate", "a lighthouse", environ={"DARKROOM_OUTPUT_DIR": str(line.folder / "file" / "x")})
-    assert (done.returncode, done.stdout) == (4, "")
-    hint = next(each for each in done.stderr.splitlines() if each.startswith("Fetch it again with: darkroom-mcp "))
-    again = line.run(*hint.partition("darkroom-mcp ")[2].split())
-    assert again.returncode == 0 and Path(again.stdout.strip()).is_file()
+    blocked = {"DARKROOM_OUTPUT_DIR": str(line.folder / "file" / "x")}
+    done = line.run("generate", "a lighthouse", environ=blocked)
+    assert done.returncode != 0 and done.stdout == ""
+    assert "DARKROOM_OUTPUT_DIR" in done.stderr and "Nothing was sent" in done.stderr
+    assert "0 predictions" in line.run("history", environ=blocked).stdout
 
 
 def test_doctor_says_that_the_sandbox_is_in_use_and_how_to_leave_it(line: CommandLine) -> None:

@@ -410,7 +410,7 @@ async def test_an_orphan_is_ended_by_a_gateway_that_honours_cancel_after(gateway
     async with room_at(gateway, tmp_path / "custom", profile="custom") as room:
         await generate(room)
     replicate, custom = gateway.truth.create_headers
-    assert replicate["cancel-after"] == "600s"
+    assert replicate["cancel-after"] == "1800s"
     assert "cancel-after" not in custom
 
 

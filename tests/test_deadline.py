@@ -1,5 +1,6 @@
 """The deadline of a call: it holds for work that cannot be interrupted, and for a gateway that never answers."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,6 @@ async def test_a_gateway_that_never_answers_does_not_keep_the_host_waiting(tmp_p
                 result = await client.call_tool(tool, wish if tool == "generate_image" else {"id": name})
             block = result.content[0]
             assert isinstance(block, TextContent) and result.meta
-            assert name in block.text
+            assert name in block.text + json.dumps(result.meta)
             assert result.meta["darkroom/report"]["outcome"] in ("running", "unresolved", "refused")
         tasks.cancel_scope.cancel()

@@ -24,7 +24,7 @@ from darkroom.images import ImageState, StoredImage
 from darkroom.journal import Intent, Journal, Look
 from darkroom.outputs import OutputStores
 from darkroom.predictions import PredictionStatus
-from darkroom.work.image_fetching import ImageFetching, has_missing_sidecar
+from darkroom.work.image_fetching import ImageFetching
 from darkroom.work.runtime import Runtime
 
 pytestmark = pytest.mark.anyio
@@ -166,6 +166,18 @@ async def test_what_was_kept_of_a_cut_image_is_found_by_a_later_process(world: W
     world.clock.advance(7200)
     (image,) = await world.fetch(await world.journal.find(ID) or intent)
     assert (image.state, content_of(image)) == (ImageState.STORED, CUT)
+
+
+async def test_an_image_that_was_saved_and_not_noted_is_found_when_its_link_is_dead(world: World) -> None:
+    world.host.files["/a.png"] = [WHOLE, Answer("", 404)]
+    intent = await world.finished("/a.png")
+    with closing(sqlite3.connect(world.folder / "journal.sqlite3", isolation_level=None)) as other:
+        other.execute("CREATE TRIGGER broken BEFORE UPDATE ON images BEGIN SELECT RAISE(ABORT, 'disk full'); END")
+        await world.fetch_once(intent)
+        other.execute("DROP TRIGGER broken")
+    world.clock.advance(7200)
+    (image,) = await world.fetch(intent)
+    assert (image.state, image.problem, content_of(image)) == (ImageState.STORED, "", WHOLE)
 
 
 async def test_a_body_that_ends_with_the_connection_is_not_believed(world: World) -> None:
@@ -350,10 +362,10 @@ async def test_a_sidecar_that_did_not_fit_is_said_and_written_later(
         (image,) = await world.fetch_once(intent)
     assert image.state is ImageState.STORED and "sidecar is not written yet" in image.problem
     assert len(world.names()) == 1
+    async with world.fetching() as fetching:
+        await fetching.write_missing_sidecars(await world.journal.history())
     row = await world.journal.find(ID)
-    assert row and has_missing_sidecar(row)
-    (image,) = await world.fetch(row)
-    assert image.problem == "" and len(world.names()) == 2
+    assert row and row.images[0].problem == "" and len(world.names()) == 2
     assert len(world.host.asked["/a.png"]) == 1, "the image itself is not fetched again"
 
 

@@ -215,7 +215,7 @@ async def test_metadata_is_dropped_unless_it_shall_be_kept(resolver: InputResolv
 
 
 @pytest.mark.parametrize("format_name", ["JPEG", "PNG", "WEBP"])
-async def test_a_picture_on_its_side_is_turned_before_its_metadata_goes(
+async def test_an_image_on_its_side_is_turned_before_its_metadata_goes(
     resolver: InputResolver, format_name: str
 ) -> None:
     sideways = Image.new("RGB", (60, 30), "red")

@@ -64,7 +64,7 @@ def names_in(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-async def test_a_picture_comes_home_under_a_readable_name_with_its_facts(store: OutputStore, folder: Path) -> None:
+async def test_an_image_is_saved_under_a_readable_name_with_its_facts(store: OutputStore, folder: Path) -> None:
     content = picture(size=(64, 48))
     file = await saved(store, content)
     assert file.location == str(folder / f"{NAME}.png")
@@ -84,26 +84,26 @@ async def test_the_sidecar_holds_what_the_caller_says_and_the_facts_of_the_file(
     assert sidecar["file"]["sha256"] == file.sha256
 
 
-async def test_bringing_the_same_picture_home_twice_gives_one_file(store: OutputStore, folder: Path) -> None:
+async def test_saving_the_same_image_twice_gives_one_file(store: OutputStore, folder: Path) -> None:
     first = await saved(store, picture())
     second = await saved(store, picture())
     assert first == second
     assert names_in(folder) == [f"{NAME}.json", f"{NAME}.png"]
 
 
-async def test_many_at_once_bring_the_same_picture_home_as_one_file(folder: Path) -> None:
+async def test_many_at_once_save_the_same_image_as_one_file(folder: Path) -> None:
     content = noise()
 
-    async def bring() -> None:
+    async def save() -> None:
         await saved(OutputStore(LocalTarget(folder)), content)
 
     async with anyio.create_task_group() as tasks:
         for _ in range(8):
-            tasks.start_soon(bring)
+            tasks.start_soon(save)
     assert names_in(folder) == [f"{NAME}.json", f"{NAME}.png"]
 
 
-async def test_another_picture_of_the_same_name_is_kept_beside_it(store: OutputStore, folder: Path) -> None:
+async def test_another_image_of_the_same_name_is_kept_beside_it(store: OutputStore, folder: Path) -> None:
     first = await saved(store, picture(color=(1, 2, 3)))
     second = await saved(store, picture(color=(9, 8, 7)))
     assert second.location == str(folder / f"{NAME}-{second.sha256[:8]}.png")
@@ -151,7 +151,7 @@ async def test_an_svg_is_stored_with_the_size_of_its_view(store: OutputStore) ->
     assert (file.mime_type, file.width_px, file.height_px) == ("image/svg+xml", 120, 80)
 
 
-async def test_a_picture_of_too_many_pixels_is_stored_all_the_same(store: OutputStore) -> None:
+async def test_an_image_of_too_many_pixels_is_stored_all_the_same(store: OutputStore) -> None:
     file = await saved(store, bomb(16_000, 11_000))
     assert (file.width_px, file.height_px) == (16_000, 11_000)
 
@@ -192,19 +192,20 @@ async def test_a_stream_that_ends_before_its_kind_can_be_told_is_worth_another_t
 
 
 @pytest.mark.parametrize("content", [noise("PNG"), noise("JPEG"), noise("WEBP"), noise("AVIF"), picture("GIF"), SVG])
-async def test_an_image_without_its_end_is_kept_aside_until_the_whole_one_comes(
+async def test_an_image_without_its_end_is_kept_until_more_of_it_comes(
     store: OutputStore, folder: Path, content: bytes
 ) -> None:
     for size in (len(content) // 2, len(content) - 3, len(content) // 3):
         made = await store.save(IMAGE, in_chunks(content[:size]))
         assert not made.is_whole
-    kept = await store.damaged(IMAGE)
-    assert kept and bytes_at(kept.location) == content[:-3], "the longest that came"
-    assert names_in(folder) == [Path(kept.location).name]
+    kept = await store.found(IMAGE)
+    assert kept and not kept.is_whole
+    assert bytes_at(kept.file.location) == content[:-3], "the longest that came"
+    assert names_in(folder) == [Path(kept.file.location).name]
     file = await saved(store, content)
-    assert ".damaged." in kept.location and ".damaged." not in file.location
-    await store.remove_damaged(IMAGE)
-    assert len(names_in(folder)) == 2 and await store.damaged(IMAGE) is None
+    assert await store.found(IMAGE) == (file, True)
+    assert len(names_in(folder)) == 2
+    assert await store.save(IMAGE, in_chunks(content[:-3])) == (file, True), "a whole image is never replaced"
 
 
 async def test_a_stream_that_breaks_off_passes_its_error_on_and_leaves_nothing(
@@ -230,7 +231,7 @@ async def test_a_cancelled_stream_leaves_nothing(store: OutputStore, folder: Pat
     assert names_in(folder) == []
 
 
-async def test_a_link_with_the_name_of_a_picture_is_neither_followed_nor_replaced(
+async def test_a_link_with_the_name_of_an_image_is_neither_followed_nor_replaced(
     store: OutputStore, folder: Path, tmp_path: Path
 ) -> None:
     make(folder)
@@ -391,7 +392,7 @@ async def test_links_fifos_folders_and_missing_files_are_not_read(store: OutputS
             await store.read(file_at(str(folder / name)))
 
 
-def test_an_empty_setting_is_a_folder_in_the_pictures_of_the_user(
+def test_an_empty_setting_is_a_folder_in_the_images_of_the_user(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("XDG_PICTURES_DIR", str(tmp_path / "Bilder"))

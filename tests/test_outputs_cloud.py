@@ -52,7 +52,7 @@ def store(s3: S3Server) -> OutputStore:
     return OutputStore(CloudTarget(PLACE, s3.store()))
 
 
-async def test_a_picture_and_its_sidecar_come_home_into_the_bucket(s3: S3Server, store: OutputStore) -> None:
+async def test_an_image_and_its_sidecar_are_saved_into_the_bucket(s3: S3Server, store: OutputStore) -> None:
     content = noise()
     file = await saved(store, content)
     assert file.location == f"{PLACE}/{NAME}.png"
@@ -73,7 +73,7 @@ async def test_an_svg_is_stored_as_an_attachment(s3: S3Server, store: OutputStor
 
 
 @pytest.mark.parametrize("preconditions", ["kept", "ignored", "refused"])
-async def test_the_same_picture_twice_is_put_once_whatever_the_store_makes_of_preconditions(
+async def test_the_same_image_twice_is_put_once_whatever_the_store_makes_of_preconditions(
     s3: S3Server, store: OutputStore, preconditions: str
 ) -> None:
     s3.preconditions = preconditions
@@ -85,7 +85,7 @@ async def test_the_same_picture_twice_is_put_once_whatever_the_store_makes_of_pr
 
 
 @pytest.mark.parametrize("preconditions", ["kept", "ignored", "refused"])
-async def test_another_picture_of_the_same_name_never_replaces_the_first(
+async def test_another_image_of_the_same_name_never_replaces_the_first(
     s3: S3Server, store: OutputStore, preconditions: str
 ) -> None:
     s3.preconditions = preconditions
@@ -102,14 +102,12 @@ async def test_a_row_that_knows_no_prompt_finds_the_image_again(s3: S3Server, st
     assert sorted(s3.objects()) == [f"{NAME}.json", f"{NAME}.png"]
 
 
-async def test_an_image_without_its_end_is_kept_aside_until_the_whole_one_comes(
-    s3: S3Server, store: OutputStore
-) -> None:
+async def test_an_image_without_its_end_is_kept_until_the_whole_one_comes(s3: S3Server, store: OutputStore) -> None:
     content = noise()
     assert not (await store.save(IMAGE, in_chunks(content[:-9]))).is_whole
-    assert s3.objects() == {f"{NAME}.damaged.png": content[:-9]}
-    await saved(store, content)
-    await store.remove_damaged(IMAGE)
+    assert s3.objects() == {f"{NAME}.png": content[:-9]}
+    file = await saved(store, content)
+    assert await store.found(IMAGE) == (file, True)
     assert sorted(s3.objects()) == [f"{NAME}.json", f"{NAME}.png"]
 
 
@@ -135,15 +133,15 @@ async def test_a_race_for_a_name_is_settled_by_the_precondition(s3: S3Server, st
     assert second.location == f"{PLACE}/{NAME}-{second.sha256[:8]}.png"
 
 
-async def test_many_at_once_bring_the_same_picture_home_as_one_object(s3: S3Server, store: OutputStore) -> None:
+async def test_many_at_once_save_the_same_image_as_one_object(s3: S3Server, store: OutputStore) -> None:
     content = noise()
 
-    async def bring() -> None:
+    async def save() -> None:
         await saved(store, content)
 
     async with anyio.create_task_group() as tasks:
         for _ in range(5):
-            tasks.start_soon(bring)
+            tasks.start_soon(save)
     assert sorted(s3.objects()) == [f"{NAME}.json", f"{NAME}.png"]
 
 

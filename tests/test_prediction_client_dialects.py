@@ -6,7 +6,7 @@ import anyio
 import pytest
 from scripted_gateway import Answer, ScriptedGateway, gateway_at
 
-from darkroom.errors import CreateUnresolved, CreditExhausted, GatewayError, GatewayMisread, KeyRefused, RequestRefused
+from darkroom.errors import CreateUnresolved, CreditExhausted, GatewayError, KeyRefused, RequestRefused
 from darkroom.gateways import Key, PredictionClient
 from darkroom.predictions import Prediction, PredictionStatus
 
@@ -170,7 +170,7 @@ async def test_a_wrapped_failure_is_read_as_a_failed_prediction() -> None:
         ("custom", Answer({"detail": [{"loc": ["body"], "msg": "field required"}]}, 422), RequestRefused, "field required"),
         ("custom", Answer({"message": "nothing here"}, 404), RequestRefused, "nothing here"),
         ("custom", Answer("upstream said no", 400, {"content-type": "text/plain"}), RequestRefused, "upstream said no"),
-        ("cometapi", Answer("", 301, {"location": "https://www.example.com/"}), GatewayMisread, ""),
+        ("cometapi", Answer({"error": {"message": "bad size", "code": "invalid_request"}}, 500), RequestRefused, "bad size"),
     ],
 )  # fmt: skip
 async def test_each_error_envelope_keeps_the_gateways_own_reason(

@@ -89,7 +89,7 @@ async def test_sixteen_bits_are_scaled_not_clipped() -> None:
     assert 120 <= gray <= 136
 
 
-async def test_a_picture_on_its_side_is_turned_upright() -> None:
+async def test_an_image_on_its_side_is_turned_upright() -> None:
     sideways = Image.new("RGB", (60, 30), "red")
     sideways.paste("blue", (0, 0, 30, 30))
     preview = await the_preview(encoded(sideways, "JPEG", quality=95, exif=exif(6)))
@@ -118,7 +118,7 @@ async def test_a_preview_carries_no_metadata() -> None:
     assert "comment" not in shown.info
 
 
-async def test_a_large_picture_is_made_smaller() -> None:
+async def test_a_large_image_is_made_smaller() -> None:
     preview = await the_preview(encoded(gradient("RGB", (4000, 1000)), "PNG"))
     assert (preview.width_px, preview.height_px) == (1536, 384)
 
@@ -145,7 +145,7 @@ async def test_a_bomb_is_refused_by_its_header() -> None:
     assert await the_problem(content) == "it has 176 million pixels, more than the 50 million that are decoded"
 
 
-async def test_a_picture_just_under_the_pixel_limit_is_shown() -> None:
+async def test_an_image_just_under_the_pixel_limit_is_shown() -> None:
     preview = await the_preview(bomb(7_000, 7_000))
     assert preview.width_px == 1536
 
@@ -160,7 +160,7 @@ async def test_a_picture_just_under_the_pixel_limit_is_shown() -> None:
         b"\x89PNG\r\n\x1a\n" + b"\0" * 40,
     ],
 )
-async def test_a_damaged_picture_is_reported_not_raised(content: bytes) -> None:
+async def test_a_damaged_image_is_reported_not_raised(content: bytes) -> None:
     assert await the_problem(content) == "it is damaged and cannot be decoded"
 
 
@@ -168,22 +168,22 @@ async def test_a_drawing_is_never_rendered() -> None:
     assert await the_problem(SVG) == "it is a vector image, saved as a file"
 
 
-async def test_what_is_no_picture_is_reported() -> None:
+async def test_what_is_no_image_is_reported() -> None:
     assert await the_problem(b"<html>") == "it is no image of a known format"
 
 
-async def test_one_bad_picture_does_not_spoil_the_others() -> None:
+async def test_one_bad_image_does_not_spoil_the_others() -> None:
     made = await previews_of(picture(), picture()[:50], SVG, picture())
     assert [type(result) for result in made] == [Preview, PreviewProblem, PreviewProblem, Preview]
     assert [result.index for result in made] == [0, 1, 2, 3]
 
 
-async def test_more_pictures_than_the_limit_are_counted_out() -> None:
+async def test_more_images_than_the_limit_are_counted_out() -> None:
     made = await previews_of(*[SVG] * 5, max_images=2)
     assert made[4] == PreviewProblem(index=4, reason="only the first 2 images are shown", is_fault=False)
 
 
-async def test_no_picture_gives_no_preview() -> None:
+async def test_no_image_gives_no_preview() -> None:
     assert await previews_of() == []
 
 
@@ -217,7 +217,7 @@ async def test_the_decoder_finds_no_key_in_its_environment(tmp_path: Path, monke
 
 async def test_a_decoder_that_cannot_start_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", str(tmp_path / "no-python"))
-    assert await the_problem(picture()) == "the picture decoder could not be started"
+    assert await the_problem(picture()) == "the image decoder could not be started"
 
 
 async def test_a_decoder_that_dies_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -120,13 +120,19 @@ async def test_a_prompt_gives_a_saved_picture_a_preview_and_a_link(client: Clien
     assert link.uri == saved.as_uri() and link.mime_type == image["mime_type"] and link.size == saved.stat().st_size
 
 
-async def test_a_picture_that_cannot_be_decoded_is_saved_and_said(client: Client) -> None:
-    result = await generate(client, prompt="sandbox:truncated a lighthouse")
-    assert text(result).startswith("Succeeded: 1 image")
+async def test_an_image_that_cannot_be_decoded_is_said_to_be_without_a_preview(client: Client) -> None:
+    made = await generate(client)
+    path = Path(report(made)["images"][0]["path"])
+    path.write_bytes(path.read_bytes()[:200])
+    found = await client.call_tool("get_prediction", {"id": report(made)["id"]})
     note = "image 1 cannot be shown: it is damaged and cannot be decoded."
-    assert f"Note: {note}" in text(result)
-    assert note in report(result)["notes"]
-    assert Path(report(result)["images"][0]["path"]).exists()
+    assert f"Note: {note}" in text(found) and note in report(found)["notes"]
+
+
+async def test_an_image_that_comes_cut_is_not_called_saved(client: Client) -> None:
+    result = await generate(client, prompt="sandbox:truncated a lighthouse", wait_seconds=0)
+    result = await client.call_tool("get_prediction", {"id": report(result)["id"], "wait_seconds": 3})
+    assert "Saved in" not in text(result) and report(result)["images"][0]["path"] == ""
 
 
 async def test_a_vector_file_needs_no_excuse_for_having_no_preview(client: Client) -> None:
@@ -291,7 +297,7 @@ async def test_a_prediction_that_a_closed_server_left_running_comes_home_at_the_
 
 async def test_models_are_found_by_words_and_task(client: Client) -> None:
     result = await client.call_tool("list_models", {"query": "text", "task": "text_to_image", "limit": 5})
-    assert not result.is_error and text(result).startswith(f"5 of {len(ModelRegistry.load())} models")
+    assert not result.is_error and text(result).startswith(f"5 of {len(ModelRegistry.load(None))} models")
     assert result.structured_content and len(result.structured_content["models"]) == 5
 
 

@@ -27,10 +27,7 @@ class OpenCall:
 
     async def keep_earlier(self, darkroom: "Darkroom") -> None:
         """Note what was sent under this request_id before; what was not sent belongs to whoever sends it now."""
-        from darkroom.journal import IntentState
-
-        unsent = (IntentState.INTENT, IntentState.REFUSED, IntentState.ABSENT)
-        self.kept |= {row.key for row in await darkroom.journal.by_request(self.id) if row.state not in unsent}
+        self.kept |= {row.key for row in await darkroom.journal.by_request(self.id) if not row.may_be_sent}
 
 
 class OpenCalls:

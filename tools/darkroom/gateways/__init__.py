@@ -2,8 +2,9 @@
 
 from darkroom.gateways.asgi import ASGIApp
 from darkroom.gateways.choice import GatewayChoice, choose_gateway
-from darkroom.gateways.client import GatewayProbe, ListPage, PredictionClient
+from darkroom.gateways.client import GatewayProbe, PredictionClient
 from darkroom.gateways.download import OutputFetcher
+from darkroom.gateways.envelopes import ListPage
 from darkroom.gateways.faults import FailureKind, failure_kind
 from darkroom.gateways.keys import Key
 from darkroom.gateways.limits import Timeouts

@@ -2,60 +2,44 @@
 
 Every address is base + path + id; no address that a gateway names is ever followed. A create goes over the wire exactly
 once per call, and its error says what that means for the bill. Everything else may be repeated and is, within bounds.
+No call takes longer than its `within_s` seconds, and no answer raises anything but the errors that are named here.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from functools import partial
 from random import Random
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, cast
+from typing import Self
 
 import anyio
 from pydantic import JsonValue
 
-from darkroom.errors import GatewayError, GatewayMisread, InvalidRequest, KeyRefused, UnknownPrediction
-from darkroom.gateways import refusals
-from darkroom.gateways.asgi import ASGIApp
-from darkroom.gateways.creates import create_request
-from darkroom.gateways.envelopes import (
-    Refusal,
-    id_in_fragment,
-    listed_predictions,
-    next_query,
-    prediction_in,
-    read_json,
-    read_refusal,
-    server_time,
-    uploaded_address,
+from darkroom.errors import (
+    GatewayError,
+    GatewayMisread,
+    InvalidRequest,
+    KeyRefused,
+    RequestRefused,
+    UnknownPrediction,
 )
-from darkroom.gateways.faults import Fault, classify
+from darkroom.gateways import envelopes, refusals
+from darkroom.gateways.asgi import ASGIApp
+from darkroom.gateways.creates import CreateRequest, create_request
+from darkroom.gateways.envelopes import ListPage
 from darkroom.gateways.keys import Key
 from darkroom.gateways.limits import Timeouts
+from darkroom.gateways.lookups import LookUps, Sleep
 from darkroom.gateways.profiles import Gateway
-from darkroom.gateways.words import clean_words
+from darkroom.gateways.replies import Reply
+from darkroom.gateways.wire import Wire, WireFault
 from darkroom.predictions import ID_PATTERN, Prediction
 
-if TYPE_CHECKING:
-    from darkroom.gateways.wire import Reply, Wire
-
-_RETRIED = frozenset({408, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
-_FIRST_BACKOFF_S = 0.5
 _FILE_NAME_LIMIT = 100  # the format allows 255 bytes
 _PROBE_ID = "darkroomprobe00000000000000"
 
-Sleep = Callable[[float], Awaitable[None]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListPage:
-    """One page of predictions, newest first; an empty `next_cursor` is the end. `server_time` is the gateway's clock."""
-
-    predictions: tuple[Prediction, ...]
-    next_cursor: str
-    server_time: datetime | None
-    unreadable_count: int = 0
-    is_broken_off: bool = False
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,11 +70,8 @@ class PredictionClient:
     ) -> None:
         self.gateway = gateway
         self._key = key
-        self._app = app
-        self._timeouts = timeouts or Timeouts()
-        self._sleep = sleep
-        self._rng = rng or Random()
-        self._opened: Wire | None = None
+        self._wire = Wire(gateway, key, app=app, timeouts=timeouts or Timeouts())
+        self._looks = LookUps(self._wire, gateway, key, sleep=sleep, rng=rng or Random())
 
     async def __aenter__(self) -> Self:
         return self
@@ -98,8 +79,7 @@ class PredictionClient:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._opened is not None:
-            await self._opened.aclose()
+        await self._wire.aclose()
 
     async def create(
         self,
@@ -110,6 +90,7 @@ class PredictionClient:
         prefer_wait_s: int = 0,
         cancel_after_s: int = 0,
         intent_key: str = "",
+        within_s: float = 120.0,
     ) -> Prediction:
         """Start one prediction: exactly one attempt on the wire, never repeated here.
 
@@ -120,8 +101,7 @@ class PredictionClient:
             CreditExhausted, RequestRefused, ContentRefused, GatewayMisread: nothing started, refused for good.
             CreateUnresolved: possibly created and billed. InvalidInput: nothing was sent.
         """
-        from darkroom.gateways.wire import WireFault
-
+        ends_at = anyio.current_time() + within_s
         request = create_request(
             self.gateway,
             model,
@@ -131,58 +111,43 @@ class PredictionClient:
             cancel_after_s=cancel_after_s,
             intent_key=intent_key,
         )
-        try:
-            reply = await self._wire().exchange(
-                "POST", request.path, body=request.body, headers=request.headers, is_create=True, hold_s=request.hold_s
-            )
-        except WireFault as fault:
-            unsettled = refusals.create_unsent if fault.sent == "no" else refusals.create_unanswered
-            raise unsettled(self.gateway, str(fault)) from fault
-        prediction = _created(reply)
-        if prediction is None:
-            refusal = self._refusal(reply)
-            raise refusals.create_refused(classify(refusal), refusal, self.gateway, self._key, model)
+        prediction = self._created(await self._sent(request, ends_at), model)
         if request.hold_s and prediction.output and not prediction.status.is_terminal:
-            return await self._looked_at_again(prediction)
+            return await self._looked_at_again(prediction, ends_at - anyio.current_time())
         return prediction
 
-    async def get(self, prediction_id: str, *, attempts: int = 4, within_s: float = 20.0) -> Prediction:
-        """The prediction as it is now; faults are retried, at most `attempts` looks and `within_s` of waiting in between.
+    async def get(self, prediction_id: str, *, attempts: int = 4, within_s: float = 60.0) -> Prediction:
+        """The prediction as it is now; a fault that may pass is asked again, with at most `attempts` looks.
 
-        Raises: UnknownPrediction for a 404 or an impossible id; GatewayUnreachable, GatewayBusy when the retries are
-            spent; KeyRefused, RequestRefused, GatewayMisread at once.
+        Raises: UnknownPrediction where the gateway says that it has none of that id (a 404 that is no page), and for an
+            impossible id; GatewayUnreachable, GatewayBusy when attempts or time are spent; KeyRefused, RequestRefused,
+            GatewayMisread at once.
         """
         path = self._prediction_path(prediction_id)
-        reply = await self._ask("GET", path, prediction_id, attempts=attempts, within_s=within_s)
-        if reply.status < 300 and (found := prediction_in(read_json(reply.body), prediction_id)):
-            return found
-        refusal = self._refusal(reply)
-        fault = classify(refusal)
-        if fault is Fault.MISSING:
-            raise UnknownPrediction(f"Gateway '{self.gateway.name}' knows no prediction '{prediction_id}' (HTTP 404).")
-        raise self._look_up_error(fault, refusal, prediction_id)
+        read = partial(envelopes.seen_prediction, known_id=prediction_id)
+        return await self._looks.ask("GET", path, prediction_id, read, attempts=attempts, within_s=within_s)
 
-    async def cancel(self, prediction_id: str) -> Prediction | None:
+    async def cancel(self, prediction_id: str, *, within_s: float = 20.0) -> Prediction | None:
         """Ask the gateway to stop the prediction; its state afterwards, None where the gateway has no cancel.
 
         A prediction that has ended already comes back as it is. Raises: as `get`.
         """
+        ends_at = anyio.current_time() + within_s
         path = self._prediction_path(prediction_id) + "/cancel"
-        reply = await self._ask("POST", path, prediction_id, attempts=2, within_s=5.0)
-        if reply.status < 300 and (found := prediction_in(read_json(reply.body), prediction_id)):
-            return found
-        refusal = self._refusal(reply)
-        fault = classify(refusal)
-        has_none = fault in (Fault.MISSING, Fault.PAGE) or refusal.status in (405, 501)
-        if has_none and not self.gateway.has_cancel:
-            return None
-        if fault is Fault.REQUEST or reply.status < 300 or refusal.status == 409:  # "cannot be canceled": it has ended
-            return await self.get(prediction_id)
-        if fault is Fault.MISSING:
-            raise UnknownPrediction(f"Gateway '{self.gateway.name}' knows no prediction '{prediction_id}' (HTTP 404).")
-        raise self._look_up_error(fault, refusal, prediction_id)
+        read = partial(envelopes.seen_prediction, known_id=prediction_id)
+        try:
+            return await self._looks.ask("POST", path, prediction_id, read, attempts=2, within_s=within_s)
+        except (GatewayError, UnknownPrediction) as error:
+            status = error.status if isinstance(error, GatewayError) else 404
+            is_unserved = status in (404, 405, 501) or isinstance(error, GatewayMisread)
+            if is_unserved and not self.gateway.has_cancel:
+                return None
+            # "cannot be canceled": it has ended.
+            if not isinstance(error, RequestRefused) and status not in (200, 201, 202, 204, 409):
+                raise
+        return await self.get(prediction_id, within_s=ends_at - anyio.current_time())
 
-    async def list_page(self, cursor: str = "") -> ListPage:
+    async def list_page(self, cursor: str = "", *, within_s: float = 60.0) -> ListPage:
         """The newest predictions, or the page that `cursor` (an earlier `next_cursor`) names.
 
         Raises: RequestRefused where the gateway has no list; else as `get`.
@@ -190,14 +155,9 @@ class PredictionClient:
         if not self.gateway.has_list:
             raise refusals.not_offered(self.gateway, "has no list of predictions")
         path = "/v1/predictions" + (f"?{cursor}" if cursor else "")
-        reply = await self._ask("GET", path, "the list of predictions")
-        decoded = read_json(reply.body)
-        listed = listed_predictions(decoded) if reply.status < 300 else None
-        if listed is None:
-            raise self._look_up_error(None, self._refusal(reply), "the list of predictions")
-        return ListPage(predictions=listed, next_cursor=next_query(decoded), server_time=server_time(reply.headers))
+        return await self._looks.ask("GET", path, "the list of predictions", envelopes.list_page, within_s=within_s)
 
-    async def upload(self, content: bytes, name: str, mime_type: str) -> str:
+    async def upload(self, content: bytes, name: str, mime_type: str, *, within_s: float = 60.0) -> str:
         """Hand a file to the gateway; the address that models of this gateway can read it from, for about a day.
 
         Raises: RequestRefused where the gateway takes no files, or not this one; else as `get`.
@@ -205,36 +165,30 @@ class PredictionClient:
         if not self.gateway.has_files:
             raise refusals.not_offered(self.gateway, "takes no files")
         file = (name[-_FILE_NAME_LIMIT:], content, mime_type)
-        reply = await self._ask("POST", "/v1/files", "the file", file=file, attempts=2)
-        address = uploaded_address(read_json(reply.body))
-        if reply.status >= 300 or not address:
-            raise self._look_up_error(None, self._refusal(reply), "the file")
-        return address
+        read = envelopes.uploaded_address
+        return await self._looks.ask("POST", "/v1/files", "the file", read, attempts=2, within_s=within_s, file=file)
 
-    async def account(self) -> dict[str, JsonValue]:
+    async def account(self, *, within_s: float = 10.0) -> dict[str, JsonValue]:
         """Who the key belongs to, as the gateway says it. Raises: RequestRefused where it does not; else as `get`."""
         if not self.gateway.has_account:
             raise refusals.not_offered(self.gateway, "does not say whose key it is")
-        reply = await self._ask("GET", "/v1/account", "the account", attempts=2)
-        decoded = read_json(reply.body)
-        if reply.status >= 300 or not isinstance(decoded, dict):
-            raise self._look_up_error(None, self._refusal(reply), "the account")
-        return cast("dict[str, JsonValue]", decoded)
+        read = envelopes.account_in
+        return await self._looks.ask("GET", "/v1/account", "the account", read, attempts=2, within_s=within_s)
 
-    async def account_name(self) -> str:
-        account = await self.account()
-        return str(account.get("username") or "")
+    async def account_name(self, *, within_s: float = 10.0) -> str:
+        """`user/ada`: the same each time, at most 60 characters; empty where the gateway does not say whose key it is.
 
-    async def probe(self) -> GatewayProbe:
+        Raises: GatewayError where it could not be asked now.
+        """
+        return envelopes.account_name(await self.account(within_s=within_s)) if self.gateway.has_account else ""
+
+    async def probe(self, *, within_s: float = 20.0) -> GatewayProbe:
         """What the gateway answers to a call that costs nothing: its account, else a look-up of an id that nobody has."""
         try:
             if self.gateway.has_account:
-                account = await self.account()
-                name = account.get("username") or account.get("name") or ""
-                return GatewayProbe(
-                    has_answered=True, is_key_accepted=True, words="key accepted", account=clean_words(str(name), 60)
-                )
-            await self.get(_PROBE_ID, attempts=1)
+                account = await self.account_name(within_s=within_s)
+                return GatewayProbe(has_answered=True, is_key_accepted=True, words="key accepted", account=account)
+            await self.get(_PROBE_ID, attempts=1, within_s=within_s)
         except UnknownPrediction:
             return GatewayProbe(has_answered=True, is_key_accepted=True, words="key accepted (it knows no such id)")
         except KeyRefused as error:
@@ -243,51 +197,38 @@ class PredictionClient:
             return GatewayProbe(has_answered=error.status is not None, is_key_accepted=None, words=error.message)
         return GatewayProbe(has_answered=True, is_key_accepted=True, words="key accepted")
 
-    def _wire(self) -> "Wire":
-        """Opened at the first request: httpx and the certificates take a while, and a started server must not wait."""
-        from darkroom.gateways.wire import Wire
+    async def _sent(self, request: CreateRequest, ends_at: float) -> Reply:
+        try:
+            return await self._wire.exchange(
+                "POST",
+                request.path,
+                ends_at=ends_at,
+                hold_s=request.hold_s,
+                is_create=True,
+                body=request.body,
+                headers=request.headers,
+            )
+        except WireFault as fault:
+            unsettled = refusals.create_unsent if fault.is_unsent else refusals.create_unanswered
+            raise unsettled(self.gateway, str(fault)) from fault
 
-        if self._opened is None:
-            self._opened = Wire(self.gateway, self._key, app=self._app, timeouts=self._timeouts)
-        return self._opened
+    def _created(self, reply: Reply, model: str) -> Prediction:
+        """The prediction in the answer to a create, else its error; an answer that cannot be read may be a paid one."""
+        try:
+            if prediction := envelopes.created_prediction(reply):
+                return prediction
+            error = refusals.create_refused(self._looks.refusal_in(reply), self.gateway, self._key, model)
+        except Exception as unforeseen:
+            logger.exception("the answer to a create could not be read")
+            if reply.status < 300 and (prediction := envelopes.identified_prediction(reply.body)):
+                return prediction
+            raise refusals.create_unanswered(self.gateway, "its answer could not be read") from unforeseen
+        raise error
 
-    async def _ask(
-        self,
-        method: str,
-        path: str,
-        subject: str,
-        *,
-        file: tuple[str, bytes, str] | None = None,
-        attempts: int = 4,
-        within_s: float = 20.0,
-    ) -> "Reply":
-        """The first whole reply that is not worth another try; the gateway's own time is waited where it names one."""
-        from darkroom.gateways.wire import WireFault
-
-        waited_s = 0.0
-        for attempt in range(1, attempts + 1):
-            delay_s = _FIRST_BACKOFF_S * 2 ** (attempt - 1) * self._rng.uniform(0.9, 1.1)
-            try:
-                reply = await self._wire().exchange(method, path, file=file)
-            except WireFault as fault:
-                error: GatewayError = refusals.look_up_unanswered(self.gateway, str(fault))
-                error.__cause__ = fault
-            else:
-                passing = self._passing_error(reply, subject)
-                if passing is None:
-                    return reply
-                error = passing
-                delay_s = max(delay_s, error.retry_after_s or 0.0)
-            if attempt == attempts or waited_s + delay_s > within_s:
-                raise error
-            await self._sleep(delay_s)
-            waited_s += delay_s
-        raise AssertionError("attempts is at least 1")
-
-    async def _looked_at_again(self, prediction: Prediction) -> Prediction:
+    async def _looked_at_again(self, prediction: Prediction, within_s: float) -> Prediction:
         """Under `Prefer: wait` a body can say `processing` beside an output that is whole, or only half there."""
         try:
-            return await self.get(prediction.id, attempts=1)
+            return await self.get(prediction.id, attempts=1, within_s=within_s)
         except (GatewayError, InvalidRequest):
             return prediction
 
@@ -295,38 +236,3 @@ class PredictionClient:
         if not ID_PATTERN.fullmatch(prediction_id):
             raise UnknownPrediction(f"'{prediction_id[:100]}' is not the id of a prediction.")
         return f"/v1/predictions/{prediction_id}"
-
-    def _refusal(self, reply: "Reply") -> Refusal:
-        return read_refusal(reply, is_replicate=self.gateway.name == "replicate")
-
-    def _passing_error(self, reply: "Reply", subject: str) -> GatewayError | None:
-        """The error of a reply that may be better the next time; None for one that stands."""
-        if 200 <= reply.status < 300:
-            return refusals.look_up_unanswered(self.gateway, "its answer broke off") if reply.is_cut else None
-        if reply.status not in _RETRIED:
-            return None
-        refusal = self._refusal(reply)
-        fault = classify(refusal)
-        return self._look_up_error(fault, refusal, subject) if fault in (Fault.AMBIGUOUS, Fault.BUSY) else None
-
-    def _look_up_error(self, fault: Fault | None, refusal: Refusal, subject: str) -> GatewayError:
-        """A success that cannot be read is a misread address; everything else goes by its fault."""
-        if refusal.status < 300:
-            return GatewayMisread(
-                f"Gateway '{self.gateway.name}' answered for '{subject}' with something that is not of the predictions "
-                f"format. Ask the user to check the address {self.gateway.base_url}.",
-                gateway=self.gateway.name,
-                status=refusal.http_status,
-                reason=refusal.reason,
-            )
-        return refusals.look_up_refused(fault or classify(refusal), refusal, self.gateway, self._key, subject)
-
-
-def _created(reply: "Reply") -> Prediction | None:
-    """The prediction that a create made, also out of a body that broke off after its id."""
-    if not 200 <= reply.status < 300:
-        return None
-    if found := prediction_in(read_json(reply.body)):
-        return found
-    identifier = id_in_fragment(reply.body)
-    return Prediction(id=identifier) if identifier and read_json(reply.body) is None else None

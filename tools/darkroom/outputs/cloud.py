@@ -5,10 +5,9 @@ that speak S3 ignore preconditions and some refuse them. Addresses and credentia
 variables of each cloud, which obstore reads itself.
 """
 
-import hashlib
 import io
 import re
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -74,7 +73,8 @@ class CloudTarget:
         """Without words: a bucket is not searched for an earlier name, so this one must be the same for every row."""
         return image.handle + ending
 
-    async def names_like(self, image: ImageName, ending: str) -> list[str]:
+    async def names_of(self, image: ImageName) -> list[str]:
+        """None beside those that `file_name` gives."""
         return []
 
     async def check(self, expected_bytes: int) -> None:
@@ -84,18 +84,18 @@ class CloudTarget:
         with _in_words(self.place):
             with anyio.fail_after(_CHECK_S):
                 await obstore.put_async(self._store, _CHECK_NAME, b"darkroom", use_multipart=False)
-        await self.remove([_CHECK_NAME])
+        await self.remove(_CHECK_NAME)
 
     async def draft(self, *, is_private: bool = False) -> "CloudDraft":
         return CloudDraft(self)
 
-    async def remove(self, names: Sequence[str]) -> None:
-        """Remove what is there of these; what cannot be removed stays."""
+    async def remove(self, name: str) -> None:
+        """Remove what is there; what is not, or may not be, stays as it is."""
         import obstore
         from obstore.exceptions import BaseError
 
-        with suppress(BaseError, OSError, TimeoutError), anyio.fail_after(_CHECK_S):
-            await obstore.delete_async(self._store, list(names))
+        with suppress(BaseError, OSError), anyio.fail_after(_CHECK_S):
+            await obstore.delete_async(self._store, name)
 
     async def read(self, name: str) -> bytes:
         import obstore
@@ -105,13 +105,6 @@ class CloudTarget:
             if found.meta["size"] > MAX_IMAGE_BYTES:
                 raise OutputError(f"'{name}' in '{self.place}' is larger than {MAX_IMAGE_BYTES // 2**20} MiB.")
             return bytes(await found.bytes_async())
-
-    async def sha256(self, name: str) -> str:
-        """The hash of the object under this name, empty where there is none of an image's size."""
-        try:
-            return hashlib.sha256(await self.read(name)).hexdigest()
-        except OutputError:
-            return ""
 
     async def create(self, name: str, content: bytes, mime_type: str) -> bool:
         """Put the object where the name is free; False where it is taken."""

@@ -1,4 +1,4 @@
-"""Which picture format these bytes are, and how large: read from the headers alone, nothing is decoded here.
+"""Which image format these bytes are, and how large: read from the headers alone, nothing is decoded here.
 
 Facts of the formats: PNG 3rd ed. § 11.2.1, ITU T.81 § B.2.2, WebP container (RFC 9649), GIF89a, HEIF (ISO 23008-12 `ispe`),
 SVG 2 § 8; checked 2026-11-21.
@@ -42,9 +42,9 @@ _OTHERS = (
     (re.compile(rb"\s*[{\[]"), "JSON"),
     (re.compile(rb"%PDF"), "a PDF document"),
     (re.compile(rb"....ftyp(?:isom|iso\d|mp4\d|avc1|qt  )|\x1aE\xdf\xa3", re.DOTALL), "a video"),
-    (re.compile(rb"....ftyp(?:heic|heix|mif1)", re.DOTALL), "a HEIC picture"),
-    (re.compile(rb"II\*\0|MM\0\*"), "a TIFF picture"),
-    (re.compile(rb"BM"), "a BMP picture"),
+    (re.compile(rb"....ftyp(?:heic|heix|mif1)", re.DOTALL), "a HEIC image"),
+    (re.compile(rb"II\*\0|MM\0\*"), "a TIFF image"),
+    (re.compile(rb"BM"), "a BMP image"),
     (re.compile(rb"\s*<"), "XML"),
     (re.compile(rb"[\t\r\n\x20-\x7e]+\Z"), "text"),
 )
@@ -76,13 +76,13 @@ class PixelSize:
 
     @property
     def shown(self) -> tuple[int, int]:
-        """Width and height as a viewer shows the picture."""
+        """Width and height as a viewer shows the image."""
         sides = (self.width_px, self.height_px)
         return sides if self.orientation < 5 else (sides[1], sides[0])
 
 
 def sniff(head: bytes) -> str | None:
-    """The MIME type by content, None where it is no picture that we take."""
+    """The MIME type by content, None where it is no image that we take."""
     for pattern, mime_type in _MAGIC:
         if pattern.match(head):
             return mime_type
@@ -97,7 +97,7 @@ def may_become_image(head: bytes) -> bool:
 
 
 def describe(head: bytes) -> str:
-    """What bytes that are no picture look like, in words."""
+    """What bytes that are no image look like, in words."""
     if not head:
         return "nothing (0 bytes)"
     return next((words for pattern, words in _OTHERS if pattern.match(head[:4096])), "bytes of no known format")

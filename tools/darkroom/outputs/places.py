@@ -7,7 +7,7 @@ from darkroom.images import MAX_IMAGE_BYTES, StoredFile
 from darkroom.outputs.cloud import SCHEMES, CloudTarget
 from darkroom.outputs.local import LocalTarget
 from darkroom.outputs.naming import ImageName
-from darkroom.outputs.store import OutputStore
+from darkroom.outputs.store import OutputStore, Saved
 from darkroom.uris import is_url
 
 
@@ -55,11 +55,11 @@ class OutputStores:
                 return self.at(place), ""
             return self._spare, f"It lies in '{self._spare.place}': {error.message}"
 
-    async def damaged(self, image: ImageName, place: str) -> StoredFile | None:
-        """What was kept of an image of that place without its end."""
+    async def found(self, image: ImageName, place: str) -> Saved | None:
+        """What was saved of an image of that place before, whether or not anybody noted it."""
         for store in (self.at(place), self._spare):
-            if kept := await store.damaged(image):
-                return kept
+            if saved := await store.found(image):
+                return saved
         return None
 
     async def read(self, file: StoredFile) -> bytes:
@@ -92,15 +92,11 @@ def open_target(spec: str) -> LocalTarget | CloudTarget:
         raise SettingsError(
             f"DARKROOM_OUTPUT_DIR '{spec[:100]}' is not a folder, s3://, gs:// or az:// address. Ask the user to mend it."
         )
-    if spec:
-        return LocalTarget(_home_expanded(spec))
-    from platformdirs import user_pictures_path
+    if not spec:
+        from platformdirs import user_pictures_path
 
-    return LocalTarget(user_pictures_path() / "darkroom")
-
-
-def _home_expanded(spec: str) -> Path:
+        return LocalTarget(user_pictures_path() / "darkroom")
     try:
-        return Path(spec).expanduser()
+        return LocalTarget(Path(spec))
     except RuntimeError as error:
         raise SettingsError(f"DARKROOM_OUTPUT_DIR '{spec}' names a home folder that is not known here.") from error

@@ -7,7 +7,7 @@ import anyio
 
 from darkroom.errors import OutputError
 from darkroom.images import StoredFile
-from darkroom.outputs.decoding import TIMEOUT_S, Rendered, render_picture
+from darkroom.outputs.decoding import TIMEOUT_S, Rendered, render_image
 from darkroom.outputs.formats import HEAD_BYTES, MAX_PIXELS, RASTER_TYPES, pixel_size, sniff
 
 # Claude Desktop refuses a tool result beyond 1,048,576 bytes, base64 included (checked 2026-11-20).
@@ -83,7 +83,7 @@ async def _preview(
         return PreviewProblem(index=index, reason=f"it cannot be read: {error.message}")
     if reason := _refusal(content[:HEAD_BYTES]):
         return PreviewProblem(index=index, reason=reason)
-    result = await render_picture("small", content, timeout_s=timeout_s, max_bytes=max_bytes, max_px=MAX_PX)
+    result = await render_image("small", content, timeout_s=timeout_s, max_bytes=max_bytes, max_px=MAX_PX)
     if not isinstance(result, Rendered):
         return PreviewProblem(index=index, reason=result.reason)
     return Preview(

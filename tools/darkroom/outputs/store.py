@@ -6,18 +6,22 @@ line, or for a row that knows less of it, ends with the same one file.
 
 import hashlib
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 import anyio
+from anyio import to_thread
 from pydantic import JsonValue
 
 from darkroom.errors import OutputError
 from darkroom.images import MAX_IMAGE_BYTES, StoredFile
+from darkroom.outputs.cloud import CloudDraft, CloudTarget
 from darkroom.outputs.formats import EXTENSIONS, HEAD_BYTES, describe, may_become_image, pixel_size, sniff
+from darkroom.outputs.local import LocalDraft, LocalTarget
 from darkroom.outputs.naming import ImageName
-from darkroom.outputs.whole import Content, is_whole
+from darkroom.outputs.whole import is_whole
 
 if TYPE_CHECKING:
     from hashlib import _Hash as HASH  # pyright: ignore[reportPrivateUsage]  # the type has no public name
@@ -25,35 +29,14 @@ if TYPE_CHECKING:
 _WRITE_BYTES = 1024 * 1024
 
 
-class Draft(Protocol):
-    """A file that has no name yet. `publish` gives it one, and says False where that is taken."""
-
-    async def write(self, data: bytes) -> None: ...
-    async def examine(self, question: Callable[[Content], bool]) -> bool: ...
-    async def publish(self, name: str, mime_type: str) -> bool: ...
-    async def close(self) -> None: ...
-
-
-class Target(Protocol):
-    """A flat place for files. A method raises OutputError, in words and worth another try, where the place refuses."""
-
-    check_lasts_s: float
-
-    @property
-    def place(self) -> str: ...
-    def location(self, name: str) -> str: ...
-    def name_at(self, location: str) -> str | None: ...
-    def file_name(self, image: ImageName, ending: str) -> str: ...
-    async def names_like(self, image: ImageName, ending: str) -> list[str]: ...
-    async def check(self, expected_bytes: int) -> None: ...
-    async def draft(self, *, is_private: bool = False) -> Draft: ...
-    async def read(self, name: str) -> bytes: ...
-    async def sha256(self, name: str) -> str: ...
-    async def remove(self, names: Sequence[str]) -> None: ...
+# A flat place for files, and a file in it that has no name yet. Where the place refuses, their methods raise OutputError
+# in words, worth another try.
+Target = LocalTarget | CloudTarget
+Draft = LocalDraft | CloudDraft
 
 
 class Saved(NamedTuple):
-    """A file that has come. One that is not whole lies under a name of its own, the longest that came so far."""
+    """A file that lies in its place. One that is not whole is replaced by the next that has more of the image."""
 
     file: StoredFile
     is_whole: bool
@@ -92,25 +75,16 @@ class OutputStore:
         """
         async with self._draft() as draft:
             stream = await self._receive(draft, chunks)
-            if not await draft.examine(lambda content: is_whole(content, stream.mime_type)):
-                return Saved(await self._keep_damaged(draft, image, stream), is_whole=False)
-            name = await self._publish(draft, image, stream)
-            return Saved(self._file(name, stream), is_whole=True)
+            has_end = await draft.examine(lambda content: is_whole(content, stream.mime_type))
+            return await self._publish(draft, image, Saved(self._file("", stream), has_end))
 
-    async def damaged(self, image: ImageName) -> StoredFile | None:
-        """The file of this image that was kept although its end is missing."""
-        for extension in EXTENSIONS.values():
-            name = self._target.file_name(image, f".damaged.{extension}")
-            with suppress(OutputError):
-                stream = _Stream()
-                stream.take(await self._target.read(name))
-                return self._file(name, stream)
+    async def found(self, image: ImageName) -> Saved | None:
+        """What was saved of this image before, whether or not anybody noted it."""
+        names = [self._target.file_name(image, f".{extension}") for extension in EXTENSIONS.values()]
+        for name in await self._target.names_of(image) or names:
+            if there := await self._there(name):
+                return there
         return None
-
-    async def remove_damaged(self, image: ImageName) -> None:
-        """Remove what was kept of an image that has come whole now."""
-        endings = (*EXTENSIONS.values(), "json")
-        await self._target.remove([self._target.file_name(image, f".damaged.{ending}") for ending in endings])
 
     async def write_sidecar(self, file: StoredFile, facts: Mapping[str, JsonValue]) -> None:
         """Write `facts` and those of the file beside it, readable for its owner alone, unless that was done before.
@@ -157,28 +131,33 @@ class OutputStore:
         await draft.write(bytes(waiting))
         return stream
 
-    async def _publish(self, draft: Draft, image: ImageName, stream: "_Stream") -> str:
-        """The name under which the content now lies; the hash is added where another file has the plain name."""
-        sha256, ending = stream.sha256, f".{EXTENSIONS[stream.mime_type]}"
-        for name in await self._target.names_like(image, ending):
-            if await self._target.sha256(name) == sha256:
-                return name
-        for suffix in ("", f"-{sha256[:8]}", f"-{sha256[:16]}"):
-            name = self._target.file_name(image, f"{suffix}{ending}")
-            is_new = await draft.publish(name, stream.mime_type)
-            if is_new or await self._target.sha256(name) == sha256:
-                return name
-        raise OutputError(f"Every name for '{name}' in '{self.place}' is taken by another file.", can_retry=True)
+    async def _publish(self, draft: Draft, image: ImageName, new: Saved) -> Saved:
+        """Under a name, unless the same image is there already, or more of one that is not whole either."""
+        ending, sha256 = f".{EXTENSIONS[new.file.mime_type]}", new.file.sha256
+        suffixes = ("", f"-{sha256[:8]}", f"-{sha256[:16]}")  # where another image has the plain name
+        # Each twice: another process may be putting the same there in this moment.
+        names = [self._target.file_name(image, suffix + ending) for suffix in suffixes for _ in range(2)]
+        for name in (*await self._target.names_of(image), *names):
+            there = await self._there(name)
+            if there and (there.file.sha256 == sha256 or _is_more(there, new)):
+                return there
+            if there and not there.is_whole:
+                await self._target.remove(name)
+            if name.endswith(ending) and await draft.publish(name, new.file.mime_type):
+                return Saved(replace(new.file, location=self._target.location(name)), new.is_whole)
+        raise OutputError(f"Every name for '{names[0]}' in '{self.place}' is taken by another file.", can_retry=True)
 
-    async def _keep_damaged(self, draft: Draft, image: ImageName, stream: "_Stream") -> StoredFile:
-        """What came, unless more of it was kept before."""
-        kept = await self.damaged(image)
-        if kept and kept.size_bytes >= stream.size_bytes:
-            return kept
-        await self.remove_damaged(image)
-        name = self._target.file_name(image, f".damaged.{EXTENSIONS[stream.mime_type]}")
-        await draft.publish(name, stream.mime_type)
-        return self._file(name, stream)
+    async def _there(self, name: str) -> Saved | None:
+        """The image under this name, None where there is none."""
+        stream = _Stream()
+        try:
+            content = await self._target.read(name)
+            stream.take(content)
+            stream.end()
+        except OutputError:
+            return None
+        has_end = await to_thread.run_sync(is_whole, content, stream.mime_type)
+        return Saved(self._file(name, stream), has_end)
 
     def _file(self, name: str, stream: "_Stream") -> StoredFile:
         width_px, height_px = pixel_size(bytes(stream.head), stream.mime_type).shown
@@ -238,6 +217,11 @@ class _Stream:
                 f"The link gave {describe(head)}, not an image; nothing was saved. get_prediction asks the link again."
             )
         self._look_from_bytes = max(64, 2 * self.size_bytes)
+
+
+def _is_more(there: Saved, new: Saved) -> bool:
+    """Whether a new file without its end has no more of the image than what is there."""
+    return not new.is_whole and (there.is_whole or there.file.size_bytes >= new.file.size_bytes)
 
 
 def _sidecar_bytes(name: str, file: StoredFile, sidecar: Mapping[str, JsonValue]) -> bytes:

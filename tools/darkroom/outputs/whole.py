@@ -6,7 +6,7 @@ RFC 9649 § 2.4, ISO 14496-12 § 4.2; checked 2026-11-25.
 
 import re
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from mmap import mmap
 from xml.parsers import expat
 
@@ -32,25 +32,36 @@ def is_whole(content: Content, mime_type: str) -> bool:
         return False
 
 
-def _png(content: Content) -> bool:
-    kind, position, has_pixels = b"", 8, False
-    while kind != b"IEND":
-        length, kind = struct.unpack_from(">I4s", content, position)
-        position += 12 + length
-        has_pixels = has_pixels or kind == b"IDAT"
-    return has_pixels and position <= len(content)
+def png_chunks(content: Content) -> Iterator[tuple[bytes, int, int]]:
+    """(kind, start, end) of each whole chunk up to IEND."""
+    kind, end = b"", 8
+    while kind != b"IEND" and end + 12 <= len(content):
+        start = end
+        length, kind = struct.unpack_from(">I4s", content, start)
+        end = start + 12 + length
+        if end <= len(content):
+            yield kind, start, end
 
 
-def _jpeg(content: Content) -> bool:
+def jpeg_end(content: Content) -> int:
+    """Where the image ends, after its end mark; 0 where that is missing, or pixels are. Looks not into the pixels."""
     position, has_pixels = 2, False
     while found := _JPEG_MARK.search(content, position):
         mark, position = found[1][0], found.end()
         if mark == _JPEG_END:
-            return has_pixels
+            return position if has_pixels else 0
         if mark not in (0x01, 0xD8):
-            position += max(struct.unpack_from(">H", content, position)[0], 2)
+            position += max(int.from_bytes(content[position : position + 2], "big"), 2)
         has_pixels = has_pixels or mark == _JPEG_SCAN
-    return False
+    return 0
+
+
+def _png(content: Content) -> bool:
+    return {b"IDAT", b"IEND"} <= {kind for kind, _, _ in png_chunks(content)}
+
+
+def _jpeg(content: Content) -> bool:
+    return jpeg_end(content) > 0
 
 
 def _webp(content: Content) -> bool:

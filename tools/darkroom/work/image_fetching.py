@@ -6,6 +6,7 @@ same file, so two processes, or a crash between saving and noting, do no harm.
 
 import logging
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 
 import anyio
@@ -32,11 +33,6 @@ _DAMAGED = "The file is damaged: its end is missing"
 _NO_SIDECAR = "Its sidecar is not written yet"
 
 
-def has_missing_sidecar(intent: Intent) -> bool:
-    """Whether an image of the row was saved where there was no room for its sidecar any more."""
-    return any(_lacks_sidecar(image) for image in intent.images)
-
-
 class ImageFetching:
     """Fetches what is wanted and writes down what came of it."""
 
@@ -53,23 +49,26 @@ class ImageFetching:
         limiter = anyio.CapacityLimiter(_AT_ONCE)
         async with anyio.create_task_group() as tasks:
             for image in intent.images:
-                if self._is_open(intent, image):
+                if image.state is ImageState.WANTED:
                     tasks.start_soon(self._attempt, intent, image, limiter)
         return await self._row(intent)
 
     async def remaining_rounds(self, intent: Intent) -> Intent:
         """Try again, with growing pauses, until every image is saved, lost or refused."""
         pause_s = _FIRST_PAUSE_S
-        while any(self._is_open(intent, image) for image in intent.images):
+        while any(image.state is ImageState.WANTED for image in intent.images):
             await self._runtime.sleep(pause_s * random.uniform(0.8, 1.2))
             pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
             intent = await self.first_round(await self._row(intent))
         return intent
 
-    def _is_open(self, intent: Intent, image: StoredImage) -> bool:
-        if _lacks_sidecar(image):
-            return not self._is_past_lifetime(intent, image)
-        return image.state is ImageState.WANTED
+    async def write_missing_sidecars(self, rows: Sequence[Intent]) -> None:
+        """Once for each image that was saved where there was no room for its sidecar any more."""
+        for intent in rows:
+            for image in intent.images:
+                if image.file and _NO_SIDECAR in image.problem:
+                    problem = image.problem.partition(_NO_SIDECAR)[0].strip()
+                    await self._note_saved(intent, image, self._stores.holding(image.file), image.file, problem)
 
     async def _row(self, intent: Intent) -> Intent:
         """As it stands now, or as it was last seen while the journal cannot be read."""
@@ -91,21 +90,13 @@ class ImageFetching:
                     log.warning("image %d of %s not noted: %s", image.index + 1, image.prediction_id, second)
 
     async def _save(self, intent: Intent, image: StoredImage) -> None:
-        if image.file:  # it is there, only its sidecar is missing
-            problem = image.problem.partition(_NO_SIDECAR)[0].strip()
-            await self._note_saved(intent, image, self._stores.holding(image.file), image.file, problem)
-            return
         store, problem = await self._stores.usable(intent.output_place, is_last_chance=self._is_last_chance(image))
         async with self._fetcher.open(image.url) as chunks:
             saved = await store.save(_name(intent, image), chunks)
-        if saved.is_whole:
-            await self._note_saved(intent, image, store, saved.file, problem)
-            if image.problem:
-                await store.remove_damaged(_name(intent, image))
-        elif scheme_of(image.url) == "data":  # it will never be any other
-            await self._note_saved(intent, image, store, saved.file, f"{_DAMAGED}. {problem}".rstrip())
-        else:
+        if not saved.is_whole and scheme_of(image.url) != "data":  # which will never be any other
             raise OutputError(f"{_DAMAGED} ({saved.file.size_bytes:,} bytes came).", can_retry=True)
+        damage = "" if saved.is_whole else f"{_DAMAGED}."
+        await self._note_saved(intent, image, store, saved.file, f"{damage} {problem}".strip())
 
     async def _note_saved(
         self, intent: Intent, image: StoredImage, store: OutputStore, file: StoredFile, problem: str
@@ -122,11 +113,12 @@ class ImageFetching:
         """A passing fault is noted, and tried again while the link lives. With any other the image is refused or lost."""
         log.warning("image %d of %s: %s", image.index + 1, image.prediction_id, error)
         looks_dead = self._looks_dead(image, error)
-        if image.file or (error.can_retry and not looks_dead and not self._is_past_lifetime(intent, image)):
+        if error.can_retry and not looks_dead and not self._is_past_lifetime(intent, image):
             await self._journal.image_failed(image.prediction_id, image.index, error.message)
-        elif kept := await self._stores.damaged(_name(intent, image), intent.output_place):
-            words = f"{_DAMAGED} ({kept.size_bytes:,} bytes came), and no more is to be had. {error.message}"
-            await self._note_saved(intent, image, self._stores.holding(kept), kept, words)
+        elif saved := await self._stores.found(_name(intent, image), intent.output_place):
+            words = f"{_DAMAGED} ({saved.file.size_bytes:,} bytes came), and no more is to be had. {error.message}"
+            store = self._stores.holding(saved.file)
+            await self._note_saved(intent, image, store, saved.file, "" if saved.is_whole else words)
         elif error.can_retry:
             await self._journal.image_expired(image.prediction_id, image.index, error.message)
         else:
@@ -138,9 +130,11 @@ class ImageFetching:
         if not isinstance(error, OutputExpired):
             self._dead_looks.pop(key, None)
             return False
-        looks = self._dead_looks.setdefault(key, [])
-        looks.append(self._runtime.monotonic())
-        return len(looks) >= _DEAD_LOOKS and looks[-1] - looks[0] >= _DEAD_FOR_S
+        looks = [*self._dead_looks.pop(key, ()), self._runtime.monotonic()]
+        if len(looks) >= _DEAD_LOOKS and looks[-1] - looks[0] >= _DEAD_FOR_S:
+            return True
+        self._dead_looks[key] = looks
+        return False
 
     def _is_past_lifetime(self, intent: Intent, image: StoredImage) -> bool:
         """By the gateway's time, and by ours since the prediction was seen to end: our clock may be hours ahead."""
@@ -178,10 +172,6 @@ def _name(intent: Intent, image: StoredImage) -> ImageName:
     echoed = intent.prediction.input if intent.prediction else {}
     prompt = intent.request.get("prompt") or echoed.get("prompt") or ""
     return ImageName(prediction_id=image.prediction_id, index=image.index, prompt=str(prompt)[:400], model=intent.model)
-
-
-def _lacks_sidecar(image: StoredImage) -> bool:
-    return image.state is ImageState.STORED and _NO_SIDECAR in image.problem
 
 
 def _in_words(error: Exception) -> OutputError:

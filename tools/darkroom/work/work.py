@@ -73,6 +73,7 @@ class Work:
         paid_ids = PaidIds(rules.paid_ids_dir)
         self._leases = Leases(journal, rules.lease_s)
         self._unfinished = Unfinished(account, journal, self._leases, paid_ids, self.notices)
+        self._fetching = fetching
         self._watcher = Watcher(account, journal, fetching, runtime, rules.reconcile.settle_s)
         self._reconciler = Reconciler(account, journal, runtime, rules.reconcile, self._take_over)
         self._sender = Sender(Creator(account, journal, paid_ids, runtime), self._reconciler, journal, runtime)
@@ -143,6 +144,7 @@ class Work:
         async with self._fence("taking up kept ids"):
             await self._unfinished.restore_paid_ids(self._look)
             await self._journal.want_all_again(self._client.gateway.origin)
+            await self._fetching.write_missing_sidecars(await self._journal.history())
         self._tasks.start_soon(self._reconciler.run)
         while True:
             async with self._fence("taking up unfinished predictions"):
