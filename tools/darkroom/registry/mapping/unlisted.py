@@ -5,8 +5,7 @@ from dataclasses import fields
 from pydantic import JsonValue
 
 from darkroom.registry.mapping.part import quoted, refusal
-from darkroom.registry.model import Model
-from darkroom.registry.reference import ModelRef
+from darkroom.registry.model import Model, ModelRef
 from darkroom.registry.request import ImageRequest, MappedInput
 from darkroom.uris import is_data_uri, scheme_of
 
