@@ -87,23 +87,16 @@ def _links(images: "Sequence[StoredImage]") -> list[ResourceLink]:
 
 def _link(image: "StoredImage") -> ResourceLink:
     """The saved file where there is one, else the gateway's own link."""
+    for_user = Annotations(audience=["user"], priority=0.5)
     file = image.file
     if not file:
-        name = f"image {image.index + 1}"
-        return ResourceLink(name=name, uri=image.url, mime_type=_guessed(image.url), annotations=_for_user())
+        kind = mimetypes.guess_type(image.url.partition("?")[0])[0]
+        return ResourceLink(name=f"image {image.index + 1}", uri=image.url, mime_type=kind, annotations=for_user)
     is_path = not is_url(file.location)
     return ResourceLink(
-        name=file.location.rpartition("/")[2] if not is_path else Path(file.location).name,
+        name=Path(file.location).name if is_path else file.location.rpartition("/")[2],
         uri=Path(file.location).as_uri() if is_path else file.location,
         mime_type=file.mime_type,
         size=file.size_bytes,
-        annotations=_for_user(),
+        annotations=for_user,
     )
-
-
-def _guessed(url: str) -> str | None:
-    return mimetypes.guess_type(url.partition("?")[0])[0]
-
-
-def _for_user() -> Annotations:
-    return Annotations(audience=["user"], priority=0.5)

@@ -121,7 +121,7 @@ async def _refuse_strange_params(ctx: ServerRequestContext[Any, Any], call_next:
     if ctx.method != "tools/call":
         raise MCPError(code=INVALID_PARAMS, message=f"This request cannot be answered: {flaw}.")
     name = cleaned(str(params.get("name", "")))[:_LONGEST_VALUE]
-    kept = {each: cleaned(params[each]) for each in ("_meta",) if each in params}
+    kept = {"_meta": cleaned(params["_meta"])} if "_meta" in params else {}
     return await call_next(replace(ctx, params={**kept, "name": name, "arguments": {FLAW: flaw}}))
 
 

@@ -13,6 +13,7 @@ from darkroom.images import ImageState, StoredImage
 from darkroom.reports.amounts import clock, counted, seconds, size, usd
 from darkroom.reports.prediction_data import (
     LONGEST_SENTENCE,
+    RUNNING_WORDS,
     AnswerFacts,
     PredictionView,
     is_alive,
@@ -25,6 +26,12 @@ _FAILURE_ADVICE = {
     "transient": "This is a passing fault of the gateway: calling generate_image once more is sensible (it may cost again).",
     "too_large": "It was too large for the model: ask for fewer or smaller images.",
     "other": "Read the reason, mend the input or choose another model; a repeat costs again.",
+}
+_END_SENTENCES = {
+    "canceled": "it was canceled; work done before that may be billed.",
+    "aborted": "it was aborted before it started, which is not billed.",
+    "empty": "the gateway said 'succeeded' but gave no output. A repeat may work and may cost again.",
+    "removed": "the gateway has removed its output already, so the image is lost. A repeat would cost again.",
 }
 _ERROR_WORDS_LIMIT = 300
 # By the state of an image without a file, or with a damaged one: what is said about it before its problem.
@@ -72,7 +79,7 @@ def overdue_text(handle: str, waited_s: float) -> str:
 
 def next_step(views: Sequence[PredictionView], facts: AnswerFacts, outcome: str) -> str:
     """What the assistant should do now; empty where nothing is left to do."""
-    running = [view for view in views if view.word in ("starting", "processing", "unknown", "sending")]
+    running = [view for view in views if view.word in RUNNING_WORDS]
     if running:
         ids = ", ".join(f"'{view.handle}'" for view in running)
         return (
@@ -121,7 +128,7 @@ def _headline(views: Sequence[PredictionView], facts: AnswerFacts, outcome: str)
 
 
 def _running_headline(views: Sequence[PredictionView], facts: AnswerFacts, model: str) -> str:
-    running = [view for view in views if view.word in ("starting", "processing", "unknown", "sending")]
+    running = [view for view in views if view.word in RUNNING_WORDS]
     percent = facts.percents.get(running[0].handle)
     share = f", about {percent:.0f} % done" if percent and percent >= 1 else ""
     if running[0].word == "sending":
@@ -137,25 +144,20 @@ def _failure_lines(views: Sequence[PredictionView]) -> list[str]:
     lines: list[str] = []
     for number, view in enumerate(views, start=1):
         name = f"Prediction {number} of {len(views)}" if several else "Reason"
-        if view.word in ("failed", "empty", "canceled", "aborted"):
+        if view.word in ("failed", *_END_SENTENCES):
             lines.append(f"{name}: {_failure_sentence(view)}")
         elif view.word in ("refused", "unresolved", "absent") and several:
-            lines.append(
-                f"{name}: {view.word}. {said_by(view.problem) if view.problem else view.intent.reason}".rstrip()
-            )
+            why = said_by(view.problem) if view.problem else view.intent.reason
+            lines.append(f"{name}: {view.word}. {why}".rstrip())
     return lines
 
 
 def _failure_sentence(view: PredictionView) -> str:
-    if view.word == "canceled":
-        return "it was canceled; work done before that may be billed."
-    if view.word == "aborted":
-        return "it was aborted before it started, which is not billed."
-    if view.word == "empty" and view.intent.prediction and view.intent.prediction.is_data_removed:
-        return "the gateway has removed its output already, so the image is lost. A repeat would cost again."
-    if view.word == "empty":
-        return "the gateway said 'succeeded' but gave no output. A repeat may work and may cost again."
-    error = view.intent.prediction.error if view.intent.prediction else ""
+    prediction = view.intent.prediction
+    if view.word in _END_SENTENCES:
+        is_removed = view.word == "empty" and prediction and prediction.is_data_removed
+        return _END_SENTENCES["removed" if is_removed else view.word]
+    error = prediction.error if prediction else ""
     words = quoted(error, _ERROR_WORDS_LIMIT)
     said = f"the gateway said {words}." if words else "the gateway gave no reason."
     return f"{said} {_FAILURE_ADVICE[failure_kind(error)]}"
@@ -182,7 +184,8 @@ def _image_words(image: StoredImage, link: str, *, is_short: bool) -> str:
     if file := image.file:
         name = os.path.basename(file.location) if is_short else file.location
         shape = f"{file.width_px}x{file.height_px} " if file.width_px else ""
-        return f"{name} ({shape}{_kind(file.mime_type)}, {size(file.size_bytes)}) {link}".rstrip()
+        kind = file.mime_type.removeprefix("image/").removesuffix("+xml").upper()
+        return f"{name} ({shape}{kind}, {size(file.size_bytes)}) {link}".rstrip()
     if image.state is ImageState.EXPIRED:
         return "lost"
     wait = "not fetched" if image.state is ImageState.REFUSED else "not saved yet"
@@ -199,26 +202,19 @@ def _problem_lines(images: Sequence[StoredImage]) -> list[str]:
 
 def _measure_line(views: Sequence[PredictionView], facts: AnswerFacts) -> str:
     """Metrics, price and seed of what came; only the price for what runs."""
-    created = [view for view in views if view.intent.prediction]
-    if not created:
+    metrics = [view.intent.prediction.metrics for view in views if view.intent.prediction]
+    if not metrics:
         return ""
-    words = _metric_words(created)
-    words.append(_price_words(views, facts))
-    seeds = [str(view.intent.seed) for view in views if view.intent.seed is not None]
-    if seeds:
-        words.append(f"seed {', '.join(seeds)}")
-    return "; ".join(words).capitalize() + "."
-
-
-def _metric_words(created: Sequence[PredictionView]) -> list[str]:
-    metrics = [view.intent.prediction.metrics for view in created if view.intent.prediction]
     words: list[str] = []
     for name in ("predict", "queue", "total"):
-        values = [value for entry in metrics if (value := getattr(entry, f"{name}_s")) is not None]
-        if values:
+        if values := [value for entry in metrics if (value := getattr(entry, f"{name}_s")) is not None]:
             words.append(f"{name} {seconds(max(values))}")
-    count = sum(len(view.intent.images) for view in created)
-    return [*words, f"image count {count}"] if count else words
+    if count := sum(len(view.intent.images) for view in views if view.intent.prediction):
+        words.append(f"image count {count}")
+    words.append(_price_words(views, facts))
+    if seeds := [str(view.intent.seed) for view in views if view.intent.seed is not None]:
+        words.append(f"seed {', '.join(seeds)}")
+    return "; ".join(words).capitalize() + "."
 
 
 def _price_words(views: Sequence[PredictionView], facts: AnswerFacts) -> str:
@@ -258,10 +254,4 @@ def _first_problem(views: Sequence[PredictionView]) -> str:
 
 def _ended_word(views: Sequence[PredictionView]) -> str:
     words = {view.word for view in views}
-    return (
-        {"canceled": "Canceled", "aborted": "Aborted"}.get(next(iter(words)), "Failed") if len(words) == 1 else "Failed"
-    )
-
-
-def _kind(mime_type: str) -> str:
-    return mime_type.removeprefix("image/").removesuffix("+xml").upper()
+    return next(iter(words)).capitalize() if words in ({"canceled"}, {"aborted"}) else "Failed"
