@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING
 
 from mcp.types import Annotations, CallToolResult, ContentBlock, ImageContent, ResourceLink, TextContent
 
-from darkroom.images import ImageState
+from darkroom.errors import DarkroomError
+from darkroom.images import ImageState, StoredImage
 from darkroom.uris import is_url, scheme_of
 from darkroom_server.strange_json import cleaned
 
 if TYPE_CHECKING:
-    from darkroom.errors import DarkroomError
-    from darkroom.images import StoredImage
     from darkroom.outputs.preview import Preview
     from darkroom.reports import ModelReport, PredictionReport
 
@@ -50,14 +49,14 @@ def model_result(report: "ModelReport") -> CallToolResult:
     )
 
 
-def refusal(error: "DarkroomError", *, is_structured: bool) -> CallToolResult:
+def refusal(error: DarkroomError, *, is_structured: bool) -> CallToolResult:
     """A call that was not carried out, of any tool that reports on a prediction."""
     from darkroom.reports import refusal_report
 
     return prediction_result(refusal_report(error), is_structured=is_structured)
 
 
-def model_refusal(error: "DarkroomError", *, is_structured: bool) -> CallToolResult:
+def model_refusal(error: DarkroomError, *, is_structured: bool) -> CallToolResult:
     """A call of list_models that was not carried out; like each of its answers structured in any case."""
     from darkroom.reports import refused_models
 
@@ -80,12 +79,12 @@ def _previews(previews: "Mapping[int, Preview]") -> list[ImageContent]:
     ]
 
 
-def _links(images: "Sequence[StoredImage]") -> list[ResourceLink]:
+def _links(images: Sequence[StoredImage]) -> list[ResourceLink]:
     alive = [image for image in images if image.state is not ImageState.EXPIRED]
     return [_link(image) for image in alive if image.file or scheme_of(image.url) == "https"]
 
 
-def _link(image: "StoredImage") -> ResourceLink:
+def _link(image: StoredImage) -> ResourceLink:
     """The saved file where there is one, else the gateway's own link."""
     for_user = Annotations(audience=["user"], priority=0.5)
     file = image.file
