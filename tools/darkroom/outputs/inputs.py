@@ -1,10 +1,17 @@
 """Image references of the assistant -> what the gateway accepts, before anything is sent to a model.
 
-URLs are passed on unfetched. Everything else is read here, checked, freed of metadata, and sent inside the request where
-it is small, through the gateway's files API where it is large.
+    https://...                     passed on unfetched
+    data:image/png;base64,...       checked by content, as the next two are
+    prediction:ID  prediction:ID/2  an earlier output, numbered from 1
+    /path  ~/path  file:///path     a file of this machine
+
+What is read here is freed of metadata, and sent inside the request where it is small, through the gateway's files API
+where it is large.
 """
 
+import re
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +24,6 @@ from darkroom.outputs.input_images import (
     INLINE_LIMIT_BYTES,
     InputImage,
     Position,
-    Uploader,
     check_image,
     file_name,
     inverted,
@@ -25,15 +31,11 @@ from darkroom.outputs.input_images import (
     without_metadata,
 )
 from darkroom.outputs.local_files import quotable, read_local
-from darkroom.outputs.references import EarlierImage, InlineImage, LocalImage, Reference, WebImage, parse_reference
 from darkroom.registry import MappedInput
-from darkroom.uris import data_uri
+from darkroom.uris import data_uri, decode_data_uri, host_of, is_loopback_url, scheme_of
 
 MAX_INPUT_BYTES = 20 * 1024 * 1024
-
-Reader = Callable[[StoredFile], Awaitable[bytes]]
-Lookup = Callable[[str, int], Awaitable[StoredImage | None]]
-Fetcher = Callable[[str], Awaitable[bytes]]
+_EARLIER = re.compile(r"prediction:([A-Za-z0-9_-]{1,64})(?:/([1-9]\d{0,2}))?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,14 +56,13 @@ class InputResolver:
     only a mask that must be inverted needs it.
     """
 
-    read: Reader
-    lookup: Lookup
+    read: Callable[[StoredFile], Awaitable[bytes]]
+    lookup: Callable[[str, int], Awaitable[StoredImage | None]]
     folders: Sequence[Path] = ()
-    upload: Uploader | None = None
-    fetch: Fetcher | None = None
+    upload: Callable[[bytes, str, str], Awaitable[str]] | None = None
+    fetch: Callable[[str], Awaitable[bytes]] | None = None
     allow_loopback_http: bool = False
     keep_metadata: bool = False
-    inline_limit_bytes: int = INLINE_LIMIT_BYTES
     max_bytes: int = MAX_INPUT_BYTES
 
     async def resolve(self, mapped: MappedInput) -> Resolved:
@@ -85,9 +86,11 @@ class InputResolver:
 
     async def _send(self, text: str, position: Position) -> tuple[JsonValue, tuple[str, ...]]:
         """What stands in the input in place of one reference, and the notes about it."""
-        found = await self._load(self._parse(text, position), text, position)
+        found = await self._load(text, position)
         if isinstance(found, str):
-            return found, ()
+            if not position.is_inverted:
+                return found, ()
+            found = await self._fetch(found, text, position)
         image = check_image(found, position, limit_bytes=self.max_bytes)
         if position.is_inverted:
             image = await inverted(image, position)
@@ -95,23 +98,36 @@ class InputResolver:
             image = await without_metadata(image, position)
         return await self._deliver(image, position)
 
-    def _parse(self, text: str, position: Position) -> Reference:
-        try:
-            return parse_reference(text, limit_bytes=self.max_bytes, allow_loopback_http=self.allow_loopback_http)
-        except ValueError as error:
-            raise _refused(position, text, str(error)) from error
-
-    async def _load(self, reference: Reference, text: str, position: Position) -> bytes | str:
+    async def _load(self, text: str, position: Position) -> bytes | str:
         """The bytes that a reference means, or the URL that is passed on as it is."""
-        match reference:
-            case InlineImage(content):
-                return content
-            case LocalImage(path):
-                return await to_thread.run_sync(self._read_local, path, position)
-            case EarlierImage(prediction_id, index):
-                return await self._earlier(prediction_id, index, text, position)
-            case WebImage(url):
-                return await self._fetch(url, text, position) if position.is_inverted else url
+        match scheme_of(text):
+            case "data" | "http" | "https":
+                try:
+                    return self._from_uri(text)
+                except ValueError as error:
+                    raise _refused(position, text, str(error)) from error
+            case "prediction":
+                return await self._earlier(text, position)
+            case "" | "file":
+                return await to_thread.run_sync(self._read_local, text, position)
+            case scheme:
+                words = f"'{scheme}:' is not taken. Give an https URL, a data URI, a file path or 'prediction:ID'."
+                raise _refused(position, text, words)
+
+    def _from_uri(self, uri: str) -> bytes | str:
+        """The content of a data URI, or the URL that was checked.
+
+        Raises: ValueError with one or two sentences that say what is allowed.
+        """
+        if scheme_of(uri) == "data":
+            return decode_data_uri(uri, limit_bytes=self.max_bytes)[1]
+        if not uri.isprintable() or " " in uri:
+            raise ValueError("a URL cannot hold spaces or control characters.")
+        if not host_of(uri):
+            raise ValueError("the URL has no host, or one that cannot be read.")
+        if scheme_of(uri) == "http" and not (self.allow_loopback_http and is_loopback_url(uri)):
+            raise ValueError("only https URLs are taken, not http.")
+        return uri
 
     def _read_local(self, path: str, position: Position) -> bytes:
         return read_local(path, self.folders, field=position.field, label=position.label, limit_bytes=self.max_bytes)
@@ -119,21 +135,24 @@ class InputResolver:
     async def _fetch(self, url: str, text: str, position: Position) -> bytes:
         """Only a mask whose pixels must be turned is fetched."""
         if self.fetch is None:
-            raise _refused(
-                position, text, "this model wants the mask inverted, so give it as a file or data URI, not as a URL."
-            )
+            words = "this model wants the mask inverted, so give it as a file or data URI, not as a URL."
+            raise _refused(position, text, words)
         try:
             return await self.fetch(url)
         except OutputError as error:
-            raise _refused(
-                position, text, f"the mask must be inverted for this model and cannot be fetched. {error}"
-            ) from error
+            words = f"the mask must be inverted for this model and cannot be fetched. {error}"
+            raise _refused(position, text, words) from error
 
-    async def _earlier(self, prediction_id: str, index: int, text: str, position: Position) -> bytes | str:
+    async def _earlier(self, text: str, position: Position) -> bytes | str:
         """The saved file, which outlives its link; while it is not saved yet, the link."""
-        image = await self.lookup(prediction_id, index)
+        named = _EARLIER.fullmatch(text)
+        if not named:
+            words = "an earlier image is given as 'prediction:ID', or 'prediction:ID/2' for its second image."
+            raise _refused(position, text, words)
+        number = int(named[2] or 1)
+        image = await self.lookup(named[1], number - 1)
         if image is None:
-            raise _refused(position, text, f"no image {index + 1} of a prediction '{prediction_id}' is known here.")
+            raise _refused(position, text, f"no image {number} of a prediction '{named[1]}' is known here.")
         if image.file:
             try:
                 return await self.read(image.file)
@@ -141,22 +160,17 @@ class InputResolver:
                 raise _refused(position, text, error.message) from error
         if image.state is ImageState.EXPIRED:
             raise _refused(position, text, "its link died before it was saved.")
-        try:
-            living = parse_reference(
-                image.url, limit_bytes=self.max_bytes, allow_loopback_http=self.allow_loopback_http
-            )
-        except ValueError:
-            living = None
-        if isinstance(living, WebImage | InlineImage):
-            return await self._load(living, text, position)
+        if scheme_of(image.url) in ("data", "http", "https"):
+            with suppress(ValueError):
+                return self._from_uri(image.url)
         raise _refused(position, text, "it is not saved yet. Call get_prediction for it, then try again.")
 
     async def _deliver(self, image: InputImage, position: Position) -> tuple[str, tuple[str, ...]]:
         """Inside the request, through the files API, or shrunk until it fits inside."""
-        if len(image.content) > self.inline_limit_bytes:
+        if len(image.content) > INLINE_LIMIT_BYTES:
             if self.upload:
                 return await self.upload(image.content, file_name(image, position), image.mime_type), image.notes
-            image = await shrunk(image, position, limit_bytes=self.inline_limit_bytes)
+            image = await shrunk(image, position)
         return data_uri(image.mime_type, image.content), image.notes
 
 
@@ -174,10 +188,9 @@ def default_input_folders(output_folder: Path | None) -> tuple[Path, ...]:
 
 def _position(mapped: MappedInput, name: str, number: int) -> Position:
     is_mask = name == mapped.mask_field
-    label = "mask" if is_mask else f"{name}[{number - 1}]" if number else name
     return Position(
         field="mask" if is_mask else name,
-        label=label,
+        label="mask" if is_mask else f"{name}[{number - 1}]" if number else name,
         is_mask=is_mask,
         is_inverted=is_mask and mapped.invert_mask,
         must_keep_size=bool(mapped.mask_field),
