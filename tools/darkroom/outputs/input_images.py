@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass, replace
 
 from darkroom.errors import InvalidInput
-from darkroom.outputs.decoding import Operation, Rendered, render_image
+from darkroom.outputs.decoding import TIMEOUT_S, Operation, Rendered, render_image
 from darkroom.outputs.formats import EXTENSIONS, HEAD_BYTES, MAX_PIXELS, RASTER_TYPES, describe, pixel_size, sniff
 from darkroom.outputs.metadata import strip_metadata
 
@@ -107,7 +107,7 @@ def file_name(image: InputImage, position: Position) -> str:
 
 
 async def _rendered(operation: Operation, image: InputImage, position: Position, **options: int | str) -> InputImage:
-    made = await render_image(operation, image.content, **options)
+    made = await render_image(operation, image.content, timeout_s=TIMEOUT_S, **options)
     if not isinstance(made, Rendered):
         raise _refused(position, f"({image.words}) cannot be used: {made.reason}.")
     return InputImage(**asdict(made), notes=image.notes)
