@@ -10,7 +10,6 @@ import re
 from collections.abc import AsyncGenerator, AsyncIterator, Generator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from fnmatch import fnmatchcase
-from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 import anyio
@@ -53,9 +52,7 @@ class OutputFetcher:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         for way in self._opened.values():
             await way.aclose()
 

@@ -112,9 +112,13 @@ class CloudTarget:
         from obstore.exceptions import AlreadyExistsError, GenericError, NotSupportedError, PreconditionError
 
         with _in_words(self.place):
-            if await self._exists(name):
+            with suppress(FileNotFoundError):
+                await obstore.head_async(self._store, name)
                 return False
-            attributes = _attributes(mime_type)
+            attributes: Attributes = {"Content-Type": mime_type}
+            if mime_type == "image/svg+xml":
+                # An SVG can carry scripts: opened from the bucket it is saved, not shown.
+                attributes["Content-Disposition"] = "attachment"
             try:
                 await obstore.put_async(self._store, name, content, mode="create", attributes=attributes)
             except (AlreadyExistsError, PreconditionError):
@@ -125,15 +129,6 @@ class CloudTarget:
                     raise
                 await obstore.put_async(self._store, name, content, use_multipart=False, attributes=attributes)
             return True
-
-    async def _exists(self, name: str) -> bool:
-        import obstore
-
-        try:
-            await obstore.head_async(self._store, name)
-        except FileNotFoundError:
-            return False
-        return True
 
 
 class CloudDraft:
@@ -155,14 +150,6 @@ class CloudDraft:
 
     async def close(self) -> None:
         self._content.close()
-
-
-def _attributes(mime_type: str) -> "Attributes":
-    attributes: Attributes = {"Content-Type": mime_type}
-    if mime_type == "image/svg+xml":
-        # An SVG can carry scripts: opened from the bucket it is saved, not shown.
-        attributes["Content-Disposition"] = "attachment"
-    return attributes
 
 
 @contextmanager

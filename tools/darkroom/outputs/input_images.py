@@ -41,10 +41,7 @@ class InputImage(Rendered):
 
 
 def check_image(content: bytes, position: Position, *, limit_bytes: int) -> InputImage:
-    """Take only what is a raster image by its content and of a sane size.
-
-    Raises: InvalidInput.
-    """
+    """Take only what is a raster image by its content and of a sane size. Raises: InvalidInput."""
     head = content[:HEAD_BYTES]
     mime_type = sniff(head)
     if mime_type not in RASTER_TYPES:
@@ -77,10 +74,7 @@ async def without_metadata(image: InputImage, position: Position) -> InputImage:
 
 
 async def inverted(image: InputImage, position: Position) -> InputImage:
-    """The mask with black and white exchanged, as PNG.
-
-    Raises: InvalidInput where the image cannot be decoded.
-    """
+    """The mask with black and white exchanged, as PNG. Raises: InvalidInput where the image cannot be decoded."""
     made = await _rendered("mask", image, position, invert=True)
     return _noted(made, "The mask was inverted, because this model edits where it is black.")
 
@@ -108,8 +102,8 @@ def file_name(image: InputImage, position: Position) -> str:
 
 async def _rendered(operation: Operation, image: InputImage, position: Position, **options: int | str) -> InputImage:
     made = await render_image(operation, image.content, timeout_s=TIMEOUT_S, **options)
-    if not isinstance(made, Rendered):
-        raise _refused(position, f"({image.words}) cannot be used: {made.reason}.")
+    if isinstance(made, str):
+        raise _refused(position, f"({image.words}) cannot be used: {made}.")
     return InputImage(**asdict(made), notes=image.notes)
 
 

@@ -16,14 +16,8 @@ from urllib.parse import unquote, urlsplit
 from darkroom.errors import InvalidInput
 
 _HAS_DIR_FD = os.open in os.supports_dir_fd
-_FILE_FLAGS = (
-    os.O_RDONLY
-    | getattr(os, "O_NOFOLLOW", 0)
-    | getattr(os, "O_NONBLOCK", 0)  # a FIFO is then opened at once, and refused
-    | getattr(os, "O_NOCTTY", 0)
-    | getattr(os, "O_BINARY", 0)
-    | getattr(os, "O_CLOEXEC", 0)
-)
+# O_NONBLOCK: a FIFO is then opened at once, and refused.
+_FILE_FLAGS = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_NOCTTY", "O_BINARY"))
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 
 
@@ -56,13 +50,10 @@ def read_local(reference: str, folders: Sequence[Path], *, field: str, label: st
 
 
 def _absolute(reference: str) -> Path:
-    """The path as text, with the home folder put in.
-
-    Raises: ValueError with the end of a sentence.
-    """
-    if "\0" in reference:
-        raise ValueError("a path cannot hold a NUL character.")
+    """The path as text, with the home folder put in. Raises: ValueError with the end of a sentence."""
     text = _path_of_file_uri(reference) if reference.lower().startswith("file:") else reference
+    if "\0" in reference + text:
+        raise ValueError("a path cannot hold a NUL character.")
     if text.startswith(("\\\\", "//")):
         raise ValueError("network shares are not read; copy the file to this machine.")
     if text.startswith(("~/", "~\\")):
@@ -80,8 +71,6 @@ def _path_of_file_uri(uri: str) -> str:
     if parts.netloc not in ("", "localhost"):
         raise ValueError("a file URI of another machine is not read.")
     path = unquote(parts.path)
-    if "\0" in path:
-        raise ValueError("a path cannot hold a NUL character.")
     return path[1:] if _DRIVE.match(path[1:]) else path
 
 

@@ -9,6 +9,7 @@ import io
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -74,10 +75,7 @@ def _plain_mode(image: "Image") -> "Image":
 
 
 def _is_opaque(image: "Image") -> bool:
-    if image.mode not in ("LA", "RGBA"):
-        return True
-    lowest = image.getchannel("A").getextrema()[0]
-    return lowest == 255
+    return image.mode not in ("LA", "RGBA") or image.getchannel("A").getextrema()[0] == 255
 
 
 def _fitted(image: "Image", max_px: int) -> "Image":
@@ -92,12 +90,7 @@ def _fitted(image: "Image", max_px: int) -> "Image":
 
 def _encode(image: "Image", format_name: str, **options: Any) -> bytes:
     target = io.BytesIO()
-    image.save(
-        target,
-        format_name,
-        **options,
-        **({"icc_profile": profile} if (profile := image.info.get("icc_profile")) else {}),
-    )
+    image.save(target, format_name, icc_profile=image.info.get("icc_profile"), **options)
     return target.getvalue()
 
 
@@ -106,8 +99,10 @@ def _small(image: "Image", request: dict[str, Any]) -> tuple[str, bytes, tuple[i
     max_bytes = int(request["max_bytes"])
     is_opaque = _is_opaque(image)
     format_name = "JPEG" if is_opaque else "WEBP"
-    if is_opaque and image.mode in ("LA", "RGBA"):
-        image = _without_alpha(image)
+    if is_opaque:
+        plain = image.convert(image.mode.removesuffix("A"))
+        plain.info = image.info
+        image = plain
     for candidate in _sizes(image, int(request.get("max_px") or 0), bool(request.get("keep_size"))):
         for quality in _QUALITIES:
             result = _encode(candidate, format_name, quality=quality)
@@ -122,12 +117,6 @@ def _sizes(image: "Image", max_px: int, keep_size: bool) -> Iterator["Image"]:
     longest = max(first.size)
     for scale in () if keep_size else _SCALES[1:]:
         yield _fitted(first, max(1, round(longest * scale)))
-
-
-def _without_alpha(image: "Image") -> "Image":
-    plain = image.convert("L" if image.mode == "LA" else "RGB")
-    plain.info = image.info
-    return plain
 
 
 def _upright(image: "Image", request: dict[str, Any]) -> tuple[str, bytes, tuple[int, int]]:
@@ -164,13 +153,8 @@ def limit_resources() -> None:
     except ImportError:
         return
     for kind, limit in (("AS", MEMORY_BYTES), ("CPU", CPU_S), ("FSIZE", 0), ("CORE", 0)):
-        number = getattr(resource, f"RLIMIT_{kind}", None)
-        if number is None:
-            continue
-        try:
-            resource.setrlimit(number, (limit, limit))
-        except (ValueError, OSError):  # macOS refuses some of them
-            continue
+        with suppress(AttributeError, ValueError, OSError):  # macOS refuses some of them
+            resource.setrlimit(getattr(resource, f"RLIMIT_{kind}"), (limit, limit))
 
 
 def frame(header: Mapping[str, Any], content: bytes) -> bytes:
