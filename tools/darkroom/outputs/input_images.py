@@ -26,6 +26,9 @@ class Position:
     is_inverted: bool = False
     must_keep_size: bool = False
 
+    def refused(self, words: str) -> InvalidInput:
+        return InvalidInput(f"{self.label} {words}", field=self.field)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputImage(Rendered):
@@ -47,13 +50,13 @@ def check_image(content: bytes, position: Position, *, limit_bytes: int) -> Inpu
     if mime_type not in RASTER_TYPES:
         found = "an SVG drawing" if mime_type else describe(head)
         words = f"is not an image that can be sent: it is {found}. Allowed: PNG, JPEG, WebP, GIF, AVIF."
-        raise _refused(position, words)
+        raise position.refused(words)
     if len(content) > limit_bytes:
-        raise _refused(position, f"is larger than {limit_bytes // 2**20} MiB, the most that is taken.")
+        raise position.refused(f"is larger than {limit_bytes // 2**20} MiB, the most that is taken.")
     size = pixel_size(head, mime_type)
     if size.pixels > MAX_PIXELS:
         most = MAX_PIXELS // 1_000_000
-        raise _refused(position, f"has {size.pixels / 1e6:.0f} million pixels; at most {most} million are taken.")
+        raise position.refused(f"has {size.pixels / 1e6:.0f} million pixels; at most {most} million are taken.")
     width_px, height_px = size.shown
     return InputImage(content=content, mime_type=mime_type, width_px=width_px, height_px=height_px)
 
@@ -87,7 +90,7 @@ async def shrunk(image: InputImage, position: Position) -> InputImage:
     if position.is_mask:
         made = await _rendered("mask", image, position)
         if len(made.content) > INLINE_LIMIT_BYTES:
-            raise _refused(position, f"is too large ({image.words}): {_LIMIT} Give a simpler mask.")
+            raise position.refused(f"is too large ({image.words}): {_LIMIT} Give a simpler mask.")
         return made
     keep_size = position.must_keep_size
     max_px = 0 if keep_size else _SHRUNK_PX
@@ -103,13 +106,9 @@ def file_name(image: InputImage, position: Position) -> str:
 async def _rendered(operation: Operation, image: InputImage, position: Position, **options: int | str) -> InputImage:
     made = await render_image(operation, image.content, timeout_s=TIMEOUT_S, **options)
     if isinstance(made, str):
-        raise _refused(position, f"({image.words}) cannot be used: {made}.")
+        raise position.refused(f"({image.words}) cannot be used: {made}.")
     return InputImage(**asdict(made), notes=image.notes)
 
 
 def _noted(image: InputImage, note: str) -> InputImage:
     return replace(image, notes=(*image.notes, note))
-
-
-def _refused(position: Position, words: str) -> InvalidInput:
-    return InvalidInput(f"{position.label} {words}", field=position.field)

@@ -18,7 +18,7 @@ from pathlib import Path
 from anyio import to_thread
 from pydantic import JsonValue
 
-from darkroom.errors import InvalidInput, OutputError
+from darkroom.errors import OutputError
 from darkroom.images import ImageState, StoredFile, StoredImage
 from darkroom.outputs.input_images import (
     INLINE_LIMIT_BYTES,
@@ -36,6 +36,10 @@ from darkroom.uris import data_uri, decode_data_uri, host_of, is_loopback_url, s
 
 MAX_INPUT_BYTES = 20 * 1024 * 1024
 _EARLIER = re.compile(r"prediction:([A-Za-z0-9_-]{1,64})(?:/([1-9]\d{0,2}))?")
+
+
+class _Unusable(Exception):
+    """A reference cannot be used; the message says what is allowed, in one or two sentences."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,11 +90,12 @@ class InputResolver:
 
     async def _send(self, text: str, position: Position) -> tuple[JsonValue, tuple[str, ...]]:
         """What stands in the input in place of one reference, and the notes about it."""
-        found = await self._load(text, position)
+        try:
+            found = await self._load(text, position)
+        except (_Unusable, OutputError) as error:
+            raise position.refused(f"'{quotable(text)}': {error}") from error
         if isinstance(found, str):
-            if not position.is_inverted:
-                return found, ()
-            found = await self._fetch(found, text, position)
+            return found, ()
         image = check_image(found, position, limit_bytes=self.max_bytes)
         if position.is_inverted:
             image = await inverted(image, position)
@@ -99,71 +104,66 @@ class InputResolver:
         return await self._deliver(image, position)
 
     async def _load(self, text: str, position: Position) -> bytes | str:
-        """The bytes that a reference means, or the URL that is passed on as it is."""
+        """The bytes that a reference means, or the URL that is passed on as it is.
+
+        Raises: _Unusable or OutputError, in this method and those that it calls.
+        """
         match scheme_of(text):
             case "data" | "http" | "https":
-                try:
-                    return self._from_uri(text)
-                except ValueError as error:
-                    raise _refused(position, text, str(error)) from error
+                found = self._from_uri(text)
             case "prediction":
-                return await self._earlier(text, position)
+                found = await self._earlier(text)
             case "" | "file":
-                return await to_thread.run_sync(self._read_local, text, position)
+                found = await to_thread.run_sync(self._read_local, text, position)
             case scheme:
-                words = f"'{scheme}:' is not taken. Give an https URL, a data URI, a file path or 'prediction:ID'."
-                raise _refused(position, text, words)
+                allowed = "Give an https URL, a data URI, a file path or 'prediction:ID'."
+                raise _Unusable(f"'{scheme}:' is not taken. {allowed}")
+        return await self._fetch(found) if isinstance(found, str) and position.is_inverted else found
 
     def _from_uri(self, uri: str) -> bytes | str:
-        """The content of a data URI, or the URL that was checked.
-
-        Raises: ValueError with one or two sentences that say what is allowed.
-        """
+        """The content of a data URI, or the URL that was checked."""
         if scheme_of(uri) == "data":
-            return decode_data_uri(uri, limit_bytes=self.max_bytes)[1]
+            try:
+                return decode_data_uri(uri, limit_bytes=self.max_bytes)[1]
+            except ValueError as error:
+                raise _Unusable(str(error)) from error
         if not uri.isprintable() or " " in uri:
-            raise ValueError("a URL cannot hold spaces or control characters.")
+            raise _Unusable("a URL cannot hold spaces or control characters.")
         if not host_of(uri):
-            raise ValueError("the URL has no host, or one that cannot be read.")
+            raise _Unusable("the URL has no host, or one that cannot be read.")
         if scheme_of(uri) == "http" and not (self.allow_loopback_http and is_loopback_url(uri)):
-            raise ValueError("only https URLs are taken, not http.")
+            raise _Unusable("only https URLs are taken, not http.")
         return uri
 
     def _read_local(self, path: str, position: Position) -> bytes:
         return read_local(path, self.folders, field=position.field, label=position.label, limit_bytes=self.max_bytes)
 
-    async def _fetch(self, url: str, text: str, position: Position) -> bytes:
+    async def _fetch(self, url: str) -> bytes:
         """Only a mask whose pixels must be turned is fetched."""
         if self.fetch is None:
-            words = "this model wants the mask inverted, so give it as a file or data URI, not as a URL."
-            raise _refused(position, text, words)
+            raise _Unusable("this model wants the mask inverted, so give it as a file or data URI, not as a URL.")
         try:
             return await self.fetch(url)
         except OutputError as error:
-            words = f"the mask must be inverted for this model and cannot be fetched. {error}"
-            raise _refused(position, text, words) from error
+            raise _Unusable(f"the mask must be inverted for this model and cannot be fetched. {error}") from error
 
-    async def _earlier(self, text: str, position: Position) -> bytes | str:
+    async def _earlier(self, text: str) -> bytes | str:
         """The saved file, which outlives its link; while it is not saved yet, the link."""
         named = _EARLIER.fullmatch(text)
         if not named:
-            words = "an earlier image is given as 'prediction:ID', or 'prediction:ID/2' for its second image."
-            raise _refused(position, text, words)
+            raise _Unusable("an earlier image is given as 'prediction:ID', or 'prediction:ID/2' for its second image.")
         number = int(named[2] or 1)
         image = await self.lookup(named[1], number - 1)
         if image is None:
-            raise _refused(position, text, f"no image {number} of a prediction '{named[1]}' is known here.")
+            raise _Unusable(f"no image {number} of a prediction '{named[1]}' is known here.")
         if image.file:
-            try:
-                return await self.read(image.file)
-            except OutputError as error:
-                raise _refused(position, text, error.message) from error
+            return await self.read(image.file)
         if image.state is ImageState.EXPIRED:
-            raise _refused(position, text, "its link died before it was saved.")
+            raise _Unusable("its link died before it was saved.")
         if scheme_of(image.url) in ("data", "http", "https"):
-            with suppress(ValueError):
+            with suppress(_Unusable):
                 return self._from_uri(image.url)
-        raise _refused(position, text, "it is not saved yet. Call get_prediction for it, then try again.")
+        raise _Unusable("it is not saved yet. Call get_prediction for it, then try again.")
 
     async def _deliver(self, image: InputImage, position: Position) -> tuple[str, tuple[str, ...]]:
         """Inside the request, through the files API, or shrunk until it fits inside."""
@@ -195,7 +195,3 @@ def _position(mapped: MappedInput, name: str, number: int) -> Position:
         is_inverted=is_mask and mapped.invert_mask,
         must_keep_size=bool(mapped.mask_field),
     )
-
-
-def _refused(position: Position, text: str, words: str) -> InvalidInput:
-    return InvalidInput(f"{position.label} '{quotable(text)}': {words}", field=position.field)

@@ -29,24 +29,19 @@ def read_local(reference: str, folders: Sequence[Path], *, field: str, label: st
     Raises: InvalidInput naming the allowed folders, and never saying if a file outside of them exists.
     """
     if not folders:
-        raise InvalidInput(
-            f"{label}: files of this machine are not read here. Give an https URL, a data URI or 'prediction:ID'.",
-            field=field,
-        )
+        words = "files of this machine are not read here. Give an https URL, a data URI or 'prediction:ID'."
+        raise InvalidInput(f"{label}: {words}", field=field)
+    quoted = f"{label} '{quotable(reference)}'"
     try:
-        path = _absolute(reference)
-        root, parts = _placed(path, folders)
+        root, parts = _placed(_absolute(reference), folders)
     except ValueError as error:
-        raise InvalidInput(f"{label} '{quotable(reference)}': {error}", field=field) from None
+        raise InvalidInput(f"{quoted}: {error}", field=field) from None
     try:
         descriptor = _open_beneath(root, parts)
     except (OSError, ValueError) as error:
-        raise InvalidInput(
-            f"{label} '{quotable(reference)}' cannot be opened: there is no such file, it may not be read, or a part of the path "
-            "is a link (links are not followed).",
-            field=field,
-        ) from error
-    return _read_regular(descriptor, f"{label} '{quotable(reference)}'", field, limit_bytes)
+        words = "there is no such file, it may not be read, or a part of the path is a link (links are not followed)."
+        raise InvalidInput(f"{quoted} cannot be opened: {words}", field=field) from error
+    return _read_regular(descriptor, quoted, field, limit_bytes)
 
 
 def _absolute(reference: str) -> Path:
@@ -127,10 +122,8 @@ def _read_regular(descriptor: int, words: str, field: str, limit_bytes: int) -> 
     except OSError as error:
         raise InvalidInput(f"{words} cannot be read ({error.strerror}).", field=field) from error
     if len(content) > limit_bytes:
-        raise InvalidInput(
-            f"{words} is larger than {limit_bytes // 2**20} MiB, the most that is read. Give a smaller image.",
-            field=field,
-        )
+        most = f"{limit_bytes // 2**20} MiB, the most that is read"
+        raise InvalidInput(f"{words} is larger than {most}. Give a smaller image.", field=field)
     return content
 
 

@@ -8,7 +8,7 @@ the image. The answer's JSON has `problem` where there is no image.
 import io
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -103,20 +103,14 @@ def _small(image: "Image", request: dict[str, Any]) -> tuple[str, bytes, tuple[i
         plain = image.convert(image.mode.removesuffix("A"))
         plain.info = image.info
         image = plain
-    for candidate in _sizes(image, int(request.get("max_px") or 0), bool(request.get("keep_size"))):
+    first = _fitted(image, int(request.get("max_px") or 0))
+    for scale in _SCALES[:1] if request.get("keep_size") else _SCALES:
+        candidate = _fitted(first, max(1, round(max(first.size) * scale)))
         for quality in _QUALITIES:
             result = _encode(candidate, format_name, quality=quality)
             if len(result) <= max_bytes:
                 return format_name, result, candidate.size
     raise Unusable(f"it cannot be made smaller than {max_bytes:,} bytes")
-
-
-def _sizes(image: "Image", max_px: int, keep_size: bool) -> Iterator["Image"]:
-    first = _fitted(image, max_px)
-    yield first
-    longest = max(first.size)
-    for scale in () if keep_size else _SCALES[1:]:
-        yield _fitted(first, max(1, round(longest * scale)))
 
 
 def _upright(image: "Image", request: dict[str, Any]) -> tuple[str, bytes, tuple[int, int]]:
