@@ -105,9 +105,8 @@ class OutputFetcher:
             raise OutputError(
                 f"An image on '{shown}' is not served by plain https, so it is not fetched.{hint if is_near else ''}"
             )
-        if not any(
-            fnmatchcase(host, pattern) for pattern in (*self.gateway.output_hosts, host_of(self.gateway.base_url))
-        ):
+        allowed = (*self.gateway.output_hosts, host_of(self.gateway.base_url))
+        if not any(fnmatchcase(host, pattern) for pattern in allowed):
             raise OutputError(
                 f"Images are not fetched from '{shown}': it is not among DARKROOM_OUTPUT_HOSTS. The user can add it there, "
                 "then get_prediction fetches the image while its link lives."
@@ -142,7 +141,7 @@ class OutputFetcher:
             raise OutputError(f"An image from '{host}' came too short.", can_retry=True)
 
     async def _send(self, url: "httpx.URL") -> "httpx.Response":
-        """One request without a key, cookies, proxies or redirects; a way for each scheme is opened at its first one."""
+        """One request without a key, cookies, proxies or redirects; each scheme has a way, opened at the first."""
         import httpx
 
         from darkroom.gateways.guard import GuardedBackend, GuardedTransport

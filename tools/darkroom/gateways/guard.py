@@ -79,7 +79,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
 
 
 class GuardedTransport(httpx.AsyncHTTPTransport):
-    """Carries requests over a guarded backend. httpx gives its transport no backend, so this one has a pool of ours alone."""
+    """Carries requests over a guarded backend. httpx gives its transport none, so this one has a pool of ours."""
 
     def __init__(self, backend: httpcore.AsyncNetworkBackend, *, is_for_https: bool = True) -> None:
         self._pool = httpcore.AsyncConnectionPool(

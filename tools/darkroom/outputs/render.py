@@ -1,8 +1,8 @@
 """Runs Pillow on one untrusted image, in a process of its own that `decoding` starts by this file's path.
 
 It has no key in its environment, a limit of memory and CPU time, and may write no file. Only the standard library and
-Pillow can be imported here. A request on stdin and the answer on stdout have one shape: a line of JSON, then the bytes of
-the image. The answer's JSON has `problem` where there is no image.
+Pillow can be imported here. A request on stdin and the answer on stdout have one shape: a line of JSON, then the bytes
+of the image. The answer's JSON has `problem` where there is no image.
 """
 
 import io
@@ -99,7 +99,7 @@ def _small(image: "Image", request: dict[str, Any]) -> tuple[str, bytes, tuple[i
     max_bytes = int(request["max_bytes"])
     is_opaque = _is_opaque(image)
     format_name = "JPEG" if is_opaque else "WEBP"
-    if is_opaque:
+    if is_opaque and image.mode.endswith("A"):
         plain = image.convert(image.mode.removesuffix("A"))
         plain.info = image.info
         image = plain
