@@ -38,7 +38,7 @@ class Installed:
 
 def shown_entry(client: Client, name: str, entry: Values) -> str:
     """The entry as a whole file of its format, to read or to copy from."""
-    return _with_questions(client, _with_entry(client, "", name, entry), entry)
+    return _with_questions(client, _editor(client).put("", (client.table, name), entry), entry)
 
 
 def write_entry(
@@ -54,7 +54,7 @@ def write_entry(
     try:
         existing = _entry_in(client, old, name)
         wanted = merged_entry(client, entry, existing, given)
-        new = old if existing == wanted else _with_entry(client, old, name, wanted)
+        new = old if existing == wanted else _editor(client).put(old, (client.table, name), wanted)
         new = _with_questions(client, new, wanted)
         if _entry_in(client, new, name) != wanted or _rest_of(client, new, name) != _rest_of(client, old, name):
             raise ValueError("the change would touch more than this entry")
@@ -98,10 +98,6 @@ def _rest_of(client: Client, text: str, name: str) -> str:
     return repr(document)
 
 
-def _with_entry(client: Client, text: str, name: str, entry: Values) -> str:
-    return _editor(client).put(text, (client.table, name), entry)
-
-
 def _editor(client: Client) -> Editor:
     """The libraries for TOML and YAML are loaded only for a client that needs them."""
     if client.format == "toml":
@@ -124,15 +120,15 @@ def _with_questions(client: Client, text: str, entry: Values) -> str:
     return text
 
 
+def _is_our_question(value: JsonValue) -> bool:
+    return isinstance(value, dict) and str(value.get("id")).startswith("darkroom-")
+
+
 def _inputs(document: Values) -> list[JsonValue]:
     inputs = document.get("inputs", [])
     if not isinstance(inputs, list):
         raise ValueError("'inputs' is not a list")
     return inputs
-
-
-def _is_our_question(value: JsonValue) -> bool:
-    return isinstance(value, dict) and str(value.get("id")).startswith("darkroom-")
 
 
 def _read_text(path: Path) -> str:
