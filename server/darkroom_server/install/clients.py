@@ -83,10 +83,7 @@ CLIENTS = tuple(Client(name=name, **row) for name, row in _TABLE.items())
 
 
 def client_named(name: str) -> Client:
-    """The row of the table.
-
-    Raises: InvalidRequest naming the closest.
-    """
+    """The client of this name. Raises: InvalidRequest naming the closest."""
     names = [client.name for client in CLIENTS]
     if name in names:
         return CLIENTS[names.index(name)]

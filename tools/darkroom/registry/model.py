@@ -204,6 +204,10 @@ class Model(Facts):
         """Inputs that want the caller's own key elsewhere; such a model cannot be run from tool arguments."""
         return tuple(item.name for item in self.inputs if item.secret and item.required)
 
+    def holds_image(self, item: ModelInput) -> bool:
+        """Whether the value of this input of the model is an image reference or a list of them."""
+        return item.is_file or item.name in (self.concepts.image, self.concepts.mask)
+
     def split_count(self, count: int) -> tuple[int, ...]:
         """How many images to ask of each prediction so that together they give `count`: (4, 4, 2) for 10 at 4 a time."""
         full, rest = divmod(count, self.max_count)

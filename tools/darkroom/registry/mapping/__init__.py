@@ -47,7 +47,7 @@ def map_request(model: Model, request: ImageRequest, draw_seed: Callable[[], int
     _refuse_faults(model, input)
     return MappedInput(
         input=input,
-        file_fields=_file_fields(model, input),
+        file_fields=tuple(each.name for each in model.inputs if input.get(each.name) and model.holds_image(each)),
         mask_field=model.concepts.mask if request.mask else "",
         invert_mask=bool(request.mask) and model.concepts.mask_polarity == "black_is_edited",
         notes=tuple(dict.fromkeys(note for part in (options, *parts) for note in part.notes)),
@@ -75,19 +75,11 @@ def _refuse_faults(model: Model, input: Input) -> None:
             if seen.get(other) != value:
                 words = f"{name} of '{model.name}' only counts while {other} is {quoted(value)}. Set that too, or leave it out."
                 raise refusal(name, words)
+    arguments = {model.concepts.prompt: "prompt", model.concepts.image: "images", model.concepts.mask: "mask"}
     for fault in check_input(model, input):
         if fault.kind == "required":
-            raise refusal(fault.field, _missing_words(model, fault.field))
+            argument = arguments.get(fault.field)
+            how = f"the argument {argument}" if argument else f"{fault.field}: give it in options"
+            raise refusal(fault.field, f"'{model.name}' needs {how}.")
         item = model.inputs_by_name[fault.field.partition(".")[0]]
         raise fault_refusal(model, item, input[item.name], fault)
-
-
-def _missing_words(model: Model, name: str) -> str:
-    arguments = {model.concepts.prompt: "prompt", model.concepts.image: "images", model.concepts.mask: "mask"}
-    argument = arguments.get(name)
-    return f"'{model.name}' needs {f'the argument {argument}' if argument else f'{name}: give it in options'}."
-
-
-def _file_fields(model: Model, input: Input) -> tuple[str, ...]:
-    pictures = (model.concepts.image, model.concepts.mask)
-    return tuple(item.name for item in model.inputs if (item.is_file or item.name in pictures) and input.get(item.name))

@@ -21,7 +21,8 @@ def map_images(model: Model, request: ImageRequest, options: Input) -> Part:
     """One image or the list, under the model's name for it, with a note where it is not simply edited."""
     name = model.concepts.image
     if not request.images:
-        if model.needs_image and not _has_image_option(model, options):
+        given = [each for each in model.inputs if options.get(each.name) and each.name != model.concepts.mask]
+        if model.needs_image and not any(map(model.holds_image, given)):
             words = f"'{model.name}' needs an image: give images a path, a URL or an earlier prediction."
             raise refusal("images", words)
         return Part()
@@ -60,11 +61,3 @@ def map_mask(model: Model, request: ImageRequest, options: Input) -> Part:
     if not has_image:
         raise refusal("mask", "A mask needs the image it belongs to: give it in images.")
     return Part(argument="mask", asked={name: request.mask})
-
-
-def _has_image_option(model: Model, options: Input) -> bool:
-    return any(
-        bool(options.get(item.name)) and (item.is_file or item.name == model.concepts.image)
-        for item in model.inputs
-        if item.name != model.concepts.mask
-    )

@@ -35,7 +35,7 @@ def map_shape(model: Model, request: ImageRequest, options: Input) -> Part:
         return _match_input_part(model, request)
     if request.aspect_ratio:
         return _ratio_part(model, request.aspect_ratio)
-    return Part(implied=_match_input(model) if request.images and not _is_shaped(model, options) else {})
+    return Part(implied=_match_input(model, options) if request.images else {})
 
 
 def _size_part(model: Model, request: ImageRequest) -> Part:
@@ -100,17 +100,15 @@ def _match_input_part(model: Model, request: ImageRequest) -> Part:
     return Part(notes=(note,))
 
 
-def _match_input(model: Model) -> Input:
-    """What makes the result follow the image, where that is offered and not the model's own habit."""
-    item = model.inputs_by_name.get(model.concepts.aspect_ratio)
+def _match_input(model: Model, options: Input) -> Input:
+    """What makes the result follow the image, where that is offered, not the model's own habit and not left to options."""
+    concepts = model.concepts
+    item = model.inputs_by_name.get(concepts.aspect_ratio)
+    if any(name in options for name in (concepts.aspect_ratio, concepts.match_input, concepts.width)):
+        return {}
     if item is not None and MATCH_INPUT in item.enum and item.default != MATCH_INPUT:
         return {item.name: MATCH_INPUT}
-    return {model.concepts.match_input: True} if model.concepts.match_input else {}
-
-
-def _is_shaped(model: Model, options: Input) -> bool:
-    concepts = model.concepts
-    return any(name in options for name in (concepts.aspect_ratio, concepts.match_input, concepts.width) if name)
+    return {concepts.match_input: True} if concepts.match_input else {}
 
 
 def _exact_size_part(model: Model, request: ImageRequest) -> Part | None:
@@ -119,8 +117,10 @@ def _exact_size_part(model: Model, request: ImageRequest) -> Part | None:
     None where it takes no exact size. A size is rounded to the model's step, never clamped.
     """
     _refuse_what_is_no_size(request)
-    if name := _named_size(model, request.width, request.height):
-        return Part(argument="width", asked={model.concepts.size: name})
+    if size := model.inputs_by_name.get(model.concepts.size):
+        for name in size.enum:
+            if read_size(name) == (request.width, request.height):
+                return Part(argument="width", asked={size.name: name})
     if not (model.concepts.width and model.concepts.height):
         return None
     width, height = _side(model, "width", request.width), _side(model, "height", request.height)
@@ -147,19 +147,12 @@ def _refuse_what_is_no_size(request: ImageRequest) -> None:
     for argument, side in (("width", request.width), ("height", request.height)):
         if side and side not in _SIDES_PX:
             allowed = f"{_SIDES_PX[0]} to {_SIDES_PX[-1]}"
-            raise refusal(
-                argument, f"{argument} {side} is not a size in pixels. Allowed: {allowed}, or an aspect_ratio."
-            )
+            words = f"{argument} {side} is not a size in pixels. Allowed: {allowed}, or an aspect_ratio."
+            raise refusal(argument, words)
     if not request.width or not request.height:
         given, missing = ("width", "height") if request.width else ("height", "width")
         words = f"{given} {getattr(request, given)} is given without {missing}. Give both, or an aspect_ratio."
         raise refusal(missing, words)
-
-
-def _named_size(model: Model, width: int, height: int) -> str:
-    size = model.inputs_by_name.get(model.concepts.size)
-    names = (name for name in size.enum if read_size(name) == (width, height)) if size else ()
-    return str(next(iter(names), ""))
 
 
 def _side(model: Model, argument: str, value: int) -> int:
