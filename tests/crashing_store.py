@@ -1,4 +1,4 @@
-"""A program that ends itself with `os._exit` at each line of bringing a picture home in turn, and starts again each time.
+"""A program that ends itself with `os._exit` at each line of saving an image in turn, and starts again each time.
 
 Prints one JSON object: how many lines it was ended at, and every way in which the folder was wrong afterwards.
 """
@@ -16,11 +16,12 @@ from typing import Any
 
 import anyio
 
-from darkroom.outputs import BringHome, OutputStore, local, store
+from darkroom.outputs import ImageName, OutputStore, local, store
 
-CONTENT = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x40\0\0\0\x30" + bytes(range(256)) * 20
-JOB = BringHome(prediction_id="rrr4z55ocneqzikepnug6xezpe", index=0, prompt="crash")
-STEM = "crash-rrr4z55ocneq-1"
+_PIXELS = b"\0\0\x14\0IDAT" + bytes(range(256)) * 20 + b"\0\0\0\0"
+CONTENT = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x40\0\0\0\x30\x08\2\0\0\0\0\0\0\0" + _PIXELS + b"\0\0\0\0IEND\xaeB`\x82"
+IMAGE = ImageName(prediction_id="rrr4z55ocneqzikepnug6xezpe", index=0, prompt="crash", model="owner/model")
+STEM = "crash-model-rrr4z55ocneqzikepnug6xezpe-1"
 _TRACED = {local.__file__, store.__file__}
 _CRASHED = 77
 
@@ -30,11 +31,13 @@ async def chunks() -> AsyncIterator[bytes]:
         yield CONTENT[start : start + 4000]
 
 
-def bring_home(folder: Path) -> None:
-    async def bring() -> None:
-        await OutputStore(local.LocalTarget(folder)).bring_home(JOB, chunks(), {"prompt": "crash"})
+def save_image(folder: Path) -> None:
+    async def save() -> None:
+        target = OutputStore(local.LocalTarget(folder))
+        made = await target.save(IMAGE, chunks())
+        await target.write_sidecar(made.file, {"prompt": "crash"})
 
-    anyio.run(bring)
+    anyio.run(save)
 
 
 def end_at_line(number: int) -> None:
@@ -56,12 +59,12 @@ def end_at_line(number: int) -> None:
 
 
 def in_child(folder: Path, crash_at: int) -> bool:
-    """Bring the picture home in a process of its own; whether that was ended at the line."""
+    """Save the image in a process of its own; whether that was ended at the line."""
     child = os.fork()
     if child == 0:
         if crash_at:
             end_at_line(crash_at)
-        bring_home(folder)
+        save_image(folder)
         os._exit(0)
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     if status not in (0, _CRASHED):
@@ -74,11 +77,11 @@ def faults(folder: Path, *, is_finished: bool) -> list[str]:
     named = {name for name in names if not name.startswith(".darkroom-")}
     wrong = [f"a stray file {name}" for name in named - {f"{STEM}.png", f"{STEM}.json"}]
     if f"{STEM}.png" in named and (folder / f"{STEM}.png").read_bytes() != CONTENT:
-        wrong.append("a picture that is not whole")
+        wrong.append("an image that is not whole")
     if f"{STEM}.json" in named:
         sidecar = json.loads((folder / f"{STEM}.json").read_text())
         if sidecar["file"]["sha256"] != hashlib.sha256(CONTENT).hexdigest():
-            wrong.append("a sidecar of another picture")
+            wrong.append("a sidecar of another image")
     if is_finished and len(named) != 2:
         wrong.append(f"only {sorted(named)} after the second start")
     return wrong
@@ -93,7 +96,7 @@ def main(root: Path) -> None:
             break
         lines += 1
         wrong += [f"line {lines}: {fault}" for fault in faults(folder, is_finished=False)]
-        bring_home(folder)
+        save_image(folder)
         wrong += [f"line {lines}: {fault}" for fault in faults(folder, is_finished=True)]
         shutil.rmtree(folder)
     print(json.dumps({"lines": lines, "wrong": wrong}))

@@ -14,7 +14,7 @@ import sys
 import time
 import urllib.request
 import zlib
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -37,7 +37,28 @@ CREATE_FAULTS = {
     "cut after": True,
     "cut before the id": True,
     "reset after": True,
+    "503 with a time after": True,
+    "408 after": True,
+    "409 after": True,
+    "303 after": True,
+    "200 page after": True,
+    "503 page after": True,
 }
+_PAGE = b"<!doctype html><html><head><title>wait</title></head><body>Please wait.</body></html>"
+# How a gateway may echo an input that it was sent; each is harmless.
+_ECHOES: tuple[Callable[[dict[str, Any]], dict[str, Any]], ...] = (
+    lambda sent: {**sent, "prompt": f"  {sent['prompt']}\r\n"},
+    lambda sent: {**sent, "seed": str(sent.get("seed", 0))},
+    lambda sent: {**sent, "disable_safety_checker": False, "hf_token": None},
+    lambda sent: {name: value for name, value in sent.items() if value is not False},
+)
+# What a gateway may say beside what matters; some of it no calendar and no number knows.
+_ODDITIES: tuple[dict[str, Any], ...] = (
+    {"created_at": "9999-12-31T23:59:59Z"},
+    {"created_at": "0001-01-01T00:00:00+14:00"},
+    {"metrics": {"predict_time": 1e308, "image_count": -(10**40)}},
+    {"logs": "\ud800", "version": ["x"], "urls": None},
+)
 # Refusals for good; only by name, never by chance. So is "slow", which answers late and well.
 REFUSALS = {
     "422": (422, "num_outputs: must be less than or equal to 4"),
@@ -56,6 +77,8 @@ class Plan:
     `script` names the fault of each create to come ("" for none), before chance rules. `born_done` is the share of
     predictions that have ended when their create is answered; the others run `run_s`. `lag_s` is how long a prediction is
     missing in the list, `busy_s` the time that a 429 or 503 names, `files` the answer to downloads ("", "500", "404").
+    `looks_404` looks to come find nothing, `hollow_looks` find a success without its output. `oddities` is the share of
+    predictions that are echoed in another form or with odd values.
     """
 
     creates: float = 0.0
@@ -67,6 +90,9 @@ class Plan:
     lag_s: float = 0.0
     busy_s: float = 0.0
     files: str = ""
+    looks_404: int = 0
+    hollow_looks: int = 0
+    oddities: float = 0.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -79,6 +105,8 @@ class Made:
     created_s: float
     ends_s: float
     canceled_s: float = 0.0
+    owner: str = ""
+    odd: dict[str, Any] = field(default_factory=dict[str, Any])
 
     def status(self, now: float) -> str:
         if self.canceled_s:
@@ -115,11 +143,17 @@ class _Broken(Exception):
 
 
 class FaultGateway:
-    """`plan` may be replaced at any time; `truth` only grows."""
+    """`plan` may be replaced at any time; `truth` only grows.
+
+    `accounts` gives the account name of each key; while it is empty, everything is everybody's. What is in `odd` stands in
+    every prediction that is made from now on.
+    """
 
     def __init__(self, plan: Plan | None = None, *, seed: int = 7) -> None:
         self.plan = plan or Plan()
         self.truth = Truth()
+        self.accounts: dict[str, str] = {}
+        self.odd: dict[str, Any] = {}
         self._by_id: dict[str, Made] = {}
         self._rng = random.Random(seed)
         self._serving: set[asyncio.Task[None]] = set()
@@ -169,19 +203,25 @@ class FaultGateway:
         if path == "/plan":
             self.plan = Plan(**request.json())
             return Answer(asdict(self.plan))
+        if path == "/accounts":
+            self.accounts = request.json()
+            return Answer(self.accounts)
         if path == "/truth":
             return Answer(asdict(self.truth))
+        owner = self.accounts.get(request.headers.get("authorization", "").removeprefix("Bearer "), "")
+        if path == "/v1/account":
+            return Answer({"type": "user", "username": owner}) if owner else Answer({"detail": "not here"}, 404)
         if request.method == "POST" and path.endswith("/cancel"):
             return self._cancel(path.split("/")[-2])
         if request.method == "POST":
-            return await self._create(request, path)
+            return await self._create(request, path, owner)
         if path.startswith("/files/"):
             return self._file(path)
-        answer = self._look(path, query)
+        answer = self._look(path, query, owner)
         self._maybe_break(answer)
         return answer
 
-    async def _create(self, request: RecordedRequest, path: str) -> Answer:
+    async def _create(self, request: RecordedRequest, path: str, owner: str) -> Answer:
         self.truth.creates += 1
         self.truth.create_headers.append(dict(request.headers))
         fault = self._next_fault()
@@ -191,7 +231,7 @@ class FaultGateway:
             return Answer({"title": "Refused", "detail": words, "status": status}, status)
         if not CREATE_FAULTS.get(fault, True):
             return self._not_created(fault)
-        made = self._make(path, request.json())
+        made = self._make(path, request.json(), owner)
         body = json.dumps(self._view(made))
         if fault == "stall after":
             await asyncio.sleep(self.plan.stall_s)
@@ -202,8 +242,11 @@ class FaultGateway:
         if fault.startswith("cut"):
             kept = body[: 8 if fault == "cut before the id" else len(body) // 2]
             raise _Broken(Answer(kept, 201, {"content-length": str(len(body))}).encoded())
-        if fault[:1] == "5":
-            return Answer({"detail": "an error behind the create"}, int(fault[:3]))
+        if "page" in fault:
+            return Answer(_PAGE, int(fault[:3]), {"content-type": "text/html"})
+        if fault[:3].isdigit():
+            headers = {"retry-after": "1"} if "time" in fault else {"location": "/elsewhere"} if fault[0] == "3" else {}
+            return Answer({"detail": "an error behind the create"}, int(fault[:3]), headers)
         return Answer(body, 201)
 
     def _count(self, fault: str) -> None:
@@ -222,7 +265,7 @@ class FaultGateway:
         headers = {} if fault == "504 before" else {"retry-after": f"{self.plan.busy_s:g}"}
         return Answer({"detail": "not now"}, int(fault[:3]), headers)
 
-    def _make(self, path: str, body: dict[str, Any]) -> Made:
+    def _make(self, path: str, body: dict[str, Any], owner: str) -> Made:
         now = time.time()
         run_s = 0.0 if self._rng.random() < self.plan.born_done else self.plan.run_s
         made = Made(
@@ -231,24 +274,35 @@ class FaultGateway:
             input=body["input"],
             created_s=now,
             ends_s=now + run_s,
+            owner=owner,
+            odd=self.odd,
         )
+        if self._rng.random() < self.plan.oddities:
+            made.odd = {**made.odd, **self._rng.choice(_ODDITIES), "input": self._rng.choice(_ECHOES)(made.input)}
         self.truth.predictions.append(made)
         self._by_id[made.id] = made
         return made
 
-    def _look(self, path: str, query: str) -> Answer:
+    def _look(self, path: str, query: str, owner: str) -> Answer:
         if path == "/v1/predictions":
-            return Answer(self._page(query))
+            return Answer(self._page(query, owner))
         name = path.removeprefix("/v1/predictions/")
         self.truth.looks.append(name)
         made = self._by_id.get(name)
-        return Answer(self._view(made)) if made else Answer({"title": "Not Found", "detail": "no such thing"}, 404)
+        if self.plan.looks_404:
+            self.plan = replace(self.plan, looks_404=self.plan.looks_404 - 1)
+            made = None
+        return (
+            Answer(self._view(made))
+            if made and made.owner == owner
+            else Answer({"title": "Not Found", "detail": "no such thing"}, 404)
+        )
 
-    def _page(self, query: str) -> dict[str, Any]:
+    def _page(self, query: str, owner: str) -> dict[str, Any]:
         """Newest first; `next` names another host, as some gateways' does, which must never see the key."""
         until_s = time.time() - self.plan.lag_s
         start = int(query.removeprefix("cursor=") or 0)
-        made = self.truth.predictions[::-1]
+        made = [each for each in self.truth.predictions[::-1] if each.owner == owner]
         shown = [self._view(each) for each in made[start : start + _PAGE_LENGTH] if each.created_s <= until_s]
         following = start + _PAGE_LENGTH
         link = f"https://elsewhere.invalid/v1/predictions?cursor={following}" if following < len(made) else None
@@ -279,6 +333,8 @@ class FaultGateway:
     def _view(self, made: Made) -> dict[str, Any]:
         status = made.status(time.time())
         has_succeeded = status == "succeeded"
+        is_hollow = has_succeeded and self.plan.hollow_looks > 0
+        self.plan = replace(self.plan, hollow_looks=self.plan.hollow_looks - is_hollow)
         names = [f"{made.id}-{number}.png" for number in range(made.input.get("num_outputs", 1))]
         run_s = made.ends_s - made.created_s
         return {
@@ -287,7 +343,7 @@ class FaultGateway:
             "version": "hidden",
             "input": made.input,
             "status": status,
-            "output": [f"{self.base_url}/files/{name}" for name in names] if has_succeeded else None,
+            "output": [f"{self.base_url}/files/{name}" for name in names] if has_succeeded and not is_hollow else None,
             "error": None,
             "logs": "",
             "metrics": {"predict_time": run_s, "total_time": run_s} if has_succeeded else {},
@@ -295,6 +351,7 @@ class FaultGateway:
             "started_at": _stamp(made.created_s),
             "completed_at": _stamp(made.ends_s) if has_succeeded else None,
             "urls": {"get": f"https://elsewhere.invalid/v1/predictions/{made.id}"},
+            **made.odd,
         }
 
 
@@ -306,6 +363,9 @@ class GatewayProcess:
 
     def follow(self, plan: Plan) -> None:
         self._ask("/plan", asdict(plan))
+
+    def serve_accounts(self, accounts: dict[str, str]) -> None:
+        self._ask("/accounts", accounts)
 
     def truth(self) -> Truth:
         told = self._ask("/truth")

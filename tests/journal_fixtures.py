@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from darkroom.journal import NewIntent, SqliteJournal
+from darkroom.journal import Intent, IntentState, Journal, NewIntent, SpendingLimit, Verdict, open_journal
 from darkroom.predictions import Prediction, PredictionStatus
 
 GATEWAY = "sandbox"
@@ -21,18 +21,42 @@ class HandClock:
 
     def __init__(self, now: float = START) -> None:
         self.now = now
+        self._passed_s = 0.0
 
     def __call__(self) -> float:
         return self.now
 
+    def monotonic(self) -> float:
+        return self._passed_s
+
     def advance(self, seconds: float) -> None:
+        self.now += seconds
+        self._passed_s += seconds
+
+    def set_by(self, seconds: float) -> None:
+        """Somebody sets the clock."""
         self.now += seconds
 
 
 @asynccontextmanager
-async def opened(folder: Path, clock: Callable[[], float]) -> AsyncGenerator[SqliteJournal, None]:
-    async with SqliteJournal.open(folder / "journal.sqlite3", clock) as journal:
+async def opened(folder: Path, clock: Callable[[], float]) -> AsyncGenerator[Journal]:
+    async with open_journal(folder / "journal.sqlite3", clock) as journal:
         yield journal
+
+
+async def intended(journal: Journal, new: NewIntent, *, spending: SpendingLimit | None = None) -> Intent:
+    """One part alone."""
+    return (await journal.intend([new], spending=spending))[0]
+
+
+async def missed(journal: Journal, key: str, tries: int = 1) -> tuple[Intent, ...]:
+    """The gateway's list does not show this attempt."""
+    return await journal.settle([Verdict(key=key, tries=tries, state=IntentState.ABSENT)])
+
+
+def adopting(origin: str = ORIGIN) -> NewIntent:
+    """The place into which a foreign prediction is taken."""
+    return NewIntent(gateway=GATEWAY, origin=origin, model="", input={})
 
 
 def new_intent(
@@ -45,6 +69,8 @@ def new_intent(
     input: dict[str, JsonValue] | None = None,
     file_fields: tuple[str, ...] = (),
     origin: str = ORIGIN,
+    account: str = "",
+    conversation: str = "",
 ) -> NewIntent:
     """What darkroom would send for one image; without a seed if None."""
     seeded: dict[str, JsonValue] = {} if seed is None else {"seed": seed}
@@ -53,6 +79,8 @@ def new_intent(
         part=part,
         gateway=GATEWAY,
         origin=origin,
+        account=account,
+        conversation=conversation,
         model=MODEL,
         input={"prompt": prompt, **seeded, **(input or {})},
         file_fields=file_fields,

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import anyio
-from journal_fixtures import new_intent
+from journal_fixtures import intended, new_intent
 
 from darkroom.errors import JournalError
-from darkroom.journal import SqliteJournal
+from darkroom.journal import open_journal
 
 
 def say(*words: str) -> None:
@@ -18,7 +18,7 @@ def say(*words: str) -> None:
 
 async def claim_all(path: Path, keys: Sequence[str]) -> None:
     """Print "won KEY" for each claim that was ours."""
-    async with SqliteJournal.open(path) as journal:
+    async with open_journal(path) as journal:
         say("ready")
         sys.stdin.readline()
         for key in keys:
@@ -28,9 +28,9 @@ async def claim_all(path: Path, keys: Sequence[str]) -> None:
 
 async def write_on(path: Path) -> None:
     """Print "sent KEY" after each claim, until killed or refused by the disk."""
-    async with SqliteJournal.open(path, time.time) as journal:
+    async with open_journal(path, time.time) as journal:
         for seed in range(1_000_000):
-            intent = await journal.intend(new_intent(seed, prompt="x" * 300))
+            intent = await intended(journal, new_intent(seed, prompt="x" * 300))
             say("intended", intent.key)
             if await journal.claim(intent.key):
                 say("sent", intent.key)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from darkroom.errors import InvalidInput
-from darkroom.registry import ImageRequest, MappedInput, Model, ModelRegistry
+from darkroom.registry import ImageRequest, MappedInput, Model, ModelRegistry, map_request
 
 DRAWN_SEED = 20_261_120
 REGISTRY = ModelRegistry.load()
@@ -29,7 +29,7 @@ def request_of(call: dict[str, Any]) -> ImageRequest:
 def mapped(name: str, **asked: Any) -> MappedInput:
     """What a model makes of these arguments; a prompt is given unless the test names one."""
     asked.setdefault("prompt", "a lighthouse")
-    return REGISTRY.get(name).input_for(ImageRequest(**asked), draw_seed=lambda: DRAWN_SEED)
+    return map_request(REGISTRY.get(name), ImageRequest(**asked), draw_seed=lambda: DRAWN_SEED)
 
 
 def refused(name: str, **asked: Any) -> InvalidInput:

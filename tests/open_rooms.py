@@ -9,7 +9,7 @@ from typing import Any
 
 import anyio
 from fault_gateway import FaultGateway
-from scripted_gateway import gateway_at
+from scripted_gateway import ScriptedGateway, gateway_at
 
 from darkroom.darkroom import Darkroom, DarkroomOptions
 from darkroom.gateways import Key, Timeouts
@@ -18,16 +18,29 @@ from darkroom.work.crash_points import CrashPoint
 
 
 class NoonClock:
-    """It is noon of today where it begins, so that no test runs past midnight. Seconds since 1970."""
+    """It is noon of today where it begins, so that no test runs past midnight. Seconds since 1970.
+
+    Time that has passed moves both clocks; who sets the clock of the computer moves only that one.
+    """
 
     def __init__(self) -> None:
         now = time.time()
         self._ahead_s = day_start(now) + 12 * 3600 - now
+        self._passed_s = 0.0
 
     def __call__(self) -> float:
         return time.time() + self._ahead_s
 
+    def monotonic(self) -> float:
+        return time.monotonic() + self._passed_s
+
     def move(self, seconds: float) -> None:
+        """Time passes."""
+        self._ahead_s += seconds
+        self._passed_s += seconds
+
+    def set_by(self, seconds: float) -> None:
+        """Somebody sets the clock."""
         self._ahead_s += seconds
 
 
@@ -50,7 +63,7 @@ class Ears:
         await self._events[moment].wait()
 
 
-def room_options(gateway: FaultGateway, folder: Path, **changes: Any) -> DarkroomOptions:
+def room_options(gateway: FaultGateway | ScriptedGateway, folder: Path, **changes: Any) -> DarkroomOptions:
     """A Replicate that answers each create at once; `profile` names another gateway."""
     profile = gateway_at(gateway.base_url, changes.pop("profile", "replicate"))
     options = DarkroomOptions(
@@ -61,11 +74,13 @@ def room_options(gateway: FaultGateway, folder: Path, **changes: Any) -> Darkroo
         timeouts=Timeouts(connect_s=2, write_s=2, read_s=2),
         clock=NoonClock(),
     )
+    if isinstance(clock := changes.get("clock"), NoonClock):
+        changes.setdefault("monotonic", clock.monotonic)
     return replace(options, **changes)
 
 
 @asynccontextmanager
-async def room_at(gateway: FaultGateway, folder: Path, **changes: Any) -> AsyncGenerator[Darkroom]:
+async def room_at(gateway: FaultGateway | ScriptedGateway, folder: Path, **changes: Any) -> AsyncGenerator[Darkroom]:
     with anyio.fail_after(60):
         async with Darkroom.open(room_options(gateway, folder, **changes)) as room:
             yield room

@@ -176,13 +176,13 @@ def test_models_words_its_hint_for_a_terminal(line: CommandLine) -> None:
     assert line.run(*hint.partition("darkroom-mcp ")[2].rstrip(".").split()).returncode == 0
 
 
-def test_a_picture_that_could_not_be_saved_is_no_success_for_a_script_until_show_fetches_it(line: CommandLine) -> None:
+def test_nothing_is_created_where_no_image_could_be_saved(line: CommandLine) -> None:
     (line.folder / "file").write_text("not a folder")
-    done = line.run("generate", "a lighthouse", environ={"DARKROOM_OUTPUT_DIR": str(line.folder / "file" / "x")})
-    assert (done.returncode, done.stdout) == (4, "")
-    hint = next(each for each in done.stderr.splitlines() if each.startswith("Fetch it again with: darkroom-mcp "))
-    again = line.run(*hint.partition("darkroom-mcp ")[2].split())
-    assert again.returncode == 0 and Path(again.stdout.strip()).is_file()
+    blocked = {"DARKROOM_OUTPUT_DIR": str(line.folder / "file" / "x")}
+    done = line.run("generate", "a lighthouse", environ=blocked)
+    assert done.returncode != 0 and done.stdout == ""
+    assert "DARKROOM_OUTPUT_DIR" in done.stderr and "Nothing was sent" in done.stderr
+    assert "0 predictions" in line.run("history", environ=blocked).stdout
 
 
 def test_doctor_says_that_the_sandbox_is_in_use_and_how_to_leave_it(line: CommandLine) -> None:
@@ -219,6 +219,24 @@ def test_a_data_folder_that_cannot_be_written_is_said_in_words(line: CommandLine
     checked = line.run("doctor", environ=blocked)
     assert checked.returncode == 1 and not checked.stderr
     assert "!!  Answer: The data folder" in checked.stdout and "!!  Journal" in checked.stdout
+
+
+@pytest.mark.parametrize(("words", "code"), [(("history",), 0), (("generate", "a fox"), 0), (("doctor",), 1)])
+def test_a_journal_that_was_set_aside_is_told_by_the_command_that_found_it(
+    line: CommandLine, words: tuple[str, ...], code: int
+) -> None:
+    (line.folder / "data").mkdir()
+    (line.folder / "data" / "journal.sqlite3").write_bytes(b"no journal at all" * 100)
+    done = line.run(*words)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert "journal.sqlite3.corrupt-" in done.stdout + done.stderr
+    assert "corrupt-" not in line.run(*words).stderr
+
+
+@pytest.mark.parametrize("name", ["latest", "  ", "prediction:fox"])
+def test_a_request_id_that_could_not_be_found_again_ends_with_2(line: CommandLine, name: str) -> None:
+    done = line.run("generate", "a fox", "--request-id", name)
+    assert done.returncode == 2 and "Choose another name" in done.stderr
 
 
 def test_help_names_every_command_and_the_version_is_printed(line: CommandLine) -> None:

@@ -11,12 +11,12 @@ import yaml
 from darkroom.gateways import load_gateways
 from darkroom_server import __version__
 from darkroom_server.cli import main
-from darkroom_server.settings import Settings, variable_of
+from darkroom_server.settings import described, variable_of
 
 ROOT = Path(__file__).resolve().parent.parent
 DEPLOY = ROOT / "server" / "deploy"
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
-SETTINGS = {variable_of(name) for name in Settings.model_fields}
+SETTINGS = {variable_of(name) for name in described()}
 
 
 def workflow_of(path: Path) -> dict[str, Any]:
@@ -67,7 +67,7 @@ def test_the_readme_proves_to_the_registry_whose_package_it_is(server_json: dict
 def test_the_registry_entry_names_settings_and_gateways_that_exist(server_json: dict[str, Any]) -> None:
     variables = {each["name"]: each for each in server_json["packages"][0]["environmentVariables"]}
     assert set(variables) <= SETTINGS
-    assert set(variables["DARKROOM_GATEWAY"]["choices"]) == set(load_gateways())
+    assert variables["DARKROOM_GATEWAY"]["choices"] == list(load_gateways())
     assert [name for name, each in variables.items() if each.get("isSecret")] == ["DARKROOM_API_KEY"]
 
 

@@ -144,6 +144,17 @@ async def test_a_private_host_on_the_https_port_is_refused_for_good(host: str) -
     assert not caught.value.can_retry
 
 
+async def test_any_public_host_is_fetched_from_by_default_without_a_key() -> None:
+    network = NoNetwork()
+    guard = GuardedBackend(inner=network)
+    for gateway in load_gateways().values():
+        if not gateway.is_sandbox:
+            assert gateway.output_hosts == ("*",)
+    with pytest.raises(httpcore.ConnectError):
+        await guard.connect_tcp(PUBLIC, 443)
+    assert network.addresses == [PUBLIC]
+
+
 async def test_a_name_that_cannot_be_resolved_is_worth_another_try() -> None:
     async with OutputFetcher(load_gateways()["custom"]) as fetcher:
         with anyio.fail_after(20), pytest.raises(OutputError) as caught:

@@ -10,7 +10,7 @@ SECRET = "r8_AbCdEfGhIjKlMnOpQrStUvWxYz"
 
 def test_without_any_key_the_sandbox_runs_and_says_which_variable_changes_that() -> None:
     choice = choose_gateway({})
-    assert (choice.gateway.name, choice.gateway.is_embedded, choice.key_variable) == ("sandbox", True, "")
+    assert (choice.gateway.name, choice.gateway.is_embedded, choice.key.variable) == ("sandbox", True, "")
     assert not choice.key
     assert "REPLICATE_API_TOKEN" in choice.reason
 
@@ -27,7 +27,7 @@ def test_without_any_key_the_sandbox_runs_and_says_which_variable_changes_that()
 def test_a_key_variable_chooses_its_gateway(variable: str, name: str, base_url: str) -> None:
     choice = choose_gateway({variable: SECRET})
     assert (choice.gateway.name, choice.gateway.base_url) == (name, base_url)
-    assert (choice.key.reveal(), choice.key_variable) == (SECRET, variable)
+    assert (choice.key.reveal(), choice.key.variable) == (SECRET, variable)
     assert variable in choice.reason
 
 
@@ -45,7 +45,7 @@ def test_a_named_gateway_wins_over_another_key() -> None:
 
 def test_the_general_key_variable_serves_the_named_gateway() -> None:
     choice = choose_gateway({"DARKROOM_GATEWAY": "cometapi", "DARKROOM_API_KEY": "sk-mine"})
-    assert (choice.key.reveal(), choice.key_variable) == ("sk-mine", "DARKROOM_API_KEY")
+    assert (choice.key.reveal(), choice.key.variable) == ("sk-mine", "DARKROOM_API_KEY")
 
 
 @pytest.mark.parametrize("empty", ["", "   ", "${REPLICATE_API_TOKEN}", "${user_config.api_key}"])
@@ -161,9 +161,35 @@ def test_a_key_that_cannot_be_one_is_refused_without_being_quoted(key: str) -> N
     assert key not in caught.value.message
 
 
-def test_further_hosts_for_images_are_taken_from_the_person() -> None:
-    environ = {"REPLICATE_API_TOKEN": SECRET, "DARKROOM_OUTPUT_HOSTS": "cdn.example.com, *.Example.org"}
-    assert choose_gateway(environ).gateway.output_hosts[-2:] == ("cdn.example.com", "*.example.org")
+def test_images_come_from_any_public_host_unless_the_person_names_some() -> None:
+    environ = {"REPLICATE_API_TOKEN": SECRET}
+    assert choose_gateway(environ).gateway.output_hosts == ("*",)
+    environ["DARKROOM_OUTPUT_HOSTS"] = "cdn.example.com, *.Example.org"
+    assert choose_gateway(environ).gateway.output_hosts == ("cdn.example.com", "*.example.org")
+
+
+def test_a_store_on_this_machine_narrows_nothing() -> None:
+    environ = {"REPLICATE_API_TOKEN": SECRET, "DARKROOM_OUTPUT_HOSTS": "127.0.0.1:9000, localhost:9001,[::1]:9"}
+    gateway = choose_gateway(environ).gateway
+    assert gateway.output_hosts == ("*",)
+    assert gateway.local_stores == ("127.0.0.1:9000", "localhost:9001", "[::1]:9")
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [
+        "https://cdn.example.com",
+        "cdn.example.com/x",
+        "cdn.example.com:8443",
+        "127.0.0.1:99999",
+        "a b",
+        "10.0.0.1:80",
+        "x@y",
+    ],
+)
+def test_a_host_for_images_that_could_never_match_is_refused_by_name(listed: str) -> None:
+    with pytest.raises(SettingsError, match="DARKROOM_OUTPUT_HOSTS"):
+        choose_gateway({"REPLICATE_API_TOKEN": SECRET, "DARKROOM_OUTPUT_HOSTS": f"replicate.delivery, {listed}"})
 
 
 def test_a_key_shows_itself_only_when_asked() -> None:

@@ -31,10 +31,10 @@ class World:
     uploads: list[tuple[bytes, str, str]] = field(default_factory=list[tuple[bytes, str, str]])
     fetched: list[str] = field(default_factory=list[str])
 
-    async def read(self, location: str) -> bytes:
-        if location not in self.files:
+    async def read(self, file: StoredFile) -> bytes:
+        if file.location not in self.files:
             raise OutputError("The image is no longer there.")
-        return self.files[location]
+        return self.files[file.location]
 
     async def lookup(self, prediction_id: str, index: int) -> StoredImage | None:
         return self.images.get((prediction_id, index))
@@ -215,7 +215,7 @@ async def test_metadata_is_dropped_unless_it_shall_be_kept(resolver: InputResolv
 
 
 @pytest.mark.parametrize("format_name", ["JPEG", "PNG", "WEBP"])
-async def test_a_picture_on_its_side_is_turned_before_its_metadata_goes(
+async def test_an_image_on_its_side_is_turned_before_its_metadata_goes(
     resolver: InputResolver, format_name: str
 ) -> None:
     sideways = Image.new("RGB", (60, 30), "red")

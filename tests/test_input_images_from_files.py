@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pictures import picture
 
 from darkroom.errors import InvalidInput
-from darkroom.images import StoredImage
+from darkroom.images import StoredFile, StoredImage
 from darkroom.outputs.inputs import InputResolver
 from darkroom.outputs.local_files import read_local
 from darkroom.registry import MappedInput
@@ -62,7 +62,7 @@ def refusal(reference: str, *folders: Path) -> str:
         "{home}/Pictures/2026/deep.png",
     ],
 )
-def test_a_picture_in_an_allowed_folder_is_read(home: Path, reference: str) -> None:
+def test_an_image_in_an_allowed_folder_is_read(home: Path, reference: str) -> None:
     assert read(reference.replace("{home}", str(home)), home / "Pictures") == CONTENT
 
 
@@ -178,21 +178,21 @@ def test_no_text_leads_outside(reference: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["passwd", "page.png", "drawing.png"])
-async def test_only_pictures_by_content_are_sent_from_an_allowed_folder(home: Path, name: str) -> None:
+async def test_only_images_by_content_are_sent_from_an_allowed_folder(home: Path, name: str) -> None:
     contents = {"passwd": b"root:x:0:0:root\n", "page.png": b"<html>", "drawing.png": b"<svg/>"}
     (home / "Pictures" / name).write_bytes(contents[name])
-    with pytest.raises(InvalidInput, match="not a picture that can be sent"):
+    with pytest.raises(InvalidInput, match="not an image that can be sent"):
         await resolve(str(home / "Pictures" / name), home / "Pictures")
 
 
-async def test_a_picture_from_a_file_is_sent_inside_the_request(home: Path) -> None:
+async def test_an_image_from_a_file_is_sent_inside_the_request(home: Path) -> None:
     value = await resolve("~/Pictures/a b.png", home / "Pictures")
     assert base64.b64decode(value.removeprefix("data:image/png;base64,")) == CONTENT
 
 
 async def resolve(reference: str, folder: Path) -> str:
-    async def nothing(location: str) -> bytes:
-        raise AssertionError(location)
+    async def nothing(file: StoredFile) -> bytes:
+        raise AssertionError(file)
 
     async def unknown(prediction_id: str, index: int) -> StoredImage | None:
         return None

@@ -56,7 +56,7 @@ def test_metadata_goes_and_pixels_and_profile_stay(name: str) -> None:
 
 @pytest.mark.parametrize("name", FULL)
 @pytest.mark.parametrize("trailer", [SECRET_PLACE, picture("JPEG", exif=exif())])
-def test_what_follows_the_picture_goes_too(name: str, trailer: bytes) -> None:
+def test_what_follows_the_image_goes_too(name: str, trailer: bytes) -> None:
     mime_type, content = FULL[name]
     stripped = strip_metadata(content + trailer, mime_type)
     assert stripped == strip_metadata(content, mime_type)
@@ -86,7 +86,7 @@ def test_a_format_that_cannot_be_stripped_losslessly_says_so() -> None:
 
 @pytest.mark.parametrize("name", FULL)
 @given(data=st.data())
-def test_no_broken_picture_makes_the_stripper_raise(name: str, data: st.DataObject) -> None:
+def test_no_broken_image_makes_the_stripper_raise(name: str, data: st.DataObject) -> None:
     mime_type, content = FULL[name]
     cut = data.draw(st.integers(0, len(content)))
     strip_metadata(content[:cut] + data.draw(st.binary(max_size=50)), mime_type)

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from mapped import DRAWN_SEED, MASK, PHOTO, REGISTRY
 
 from darkroom.errors import InvalidInput
-from darkroom.registry import ImageRequest, Model, check_input
+from darkroom.registry import ImageRequest, Model, check_input, map_request
 
 names = st.sampled_from(REGISTRY.names())
 sides = st.one_of(st.just(0), st.integers(min_value=-5, max_value=5000))
@@ -41,7 +41,7 @@ def with_a_picture_where_needed(model: Model, request: ImageRequest) -> ImageReq
 def test_any_request_is_mapped_to_what_the_model_takes_or_refused_in_words(name: str, request: ImageRequest) -> None:
     model = REGISTRY.get(name)
     try:
-        sent = model.input_for(request, draw_seed=lambda: DRAWN_SEED)
+        sent = map_request(model, request, draw_seed=lambda: DRAWN_SEED)
     except InvalidInput as refusal:
         assert len(refusal.message) <= 300
         assert refusal.message.endswith("Nothing was sent.")
@@ -65,7 +65,7 @@ def test_any_aspect_ratio_is_mapped_by_every_model(name: str, ratio: tuple[int, 
     if model.required_secrets:
         return
     asked = ImageRequest(aspect_ratio=f"{ratio[0]}:{ratio[1]}", output_format="auto")
-    sent = model.input_for(with_a_picture_where_needed(model, asked), draw_seed=lambda: DRAWN_SEED)
+    sent = map_request(model, with_a_picture_where_needed(model, asked), draw_seed=lambda: DRAWN_SEED)
     assert check_input(model, sent.input) == []
 
 
@@ -87,7 +87,7 @@ def test_an_unknown_option_of_any_spelling_is_refused_briefly(name: str, option:
     request = with_a_picture_where_needed(model, ImageRequest())
     request = ImageRequest(prompt="x", images=request.images, mask=request.mask, options={option: 1})
     try:
-        model.input_for(request, draw_seed=lambda: DRAWN_SEED)
+        map_request(model, request, draw_seed=lambda: DRAWN_SEED)
         raise AssertionError("an unknown option was sent")
     except InvalidInput as refusal:
         assert refusal.field == option
@@ -109,5 +109,5 @@ def test_every_default_of_every_model_is_an_option_it_takes(data: st.DataObject)
         mask=base.mask,
         options={item.name: item.default},
     )
-    sent = model.input_for(asked, draw_seed=lambda: DRAWN_SEED)
+    sent = map_request(model, asked, draw_seed=lambda: DRAWN_SEED)
     assert sent.input[item.name] == item.default

@@ -5,7 +5,7 @@ from mapped import DRAWN_SEED, MASK, PHOTO, REGISTRY, mapped, refused
 from pydantic import JsonValue
 
 from darkroom.errors import InvalidInput
-from darkroom.registry import ImageRequest, MappedInput, ModelRef, unlisted_model
+from darkroom.registry import ImageRequest, MappedInput, ModelRef, example_call, map_request, unlisted_model
 
 
 def test_an_option_is_sent_under_its_name() -> None:
@@ -156,7 +156,7 @@ def test_an_input_is_written_in_the_models_own_order() -> None:
 def unlisted(**request: JsonValue) -> MappedInput:
     model = unlisted_model(ModelRef.parse("someone/something"))
     asked = ImageRequest(**request)  # pyright: ignore[reportArgumentType] -- one field per test
-    return model.input_for(asked, draw_seed=lambda: DRAWN_SEED)
+    return map_request(model, asked, draw_seed=lambda: DRAWN_SEED)
 
 
 def test_an_unlisted_model_gets_its_options_as_given_and_a_note() -> None:
@@ -198,7 +198,7 @@ def test_an_unlisted_model_of_a_version_is_run_by_it() -> None:
     model = unlisted_model(ModelRef.parse("someone/something:abc"))
     assert (model.name, model.run_by, model.version) == ("someone/something", "version", "abc")
     assert model.estimate_usd({}, 1) is None
-    assert model.example_call()["model"] == "someone/something"
+    assert example_call(model)["model"] == "someone/something"
 
 
 def test_a_request_is_written_down_without_the_bytes_of_its_images() -> None:
@@ -214,5 +214,12 @@ def test_a_request_is_written_down_without_the_bytes_of_its_images() -> None:
 def test_mapping_does_not_touch_the_request() -> None:
     options: dict[str, JsonValue] = {"guidance": "3"}
     request = ImageRequest(prompt="x", options=options)
-    REGISTRY.get("flux-dev").input_for(request, draw_seed=lambda: DRAWN_SEED)
+    map_request(REGISTRY.get("flux-dev"), request, draw_seed=lambda: DRAWN_SEED)
     assert options == {"guidance": "3"}
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-Infinity", "1e999", float("nan"), float("inf")])
+def test_what_is_not_finite_is_not_a_number(value: JsonValue) -> None:
+    request = ImageRequest(prompt="x", options={"guidance": value})
+    with pytest.raises(InvalidInput, match="must be a number, not"):
+        map_request(REGISTRY.get("flux-dev"), request, draw_seed=lambda: 1)

@@ -3,7 +3,7 @@
 import pytest
 from mapped import DRAWN_SEED, PHOTO, REGISTRY, mapped, refused
 
-from darkroom.registry import ImageRequest
+from darkroom.registry import ImageRequest, map_request
 
 
 def test_a_prompt_goes_under_the_models_name_for_it() -> None:
@@ -96,7 +96,7 @@ def test_the_callers_seed_is_sent_even_when_it_is_zero() -> None:
 
 def test_a_drawn_seed_stays_inside_the_models_range() -> None:
     model = REGISTRY.get("ideogram-v3-turbo")
-    sent = model.input_for(ImageRequest(prompt="x"), draw_seed=lambda: 2**31 - 1)
+    sent = map_request(model, ImageRequest(prompt="x"), draw_seed=lambda: 2**31 - 1)
     assert sent.seed == 2**31 - 1
 
 

@@ -8,14 +8,15 @@ from pathlib import Path
 
 import anyio.to_thread
 import pytest
-from journal_fixtures import START, HandClock, new_intent, opened, prediction
+from journal_fixtures import ORIGIN, START, HandClock, adopting, intended, missed, new_intent, opened, prediction
 
 from darkroom.errors import JournalError
-from darkroom.journal import IntentState, SqliteJournal
-from darkroom.journal.database import Database, open_database
-from darkroom.journal.migrations import MIGRATIONS, migrate
+from darkroom.journal import IntentState, Journal
+from darkroom.journal.migrations import migrate, released_steps
+from darkroom.journal.sqlite import SqliteDatabase, open_database
 
 pytestmark = pytest.mark.anyio
+MIGRATIONS = released_steps()
 NAME = "journal.sqlite3"
 
 
@@ -34,7 +35,7 @@ def asides(folder: Path) -> list[Path]:
 async def written(folder: Path, count: int = 1) -> list[str]:
     """Keys of so many sent intents in a closed journal."""
     async with opened(folder, HandClock()) as journal:
-        keys = [(await journal.intend(new_intent(seed))).key for seed in range(count)]
+        keys = [(await intended(journal, new_intent(seed))).key for seed in range(count)]
         for key in keys:
             assert await journal.claim(key)
         return keys
@@ -44,7 +45,7 @@ async def written(folder: Path, count: int = 1) -> list[str]:
 async def test_the_file_is_private_in_a_private_folder(tmp_path: Path) -> None:
     folder = tmp_path / "data" / "darkroom"
     async with opened(folder, HandClock()) as journal:
-        await journal.intend(new_intent())
+        await intended(journal, new_intent())
         modes = {path.name: mode(path) for path in folder.iterdir()}
     assert modes == {NAME: 0o600, f"{NAME}-wal": 0o600, f"{NAME}-shm": 0o600}
     assert mode(folder) == 0o700
@@ -95,11 +96,11 @@ async def test_a_full_disk_loses_nothing_that_was_confirmed(tmp_path: Path) -> N
     connection, _ = open_database(tmp_path / NAME)
     pages: int = connection.execute("PRAGMA page_count").fetchone()[0]
     connection.execute(f"PRAGMA max_page_count = {pages + 4}")
-    database = Database(connection)
-    journal, keys = SqliteJournal(database, HandClock()), list[str]()
+    database = SqliteDatabase(connection)
+    journal, keys = Journal(database, HandClock()), list[str]()
     with pytest.raises(JournalError, match="the disk is full"):
         while True:
-            keys.append((await journal.intend(new_intent(len(keys), prompt="x" * 500))).key)
+            keys.append((await intended(journal, new_intent(len(keys), prompt="x" * 500))).key)
     assert await journal.find(keys[-1]) is not None
     await database.close()
     async with opened(tmp_path, HandClock()) as reopened:
@@ -109,9 +110,8 @@ async def test_a_full_disk_loses_nothing_that_was_confirmed(tmp_path: Path) -> N
 async def test_a_claim_that_cannot_be_written_is_not_won(tmp_path: Path) -> None:
     (key,) = await written(tmp_path)
     connection, _ = open_database(tmp_path / NAME)
-    journal = SqliteJournal(database := Database(connection), HandClock())
-    await journal.mark_refused(key, "")
-    await journal.mark_absent(key, tries=1)
+    journal = Journal(database := SqliteDatabase(connection), HandClock())
+    await missed(journal, key)
     connection.execute("PRAGMA query_only = ON")
     with pytest.raises(JournalError, match="cannot be written"):
         await journal.claim(key)
@@ -125,11 +125,11 @@ async def test_a_lock_that_is_never_released_becomes_an_error(tmp_path: Path) ->
     connection.execute("PRAGMA busy_timeout = 0")
     other = raw(tmp_path / NAME)
     other.execute("BEGIN IMMEDIATE")
-    database = Database(connection)
+    database = SqliteDatabase(connection)
     with pytest.raises(JournalError, match="another process keeps it locked"):
-        await SqliteJournal(database).intend(new_intent())
+        await intended(Journal(database, HandClock()), new_intent())
     other.close()
-    await SqliteJournal(database).intend(new_intent())
+    await intended(Journal(database, HandClock()), new_intent())
     await database.close()
 
 
@@ -140,7 +140,7 @@ async def test_a_journal_of_a_newer_version_is_left_alone_and_names_its_writer(t
     connection.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
     connection.close()
     before = (tmp_path / NAME).read_bytes()
-    with pytest.raises(JournalError, match=r"darkroom 9\.1\.0 \(format 2\).*update darkroom-mcp") as caught:
+    with pytest.raises(JournalError, match=r"darkroom 9\.1\.0 \(format \d+\).*update darkroom-mcp") as caught:
         async with opened(tmp_path, HandClock()):
             pass
     assert len(caught.value.message) <= 300
@@ -160,7 +160,7 @@ async def test_a_file_that_is_no_database_is_kept_aside_and_said(tmp_path: Path)
     (tmp_path / NAME).write_bytes(b"not a database " * 1000)
     async with opened(tmp_path, HandClock()) as journal:
         (warning,) = journal.warnings
-        await journal.intend(new_intent())
+        await intended(journal, new_intent())
     (aside,) = asides(tmp_path)
     assert aside.read_bytes() == b"not a database " * 1000
     assert "The journal was damaged" in warning and aside.name in warning
@@ -191,18 +191,18 @@ async def test_damage_that_appears_later_is_an_error_not_a_crash(tmp_path: Path)
     connection, _ = open_database(tmp_path / NAME)
     connection.execute("PRAGMA cache_size = 0")
     connection.execute("PRAGMA shrink_memory")
-    database = Database(connection)
+    database = SqliteDatabase(connection)
     content = (tmp_path / NAME).read_bytes()
     (tmp_path / NAME).write_bytes(content[:4096] + os.urandom(len(content) - 4096))
     with pytest.raises(JournalError, match="damaged; restart darkroom"):
-        await SqliteJournal(database).history(limit=500)
+        await Journal(database, HandClock()).history(limit=500)
     await database.close()
 
 
 async def test_an_empty_file_becomes_a_journal(tmp_path: Path) -> None:
     (tmp_path / NAME).touch()
     async with opened(tmp_path, HandClock()) as journal:
-        await journal.record(prediction("pred0001"))
+        await journal.record(prediction("pred0001"), adopting=adopting())
         assert journal.warnings == ()
 
 
@@ -214,8 +214,9 @@ def test_migrations_are_applied_once_and_in_order(tmp_path: Path) -> None:
     migrate(connection, longer)
     migrate(connection, longer)
     assert connection.execute("SELECT note FROM images").fetchall() == [("third",)]
-    assert connection.execute("PRAGMA user_version").fetchone() == (3,)
-    assert connection.execute("SELECT format FROM writers ORDER BY format").fetchall() == [(1,), (2,), (3,)]
+    assert connection.execute("PRAGMA user_version").fetchone() == (len(longer),)
+    formats = [row[0] for row in connection.execute("SELECT format FROM writers ORDER BY format")]
+    assert formats == list(range(1, len(longer) + 1))
     connection.close()
 
 
@@ -225,7 +226,7 @@ def test_a_migration_that_fails_changes_nothing(tmp_path: Path) -> None:
     broken = (*MIGRATIONS, ("ALTER TABLE images ADD COLUMN note TEXT",), ("INSERT INTO nowhere VALUES (1)",))
     with pytest.raises(sqlite3.OperationalError):
         migrate(connection, broken)
-    assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+    assert connection.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
     assert "note" not in [row[1] for row in connection.execute("PRAGMA table_info(images)")]
     connection.close()
 
@@ -246,3 +247,35 @@ async def test_opening_does_not_change_a_folder_that_is_there(tmp_path: Path) ->
     os.chmod(tmp_path, 0o755)
     await written(tmp_path)
     assert mode(tmp_path) == 0o755
+
+
+async def test_a_journal_of_the_first_format_is_taken_over(tmp_path: Path) -> None:
+    """Its open doubts, wanted images and sums are there; its rows are everybody's."""
+    connection = raw(tmp_path / NAME)
+    migrate(connection, MIGRATIONS[:1])
+    columns = "key, request_id, part, gateway, origin, model, version, input_shown, file_fields, fingerprint, request,"
+    columns += " image_count, estimate_usd, state, prediction_id, status, intended_at, sent_at, known_at, ended_at"
+    rows = [
+        ("k1", "one", "unknown", None, None, None),
+        ("k2", "two", "known", "pred0001", "succeeded", START + 9),
+        ("k3", "three", "known", "pred0002", "processing", None),
+    ]
+    for key, request_id, state, prediction_id, status, ended_at in rows:
+        values = (key, request_id, 0, "replicate", ORIGIN, "a/b", "", '{"prompt":"x"}', "[]", "f", '{"prompt":"x"}')
+        values += (1, 0.5, state, prediction_id, status, START, START, START if prediction_id else None, ended_at)
+        connection.execute(f"INSERT INTO intents ({columns}) VALUES ({', '.join('?' * len(values))})", values)
+    connection.execute(
+        "INSERT INTO images (prediction_id, idx, url, state) VALUES ('pred0001', 0, 'https://x/a', 'wanted')"
+    )
+    connection.execute(
+        "INSERT INTO images (prediction_id, idx, url, state) VALUES ('pred0001', 1, 'https://x/b', 'stored')"
+    )
+    connection.close()
+    async with opened(tmp_path, HandClock()) as journal:
+        assert [intent.key for intent in await journal.unresolved(ORIGIN)] == ["k1"]
+        assert {intent.key for intent in await journal.unfinished(ORIGIN)} == {"k2", "k3"}
+        row = await journal.find("pred0001")
+        assert row and row.account == row.output_place == "" and row.images[0].expires_at is not None
+        totals = await journal.totals()
+        assert (totals.prediction_count, totals.unresolved_count, totals.stored_count) == (2, 1, 1)
+        assert (totals.spending.settled_usd, totals.spending.reserved_usd) == (0.5, 1.0)

@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from journal_fixtures import ORIGIN, START, HandClock, opened, prediction
+from journal_fixtures import ORIGIN, START, HandClock, adopting, opened, prediction
 
 from darkroom.images import ImageState, StoredFile, StoredImage
-from darkroom.journal import Journal, SqliteJournal
-from darkroom.predictions import PredictionStatus
+from darkroom.journal import Journal
+from darkroom.predictions import Prediction, PredictionStatus
 
 pytestmark = pytest.mark.anyio
 URLS = ("https://files.invalid/a.png", "https://files.invalid/b.png")
@@ -20,12 +20,14 @@ FILE = StoredFile(
 )
 
 
+def done(*urls: str) -> Prediction:
+    return prediction("pred0001", PredictionStatus.SUCCEEDED, output=urls)
+
+
 @pytest.fixture
-async def journal(tmp_path: Path) -> AsyncGenerator[SqliteJournal, None]:
+async def journal(tmp_path: Path) -> AsyncGenerator[Journal, None]:
     async with opened(tmp_path, HandClock()) as journal:
-        await journal.record(
-            prediction("pred0001", PredictionStatus.SUCCEEDED, output=URLS), gateway="sandbox", origin=ORIGIN
-        )
+        await journal.record(prediction("pred0001", PredictionStatus.SUCCEEDED, output=URLS), adopting=adopting())
         yield journal
 
 
@@ -41,22 +43,20 @@ async def store(journal: Journal, index: int, url: str = URLS[0]) -> None:
     )
 
 
-async def test_outputs_are_wanted_in_the_commit_that_sees_succeeded(journal: SqliteJournal) -> None:
+async def test_outputs_are_wanted_in_the_commit_that_sees_succeeded(journal: Journal) -> None:
     assert [(image.index, image.url, image.state) for image in await images(journal)] == [
         (0, URLS[0], ImageState.WANTED),
         (1, URLS[1], ImageState.WANTED),
     ]
 
 
-async def test_wanting_again_adds_the_expiry(journal: SqliteJournal) -> None:
-    wanted = await journal.want_images("pred0001", URLS, EXPIRY)
-    assert [image.expires_at for image in wanted] == [EXPIRY, EXPIRY]
-    assert [image.expires_at for image in await journal.want_images("pred0001", URLS, None)] == [EXPIRY, EXPIRY]
+async def test_links_die_by_the_clock_of_the_gateway(journal: Journal) -> None:
+    assert [image.expires_at for image in await images(journal)] == [EXPIRY, EXPIRY]
 
 
-async def test_a_stored_image_keeps_its_file_whatever_comes_later(journal: SqliteJournal) -> None:
+async def test_a_stored_image_keeps_its_file_whatever_comes_later(journal: Journal) -> None:
     await store(journal, 0)
-    await journal.want_images("pred0001", ("https://files.invalid/new.png", URLS[1]), EXPIRY)
+    await journal.record(done("https://files.invalid/new.png", URLS[1]))
     await journal.image_failed("pred0001", 0, "connection reset")
     await journal.image_expired("pred0001", 0, "gone")
     first, second = await images(journal)
@@ -64,14 +64,14 @@ async def test_a_stored_image_keeps_its_file_whatever_comes_later(journal: Sqlit
     assert second.state is ImageState.WANTED
 
 
-async def test_a_prediction_is_finished_once_every_image_is_stored_or_expired(journal: SqliteJournal) -> None:
+async def test_a_prediction_is_finished_once_every_image_is_stored_or_expired(journal: Journal) -> None:
     await store(journal, 0)
     assert len(await journal.unfinished(ORIGIN)) == 1
     await journal.image_expired("pred0001", 1, "The link died before the image was home.")
     assert await journal.unfinished(ORIGIN) == ()
 
 
-async def test_a_failed_download_stays_wanted_and_says_why(journal: SqliteJournal) -> None:
+async def test_a_failed_download_stays_wanted_and_says_why(journal: Journal) -> None:
     await journal.image_failed("pred0001", 1, "connection reset")
     image = (await images(journal))[1]
     assert (image.state, image.problem) == (ImageState.WANTED, "connection reset")
@@ -79,16 +79,39 @@ async def test_a_failed_download_stays_wanted_and_says_why(journal: SqliteJourna
     assert (await images(journal))[1].problem == ""
 
 
-async def test_an_expired_image_is_wanted_again_only_with_a_new_link(journal: SqliteJournal) -> None:
-    await journal.image_expired("pred0001", 0, "gone")
-    await journal.want_images("pred0001", URLS, EXPIRY)
-    assert (await images(journal))[0].state is ImageState.EXPIRED
-    await journal.want_images("pred0001", ("https://files.invalid/renewed.png",), EXPIRY)
+@pytest.mark.parametrize("word", ["expired", "refused"])
+async def test_what_was_given_up_is_wanted_again_with_a_new_link(journal: Journal, word: str) -> None:
+    await (journal.image_expired if word == "expired" else journal.image_refused)("pred0001", 0, "gone")
+    await journal.record(done(*URLS))
+    assert (await images(journal))[0].state == word
+    await journal.record(done("https://files.invalid/renewed.png"))
     assert (await images(journal))[0].state is ImageState.WANTED
 
 
-async def test_an_inline_output_is_kept_whole_until_it_is_stored(journal: SqliteJournal) -> None:
-    await journal.record(prediction("pred0002", PredictionStatus.SUCCEEDED, output=(INLINE,)), origin=ORIGIN)
+async def test_a_refused_image_is_finished_until_somebody_asks(journal: Journal) -> None:
+    for index in range(2):
+        await journal.image_refused("pred0001", index, "The host is not public.")
+    assert await journal.unfinished(ORIGIN) == ()
+    assert await journal.want_again("pred0001")
+    assert [(image.state, image.problem) for image in await images(journal)] == [
+        (ImageState.WANTED, "The host is not public.")
+    ] * 2
+    assert len(await journal.unfinished(ORIGIN)) == 1
+
+
+async def test_a_changed_setting_wants_what_was_refused_while_its_link_lives(tmp_path: Path) -> None:
+    clock = HandClock()
+    async with opened(tmp_path, clock) as journal:
+        await journal.record(done(*URLS), adopting=adopting())
+        for wait_s, is_wanted in ((10, True), (3600, False)):
+            clock.advance(wait_s)
+            await journal.image_refused("pred0001", 0, "The host is not in DARKROOM_OUTPUT_HOSTS.")
+            await journal.want_all_again(ORIGIN)
+            assert ((await images(journal))[0].state is ImageState.WANTED) is is_wanted
+
+
+async def test_an_inline_output_is_kept_whole_until_it_is_stored(journal: Journal) -> None:
+    await journal.record(prediction("pred0002", PredictionStatus.SUCCEEDED, output=(INLINE,)), adopting=adopting())
     before = await journal.find("pred0002")
     assert before is not None and before.prediction is not None
     assert before.prediction.output == (INLINE,)
@@ -100,7 +123,7 @@ async def test_an_inline_output_is_kept_whole_until_it_is_stored(journal: Sqlite
     assert after.prediction.output == (after.images[0].url,) == ("data:image/png;… (3000 bytes)",)
 
 
-async def test_an_image_without_a_file_is_not_stored(journal: SqliteJournal) -> None:
+async def test_an_image_without_a_file_is_not_stored(journal: Journal) -> None:
     with pytest.raises(ValueError, match="has a file"):
         await journal.image_stored(StoredImage(prediction_id="pred0001", index=0, url=URLS[0]))
     assert (await images(journal))[0].state is ImageState.WANTED

@@ -25,8 +25,10 @@ from hypothesis.stateful import (
 )
 from journal_fixtures import ORIGIN, START, HandClock, new_intent, prediction
 
-from darkroom.journal import Intent, IntentState, SqliteJournal, intent_rows, match
-from darkroom.journal.database import Database, open_database
+from darkroom.journal import Intent, IntentState, Journal, Search, match
+from darkroom.journal.input_form import normal_form
+from darkroom.journal.intent_codec import read_intents
+from darkroom.journal.sqlite import SqliteDatabase, open_database
 from darkroom.predictions import Prediction
 
 T = TypeVar("T")
@@ -63,9 +65,10 @@ class Attempt:
 
 @dataclass
 class Process:
-    journal: SqliteJournal
+    journal: Journal
     connection: Connection
     in_flight: list[Attempt] = field(default_factory=list[Attempt])
+    missed_since: dict[tuple[str, int], float] = field(default_factory=dict[tuple[str, int], float])
 
 
 @dataclass(frozen=True)
@@ -112,14 +115,14 @@ class JournalMachine(RuleBasedStateMachine):
         return self.portal.call(self._process, connection)
 
     async def _process(self, connection: Connection) -> Process:
-        return Process(SqliteJournal(Database(connection), self.clock), connection)
+        return Process(Journal(SqliteDatabase(connection), self.clock), connection)
 
     def call(self, method: Callable[..., Coroutine[None, None, T]], *args: object) -> T:
         return self.portal.call(method, *args)
 
     def rows(self) -> tuple[Intent, ...]:
         """Read past the journal, so that only what is committed is seen."""
-        return intent_rows.select(self.reader, "ORDER BY rowid", ())
+        return read_intents(self.reader, "ORDER BY rowid", ())
 
     def teardown(self) -> None:
         try:
@@ -138,7 +141,7 @@ class JournalMachine(RuleBasedStateMachine):
         before = {intent.key for intent in self.rows()}
         seed = len(before) if has_seed else None
         new = new_intent(seed, request_id=request, prompt="seeded" if has_seed else "plain")
-        intent = self.call(self.processes[process].journal.intend, new)
+        (intent,) = self.call(self.processes[process].journal.intend, [new])
         assert intent.key not in before or (request and intent.request_id == request)
         self.wished.add(intent.key)
         self.send(self.processes[process], intent, wire)
@@ -176,14 +179,18 @@ class JournalMachine(RuleBasedStateMachine):
     def reconcile(self, process: int, after_s: float) -> None:
         self.time_passes(after_s)
         journal = self.processes[process].journal
-        open_intents = self.call(journal.unresolved, ORIGIN)
+        open_intents = (*self.call(journal.unresolved, ORIGIN), *self.call(journal.absent, ORIGIN, WIPED_S))
+        seen = self.processes[process].missed_since
+        for intent in open_intents:
+            seen.setdefault((intent.key, intent.tries), self.server_now)
         verdicts = match(
             open_intents,
             self.listed(),
-            self.call(journal.known_ids, ORIGIN),
-            now=self.clock.now,
-            skew_s=self.server_now - self.clock.now,
-            settle_s=SETTLE_S,
+            self.call(journal.known_ids, ORIGIN, 0.0),
+            search=Search(skew_s=self.server_now - self.clock.now, settle_s=SETTLE_S),
+            may_be_absent={
+                intent.key for intent in open_intents if self.server_now - seen[intent.key, intent.tries] >= SETTLE_S
+            },
         )
         self.call(journal.settle, verdicts)
 
@@ -239,8 +246,8 @@ class JournalMachine(RuleBasedStateMachine):
         """At the end, with everything delivered and listed, the journal and the gateway agree."""
         for process in self.processes:
             self.deliver(process)
-        self.time_passes(SETTLE_S + 2 * SET_S + 1)
         self.reconcile(0, 0)
+        self.reconcile(0, SETTLE_S + 2 * SET_S + 1)
         self.check_truth()
         if not self.has_slept_long:
             rows = self.rows()
@@ -256,7 +263,7 @@ class JournalMachine(RuleBasedStateMachine):
         rows = self.rows()
         known = {row.prediction_id for row in rows if row.state is IntentState.KNOWN}
         assert known <= set(self.remote), "a prediction was invented"
-        for input in {row.fingerprint: row.input for row in rows}.values():
+        for input in {str(normal_form(row.input)): row.input for row in rows}.values():
             equal = [row for row in rows if row.input == input and row.key in self.wished]
             made = [identifier for identifier, remote in self.remote.items() if remote.prediction.input == input]
             in_doubt = [row for row in equal if row.state in (IntentState.SENT, IntentState.UNKNOWN)]

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from journal_fixtures import ORIGIN, HandClock, new_intent, opened
+from journal_fixtures import ORIGIN, HandClock, intended, new_intent, opened
 
 from darkroom.journal import IntentState
 
@@ -41,7 +41,7 @@ def lines(running: "subprocess.Popen[str]") -> Generator[list[str], None, None]:
 
 async def test_each_claim_is_won_by_exactly_one_of_three_processes(tmp_path: Path) -> None:
     async with opened(tmp_path, HandClock()) as journal:
-        keys = [(await journal.intend(new_intent(seed))).key for seed in range(60)]
+        keys = [(await intended(journal, new_intent(seed))).key for seed in range(60)]
     with (
         process("claim", tmp_path, *keys) as one,
         process("claim", tmp_path, *keys) as two,

@@ -1,4 +1,4 @@
-"""A crash at any line of bringing a picture home leaves the whole picture or none, and the next start ends the work."""
+"""A crash at any line of saving an image leaves the whole image or none, and the next start ends the work."""
 
 import json
 import os
@@ -11,7 +11,7 @@ import pytest
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_a_crash_at_any_line_leaves_a_whole_picture_or_none_and_the_next_start_brings_it_home(tmp_path: Path) -> None:
+def test_a_crash_at_any_line_leaves_a_whole_image_or_none_and_the_next_start_saves_it(tmp_path: Path) -> None:
     script = Path(crashing_store.__file__)
     paths = os.pathsep.join(path for path in sys.path if path)
     finished = subprocess.run(

@@ -1,5 +1,7 @@
 """Type and size by content, without decoding."""
 
+import struct
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +11,7 @@ from PIL import Image
 from darkroom.outputs.formats import EXTENSIONS, describe, exif_orientation, pixel_size, sniff
 
 SIZE = (123, 45)
+MOST_PX = 2**31 - 1
 RASTERS: dict[str, tuple[str, bytes]] = {
     "png": ("image/png", picture("PNG", size=SIZE)),
     "apng": ("image/png", encoded(Image.new("RGB", SIZE), "PNG", save_all=True, append_images=[Image.new("L", SIZE)])),
@@ -24,6 +27,8 @@ RASTERS: dict[str, tuple[str, bytes]] = {
     "avif": ("image/avif", picture("AVIF", size=SIZE)),
     "alpha avif": ("image/avif", picture("AVIF", size=SIZE, mode="RGBA")),
 }
+ATTRIBUTES = st.sampled_from(["width", "height", "viewBox"])
+LENGTHS = st.text("0123456789.eE+-, nainfpxm%'", max_size=500)
 
 
 @pytest.mark.parametrize("name", RASTERS)
@@ -37,6 +42,15 @@ def test_a_jpeg_on_its_side_is_shown_upright() -> None:
     size = pixel_size(picture("JPEG", size=SIZE, exif=exif(6)), "image/jpeg")
     assert (size.width_px, size.height_px, size.orientation) == (123, 45, 6)
     assert size.shown == (45, 123)
+
+
+@pytest.mark.parametrize("name", RASTERS)
+def test_no_header_gives_a_size_that_a_database_cannot_hold(name: str) -> None:
+    mime_type, content = RASTERS[name]
+    hostile = content.replace(struct.pack(">I", SIZE[0]), b"\xff" * 4).replace(struct.pack(">I", SIZE[1]), b"\xff" * 4)
+    size = pixel_size(hostile, mime_type)
+    assert 0 <= size.width_px <= MOST_PX and 0 <= size.height_px <= MOST_PX
+    assert size.pixels < 2**63
 
 
 def test_a_bomb_is_known_by_its_header() -> None:
@@ -54,7 +68,15 @@ def test_a_bomb_is_known_by_its_header() -> None:
         (b'<!DOCTYPE svg PUBLIC "x" "y" [<!ENTITY a "b>">]><svg width="5" height="6">', (5, 6)),
         ('<?xml version="1.0" encoding="UTF-16"?><svg width="5" height="6"/>'.encode("utf-16"), (5, 6)),
         (b"<svg onload='alert(1)'>", (0, 0)),
-        (b'<svg width="1e999" height="3"/>', (0, 0)),
+        (b'<svg width="1e38" height="3"/>', (MOST_PX, 3)),
+        (b'<svg width="1e999" height="3"/>', (MOST_PX, 3)),
+        (b'<svg width="' + b"9" * 400 + b'" height="3"/>', (MOST_PX, 3)),
+        (b'<svg viewBox="0 0 1 ' + b"9" * 400 + b'"/>', (1, MOST_PX)),
+        (b'<svg viewBox="0 0 1e-320 1e320" width="5"/>', (5, MOST_PX)),
+        (b'<svg width="NaN" height="inf"/>', (0, 0)),
+        (b'<svg width="-5" height="-6"/>', (0, 0)),
+        (b'<svg width="1.2.3" height="5" viewBox="0 0 4 8"/>', (2, 5)),
+        (b'<svg viewBox="0 0 nan -7"/>', (0, 0)),
     ],
 )
 def test_an_svg_is_known_behind_its_prologue_and_measured_where_it_says(svg: bytes, size: tuple[int, int]) -> None:
@@ -86,7 +108,16 @@ def test_what_is_no_image_is_described(content: bytes, words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "hostile", [b"<!-- -->" * 8000, b"<!DOCTYPE " + b"[a]b]" * 12_000, b"<svg " + b" " * 60_000, b"<?x" * 20_000]
+    "hostile",
+    [
+        b"<!-- -->" * 8000,
+        b"<!DOCTYPE " + b"[a]b]" * 12_000,
+        b"<svg " + b" " * 60_000,
+        b"<?x" * 20_000,
+        b'<svg viewBox="' + b"," * 60_000 + b'"/>',
+        b'<svg width="5' + b" " * 60_000 + b'x"/>',
+        b"<svg" + b" viewBox" * 7000 + b"/>",
+    ],
 )
 def test_hostile_prologues_end_soon(hostile: bytes) -> None:
     sniff(hostile)
@@ -100,7 +131,15 @@ def test_no_bytes_make_the_reader_raise(mime_type: str, tail: bytes, cut: int) -
     head = start[:cut] + tail
     sniff(head)
     describe(head)
-    assert pixel_size(head, mime_type).pixels >= 0
+    size = pixel_size(head, mime_type)
+    assert min(size.shown) >= 0 and max(size.shown) <= MOST_PX
+
+
+@given(st.lists(st.tuples(ATTRIBUTES, LENGTHS), max_size=4))
+def test_no_attributes_of_an_svg_make_the_reader_raise(attributes: list[tuple[str, str]]) -> None:
+    head = b"<svg" + "".join(f' {name}="{value}"' for name, value in attributes).encode() + b"/>"
+    size = pixel_size(head, "image/svg+xml")
+    assert min(size.shown) >= 0 and max(size.shown) <= MOST_PX
 
 
 @given(st.binary(max_size=100))

@@ -4,28 +4,51 @@ import base64
 import stat
 import sys
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
 from pictures import SVG, bomb, encoded, exif, in_chunks, noise, opened, picture
 from PIL import Image
 
-from darkroom.outputs import BringHome, OutputStore, open_target
+from darkroom.images import StoredFile
+from darkroom.outputs import ImageName, OutputStore, open_target
+from darkroom.outputs.formats import sniff
 from darkroom.outputs.preview import Preview, PreviewProblem, previews
 
 pytestmark = pytest.mark.anyio
 
 
+async def previews_of(*contents: bytes, **options: Any) -> list[Preview | PreviewProblem]:
+    """Previews of files with these contents."""
+
+    async def read(file: StoredFile) -> bytes:
+        return contents[int(file.location)]
+
+    files = [
+        StoredFile(
+            location=str(number),
+            mime_type=sniff(content) or "",
+            width_px=0,
+            height_px=0,
+            size_bytes=len(content),
+            sha256="",
+        )
+        for number, content in enumerate(contents)
+    ]
+    return await previews(files, read, **options)
+
+
 async def the_preview(content: bytes, *, total_b64: int = 700_000) -> Preview:
     with anyio.fail_after(30):
-        (made,) = await previews([content], total_b64=total_b64)
+        (made,) = await previews_of(content, total_b64=total_b64)
     assert isinstance(made, Preview), made
     return made
 
 
 async def the_problem(content: bytes) -> str:
     with anyio.fail_after(30):
-        (made,) = await previews([content])
+        (made,) = await previews_of(content)
     assert isinstance(made, PreviewProblem), made
     return made.reason
 
@@ -66,7 +89,7 @@ async def test_sixteen_bits_are_scaled_not_clipped() -> None:
     assert 120 <= gray <= 136
 
 
-async def test_a_picture_on_its_side_is_turned_upright() -> None:
+async def test_an_image_on_its_side_is_turned_upright() -> None:
     sideways = Image.new("RGB", (60, 30), "red")
     sideways.paste("blue", (0, 0, 30, 30))
     preview = await the_preview(encoded(sideways, "JPEG", quality=95, exif=exif(6)))
@@ -95,14 +118,14 @@ async def test_a_preview_carries_no_metadata() -> None:
     assert "comment" not in shown.info
 
 
-async def test_a_large_picture_is_made_smaller() -> None:
+async def test_a_large_image_is_made_smaller() -> None:
     preview = await the_preview(encoded(gradient("RGB", (4000, 1000)), "PNG"))
     assert (preview.width_px, preview.height_px) == (1536, 384)
 
 
 @pytest.mark.parametrize("count", [1, 4])
 async def test_all_previews_of_an_answer_fit_into_the_budget_together(count: int) -> None:
-    made = await previews([noise(size=(1200, 1200))] * count)
+    made = await previews_of(*[noise(size=(1200, 1200))] * count)
     data = [preview.data for preview in made if isinstance(preview, Preview)]
     assert len(data) == count
     assert sum(len(base64.b64encode(part)) for part in data) <= 700_000
@@ -122,7 +145,7 @@ async def test_a_bomb_is_refused_by_its_header() -> None:
     assert await the_problem(content) == "it has 176 million pixels, more than the 50 million that are decoded"
 
 
-async def test_a_picture_just_under_the_pixel_limit_is_shown() -> None:
+async def test_an_image_just_under_the_pixel_limit_is_shown() -> None:
     preview = await the_preview(bomb(7_000, 7_000))
     assert preview.width_px == 1536
 
@@ -137,7 +160,7 @@ async def test_a_picture_just_under_the_pixel_limit_is_shown() -> None:
         b"\x89PNG\r\n\x1a\n" + b"\0" * 40,
     ],
 )
-async def test_a_damaged_picture_is_reported_not_raised(content: bytes) -> None:
+async def test_a_damaged_image_is_reported_not_raised(content: bytes) -> None:
     assert await the_problem(content) == "it is damaged and cannot be decoded"
 
 
@@ -145,35 +168,35 @@ async def test_a_drawing_is_never_rendered() -> None:
     assert await the_problem(SVG) == "it is a vector image, saved as a file"
 
 
-async def test_what_is_no_picture_is_reported() -> None:
-    assert await the_problem(b"<html>") == "it is no picture of a known format"
+async def test_what_is_no_image_is_reported() -> None:
+    assert await the_problem(b"<html>") == "it is no image of a known format"
 
 
-async def test_one_bad_picture_does_not_spoil_the_others() -> None:
-    made = await previews([picture(), picture()[:50], SVG, picture()])
+async def test_one_bad_image_does_not_spoil_the_others() -> None:
+    made = await previews_of(picture(), picture()[:50], SVG, picture())
     assert [type(result) for result in made] == [Preview, PreviewProblem, PreviewProblem, Preview]
     assert [result.index for result in made] == [0, 1, 2, 3]
 
 
-async def test_more_pictures_than_the_limit_are_counted_out() -> None:
-    made = await previews([SVG] * 5, max_images=2)
+async def test_more_images_than_the_limit_are_counted_out() -> None:
+    made = await previews_of(*[SVG] * 5, max_images=2)
     assert made[4] == PreviewProblem(index=4, reason="only the first 2 images are shown", is_fault=False)
 
 
-async def test_no_picture_gives_no_preview() -> None:
-    assert await previews([]) == []
+async def test_no_image_gives_no_preview() -> None:
+    assert await previews_of() == []
 
 
 async def test_a_decoder_that_takes_too_long_is_stopped() -> None:
     with anyio.fail_after(20):
-        (made,) = await previews([noise(size=(2000, 2000))], timeout_s=0.01)
+        (made,) = await previews_of(noise(size=(2000, 2000)), timeout_s=0.01)
     assert made == PreviewProblem(index=0, reason="decoding it took longer than 0.01 s")
 
 
 async def test_stored_files_are_read_from_the_output_folder(tmp_path: Path) -> None:
     store = OutputStore(open_target(str(tmp_path)))
-    job = BringHome(prediction_id="rrr4z55ocneqzikepnug6xezpe", index=0)
-    file = await store.bring_home(job, in_chunks(picture()), {})
+    name = ImageName(prediction_id="rrr4z55ocneqzikepnug6xezpe", index=0)
+    file = (await store.save(name, in_chunks(picture()))).file
     (made,) = await previews([file], store.read)
     assert isinstance(made, Preview)
     Path(file.location).unlink()  # one file of a test
@@ -194,7 +217,7 @@ async def test_the_decoder_finds_no_key_in_its_environment(tmp_path: Path, monke
 
 async def test_a_decoder_that_cannot_start_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", str(tmp_path / "no-python"))
-    assert await the_problem(picture()) == "the picture decoder could not be started"
+    assert await the_problem(picture()) == "the image decoder could not be started"
 
 
 async def test_a_decoder_that_dies_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -85,12 +86,14 @@ def test_the_number_of_models_is_told_as_it_is() -> None:
 
 
 def test_every_prompt_and_resource_that_the_readme_names_exists() -> None:
-    from darkroom_server import prompts, resources
+    from darkroom_server import resources
 
     [named] = re.findall(r"There are five prompts \((.*?)\)", README, re.DOTALL)
-    prompt_code, resource_code = (Path(str(each.__file__)).read_text() for each in (prompts, resources))
-    titles = re.findall(r'prompt\(title="(.*?)"', prompt_code)
-    assert [title.lower() for title in titles] == [" ".join(each.split()).lower() for each in named.split(", ")]
+    resource_code = Path(str(resources.__file__)).read_text()
+    prompts = tomllib.loads(Path(str(resources.__file__)).with_name("prompts.toml").read_text(encoding="utf-8"))
+    assert [prompt["title"].lower() for prompt in prompts.values()] == [
+        " ".join(each.split()).lower() for each in named.split(", ")
+    ]
     assert re.findall(r'resource\(\s*"(\w+)://', resource_code) == ["prediction", "prediction", "models", "models"]
 
 
@@ -124,13 +127,13 @@ async def test_a_wrong_key_is_refused_in_the_words_of_its_heading(tmp_path: Path
 
 
 def test_the_example_model_of_the_readme_loads(tmp_path: Path) -> None:
-    from darkroom.registry import ImageRequest, ModelRegistry
+    from darkroom.registry import ImageRequest, ModelRegistry, map_request
 
     [example] = [block for block in re.findall(r"```toml\n(.*?)```", README, re.DOTALL) if "acme/" in block]
     (tmp_path / "acme--painter.toml").write_text(example, encoding="utf-8")
     registry = ModelRegistry.load(tmp_path)
-    mapped = registry.get("acme/painter").input_for(
-        ImageRequest(prompt="x", aspect_ratio="3:2", count=2), draw_seed=lambda: 1
+    mapped = map_request(
+        registry.get("acme/painter"), ImageRequest(prompt="x", aspect_ratio="3:2", count=2), draw_seed=lambda: 1
     )
     assert not registry.problems
     assert mapped.input == {"prompt": "x", "aspect_ratio": "3:2", "num_outputs": 2}

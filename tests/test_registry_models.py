@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 from mapped import DRAWN_SEED, MASK, PHOTO, REGISTRY, every_model, request_of
+from pydantic import JsonValue
 
 import darkroom.registry
-from darkroom.registry import TASKS, ImageRequest, Model, check_input
+from darkroom.registry import TASKS, ImageRequest, Model, check_input, example_call, map_request
 from darkroom.registry.coherence import find_incoherences
 from darkroom.registry.mapping import suggestions
 
@@ -68,7 +69,7 @@ def test_secrets_are_marked() -> None:
 @pytest.mark.parametrize("name", [name for name in REGISTRY.names() if name != "openai/gpt-image-1"])
 def test_the_example_call_of_each_model_works(name: str) -> None:
     model = REGISTRY.get(name)
-    sent = model.input_for(request_of(model.example_call()), draw_seed=lambda: DRAWN_SEED)
+    sent = map_request(model, request_of(example_call(model)), draw_seed=lambda: DRAWN_SEED)
     assert check_input(model, sent.input) == []
     assert sent.image_count == 1
 
@@ -78,9 +79,9 @@ def test_only_one_model_cannot_be_called_because_it_wants_a_key() -> None:
 
 
 def test_the_example_call_of_an_editing_model_carries_a_placeholder_image() -> None:
-    assert REGISTRY.get("flux-kontext-dev").example_call()["images"] == [PHOTO]
-    assert REGISTRY.get("flux-fill-pro").example_call()["mask"] == MASK
-    assert "images" not in REGISTRY.get("flux-schnell").example_call()
+    assert example_call(REGISTRY.get("flux-kontext-dev"))["images"] == [PHOTO]
+    assert example_call(REGISTRY.get("flux-fill-pro"))["mask"] == MASK
+    assert "images" not in example_call(REGISTRY.get("flux-schnell"))
 
 
 def suggested(listed: str) -> list[Model]:
@@ -112,8 +113,15 @@ def test_each_default_model_can_do_what_it_is_chosen_for() -> None:
     ):
         model = REGISTRY.get(darkroom.registry.default_model_for(request))
         assert model.tier == "core"
-        assert model.input_for(request, draw_seed=lambda: DRAWN_SEED).input["prompt"] == "x"
+        assert map_request(model, request, draw_seed=lambda: DRAWN_SEED).input["prompt"] == "x"
 
 
 def test_the_tasks_offered_are_the_tasks_there_are() -> None:
     assert {task for model in every_model() for task in model.tasks} == set(TASKS)
+
+
+@pytest.mark.parametrize(("side_px", "usd"), [(512, 0.03), (1024, 0.06), (1448, 0.12), (2048, 0.24)])
+def test_an_exact_size_costs_what_its_megapixels_cost(side_px: int, usd: float) -> None:
+    model = REGISTRY.get("black-forest-labs/flux-2-flex")
+    input: dict[str, JsonValue] = {"prompt": "a kite", "aspect_ratio": "custom", "width": side_px, "height": side_px}
+    assert model.estimate_usd(input, 1) == usd

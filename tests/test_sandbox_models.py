@@ -6,9 +6,9 @@ import pytest
 from pydantic import JsonValue
 from sandbox_server import HandClock, sandbox_client
 
-from darkroom.registry import ImageRequest, Model, ModelRegistry
+from darkroom.registry import ImageRequest, Model, ModelRegistry, example_call, map_request
 from darkroom_server.sandbox import SandboxOptions
-from darkroom_server.sandbox.frame import size_of
+from darkroom_server.sandbox.output_spec import size_of
 
 pytestmark = pytest.mark.anyio
 
@@ -45,7 +45,7 @@ def wide_ratio(model: Model) -> str:
 @pytest.mark.parametrize("name", RUNNABLE)
 async def test_the_example_call_succeeds_with_the_images_it_asks_for(name: str):
     model = REGISTRY.get(name)
-    mapped = model.input_for(request_of(model.example_call()), draw_seed=lambda: 7)
+    mapped = map_request(model, request_of(example_call(model)), draw_seed=lambda: 7)
     path, more = address(model)
     clock = HandClock()
     async with sandbox_client(SandboxOptions(clock=clock, registry=REGISTRY)) as client:
@@ -63,12 +63,12 @@ async def test_the_example_call_succeeds_with_the_images_it_asks_for(name: str):
 async def test_the_aspect_ratio_asked_for_is_the_one_painted(name: str):
     model = REGISTRY.get(name)
     ratio = wide_ratio(model)
-    call = model.example_call()
+    call = example_call(model)
     base = request_of(call)
     request = ImageRequest(
         prompt=base.prompt, images=base.images, mask=base.mask, options=base.options, aspect_ratio=ratio
     )
-    mapped = model.input_for(request, draw_seed=lambda: 7)
+    mapped = map_request(model, request, draw_seed=lambda: 7)
     width, height = size_of(model, mapped.input, (768, 768) if base.images else None)
     across, down = ratio.split(":")
     assert width / height == pytest.approx(int(across) / int(down), rel=0.02)
@@ -77,11 +77,11 @@ async def test_the_aspect_ratio_asked_for_is_the_one_painted(name: str):
 @pytest.mark.parametrize("name", [name for name in RUNNABLE if REGISTRY.get(name).max_count > 1])
 async def test_as_many_images_as_asked_for_can_be_fetched(name: str):
     model = REGISTRY.get(name)
-    base = request_of(model.example_call())
+    base = request_of(example_call(model))
     request = ImageRequest(
         prompt=base.prompt, images=base.images, mask=base.mask, options=base.options, count=model.max_count
     )
-    mapped = model.input_for(request, draw_seed=lambda: 7)
+    mapped = map_request(model, request, draw_seed=lambda: 7)
     path, more = address(model)
     clock = HandClock()
     async with sandbox_client(SandboxOptions(clock=clock, registry=REGISTRY)) as client:

@@ -208,7 +208,7 @@ async def test_a_cancel_wakes_the_create_that_is_held():
     identifier = "held000000000000000000000a"
     answers: list[httpx.Response] = []
 
-    async with sandbox_client(SandboxOptions(draw_id=lambda: identifier)) as client:
+    async with sandbox_client(SandboxOptions(new_id=lambda: identifier)) as client:
 
         async def held() -> None:
             request = {"input": {"prompt": "sandbox:slow=50 a"}}

@@ -23,7 +23,7 @@ async def ask(client: httpx.AsyncClient, prompt: str, **more: object) -> httpx.R
 async def end_of(prompt: str, after_s: float = 10.0, **more: object) -> dict[str, Any]:
     """The prediction `after_s` seconds after its create."""
     clock = HandClock()
-    async with sandbox_client(SandboxOptions(clock=clock, draw_id=lambda: "a" * 26)) as client:
+    async with sandbox_client(SandboxOptions(clock=clock, new_id=lambda: "a" * 26)) as client:
         created = (await ask(client, prompt, **more)).json()
         clock.move(after_s)
         return (await client.get(f"/v1/predictions/{created['id']}")).json()

@@ -1,10 +1,13 @@
 import os
+import re
 from pathlib import Path
 
 import pytest
 
 from darkroom.errors import SettingsError
-from darkroom_server.settings import Settings, settings_table, variable_of
+from darkroom.gateways import choice
+from darkroom_server.setting_texts import GATEWAY_SETTINGS
+from darkroom_server.settings import Settings, described, settings_table, variable_of
 
 NOTHING: dict[str, str] = {}
 
@@ -20,7 +23,7 @@ def test_without_any_variable_everything_has_its_default() -> None:
 @pytest.mark.parametrize("text", ["", "   ", "${user_config.gateway}", "${input:key}"])
 def test_a_variable_that_the_host_left_unfilled_counts_as_unset(text: str) -> None:
     settings = Settings.read({"DARKROOM_GATEWAY": text, "DARKROOM_API_KEY": text, "DARKROOM_MAX_USD_PER_DAY": text})
-    assert (settings.gateway, settings.api_key.get_secret_value(), settings.max_usd_per_day) == ("", "", None)
+    assert settings.max_usd_per_day is None
     assert settings.choice.gateway.is_sandbox
 
 
@@ -134,7 +137,17 @@ def test_the_options_carry_what_was_set(tmp_path: Path) -> None:
     assert options.max_usd_per_day == 1.5
 
 
+def test_every_setting_has_a_reader() -> None:
+    """Those of the gateway are read by name where the gateway is chosen, the others as an attribute of the settings."""
+    sources = Path(choice.__file__).read_text(encoding="utf-8")
+    assert {name for name in GATEWAY_SETTINGS if f'"{variable_of(name)}"' not in sources} == set()
+    server = Path(__file__).resolve().parent.parent / "server" / "darkroom_server"
+    code = "\n".join(path.read_text(encoding="utf-8") for path in server.rglob("*.py"))
+    read = set(re.findall(r"(?<=settings\.)\w+|(?<=self\.)\w+", code))
+    assert set(Settings.model_fields) - read == set()
+
+
 def test_the_table_names_every_setting_with_its_default() -> None:
     table = settings_table()
-    assert all(f"| `{variable_of(name)}` |" in table for name in Settings.model_fields)
+    assert all(f"| `{variable_of(name)}` |" in table for name in described())
     assert "| `DARKROOM_WAIT_SECONDS` | `45` | How long a call waits" in table

@@ -5,6 +5,7 @@ The client of the SDK checks each answer against the schema itself, and fails wh
 
 import logging
 from collections.abc import AsyncGenerator
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -16,11 +17,14 @@ from mcp.types import CallToolResult, TextContent
 from pydantic import JsonValue
 
 from darkroom_server.app import create_server
+from darkroom_server.content import refusal
 from darkroom_server.mcp_server import DarkroomServer
-from darkroom_server.output_schema import MODELS_ANSWER, PREDICTION_ANSWER, PredictionResult
+from darkroom_server.output_schema import PredictionResult, answer_schemas
 from darkroom_server.settings import Settings
 
 pytestmark = pytest.mark.anyio
+
+PREDICTION_ANSWER, MODELS_ANSWER = answer_schemas().values()
 
 
 def settings_in(folder: Path, **more: str) -> Settings:
@@ -134,7 +138,7 @@ async def test_a_host_that_cannot_ask_gets_its_refusal_structured(tmp_path: Path
 async def test_a_fault_of_darkroom_itself_is_said_in_words_with_the_reason_only_in_the_log(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    server = DarkroomServer("broken", is_structured=True)
+    server = DarkroomServer("broken", refusals={"get_prediction": partial(refusal, is_structured=True)})
 
     @server.tool(structured_output=True)
     async def get_prediction() -> PredictionResult:  # pyright: ignore[reportUnusedFunction]  # registered by the decorator

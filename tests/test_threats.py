@@ -6,6 +6,7 @@ import re
 import stat
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -219,7 +220,8 @@ async def test_a_hostile_output_address_is_one_word_and_is_not_fetched(client: C
     "words", [f'x"{MARKER}', f"x'{MARKER}", "x" * 300, f"{{{MARKER}}}", "\u0430\u0440\u0440\u04cf\u0435"]
 )
 async def test_the_name_of_a_refused_host_is_short_and_plain(words: str) -> None:
-    async with OutputFetcher(gateway_at("https://images.example.com", "replicate")) as fetcher:
+    gateway = replace(gateway_at("https://images.example.com", "replicate"), output_hosts=("replicate.delivery",))
+    async with OutputFetcher(gateway) as fetcher:
         with pytest.raises(OutputError) as caught:
             async with fetcher.open(f"https://{words}.evil.test/kite.png"):
                 pass
@@ -240,7 +242,7 @@ async def test_a_prediction_with_a_hostile_id_is_refused_and_writes_nothing(
     result = await generate(client)
     assert report(result)["outcome"] == "unresolved"
     assert len(gateway.requests) == 1
-    assert not (tmp_path / "pictures").exists()
+    assert list((tmp_path / "pictures").iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -257,7 +259,7 @@ async def test_no_prompt_and_no_file_name_of_a_gateway_leads_out_of_the_folder(
     (image,) = report(result)["images"]
     path = Path(image["path"])
     assert path.parent == tmp_path / "pictures"
-    assert re.fullmatch(r"[a-z0-9-]+\.png", path.name)
+    assert re.fullmatch(r"[a-z0-9.-]+\.png", path.name)
     names = {found.name for found in tmp_path.rglob("*")}
     assert not any("evil" in name for name in names)
 
@@ -288,8 +290,8 @@ async def test_an_image_that_unpacks_beyond_the_limit_is_not_taken() -> None:
         OutputFetcher(gateway_at(server.base_url, "custom"), max_bytes=1_000_000) as fetcher,
     ):
         with pytest.raises(OutputError, match="larger than"):
-            async with fetcher.open(server.base_url + "/kite.png") as download:
-                assert sum([len(chunk) async for chunk in download.chunks]) <= 1_000_000
+            async with fetcher.open(server.base_url + "/kite.png") as chunks:
+                assert sum([len(chunk) async for chunk in chunks]) <= 1_000_000
 
 
 async def test_a_bomb_comes_home_and_is_not_decoded(client: Client, gateway: HostileGateway) -> None:

@@ -8,12 +8,14 @@ from typing import Any
 
 import anyio
 import pytest
-from journal_fixtures import HandClock, new_intent, opened
+from journal_fixtures import HandClock, intended, new_intent, opened
 from scripted_gateway import Answer, RecordedRequest, ScriptedGateway, gateway_at
 
 from darkroom.gateways import Key, PredictionClient
-from darkroom.journal import Intent, IntentState, SqliteJournal
-from darkroom.work.reconcile import Reconciler
+from darkroom.journal import Intent, IntentState, Journal
+from darkroom.work.accounts import Account
+from darkroom.work.reconcile import Reconciler, ReconcileRules
+from darkroom.work.runtime import Runtime
 
 pytestmark = pytest.mark.anyio
 
@@ -45,12 +47,14 @@ def pages(*rows: Sequence[dict[str, Any]]) -> Any:
 class Scene:
     """A journal with one intent whose answer was lost, and a reconciler that asks a scripted gateway."""
 
-    def __init__(self, journal: SqliteJournal, client: PredictionClient, intent: Intent, clock: HandClock) -> None:
+    def __init__(self, journal: Journal, client: PredictionClient, intent: Intent, clock: HandClock) -> None:
         self.found: list[Intent] = []
         self.clock = clock
         self._journal = journal
         self._key = intent.key
-        self.reconciler = Reconciler(client, journal, client.gateway, clock=clock, on_found=self.found.append)
+        self.account = Account(client, journal, Key(), id="")
+        runtime = Runtime(clock=clock, monotonic=clock.monotonic)
+        self.reconciler = Reconciler(self.account, journal, runtime, ReconcileRules(), self.found.append)
 
     async def state(self) -> IntentState:
         row = await self._journal.find(self._key)
@@ -64,7 +68,7 @@ async def scene(folder: Path, answer: Any) -> AsyncGenerator[tuple[Scene, Script
     with anyio.fail_after(30):
         async with ScriptedGateway(answer) as server, opened(folder, clock) as journal:
             gateway = gateway_at(server.base_url)
-            intent = await journal.intend(new_intent(seed=7, origin=gateway.origin))
+            intent = await intended(journal, new_intent(seed=7, origin=gateway.origin))
             assert await journal.claim(intent.key)
             await journal.mark_unknown(intent.key, "HTTP 504")
             async with PredictionClient(gateway, Key("r8_nobody", "TEST")) as client:
@@ -106,7 +110,7 @@ async def test_a_list_that_is_too_long_to_read_never_shows_that_something_is_abs
         stage.clock.advance(SETTLED_S)
         assert await stage.reconciler.once() == 1
         assert await stage.state() is IntentState.UNKNOWN
-        assert len(server.requests) < 100
+        assert len(server.requests) == 100
 
 
 async def test_a_list_that_cannot_be_read_changes_nothing(tmp_path: Path) -> None:
@@ -114,3 +118,73 @@ async def test_a_list_that_cannot_be_read_changes_nothing(tmp_path: Path) -> Non
         stage.clock.advance(SETTLED_S)
         assert await stage.reconciler.once() == 1
         assert await stage.state() is IntentState.UNKNOWN
+
+
+async def test_one_old_item_does_not_end_the_reading(tmp_path: Path) -> None:
+    """A zero time, or an hour-old item out of order, on the first page."""
+    clock = HandClock()
+    newer = [listed(number, seed=1_000 + number, at=clock.now + 50) for number in range(5)]
+    first = [*newer, listed(90, seed=90, at=0), listed(91, seed=91, at=clock.now - 7200)]
+    async with scene(tmp_path, pages(first, [listed(9, seed=7, at=clock.now)])) as (stage, server):
+        stage.clock.advance(SETTLED_S)
+        await stage.reconciler.once()
+        assert await stage.state() is IntentState.KNOWN
+        assert len(server.requests) == 2
+
+
+async def test_a_list_that_leads_round_in_circles_is_read_once(tmp_path: Path) -> None:
+    clock = HandClock()
+    page = {"results": [listed(1, seed=1_000, at=clock.now + 500)], "next": "https://x/v1/predictions?cursor=same"}
+    async with scene(tmp_path, Answer(page)) as (stage, server):
+        for _ in range(2):
+            await stage.reconciler.once()
+            stage.clock.advance(SETTLED_S)
+        assert await stage.state() is IntentState.UNKNOWN
+        assert len(server.requests) == 4
+
+
+async def test_a_clock_that_is_set_shows_nothing_absent(tmp_path: Path) -> None:
+    async with scene(tmp_path, pages([])) as (stage, _):
+        await stage.reconciler.once()
+        stage.clock.set_by(SETTLED_S)
+        assert await stage.reconciler.once() == 1
+        assert await stage.state() is IntentState.UNKNOWN
+
+
+async def test_a_list_is_looked_at_twice_before_something_is_absent(tmp_path: Path) -> None:
+    async with scene(tmp_path, pages([])) as (stage, _):
+        stage.clock.advance(SETTLED_S)
+        assert await stage.reconciler.once() == 1
+        assert await stage.state() is IntentState.UNKNOWN
+
+
+async def test_an_item_that_cannot_be_read_may_be_ours(tmp_path: Path) -> None:
+    async with scene(tmp_path, Answer({"results": ["what is this"], "next": None})) as (stage, _):
+        for _ in range(3):
+            await stage.reconciler.once()
+            stage.clock.advance(SETTLED_S)
+        assert await stage.state() is IntentState.UNKNOWN
+
+
+async def test_what_was_called_absent_is_still_found_when_the_list_shows_it_late(tmp_path: Path) -> None:
+    clock = HandClock()
+    async with scene(tmp_path, pages([])) as (stage, server):
+        await stage.reconciler.once()
+        stage.clock.advance(SETTLED_S)
+        await stage.reconciler.once()
+        assert await stage.state() is IntentState.ABSENT
+        server.answer(pages([listed(1, seed=7, at=clock.now)]))
+        await stage.reconciler.once()
+        assert await stage.state() is IntentState.KNOWN
+
+
+async def test_what_a_list_showed_before_it_broke_off_counts(tmp_path: Path) -> None:
+    clock = HandClock()
+    first = pages([listed(1, seed=7, at=clock.now), listed(2, seed=8, at=clock.now)], [])
+
+    def answer(request: RecordedRequest) -> Answer:
+        return Answer({"detail": "no more"}, 401) if "cursor=" in request.path else first(request)
+
+    async with scene(tmp_path, answer) as (stage, _):
+        assert await stage.reconciler.once() == 0
+        assert await stage.state() is IntentState.KNOWN

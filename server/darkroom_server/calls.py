@@ -1,142 +1,213 @@
-"""One MCP call around a verb: settings faults in words, progress, previews in time, and what a cancel means."""
+"""What is around a verb in one MCP call: opening, a deadline, progress, previews, notes, and what a cancel means.
 
-import logging
-import secrets
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any
+An answer leaves by its deadline whatever the verb does: the verb runs in a task of the server, the call only waits for it.
+What was sent belongs to the Darkroom and goes on.
+"""
+
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
+import anyio.abc
 from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult
 
-from darkroom.errors import DarkroomError
-from darkroom_server.content import REPORT_KEY, model_result, prediction_result, refusal
-from darkroom_server.keeper import RoomKeeper
-from darkroom_server.settings import Settings
+from darkroom.errors import DarkroomError, JournalError
+from darkroom.request_ids import checked_request_id, fresh_request_id
+from darkroom_server.consent import Offer
+from darkroom_server.content import model_result, prediction_result
+from darkroom_server.deadline import within
+from darkroom_server.open_calls import OpenCalls
+from darkroom_server.opener import DarkroomOpener
+from darkroom_server.settings import DEFAULT_WAIT_S, Settings
 
 if TYPE_CHECKING:
     from darkroom.darkroom import Darkroom, OnProgress
-    from darkroom.outputs.preview import Preview, PreviewProblem
+    from darkroom.journal import Intent
+    from darkroom.outputs.preview import Preview
     from darkroom.registry import ImageRequest, ModelRegistry
     from darkroom.reports import PredictionReport
 
-log = logging.getLogger(__name__)
+T = TypeVar("T")
 
-# Hosts end a call at about 60 s (TypeScript SDK: 60 000 ms, checked 2026-11-20); an answer leaves before that.
-_LEAVE_BY_S = 54.0
-_CANCEL_S = 1.5
+# Hosts end a call at about 60 s (TypeScript SDK: 60 000 ms, checked 2026-11-20); a cancel after this is the host's, not
+# the person's, and the prediction goes on.
+_HOST_LIMIT_S = 54.0
+# Everything besides the waiting itself: opening, uploads, fetching and previews.
+ANSWER_WITHIN_S = 10.0
+_QUESTION_S = 5.0
+_LONGEST_ID = 70
 _Verb = Callable[["Darkroom", "OnProgress"], "Awaitable[PredictionReport]"]
 
 
 class Calls:
-    """What the tools share. `is_leaving` is true once the host has hung up: then nothing is canceled at the gateway."""
+    """What the tools share while the server runs. `tasks` outlives every call; `is_leaving`: the host has hung up."""
 
     def __init__(
         self,
-        keeper: RoomKeeper,
+        opener: DarkroomOpener,
         registry: "Callable[[], ModelRegistry]",
         settings: Settings,
+        tasks: anyio.abc.TaskGroup,
         is_leaving: Callable[[], bool],
     ) -> None:
-        self._keeper = keeper
-        self._settings = settings
-        self._is_leaving = is_leaving
+        self._opener = opener
         self._registry = registry
+        self.settings = settings
+        self._tasks = tasks
+        self._is_leaving = is_leaving
+        self._open_calls = OpenCalls()
+        self._told: set[tuple[str, str]] = set()
 
     async def generate_image(
-        self, ctx: Context[Any, Any], request: "ImageRequest", *, wait_s: float, request_id: str
+        self, ctx: Context["Calls", Any], request: "ImageRequest", *, wait_s: int, request_id: str
     ) -> CallToolResult:
-        """Create and wait; a person's cancel also cancels at the gateway."""
+        """Create and wait; a person's cancel also cancels at the gateway what this call has started."""
         from darkroom.generate_image import generate_image
 
-        name = request_id or f"auto-{secrets.token_hex(6)}"
-        started_s = anyio.current_time()
-        try:
-            return await self._answer(
-                ctx,
-                lambda room, on_progress: generate_image(
-                    room, request, wait_s=wait_s, request_id=name, on_progress=on_progress
-                ),
-                wait_s,
-            )
-        except anyio.get_cancelled_exc_class():
-            # A cancel this late is the host's time limit, not the person; the prediction goes on.
-            if anyio.current_time() - started_s < _LEAVE_BY_S and not self._is_leaving():
-                await self._cancel_request(name)
-            raise
+        name = checked_request_id(request_id) or fresh_request_id()
+        began_s = anyio.current_time()
+        with self._open_calls.waiting(name) as call:
 
-    async def cancel_prediction(self, id: str) -> CallToolResult:
-        """Ask the gateway to stop it, and report what became of it; an end that was asked for is no error."""
-        from darkroom.cancel_prediction import cancel_prediction
+            async def verb(darkroom: "Darkroom", on_progress: "OnProgress") -> "PredictionReport":
+                await call.keep_earlier(darkroom)
+                return await generate_image(
+                    darkroom, request, wait_s=self._wait_s(wait_s), request_id=name, on_progress=on_progress
+                )
 
-        result = await self._answer(None, lambda room, _: cancel_prediction(room, id), 0)
-        status = (result.meta or {}).get(REPORT_KEY, {}).get("status")
-        return result.model_copy(update={"is_error": False}) if status in ("canceled", "aborted") else result
+            try:
+                return await self._answer(ctx, "generate_image", name, wait_s, verb)
+            except anyio.get_cancelled_exc_class():
+                is_person = anyio.current_time() - began_s < _HOST_LIMIT_S and not self._is_leaving()
+                if is_person and self._opener.opened:
+                    await self._open_calls.cancel_started(self._opener.opened, call)
+                raise
 
-    async def get_prediction(self, ctx: Context[Any, Any], id: str, *, wait_s: float) -> CallToolResult:
+    async def get_prediction(self, ctx: Context["Calls", Any], id: str, *, wait_s: int) -> CallToolResult:
         """Find and wait; a cancel only ends the waiting."""
         from darkroom.get_prediction import get_prediction
 
-        return await self._answer(
-            ctx,
-            lambda room, on_progress: get_prediction(room, id, wait_s=wait_s, on_progress=on_progress),
-            wait_s,
-        )
+        async def verb(darkroom: "Darkroom", on_progress: "OnProgress") -> "PredictionReport":
+            return await get_prediction(darkroom, id, wait_s=self._wait_s(wait_s), on_progress=on_progress)
+
+        with self._open_calls.waiting(id):
+            return await self._answer(ctx, "get_prediction", id, wait_s, verb)
+
+    async def cancel_prediction(self, ctx: Context["Calls", Any], id: str) -> CallToolResult:
+        """Ask the gateway to stop it, and report what became of it."""
+        from darkroom.cancel_prediction import cancel_prediction
+
+        return await self._answer(ctx, "cancel_prediction", id, 0, lambda darkroom, _: cancel_prediction(darkroom, id))
 
     def list_models(self, *, query: str, task: str, model: str, limit: int) -> CallToolResult:
         """The registry in words and data; needs no open Darkroom."""
         from darkroom.list_models import list_models
 
-        return model_result(list_models(self._registry(), query=query, task=task, model=model, limit=limit))
+        report = list_models(self._registry(), query=query, task=task, model=model, limit=limit)
+        return model_result(report.with_problems(self._news("list_models")))
 
-    def refused(self, error: DarkroomError) -> CallToolResult:
-        """The answer to a call that is not carried out."""
-        return refusal(error, is_structured=self._settings.structured_output)
+    async def offer(self, request: "ImageRequest", request_id: str) -> Offer | None:
+        """What a call with these arguments would send; None where that is nothing.
 
-    async def _answer(self, ctx: Context[Any, Any] | None, verb: _Verb, wait_s: float) -> CallToolResult:
-        leave_by_s = anyio.current_time() + max(_LEAVE_BY_S, wait_s + 5)
-        if self._settings.problem:
-            return self.refused(self._settings.problem)
+        A request_id that was used before sends what has not been created yet, with its first arguments.
+
+        Raises: DarkroomError where that cannot be found out.
+        """
+        name = checked_request_id(request_id)
+        if name:
+            earlier = await self.in_darkroom(_QUESTION_S, lambda darkroom: _earlier(darkroom, name))
+            if earlier is None:
+                raise JournalError("The journal did not answer in time. Nothing was sent. Try again.")
+            rows, unsent = earlier
+            if rows:
+                prices = [row.estimate_usd for row in unsent]
+                known = [price for price in prices if price is not None]
+                total = sum(known) if len(known) == len(prices) else None
+                count = sum(row.image_count for row in unsent)
+                return Offer(image_count=count, model=rows[0].model, price_usd=total) if unsent else None
+        from darkroom.generate_image import estimate_usd
+
         try:
-            room = await self._keeper.room()
-        except DarkroomError as error:
-            return self.refused(error)
-        from darkroom.reports import with_notes
+            price = estimate_usd(self._registry(), request, self.settings.default_model)
+        except DarkroomError:  # it will be refused in better words
+            return None
+        return Offer(image_count=request.count, model=request.model or "the default model", price_usd=price)
 
-        report = await verb(room, _rising(ctx))
-        previews: dict[int, Preview] = {}
-        if self._settings.previews == "on":
-            previews, notes = await self._previews(room, report, leave_by_s)
-            report = with_notes(report, notes)
-        report.data["can_cancel"] = self._settings.cancel_tool and room.gateway.has_cancel
-        return prediction_result(report, previews, is_structured=self._settings.structured_output)
+    async def in_darkroom(self, limit_s: float, work: "Callable[[Darkroom], Awaitable[T]]") -> T | None:
+        """What `work` gives with the open Darkroom, or None once `limit_s` seconds are over.
 
-    async def _previews(
-        self, room: "Darkroom", report: "PredictionReport", leave_by_s: float
-    ) -> "tuple[dict[int, Preview], list[str]]":
-        """Small pictures by image number, as far as time allows, and a note for each picture that cannot be shown."""
+        Raises: DarkroomError, also where the Darkroom cannot be opened.
+        """
+
+        async def run() -> T:
+            return await work(await self._opener.darkroom())
+
+        return await within(self._tasks, limit_s, run)
+
+    async def _answer(
+        self, ctx: Context["Calls", Any], tool: str, handle: str, wait_s: int, verb: _Verb
+    ) -> CallToolResult:
+        """The report of a verb as an answer. `handle` finds its prediction again. Raises: DarkroomError."""
+        from darkroom.reports import overdue_report, with_notes
+
+        began_s = anyio.current_time()
+        limit_s = self._wait_s(wait_s) + ANSWER_WITHIN_S
+        on_progress = _rising(ctx)
+
+        report = await self.in_darkroom(limit_s, lambda darkroom: verb(darkroom, on_progress))
+        if report is None:
+            report = overdue_report(handle[:_LONGEST_ID], limit_s)
+        previews, notes = await self._previews(report, began_s + limit_s)
+        report = with_notes(report, [*self._wait_notes(wait_s), *notes, *self._news(tool)])
+        report.data["can_cancel"] = self.settings.cancel_tool and self.settings.choice.gateway.has_cancel
+        return prediction_result(report, previews, is_structured=self.settings.structured_output)
+
+    def _wait_s(self, asked_s: int) -> int:
+        """The seconds that a call may wait, where the host lives by the usual limits or by the person's own setting."""
+        set_s = self.settings.wait_seconds
+        return min(asked_s, max(DEFAULT_WAIT_S, set_s)) if asked_s >= 0 else set_s
+
+    def _wait_notes(self, asked_s: int) -> Iterator[str]:
+        if asked_s > (waited_s := self._wait_s(asked_s)):
+            yield (
+                f"wait_seconds {asked_s} was cut to {waited_s}, because many hosts end a call at about 60 s; "
+                "DARKROOM_WAIT_SECONDS raises the limit."
+            )
+
+    def _news(self, tool: str) -> list[str]:
+        """What the journal warns of, once for each tool."""
+        darkroom = self._opener.opened
+        news = [each for each in (darkroom.journal.warnings if darkroom else ()) if (tool, each) not in self._told]
+        self._told |= {(tool, each) for each in news}
+        return news
+
+    async def _previews(self, report: "PredictionReport", until_s: float) -> "tuple[dict[int, Preview], list[str]]":
+        """Small images by their number in the report, as far as time allows, and a note for each that cannot be shown."""
         from darkroom.outputs.preview import Preview
 
         images = [image for intent in report.intents for image in intent.images]
         stored = {number: image.file for number, image in enumerate(images, start=1) if image.file}
-        made: Sequence[Preview | PreviewProblem] = ()
-        if stored:
-            with anyio.move_on_after(max(leave_by_s - anyio.current_time(), 0)):
-                made = await room.previews(list(stored.values()))
+        if not stored or self.settings.previews == "off":
+            return {}, []
+
+        left_s = until_s - anyio.current_time()
+        made = await self.in_darkroom(left_s, lambda darkroom: darkroom.previews(list(stored.values()))) or ()
         numbers = list(stored)
         shown = {numbers[each.index]: each for each in made if isinstance(each, Preview)}
         problems = [each for each in made if not isinstance(each, Preview) and each.is_fault]
         return shown, [f"image {numbers[each.index]} cannot be shown: {each.reason.rstrip('.')}." for each in problems]
 
-    async def _cancel_request(self, request_id: str) -> None:
-        with anyio.move_on_after(_CANCEL_S, shield=True):
-            try:
-                await (await self._keeper.room()).work.cancel_request(request_id)
-            except DarkroomError as error:
-                log.warning("could not cancel %s: %s", request_id, error)
+
+async def _earlier(darkroom: "Darkroom", request_id: str) -> "tuple[Sequence[Intent], Sequence[Intent]]":
+    """The rows of a request, and those among them that a repeat may send: no id yet, and nobody here works on them.
+
+    A row in doubt is among these, because a repeat sends it once the gateway turns out not to have it.
+    """
+    rows = await darkroom.journal.by_request(request_id)
+    return rows, [row for row in rows if not row.prediction_id and darkroom.work.watched(row) is None]
 
 
-def _rising(ctx: Context[Any, Any] | None) -> "OnProgress":
+def _rising(ctx: Context["Calls", Any]) -> "OnProgress":
     """Progress notifications whose numbers only rise, as the protocol wants; the same words are not sent twice."""
     last_percent, last_message = -1.0, ""
 
@@ -146,7 +217,6 @@ def _rising(ctx: Context[Any, Any] | None) -> "OnProgress":
             return
         last_percent = percent if percent > last_percent else last_percent + 0.01
         last_message = message
-        if ctx:
-            await ctx.report_progress(last_percent, 100, message)
+        await ctx.report_progress(last_percent, 100, message)
 
     return report

@@ -1,18 +1,19 @@
 """A report as MCP content: text for the assistant first, then small previews, then links to the originals.
 
-Picture answers carry no structured content unless asked: several hosts then drop the images or the text.
+Image answers carry no structured content unless asked: several hosts then drop the images or the text.
 """
 
 import base64
 import mimetypes
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mcp.types import Annotations, CallToolResult, ContentBlock, ImageContent, ResourceLink, TextContent
-from pydantic import JsonValue
 
+from darkroom.images import ImageState
 from darkroom.uris import is_url, scheme_of
+from darkroom_server.strange_json import cleaned
 
 if TYPE_CHECKING:
     from darkroom.errors import DarkroomError
@@ -32,42 +33,42 @@ def prediction_result(
     `previews` by the image's number in the report, from 1.
     """
     images = [image for intent in report.intents for image in intent.images]
-    content: list[ContentBlock] = [_text(report.text), *_pictures(previews or {}), *_links(images)]
+    content: list[ContentBlock] = [_text(report.text), *_previews(previews or {}), *_links(images)]
+    data = cleaned(report.data)
     return CallToolResult(
         content=content,
-        is_error=report.outcome.is_error,
-        structured_content=dict(report.data) if is_structured else None,
-        _meta={REPORT_KEY: report.data},
+        is_error=report.is_error,
+        structured_content=data if is_structured else None,
+        _meta={REPORT_KEY: data},
     )
 
 
 def model_result(report: "ModelReport") -> CallToolResult:
     """The answer of list_models: text, and the same facts as structured content."""
     return CallToolResult(
-        content=[_text(report.text)], is_error=report.is_error, structured_content=_plain(report.data)
+        content=[_text(report.text)], is_error=report.is_error, structured_content=cleaned(report.data)
     )
 
 
-def refusal(error: "DarkroomError", *, is_structured: bool = False) -> CallToolResult:
-    """A call of a picture tool that was not carried out."""
+def refusal(error: "DarkroomError", *, is_structured: bool) -> CallToolResult:
+    """A call that was not carried out, of any tool that reports on a prediction."""
     from darkroom.reports import refusal_report
 
     return prediction_result(refusal_report(error), is_structured=is_structured)
 
 
-def model_refusal(error: "DarkroomError") -> CallToolResult:
-    """A call of list_models that was not carried out."""
-    from darkroom.reports import ModelReport
+def model_refusal(error: "DarkroomError", *, is_structured: bool) -> CallToolResult:
+    """A call of list_models that was not carried out; like each of its answers structured in any case."""
+    from darkroom.reports import refused_models
 
-    words = error.message
-    return model_result(ModelReport(text=words, data={"models": [], "problems": [words]}, is_error=True))
+    return model_result(refused_models(error))
 
 
 def _text(text: str) -> TextContent:
-    return TextContent(text=text, annotations=Annotations(audience=["assistant"], priority=1.0))
+    return TextContent(text=cleaned(text), annotations=Annotations(audience=["assistant"], priority=1.0))
 
 
-def _pictures(previews: "Mapping[int, Preview]") -> list[ImageContent]:
+def _previews(previews: "Mapping[int, Preview]") -> list[ImageContent]:
     return [
         ImageContent(
             data=base64.b64encode(preview.data).decode(),
@@ -80,7 +81,8 @@ def _pictures(previews: "Mapping[int, Preview]") -> list[ImageContent]:
 
 
 def _links(images: "Sequence[StoredImage]") -> list[ResourceLink]:
-    return [_link(image) for image in images if image.file or scheme_of(image.url) == "https"]
+    alive = [image for image in images if image.state is not ImageState.EXPIRED]
+    return [_link(image) for image in alive if image.file or scheme_of(image.url) == "https"]
 
 
 def _link(image: "StoredImage") -> ResourceLink:
@@ -105,7 +107,3 @@ def _guessed(url: str) -> str | None:
 
 def _for_user() -> Annotations:
     return Annotations(audience=["user"], priority=0.5)
-
-
-def _plain(data: dict[str, JsonValue]) -> dict[str, Any]:
-    return dict(data)

@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse
 
 from darkroom_server import __version__
 from darkroom_server.app import create_server
+from darkroom_server.http_requests import PatientProtocol, WholeBodies
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -41,7 +42,9 @@ def serve_http(
     """Serve on `listener` until SIGTERM or SIGINT. Calls in flight get 2 s; what they wait for goes on at the gateway."""
     app = http_app(settings, allowed_hosts=allowed_hosts, is_leaving=lambda: server.should_exit)
     # No access log, and no logging of uvicorn's own: what there is to say goes to stderr with everything else.
-    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=_LEAVE_WITHIN_S)
+    config = uvicorn.Config(
+        app, http=PatientProtocol, log_config=None, access_log=False, timeout_graceful_shutdown=_LEAVE_WITHIN_S
+    )
     server = _Server(config, on_ready)
     server.run(sockets=[listener])
 
@@ -52,13 +55,15 @@ def http_app(
     """The ASGI app. `allowed_hosts` are names by which it may be reached besides the local ones, without a port."""
     server = create_server(settings.without_local_files(), is_leaving=is_leaving)
 
-    @server.custom_route("/health", methods=["GET"])
-    async def health(request: Request) -> JSONResponse:  # pyright: ignore[reportUnusedFunction]  # registered by the decorator
+    async def health(request: Request) -> JSONResponse:
         return JSONResponse({"name": "darkroom", "version": __version__, "ok": settings.problem is None})
 
-    return server.streamable_http_app(
+    server.custom_route("/health", methods=["GET"])(health)
+    app = server.streamable_http_app(
         transport_security=_security([*LOCAL_HOSTS, *allowed_hosts]), max_request_body_size=_MAX_REQUEST_BYTES
     )
+    app.add_middleware(WholeBodies, most_bytes=_MAX_REQUEST_BYTES)
+    return app
 
 
 def _security(hosts: Iterable[str]) -> TransportSecuritySettings:

@@ -1,75 +1,128 @@
-"""The SDK's server, with what it does otherwise here: how a call fails, and which type an image has.
+"""The SDK's server, where it has to behave differently: how a call fails, strange JSON, and which type an image has.
 
-The SDK would drop an unknown argument, and the image would be paid for all the same. It words a wrong value for programmers,
-and without the structured content that a tool with an output schema owes. It knows one type for all resources of a template.
+The SDK would drop an unknown argument, and the image would be paid for all the same. Its messages about wrong values are
+technical, and lack the structured content that a tool with an output schema owes. It drops a message that it cannot read,
+and knows one type for all resources of a template.
 """
 
-import difflib
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import anyio
+from anyio.streams.memory import MemoryObjectSendStream
 from mcp.server import MCPServer
+from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
-from mcp.types import CallToolResult, InputRequiredResult
+from mcp.server.stdio import stdio_server
+from mcp.shared.exceptions import MCPError
+from mcp.shared.message import SessionMessage
+from mcp.types import INVALID_PARAMS, CallToolResult, InputRequiredResult, jsonrpc_message_adapter
 from pydantic import AnyUrl, ValidationError
 from pydantic_core import ErrorDetails
 
 from darkroom.errors import DarkroomError, InternalFault, InvalidRequest
-from darkroom_server.content import model_refusal, refusal
+from darkroom.spelling import closest
+from darkroom_server.strange_json import FLAW, LONGEST_TEXT, cleaned, flaw_in, readable
+
+if TYPE_CHECKING:
+    from darkroom_server.calls import Calls
 
 log = logging.getLogger(__name__)
 
+Refuse = Callable[[DarkroomError], CallToolResult]
+
 _MOST_NAMED = 5
 _LONGEST_VALUE = 60
+# A completion is repeated in every candidate, and an address in the answer's data.
+_LONGEST_TEXTS = {"completion/complete": 1_000, "resources/read": 2_000}
 _FAULT_WORDS = (
     "Darkroom had an internal fault in this call; the reason is in its log (stderr). Something may have been created: "
     "ask get_prediction for 'latest' before any repeat, and tell the user."
 )
 
 
-class DarkroomServer(MCPServer[None]):
-    """Every failing call is a refusal in words; `is_structured`: with the report as data too."""
+class DarkroomServer(MCPServer["Calls"]):
+    """Every failing call is a refusal in words; `refusals` gives each tool's answer to a call that is not carried out."""
 
-    def __init__(self, *args: Any, is_structured: bool, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._is_structured = is_structured
+    def __init__(self, *args: Any, refusals: Mapping[str, Refuse], **kwargs: Any) -> None:
+        super().__init__(*args, middleware=[_refuse_strange_params], **kwargs)
+        self._refusals = refusals
         self._known: dict[str, tuple[str, ...]] = {}
 
     async def call_tool(
-        self, name: str, arguments: dict[str, Any], context: Context[None, Any] | None = None
+        self, name: str, arguments: dict[str, Any], context: Context["Calls", Any] | None = None
     ) -> CallToolResult | InputRequiredResult:
         """Call a tool by name. Raises: ToolError for a tool that does not exist."""
+        refuse = self._refusals.get(name)
+        if refuse is None:
+            raise ToolError(f"There is no tool {name[:_LONGEST_VALUE]!r}. There are: {', '.join(self._refusals)}.")
+        if flaw := arguments.get(FLAW):
+            return refuse(InvalidRequest(f"The arguments cannot be used: {flaw}. Nothing was sent or spent."))
         known = await self._arguments_of(name)
-        if known is None:
-            return await super().call_tool(name, arguments, context)
         if unknown := [each for each in arguments if each not in known]:
-            return self._refused(name, InvalidRequest(_unknown_words(name, unknown, known)))
+            return refuse(InvalidRequest(_unknown_words(name, unknown, known)))
         try:
             return await super().call_tool(name, arguments, context)
-        except UnexpectedToolError:
+        except UnexpectedToolError as error:
+            if isinstance(error.__cause__, DarkroomError):
+                return refuse(error.__cause__)
             log.exception("%s failed", name)
-            return self._refused(name, InternalFault(_FAULT_WORDS))
+            return refuse(InternalFault(_FAULT_WORDS))
         except ToolError as error:  # raised before the tool itself ran
-            return self._refused(name, InvalidRequest(_unfit_words(error)))
+            return refuse(InvalidRequest(_unfit_words(error)))
 
     async def read_resource(
-        self, uri: AnyUrl | str, context: Context[None, Any] | None = None
+        self, uri: AnyUrl | str, context: Context["Calls", Any] | None = None
     ) -> Iterable[ReadResourceContents] | InputRequiredResult:
         """Read a resource; an image comes under its own type. Raises: ResourceError."""
         read = await super().read_resource(uri, context)
         return read if isinstance(read, InputRequiredResult) else [_typed(each) for each in read]
 
-    async def _arguments_of(self, tool: str) -> tuple[str, ...] | None:
+    async def run_stdio_async(self) -> None:
+        """Serve on stdin and stdout; a message that the SDK could not read gets its answer too."""
+        server = self._lowlevel_server
+        async with stdio_server() as (incoming, outgoing), anyio.create_task_group() as tasks:
+            inlet, outlet = anyio.create_memory_object_stream[SessionMessage | Exception](0)
+            tasks.start_soon(_pass_on, incoming, inlet)
+            await server.run(outlet, outgoing, server.create_initialization_options())
+            tasks.cancel_scope.cancel()
+
+    async def _arguments_of(self, tool: str) -> tuple[str, ...]:
         if not self._known:
             self._known = {each.name: tuple(each.input_schema["properties"]) for each in await self.list_tools()}
-        return self._known.get(tool)
+        return self._known[tool]
 
-    def _refused(self, tool: str, error: DarkroomError) -> CallToolResult:
-        return model_refusal(error) if tool == "list_models" else refusal(error, is_structured=self._is_structured)
+
+async def _pass_on(incoming: Any, inlet: MemoryObjectSendStream[SessionMessage | Exception]) -> None:
+    """Hand every message on, one that could not be read in its readable form."""
+    async with inlet:
+        async for item in incoming:
+            await inlet.send(_second_reading(item) if isinstance(item, ValidationError) else item)
+
+
+def _second_reading(problem: ValidationError) -> SessionMessage | Exception:
+    text = problem.errors(include_url=False)[0]["input"]
+    try:
+        return SessionMessage(jsonrpc_message_adapter.validate_json(readable(str(text)), by_name=False))
+    except ValidationError:
+        return problem
+
+
+async def _refuse_strange_params(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+    """Answer a request whose values cannot be used; a tool call goes on to be refused in the shape of its tool."""
+    params = ctx.params or {}
+    flaw = params.get(FLAW) or flaw_in(params, longest=_LONGEST_TEXTS.get(ctx.method, LONGEST_TEXT))
+    if not flaw or ctx.request_id is None:
+        return await call_next(ctx)
+    if ctx.method != "tools/call":
+        raise MCPError(code=INVALID_PARAMS, message=f"This request cannot be answered: {flaw}.")
+    name = cleaned(str(params.get("name", "")))[:_LONGEST_VALUE]
+    kept = {each: cleaned(params[each]) for each in ("_meta",) if each in params}
+    return await call_next(replace(ctx, params={**kept, "name": name, "arguments": {FLAW: flaw}}))
 
 
 def _typed(read: ReadResourceContents) -> ReadResourceContents:
@@ -87,7 +140,7 @@ def _unknown_words(tool: str, unknown: Sequence[str], known: tuple[str, ...]) ->
 
 
 def _named(name: str, known: tuple[str, ...]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
+    close = closest(name, known, limit=1)
     return f"{name[:_LONGEST_VALUE]!r} (did you mean {close[0]!r}?)" if close else repr(name[:_LONGEST_VALUE])
 
 
@@ -101,7 +154,7 @@ def _unfit_words(error: ToolError) -> str:
 
 
 def _fault(fault: ErrorDetails) -> str:
-    field = ".".join(str(part) for part in fault["loc"])
+    field = ".".join(str(step)[:_LONGEST_VALUE] for step in fault["loc"])
     if fault["type"] == "missing":
         return f"{field} is required."
     given = repr(fault["input"])

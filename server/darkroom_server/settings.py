@@ -4,19 +4,20 @@ Plain pydantic over a mapping: pydantic-settings would add 70 ms to every start 
 be used never stops the server silently: `read_or_problem` keeps the error, and each call answers with it.
 """
 
-import difflib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, SecretStr, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError
 from pydantic.fields import FieldInfo
 
-from darkroom.errors import JournalError, SettingsError
+from darkroom.errors import SettingsError
+from darkroom.spelling import closest
 from darkroom.uris import is_url
+from darkroom_server.setting_texts import GATEWAY_SETTINGS, About, folder, given_texts
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -25,15 +26,7 @@ if TYPE_CHECKING:
     from darkroom.gateways import ASGIApp, GatewayChoice
 
 PREFIX = "DARKROOM_"
-
-
-@dataclass(frozen=True, slots=True)
-class About:
-    """What a person reads about one setting: its meaning, the allowed values, the default in words."""
-
-    meaning: str
-    allowed: str
-    default: str = ""
+DEFAULT_WAIT_S = 45
 
 
 def _on_or_off(word: object) -> object:
@@ -51,34 +44,6 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    gateway: Annotated[
-        str,
-        About(
-            "Which gateway makes the images.",
-            "sandbox, replicate, cometapi, deerapi, openai-hk, key4u, aimanyi, custom",
-            "the one whose key variable is set, else the sandbox",
-        ),
-    ] = ""
-    base_url: Annotated[
-        str,
-        About(
-            "Address of the gateway, with or without `/v1`; alone it means the gateway `custom`.",
-            "https://host, or http://127.0.0.1:port",
-            "the gateway's own",
-        ),
-    ] = ""
-    api_key: Annotated[
-        SecretStr,
-        About("Key of the gateway.", "the key as text", "the gateway's own variable, such as REPLICATE_API_TOKEN"),
-    ] = SecretStr("")
-    output_hosts: Annotated[
-        str,
-        About(
-            "Further hosts from which finished images may be fetched.",
-            "host names with commas between them, `*.example.com` for all below one",
-            "the gateway's own",
-        ),
-    ] = ""
     default_model: Annotated[
         str, About("The model that is used where a call names none.", "owner/name", "darkroom's choice")
     ] = ""
@@ -109,8 +74,13 @@ class Settings(BaseModel):
         About("Ask the person before a call that may cost more, where the host can ask.", _USD_ALLOWED, "never ask"),
     ] = None
     wait_seconds: Annotated[
-        int, Field(ge=0, le=600), About("How long a call waits where it does not say.", "whole seconds from 0 to 600")
-    ] = 45
+        int,
+        Field(ge=0, le=600),
+        About(
+            "How long a call waits where it does not say; above 45 also how long it may wait at most.",
+            "whole seconds from 0 to 600",
+        ),
+    ] = DEFAULT_WAIT_S
     previews: Annotated[
         Literal["on", "off"], BeforeValidator(_on_or_off), About("Small images in the answers.", "on or off")
     ] = "on"
@@ -146,8 +116,12 @@ class Settings(BaseModel):
     @classmethod
     def read_or_problem(cls, environ: Mapping[str, str] | None = None) -> "Settings":
         """The same without raising: what cannot be used keeps its default, and `problem` carries the error."""
-        given = _given(os.environ if environ is None else environ)
-        values = {name: _parsed(name, text, given) for name, text in _by_field(given).items()}
+        given = given_texts(os.environ if environ is None else environ)
+        values = {
+            field: _parsed(field, text, given)
+            for name, text in given.items()
+            if name.startswith(PREFIX) and (field := name.removeprefix(PREFIX).lower()) not in GATEWAY_SETTINGS
+        }
         try:
             settings = cls.model_validate(values)
         except ValidationError as error:
@@ -241,7 +215,7 @@ class Settings(BaseModel):
     def embedded_sandbox(self) -> "ASGIApp | None":
         """The sandbox inside this process, or None where another gateway is in use; it keeps its store beside the journal.
 
-        Raises: JournalError where the data folder cannot be written.
+        Raises: SettingsError where the data folder cannot be written.
         """
         if not self.choice.gateway.is_embedded:
             return None
@@ -255,7 +229,7 @@ class Settings(BaseModel):
             return create_sandbox(SandboxOptions(store_path=self.data_path / "sandbox.sqlite3", registry=registry))
         except (OSError, sqlite3.Error) as error:
             words = getattr(error, "strerror", None) or str(error)
-            raise JournalError(
+            raise SettingsError(
                 f"The data folder '{self.data_path}' cannot be written ({words}). Nothing was sent. The person should make "
                 "it writable, or set DARKROOM_DATA_DIR to another one."
             ) from error
@@ -269,86 +243,46 @@ def variable_of(field: str) -> str:
 def settings_table() -> str:
     """The settings as a Markdown table: variable, default, meaning."""
     rows = [
-        f"| `{variable_of(name)}` | {_default(field)} | {about.meaning} Allowed: {about.allowed}. |"
-        for name, field in Settings.model_fields.items()
-        if (about := _about(field))
+        f"| `{variable_of(name)}` | {about.default} | {about.meaning} Allowed: {about.allowed}. |"
+        for name, about in described().items()
     ]
     return "\n".join(["| variable | default | meaning |", "|---|---|---|", *rows])
 
 
-def _about(field: FieldInfo) -> About | None:
-    return next((each for each in field.metadata if isinstance(each, About)), None)
+def described() -> dict[str, About]:
+    """Every setting by its name, those of the gateway first."""
+    from darkroom.gateways import load_gateways
+
+    gateway = replace(GATEWAY_SETTINGS["gateway"], allowed=", ".join(load_gateways()))
+    return (
+        GATEWAY_SETTINGS | {"gateway": gateway} | {name: _about(field) for name, field in Settings.model_fields.items()}
+    )
 
 
-def _default(field: FieldInfo) -> str:
-    about = _about(field)
+def _about(field: FieldInfo) -> About:
+    about = next(each for each in field.metadata if isinstance(each, About))
     shown = str(field.default).lower() if isinstance(field.default, bool) else field.default
-    return about.default if about and about.default else f"`{shown}`"
-
-
-def _given(environ: Mapping[str, str]) -> dict[str, str]:
-    """The variables that carry a value. A host that has none to put in leaves an empty text or its own placeholder."""
-    stripped = {name: text.strip() for name, text in environ.items()}
-    return {name: text for name, text in stripped.items() if text and not _is_placeholder(text)}
-
-
-def _is_placeholder(text: str) -> bool:
-    return text.startswith("${") and not text.startswith(tuple(_FOLDERS))
-
-
-def _by_field(given: Mapping[str, str]) -> dict[str, str]:
-    return {name.removeprefix(PREFIX).lower(): text for name, text in given.items() if name.startswith(PREFIX)}
+    return replace(about, default=about.default or f"`{shown}`")
 
 
 def _parsed(name: str, text: str, environ: Mapping[str, str]) -> object:
     """Folders get their absolute path; everything else is parsed by its type."""
     if name == "input_dirs":
-        return tuple(_folder(part.strip(), environ) for part in text.split(os.pathsep) if part.strip())
+        return tuple(folder(each.strip(), environ) for each in text.split(os.pathsep) if each.strip())
     if name in {"data_dir", "models_dir"} or (name == "output_dir" and not is_url(text)):
-        return _folder(text, environ)
+        return str(folder(text, environ))
     return text
 
 
-_FOLDERS = ("${HOME}", "${DESKTOP}", "${DOCUMENTS}", "${DOWNLOADS}")
-
-
-def _folder(text: str, environ: Mapping[str, str]) -> str:
-    """Resolve a leading `~` or one of the four names that desktop hosts leave unexpanded."""
-    word = next((word for word in _FOLDERS if text.startswith(word)), "")
-    if word:
-        text = _place(word, environ) + text.removeprefix(word)
-    elif text == "~" or text.startswith("~/"):
-        text = _place("${HOME}", environ) + text[1:]
-    return str(Path(text).absolute())
-
-
-def _place(word: str, environ: Mapping[str, str]) -> str:
-    if word == "${HOME}":
-        return environ.get("HOME") or environ.get("USERPROFILE") or str(Path.home())
-    import platformdirs
-
-    find = {
-        "${DESKTOP}": platformdirs.user_desktop_dir,
-        "${DOCUMENTS}": platformdirs.user_documents_dir,
-        "${DOWNLOADS}": platformdirs.user_downloads_dir,
-    }
-    return find[word]()
-
-
 def _explain(wrong: "ErrorDetails", given: Mapping[str, str]) -> SettingsError:
-    name = str(wrong["loc"][0])
-    field = Settings.model_fields.get(name)
-    about = _about(field) if field else None
-    if about is None:
-        return SettingsError(_unknown_variable(name))
-    from darkroom.gateways import clean_words
+    name, known = str(wrong["loc"][0]), described()
+    if name not in known:
+        near = closest(name, known, limit=1, cutoff=0.0)
+        hint = f" Closest: {variable_of(near[0])}." if near else ""
+        said = f"{variable_of(name)[:60]} is no setting of darkroom.{hint}"
+    else:
+        from darkroom.gateways import clean_words
 
-    value = clean_words(given[variable_of(name)], 60)  # a key that was put into the wrong variable is not shown
-    return SettingsError(f"{variable_of(name)} is '{value}'. Allowed: {about.allowed}. Ask the user to mend it.")
-
-
-def _unknown_variable(name: str) -> str:
-    close = difflib.get_close_matches(name, Settings.model_fields, n=1, cutoff=0.0)[0]
-    return (
-        f"{variable_of(name)[:60]} is no setting of darkroom. Closest: {variable_of(close)}. Ask the user to mend it."
-    )
+        value = clean_words(given[variable_of(name)], 60)  # a key that was put into the wrong variable is not shown
+        said = f"{variable_of(name)} is '{value}'. Allowed: {known[name].allowed}."
+    return SettingsError(f"{said} Ask the user to mend it.")

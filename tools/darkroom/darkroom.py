@@ -5,7 +5,7 @@ on. After a restart the unfinished predictions of earlier processes are taken up
 """
 
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,30 +13,35 @@ from typing import TYPE_CHECKING
 
 import anyio
 import anyio.abc
+from pydantic import JsonValue
 
 from darkroom.gateways import Gateway, Key, OutputFetcher, PredictionClient, Timeouts
 from darkroom.images import StoredFile
-from darkroom.journal import Intent, Journal, SpendingLimit, SqliteJournal, day_start
+from darkroom.journal import Intent, Journal, SpendingLimit, day_start, open_journal
 from darkroom.registry import MappedInput, ModelRegistry
+from darkroom.work.accounts import Account
 from darkroom.work.crash_points import CrashPoint
-from darkroom.work.create import Creator
 from darkroom.work.image_fetching import ImageFetching
-from darkroom.work.reconcile import SETTLE_S, Reconciler
+from darkroom.work.leases import LEASE_S
+from darkroom.work.reconcile import SETTLE_S, ReconcileRules
+from darkroom.work.runtime import Runtime
+from darkroom.work.sending import Budget
 from darkroom.work.wait import OnProgress, Waiting
-from darkroom.work.watch import Follower, Pulse
-from darkroom.work.work import LEASE_S, Budget, Work
+from darkroom.work.work import Work, WorkRules
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
+    from darkroom.outputs import OutputStores
     from darkroom.outputs.inputs import Resolved
     from darkroom.outputs.preview import Preview, PreviewProblem
-    from darkroom.outputs.store import OutputStore
 
 __all__ = ["Budget", "Darkroom", "DarkroomOptions", "OnProgress"]
 
-# What has just succeeded is worth a moment more than the caller's budget.
-PICTURES_GRACE_S = 6.0
+# Extra seconds to store images after the caller's budget is spent.
+IMAGES_GRACE_S = 6.0
+# A call ends at the latest so many seconds after the budget that it was given.
+CALL_GRACE_S = 8.0
 SANDBOX_HINT = (
     "This is darkroom's own sandbox: no model ran, nothing was paid. For real models the user sets a gateway's key, such "
     "as REPLICATE_API_TOKEN."
@@ -83,23 +88,23 @@ class Darkroom:
     def __init__(
         self,
         options: DarkroomOptions,
-        *,
-        client: PredictionClient,
+        account: Account,
         journal: Journal,
-        store: "OutputStore",
+        stores: "OutputStores",
         fetcher: OutputFetcher,
         tasks: anyio.abc.TaskGroup,
     ) -> None:
         self.options = options
         self.gateway = options.gateway
         self.registry = ModelRegistry.load(options.models_dir)
-        self.client = client
+        self.account = account
+        self.client = account.client
         self.journal = journal
-        self.store = store
+        self.stores = stores
         self.fetcher = fetcher
-        pulse = Pulse()
-        self.waiting = Waiting(pulse, options.monotonic)
-        self.work = self._work(pulse, tasks)
+        self.waiting = Waiting(options.monotonic)
+        fetching = ImageFetching(journal, stores, fetcher, self._runtime)
+        self.work = Work(account, journal, fetching, tasks, self._runtime, self._rules())
 
     @classmethod
     @asynccontextmanager
@@ -108,19 +113,20 @@ class Darkroom:
 
         Raises: JournalError, SettingsError; nothing was sent then.
         """
-        from darkroom.outputs.store import OutputStore, open_target
+        from darkroom.outputs import OutputStores
 
         async with AsyncExitStack() as stack:
             journal = await stack.enter_async_context(
-                SqliteJournal.open(options.data_dir / "journal.sqlite3", clock=options.clock)
+                open_journal(options.data_dir / "journal.sqlite3", clock=options.clock)
             )
             client = await stack.enter_async_context(
                 PredictionClient(options.gateway, options.key, app=options.app, timeouts=options.timeouts)
             )
             fetcher = await stack.enter_async_context(OutputFetcher(options.gateway, app=options.app))
+            account = await Account.open(client, journal, options.key)
             tasks = await stack.enter_async_context(anyio.create_task_group())
-            store = OutputStore(open_target(options.output_dir))
-            room = cls(options, client=client, journal=journal, store=store, fetcher=fetcher, tasks=tasks)
+            stores = OutputStores(options.output_dir, spare=options.data_dir / "images")
+            room = cls(options, account, journal, stores, fetcher, tasks)
             tasks.start_soon(room.work.take_up_unfinished)
             try:
                 yield room
@@ -156,7 +162,7 @@ class Darkroom:
 
         resolver = input_resolver(
             self.journal,
-            self.store,
+            self.stores,
             self.client,
             self.fetcher,
             self.options.input_dirs,
@@ -168,48 +174,34 @@ class Darkroom:
         """Small pictures of stored files for the chat, in order, together under the hosts' limit, or why there is none."""
         from darkroom.outputs.preview import previews
 
-        return await previews(files, self.store.read)
+        return await previews(files, self.stores.read)
 
-    def _work(self, pulse: Pulse, tasks: anyio.abc.TaskGroup) -> Work:
-        options, client, journal = self.options, self.client, self.journal
-        image_fetching = ImageFetching(
-            journal, self.store, self.fetcher, self.gateway, clock=options.clock, at_crash_point=options.at_crash_point
-        )
-        return Work(
-            client=client,
-            journal=journal,
-            creator=Creator(
-                client,
-                journal,
-                clock=options.clock,
-                stale_s=options.settle_s / 2,
-                at_crash_point=options.at_crash_point,
-            ),
-            follower=Follower(
-                client, journal, image_fetching, monotonic=options.monotonic, at_crash_point=options.at_crash_point
-            ),
-            reconciler=Reconciler(
-                client,
-                journal,
-                self.gateway,
-                clock=options.clock,
-                on_found=self._take_over,
-                settle_s=options.settle_s,
-                at_crash_point=options.at_crash_point,
-            ),
-            pulse=pulse,
-            tasks=tasks,
-            clock=options.clock,
-            monotonic=options.monotonic,
+    def take_notices(self) -> tuple[str, ...]:
+        """Sentences about the work that the person should hear once, in the next answer."""
+        notices, self.work.notices[:] = tuple(self.work.notices), []
+        return notices
+
+    @property
+    def _runtime(self) -> Runtime:
+        options = self.options
+        return Runtime(clock=options.clock, monotonic=options.monotonic, at_crash_point=options.at_crash_point)
+
+    def _rules(self) -> WorkRules:
+        options = self.options
+        return WorkRules(
+            paid_ids_dir=options.data_dir,
             typical_s=self._typical_s,
             day_limit=self.day_limit,
             on_ended=options.on_ended,
+            reconcile=ReconcileRules(settle_s=options.settle_s, defaults=self._defaults),
             lease_s=options.lease_s,
         )
-
-    def _take_over(self, intent: Intent) -> None:
-        self.work.take_over(intent)
 
     def _typical_s(self, model: str) -> float | None:
         known = self.registry.find(model)
         return known.typical_s if known else None
+
+    def _defaults(self, model: str) -> Mapping[str, JsonValue]:
+        """A model's own input defaults, as far as they are known."""
+        known = self.registry.find(model)
+        return known.with_defaults({}) if known else {}

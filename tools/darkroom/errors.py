@@ -8,6 +8,7 @@
     ├── SettingsError           a DARKROOM_ variable or a model file is wrong: the person mends it
     ├── SpendingRefused         the person's own limit: nothing was sent
     ├── JournalError            the journal cannot be written: nothing was sent
+    ├── DarkroomClosed          darkroom is closing, or opens again: nothing was sent, call once more
     ├── InternalFault           darkroom itself broke: look before any repeat
     ├── OutputError             an image could not be saved (the prediction itself is fine)
     │   └── OutputExpired       its link has died
@@ -88,6 +89,12 @@ class JournalError(DarkroomError):
     """The journal cannot be opened or written, so nothing may be sent."""
 
     kind = "journal"
+
+
+class DarkroomClosed(DarkroomError):
+    """No Darkroom is open at this moment, so nothing was sent."""
+
+    kind = "closed"
 
 
 class InternalFault(DarkroomError):

@@ -1,18 +1,20 @@
 """generate_image: from a request in our words to predictions, waited on within the budget of the call.
 
-Nothing is sent before the whole request is checked: model, inputs, files, limits. Then every prediction is written down as
-an intent, and the Darkroom takes over; this call only waits.
+Nothing is sent before the whole request is checked: model, inputs, files, limits, and a place for the images. Then every
+prediction is written down as an intent, and the Darkroom takes over; this call only waits.
 """
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
+import anyio
 from pydantic import JsonValue
 
-from darkroom.darkroom import PICTURES_GRACE_S, Budget, Darkroom, OnProgress
-from darkroom.errors import DarkroomError, InvalidInput, JournalError, SpendingRefused, UnknownModel
-from darkroom.journal import Intent, IntentState, NewIntent
+from darkroom.darkroom import CALL_GRACE_S, IMAGES_GRACE_S, Budget, Darkroom, OnProgress
+from darkroom.errors import DarkroomError, GatewayUnreachable, InvalidInput, SpendingRefused, UnknownModel
+from darkroom.get_prediction import report_on
+from darkroom.journal import Intent, NewIntent
 from darkroom.registry import (
     ImageRequest,
     MappedInput,
@@ -20,73 +22,80 @@ from darkroom.registry import (
     ModelRef,
     ModelRegistry,
     default_model_for,
+    map_request,
     unlisted_model,
 )
-from darkroom.reports import AnswerFacts, PredictionReport, prediction_report, refusal_report
+from darkroom.repeats import refuse_other_arguments
+from darkroom.reports import PredictionReport, refusal_report
 from darkroom.reports.amounts import usd
+from darkroom.request_ids import fresh_request_id
+from darkroom.secrets_in_inputs import secrets_of
 from darkroom.work.crash_points import CrashPoint
-from darkroom.work.watch import Following
 
 MOST_IMAGES = 10
-# A create must be answered before the host gives up at about 60 s, whatever the caller's own budget is.
-_CREATE_BUDGET_S = 48.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Plan:
-    """What is written down for one call: its intents in order, and notes for the assistant."""
+    """What is written down for one call: its intents in order, notes for the assistant, and what is never written down."""
 
     intents: tuple[Intent, ...]
     notes: tuple[str, ...]
+    secrets: dict[str, JsonValue] = field(default_factory=dict[str, JsonValue])
 
 
 async def generate_image(
-    room: Darkroom,
+    darkroom: Darkroom,
     request: ImageRequest,
     *,
     wait_s: float,
     request_id: str = "",
     on_progress: OnProgress | None = None,
+    conversation: str = "",
 ) -> PredictionReport:
-    """Create what is asked for and wait for it at most `wait_s` seconds (the create itself is waited for up to 48 s).
+    """Create what is asked for and wait for it at most `wait_s` seconds; the answer comes within 10 s more, whatever happens.
 
-    The same `request_id` gives the same predictions, whatever happened in between. A DarkroomError becomes a report.
+    The same `request_id` gives the same predictions, whatever happened in between. `conversation` is who asks. A
+    DarkroomError becomes a report.
     """
-    started_s = room.options.monotonic()
+    started_s = darkroom.options.monotonic()
+    until_s, end_s = started_s + wait_s, started_s + wait_s + CALL_GRACE_S
     if on_progress:
         await on_progress(0.0, "checking the request")
     try:
-        plan = await _plan(room, request, request_id)
+        with anyio.fail_after(wait_s + CALL_GRACE_S):
+            plan = await _plan(darkroom, request, request_id, conversation)
+    except TimeoutError:
+        return refusal_report(_too_slow(darkroom))
     except DarkroomError as error:
         return refusal_report(error)
-    until_s = started_s + wait_s
-    create_until_s = started_s + max(_CREATE_BUDGET_S, wait_s)
-    budget = Budget(hold_s=wait_s, retry_s=min(wait_s, create_until_s - started_s - 5))
-    followings = [room.work.start(intent, budget) for intent in plan.intents]
-    await room.waiting.for_create(followings, until_s=create_until_s, on_progress=on_progress)
-    await room.waiting.for_end(followings, until_s=until_s, on_progress=on_progress)
-    await room.waiting.for_pictures(followings, until_s=until_s + PICTURES_GRACE_S)
-    return await _report(room, plan, followings, started_s)
+    budget = Budget(hold_s=wait_s, retry_s=wait_s, secrets=plan.secrets)
+    watched = [darkroom.work.start(intent, budget) for intent in plan.intents]
+    await darkroom.waiting.for_create(watched, until_s=end_s, on_progress=on_progress)
+    await darkroom.waiting.for_end(watched, until_s=until_s, on_progress=on_progress)
+    await darkroom.waiting.for_images(watched, until_s=min(until_s + IMAGES_GRACE_S, end_s))
+    return await report_on(darkroom, plan.intents, watched, started_s, plan.notes)
 
 
-async def _plan(room: Darkroom, request: ImageRequest, request_id: str) -> _Plan:
-    earlier = await room.journal.by_request(request_id) if request_id else ()
-    if earlier:
-        return await _replay(room, request, earlier)
-    model = find_model(room.registry, request, room.options.default_model)
+async def _plan(darkroom: Darkroom, request: ImageRequest, request_id: str, conversation: str) -> _Plan:
+    if earlier := await darkroom.journal.by_request(request_id) if request_id else ():
+        return await _repeat(darkroom, request, earlier)
+    model = find_model(darkroom.registry, request, darkroom.options.default_model)
     parts = _map_parts(model, request)
-    estimates = [_estimate(room, model, part) for part in parts]
-    _check_call_limit(room, estimates)
-    resolved, notes = await _resolve_files(room, parts)
-    if ":" in request.model and "version" not in room.gateway.creates:
-        notes = (*notes, f"gateway '{room.gateway.name}' runs models by name only, so no version was asked for.")
-    name = request_id or f"auto-{secrets.token_hex(6)}"
+    estimates = [_estimate(darkroom, model, part) for part in parts]
+    _check_call_limit(darkroom, estimates)
+    await darkroom.stores.default.check()
+    resolved, notes = await _resolve_files(darkroom, parts)
+    if ":" in request.model and "version" not in darkroom.gateway.creates:
+        notes = (*notes, f"gateway '{darkroom.gateway.name}' runs models by name only, so no version was asked for.")
+    name = request_id or fresh_request_id()
     wanted = [
         NewIntent(
             request_id=name,
             part=number,
-            gateway=room.gateway.name,
-            origin=room.gateway.origin,
+            gateway=darkroom.gateway.name,
+            origin=darkroom.gateway.origin,
+            account=darkroom.account.id,
             model=model.name,
             version=model.version if model.run_by == "version" else "",
             input=part.input,
@@ -95,33 +104,40 @@ async def _plan(room: Darkroom, request: ImageRequest, request_id: str) -> _Plan
             seed=part.seed,
             image_count=part.image_count,
             estimate_usd=estimate,
+            output_place=darkroom.stores.default.place,
+            conversation=conversation,
         )
         for number, (part, estimate) in enumerate(zip(resolved, estimates, strict=True))
     ]
-    intents = await room.journal.intend_all(wanted, spending=room.day_limit())
-    room.options.at_crash_point(CrashPoint.INTENDED)
-    return _Plan(intents=intents, notes=notes)
+    intents = await darkroom.journal.intend(wanted, spending=darkroom.day_limit())
+    refuse_other_arguments(darkroom, request, intents)  # another process may have been first with this request_id
+    darkroom.options.at_crash_point(CrashPoint.INTENDED)
+    return _Plan(intents=intents, notes=notes, secrets=secrets_of(parts[0].input))
 
 
-async def _replay(room: Darkroom, request: ImageRequest, earlier: Sequence[Intent]) -> _Plan:
+async def _repeat(darkroom: Darkroom, request: ImageRequest, earlier: Sequence[Intent]) -> _Plan:
     """The request_id was used before: its first input and seed win, and nothing that was sent is sent again.
 
-    Raises: InvalidInput where that was through another gateway.
+    What would be sent now is checked like a new call. Raises: InvalidInput, SpendingRefused, OutputError.
     """
-    first = earlier[0]
-    if first.origin != room.gateway.origin:
-        raise InvalidInput(
-            f"request_id '{first.request_id}' was used through gateway '{first.gateway}', not the one in use now. "
-            "Nothing was sent. get_prediction with it shows what it made; for a new picture use another request_id.",
-            field="request_id",
-        )
-    earlier = await room.work.settle_doubts(earlier)
-    notes = [f"request_id '{first.request_id}' was used before; this is what it made, nothing new was started."]
-    if any(intent.state in (IntentState.REFUSED, IntentState.ABSENT, IntentState.INTENT) for intent in earlier):
-        notes = [f"request_id '{first.request_id}' was used before; what had not been created is sent now."]
-    if request.prompt and request.prompt != first.request.get("prompt"):
-        notes.append("its first prompt counts; for another picture use another request_id.")
-    return _Plan(intents=tuple(earlier), notes=tuple(notes))
+    refuse_other_arguments(darkroom, request, earlier)
+    earlier = await darkroom.work.settle_doubts(earlier)
+    unsent = [intent for intent in earlier if intent.may_be_sent]
+    words = "this is what it made, nothing new was started"
+    if unsent:
+        _check_call_limit(darkroom, [intent.estimate_usd for intent in unsent])
+        await darkroom.stores.default.check()
+        words = "what had not been created is sent now"
+    note = f"request_id '{earlier[0].request_id}' was used before; {words}."
+    return _Plan(intents=tuple(earlier), notes=(note,), secrets=secrets_of(request.options))
+
+
+def _too_slow(darkroom: Darkroom) -> GatewayUnreachable:
+    return GatewayUnreachable(
+        f"Nothing was created: reading or uploading the images, or asking gateway '{darkroom.gateway.name}', took too long. "
+        "Try again with a longer wait_seconds, or with smaller images.",
+        gateway=darkroom.gateway.name,
+    )
 
 
 def estimate_usd(registry: ModelRegistry, request: ImageRequest, default_model: str = "") -> float | None:
@@ -176,7 +192,7 @@ def _map_parts(model: Model, request: ImageRequest) -> list[MappedInput]:
     parts: list[MappedInput] = []
     for number, count in enumerate(model.split_count(request.count)):
         seed = request.seed + number if request.seed >= 0 else request.seed
-        parts.append(model.input_for(replace(request, count=count, seed=seed), draw_seed=_draw_seed))
+        parts.append(map_request(model, replace(request, count=count, seed=seed), draw_seed=_draw_seed))
     return parts
 
 
@@ -184,14 +200,14 @@ def _draw_seed() -> int:
     return secrets.randbelow(2**31)
 
 
-def _estimate(room: Darkroom, model: Model, part: MappedInput) -> float | None:
+def _estimate(darkroom: Darkroom, model: Model, part: MappedInput) -> float | None:
     """US dollars from the registry; the sandbox costs nothing."""
-    return 0.0 if room.gateway.is_sandbox else model.estimate_usd(part.input, part.image_count)
+    return 0.0 if darkroom.gateway.is_sandbox else model.estimate_usd(part.input, part.image_count)
 
 
-def _check_call_limit(room: Darkroom, estimates: Sequence[float | None]) -> None:
+def _check_call_limit(darkroom: Darkroom, estimates: Sequence[float | None]) -> None:
     """Raises: SpendingRefused where this call alone is over the person's limit, or its price is unknown under one."""
-    limits = room.options
+    limits = darkroom.options
     has_limit = limits.max_usd_per_call is not None or limits.max_usd_per_day is not None
     known = [estimate for estimate in estimates if estimate is not None]
     if has_limit and len(known) < len(estimates) and not limits.allow_unknown_price:
@@ -207,34 +223,12 @@ def _check_call_limit(room: Darkroom, estimates: Sequence[float | None]) -> None
         )
 
 
-async def _resolve_files(room: Darkroom, parts: Sequence[MappedInput]) -> tuple[list[MappedInput], tuple[str, ...]]:
+async def _resolve_files(darkroom: Darkroom, parts: Sequence[MappedInput]) -> tuple[list[MappedInput], tuple[str, ...]]:
     """Put what the gateway accepts in place of image references, once for all parts, and gather the notes."""
-    first = await room.resolve(parts[0])
+    first = await darkroom.resolve(parts[0])
     files: dict[str, JsonValue] = {name: first.input[name] for name in parts[0].file_fields if name in first.input}
     resolved = [replace(part, input={**part.input, **files}) for part in parts]
     notes = [*parts[0].notes, *first.notes]
     if len(parts) > 1:
         notes.append(f"this model makes fewer images at once, so {len(parts)} predictions were created.")
     return resolved, tuple(dict.fromkeys(notes))
-
-
-async def _row(room: Darkroom, following: Following) -> Intent:
-    """The row as it stands, or as it was last seen: what was paid is told even when the journal cannot be read."""
-    try:
-        return await room.journal.find(following.intent.key) or following.intent
-    except JournalError:
-        return following.intent
-
-
-async def _report(room: Darkroom, plan: _Plan, followings: Sequence[Following], started_s: float) -> PredictionReport:
-    rows = [await _row(room, following) for following in followings]
-    facts = AnswerFacts(
-        gateway=room.gateway,
-        notes=plan.notes,
-        idle=frozenset(row.key for row in rows if room.work.following(row) is None),
-        waited_s=room.options.monotonic() - started_s,
-        errors={following.intent.key: following.problem for following in followings if following.problem},
-        percents=room.waiting.percents(followings),
-        sandbox_hint=room.sandbox_hint,
-    )
-    return prediction_report(rows, facts)

@@ -4,13 +4,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+MAX_IMAGE_BYTES = 64 * 1024 * 1024
+
 
 class ImageState(StrEnum):
-    """WANTED until the bytes lie in the output folder (STORED) or the link has died first (EXPIRED)."""
+    """WANTED until its file is saved (STORED), its link has died (EXPIRED) or it is not fetched for good (REFUSED).
+
+    REFUSED becomes WANTED again where the person asks or the setting that forbids its host changes.
+    """
 
     WANTED = "wanted"
     STORED = "stored"
     EXPIRED = "expired"
+    REFUSED = "refused"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +39,8 @@ class StoredFile:
 class StoredImage:
     """Output number `index` (from 0) of a prediction, with its file once it is STORED.
 
-    `problem` says in words why it is not home yet (WANTED) or never will be (EXPIRED).
+    `problem` says in words why it is not saved (WANTED, EXPIRED, REFUSED) or what is wrong with the file (STORED; one
+    without its end begins with "The file is damaged").
     """
 
     prediction_id: str

@@ -2,7 +2,9 @@
 
 from darkroom.errors import InvalidRequest
 from darkroom.registry import ModelRegistry
-from darkroom.reports import ModelReport, model_report, table_report
+from darkroom.reports import ModelReport, model_report, refused_models, table_report
+
+_LONGEST_SHOWN = 100
 
 
 def list_models(
@@ -14,6 +16,10 @@ def list_models(
             return model_report(registry.get(model))
         found = registry.search(query, task, limit)
     except InvalidRequest as error:
-        return ModelReport(text=error.message, data={"models": [], "problems": [error.message]}, is_error=True)
-    sought = " ".join(word for word in (f'"{query}"' if query else "", f"task {task}" if task != "any" else "") if word)
+        return refused_models(error)
+    sought = " ".join(
+        word
+        for word in (f'"{query[:_LONGEST_SHOWN]}"' if query else "", f"task {task}" if task != "any" else "")
+        if word
+    )
     return table_report(found, known=len(registry), sought=sought, problems=registry.problems)

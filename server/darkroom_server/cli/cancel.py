@@ -17,9 +17,7 @@ def cancel(
 ) -> None:
     """Stop a prediction; what it has done so far may be billed."""
 
-    async def work(room: Darkroom) -> PredictionReport:
-        return await cancel_prediction(room, prediction_id)
+    async def work(darkroom: Darkroom) -> PredictionReport:
+        return await cancel_prediction(darkroom, prediction_id)
 
-    report = in_darkroom(read_settings(), work)
-    code = show_report(report, as_json=as_json)
-    raise typer.Exit(0 if report.data["status"] in ("canceled", "aborted") else code)
+    raise typer.Exit(show_report(in_darkroom(read_settings(), work), as_json=as_json))

@@ -11,6 +11,7 @@ import typer
 
 from darkroom.errors import JournalError, SettingsError
 from darkroom.gateways import GatewayProbe, PredictionClient
+from darkroom.journal import open_journal
 from darkroom.registry import ModelRegistry
 from darkroom.uris import is_url
 from darkroom_server.settings import Settings
@@ -27,7 +28,8 @@ class _Finding:
 def doctor() -> None:
     """Check the settings, the gateway and the folders. Costs nothing."""
     settings = Settings.read_or_problem()
-    findings = [*_about_gateway(settings), *_about_folders(settings), *_about_models(settings), _about_limits(settings)]
+    asks = (_about_gateway, _about_journal, _about_images, _about_models, _about_limits)
+    findings = [finding for about in asks for finding in about(settings)]
     for finding in findings:
         typer.echo(f"{'ok' if finding.is_fine else '!!'}  {finding.words}")
     raise typer.Exit(0 if all(finding.is_fine for finding in findings) else 1)
@@ -39,13 +41,13 @@ def _about_gateway(settings: Settings) -> Iterator[_Finding]:
         return
     choice = settings.choice
     yield _Finding(True, f"Gateway: {choice.gateway.title} at {choice.gateway.base_url}. {choice.reason}")
-    yield _Finding(True, f"Key: {choice.key.masked} from {choice.key_variable}." if choice.key else "Key: none needed.")
+    yield _Finding(True, f"Key: {choice.key.masked} from {choice.key.variable}." if choice.key else "Key: none needed.")
     try:
         probe = anyio.run(_probe, settings)
-    except JournalError as error:
+    except SettingsError as error:
         yield _Finding(False, f"Answer: {error.message}")
         return
-    yield _Finding(bool(probe.is_key_accepted), f"Answer: {probe.words}{_account(probe)}")
+    yield _Finding(probe.is_key_accepted, f"Answer: {probe.words}{_account(probe)}")
 
 
 async def _probe(settings: Settings) -> GatewayProbe:
@@ -58,24 +60,38 @@ def _account(probe: GatewayProbe) -> str:
     return f", account {probe.account}" if probe.account else ""
 
 
-def _about_folders(settings: Settings) -> Iterator[_Finding]:
-    yield _folder("Journal", settings.data_path)
+def _about_journal(settings: Settings) -> Iterator[_Finding]:
+    try:
+        warnings = anyio.run(_journal_warnings, settings.data_path / "journal.sqlite3")
+    except JournalError as error:
+        yield _Finding(False, f"Journal: {error.message}")
+        return
+    yield _Finding(True, f"Journal: {settings.data_path} can be written.")
+    yield from (_Finding(False, f"Journal: {warning}") for warning in warnings)
+
+
+async def _journal_warnings(path: Path) -> tuple[str, ...]:
+    async with open_journal(path) as journal:
+        return journal.warnings
+
+
+def _about_images(settings: Settings) -> Iterator[_Finding]:
     location = settings.output_location
     if not is_url(location):
-        yield _folder("Images", Path(location))
+        yield _folder(Path(location))
     elif importlib.util.find_spec("obstore"):
         yield _Finding(True, f"Images: go to {location}; not tried.")
     else:
         yield _Finding(False, f"Images: {location} needs the extra 'cloud': install darkroom-mcp[cloud].")
 
 
-def _folder(purpose: str, path: Path) -> _Finding:
+def _folder(path: Path) -> _Finding:
     try:
         path.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path):
-            return _Finding(True, f"{purpose}: {path} can be written.")
+            return _Finding(True, f"Images: {path} can be written.")
     except OSError as error:
-        return _Finding(False, f"{purpose}: {path} cannot be written ({error.strerror}).")
+        return _Finding(False, f"Images: {path} cannot be written ({error.strerror}).")
 
 
 def _about_models(settings: Settings) -> Iterator[_Finding]:
@@ -87,7 +103,7 @@ def _about_models(settings: Settings) -> Iterator[_Finding]:
         yield _Finding(False, f"Models: {error.message}")
 
 
-def _about_limits(settings: Settings) -> _Finding:
+def _about_limits(settings: Settings) -> Iterator[_Finding]:
     limits = ((settings.max_usd_per_call, "a call"), (settings.max_usd_per_day, "a day"))
     words = [f"${limit:g} {span}" for limit, span in limits if limit is not None]
-    return _Finding(True, f"Spending: at most {' and '.join(words)}." if words else "Spending: no limit is set.")
+    yield _Finding(True, f"Spending: at most {' and '.join(words)}." if words else "Spending: no limit is set.")

@@ -1,7 +1,6 @@
 """`darkroom-mcp generate`: from a prompt to files."""
 
 import json
-import uuid
 from pathlib import Path
 from typing import Annotated
 
@@ -10,12 +9,14 @@ import typer
 from pydantic import JsonValue
 
 from darkroom.darkroom import Darkroom
+from darkroom.errors import InvalidInput
 from darkroom.generate_image import generate_image
 from darkroom.registry import ImageRequest
 from darkroom.reports import PredictionReport
+from darkroom.request_ids import checked_request_id, fresh_request_id
 from darkroom.uris import is_url, scheme_of
 from darkroom_server.cli.opened import in_darkroom, read_settings
-from darkroom_server.cli.screen import note, pick_up, progress_bar, show_report
+from darkroom_server.cli.screen import note, pick_up, progress_bar, show_report, stop
 from darkroom_server.settings import Settings
 
 
@@ -56,23 +57,30 @@ def generate(
         options=dict(_option(each) for each in option or ()),
     )
     settings = _allowing(read_settings(), request, output_dir)
-    name = request_id or f"cli-{uuid.uuid4().hex}"
+    name = _checked(request_id) or fresh_request_id()
 
-    async def work(room: Darkroom) -> PredictionReport:
+    async def work(darkroom: Darkroom) -> PredictionReport:
         try:
             with progress_bar() as on_progress:
-                return await generate_image(room, request, wait_s=wait, request_id=name, on_progress=on_progress)
+                return await generate_image(darkroom, request, wait_s=wait, request_id=name, on_progress=on_progress)
         except anyio.get_cancelled_exc_class():
             with anyio.move_on_after(1, shield=True):
-                await _say_how_to_go_on(room, name)
+                await _say_how_to_go_on(darkroom, name)
             raise
 
     raise typer.Exit(show_report(in_darkroom(settings, work), as_json=as_json))
 
 
-async def _say_how_to_go_on(room: Darkroom, request_id: str) -> None:
-    for intent in await room.journal.by_request(request_id):
+async def _say_how_to_go_on(darkroom: Darkroom, request_id: str) -> None:
+    for intent in await darkroom.journal.by_request(request_id):
         note(pick_up(intent.prediction_id or intent.key))
+
+
+def _checked(request_id: str) -> str:
+    try:
+        return checked_request_id(request_id)
+    except InvalidInput as error:
+        raise stop(error) from None
 
 
 def _reference(text: str) -> str:

@@ -24,8 +24,8 @@ def history(
 ) -> None:
     """List earlier predictions and sum up what they cost."""
 
-    async def work(room: Darkroom) -> tuple[tuple[Intent, ...], Totals, Spending]:
-        journal = room.journal
+    async def work(darkroom: Darkroom) -> tuple[tuple[Intent, ...], Totals, Spending]:
+        journal = darkroom.journal
         return await journal.history(limit), await journal.totals(), await journal.spent_usd(day_start(time.time()))
 
     intents, totals, today = in_darkroom(read_settings(), work)

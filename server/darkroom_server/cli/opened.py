@@ -8,7 +8,7 @@ import typer
 
 from darkroom.darkroom import Darkroom
 from darkroom.errors import DarkroomError
-from darkroom_server.cli.screen import INTERRUPTED, stop
+from darkroom_server.cli.screen import INTERRUPTED, note, stop
 from darkroom_server.settings import Settings
 from darkroom_server.stdio import log_to_stderr
 
@@ -26,19 +26,20 @@ def read_settings() -> Settings:
 
 
 def in_darkroom(settings: Settings, work: Callable[[Darkroom], Awaitable[T]]) -> T:
-    """Open the darkroom, do `work`, close it.
+    """Open the darkroom, say what its journal warns of, do `work`, close it.
 
     Raises: typer.Exit after a DarkroomError, and with 130 after Ctrl-C.
     """
 
     async def run() -> T:
         refusal: DarkroomError
-        async with Darkroom.open(settings.options()) as room:
+        async with Darkroom.open(settings.options()) as darkroom:
+            for warning in darkroom.journal.warnings:
+                note(f"Warning: {warning}")
+            # Raised outside, because it would leave the Darkroom's task group in an ExceptionGroup.
             try:
-                return await work(room)
-            except (
-                DarkroomError
-            ) as error:  # here, because it would leave the Darkroom's task group in an ExceptionGroup
+                return await work(darkroom)
+            except DarkroomError as error:
                 refusal = error
         raise refusal
 

@@ -40,7 +40,9 @@ def show_report(report: PredictionReport, *, as_json: bool) -> int:
 
 
 def _exit_code(report: PredictionReport) -> int:
-    """A script that is told 0 finds every picture on the disk."""
+    """A script that is told 0 finds every image on the disk, or has canceled what it wanted to cancel."""
+    if report.is_wanted_end:
+        return 0
     unsaved = [image for image in records(report.data, "images") if not image["path"]]
     if report.outcome is not Outcome.SUCCEEDED or not unsaved:
         return _EXIT_CODES[report.outcome]
@@ -79,14 +81,16 @@ def _remarks(report: PredictionReport) -> list[str]:
     """What the person should know beside the headline."""
     data = report.data
     reasons = [
-        f"Reason: {part['error']}"
-        for part in records(data, "predictions")
-        if part["error"] and str(part["error"]) not in report.text.partition("\n")[0]
+        f"Reason: {each['error']}"
+        for each in records(data, "predictions")
+        if each["error"] and str(each["error"]) not in report.text.partition("\n")[0]
     ]
     lost = [
-        f"Image {image['n']} is not saved. {image['problem']} {image['url']}"
+        f"Image {image['n']}: {image['problem']}"
+        if image["path"]
+        else f"Image {image['n']} is not saved. {image['problem']} {image['url']}"
         for image in records(data, "images")
-        if not image["path"]
+        if not image["path"] or image["problem"]
     ]
     notes = [f"Note: {each}" for each in cast("list[str]", data.get("notes") or [])]
     return [*reasons, *lost, *notes, *_figures(data), *_next_step(report)]

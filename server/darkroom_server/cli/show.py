@@ -18,8 +18,8 @@ def show(
 ) -> None:
     """Show a prediction and where its images are."""
 
-    async def work(room: Darkroom) -> PredictionReport:
+    async def work(darkroom: Darkroom) -> PredictionReport:
         with progress_bar() as on_progress:
-            return await get_prediction(room, prediction_id, wait_s=wait, on_progress=on_progress)
+            return await get_prediction(darkroom, prediction_id, wait_s=wait, on_progress=on_progress)
 
     raise typer.Exit(show_report(in_darkroom(read_settings(), work), as_json=as_json))

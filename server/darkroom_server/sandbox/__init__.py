@@ -1,7 +1,7 @@
-"""The sandbox: a gateway of our own that speaks the predictions format and paints real pictures, free and offline.
+"""The sandbox: a gateway of our own that speaks the predictions format and paints real images, free and offline.
 
-An outsider on purpose: it shares no class with the client (plain dicts only), so that a wrong field cannot be wrong on both
-sides. Of darkroom it imports the registry alone. Importing this package loads neither the web framework nor Pillow.
+It shares no class with the client (plain dicts only), so that a wrong field cannot be wrong on both sides. Of darkroom
+it imports the registry alone. Importing this package loads neither the web framework nor Pillow.
 """
 
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ __all__ = ["WEATHER", "SandboxOptions", "create_sandbox"]
 
 
 def create_sandbox(options: SandboxOptions | None = None) -> "Starlette":
-    """The sandbox as an ASGI app; everything it answers follows from `options`, its store and the clock."""
+    """The sandbox as an ASGI app. Its answers depend on `options`, its store and the clock only."""
     from darkroom_server.sandbox.app import build  # loads starlette
 
     return build(options or SandboxOptions())

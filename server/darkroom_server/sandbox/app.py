@@ -1,155 +1,93 @@
-"""The ASGI app: which path leads to which endpoint, who may come in, and what every answer carries."""
+"""The ASGI app: the table of endpoints, and what all of them share: the key, faults and rate-limit headers."""
 
-import uuid
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route
 
 from darkroom_server.sandbox import faults
-from darkroom_server.sandbox.catalog import model_body, version_body, version_id
-from darkroom_server.sandbox.desk import Desk
+from darkroom_server.sandbox.models import ModelEndpoints
 from darkroom_server.sandbox.options import SandboxOptions
-from darkroom_server.sandbox.pictures import Pictures
 from darkroom_server.sandbox.predictions import PredictionEndpoints
 from darkroom_server.sandbox.profiles import Endpoint
+from darkroom_server.sandbox.state import SandboxState
 from darkroom_server.sandbox.uploads import FileEndpoints
 
 Handler = Callable[[Request], Awaitable[Response]]
-_MODELS_A_PAGE = 25
 
 
-class ModelEndpoints:
-    """The models and the account: what can be asked without creating anything."""
+def _wrapped(state: SandboxState, endpoint: Handler, remaining: int, needs: Endpoint | None) -> Handler:
+    """The endpoint behind the key, with faults worded as the profile does and the rate-limit headers.
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    `remaining` is what the rate-limit header claims, `needs` what a profile must have to offer the endpoint.
+    """
+    profile = state.profile
 
-    async def account(self, request: Request) -> Response:
-        return JSONResponse(
-            {"type": "user", "username": "sandbox", "name": "Sandbox", "github_url": None, "avatar_url": None}
-        )
+    async def answer(request: Request) -> Response:
+        if needs and needs not in profile.has:
+            return faults.missing_endpoint(profile, request)
+        try:
+            _check_key(state.options.key, request.headers.get("authorization", ""))
+            response = await endpoint(request)
+        except faults.Fault as fault:
+            return faults.respond(fault, profile)
+        if profile.errors == "problem":
+            response.headers.update({"ratelimit-remaining": str(remaining), "ratelimit-reset": "1"})
+        return response
 
-    async def list_page(self, request: Request) -> Response:
-        names = self._desk.registry.names()
-        start = next((spot for spot, name in enumerate(names) if name == request.query_params.get("cursor")), 0)
-        shown = [self._desk.registry.get(name) for name in names[start : start + _MODELS_A_PAGE]]
-        rest = names[start + _MODELS_A_PAGE : start + _MODELS_A_PAGE + 1]
-        next_url = f"{self._desk.options.origin}{request.url.path}?cursor={rest[0]}" if rest else None
-        models = [model_body(model, self._desk.options) for model in shown]
-        return JSONResponse({"next": next_url, "previous": None, "results": models})
-
-    async def get(self, request: Request) -> Response:
-        return JSONResponse(self._find(request))
-
-    async def versions(self, request: Request) -> Response:
-        return JSONResponse({"next": None, "previous": None, "results": [self._find(request)["latest_version"]]})
-
-    async def version(self, request: Request) -> Response:
-        name = f"{request.path_params['owner']}/{request.path_params['name']}"
-        model = self._desk.model(name)
-        if model is None or request.path_params["id"] != version_id(model):
-            raise faults.not_found("Version not found")
-        return JSONResponse(version_body(model))
-
-    def _find(self, request: Request) -> dict[str, Any]:
-        name = f"{request.path_params['owner']}/{request.path_params['name']}"
-        model = self._desk.model(name)
-        if model is None:
-            raise faults.not_found(f"Model not found: {name}")
-        return model_body(model, self._desk.options)
+    return answer
 
 
-class Door:
-    """Wraps every endpoint: asks for the key, turns faults into the profile's words, adds the rate-limit headers."""
-
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
-
-    def behind(self, handler: Handler, remaining: int, endpoint: Endpoint | None = None) -> Handler:
-        """`endpoint` names what a profile may lack; `remaining` is what the rate-limit header claims."""
-
-        async def answer(request: Request) -> Response:
-            profile = self._desk.profile
-            request_id = uuid.uuid4().hex[:24]
-            if endpoint and endpoint not in profile.has:
-                return faults.missing_endpoint(profile, request.method, request.url.path, request_id)
-            try:
-                self._ask_for_key(request)
-                response = await handler(request)
-            except faults.Fault as fault:
-                return faults.respond(fault, profile, request_id)
-            if profile.errors == "problem":
-                response.headers.update({"ratelimit-remaining": str(remaining), "ratelimit-reset": "1"})
-            return response
-
-        return answer
-
-    async def unknown(self, request: Request) -> Response:
-        return faults.missing_endpoint(self._desk.profile, request.method, request.url.path, uuid.uuid4().hex[:24])
-
-    def _ask_for_key(self, request: Request) -> None:
-        given = request.headers.get("authorization", "")
-        scheme, _, key = given.partition(" ")
-        if self._desk.options.key and (scheme.lower() not in ("bearer", "token") or key != self._desk.options.key):
-            raise faults.unauthenticated(is_given=bool(given))
+def _check_key(wanted: str, given: str) -> None:
+    """Raises: Fault for an authorization header without the key, if one is wanted."""
+    scheme, _, key = given.partition(" ")
+    if wanted and (scheme.lower() not in ("bearer", "token") or key != wanted):
+        kind = "a valid" if given else "an"
+        raise faults.Fault(401, "Unauthenticated", f"You did not pass {kind} authentication token")
 
 
 def build(options: SandboxOptions) -> Starlette:
     """Every route twice: at the root as on Replicate, and under /replicate as at the resellers."""
-    desk = Desk(options)
-    pictures = Pictures(desk)
-    predictions = PredictionEndpoints(desk, pictures)
-    door = Door(desk)
-    api = [
-        *_prediction_routes(predictions, door),
-        *_file_routes(FileEndpoints(desk), door),
-        *_model_routes(ModelEndpoints(desk), door),
+    state = SandboxState(options)
+    predictions, files, models = PredictionEndpoints(state), FileEndpoints(state), ModelEndpoints(state)
+    table: list[tuple[str, str, Handler, int, Endpoint | None]] = [
+        ("POST", "/models/{owner}/{name}/predictions", predictions.create_by_model, 599, None),
+        ("POST", "/predictions", predictions.create, 599, None),
+        ("GET", "/predictions", predictions.list_page, 2999, "list"),
+        ("GET", "/predictions/{id}", predictions.get, 59999, None),
+        ("POST", "/predictions/{id}/cancel", predictions.cancel, 2999, "cancel"),
+        ("POST", "/files", files.create, 2999, "files"),
+        ("GET", "/files", files.list_all, 2999, "files"),
+        ("GET", "/files/{id}", files.get, 2999, "files"),
+        ("DELETE", "/files/{id}", files.delete, 2999, "files"),
+        ("GET", "/files/{id}/download", files.download, 2999, "files"),
+        ("GET", "/account", models.account, 2999, "account"),
+        ("GET", "/models", models.list_page, 2999, "models"),
+        ("GET", "/models/{owner}/{name}", models.get, 2999, "models"),
+        ("GET", "/models/{owner}/{name}/versions", models.versions, 2999, "models"),
+        ("GET", "/models/{owner}/{name}/versions/{id}", models.version, 2999, "models"),
     ]
+    api = [
+        Route(f"/v1{path}", _wrapped(state, endpoint, remaining, needs), methods=[method])
+        for method, path, endpoint, remaining, needs in table
+    ]
+
+    async def answer_missing(request: Request) -> Response:
+        return faults.missing_endpoint(state.profile, request)
+
+    async def greet(request: Request) -> Response:
+        return PlainTextResponse("This is darkroom's sandbox. It speaks the Replicate predictions format under /v1.\n")
+
     every_method = ["GET", "POST", "PUT", "PATCH", "DELETE", "QUERY"]
+    missing = Route("/{path:path}", answer_missing, methods=every_method)
     return Starlette(
         routes=[
             Route("/delivery/{id}/{file}", predictions.deliver, methods=["GET"]),
-            Route("/", _greet, methods=["GET"]),
+            Route("/", greet, methods=["GET"]),
             *api,
-            Mount("/replicate", routes=[*api, Route("/{path:path}", door.unknown, methods=every_method)]),
-            Route("/{path:path}", door.unknown, methods=every_method),
+            Mount("/replicate", routes=[*api, missing]),
+            missing,
         ]
     )
-
-
-async def _greet(request: Request) -> Response:
-    return PlainTextResponse("This is darkroom's sandbox. It speaks the Replicate predictions format under /v1.\n")
-
-
-def _prediction_routes(predictions: PredictionEndpoints, door: Door) -> list[Route]:
-    return [
-        Route("/v1/models/{owner}/{name}/predictions", door.behind(predictions.create_by_model, 599), methods=["POST"]),
-        Route("/v1/predictions", door.behind(predictions.create, 599), methods=["POST"]),
-        Route("/v1/predictions", door.behind(predictions.list_page, 2999, "list"), methods=["GET"]),
-        Route("/v1/predictions/{id}", door.behind(predictions.get, 59999), methods=["GET"]),
-        Route("/v1/predictions/{id}/cancel", door.behind(predictions.cancel, 2999, "cancel"), methods=["POST"]),
-    ]
-
-
-def _file_routes(files: FileEndpoints, door: Door) -> list[Route]:
-    return [
-        Route("/v1/files", door.behind(files.create, 2999, "files"), methods=["POST"]),
-        Route("/v1/files", door.behind(files.list_all, 2999, "files"), methods=["GET"]),
-        Route("/v1/files/{id}", door.behind(files.get, 2999, "files"), methods=["GET"]),
-        Route("/v1/files/{id}", door.behind(files.delete, 2999, "files"), methods=["DELETE"]),
-        Route("/v1/files/{id}/download", door.behind(files.download, 2999, "files"), methods=["GET"]),
-    ]
-
-
-def _model_routes(models: ModelEndpoints, door: Door) -> list[Route]:
-    return [
-        Route("/v1/account", door.behind(models.account, 2999, "account"), methods=["GET"]),
-        Route("/v1/models", door.behind(models.list_page, 2999, "models"), methods=["GET"]),
-        Route("/v1/models/{owner}/{name}", door.behind(models.get, 2999, "models"), methods=["GET"]),
-        Route("/v1/models/{owner}/{name}/versions", door.behind(models.versions, 2999, "models"), methods=["GET"]),
-        Route("/v1/models/{owner}/{name}/versions/{id}", door.behind(models.version, 2999, "models"), methods=["GET"]),
-    ]

@@ -1,4 +1,4 @@
-"""What one sandbox is told when it is created."""
+"""The options of a sandbox."""
 
 import secrets
 import time
@@ -35,7 +35,7 @@ class SandboxOptions:
     files_url: str = ""
     store_path: Path | None = None
     clock: Callable[[], float] = time.time
-    draw_id: Callable[[], str] = random_id
+    new_id: Callable[[], str] = random_id
     speed: float = 1.0
     link_lifetime_s: float = 3600.0
     inline_sync_output: bool | None = None
@@ -43,12 +43,10 @@ class SandboxOptions:
 
     @property
     def origin(self) -> str:
-        """`base_url` without a slash at its end."""
         return self.base_url.rstrip("/")
 
     @property
     def files_origin(self) -> str:
-        """Where output files are reached."""
         return (self.files_url or self.base_url).rstrip("/")
 
     @property

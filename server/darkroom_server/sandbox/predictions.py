@@ -1,4 +1,4 @@
-"""The endpoints of predictions: create in its three forms, get, list, cancel, and the output files."""
+"""The endpoints of predictions: the three ways to create one, get, list, cancel, and the output files."""
 
 import base64
 import binascii
@@ -12,41 +12,46 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from darkroom.registry import Model, check_input
-from darkroom_server.sandbox import bodies, faults
-from darkroom_server.sandbox.desk import Desk
-from darkroom_server.sandbox.facts import Facts
-from darkroom_server.sandbox.pictures import Pictures
-from darkroom_server.sandbox.weather import WEATHER, Weather
+from darkroom_server.sandbox import faults
+from darkroom_server.sandbox.bodies import held_body
+from darkroom_server.sandbox.life import Prediction
+from darkroom_server.sandbox.output_files import OutputFiles
+from darkroom_server.sandbox.state import SandboxState
+from darkroom_server.sandbox.weather import WEATHER, Weather, weather_of
 
 PAGE_SIZE = 100
 _PREFER = re.compile(r"wait(?:=(\d{1,2}))?")
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?")
 _HEX_ID = re.compile(r"[0-9a-f]{64}")
 _TOP_LEVEL = ("input", "version", "webhook", "webhook_events_filter", "webhook_completed", "stream")
+_SAID_OF_THE_WHOLE = ("required", "additional_property_not_allowed")  # these faults name `input`, others the field
 _MAX_WAIT_S = 60
 
 
 class PredictionEndpoints:
-    """Bound to one desk; each method is one endpoint."""
+    """Each method is one endpoint."""
 
-    def __init__(self, desk: Desk, pictures: Pictures) -> None:
-        self._desk = desk
-        self._pictures = pictures
+    def __init__(self, state: SandboxState) -> None:
+        self._state = state
+        self._files = OutputFiles(state)
 
     async def create_by_model(self, request: Request) -> Response:
         name = f"{request.path_params['owner']}/{request.path_params['name']}"
-        body = await read_json(request)
-        model = self._desk.model(name)
+        body = await _read_json(request)
+        model = self._state.model(name)
         if model is None or model.run_by != "model":
             raise faults.not_found(f"Model not found: {name}")
         self._check_top_level(body, ("input",))
         return await self._create(request, model, "", body)
 
     async def create(self, request: Request) -> Response:
-        body = await read_json(request)
-        profile = self._desk.profile
+        body = await _read_json(request)
+        profile = self._state.profile
         if profile.takes_model_key and "model" in body:
-            return await self._create(request, self._named(str(body["model"])), "", body)
+            name = str(body["model"])
+            if model := self._state.model(name):
+                return await self._create(request, model, "", body)
+            raise faults.not_found(f"Model not found: {name[:100]}")
         if not profile.version_refs:
             raise faults.bad_body([("required", "", "model name is required")])
         self._check_top_level(body, ("version", "input"))
@@ -54,69 +59,59 @@ class PredictionEndpoints:
         return await self._create(request, model, version, body)
 
     async def get(self, request: Request) -> Response:
-        return JSONResponse(self._desk.body(self._desk.facts(request.path_params["id"])))
+        return JSONResponse(self._state.body(self._state.prediction(request.path_params["id"])))
 
     async def cancel(self, request: Request) -> Response:
-        before = self._desk.facts(request.path_params["id"])
-        after = self._desk.cancel(before)
-        body = self._desk.body(after)
-        return JSONResponse(bodies.canceled_body(body) if after is not before else body)
+        """A cancel that worked answers without logs and output."""
+        before = self._state.prediction(request.path_params["id"])
+        after = self._state.cancel(before)
+        return JSONResponse(self._state.body(after) | ({} if after is before else {"logs": None, "output": None}))
 
     async def list_page(self, request: Request) -> Response:
-        page = self._desk.page(_read_cursor(request.query_params.get("cursor")), PAGE_SIZE + 1)
-        shown = page[:PAGE_SIZE]
+        page = self._state.page(_read_cursor(request.query_params.get("cursor")), PAGE_SIZE + 1)
         next_url = None
         if len(page) > PAGE_SIZE:
-            query = urlencode({"cursor": _write_cursor(shown[-1])})
-            next_url = f"{self._desk.options.origin}{request.url.path}?{query}"
-        return JSONResponse(
-            {"next": next_url, "previous": None, "results": [self._desk.body(facts) for facts in shown]}
-        )
+            last = page[PAGE_SIZE - 1].stored
+            cursor = base64.urlsafe_b64encode(json.dumps([last.created_at, last.id]).encode()).decode()
+            next_url = f"{self._state.options.origin}{request.url.path}?{urlencode({'cursor': cursor})}"
+        results = [self._state.body(prediction) for prediction in page[:PAGE_SIZE]]
+        return JSONResponse({"next": next_url, "previous": None, "results": results})
 
     async def deliver(self, request: Request) -> Response:
         """An output file: no key needed, gone with the prediction's data."""
-        row = self._desk.store.get("prediction", request.path_params["id"])
-        facts = Facts(**row.body) if row else None
-        life = self._desk.life(facts) if facts else None
-        if facts is None or life is None or not life.has_ended(self._desk.now) or life.is_removed(self._desk.now):
-            return Response("Not Found", 404, media_type="text/plain")
-        content = await self._pictures.content(facts, request.path_params["file"]) if life.end == "succeeded" else None
-        if content is None or life.is_empty:
-            return Response("Not Found", 404, media_type="text/plain")
-        headers = {"cache-control": "public,max-age=3600", "access-control-allow-origin": "*"}
-        return Response(content, headers=headers, media_type=self._pictures.mime_type(facts))
+        found = self._state.find(request.path_params["id"])
+        if found and self._state.body(found)["output"]:
+            content = await self._files.content(found, request.path_params["file"])
+            if content is not None:
+                headers = {"cache-control": "public,max-age=3600", "access-control-allow-origin": "*"}
+                return Response(content, headers=headers, media_type=found.mime_type)
+        return Response("Not Found", 404, media_type="text/plain")
 
     def _check_top_level(self, body: dict[str, Any], required: tuple[str, ...]) -> None:
         found = [("required", "", f"{name} is required") for name in required if name not in body]
-        if self._desk.profile.errors == "problem":
+        if self._state.profile.errors == "problem":
             words = "Additional property {} is not allowed"
             extra = [name for name in body if name not in _TOP_LEVEL]
             found += [("additional_property_not_allowed", "", words.format(name)) for name in extra]
         if found:
             raise faults.bad_body(found)
 
-    def _named(self, name: str) -> Model:
-        model = self._desk.model(name)
-        if model is None:
-            raise faults.not_found(f"Model not found: {name[:100]}")
-        return model
-
     def _versioned(self, reference: str) -> tuple[Model, str]:
-        """The model of a `version` in one of the forms that this profile takes, and the id to echo ("" for official)."""
-        refs = self._desk.profile.version_refs
+        """The model of a `version` in a form that this profile takes, and the id to echo ("" for official models)."""
+        refs = self._state.profile.version_refs
         name, colon, identifier = reference.partition(":")
+        model = None
         if _HEX_ID.fullmatch(reference) and "id" in refs:
-            model, identifier = self._desk.model_of_version(reference), reference
+            model, identifier = self._state.models_by_version.get(reference), reference
         elif colon and "name:id" in refs:
-            model = self._desk.model_of_version(identifier)
+            model = self._state.models_by_version.get(identifier)
             model = model if model and model.name == name else None
         elif not colon and "name" in refs:
-            model = self._desk.model(reference)
+            model = self._state.model(reference)
             model = model if model and model.run_by == "model" else None
-        else:
-            model = None
         if model is None:
-            raise faults.bad_version()
+            words = "The specified version does not exist (or perhaps you don't have permission to use it?)"
+            raise faults.Fault(422, "Invalid version or not permitted", words)
         return model, identifier
 
     async def _create(self, request: Request, model: Model, version: str, body: dict[str, Any]) -> Response:
@@ -125,78 +120,70 @@ class PredictionEndpoints:
             raise faults.bad_body([("invalid_type", "input", "Invalid type. Expected: object")])
         input = cast("dict[str, JsonValue]", input)
         if problems := check_input(model, input):
-            raise faults.bad_input(problems)
-        weather = self._desk.weather(model, input)
+            places = ("input" if one.kind in _SAID_OF_THE_WHOLE else f"input.{one.field}" for one in problems)
+            found = zip(problems, places, strict=True)
+            raise faults.bad_body([(one.kind, place, one.description) for one, place in found])
+        weather = weather_of(model, input)
         if (page := self._refusal(model, weather)) is not None:
             return page
-        facts = self._desk.create(model, version, input, _cancel_after_s(request))
+        prediction = self._state.create(model, version, input, _cancel_after_s(request))
         if "504" in weather:
-            raise faults.server_error(504, "The upstream did not answer in time.")
-        return await self._answer(request, facts)
+            raise faults.of_weather("504")
+        return await self._answer(request, prediction)
 
     def _refusal(self, model: Model, weather: Weather) -> Response | None:
-        """Raise, or answer, what the weather says about the create; None where it goes through."""
+        """Raises or gives the answer that the weather demands; None if the create goes through."""
         if weather.unknown:
-            # Without the names themselves: clients would take "nsfw" among them for moderation.
+            # The names are not listed here: a client would read "nsfw" among them as moderation.
             words = (
                 f"no weather is named {weather.unknown[:40]!r}; `darkroom-mcp sandbox --help` names all {len(WEATHER)}"
             )
             raise faults.bad_body([("enum", f"input.{model.concepts.prompt}", words)])
         if "402" in weather:
-            raise faults.no_credit()
-        if "429" in weather and (seconds := self._desk.refuses("429", model, weather)):
-            raise faults.throttled(seconds)
-        if "503" in weather and (seconds := self._desk.refuses("503", model, weather)):
-            raise faults.overloaded(seconds)
+            raise faults.of_weather("402")
+        for name in ("429", "503"):
+            if name in weather and (wait_s := self._state.refuses(name, model, weather)):
+                raise faults.of_weather(name, wait_s)
         if "500" in weather:
-            raise faults.server_error(500, "Internal error. Nothing was created.")
+            raise faults.of_weather("500")
         return faults.web_page() if "html" in weather else None
 
-    async def _answer(self, request: Request, facts: Facts) -> Response:
+    async def _answer(self, request: Request, prediction: Prediction) -> Response:
         """The new prediction, at once or after the hold that `Prefer: wait` asks for."""
-        profile = self._desk.profile
-        headers = {"location": f"{self._desk.options.origin}/v1/predictions/{facts.id}"}
-        wait_s = _prefer_wait_s(request) if profile.honours_prefer else 0
+        state = self._state
+        headers = {"location": f"{state.options.origin}/v1/predictions/{prediction.stored.id}"}
+        prefer = request.headers.get("prefer", "").strip()
+        found = _PREFER.fullmatch(prefer) if state.profile.honours_prefer else None
+        wait_s = min(_MAX_WAIT_S, int(found[1] or _MAX_WAIT_S)) if found else 0
         if not wait_s:
-            return JSONResponse(self._desk.body(facts), profile.create_status, headers)
-        facts = await self._desk.hold(facts, wait_s)
-        headers["preference-applied"] = request.headers["prefer"].strip()
-        return JSONResponse(await self._held_body(facts), profile.create_status, headers)
+            return JSONResponse(state.body(prediction), state.profile.create_status, headers)
+        prediction = await state.hold(prediction, wait_s)
+        headers["preference-applied"] = prefer
+        return JSONResponse(await self._held_body(prediction), state.profile.create_status, headers)
 
-    async def _held_body(self, facts: Facts) -> dict[str, Any]:
-        life, now = self._desk.life(facts), self._desk.now
-        body = self._desk.body(facts)
-        if life.has_ended(now) and (life.end != "succeeded" or body["output"] is None):
+    async def _held_body(self, prediction: Prediction) -> dict[str, Any]:
+        now = self._state.now
+        body = self._state.body(prediction)
+        is_done = prediction.has_ended(now)
+        if is_done and (prediction.end != "succeeded" or body["output"] is None):
             return body
-        output = await self._inlined(facts) if self._desk.options.inlines and life.has_ended(now) else body["output"]
-        return bodies.sync_body(body, output, is_done=life.has_ended(now))
-
-    async def _inlined(self, facts: Facts) -> str | list[str]:
-        """The output as data URIs."""
-        model = self._desk.model_of(facts)
-        mime_type = self._pictures.mime_type(facts)
-        uris: list[str] = []
-        for name in bodies.output_names(model, facts, self._desk.weather(model, facts.input)):
-            content = await self._pictures.content(facts, name) or b""
-            uris.append(f"data:{mime_type};base64,{base64.b64encode(content).decode()}")
-        return bodies.shaped_output(model, uris)
+        output = body["output"]
+        if is_done and self._state.options.inlines:
+            contents = [await self._files.content(prediction, name) or b"" for name in prediction.output_names]
+            start = f"data:{prediction.mime_type};base64,"
+            output = prediction.shaped([start + base64.b64encode(content).decode() for content in contents])
+        return held_body(body, output, is_done=is_done)
 
 
-async def read_json(request: Request) -> dict[str, Any]:
+async def _read_json(request: Request) -> dict[str, Any]:
     """Raises: Fault where the body is no JSON object."""
     try:
         body: object = json.loads(await request.body())
     except ValueError:
         body = None
     if not isinstance(body, dict):
-        raise faults.Fault(status=400, title="Bad Request", detail="The request body is not a JSON object.")
+        raise faults.Fault(400, "Bad Request", "The request body is not a JSON object.")
     return cast("dict[str, Any]", body)
-
-
-def _prefer_wait_s(request: Request) -> int:
-    """0 without the header; 60 for a bare `wait`."""
-    found = _PREFER.fullmatch(request.headers.get("prefer", "").strip())
-    return min(_MAX_WAIT_S, int(found[1] or _MAX_WAIT_S)) if found else 0
 
 
 def _cancel_after_s(request: Request) -> float:
@@ -209,10 +196,6 @@ def _cancel_after_s(request: Request) -> float:
     return max(5.0, float(hours * 3600 + minutes * 60 + seconds))
 
 
-def _write_cursor(facts: Facts) -> str:
-    return base64.urlsafe_b64encode(json.dumps([facts.created_at, facts.id]).encode()).decode()
-
-
 def _read_cursor(cursor: str | None) -> tuple[float, str] | None:
     if not cursor:
         return None
@@ -220,4 +203,4 @@ def _read_cursor(cursor: str | None) -> tuple[float, str] | None:
         created_at, identifier = json.loads(base64.urlsafe_b64decode(cursor))
         return float(created_at), str(identifier)
     except (ValueError, TypeError, binascii.Error):
-        raise faults.Fault(status=400, title="Bad Request", detail="Invalid cursor") from None
+        raise faults.Fault(400, "Bad Request", "Invalid cursor") from None

@@ -4,6 +4,7 @@ A key goes only to the address that it belongs to: the key variable of a profile
 other address the person sets DARKROOM_API_KEY and so says that it belongs there.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
@@ -18,19 +19,17 @@ GATEWAY_VARIABLE = "DARKROOM_GATEWAY"
 BASE_URL_VARIABLE = "DARKROOM_BASE_URL"
 KEY_VARIABLE = "DARKROOM_API_KEY"
 OUTPUT_HOSTS_VARIABLE = "DARKROOM_OUTPUT_HOSTS"
+_HOST_PATTERN = re.compile(r"\*|(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*")
+_LOCAL_STORE = re.compile(r"(\[[0-9a-f:]+\]|[a-z0-9.-]+):\d{1,5}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayChoice:
-    """The gateway in use. `key_variable` is empty where no key is sent; `reason` is one sentence for people."""
+    """The gateway in use; `reason` is one sentence for people."""
 
     gateway: Gateway
     key: Key
     reason: str
-
-    @property
-    def key_variable(self) -> str:
-        return self.key.variable
 
 
 def choose_gateway(environ: Mapping[str, str]) -> GatewayChoice:
@@ -109,8 +108,19 @@ def _at_address(profile: Gateway, address: str) -> Gateway:
 
 
 def _with_output_hosts(gateway: Gateway, listed: str) -> Gateway:
-    hosts = tuple(host.strip().lower() for host in listed.split(",") if host.strip())
-    return replace(gateway, output_hosts=gateway.output_hosts + hosts) if hosts else gateway
+    """Names narrow the hosts of outputs to these; `host:port` adds a store on this machine.
+
+    Raises: SettingsError for anything else, because it would never match.
+    """
+    entries = [entry for part in listed.split(",") if (entry := part.strip().lower())]
+    stores = tuple(entry for entry in entries if _LOCAL_STORE.fullmatch(entry) and is_loopback_url(f"http://{entry}"))
+    names = tuple(entry for entry in entries if _HOST_PATTERN.fullmatch(entry))
+    if odd := next((entry for entry in entries if entry not in stores + names), None):
+        raise SettingsError(
+            f"{OUTPUT_HOSTS_VARIABLE} holds '{clean_words(odd, 60)}'. Allowed: host names such as cdn.example.com or "
+            "*.example.com, which must be the only ones then, and 127.0.0.1:port for a store on this machine."
+        )
+    return replace(gateway, output_hosts=names or gateway.output_hosts, local_stores=stores)
 
 
 def _key(profile: Gateway, gateway: Gateway, values: Mapping[str, str]) -> Key:

@@ -1,14 +1,14 @@
 """Fetching finished images from wherever a gateway put them: a second client that never had the key.
 
-Only hosts that the profile names, https on port 443, public addresses (guard.py), few redirects each checked anew, no
-proxy, bytes and time capped. Two exceptions, both decided by the configured address alone: a gateway on this machine
-may serve images from its own host and port, and the embedded sandbox is asked in this process. Data URIs are decoded.
+https on port 443 of any public host (guard.py), or of those that the person names; few redirects, each checked anew; no
+proxy; bytes and time bounded. Exceptions, all decided by the settings: a gateway on this machine may serve images itself
+and from the stores on this machine that the person names, and the embedded sandbox is asked in this process. Data URIs
+are decoded.
 """
 
 import re
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, AsyncIterator, Generator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from fnmatch import fnmatchcase
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -19,29 +19,20 @@ from darkroom.errors import OutputError, OutputExpired
 from darkroom.gateways.asgi import ASGIApp
 from darkroom.gateways.limits import BOUNDED_ENCODINGS
 from darkroom.gateways.profiles import Gateway
-from darkroom.gateways.words import clean_words
-from darkroom.uris import TooLarge, decode_data_uri, host_of, origin_of, port_of, scheme_of
+from darkroom.images import MAX_IMAGE_BYTES
+from darkroom.uris import TooLarge, decode_data_uri, host_of, is_loopback, port_of, scheme_of
 
 if TYPE_CHECKING:
     import httpx
 
-MAX_OUTPUT_BYTES = 64 * 1024 * 1024
 TIME_LIMIT_S = 60.0
 _MOST_REDIRECTS = 3
+_CLOSING_S = 2.0
+_HEADERS = {"Accept": "image/*, */*;q=0.5", "Accept-Encoding": "identity", "User-Agent": "darkroom-mcp"}
+_NAME_OR_IP = re.compile(r"(?:[a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}\.?|[0-9a-f:.]+")
+_ODD_IN_ADDRESS = re.compile(r"[^A-Za-z0-9.:/_-]")
 _ODD_IN_HOST = re.compile(r"[^a-z0-9.:_-]")
 _CHUNK_BYTES = 64 * 1024
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Download:
-    """An open image. `content_type` is the server's claim, "" where it makes none; `content_length` None likewise.
-
-    Reading `chunks` raises OutputError when the body breaks off, is too long or too slow.
-    """
-
-    chunks: AsyncIterator[bytes]
-    content_length: int | None
-    content_type: str
 
 
 class OutputFetcher:
@@ -52,14 +43,15 @@ class OutputFetcher:
         gateway: Gateway,
         *,
         app: ASGIApp | None = None,
-        max_bytes: int = MAX_OUTPUT_BYTES,
+        max_bytes: int = MAX_IMAGE_BYTES,
         time_limit_s: float = TIME_LIMIT_S,
     ) -> None:
-        self._gateway = gateway
+        self.gateway = gateway
         self._app = app
         self._max_bytes = max_bytes
         self._time_limit_s = time_limit_s
-        self._opened: httpx.AsyncClient | None = None
+        self._near = _near_places(gateway)
+        self._opened: httpx.AsyncBaseTransport | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -71,135 +63,115 @@ class OutputFetcher:
             await self._opened.aclose()
 
     @asynccontextmanager
-    async def open(self, url: str, *, is_past_lifetime: bool = False) -> AsyncGenerator[Download]:
-        """Open one output, given as an address or as a data URI.
+    async def open(self, url: str) -> AsyncGenerator[AsyncIterator[bytes]]:
+        """The bytes of one output, given as an address or as a data URI, as they come.
 
-        `is_past_lifetime` says that the link should have died by now, so that a 403 means just that.
-
-        Raises: OutputExpired for a dead link; OutputError for everything else, `can_retry` where that may help.
+        Opening and reading raise OutputExpired where the link looks dead now, and OutputError for everything else that a
+        gateway or a host can say or do, with `can_retry` where another try may bring the image.
         """
         if scheme_of(url) == "data":
-            content, content_type = _decoded(url, self._max_bytes)
-            yield Download(chunks=_pieces(content), content_length=len(content), content_type=content_type)
+            yield _pieces(_decoded(url, self._max_bytes))
             return
         ends_at = anyio.current_time() + self._time_limit_s
-        response = await self._answer(url, ends_at, is_past_lifetime=is_past_lifetime)
+        response = await self._answer(url, ends_at)
         try:
-            length = response.headers.get("content-length", "")
-            yield Download(
-                chunks=self._chunks(response, ends_at),
-                content_length=int(length) if length.isdecimal() else None,
-                content_type=response.headers.get("content-type", "").partition(";")[0].strip().lower(),
-            )
+            yield self._chunks(response, ends_at)
         finally:
-            with anyio.CancelScope(shield=True):
-                await response.aclose()
+            await _close(response)
 
-    async def _answer(self, url: str, ends_at: float, *, is_past_lifetime: bool) -> "httpx.Response":
+    async def _answer(self, url: str, ends_at: float) -> "httpx.Response":
         """The response to the last hop, an image on its way."""
-        import httpx
-
-        client = self._client()
         hop = _parsed(url)
         for _ in range(_MOST_REDIRECTS + 1):
             self._check(hop)
-            try:
+            with _faults_in_words(f"An image could not be fetched from '{_host(hop)}'."):
                 with anyio.fail_after(ends_at - anyio.current_time()):
-                    response = await client.send(client.build_request("GET", hop), stream=True)
-            except (httpx.HTTPError, TimeoutError) as error:
-                raise OutputError(f"An image could not be fetched from '{_host(hop)}'.", can_retry=True) from error
+                    response = await self._send(hop)
             if not response.has_redirect_location:
                 break
-            await response.aclose()
+            await _close(response)
             hop = _parsed(response.headers["location"], base=hop)
         else:
             raise OutputError(f"'{_host(hop)}' redirects an image too often; it is not fetched.")
-        if problem := self._problem(response, is_past_lifetime=is_past_lifetime):
-            await response.aclose()
+        if problem := self._problem(response):
+            await _close(response)
             raise problem
         return response
 
     def _check(self, url: "httpx.URL") -> None:
-        """Raises: OutputError for an address that no output of this gateway has."""
-        if self._is_own(url):
-            return
-        host = url.raw_host.decode("ascii").lower()
+        """Raises: OutputError for an address from which no image is fetched."""
+        host, port = url.raw_host.decode("ascii").lower(), url.port or {"https": 443, "http": 80}.get(url.scheme)
         shown = _host(url)
-        if url.userinfo or url.scheme != "https" or url.port not in (None, 443):
-            raise OutputError(f"An image on '{shown}' is not served by plain https; it is not fetched.")
-        if not any(fnmatchcase(host, pattern) for pattern in (*self._gateway.output_hosts, self._own_host)):
+        if not url.userinfo and url.scheme in ("http", "https") and (host, port) in self._near:
+            return
+        if url.userinfo or url.scheme != "https" or port != 443:
+            place = f"{f'[{shown}]' if ':' in shown else shown}:{port}"
+            hint = f" If it is a store on this machine, the user adds '{place}' to DARKROOM_OUTPUT_HOSTS."
+            is_near = self.gateway.is_loopback and is_loopback(host)
             raise OutputError(
-                f"Images of gateway '{self._gateway.name}' are not fetched from '{shown}'. "
-                "The user can allow that host in DARKROOM_OUTPUT_HOSTS."
+                f"An image on '{shown}' is not served by plain https, so it is not fetched.{hint if is_near else ''}"
             )
-
-    def _is_own(self, url: "httpx.URL") -> bool:
-        is_near = self._gateway.is_loopback or (self._gateway.is_embedded and self._app is not None)
-        return is_near and not url.userinfo and origin_of(str(url)) == self._gateway.origin
+        if not any(fnmatchcase(host, pattern) for pattern in (*self.gateway.output_hosts, self._own_host)):
+            raise OutputError(
+                f"Images are not fetched from '{shown}': it is not among DARKROOM_OUTPUT_HOSTS. The user can add it there, "
+                "then get_prediction fetches the image while its link lives."
+            )
 
     @property
     def _own_host(self) -> str:
-        return host_of(self._gateway.base_url)
+        return host_of(self.gateway.base_url)
 
-    def _problem(self, response: "httpx.Response", *, is_past_lifetime: bool) -> OutputError | None:
+    def _problem(self, response: "httpx.Response") -> OutputError | None:
         status, host = response.status_code, _host(response.url)
-        if status in (404, 410) or (status == 403 and is_past_lifetime):
-            return OutputExpired(f"The link to an image on '{host}' has died (HTTP {status}).")
+        if status in (404, 410):
+            return OutputExpired(f"'{host}' has no image under its link any more (HTTP {status}).", can_retry=True)
         if status != 200:
-            can_retry = status in (403, 408, 429) or status >= 500
-            return OutputError(f"An image could not be fetched from '{host}' (HTTP {status}).", can_retry=can_retry)
-        length = response.headers.get("content-length", "")
-        if length.isdecimal() and int(length) > self._max_bytes:
+            return OutputError(f"An image could not be fetched from '{host}' (HTTP {status}).", can_retry=True)
+        if (_length(response) or 0) > self._max_bytes:
             return _too_large(self._max_bytes)
         if response.headers.get("content-encoding", "").strip().lower() not in BOUNDED_ENCODINGS:
             return OutputError(f"An image from '{host}' is packed in a way that has no bounds; it is not fetched.")
         return None
 
     async def _chunks(self, response: "httpx.Response", ends_at: float) -> AsyncIterator[bytes]:
-        import httpx
-
-        parts = response.aiter_bytes(_CHUNK_BYTES)
-        size_bytes = 0
-        try:
-            while True:
+        parts = response.aiter_bytes()
+        size_bytes, host = 0, _host(response.url)
+        while True:
+            with _faults_in_words(f"An image from '{host}' broke off."):
                 with anyio.fail_after(ends_at - anyio.current_time()):
                     part = await anext(parts, None)
-                if part is None:
-                    break
-                size_bytes += len(part)
-                if size_bytes > self._max_bytes:
-                    raise _too_large(self._max_bytes)
-                yield part
-        except (httpx.HTTPError, TimeoutError) as error:
-            raise OutputError(f"An image from '{_host(response.url)}' broke off.", can_retry=True) from error
-        length = response.headers.get("content-length", "")
-        if length.isdecimal() and response.num_bytes_downloaded < int(length):
-            raise OutputError(f"An image from '{_host(response.url)}' came too short.", can_retry=True)
+            if part is None:
+                break
+            size_bytes += len(part)
+            if size_bytes > self._max_bytes:
+                raise _too_large(self._max_bytes)
+            yield part
+        if response.num_bytes_downloaded < (_length(response) or 0):
+            raise OutputError(f"An image from '{host}' came too short.", can_retry=True)
 
-    def _client(self) -> "httpx.AsyncClient":
-        """Opened at the first use, so that starting costs nothing."""
-        if self._opened is None:
-            self._opened = guarded_client(self._gateway, self._app)
-        return self._opened
+    async def _send(self, url: "httpx.URL") -> "httpx.Response":
+        """One request without a key, cookies, proxies or redirects; the way is opened at the first one."""
+        import httpx
+
+        from darkroom.gateways.guard import GuardedBackend, GuardedTransport
+
+        if self._opened is None and self._app:
+            self._opened = httpx.ASGITransport(app=self._app, raise_app_exceptions=False)
+        elif self._opened is None:
+            self._opened = GuardedTransport(GuardedBackend(allowed=self._near))
+        limits = httpx.Timeout(20.0, connect=5.0).as_dict()
+        request = httpx.Request("GET", url, headers=_HEADERS, extensions={"timeout": limits})
+        response = await self._opened.handle_async_request(request)
+        response.request = request
+        return response
 
 
-def guarded_client(gateway: Gateway, app: ASGIApp | None) -> "httpx.AsyncClient":
-    """Without a key, proxies or redirects; what belongs to the embedded sandbox goes to `app`."""
-    import httpx
-
-    from darkroom.gateways.guard import GuardedBackend, GuardedTransport
-
-    near = (host_of(gateway.base_url), port_of(gateway.base_url) or 80)
-    allowed = {near} if gateway.is_loopback else set[tuple[str, int]]()
-    mounts = {gateway.origin: httpx.ASGITransport(app=app, raise_app_exceptions=False)} if app else None
-    return httpx.AsyncClient(
-        transport=GuardedTransport(GuardedBackend(allowed=allowed)),
-        mounts=mounts,
-        headers={"Accept": "image/*, */*;q=0.5", "Accept-Encoding": "identity", "User-Agent": "darkroom-mcp"},
-        timeout=httpx.Timeout(20.0, connect=5.0),
-        follow_redirects=False,
-        trust_env=False,
-    )
+def _near_places(gateway: Gateway) -> frozenset[tuple[str, int]]:
+    """Host and port of what is on this machine, where the gateway itself is, or in this process."""
+    if not (gateway.is_loopback or gateway.is_embedded):
+        return frozenset()
+    stores = [f"http://{store}" for store in gateway.local_stores if gateway.is_loopback]
+    return frozenset((host_of(url), port_of(url) or 0) for url in (gateway.base_url, *stores))
 
 
 def _host(url: "httpx.URL") -> str:
@@ -208,23 +180,50 @@ def _host(url: "httpx.URL") -> str:
 
 
 def _parsed(address: str, base: "httpx.URL | None" = None) -> "httpx.URL":
+    """Raises: OutputError for what is no address: an impossible port, a host that no name server could know, 70 kB."""
     import httpx
 
+    error: Exception | None = None
     try:
-        return base.join(address) if base else httpx.URL(address)
-    except (httpx.InvalidURL, ValueError) as error:
-        raise OutputError(f"An image has an address that is none: '{clean_words(address, 60)}'.") from error
+        url = base.join(address) if base else httpx.URL(address)
+        name = url.raw_host.decode("ascii").lower() if url.host else ""  # reading `host` decodes Punycode
+        if _NAME_OR_IP.fullmatch(name) and len(name) < 254 and (url.port is None or 0 < url.port < 65536):
+            return url
+    except Exception as fault:  # the border to addresses that nobody vouches for: they break the library in many ways
+        error = fault
+    shown = _ODD_IN_ADDRESS.sub("", address[:300].partition("?")[0])[:60]
+    raise OutputError(f"'{shown}' is not an address from which an image can be fetched.") from error
 
 
-def _decoded(uri: str, max_bytes: int) -> tuple[bytes, str]:
-    """The bytes and the claimed type of a data URI."""
+@contextmanager
+def _faults_in_words(words: str) -> Generator[None]:
     try:
-        content_type, content = decode_data_uri(uri, limit_bytes=max_bytes)
+        yield
+    except OutputError:
+        raise
+    except Exception as error:  # the border to hosts that nobody vouches for: they break the libraries in many ways
+        raise OutputError(words, can_retry=True) from error
+
+
+async def _close(response: "httpx.Response") -> None:
+    with anyio.move_on_after(_CLOSING_S, shield=True), suppress(Exception):
+        await response.aclose()
+
+
+def _length(response: "httpx.Response") -> int | None:
+    """The length that the host announces; None where that is no number of a usual length."""
+    length = response.headers.get("content-length", "")
+    return int(length) if length.isdecimal() and len(length) < 20 else None
+
+
+def _decoded(uri: str, max_bytes: int) -> bytes:
+    """The content of a data URI."""
+    try:
+        return decode_data_uri(uri, limit_bytes=max_bytes)[1]
     except TooLarge as error:
         raise _too_large(max_bytes) from error
     except ValueError as error:
         raise OutputError(f"An image came as a data URI that cannot be decoded: {error}") from error
-    return content, content_type
 
 
 async def _pieces(content: bytes) -> AsyncIterator[bytes]:

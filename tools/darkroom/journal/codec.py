@@ -8,6 +8,7 @@ from typing import cast
 from pydantic import JsonValue
 
 from darkroom.predictions import Prediction
+from darkroom.secrets_in_inputs import masked_secrets
 from darkroom.uris import shorten_data_uris
 
 LOG_TAIL_BYTES = 4096
@@ -33,40 +34,42 @@ def from_json(text: str) -> dict[str, JsonValue]:
 
 
 def storable(text: str) -> str:
-    """The text without what SQLite cannot hold."""
-    return text.encode(errors="replace").decode()
+    """The text without what a database cannot hold: broken surrogates, and NUL for PostgreSQL."""
+    return text.encode(errors="replace").decode().replace("\0", "\ufffd")
 
 
-def prediction_to_json(prediction: Prediction) -> dict[str, JsonValue]:
-    """One object of the format, which `parse_prediction` reads back as the same prediction."""
+def shown_json(value: JsonValue) -> str:
+    """What is kept for display: data URIs shortened, secrets masked."""
+    short = shorten_data_uris(value)
+    return to_json(masked_secrets(short) if isinstance(short, dict) else short)
+
+
+def prediction_json(prediction: Prediction) -> str:
+    """One object of the format without its outputs, which are the images' rows: `parse_prediction` reads it back.
+
+    Of the logs the last 4 kB are kept.
+    """
     metrics = prediction.metrics
     measured: dict[str, JsonValue] = {
         "predict_time": metrics.predict_s,
         "total_time": metrics.total_s,
         "image_count": metrics.image_count,
     }
-    return {
+    body: dict[str, JsonValue] = {
         "id": prediction.id,
         "status": prediction.status.value,
         "model": prediction.model,
         "version": prediction.version,
         "input": prediction.input,
-        "output": list(prediction.output),
         "error": prediction.error,
-        "logs": prediction.logs,
+        "logs": prediction.logs.encode(errors="replace")[-LOG_TAIL_BYTES:].decode(errors="ignore"),
         "metrics": {name: value for name, value in measured.items() if value is not None},
         "created_at": _stamp(prediction.created_at),
         "started_at": _stamp(prediction.started_at),
         "completed_at": _stamp(prediction.completed_at),
         "data_removed": prediction.is_data_removed,
     }
-
-
-def bounded_prediction_json(prediction: Prediction) -> str:
-    """What the journal keeps: no data URIs (outputs live with the images until they are stored), the end of the logs."""
-    body = prediction_to_json(prediction)
-    body["logs"] = prediction.logs.encode(errors="replace")[-LOG_TAIL_BYTES:].decode(errors="ignore")
-    return to_json(shorten_data_uris(cast("JsonValue", body)))
+    return shown_json(body)
 
 
 def seconds_of(moment: datetime | None) -> float | None:
@@ -74,7 +77,11 @@ def seconds_of(moment: datetime | None) -> float | None:
 
 
 def moment_of(seconds: float | None) -> datetime | None:
-    return datetime.fromtimestamp(seconds, UTC) if seconds is not None else None
+    """A time that no calendar has is no time."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC) if seconds is not None else None
+    except (OverflowError, OSError, ValueError):
+        return None
 
 
 def _stamp(moment: datetime | None) -> str | None:

@@ -1,174 +1,41 @@
-"""The SQLite file: opened durable and private, kept aside when it is broken, used by one worker thread at a time."""
+"""The seam under the journal: a database that runs one piece of work in one transaction.
 
-import os
-import sqlite3
-import time
-from collections.abc import Callable
-from pathlib import Path
-from typing import TypeVar, cast
+Everything above writes its statements once, with `?` for values, in the SQL that SQLite and PostgreSQL share.
+"""
 
-import anyio
-import anyio.to_thread
-
-from darkroom.errors import JournalError
-from darkroom.journal.migrations import migrate
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
 
-# Other processes hold the lock for milliseconds; after this the disk or a process hangs.
-BUSY_TIMEOUT_S = 5.0
-_BROKEN = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
-_LOCKED = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
-_PRAGMAS = (
-    "PRAGMA synchronous = FULL",  # a commit survives power loss
-    "PRAGMA fullfsync = ON",  # on macOS as well
-)
-_WORDS = {
-    sqlite3.SQLITE_FULL: "the disk is full",
-    sqlite3.SQLITE_BUSY: "another process keeps it locked",
-    sqlite3.SQLITE_LOCKED: "another process keeps it locked",
-    sqlite3.SQLITE_READONLY: "it cannot be written",
-    sqlite3.SQLITE_CANTOPEN: "the file or its folder cannot be opened",
-    sqlite3.SQLITE_IOERR: "the disk reports an error",
-    sqlite3.SQLITE_CORRUPT: "the file is damaged; restart darkroom, which then keeps it aside",
-    sqlite3.SQLITE_NOTADB: "the file is damaged; restart darkroom, which then keeps it aside",
-}
+
+class Result(Protocol):
+    """What a statement gave; rows are read by column name."""
+
+    @property
+    def rowcount(self) -> int: ...
+    def fetchone(self) -> Any: ...
+    def fetchall(self) -> list[Any]: ...
 
 
-_ADVICE = "Nothing new is sent until the person has mended it."
+class Session(Protocol):
+    """One open transaction."""
+
+    def execute(self, statement: str, values: Sequence[Any] = ..., /) -> Result: ...
 
 
-class Database:
-    """One connection; each piece of work runs whole in a worker thread, in its own transaction."""
+class Database(Protocol):
+    """Work that has begun is finished even when its caller is cancelled.
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-        self._one_at_a_time = anyio.CapacityLimiter(1)
-
-    async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """What `work` gives, committed and synced to the disk; all of it or nothing."""
-        return await self._run(lambda: self._transaction("BEGIN IMMEDIATE", work))
-
-    async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """What `work` reads of one unchanging state."""
-        return await self._run(lambda: self._transaction("BEGIN", work))
-
-    async def close(self) -> None:
-        await self._run(self._connection.close)
-
-    async def _run(self, work: Callable[[], T]) -> T:
-        result: T | None = None
-        # Shielded: a caller who is cancelled must not leave behind a commit of which nobody knows.
-        with anyio.CancelScope(shield=True):
-            try:
-                result = await anyio.to_thread.run_sync(work, limiter=self._one_at_a_time)
-            except sqlite3.Error as error:
-                raise JournalError(f"The journal could not be used: {_words(error)}. {_ADVICE}") from error
-        return cast("T", result)
-
-    def _transaction(self, begin: str, work: Callable[[sqlite3.Connection], T]) -> T:
-        self._connection.execute(begin)
-        try:
-            result = work(self._connection)
-            self._connection.execute("COMMIT")
-        finally:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
-        return result
-
-
-def open_database(path: Path, clock: Callable[[], float] = time.time) -> tuple[sqlite3.Connection, tuple[str, ...]]:
-    """An open connection with all tables, and warnings for the person; the caller closes it.
-
-    The file is created with mode 0600, its folder, if new, with 0700. A damaged file is renamed to
-    `<name>.corrupt-<time>` with its -wal and -shm, and a new one is started.
-
-    Raises: JournalError.
+    Every method raises JournalError where the database cannot be used; after that nothing may be sent.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        try:
-            return _connect(path), ()
-        except sqlite3.DatabaseError as error:
-            if _code(error) not in _BROKEN:
-                raise
-            aside = _keep_aside(path, clock())
-            return _connect(path), (_kept_aside_words(aside),)
-    except (sqlite3.Error, OSError) as error:
-        raise JournalError(
-            f"The journal '{_short(path)}' cannot be opened: {_words(error)}. Nothing was sent. The person should make "
-            "the folder writable, or set DARKROOM_DATA_DIR to another one."
-        ) from error
 
+    async def write(self, work: Callable[[Session], T]) -> T:
+        """What `work` gives, committed and on the disk; all of it or nothing."""
+        ...
 
-def _connect(path: Path) -> sqlite3.Connection:
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite gives -wal and -shm the mode of the file
-    if os.name == "posix" and path.stat().st_mode & 0o077:
-        path.chmod(0o600)
-    connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
-    try:
-        connection.row_factory = sqlite3.Row
-        _switch_to_wal(connection)
-        for pragma in _PRAGMAS:
-            connection.execute(pragma)
-        if (found := connection.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
-            raise _damaged(found)
-        migrate(connection)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
+    async def read(self, work: Callable[[Session], T]) -> T:
+        """What `work` reads of one unchanging state."""
+        ...
 
-
-def _switch_to_wal(connection: sqlite3.Connection) -> None:
-    """SQLite does not wait by itself when two processes switch a new file at once."""
-    give_up = time.monotonic() + BUSY_TIMEOUT_S
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            return
-        except sqlite3.OperationalError as error:
-            if _code(error) not in _LOCKED or time.monotonic() > give_up:
-                raise
-            time.sleep(0.01)
-
-
-def _damaged(found: str) -> sqlite3.DatabaseError:
-    error = sqlite3.DatabaseError(found)
-    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
-    return error
-
-
-def _keep_aside(path: Path, now: float) -> Path:
-    """Rename the database and its companions; never over a file that is there."""
-    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
-    names = (f"{path.name}.corrupt-{stamp}{'' if turn == 0 else f'-{turn}'}" for turn in range(1000))
-    aside = next(path.with_name(name) for name in names if not path.with_name(name).exists())
-    for suffix in ("-wal", "-shm", ""):
-        companion = path.with_name(path.name + suffix)
-        if companion.exists():
-            companion.rename(aside.with_name(aside.name + suffix))
-    return aside
-
-
-def _kept_aside_words(aside: Path) -> str:
-    return (
-        f"The journal was damaged. It is kept as '{_short(aside)}' and a new one was started: predictions made before "
-        "are found by their id only, and one that was just being created may exist and be billed; look at the "
-        "gateway's own list before you order it again."
-    )
-
-
-def _code(error: BaseException) -> int:
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF
-
-
-def _words(error: Exception) -> str:
-    if isinstance(error, OSError):
-        return (error.strerror or "the folder cannot be used").lower()
-    return _WORDS.get(_code(error), "the database reports an error")
-
-
-def _short(path: Path) -> str:
-    text = str(path)
-    return text if len(text) <= 80 else f"…{text[-79:]}"
+    async def close(self) -> None: ...

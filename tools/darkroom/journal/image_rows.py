@@ -1,80 +1,101 @@
-"""The rows of `images`: wanted, then stored or expired; what is stored stays stored."""
+"""The rows of `images`: wanted, then stored, expired or refused; what is stored stays stored."""
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import Any
 
 from darkroom.images import ImageState, StoredFile, StoredImage
 from darkroom.journal import codec
+from darkroom.journal.database import Session
+from darkroom.journal.records import Look
+from darkroom.predictions import Prediction
 from darkroom.uris import shorten_data_uri
 
-if TYPE_CHECKING:
-    from sqlite3 import Connection, Row
-
-# A link that died may be renewed by a later answer; then the image is wanted again.
+# A link that died or was refused may be renewed by a later answer; then the image is wanted again.
 _WANT = """INSERT INTO images (prediction_id, idx, url, state, expires_at) VALUES (?, ?, ?, 'wanted', ?)
     ON CONFLICT (prediction_id, idx) DO UPDATE
-    SET url = excluded.url, expires_at = coalesce(excluded.expires_at, expires_at), state = 'wanted', problem = ''
-    WHERE state = 'wanted' OR (state = 'expired' AND url <> excluded.url)"""
-_STORED = """INSERT INTO images
-    (prediction_id, idx, url, state, expires_at, location, mime_type, width_px, height_px, size_bytes, sha256)
-    VALUES (?, ?, ?, 'stored', ?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT (prediction_id, idx) DO UPDATE
-    SET url = excluded.url, state = 'stored', location = excluded.location, mime_type = excluded.mime_type,
-        width_px = excluded.width_px, height_px = excluded.height_px, size_bytes = excluded.size_bytes,
-        sha256 = excluded.sha256, problem = ''"""
+    SET url = excluded.url, expires_at = excluded.expires_at, state = 'wanted', problem = ''
+    WHERE images.state <> 'stored' AND images.url <> excluded.url"""
+_STORED = """UPDATE images SET url = ?, state = 'stored', location = ?, mime_type = ?, width_px = ?, height_px = ?,
+    size_bytes = ?, sha256 = ?, problem = ? WHERE prediction_id = ? AND idx = ?"""
+_PROBLEM = "UPDATE images SET state = ?, problem = ?, url = ? WHERE prediction_id = ? AND idx = ? AND state = 'wanted'"
+_URL = "SELECT url FROM images WHERE prediction_id = ? AND idx = ?"
+_WANT_REFUSED = """UPDATE images SET state = 'wanted' WHERE prediction_id = ? AND state = 'refused'
+    AND (expires_at IS NULL OR expires_at > ?)"""
+_WANT_ALL_REFUSED = """UPDATE images SET state = 'wanted' WHERE state = 'refused' AND expires_at > ?
+    AND prediction_id IN (SELECT prediction_id FROM intents WHERE origin = ?)"""
+_AT_ONCE = 500  # values in one statement
 
 
-def want(
-    connection: "Connection", prediction_id: str, urls: Sequence[str], expires_at: datetime | None
-) -> tuple[StoredImage, ...]:
-    expiry = codec.seconds_of(expires_at)
-    rows = [(prediction_id, index, codec.storable(url), expiry) for index, url in enumerate(urls)]
-    connection.executemany(_WANT, rows)
-    return of_prediction(connection, prediction_id)
+def want(session: Session, prediction: Prediction, look: Look) -> None:
+    """Write the outputs down with the time at which their links die, by the gateway's clock where it gave one."""
+    born = codec.seconds_of(prediction.created_at)
+    expires_at = (look.now if born is None else born) + look.link_lifetime_s
+    for index, url in enumerate(prediction.output):
+        session.execute(_WANT, (prediction.id, index, codec.storable(url), expires_at))
 
 
-def stored(connection: "Connection", image: StoredImage) -> None:
+def want_again(session: Session, prediction_id: str, now: float) -> bool:
+    """Want what was refused and whose link may still live. True where there was any."""
+    return session.execute(_WANT_REFUSED, (prediction_id, now)).rowcount > 0
+
+
+def want_all_again(session: Session, origin: str, now: float) -> None:
+    """The same for all predictions of a gateway: a setting may have changed."""
+    session.execute(_WANT_ALL_REFUSED, (now, origin))
+
+
+def stored(session: Session, image: StoredImage) -> None:
+    """Raises: ValueError for an image without a file."""
     if image.file is None:
         raise ValueError("a stored image has a file")
-    url, expiry, file = shorten_data_uri(image.url), codec.seconds_of(image.expires_at), image.file
-    place = (image.prediction_id, image.index, codec.storable(url), expiry, codec.storable(file.location))
-    content = (file.mime_type, file.width_px, file.height_px, file.size_bytes, file.sha256)
-    connection.execute(_STORED, (*place, *content))
+    url, file = shorten_data_uri(image.url), image.file
+    content = (
+        file.mime_type,
+        file.width_px,
+        file.height_px,
+        file.size_bytes,
+        file.sha256,
+        codec.storable(image.problem),
+    )
+    place = (codec.storable(url), codec.storable(file.location))
+    session.execute(_STORED, (*place, *content, image.prediction_id, image.index))
 
 
-def failed(connection: "Connection", prediction_id: str, index: int, state: ImageState, problem: str) -> None:
-    """Say why it is not home; `state` is WANTED or EXPIRED. A dead data URI is shortened."""
-    row = connection.execute(
-        "SELECT url FROM images WHERE prediction_id = ? AND idx = ? AND state = 'wanted'", (prediction_id, index)
-    ).fetchone()
+def failed(session: Session, prediction_id: str, index: int, state: ImageState, problem: str) -> None:
+    """Say why it is not stored; `state` is WANTED, EXPIRED or REFUSED. A data URI that is given up is shortened."""
+    row = session.execute(_URL, (prediction_id, index)).fetchone()
     if row is not None:
-        url = shorten_data_uri(row["url"]) if state is ImageState.EXPIRED else row["url"]
-        connection.execute(
-            "UPDATE images SET state = ?, problem = ?, url = ? WHERE prediction_id = ? AND idx = ?",
-            (state.value, codec.storable(problem), url, prediction_id, index),
+        url = row["url"] if state is ImageState.WANTED else shorten_data_uri(row["url"])
+        session.execute(_PROBLEM, (state.value, codec.storable(problem), url, prediction_id, index))
+
+
+def of_predictions(session: Session, prediction_ids: Sequence[str]) -> dict[str, tuple[StoredImage, ...]]:
+    """The images of many predictions, in order, by prediction id."""
+    found: dict[str, tuple[StoredImage, ...]] = {}
+    for start in range(0, len(prediction_ids), _AT_ONCE):
+        some = prediction_ids[start : start + _AT_ONCE]
+        names = ", ".join("?" * len(some))
+        rows = session.execute(
+            f"SELECT * FROM images WHERE prediction_id IN ({names}) ORDER BY prediction_id, idx", some
         )
+        for row in rows.fetchall():
+            found[row["prediction_id"]] = (*found.get(row["prediction_id"], ()), _image(row))
+    return found
 
 
-def of_prediction(connection: "Connection", prediction_id: str) -> tuple[StoredImage, ...]:
-    rows = connection.execute("SELECT * FROM images WHERE prediction_id = ? ORDER BY idx", (prediction_id,))
-    return tuple(_image(row) for row in rows.fetchall())
-
-
-def _image(row: "Row") -> StoredImage:
-    is_stored = row["state"] == ImageState.STORED.value
+def _image(row: Any) -> StoredImage:
     return StoredImage(
         prediction_id=row["prediction_id"],
         index=row["idx"],
         url=row["url"],
         state=ImageState(row["state"]),
         expires_at=codec.moment_of(row["expires_at"]),
-        file=_file(row) if is_stored else None,
+        file=_file(row) if row["state"] == ImageState.STORED.value else None,
         problem=row["problem"],
     )
 
 
-def _file(row: "Row") -> StoredFile:
+def _file(row: Any) -> StoredFile:
     return StoredFile(
         location=row["location"],
         mime_type=row["mime_type"],

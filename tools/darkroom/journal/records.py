@@ -3,23 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
-from enum import StrEnum
 
 from pydantic import JsonValue
 
 from darkroom.images import StoredImage
+from darkroom.journal.states import SENDABLE, IntentState
 from darkroom.predictions import Prediction, PredictionStatus
-
-
-class IntentState(StrEnum):
-    """Where a create stands; the package's theory of operation says how one becomes another."""
-
-    INTENT = "intent"
-    SENT = "sent"
-    KNOWN = "known"
-    REFUSED = "refused"
-    UNKNOWN = "unknown"
-    ABSENT = "absent"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,14 +16,16 @@ class NewIntent:
     """A create that we have decided on.
 
     `request_id` is the caller's own name for the wish ("" = none) and `part` counts the predictions that it takes, from
-    0. `origin` is the gateway's "https://host[:port]". `input` is what will be sent, whole; `file_fields` are its names
-    that hold images, which gateways echo as other URLs. `request` is the wish in our words, for display.
+    0. `origin` is the gateway's "https://host[:port]", `account` the keyed hash of the key in use. `input` is what will be
+    sent, whole; `file_fields` are its names that hold images, which gateways echo as other URLs. `request` is the wish in
+    our words. `output_place` is the folder or bucket in which its images belong, `conversation` who asked.
     """
 
     request_id: str = ""
     part: int = 0
     gateway: str
     origin: str
+    account: str = ""
     model: str
     version: str = ""
     input: Mapping[str, JsonValue]
@@ -43,6 +34,8 @@ class NewIntent:
     seed: int | None = None
     image_count: int = 1
     estimate_usd: float | None = None
+    output_place: str = ""
+    conversation: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,9 +43,10 @@ class Intent:
     """One create and what became of it.
 
     `key` is random, 26 characters, and sorts by time. `input` is whole while it may still be sent, afterwards its data
-    URIs are shortened. `tries` counts the claims, so it names the attempt. `prediction` is the last state seen, its
-    logs cut to the last 4 kB. `reason` says why it was refused or is unknown. `is_adopted`: not decided on here, a
-    prediction of the same account that was looked up by its id.
+    URIs are shortened and its secrets masked. `tries` counts the claims, so it names the attempt. `prediction` is the last
+    state seen, its logs cut to the last 4 kB, its outputs those of `images`. `reason` says why it was refused or is
+    unknown, `possible` names predictions that may be it, `problem` is a fault that darkroom met while working on it.
+    `is_adopted`: not decided on here, a prediction of the same account that was looked up by its id.
     """
 
     key: str
@@ -60,21 +54,25 @@ class Intent:
     part: int
     gateway: str
     origin: str
+    account: str
     model: str
     version: str
     input: dict[str, JsonValue]
     file_fields: tuple[str, ...]
-    fingerprint: str
     request: dict[str, JsonValue]
     seed: int | None
     image_count: int
     estimate_usd: float | None
     cost_usd: float | None
+    output_place: str
+    conversation: str
     state: IntentState
     prediction_id: str
     status: PredictionStatus | None
     prediction: Prediction | None
     reason: str
+    possible: tuple[str, ...]
+    problem: str
     intended_at: float
     sent_at: float | None
     known_at: float | None
@@ -82,6 +80,24 @@ class Intent:
     tries: int
     is_adopted: bool
     images: tuple[StoredImage, ...]
+
+    @property
+    def may_be_sent(self) -> bool:
+        """True while a claim would send it: it costs nothing so far."""
+        return self.state in SENDABLE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """When and how a prediction was seen: its links live `link_lifetime_s` from its creation.
+
+    `is_final`: a success without outputs is believed, because the gateway was asked again for long enough.
+    """
+
+    now: float
+    link_lifetime_s: float = 3600.0
+    cost_usd: float | None = None
+    is_final: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,13 +4,9 @@ A create counts to the day on which it was sent, at its estimate until a cost is
 never started and costs nothing. Adopted predictions were not ordered here and do not count.
 """
 
-from typing import TYPE_CHECKING
-
 from darkroom.errors import SpendingRefused
+from darkroom.journal.database import Session
 from darkroom.journal.records import Spending, SpendingLimit, Totals
-
-if TYPE_CHECKING:
-    from sqlite3 import Connection
 
 # An intent that was never sent (its process died first) keeps its reservation no longer than this.
 RESERVED_S = 600.0
@@ -18,20 +14,18 @@ _CREATES = """SELECT ended_at, CASE status WHEN 'aborted' THEN 0 ELSE coalesce(c
     FROM intents WHERE coalesce(sent_at, intended_at) >= ? AND is_adopted = 0 AND key <> ?
     AND (state IN ('sent', 'unknown', 'known') OR (state = 'intent' AND intended_at > ?))"""
 _SPENT = f"""SELECT
-    coalesce(sum(CASE WHEN ended_at IS NOT NULL THEN price END), 0),
-    coalesce(sum(CASE WHEN ended_at IS NULL THEN price END), 0),
-    count(*) - count(price) FROM ({_CREATES})"""
-_IMAGES = """SELECT count(*) FROM images JOIN intents USING (prediction_id)
-    WHERE images.state = ? AND coalesce(sent_at, intended_at) >= ?"""
+    coalesce(sum(CASE WHEN ended_at IS NOT NULL THEN price END), 0) AS settled,
+    coalesce(sum(CASE WHEN ended_at IS NULL THEN price END), 0) AS reserved,
+    count(*) - count(price) AS unpriced FROM ({_CREATES}) AS creates"""
 
 
-def spent(connection: "Connection", since: float, now: float, except_key: str = "") -> Spending:
-    settled, reserved, unknown = connection.execute(_SPENT, (since, except_key, now - RESERVED_S)).fetchone()
-    return Spending(settled_usd=settled, reserved_usd=reserved, unknown_count=unknown)
+def spent(session: Session, since: float, now: float, except_key: str = "") -> Spending:
+    row = session.execute(_SPENT, (since, except_key, now - RESERVED_S)).fetchone()
+    return Spending(settled_usd=row["settled"], reserved_usd=row["reserved"], unknown_count=row["unpriced"])
 
 
 def refuse_beyond(
-    connection: "Connection", limit: SpendingLimit | None, estimate_usd: float | None, now: float, key: str = ""
+    session: Session, limit: SpendingLimit | None, estimate_usd: float | None, now: float, key: str = ""
 ) -> None:
     """Raise SpendingRefused unless one more create, or the one of `key`, fits under the limit."""
     if limit is None or (estimate_usd is None and limit.allow_unknown_price):
@@ -41,7 +35,7 @@ def refuse_beyond(
             "The price of this model is unknown and a daily limit is set, so nothing was sent. Choose a model with a "
             "price, or ask the user to set DARKROOM_ALLOW_UNKNOWN_PRICE=true."
         )
-    spending = spent(connection, limit.since, now, key)
+    spending = spent(session, limit.since, now, key)
     if spending.total_usd + estimate_usd > limit.limit_usd + 1e-9:
         left_usd = max(0.0, limit.limit_usd - spending.total_usd)
         raise SpendingRefused(
@@ -51,12 +45,18 @@ def refuse_beyond(
         )
 
 
-def totals(connection: "Connection", since: float, now: float) -> Totals:
-    count = "SELECT count(*) FROM intents WHERE coalesce(sent_at, intended_at) >= ? AND state IN "
+def totals(session: Session) -> Totals:
+    """Over all time, out of sums that the database keeps up to date with every change."""
+    row = session.execute("SELECT * FROM tallies").fetchone()
+    spending = Spending(
+        settled_usd=round(row["settled_usd"], 9),
+        reserved_usd=round(row["reserved_usd"], 9),
+        unknown_count=row["unpriced_count"],
+    )
     return Totals(
-        prediction_count=connection.execute(f"{count} ('known')", (since,)).fetchone()[0],
-        unresolved_count=connection.execute(f"{count} ('sent', 'unknown')", (since,)).fetchone()[0],
-        stored_count=connection.execute(_IMAGES, ("stored", since)).fetchone()[0],
-        expired_count=connection.execute(_IMAGES, ("expired", since)).fetchone()[0],
-        spending=spent(connection, since, now),
+        prediction_count=row["prediction_count"],
+        unresolved_count=row["unresolved_count"],
+        stored_count=row["stored_count"],
+        expired_count=row["expired_count"],
+        spending=spending,
     )

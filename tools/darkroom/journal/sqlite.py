@@ -1,207 +1,173 @@
-"""The journal on SQLite: which rows change together in one commit, and with which clock."""
+"""The SQLite file: opened durable and private, kept aside when it is broken, used by one worker thread at a time."""
 
-import secrets
+import os
+import sqlite3
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import asynccontextmanager
-from datetime import datetime
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TypeVar, cast
 
-from darkroom.images import ImageState, StoredImage
-from darkroom.journal import codec, image_rows, intent_rows, lease_rows, spending_rows
-from darkroom.journal.reconcile import Verdict
-from darkroom.journal.records import Intent, NewIntent, Spending, SpendingLimit, Totals
-from darkroom.predictions import Prediction
+import anyio
+import anyio.to_thread
 
-if TYPE_CHECKING:
-    from sqlite3 import Connection
+from darkroom.errors import JournalError
+from darkroom.journal.database import Session
+from darkroom.journal.migrations import migrate
 
-    from darkroom.journal.database import Database
+T = TypeVar("T")
 
-# A known prediction without a stated expiry is taken to expire an hour after it became known.
-_UNFINISHED = """WHERE origin = ? AND state = 'known' AND (ended_at IS NULL
-    OR EXISTS (SELECT 1 FROM images WHERE prediction_id = intents.prediction_id AND state = 'wanted'))
-    ORDER BY coalesce((SELECT min(expires_at) FROM images WHERE prediction_id = intents.prediction_id
-    AND state = 'wanted'), known_at + 3600), rowid"""
-_UNRESOLVED = """WHERE origin = ? AND (state IN ('sent', 'unknown') OR (state = 'absent' AND sent_at >= ?))
-    ORDER BY sent_at, rowid"""
-_SECONDS = """SELECT total_s FROM intents WHERE gateway = ? AND model = ? AND total_s IS NOT NULL
-    ORDER BY ended_at DESC, rowid DESC LIMIT ?"""
+# Other processes hold the lock for milliseconds; after this the disk or a process hangs.
+BUSY_TIMEOUT_S = 5.0
+_BROKEN = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_LOCKED = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+_PRAGMAS = (
+    "PRAGMA synchronous = FULL",  # a commit survives power loss
+    "PRAGMA fullfsync = ON",  # on macOS as well
+)
+_WORDS = {
+    sqlite3.SQLITE_FULL: "the disk is full",
+    sqlite3.SQLITE_BUSY: "another process keeps it locked",
+    sqlite3.SQLITE_LOCKED: "another process keeps it locked",
+    sqlite3.SQLITE_READONLY: "it cannot be written",
+    sqlite3.SQLITE_CANTOPEN: "the file or its folder cannot be opened",
+    sqlite3.SQLITE_IOERR: "the disk reports an error",
+    sqlite3.SQLITE_CORRUPT: "the file is damaged; restart darkroom, which then keeps it aside",
+    sqlite3.SQLITE_NOTADB: "the file is damaged; restart darkroom, which then keeps it aside",
+}
 
 
-class SqliteJournal:
-    """`Journal` in one SQLite file, which several processes may share. Open it with `SqliteJournal.open`."""
+_ADVICE = "Nothing new is sent until the person has mended it."
 
-    def __init__(
-        self, database: "Database", clock: Callable[[], float] = time.time, warnings: tuple[str, ...] = ()
-    ) -> None:
-        self._database = database
-        self._clock = clock
-        self._warnings = warnings
-        # Names our own claims, so that a late answer cannot undo the claim of another process.
-        self._claimed_by = secrets.token_hex(8)
 
-    @classmethod
-    @asynccontextmanager
-    async def open(cls, path: Path, clock: Callable[[], float] = time.time) -> AsyncGenerator["SqliteJournal", None]:
-        """Open or create the file. `clock` gives seconds since the epoch.
+class SqliteDatabase:
+    """`Database` on one connection: each piece of work runs whole in a worker thread."""
 
-        Raises: JournalError where it cannot be written, or is of a newer darkroom.
-        """
-        import anyio.to_thread
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._one_at_a_time = anyio.CapacityLimiter(1)
 
-        from darkroom.journal.database import Database, open_database
+    async def write(self, work: Callable[[Session], T]) -> T:
+        return await self._run(lambda: self._transaction("BEGIN IMMEDIATE", work))
 
-        connection, warnings = await anyio.to_thread.run_sync(open_database, path, clock)
-        database = Database(connection)
+    async def read(self, work: Callable[[Session], T]) -> T:
+        return await self._run(lambda: self._transaction("BEGIN", work))
+
+    async def close(self) -> None:
+        await self._run(self._connection.close)
+
+    async def _run(self, work: Callable[[], T]) -> T:
+        result: T | None = None
+        # Shielded: a caller who is cancelled must not leave behind a commit of which nobody knows.
+        with anyio.CancelScope(shield=True):
+            try:
+                result = await anyio.to_thread.run_sync(work, limiter=self._one_at_a_time)
+            except sqlite3.Error as error:
+                raise JournalError(f"The journal could not be used: {_words(error)}. {_ADVICE}") from error
+        return cast("T", result)
+
+    def _transaction(self, begin: str, work: Callable[[Session], T]) -> T:
+        self._connection.execute(begin)
         try:
-            yield cls(database, clock, warnings)
+            result = work(self._connection)
+            self._connection.execute("COMMIT")
         finally:
-            await database.close()
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        return self._warnings
-
-    async def intend(self, new: NewIntent, *, spending: SpendingLimit | None = None) -> Intent:
-        return (await self.intend_all([new], spending=spending))[0]
-
-    async def intend_all(
-        self, wanted: Sequence[NewIntent], *, spending: SpendingLimit | None = None
-    ) -> tuple[Intent, ...]:
-        now = self._clock()
-        return await self._database.write(
-            lambda connection: tuple([_intend(connection, new, spending, now) for new in wanted])
-        )
-
-    async def claim(self, key: str, *, spending: SpendingLimit | None = None) -> bool:
-        def work(connection: "Connection") -> bool:
-            now = self._clock()
-            if not intent_rows.claim(connection, key, self._claimed_by, now):
-                return False
-            estimate_usd = intent_rows.get(connection, key).estimate_usd
-            spending_rows.refuse_beyond(connection, spending, estimate_usd, now, key)
-            return True
-
-        return await self._database.write(work)
-
-    async def mark_known(self, key: str, prediction: Prediction, *, cost_usd: float | None = None) -> Intent:
-        return await self._database.write(
-            lambda connection: intent_rows.mark_known(connection, key, prediction, self._clock(), cost_usd)
-        )
-
-    async def mark_refused(self, key: str, reason: str) -> bool:
-        return await self._database.write(
-            lambda connection: intent_rows.mark_refused(connection, key, self._claimed_by, reason)
-        )
-
-    async def mark_unknown(self, key: str, reason: str) -> bool:
-        return await self._database.write(lambda connection: intent_rows.mark_unknown(connection, key, reason))
-
-    async def mark_absent(self, key: str, *, tries: int) -> bool:
-        return await self._database.write(lambda connection: intent_rows.mark_absent(connection, key, tries))
-
-    async def settle(self, verdicts: Sequence[Verdict]) -> tuple[Intent, ...]:
-        return await self._database.write(lambda connection: intent_rows.settle(connection, verdicts, self._clock()))
-
-    async def record(
-        self, prediction: Prediction, *, gateway: str = "", origin: str = "", cost_usd: float | None = None
-    ) -> Intent:
-        return await self._database.write(
-            lambda connection: intent_rows.record(connection, prediction, self._clock(), gateway, origin, cost_usd)
-        )
-
-    async def find(self, id_or_key: str) -> Intent | None:
-        return await self._database.read(lambda connection: intent_rows.find(connection, id_or_key))
-
-    async def by_request(self, request_id: str) -> tuple[Intent, ...]:
-        return await self._database.read(lambda connection: _by_request(connection, request_id))
-
-    async def latest(self) -> Intent | None:
-        found = await self._select("WHERE is_adopted = 0 ORDER BY intended_at DESC, rowid DESC LIMIT 1", ())
-        return found[0] if found else None
-
-    async def history(self, limit: int = 20, before: str = "") -> tuple[Intent, ...]:
-        newest_first = "ORDER BY intended_at DESC, rowid DESC LIMIT ?"
-        if not before:
-            return await self._select(newest_first, (limit,))
-        older = "(intended_at, rowid) < (SELECT intended_at, rowid FROM intents WHERE key = ?)"
-        return await self._select(f"WHERE {older} {newest_first}", (before, limit))
-
-    async def unresolved(self, origin: str, *, absent_s: float = 0) -> tuple[Intent, ...]:
-        since = self._clock() - absent_s if absent_s else float("inf")
-        return await self._select(_UNRESOLVED, (origin, since))
-
-    async def known_ids(self, origin: str) -> frozenset[str]:
-        def work(connection: "Connection") -> frozenset[str]:
-            rows = connection.execute(
-                "SELECT prediction_id FROM intents WHERE origin IN (?, '') AND prediction_id IS NOT NULL AND is_adopted = 0",
-                (origin,),
-            )
-            return frozenset(row[0] for row in rows)
-
-        return await self._database.read(work)
-
-    async def unfinished(self, origin: str) -> tuple[Intent, ...]:
-        return await self._select(_UNFINISHED, (origin,))
-
-    async def seconds(self, gateway: str, model: str, limit: int = 50) -> tuple[float, ...]:
-        return await self._database.read(
-            lambda connection: tuple(row[0] for row in connection.execute(_SECONDS, (gateway, model, limit)))
-        )
-
-    async def want_images(
-        self, prediction_id: str, urls: Sequence[str], expires_at: datetime | None
-    ) -> tuple[StoredImage, ...]:
-        return await self._database.write(
-            lambda connection: image_rows.want(connection, prediction_id, urls, expires_at)
-        )
-
-    async def image_stored(self, image: StoredImage) -> None:
-        await self._database.write(lambda connection: image_rows.stored(connection, image))
-
-    async def image_failed(self, prediction_id: str, index: int, problem: str) -> None:
-        await self._image_problem(prediction_id, index, ImageState.WANTED, problem)
-
-    async def image_expired(self, prediction_id: str, index: int, problem: str) -> None:
-        await self._image_problem(prediction_id, index, ImageState.EXPIRED, problem)
-
-    async def lease(self, id_or_key: str, owner: str, lease_s: float) -> int | None:
-        return await self._database.write(
-            lambda connection: lease_rows.take(connection, id_or_key, owner, self._clock(), lease_s)
-        )
-
-    async def renew(self, id_or_key: str, token: int, lease_s: float) -> bool:
-        return await self._database.write(
-            lambda connection: lease_rows.renew(connection, id_or_key, token, self._clock(), lease_s)
-        )
-
-    async def release(self, id_or_key: str, token: int) -> None:
-        await self._database.write(lambda connection: lease_rows.release(connection, id_or_key, token))
-
-    async def spent_usd(self, since: float) -> Spending:
-        return await self._database.read(lambda connection: spending_rows.spent(connection, since, self._clock()))
-
-    async def totals(self, since: float = 0) -> Totals:
-        return await self._database.read(lambda connection: spending_rows.totals(connection, since, self._clock()))
-
-    async def _select(self, rest: str, values: tuple[object, ...]) -> tuple[Intent, ...]:
-        return await self._database.read(lambda connection: intent_rows.select(connection, rest, values))
-
-    async def _image_problem(self, prediction_id: str, index: int, state: ImageState, problem: str) -> None:
-        await self._database.write(
-            lambda connection: image_rows.failed(connection, prediction_id, index, state, problem)
-        )
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+        return result
 
 
-def _intend(connection: "Connection", new: NewIntent, spending: SpendingLimit | None, now: float) -> Intent:
-    if new.request_id and (there := _by_request(connection, new.request_id, new.part)):
-        return there[0]
-    spending_rows.refuse_beyond(connection, spending, new.estimate_usd, now)
-    return intent_rows.insert(connection, new, now)
+def open_database(path: Path, clock: Callable[[], float] = time.time) -> tuple[sqlite3.Connection, tuple[str, ...]]:
+    """An open connection with all tables, and warnings for the person; the caller closes it.
+
+    The file is created with mode 0600, its folder, if new, with 0700. A damaged file is renamed to
+    `<name>.corrupt-<time>` with its -wal and -shm, and a new one is started.
+
+    Raises: JournalError.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            return _connect(path), ()
+        except sqlite3.DatabaseError as error:
+            if _code(error) not in _BROKEN:
+                raise
+            aside = _keep_aside(path, clock())
+            return _connect(path), (_kept_aside_words(aside),)
+    except (sqlite3.Error, OSError) as error:
+        raise JournalError(
+            f"The journal '{_short(path)}' cannot be opened: {_words(error)}. Nothing was sent. The person should make "
+            "the folder writable, or set DARKROOM_DATA_DIR to another one."
+        ) from error
 
 
-def _by_request(connection: "Connection", request_id: str, part: int | None = None) -> tuple[Intent, ...]:
-    rest = "WHERE request_id = ? AND request_id <> '' AND coalesce(?, part) = part ORDER BY part"
-    return intent_rows.select(connection, rest, (codec.storable(request_id), part))
+def _connect(path: Path) -> sqlite3.Connection:
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite gives -wal and -shm the mode of the file
+    if os.name == "posix" and path.stat().st_mode & 0o077:
+        path.chmod(0o600)
+    connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+    try:
+        connection.row_factory = sqlite3.Row
+        _switch_to_wal(connection)
+        for pragma in _PRAGMAS:
+            connection.execute(pragma)
+        if (found := connection.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
+            raise _damaged(found)
+        migrate(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _switch_to_wal(connection: sqlite3.Connection) -> None:
+    """SQLite does not wait by itself when two processes switch a new file at once."""
+    give_up = time.monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if _code(error) not in _LOCKED or time.monotonic() > give_up:
+                raise
+            time.sleep(0.01)
+
+
+def _damaged(found: str) -> sqlite3.DatabaseError:
+    error = sqlite3.DatabaseError(found)
+    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    return error
+
+
+def _keep_aside(path: Path, now: float) -> Path:
+    """Rename the database and its companions; never over a file that is there."""
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
+    names = (f"{path.name}.corrupt-{stamp}{'' if turn == 0 else f'-{turn}'}" for turn in range(1000))
+    aside = next(path.with_name(name) for name in names if not path.with_name(name).exists())
+    for suffix in ("-wal", "-shm", ""):
+        companion = path.with_name(path.name + suffix)
+        if companion.exists():
+            companion.rename(aside.with_name(aside.name + suffix))
+    return aside
+
+
+def _kept_aside_words(aside: Path) -> str:
+    return (
+        f"The journal was damaged. It is kept as '{_short(aside)}' and a new one was started: predictions made before "
+        "are found by their id only, and one that was just being created may exist and be billed; look at the "
+        "gateway's own list before you order it again."
+    )
+
+
+def _code(error: BaseException) -> int:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return (error.strerror or "the folder cannot be used").lower()
+    return _WORDS.get(_code(error), "the database reports an error")
+
+
+def _short(path: Path) -> str:
+    text = str(path)
+    return text if len(text) <= 80 else f"…{text[-79:]}"

@@ -5,15 +5,20 @@ that speak S3 ignore preconditions and some refuse them. Addresses and credentia
 variables of each cloud, which obstore reads itself.
 """
 
-import hashlib
 import io
 import re
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import anyio
+from anyio import to_thread
+
 from darkroom.errors import OutputError, SettingsError
+from darkroom.images import MAX_IMAGE_BYTES
+from darkroom.outputs.naming import ImageName
+from darkroom.outputs.whole import Content
 
 if TYPE_CHECKING:
     from obstore import Attributes
@@ -22,11 +27,14 @@ if TYPE_CHECKING:
 SCHEMES = ("s3://", "gs://", "az://")
 # ImageFetching tries again by itself for as long as the link lives.
 _RETRY_TIME = timedelta(seconds=30)
+_CHECK_NAME, _CHECK_S = ".darkroom-check", 10.0
 _REFUSES_PRECONDITIONS = re.compile("NotImplemented|501 Not Implemented")
 
 
 class CloudTarget:
     """A bucket and a prefix in it. `place` is their URL without a slash at the end."""
+
+    check_lasts_s = 600.0
 
     def __init__(self, url: str, store: "ObjectStore") -> None:
         self.place = url.rstrip("/")
@@ -61,24 +69,42 @@ class CloudTarget:
         place, _, name = location.rpartition("/")
         return name if place == self.place and name not in ("", ".", "..") else None
 
-    async def draft(self) -> "CloudDraft":
+    def file_name(self, image: ImageName, ending: str) -> str:
+        """Without words: a bucket is not searched for an earlier name, so this one must be the same for every row."""
+        return image.handle + ending
+
+    async def names_of(self, image: ImageName) -> list[str]:
+        """None beside those that `file_name` gives."""
+        return []
+
+    async def check(self, expected_bytes: int) -> None:
+        """Put a small object and take it away again, as far as that is allowed; room there is always."""
+        import obstore
+
+        with _in_words(self.place):
+            with anyio.fail_after(_CHECK_S):
+                await obstore.put_async(self._store, _CHECK_NAME, b"darkroom", use_multipart=False)
+        await self.remove(_CHECK_NAME)
+
+    async def draft(self, *, is_private: bool = False) -> "CloudDraft":
         return CloudDraft(self)
 
-    async def read(self, name: str, limit_bytes: int) -> bytes:
+    async def remove(self, name: str) -> None:
+        """Remove what is there; what is not, or may not be, stays as it is."""
+        import obstore
+        from obstore.exceptions import BaseError
+
+        with suppress(BaseError, OSError), anyio.fail_after(_CHECK_S):
+            await obstore.delete_async(self._store, name)
+
+    async def read(self, name: str) -> bytes:
         import obstore
 
         with _in_words(self.place):
             found = await obstore.get_async(self._store, name)
-            if found.meta["size"] > limit_bytes:
-                raise OutputError(f"'{name}' in '{self.place}' is larger than {limit_bytes:,} bytes.")
+            if found.meta["size"] > MAX_IMAGE_BYTES:
+                raise OutputError(f"'{name}' in '{self.place}' is larger than {MAX_IMAGE_BYTES // 2**20} MiB.")
             return bytes(await found.bytes_async())
-
-    async def sha256(self, name: str, limit_bytes: int) -> str:
-        """The hash of the object under this name, empty where there is none of at most the limit."""
-        try:
-            return hashlib.sha256(await self.read(name, limit_bytes)).hexdigest()
-        except OutputError:
-            return ""
 
     async def create(self, name: str, content: bytes, mime_type: str) -> bool:
         """Put the object where the name is free; False where it is taken."""
@@ -120,6 +146,9 @@ class CloudDraft:
     async def write(self, data: bytes) -> None:
         self._content.write(data)
 
+    async def examine(self, question: Callable[[Content], bool]) -> bool:
+        return await to_thread.run_sync(question, self._content.getvalue())
+
     async def publish(self, name: str, mime_type: str) -> bool:
         """Put the object; False where the name is taken (the draft then waits for another one)."""
         return await self._target.create(name, self._content.getvalue(), mime_type)
@@ -146,10 +175,12 @@ def _in_words(place: str) -> Generator[None]:
     except FileNotFoundError as error:
         raise OutputError(
             f"It is not in '{place}': the image was deleted, or there is no such bucket. Ask the user to check "
-            "DARKROOM_OUTPUT_DIR, then call get_prediction."
+            "DARKROOM_OUTPUT_DIR.",
+            can_retry=True,
         ) from error
     except (BaseError, OSError, ValueError) as error:
         raise OutputError(
             f"The object store refused '{place}' ({type(error).__name__}). Ask the user to check the bucket in "
-            "DARKROOM_OUTPUT_DIR and its credentials, then call get_prediction."
+            "DARKROOM_OUTPUT_DIR and its credentials.",
+            can_retry=True,
         ) from error

@@ -1,7 +1,7 @@
-"""The only way from here to Pillow: a process for one picture, ended after its answer or when its time is up.
+"""The only way from here to Pillow: a process for one image, ended after its answer or when its time is up.
 
 A process each costs about 0.1 s and buys this: a decoder that is led astray finds no key in its environment, cannot
-outgrow its memory, is killed when it hangs, and no idle worker stays in memory between two pictures.
+outgrow its memory, is killed when it hangs, and no idle worker stays in memory between two images.
 """
 
 import logging
@@ -32,7 +32,7 @@ _KEPT_VARIABLES = ("SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rendered:
-    """An encoded picture, decoded and written anew: no metadata, upright, one frame."""
+    """An encoded image, decoded and written anew: no metadata, upright, one frame."""
 
     content: bytes
     mime_type: str
@@ -42,12 +42,12 @@ class Rendered:
 
 @dataclass(frozen=True, slots=True)
 class Undecodable:
-    """Why there is no picture, as the end of a sentence: "it is damaged and cannot be decoded"."""
+    """Why there is no image, as the end of a sentence: "it is damaged and cannot be decoded"."""
 
     reason: str
 
 
-async def render_picture(
+async def render_image(
     operation: Operation, content: bytes, *, timeout_s: float = TIMEOUT_S, **options: JsonValue
 ) -> Rendered | Undecodable:
     """Have `render.py` decode `content` (PNG, JPEG, WebP, GIF or AVIF bytes) and encode it again.
@@ -62,8 +62,8 @@ async def render_picture(
     except TimeoutError:
         return Undecodable(f"decoding it took longer than {timeout_s:g} s")
     except OSError as error:
-        log.warning("The picture decoder did not start: %s", error)
-        return Undecodable("the picture decoder could not be started")
+        log.warning("The image decoder did not start: %s", error)
+        return Undecodable("the image decoder could not be started")
     return _parse(reply)
 
 

@@ -1,4 +1,4 @@
-"""Which picture format these bytes are, and how large: read from the headers alone, nothing is decoded here.
+"""Which image format these bytes are, and how large: read from the headers alone, nothing is decoded here.
 
 Facts of the formats: PNG 3rd ed. § 11.2.1, ITU T.81 § B.2.2, WebP container (RFC 9649), GIF89a, HEIF (ISO 23008-12 `ispe`),
 SVG 2 § 8; checked 2026-11-21.
@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 MAX_PIXELS = 50_000_000
+MAX_SIDE_PX = 2**31 - 1  # whatever a header claims, so that width times height still fits into 64 bits
 # A JPEG can carry a profile and a thumbnail of some hundred kB before it says its size.
 HEAD_BYTES = 1024 * 1024
 
@@ -31,19 +32,19 @@ _MAGIC = (
     (re.compile(rb"....ftyp(?:avif|avis)", re.DOTALL), "image/avif"),
     (re.compile(rb"....ftyp.{8}(?:.{4}){0,8}?(?:avif|avis)", re.DOTALL), "image/avif"),
 )
+_BEGINNINGS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RIFF", b"GIF8", b"\0\0\0")
+_MAGIC_WITHIN, _SVG_ROOT_WITHIN = 56, 64 * 1024
+_WEB_PAGE = re.compile(rb"\s*+(?:(?><!--.*?-->)\s*+)*+<(?:!doctype html|html|head|body)", re.IGNORECASE | re.DOTALL)
 # What else a link is known to give, in words for the assistant.
 _OTHERS = (
-    (
-        re.compile(rb"\s*+(?:(?><!--.*?-->)\s*+)*+<(?:!doctype html|html|head|body)", re.IGNORECASE | re.DOTALL),
-        "a web page",
-    ),
+    (_WEB_PAGE, "a web page"),
     (re.compile(rb"PK\x03\x04"), "a ZIP archive"),
     (re.compile(rb"\s*[{\[]"), "JSON"),
     (re.compile(rb"%PDF"), "a PDF document"),
     (re.compile(rb"....ftyp(?:isom|iso\d|mp4\d|avc1|qt  )|\x1aE\xdf\xa3", re.DOTALL), "a video"),
-    (re.compile(rb"....ftyp(?:heic|heix|mif1)", re.DOTALL), "a HEIC picture"),
-    (re.compile(rb"II\*\0|MM\0\*"), "a TIFF picture"),
-    (re.compile(rb"BM"), "a BMP picture"),
+    (re.compile(rb"....ftyp(?:heic|heix|mif1)", re.DOTALL), "a HEIC image"),
+    (re.compile(rb"II\*\0|MM\0\*"), "a TIFF image"),
+    (re.compile(rb"BM"), "a BMP image"),
     (re.compile(rb"\s*<"), "XML"),
     (re.compile(rb"[\t\r\n\x20-\x7e]+\Z"), "text"),
 )
@@ -51,7 +52,8 @@ _OTHERS = (
 _SVG_START = re.compile(
     r"\s*+(?:(?><\?.*?\?>|<!--.*?-->|<!DOCTYPE(?>[^>\[]|\[.*?\])*+>)\s*+)*+(<(?:\w{1,20}:)?svg\b[^>]*+)", re.DOTALL
 )
-_LENGTH = re.compile(r"\s*([0-9.]+(?:e[+-]?\d+)?)\s*(px|pt|pc|mm|cm|in|)\s*\Z", re.IGNORECASE)
+_LENGTH = re.compile(r"((?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?) ?(px|pt|pc|mm|cm|in|)", re.IGNORECASE | re.ASCII)
+_SEPARATOR = re.compile(r"[\s,]+")
 _PX_PER_UNIT = {"": 1.0, "px": 1.0, "pt": 4 / 3, "pc": 16.0, "mm": 96 / 25.4, "cm": 96 / 2.54, "in": 96.0}
 # Start of frame, all kinds: C4 (DHT), C8 (JPG) and CC (DAC) are not frames.
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
@@ -74,32 +76,40 @@ class PixelSize:
 
     @property
     def shown(self) -> tuple[int, int]:
-        """Width and height as a viewer shows the picture."""
+        """Width and height as a viewer shows the image."""
         sides = (self.width_px, self.height_px)
         return sides if self.orientation < 5 else (sides[1], sides[0])
 
 
 def sniff(head: bytes) -> str | None:
-    """The MIME type by content, None where it is no picture that we take."""
+    """The MIME type by content, None where it is no image that we take."""
     for pattern, mime_type in _MAGIC:
         if pattern.match(head):
             return mime_type
     return "image/svg+xml" if _svg_root(head) else None
 
 
+def may_become_image(head: bytes) -> bool:
+    """Whether this beginning, of no image yet, could still be one of an image: bytes are missing to tell."""
+    if head.startswith((b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")) or head.lstrip()[:1] in (b"", b"<"):
+        return len(head) < _SVG_ROOT_WITHIN and not _WEB_PAGE.match(head[:4096])
+    return len(head) < _MAGIC_WITHIN and any(head.startswith(begun[: len(head)]) for begun in _BEGINNINGS)
+
+
 def describe(head: bytes) -> str:
-    """What bytes that are no picture look like, in words."""
+    """What bytes that are no image look like, in words."""
     if not head:
         return "nothing (0 bytes)"
     return next((words for pattern, words in _OTHERS if pattern.match(head[:4096])), "bytes of no known format")
 
 
 def pixel_size(head: bytes, mime_type: str) -> PixelSize:
-    """Read the size from the first HEAD_BYTES of a picture; never raises, whatever the bytes are."""
+    """Read the size from the first HEAD_BYTES of an image; never raises, and no side is beyond MAX_SIDE_PX."""
     try:
-        return _READERS[mime_type](head)
-    except (KeyError, struct.error, IndexError, ValueError, OverflowError):
+        size = _READERS[mime_type](head)
+    except (KeyError, struct.error, IndexError, ValueError):
         return PixelSize()
+    return PixelSize(min(size.width_px, MAX_SIDE_PX), min(size.height_px, MAX_SIDE_PX), size.orientation)
 
 
 def exif_orientation(tiff: bytes) -> int:
@@ -177,27 +187,36 @@ def _avif(head: bytes) -> PixelSize:
 
 def _svg(head: bytes) -> PixelSize:
     root = _svg_root(head)
-    width, height = (_svg_length(root, name) for name in ("width", "height"))
-    box = re.search(r"""\sviewBox\s*=\s*["']\s*\S+?[\s,]+\S+?[\s,]+([0-9.]+)[\s,]+([0-9.]+)""", root)
-    if not (width and height) and box:
-        box_width, box_height = float(box[1]), float(box[2])
+    width, height = (_svg_length(_svg_attribute(root, name)) for name in ("width", "height"))
+    box = [_svg_length(number) for number in _SEPARATOR.split(_svg_attribute(root, "viewBox").strip())]
+    if not (width and height) and len(box) == 4:
+        box_width, box_height = box[2:]
         width = width or (height * box_width / box_height if height and box_height else box_width)
         height = height or (width * box_height / box_width if box_width else box_height)
-    return PixelSize(round(width), round(height)) if width and height else PixelSize()
+    return PixelSize(_rounded(width), _rounded(height)) if width and height else PixelSize()
 
 
 def _svg_root(head: bytes) -> str:
     """The `<svg ...` tag without its closing bracket, empty where the bytes are no SVG."""
     encoding = "utf-16" if head[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-    found = _SVG_START.match(head[: 64 * 1024].decode(encoding, "replace"))
+    found = _SVG_START.match(head[:_SVG_ROOT_WITHIN].decode(encoding, "replace"))
     return found[1] if found else ""
 
 
-def _svg_length(root: str, name: str) -> float:
-    """A length attribute in px, 0 where it is missing or relative ("100%")."""
-    found = re.search(rf"""\s{name}\s*=\s*["']([^"']*)["']""", root)
-    length = _LENGTH.match(found[1]) if found else None
+def _svg_attribute(root: str, name: str) -> str:
+    """Its value, empty where it is missing; no size needs more than 1,000 characters."""
+    found = re.search(rf"""\s{name}\s*+=\s*+["']([^"']*+)["']""", root)
+    return found[1].strip()[:1000] if found else ""
+
+
+def _svg_length(text: str) -> float:
+    """A length in px, 0 where it is none or relative ("100%")."""
+    length = _LENGTH.fullmatch(text)
     return float(length[1]) * _PX_PER_UNIT[length[2].lower()] if length else 0.0
+
+
+def _rounded(number: float) -> int:
+    return round(min(number, MAX_SIDE_PX)) if number > 0 else 0  # NaN, from a ratio of two endless sides, is not > 0
 
 
 _READERS = {

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from darkroom.errors import InvalidInput
-from darkroom.outputs.decoding import TIMEOUT_S, Operation, Rendered, render_picture
+from darkroom.outputs.decoding import TIMEOUT_S, Operation, Rendered, render_image
 from darkroom.outputs.formats import EXTENSIONS, HEAD_BYTES, MAX_PIXELS, RASTER_TYPES, describe, pixel_size, sniff
 from darkroom.outputs.metadata import strip_metadata
 
@@ -16,7 +16,7 @@ Uploader = Callable[[bytes, str, str], Awaitable[str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Position:
     """Where in the request an image stands, and what follows from that.
 
     `label` is how messages call it; `must_keep_size`: it belongs to a mask, or is one, so both must keep fitting.
@@ -30,7 +30,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Picture:
+class InputImage:
     """A checked raster; 0 x 0 pixels where the header does not say."""
 
     content: bytes
@@ -46,8 +46,8 @@ class Picture:
         return f"{self.width_px} x {self.height_px}, {size}"
 
 
-def check_picture(content: bytes, place: Place, *, limit_bytes: int) -> Picture:
-    """Take only what is a raster picture by its content and of a sane size.
+def check_image(content: bytes, position: Position, *, limit_bytes: int) -> InputImage:
+    """Take only what is a raster image by its content and of a sane size.
 
     Raises: InvalidInput.
     """
@@ -55,89 +55,92 @@ def check_picture(content: bytes, place: Place, *, limit_bytes: int) -> Picture:
     mime_type = sniff(head)
     if mime_type not in RASTER_TYPES:
         found = "an SVG drawing" if mime_type else describe(head)
-        raise _refused(place, f"is not a picture that can be sent: it is {found}. Allowed: PNG, JPEG, WebP, GIF, AVIF.")
+        raise _refused(
+            position, f"is not an image that can be sent: it is {found}. Allowed: PNG, JPEG, WebP, GIF, AVIF."
+        )
     if len(content) > limit_bytes:
-        raise _refused(place, f"is larger than {limit_bytes // 2**20} MiB, the most that is taken.")
+        raise _refused(position, f"is larger than {limit_bytes // 2**20} MiB, the most that is taken.")
     size = pixel_size(head, mime_type)
     if size.pixels > MAX_PIXELS:
         raise _refused(
-            place, f"has {size.pixels / 1e6:.0f} million pixels; at most {MAX_PIXELS // 1_000_000} million are taken."
+            position,
+            f"has {size.pixels / 1e6:.0f} million pixels; at most {MAX_PIXELS // 1_000_000} million are taken.",
         )
     width_px, height_px = size.shown
-    return Picture(content=content, mime_type=mime_type, width_px=width_px, height_px=height_px)
+    return InputImage(content=content, mime_type=mime_type, width_px=width_px, height_px=height_px)
 
 
-async def without_metadata(picture: Picture, place: Place) -> Picture:
+async def without_metadata(image: InputImage, position: Position) -> InputImage:
     """Drop position, camera and comments; the pixels stay untouched where the format allows it and nothing must be turned.
 
-    Raises: InvalidInput where the picture cannot be decoded.
+    Raises: InvalidInput where the image cannot be decoded.
     """
-    stripped = strip_metadata(picture.content, picture.mime_type)
+    stripped = strip_metadata(image.content, image.mime_type)
     if stripped and stripped.orientation == 1:
-        return replace(picture, content=stripped.content)
-    made = await _rendered("upright", picture, place, mime_type=picture.mime_type)
-    if made.mime_type == picture.mime_type:
+        return replace(image, content=stripped.content)
+    made = await _rendered("upright", image, position, mime_type=image.mime_type)
+    if made.mime_type == image.mime_type:
         return made
     return _noted(
-        made, f"{place.label} was turned from {_short_type(picture)} into PNG (one frame) to drop its metadata."
+        made, f"{position.label} was turned from {_short_type(image)} into PNG (one frame) to drop its metadata."
     )
 
 
-async def inverted(picture: Picture, place: Place) -> Picture:
+async def inverted(image: InputImage, position: Position) -> InputImage:
     """The mask with black and white exchanged, as PNG.
 
-    Raises: InvalidInput where the picture cannot be decoded.
+    Raises: InvalidInput where the image cannot be decoded.
     """
-    made = await _rendered("mask", picture, place, invert=True)
+    made = await _rendered("mask", image, position, invert=True)
     return _noted(made, "The mask was inverted, because this model edits where it is black.")
 
 
-async def shrunk(picture: Picture, place: Place, *, limit_bytes: int) -> Picture:
-    """The picture in at most `limit_bytes`; one that must keep its size only loses quality.
+async def shrunk(image: InputImage, position: Position, *, limit_bytes: int) -> InputImage:
+    """The image in at most `limit_bytes`; one that must keep its size only loses quality.
 
     Raises: InvalidInput naming the limit where that is not possible.
     """
-    if place.is_mask:
-        made = await _rendered("mask", picture, place)
+    if position.is_mask:
+        made = await _rendered("mask", image, position)
         if len(made.content) > limit_bytes:
-            raise _refused(place, f"is too large ({picture.words}): {_limit_words(limit_bytes)} Give a simpler mask.")
+            raise _refused(position, f"is too large ({image.words}): {_limit_words(limit_bytes)} Give a simpler mask.")
         return made
-    max_px = 0 if place.must_keep_size else _SHRUNK_PX
+    max_px = 0 if position.must_keep_size else _SHRUNK_PX
     made = await _rendered(
-        "small", picture, place, max_bytes=limit_bytes, max_px=max_px, keep_size=place.must_keep_size
+        "small", image, position, max_bytes=limit_bytes, max_px=max_px, keep_size=position.must_keep_size
     )
-    return _noted(made, f"{place.label} was shrunk from {picture.words} to {made.words}: {_limit_words(limit_bytes)}")
+    return _noted(made, f"{position.label} was shrunk from {image.words} to {made.words}: {_limit_words(limit_bytes)}")
 
 
-def file_name(picture: Picture, place: Place) -> str:
+def file_name(image: InputImage, position: Position) -> str:
     """A name for an upload that tells nothing of the person's own names."""
-    return f"{'mask' if place.is_mask else 'image'}.{EXTENSIONS[picture.mime_type]}"
+    return f"{'mask' if position.is_mask else 'image'}.{EXTENSIONS[image.mime_type]}"
 
 
-async def _rendered(operation: Operation, picture: Picture, place: Place, **options: int | str) -> Picture:
-    made = await render_picture(operation, picture.content, timeout_s=TIMEOUT_S, **options)
+async def _rendered(operation: Operation, image: InputImage, position: Position, **options: int | str) -> InputImage:
+    made = await render_image(operation, image.content, timeout_s=TIMEOUT_S, **options)
     if not isinstance(made, Rendered):
-        raise _refused(place, f"({picture.words}) cannot be used: {made.reason}.")
-    return Picture(
+        raise _refused(position, f"({image.words}) cannot be used: {made.reason}.")
+    return InputImage(
         content=made.content,
         mime_type=made.mime_type,
         width_px=made.width_px,
         height_px=made.height_px,
-        notes=picture.notes,
+        notes=image.notes,
     )
 
 
-def _noted(picture: Picture, note: str) -> Picture:
-    return replace(picture, notes=(*picture.notes, note))
+def _noted(image: InputImage, note: str) -> InputImage:
+    return replace(image, notes=(*image.notes, note))
 
 
-def _short_type(picture: Picture) -> str:
-    return picture.mime_type.removeprefix("image/").upper()
+def _short_type(image: InputImage) -> str:
+    return image.mime_type.removeprefix("image/").upper()
 
 
 def _limit_words(limit_bytes: int) -> str:
     return f"this gateway has no file upload, and an image inside the request may have {limit_bytes / 1e3:.0f} kB."
 
 
-def _refused(place: Place, words: str) -> InvalidInput:
-    return InvalidInput(f"{place.label} {words}", field=place.field)
+def _refused(position: Position, words: str) -> InvalidInput:
+    return InvalidInput(f"{position.label} {words}", field=position.field)

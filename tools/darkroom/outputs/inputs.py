@@ -12,13 +12,13 @@ from anyio import to_thread
 from pydantic import JsonValue
 
 from darkroom.errors import InvalidInput, OutputError
-from darkroom.images import ImageState, StoredImage
+from darkroom.images import ImageState, StoredFile, StoredImage
 from darkroom.outputs.input_images import (
     INLINE_LIMIT_BYTES,
-    Picture,
-    Place,
+    InputImage,
+    Position,
     Uploader,
-    check_picture,
+    check_image,
     file_name,
     inverted,
     shrunk,
@@ -31,7 +31,7 @@ from darkroom.uris import data_uri
 
 MAX_INPUT_BYTES = 20 * 1024 * 1024
 
-Reader = Callable[[str], Awaitable[bytes]]
+Reader = Callable[[StoredFile], Awaitable[bytes]]
 Lookup = Callable[[str, int], Awaitable[StoredImage | None]]
 Fetcher = Callable[[str], Awaitable[bytes]]
 
@@ -48,7 +48,7 @@ class Resolved:
 class InputResolver:
     """What may be read, and the ways to read and send it.
 
-    `read` gives the bytes behind a stored file's location; `lookup` output number `index` (from 0) of a prediction, None
+    `read` gives the bytes of a file that the journal holds; `lookup` output number `index` (from 0) of a prediction, None
     where it is not known. `folders` are the ones from which paths are read, none to refuse all paths. `upload(content,
     name, mime_type)` gives a URL, None where the gateway has no files API. `fetch` gets a URL through a guarded client;
     only a mask that must be inverted needs it.
@@ -76,71 +76,71 @@ class InputResolver:
             references = value if isinstance(value, list) else [value]
             sent: list[JsonValue] = []
             for number, reference in enumerate(references, 1):
-                place = _place(mapped, name, number if isinstance(value, list) else 0)
-                result, why = await self._send(reference, place) if isinstance(reference, str) else (reference, ())
+                position = _position(mapped, name, number if isinstance(value, list) else 0)
+                result, why = await self._send(reference, position) if isinstance(reference, str) else (reference, ())
                 sent.append(result)
                 notes += why
             values[name] = sent if isinstance(value, list) else sent[0]
         return Resolved(input=values, notes=tuple(dict.fromkeys(notes)))
 
-    async def _send(self, text: str, place: Place) -> tuple[JsonValue, tuple[str, ...]]:
+    async def _send(self, text: str, position: Position) -> tuple[JsonValue, tuple[str, ...]]:
         """What stands in the input in place of one reference, and the notes about it."""
-        found = await self._load(self._parse(text, place), text, place)
+        found = await self._load(self._parse(text, position), text, position)
         if isinstance(found, str):
             return found, ()
-        picture = check_picture(found, place, limit_bytes=self.max_bytes)
-        if place.is_inverted:
-            picture = await inverted(picture, place)
+        image = check_image(found, position, limit_bytes=self.max_bytes)
+        if position.is_inverted:
+            image = await inverted(image, position)
         elif not self.keep_metadata:
-            picture = await without_metadata(picture, place)
-        return await self._deliver(picture, place)
+            image = await without_metadata(image, position)
+        return await self._deliver(image, position)
 
-    def _parse(self, text: str, place: Place) -> Reference:
+    def _parse(self, text: str, position: Position) -> Reference:
         try:
             return parse_reference(text, limit_bytes=self.max_bytes, allow_loopback_http=self.allow_loopback_http)
         except ValueError as error:
-            raise _refused(place, text, str(error)) from error
+            raise _refused(position, text, str(error)) from error
 
-    async def _load(self, reference: Reference, text: str, place: Place) -> bytes | str:
+    async def _load(self, reference: Reference, text: str, position: Position) -> bytes | str:
         """The bytes that a reference means, or the URL that is passed on as it is."""
         match reference:
             case InlineImage(content):
                 return content
             case LocalImage(path):
-                return await to_thread.run_sync(self._read_local, path, place)
+                return await to_thread.run_sync(self._read_local, path, position)
             case EarlierImage(prediction_id, index):
-                return await self._earlier(prediction_id, index, text, place)
+                return await self._earlier(prediction_id, index, text, position)
             case WebImage(url):
-                return await self._fetch(url, text, place) if place.is_inverted else url
+                return await self._fetch(url, text, position) if position.is_inverted else url
 
-    def _read_local(self, path: str, place: Place) -> bytes:
-        return read_local(path, self.folders, field=place.field, label=place.label, limit_bytes=self.max_bytes)
+    def _read_local(self, path: str, position: Position) -> bytes:
+        return read_local(path, self.folders, field=position.field, label=position.label, limit_bytes=self.max_bytes)
 
-    async def _fetch(self, url: str, text: str, place: Place) -> bytes:
+    async def _fetch(self, url: str, text: str, position: Position) -> bytes:
         """Only a mask whose pixels must be turned is fetched."""
         if self.fetch is None:
             raise _refused(
-                place, text, "this model wants the mask inverted, so give it as a file or data URI, not as a URL."
+                position, text, "this model wants the mask inverted, so give it as a file or data URI, not as a URL."
             )
         try:
             return await self.fetch(url)
         except OutputError as error:
             raise _refused(
-                place, text, f"the mask must be inverted for this model and cannot be fetched. {error}"
+                position, text, f"the mask must be inverted for this model and cannot be fetched. {error}"
             ) from error
 
-    async def _earlier(self, prediction_id: str, index: int, text: str, place: Place) -> bytes | str:
+    async def _earlier(self, prediction_id: str, index: int, text: str, position: Position) -> bytes | str:
         """The saved file, which outlives its link; while it is not saved yet, the link."""
         image = await self.lookup(prediction_id, index)
         if image is None:
-            raise _refused(place, text, f"no image {index + 1} of a prediction '{prediction_id}' is known here.")
+            raise _refused(position, text, f"no image {index + 1} of a prediction '{prediction_id}' is known here.")
         if image.file:
             try:
-                return await self.read(image.file.location)
+                return await self.read(image.file)
             except OutputError as error:
-                raise _refused(place, text, error.message) from error
+                raise _refused(position, text, error.message) from error
         if image.state is ImageState.EXPIRED:
-            raise _refused(place, text, "its link died before it was saved.")
+            raise _refused(position, text, "its link died before it was saved.")
         try:
             living = parse_reference(
                 image.url, limit_bytes=self.max_bytes, allow_loopback_http=self.allow_loopback_http
@@ -148,16 +148,16 @@ class InputResolver:
         except ValueError:
             living = None
         if isinstance(living, WebImage | InlineImage):
-            return await self._load(living, text, place)
-        raise _refused(place, text, "it is not saved yet. Call get_prediction for it, then try again.")
+            return await self._load(living, text, position)
+        raise _refused(position, text, "it is not saved yet. Call get_prediction for it, then try again.")
 
-    async def _deliver(self, picture: Picture, place: Place) -> tuple[str, tuple[str, ...]]:
+    async def _deliver(self, image: InputImage, position: Position) -> tuple[str, tuple[str, ...]]:
         """Inside the request, through the files API, or shrunk until it fits inside."""
-        if len(picture.content) > self.inline_limit_bytes:
+        if len(image.content) > self.inline_limit_bytes:
             if self.upload:
-                return await self.upload(picture.content, file_name(picture, place), picture.mime_type), picture.notes
-            picture = await shrunk(picture, place, limit_bytes=self.inline_limit_bytes)
-        return data_uri(picture.mime_type, picture.content), picture.notes
+                return await self.upload(image.content, file_name(image, position), image.mime_type), image.notes
+            image = await shrunk(image, position, limit_bytes=self.inline_limit_bytes)
+        return data_uri(image.mime_type, image.content), image.notes
 
 
 def default_input_folders(output_folder: Path | None) -> tuple[Path, ...]:
@@ -172,10 +172,10 @@ def default_input_folders(output_folder: Path | None) -> tuple[Path, ...]:
     return tuple(dict.fromkeys(folder for folder in folders if not home.is_relative_to(folder)))
 
 
-def _place(mapped: MappedInput, name: str, number: int) -> Place:
+def _position(mapped: MappedInput, name: str, number: int) -> Position:
     is_mask = name == mapped.mask_field
     label = "mask" if is_mask else f"{name}[{number - 1}]" if number else name
-    return Place(
+    return Position(
         field="mask" if is_mask else name,
         label=label,
         is_mask=is_mask,
@@ -184,5 +184,5 @@ def _place(mapped: MappedInput, name: str, number: int) -> Place:
     )
 
 
-def _refused(place: Place, text: str, words: str) -> InvalidInput:
-    return InvalidInput(f"{place.label} '{quotable(text)}': {words}", field=place.field)
+def _refused(position: Position, text: str, words: str) -> InvalidInput:
+    return InvalidInput(f"{position.label} '{quotable(text)}': {words}", field=position.field)

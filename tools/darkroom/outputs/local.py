@@ -6,18 +6,27 @@ everything goes through one descriptor of the folder, so that nobody can swap th
 """
 
 import errno
-import hashlib
 import os
+import re
 import secrets
+import shutil
 import stat
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager, suppress
+from functools import partial, wraps
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from anyio import to_thread
 
 from darkroom.errors import OutputError
+from darkroom.images import MAX_IMAGE_BYTES
+from darkroom.outputs.formats import EXTENSIONS
+from darkroom.outputs.naming import ImageName
+from darkroom.outputs.whole import Content
 
 _PART_PREFIX, _PART_SUFFIX = ".darkroom-", ".part"
 _PART_LIFETIME_S = 24 * 3600
@@ -26,10 +35,30 @@ _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0) | getattr
 # File systems without hard links (FAT, exFAT, some network shares) answer with one of these.
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP})
 _FULL = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
+_PUBLIC_MODE, _PRIVATE_MODE = 0o644, 0o600
+
+
+_Given = ParamSpec("_Given")
+_Result = TypeVar("_Result")
+
+
+def _on_disk(
+    work: Callable[Concatenate[Any, _Given], _Result],
+) -> Callable[Concatenate[Any, _Given], Coroutine[Any, Any, _Result]]:
+    """Run a method in a worker thread, and say what the operating system refuses at its `place` in an OutputError."""
+
+    @wraps(work)
+    async def in_thread(owner: Any, *args: _Given.args, **options: _Given.kwargs) -> _Result:
+        with _in_words(owner.place):
+            return await to_thread.run_sync(partial(work, owner, *args, **options))
+
+    return in_thread
 
 
 class LocalTarget:
     """A folder; it is made at the first write. `place` is its absolute path."""
+
+    check_lasts_s = 5.0
 
     def __init__(self, root: Path) -> None:
         self.root = root.expanduser().absolute()
@@ -45,96 +74,103 @@ class LocalTarget:
         is_inside = path.parent == self.root and path.name not in ("", "..") and "\0" not in location
         return path.name if is_inside else None
 
-    async def draft(self) -> "LocalDraft":
-        return await to_thread.run_sync(self._draft)
+    def file_name(self, image: ImageName, ending: str) -> str:
+        return image.with_ending(ending)
 
-    async def read(self, name: str, limit_bytes: int) -> bytes:
-        return await to_thread.run_sync(self._read, name, limit_bytes)
-
-    async def sha256(self, name: str, limit_bytes: int) -> str:
-        """The hash of what lies under this name, empty where that is no regular file of at most the limit."""
+    @_on_disk
+    def names_of(self, image: ImageName) -> list[str]:
+        """The files that can be this very image, whatever its prompt and model were called when they were saved."""
+        endings = "|".join(EXTENSIONS.values())
+        ours = re.compile(rf"(?:.*-)?{re.escape(image.handle)}(?:-[0-9a-f]{{8,16}})?\.(?:{endings})", re.DOTALL)
         try:
-            return hashlib.sha256(await self.read(name, limit_bytes)).hexdigest()
-        except OutputError:
-            return ""
+            return sorted(name for name in os.listdir(self.root) if ours.fullmatch(name))
+        except FileNotFoundError:
+            return []
 
-    def _draft(self) -> "LocalDraft":
-        with _in_words(self.place):
-            self.root.mkdir(mode=0o755, parents=True, exist_ok=True)
-            folder = _Folder(self.root)
-            try:
-                self._sweep(folder)
-                return LocalDraft(self.place, folder)
-            except BaseException:
-                folder.close()
-                raise
+    @_on_disk
+    def check(self, expected_bytes: int) -> None:
+        self._opened().close()
+        with TemporaryFile(dir=self.root) as probe:
+            probe.write(b"darkroom")
+            probe.flush()
+        if shutil.disk_usage(self.root).free < expected_bytes:
+            raise _full(self.place)
 
-    def _sweep(self, folder: "_Folder") -> None:
-        """Remove, once in a life, what crashed processes have left half written."""
-        if self._is_swept:
-            return
-        self._is_swept = True
-        for name in os.listdir(self.root if folder.fd is None else folder.fd):
-            if not (name.startswith(_PART_PREFIX) and name.endswith(_PART_SUFFIX)):
-                continue
-            with suppress(OSError):
-                if time.time() - folder.stat(name).st_mtime > _PART_LIFETIME_S:
-                    folder.unlink(name)
+    @_on_disk
+    def draft(self, *, is_private: bool = False) -> "LocalDraft":
+        folder = self._opened()
+        try:
+            return LocalDraft(self.place, folder, _PRIVATE_MODE if is_private else _PUBLIC_MODE)
+        except BaseException:
+            folder.close()
+            raise
 
-    def _read(self, name: str, limit_bytes: int) -> bytes:
-        with _in_words(self.place):
-            folder = _Folder(self.root)
-            try:
-                file_fd = folder.open(name, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-            except FileNotFoundError as error:
-                raise OutputError(f"The image is no longer in '{self.place}'; it was moved or deleted.") from error
-            finally:
-                folder.close()
-            if not stat.S_ISREG(os.fstat(file_fd).st_mode):
-                os.close(file_fd)
-                raise OutputError(f"'{name}' in '{self.place}' is not a regular file.")
-            with os.fdopen(file_fd, "rb") as file:
-                content = file.read(limit_bytes + 1)
-        if len(content) > limit_bytes:
-            raise OutputError(f"'{name}' in '{self.place}' is larger than {limit_bytes:,} bytes.")
+    @_on_disk
+    def remove(self, name: str) -> None:
+        """Remove what is there; what is not, or cannot be, stays as it is."""
+        with suppress(OSError):
+            os.unlink(self.root / name)
+
+    @_on_disk
+    def read(self, name: str) -> bytes:
+        folder = _Folder(self.root)
+        try:
+            file_fd = folder.open(name, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        except FileNotFoundError as error:
+            raise OutputError(f"The image is no longer in '{self.place}'; it was moved or deleted.") from error
+        finally:
+            folder.close()
+        if not stat.S_ISREG(os.fstat(file_fd).st_mode):
+            os.close(file_fd)
+            raise OutputError(f"'{name}' in '{self.place}' is not a regular file.")
+        with os.fdopen(file_fd, "rb") as file:
+            content = file.read(MAX_IMAGE_BYTES + 1)
+        if len(content) > MAX_IMAGE_BYTES:
+            raise OutputError(f"'{name}' in '{self.place}' is larger than {MAX_IMAGE_BYTES // 2**20} MiB.")
         return content
+
+    def _opened(self) -> "_Folder":
+        self.root.mkdir(mode=0o755, parents=True, exist_ok=True)
+        folder = _Folder(self.root)
+        if not self._is_swept:
+            self._is_swept = True
+            folder.sweep()
+        return folder
 
 
 class LocalDraft:
     """One file on its way: written under a temporary name until `publish`. Close it always; that removes the rest."""
 
-    def __init__(self, place: str, folder: "_Folder") -> None:
-        self._place = place
+    def __init__(self, place: str, folder: "_Folder", mode: int) -> None:
+        self.place = place
         self._folder = folder
         self._part = f"{_PART_PREFIX}{secrets.token_hex(8)}{_PART_SUFFIX}"
-        self._file = os.fdopen(folder.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb")
+        self._file = os.fdopen(folder.open(self._part, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode), "w+b")
 
-    async def write(self, data: bytes) -> None:
-        await to_thread.run_sync(self._write, data)
+    @_on_disk
+    def write(self, data: bytes) -> None:
+        self._file.write(data)
+        self._file.flush()
 
-    async def publish(self, name: str, mime_type: str) -> bool:
+    @_on_disk
+    def examine(self, question: Callable[[Content], bool]) -> bool:
+        """What `question` says to the content, of at least one byte, which is not read into memory."""
+        with mmap(self._file.fileno(), 0, access=ACCESS_READ) as content:
+            return question(content)
+
+    @_on_disk
+    def publish(self, name: str, mime_type: str) -> bool:
         """Give the file its name; False where the name is taken (the draft then waits for another one)."""
-        return await to_thread.run_sync(self._publish, name)
+        if not self._file.closed:
+            os.fsync(self._file.fileno())
+            self._file.close()
+        is_new = self._folder.name_without_clobber(self._part, name)
+        if is_new:
+            self._folder.sync()
+        return is_new
 
-    async def close(self) -> None:
-        await to_thread.run_sync(self._close)
-
-    def _write(self, data: bytes) -> None:
-        with _in_words(self._place):
-            self._file.write(data)
-
-    def _publish(self, name: str) -> bool:
-        with _in_words(self._place):
-            if not self._file.closed:
-                self._file.flush()
-                os.fsync(self._file.fileno())
-                self._file.close()
-            is_new = self._folder.name_without_clobber(self._part, name)
-            if is_new:
-                self._folder.sync()
-            return is_new
-
-    def _close(self) -> None:
+    @_on_disk
+    def close(self) -> None:
         # Closing flushes, and fails again on a full disk: that was told already.
         with suppress(OSError):
             self._file.close()
@@ -150,14 +186,22 @@ class _Folder:
         self._root = root
         self.fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY) if _HAS_DIR_FD else None
 
-    def open(self, name: str, flags: int) -> int:
-        return os.open(self._at(name), flags | _NO_FOLLOW, 0o644, dir_fd=self.fd)
+    def open(self, name: str, flags: int, mode: int = _PUBLIC_MODE) -> int:
+        return os.open(self._at(name), flags | _NO_FOLLOW, mode, dir_fd=self.fd)
 
     def stat(self, name: str) -> os.stat_result:
         return os.stat(self._at(name), dir_fd=self.fd, follow_symlinks=False)
 
     def unlink(self, name: str) -> None:
         os.unlink(self._at(name), dir_fd=self.fd)
+
+    def sweep(self) -> None:
+        """Remove what crashed processes have left half written."""
+        for name in os.listdir(self._root if self.fd is None else self.fd):
+            if name.startswith(_PART_PREFIX) and name.endswith(_PART_SUFFIX):
+                with suppress(OSError):
+                    if time.time() - self.stat(name).st_mtime > _PART_LIFETIME_S:
+                        self.unlink(name)
 
     def name_without_clobber(self, part: str, name: str) -> bool:
         """Turn the temporary file into `name`; False where that exists."""
@@ -214,11 +258,13 @@ def _in_words(place: str) -> Generator[None]:
         yield
     except OSError as error:
         if error.errno in _FULL:
-            raise OutputError(
-                f"No space left for the image in '{place}'. Ask the user to free space, then call get_prediction: the image "
-                "is fetched again while its link lives."
-            ) from error
+            raise _full(place) from error
         raise OutputError(
             f"The output folder '{place}' cannot be used ({error.strerror or type(error).__name__}). Ask the user to check it "
-            "or to set DARKROOM_OUTPUT_DIR to another folder, then call get_prediction."
+            "or to set DARKROOM_OUTPUT_DIR to another folder.",
+            can_retry=True,
         ) from error
+
+
+def _full(place: str) -> OutputError:
+    return OutputError(f"No space is left for images in '{place}'. Ask the user to free space there.", can_retry=True)

@@ -1,4 +1,4 @@
-"""Opening a picture that the assistant names by path, only inside the folders that the person allows.
+"""Opening an image that the assistant names by path, only inside the folders that the person allows.
 
 A path comes from a language model, which may have been talked into naming a secret. So: the path is compared as text
 first, and a path outside is refused in the same words whether or not something lies there; then it is opened component by
@@ -139,7 +139,7 @@ def _read_regular(descriptor: int, words: str, field: str, limit_bytes: int) -> 
         raise InvalidInput(f"{words} cannot be read ({error.strerror}).", field=field) from error
     if len(content) > limit_bytes:
         raise InvalidInput(
-            f"{words} is larger than {limit_bytes // 2**20} MiB, the most that is read. Give a smaller picture.",
+            f"{words} is larger than {limit_bytes // 2**20} MiB, the most that is read. Give a smaller image.",
             field=field,
         )
     return content

@@ -1,45 +1,25 @@
-"""Dropping what a picture says about its maker (position, camera, comments) without touching its pixels.
+"""Dropping what an image says about its maker (position, camera, comments) without touching its pixels.
 
 Only what a decoder needs for the right pixels and colours is kept, so that a block nobody has heard of goes too; and
-whatever follows the picture's end (a video, a second picture) is cut off.
+whatever follows the image's end (a video, a second image) is cut off.
 """
 
-import re
 import struct
 from dataclasses import dataclass
 
 from darkroom.outputs.formats import exif_orientation, jpeg_segments
+from darkroom.outputs.whole import jpeg_end, png_chunks
 
 _PNG_START = b"\x89PNG\r\n\x1a\n"
 # PNG 3rd ed. § 11.3 and APNG; an upper-case first letter marks the critical ones, which are all kept.
-_PNG_KEPT = frozenset(
-    (
-        b"tRNS",
-        b"gAMA",
-        b"cHRM",
-        b"sRGB",
-        b"iCCP",
-        b"sBIT",
-        b"bKGD",
-        b"pHYs",
-        b"cICP",
-        b"mDCV",
-        b"cLLI",
-        b"hIST",
-        b"sPLT",
-    )
-    + (b"acTL", b"fcTL", b"fdAT")
-)
+_PNG_KEPT = frozenset(b"tRNS gAMA cHRM sRGB iCCP sBIT bKGD pHYs cICP mDCV cLLI hIST sPLT acTL fcTL fdAT".split())
 _WEBP_KEPT = frozenset((b"VP8X", b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ANMF", b"ICCP"))
 _WEBP_EXIF_AND_XMP = 0x08 | 0x04
-# In the pixels of a JPEG an FF is followed by 00 or a restart mark; anything else begins a segment.
-_JPEG_MARK = re.compile(rb"\xff+([^\x00\xd0-\xd7\xff])", re.DOTALL)
-_JPEG_END = 0xD9
 
 
 @dataclass(frozen=True, slots=True)
 class Stripped:
-    """The same picture without metadata; `orientation` (1 to 8) is what the metadata said about how to turn it."""
+    """The same image without metadata; `orientation` (1 to 8) is what the metadata said about how to turn it."""
 
     content: bytes
     orientation: int
@@ -55,20 +35,13 @@ def strip_metadata(content: bytes, mime_type: str) -> Stripped | None:
 
 
 def _png(content: bytes) -> Stripped | None:
-    kept, orientation, position = [_PNG_START], 1, len(_PNG_START)
-    while position < len(content):
-        (length,) = struct.unpack_from(">I", content, position)
-        kind, end = content[position + 4 : position + 8], position + 12 + length
-        if end > len(content):
-            return None
+    kept, orientation, kind = [_PNG_START], 1, b""
+    for kind, start, end in png_chunks(content):
         if kind == b"eXIf":
-            orientation = exif_orientation(content[position + 8 : end - 4])
+            orientation = exif_orientation(content[start + 8 : end - 4])
         if kind in _PNG_KEPT or kind[:1].isupper():
-            kept.append(content[position:end])
-        if kind == b"IEND":
-            return Stripped(b"".join(kept), orientation)
-        position = end
-    return None
+            kept.append(content[start:end])
+    return Stripped(b"".join(kept), orientation) if kind == b"IEND" else None
 
 
 def _jpeg(content: bytes) -> Stripped | None:
@@ -84,7 +57,7 @@ def _jpeg(content: bytes) -> Stripped | None:
         position += 1
     if content[position : position + 2] != b"\xff\xda":
         return None
-    return Stripped(b"".join(kept) + content[position : _jpeg_end(content, position)], orientation)
+    return Stripped(b"".join(kept) + content[position : jpeg_end(content) or len(content)], orientation)
 
 
 def _is_kept_in_jpeg(marker: int, body: bytes) -> bool:
@@ -92,17 +65,6 @@ def _is_kept_in_jpeg(marker: int, body: bytes) -> bool:
     if marker == 0xE2:
         return body.startswith(b"ICC_PROFILE\0")
     return marker in (0xE0, 0xEE) or not (0xE1 <= marker <= 0xEF or marker == 0xFE)
-
-
-def _jpeg_end(content: bytes, scan_start: int) -> int:
-    """Where the picture ends: after its end mark, which is looked for only between scans, or with the bytes."""
-    position = scan_start
-    while found := _JPEG_MARK.search(content, position):
-        if found[1][0] == _JPEG_END:
-            return found.end()
-        (length,) = struct.unpack_from(">H", content, found.end())
-        position = found.end() + length
-    return len(content)
 
 
 def _webp(content: bytes) -> Stripped | None:

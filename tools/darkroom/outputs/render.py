@@ -1,8 +1,8 @@
-"""Runs Pillow on one untrusted picture, in a process of its own that `decoding` starts by this file's path.
+"""Runs Pillow on one untrusted image, in a process of its own that `decoding` starts by this file's path.
 
 It has no key in its environment, a limit of memory and CPU time, and may write no file. Only the standard library and
 Pillow can be imported here. A request on stdin and the answer on stdout have one shape: four bytes of length, that many
-bytes of JSON, then the bytes of the picture. The answer's JSON has `problem` where there is no picture.
+bytes of JSON, then the bytes of the image. The answer's JSON has `problem` where there is no image.
 """
 
 import io
@@ -28,7 +28,7 @@ _TYPES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp"}
 
 
 class Unusable(Exception):
-    """The picture cannot be used; the message says why."""
+    """The image cannot be used; the message says why."""
 
 
 def answer(request: dict[str, Any], content: bytes) -> tuple[dict[str, Any], bytes]:
@@ -132,7 +132,7 @@ def _without_alpha(image: "Image") -> "Image":
 
 
 def _upright(image: "Image", request: dict[str, Any]) -> tuple[str, bytes, tuple[int, int]]:
-    """The same picture without metadata, its orientation carried out; JPEG stays JPEG, all else becomes PNG."""
+    """The same image without metadata, its orientation carried out; JPEG stays JPEG, all else becomes PNG."""
     if request.get("mime_type") == "image/jpeg":
         return "JPEG", _encode(image, "JPEG", quality=95, subsampling=0), image.size
     return "PNG", _encode(image, "PNG"), image.size

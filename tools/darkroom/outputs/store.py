@@ -1,233 +1,227 @@
-"""The output folder: where pictures come home to, each with a sidecar that says how it was made.
+"""The place in which images are kept: a folder or a bucket, each image with a sidecar that says how it was made.
 
-The name of a picture depends only on its prediction, so bringing it home twice, or again after a crash at any line, ends
-with the same one file.
+An image is looked for before it gets its name, and a name is never given twice. So saving it again, or after a crash at any
+line, or for a row that knows less of it, ends with the same one file.
 """
 
 import hashlib
 import json
-import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 import anyio
+from anyio import to_thread
 from pydantic import JsonValue
 
-from darkroom.errors import OutputError, SettingsError
-from darkroom.images import StoredFile
-from darkroom.outputs.cloud import SCHEMES, CloudTarget
-from darkroom.outputs.formats import EXTENSIONS, HEAD_BYTES, describe, pixel_size, sniff
-from darkroom.outputs.local import LocalTarget
-from darkroom.outputs.naming import picture_stem
-from darkroom.uris import is_url
+from darkroom.errors import OutputError
+from darkroom.images import MAX_IMAGE_BYTES, StoredFile
+from darkroom.outputs.cloud import CloudDraft, CloudTarget
+from darkroom.outputs.formats import EXTENSIONS, HEAD_BYTES, describe, may_become_image, pixel_size, sniff
+from darkroom.outputs.local import LocalDraft, LocalTarget
+from darkroom.outputs.naming import ImageName
+from darkroom.outputs.whole import is_whole
 
 if TYPE_CHECKING:
     from hashlib import _Hash as HASH  # pyright: ignore[reportPrivateUsage]  # the type has no public name
 
-log = logging.getLogger(__name__)
-
-MAX_IMAGE_BYTES = 64 * 1024 * 1024
 _WRITE_BYTES = 1024 * 1024
 
 
-class Draft(Protocol):
-    """A file that has no name yet. `publish` gives it one, and says False where that is taken."""
-
-    async def write(self, data: bytes) -> None: ...
-    async def publish(self, name: str, mime_type: str) -> bool: ...
-    async def close(self) -> None: ...
+# A flat place for files, and a file in it that has no name yet. Where the place refuses, their methods raise OutputError
+# in words, worth another try.
+Target = LocalTarget | CloudTarget
+Draft = LocalDraft | CloudDraft
 
 
-class Target(Protocol):
-    """A flat place for files. Every method raises OutputError, in words, where the place refuses."""
+class Saved(NamedTuple):
+    """A file that lies in its place. One that is not whole is replaced by the next that has more of the image."""
 
-    @property
-    def place(self) -> str: ...
-    def location(self, name: str) -> str: ...
-    def name_at(self, location: str) -> str | None: ...
-    async def draft(self) -> Draft: ...
-    async def read(self, name: str, limit_bytes: int) -> bytes: ...
-    async def sha256(self, name: str, limit_bytes: int) -> str: ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BringHome:
-    """Which output it is: number `index` (from 0) of a prediction; the prompt only lends words to the name."""
-
-    prediction_id: str
-    index: int
-    prompt: str = ""
-
-
-@dataclass(slots=True)
-class _Arrival:
-    """What is known of a stream so far; `head` is its beginning, at most HEAD_BYTES."""
-
-    digest: "HASH"
-    head: bytearray
-    size_bytes: int = 0
+    file: StoredFile
+    is_whole: bool
 
 
 class OutputStore:
-    """Stores pictures in one target and reads them back."""
+    """Saves images in one place and reads them back."""
 
-    def __init__(self, target: Target, *, max_bytes: int = MAX_IMAGE_BYTES) -> None:
+    def __init__(self, target: Target) -> None:
         self._target = target
-        self._max_bytes = max_bytes
+        self._checked_bytes, self._checked_until_s = 0, 0.0
 
     @property
     def place(self) -> str:
         """The folder's absolute path, or the URL of the bucket and prefix."""
         return self._target.place
 
-    @property
-    def folder(self) -> Path | None:
-        """The folder on this machine, None for an object store."""
-        return self._target.root if isinstance(self._target, LocalTarget) else None
+    async def check(self, *, expected_bytes: int = MAX_IMAGE_BYTES) -> None:
+        """Find out if that much can be saved now, leaving nothing behind. A good answer holds for a few seconds.
 
-    async def bring_home(
-        self, job: BringHome, chunks: AsyncIterator[bytes], sidecar: Mapping[str, JsonValue]
-    ) -> StoredFile:
-        """Stream one output into the folder and write the sidecar, `sidecar` plus the facts of the file, beside it.
+        Raises: OutputError that says why not, and what the person can do.
+        """
+        if anyio.current_time() < self._checked_until_s and expected_bytes <= self._checked_bytes:
+            return
+        await self._target.check(expected_bytes)
+        self._checked_bytes = expected_bytes
+        self._checked_until_s = anyio.current_time() + self._target.check_lasts_s
 
-        The type is told by the content. A picture beyond any pixel limit is stored all the same (it gets no preview).
+    async def save(self, image: ImageName, chunks: AsyncIterator[bytes]) -> Saved:
+        """Stream one output into the place.
+
+        The type is told by the content. An image beyond any pixel limit is saved all the same (it gets no preview).
         What `chunks` raises passes through; nothing is left behind then.
 
-        Raises: OutputError where the bytes are no picture, are too many, or cannot be written.
+        Raises: OutputError where the bytes are no image (for good), or cannot be written.
         """
         async with self._draft() as draft:
-            arrival = await self._receive(draft, chunks)
-            head = bytes(arrival.head)
-            mime_type = sniff(head)
-            if mime_type is None:
-                raise OutputError(
-                    f"Output {job.index + 1} of prediction '{job.prediction_id}' is not an image: the link gave "
-                    f"{describe(head)} ({arrival.size_bytes:,} bytes). Nothing was saved for it."
-                )
-            sha256 = arrival.digest.hexdigest()
-            stem = picture_stem(job.prompt, job.prediction_id, job.index)
-            name = await self._publish(draft, stem, EXTENSIONS[mime_type], mime_type, sha256)
-        width_px, height_px = pixel_size(head, mime_type).shown
-        file = StoredFile(
-            location=self._target.location(name),
-            mime_type=mime_type,
-            width_px=width_px,
-            height_px=height_px,
-            size_bytes=arrival.size_bytes,
-            sha256=sha256,
-        )
-        await self._write_sidecar(name, file, sidecar)
-        return file
+            stream = await self._receive(draft, chunks)
+            has_end = await draft.examine(lambda content: is_whole(content, stream.mime_type))
+            return await self._publish(draft, image, Saved(self._file("", stream), has_end))
 
-    async def read(self, location: str, *, limit_bytes: int = MAX_IMAGE_BYTES) -> bytes:
-        """The bytes of a picture that lies in this folder.
+    async def found(self, image: ImageName) -> Saved | None:
+        """What was saved of this image before, whether or not anybody noted it."""
+        names = [self._target.file_name(image, f".{extension}") for extension in EXTENSIONS.values()]
+        for name in await self._target.names_of(image) or names:
+            if there := await self._there(name):
+                return there
+        return None
 
-        Raises: OutputError where it lies elsewhere, is gone, is a link or is larger than the limit.
+    async def write_sidecar(self, file: StoredFile, facts: Mapping[str, JsonValue]) -> None:
+        """Write `facts` and those of the file beside it, readable for its owner alone, unless that was done before.
+
+        Raises: OutputError where it cannot be written; the image is safe all the same.
         """
-        name = self._target.name_at(location)
+        name = self._target.name_at(file.location) or ""
+        stem = name.rpartition(".")[0]
+        async with self._draft(is_private=True) as draft:
+            await draft.write(_sidecar_bytes(name, file, facts))
+            if not await draft.publish(f"{stem}.json", "application/json") and not await self._is_of(stem, file):
+                await draft.publish(f"{stem}-{file.sha256[:8]}.json", "application/json")
+
+    async def read(self, file: StoredFile) -> bytes:
+        """The bytes of an image that lies directly in this place.
+
+        Raises: OutputError where it lies elsewhere, is gone, is a link or is larger than MAX_IMAGE_BYTES.
+        """
+        name = self._target.name_at(file.location)
         if name is None:
-            raise OutputError(f"'{location}' does not lie in the output folder '{self.place}', so it is not read.")
-        return await self._target.read(name, limit_bytes)
-
-    async def check(self) -> None:
-        """Find out if the folder can be written, leaving nothing in it (in an object store nothing is asked).
-
-        Raises: OutputError that says why not.
-        """
-        async with self._draft() as draft:
-            await draft.write(b"darkroom")
+            raise OutputError(f"'{file.location}' does not lie in the output folder '{self.place}', so it is not read.")
+        return await self._target.read(name)
 
     @asynccontextmanager
-    async def _draft(self) -> AsyncGenerator[Draft]:
-        draft = await self._target.draft()
+    async def _draft(self, *, is_private: bool = False) -> AsyncGenerator[Draft]:
+        draft = await self._target.draft(is_private=is_private)
         try:
             yield draft
         finally:
             with anyio.CancelScope(shield=True):
                 await draft.close()
 
-    async def _receive(self, draft: Draft, chunks: AsyncIterator[bytes]) -> _Arrival:
-        """Write the stream in pieces of a size that is worth a thread, hashing on the way."""
-        arrival = _Arrival(hashlib.sha256(), bytearray())
+    async def _receive(self, draft: Draft, chunks: AsyncIterator[bytes]) -> "_Stream":
+        """Write the stream in pieces of a size that is worth a thread."""
+        stream = _Stream()
         waiting = bytearray()
         async for chunk in chunks:
-            arrival.size_bytes += len(chunk)
-            if arrival.size_bytes > self._max_bytes:
-                raise OutputError(f"The output is larger than {self._max_bytes:,} bytes; it was not saved.")
-            arrival.head += chunk[: HEAD_BYTES - len(arrival.head)]
+            stream.take(chunk)
             waiting += chunk
             if len(waiting) >= _WRITE_BYTES:
-                await _write(draft, arrival, waiting)
-        await _write(draft, arrival, waiting)
-        return arrival
+                await draft.write(bytes(waiting))
+                waiting.clear()
+        stream.end()
+        await draft.write(bytes(waiting))
+        return stream
 
-    async def _publish(self, draft: Draft, stem: str, extension: str, mime_type: str, sha256: str) -> str:
-        """The name under which the content now lies; the hash is added where another file has the plain name."""
-        for suffix in ("", f"-{sha256[:8]}", f"-{sha256}"):
-            name = f"{stem}{suffix}.{extension}"
-            if await draft.publish(name, mime_type) or await self._target.sha256(name, self._max_bytes) == sha256:
-                return name
-        raise OutputError(f"Every name for '{stem}.{extension}' in '{self.place}' is taken by another file.")
+    async def _publish(self, draft: Draft, image: ImageName, new: Saved) -> Saved:
+        """Under a name, unless the same image is there already, or more of one that is not whole either."""
+        ending, sha256 = f".{EXTENSIONS[new.file.mime_type]}", new.file.sha256
+        suffixes = ("", f"-{sha256[:8]}", f"-{sha256[:16]}")  # where another image has the plain name
+        # Each twice: another process may be putting the same there in this moment.
+        names = [self._target.file_name(image, suffix + ending) for suffix in suffixes for _ in range(2)]
+        for name in (*await self._target.names_of(image), *names):
+            there = await self._there(name)
+            if there and (there.file.sha256 == sha256 or _is_more(there, new)):
+                return there
+            if there and not there.is_whole:
+                await self._target.remove(name)
+            if name.endswith(ending) and await draft.publish(name, new.file.mime_type):
+                return Saved(replace(new.file, location=self._target.location(name)), new.is_whole)
+        raise OutputError(f"Every name for '{names[0]}' in '{self.place}' is taken by another file.", can_retry=True)
 
-    async def _write_sidecar(self, name: str, file: StoredFile, sidecar: Mapping[str, JsonValue]) -> None:
-        """The picture is home already, so a sidecar that cannot be written is only told in the log."""
-        content = _sidecar_bytes(name, file, sidecar)
-        stem = name.rpartition(".")[0]
+    async def _there(self, name: str) -> Saved | None:
+        """The image under this name, None where there is none."""
+        stream = _Stream()
         try:
-            async with self._draft() as draft:
-                await draft.write(content)
-                if not await draft.publish(f"{stem}.json", "application/json") and not await self._is_of(stem, file):
-                    await draft.publish(f"{stem}-{file.sha256[:8]}.json", "application/json")
-        except OutputError as error:
-            log.warning("The sidecar of '%s' was not written: %s", name, error)
+            content = await self._target.read(name)
+            stream.take(content)
+            stream.end()
+        except OutputError:
+            return None
+        has_end = await to_thread.run_sync(is_whole, content, stream.mime_type)
+        return Saved(self._file(name, stream), has_end)
+
+    def _file(self, name: str, stream: "_Stream") -> StoredFile:
+        width_px, height_px = pixel_size(bytes(stream.head), stream.mime_type).shown
+        return StoredFile(
+            location=self._target.location(name),
+            mime_type=stream.mime_type,
+            width_px=width_px,
+            height_px=height_px,
+            size_bytes=stream.size_bytes,
+            sha256=stream.sha256,
+        )
 
     async def _is_of(self, stem: str, file: StoredFile) -> bool:
-        """Whether the sidecar that is there already describes this very picture."""
+        """Whether the sidecar that is there already describes this very image."""
         try:
-            found = await self._target.read(f"{stem}.json", self._max_bytes)
+            found = await self._target.read(f"{stem}.json")
         except OutputError:
             return False
         return file.sha256.encode() in found
 
 
-def open_target(spec: str) -> LocalTarget | CloudTarget:
-    """The target that a value of DARKROOM_OUTPUT_DIR names; empty is `darkroom` in the user's pictures folder.
+class _Stream:
+    """What is known of an output while its bytes pass; `head` is its beginning, at most HEAD_BYTES."""
 
-    Nothing is touched yet; a local folder is made at the first write.
+    def __init__(self) -> None:
+        self.head = bytearray()
+        self.size_bytes = 0
+        self.mime_type = ""
+        self._digest: HASH = hashlib.sha256()
+        self._look_from_bytes = 0
 
-    Raises: SettingsError naming the variable.
-    """
-    spec = spec.strip()
-    if spec.startswith(SCHEMES):
-        return CloudTarget.open(spec)
-    if is_url(spec) or "\0" in spec:
-        raise SettingsError(
-            f"DARKROOM_OUTPUT_DIR '{spec[:100]}' is not a folder, s3://, gs:// or az:// address. Ask the user to mend it."
-        )
-    if spec:
-        return LocalTarget(_home_expanded(spec))
-    from platformdirs import user_pictures_path
+    @property
+    def sha256(self) -> str:
+        return self._digest.hexdigest()
 
-    return LocalTarget(user_pictures_path() / "darkroom")
+    def take(self, chunk: bytes) -> None:
+        """Raises: OutputError as soon as it can be no image."""
+        self._digest.update(chunk)
+        self.size_bytes += len(chunk)
+        self.head += chunk[: HEAD_BYTES - len(self.head)]
+        if not self.mime_type and self.size_bytes >= self._look_from_bytes:
+            self._look()
+
+    def end(self) -> None:
+        """Raises: OutputError where the bytes are no image, worth another try where they may be the beginning of one."""
+        if not self.mime_type:
+            self._look()
+        if not self.mime_type:
+            raise OutputError(f"The link gave {describe(bytes(self.head))}, no whole image.", can_retry=True)
+
+    def _look(self) -> None:
+        """Tell the type. Where that takes more bytes, look again at twice as many, because the same are read each time."""
+        head = bytes(self.head)
+        self.mime_type = sniff(head) or ""
+        if not self.mime_type and not may_become_image(head):
+            raise OutputError(
+                f"The link gave {describe(head)}, not an image; nothing was saved. get_prediction asks the link again."
+            )
+        self._look_from_bytes = max(64, 2 * self.size_bytes)
 
 
-def _home_expanded(spec: str) -> Path:
-    try:
-        return Path(spec).expanduser()
-    except RuntimeError as error:
-        raise SettingsError(f"DARKROOM_OUTPUT_DIR '{spec}' names a home folder that is not known here.") from error
-
-
-async def _write(draft: Draft, arrival: _Arrival, waiting: bytearray) -> None:
-    if not waiting:
-        return
-    piece = bytes(waiting)
-    waiting.clear()
-    arrival.digest.update(piece)
-    await draft.write(piece)
+def _is_more(there: Saved, new: Saved) -> bool:
+    """Whether a new file without its end has no more of the image than what is there."""
+    return not new.is_whole and (there.is_whole or there.file.size_bytes >= new.file.size_bytes)
 
 
 def _sidecar_bytes(name: str, file: StoredFile, sidecar: Mapping[str, JsonValue]) -> bytes:

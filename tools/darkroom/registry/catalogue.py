@@ -3,22 +3,23 @@
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from darkroom.errors import InvalidInput, SettingsError, UnknownModel
-from darkroom.registry.tasks import TASKS
-
-if TYPE_CHECKING:
-    from darkroom.registry.model import Model  # reading models is what is imported late: a server starts without
+from darkroom.model_tasks import TASKS
+from darkroom.registry.model import Model
+from darkroom.registry.model_file import read_model_file
+from darkroom.registry.search import rank
+from darkroom.spelling import closest
 
 _DATA = Path(__file__).parent / "data"
+_LONGEST_QUERY = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class UserModels:
     """What a person's own folder gave, and what was wrong in it."""
 
-    models: "dict[str, Model]"
+    models: dict[str, Model]
     problems: tuple[str, ...]
 
 
@@ -46,7 +47,7 @@ class ModelRegistry:
     def __len__(self) -> int:
         return len(self.names())
 
-    def get(self, name: str) -> "Model":
+    def get(self, name: str) -> Model:
         """The model of this name: full or bare where that is unique, with or without a version.
 
         A version that is not the registry's own gives the same model run by that version.
@@ -59,7 +60,7 @@ class ModelRegistry:
             raise UnknownModel(self._unknown_words(name))
         return model
 
-    def find(self, name: str) -> "Model | None":
+    def find(self, name: str) -> Model | None:
         """As `get`, but None where there is no such model, or where a bare name fits several."""
         wanted, _, version = name.strip().partition(":")
         full_names = self._full_names(wanted.lower())
@@ -73,24 +74,23 @@ class ModelRegistry:
         wanted = name.strip().lower().partition(":")[0]
         if same := self._full_names(wanted):
             return same[:limit]
-        import difflib
-
         spellings = {full.partition("/")[2]: full for full in self.names()} if "/" not in wanted else {}
         spellings |= {full: full for full in self.names()}
-        near = difflib.get_close_matches(wanted, spellings, n=limit * 2, cutoff=0.6)
+        near = closest(wanted, spellings, limit=limit * 2)
         near += [spelling for spelling in spellings if wanted and wanted in spelling]
         return tuple(dict.fromkeys(spellings[spelling] for spelling in near))[:limit]
 
-    def search(self, query: str = "", task: str = "any", limit: int = 20) -> "tuple[Model, ...]":
+    def search(self, query: str = "", task: str = "any", limit: int = 20) -> tuple[Model, ...]:
         """The models for a task ("any" for all) that fit the words, best first, core models before others.
 
         Raises:
-            InvalidInput: no such task.
+            InvalidInput: no such task, or more than 1,000 characters of words.
         """
+        if len(query) > _LONGEST_QUERY:
+            words = f"query has {len(query):,} characters, and at most {_LONGEST_QUERY:,} are searched."
+            raise InvalidInput(f"{words} Give a few words, such as 'text in image'. Nothing was sent.", field="query")
         if task not in ("any", *TASKS):
             raise InvalidInput(f"Unknown task {task[:40]!r}. Tasks: any, {', '.join(TASKS)}.", field="task")
-        from darkroom.registry.search import rank
-
         models = [model for model in map(self._model, self.names()) if task == "any" or task in model.tasks]
         return tuple(rank(models, query)[: max(limit, 0)])
 
@@ -102,12 +102,10 @@ class ModelRegistry:
     def _user(self) -> UserModels:
         return _read_user_dir(self._user_dir) if self._user_dir is not None else UserModels({}, ())
 
-    def _model(self, full_name: str) -> "Model":
+    def _model(self, full_name: str) -> Model:
         if full_name in self._user.models:
             return self._user.models[full_name]
         if full_name not in self._read:
-            from darkroom.registry.model_file import read_model_file
-
             self._read[full_name] = read_model_file(self._files[full_name])
         return self._read[full_name]
 
@@ -123,8 +121,8 @@ class ModelRegistry:
                 f"{wanted!r} is the name of several models: {_quoted(several)}. Give the full name. Nothing was sent."
             )
         near = self.closest(name)
-        closest = f" Closest: {_quoted(near)}." if near else ""
-        return f"Unknown model {name[:80]!r}.{closest} list_models shows all {len(self)}. Nothing was sent."
+        hint = f" Closest: {_quoted(near)}." if near else ""
+        return f"Unknown model {name[:80]!r}.{hint} list_models shows all {len(self)}. Nothing was sent."
 
 
 def _quoted(names: tuple[str, ...]) -> str:
@@ -134,7 +132,6 @@ def _quoted(names: tuple[str, ...]) -> str:
 def _read_user_dir(folder: Path) -> UserModels:
     if not folder.is_dir():
         return UserModels({}, (f"The models folder '{folder}' does not exist.",))
-    from darkroom.registry.model_file import read_model_file
 
     models: dict[str, Model] = {}
     problems: list[str] = []

@@ -1,15 +1,13 @@
 """Check a dict of inputs against a model's schema the way the wire does it, knowing nothing of how we map requests."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 
+from darkroom.registry.model import Model
 from darkroom.registry.model_input import InputType, ModelInput
-
-if TYPE_CHECKING:
-    from darkroom.registry.model import Model
 
 _JSON_TYPES: dict[type, InputType] = {
     str: "string",
@@ -33,7 +31,7 @@ class FieldFault:
     description: str
 
 
-def check_input(model: "Model", input: Mapping[str, JsonValue]) -> list[FieldFault]:
+def check_input(model: Model, input: Mapping[str, JsonValue]) -> list[FieldFault]:
     """Every fault of this input, in the order of the model's inputs; empty when the model would take it."""
     faults = [fault for item in model.inputs for fault in _check_one(item, input)]
     known = {item.name for item in model.inputs}
@@ -70,7 +68,9 @@ def check_value(item: ModelInput, value: JsonValue) -> list[FieldFault]:
 
 
 def is_of_type(value: JsonValue, wanted: InputType) -> bool:
-    """Whether a JSON value is of a schema type: 4.0 is an integer, 4 is a number, true is neither."""
+    """Whether a JSON value is of a schema type: 4.0 is an integer, 4 is a number; true and NaN are neither."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return False
     given = type_name(value)
     if wanted == "number":
         return given in ("integer", "number")

@@ -1,9 +1,6 @@
 """Which model draws when the caller names none."""
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from darkroom.registry.request import ImageRequest
+from darkroom.registry.request import ImageRequest
 
 DEFAULT_MODEL = "black-forest-labs/flux-schnell"
 # One image: the cheapest editor with a published price that follows instructions and takes a seed.
@@ -13,7 +10,7 @@ MASK_DEFAULT_MODEL = "black-forest-labs/flux-fill-pro"
 SVG_DEFAULT_MODEL = "recraft-ai/recraft-v4-svg"
 
 
-def default_model_for(request: "ImageRequest") -> str:
+def default_model_for(request: ImageRequest) -> str:
     """The full name of a model that can do what was asked: vectors, masked edits, edits of several or one image, or drawing."""
     if request.output_format == "svg":
         return SVG_DEFAULT_MODEL

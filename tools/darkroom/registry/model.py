@@ -1,16 +1,15 @@
 """A model: everything known about it, and the questions the rest of darkroom asks it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Literal, cast
 
 from pydantic import BaseModel, Field, JsonValue, model_validator
 
+from darkroom.model_tasks import Task
 from darkroom.registry.concepts import Concepts, usual_concepts
 from darkroom.registry.model_input import FROZEN, ModelInput
 from darkroom.registry.prices import Price, price_per_image
-from darkroom.registry.request import ImageRequest, MappedInput
-from darkroom.registry.tasks import Task
 
 
 class OutputShape(BaseModel):
@@ -195,22 +194,6 @@ class Model(BaseModel):
     def at_version(self, version: str) -> "Model":
         """The same model, run by one fixed version."""
         return self if version == self.version else self.model_copy(update={"run_by": "version", "version": version})
-
-    def input_for(self, request: ImageRequest, *, draw_seed: Callable[[], int]) -> MappedInput:
-        """Map a request to this model's own inputs. `draw_seed` gives 0..2**31-1 where the caller named no seed.
-
-        Raises:
-            InvalidInput: an argument or option does not fit; nothing was sent.
-        """
-        from darkroom.registry.mapping import map_request  # it reads Model: a cycle above
-
-        return map_request(self, request, draw_seed)
-
-    def example_call(self) -> dict[str, JsonValue]:
-        """Arguments of generate_image that work with this model."""
-        from darkroom.registry.example import example_call  # as above
-
-        return example_call(self)
 
 
 def _usual_tasks(concepts: Concepts) -> tuple[Task, ...]:

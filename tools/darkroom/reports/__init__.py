@@ -3,8 +3,16 @@
 A report has `text` (complete by itself: hosts may show nothing else) and `data` (JSON, for programs and the gallery).
 """
 
-from darkroom.reports.models import ModelReport, model_report, table_report
-from darkroom.reports.prediction import Outcome, PredictionReport, prediction_report, refusal_report, with_notes
+from darkroom.reports.models import ModelReport, model_report, refused_models, table_report
+from darkroom.reports.prediction import (
+    Outcome,
+    PredictionReport,
+    overdue_report,
+    prediction_report,
+    refusal_report,
+    wanted_end,
+    with_notes,
+)
 from darkroom.reports.prediction_data import AnswerFacts
 
 __all__ = [
@@ -13,8 +21,11 @@ __all__ = [
     "Outcome",
     "PredictionReport",
     "model_report",
+    "overdue_report",
     "prediction_report",
     "refusal_report",
+    "refused_models",
     "table_report",
+    "wanted_end",
     "with_notes",
 ]

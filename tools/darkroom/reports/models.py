@@ -2,14 +2,18 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import cast
 
 from pydantic import JsonValue
 
-from darkroom.registry import Model, ModelInput
+from darkroom.errors import DarkroomError
+from darkroom.registry import Model, ModelInput, example_call
 from darkroom.reports.amounts import seconds, usd
+from darkroom.reports.prediction_data import said_by
 
 _LONGEST_ENUM = 24
+_OURS = ("prompt", "negative_prompt", "image", "mask", "aspect_ratio", "width", "height", "count", "seed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +23,18 @@ class ModelReport:
     text: str
     data: dict[str, JsonValue]
     is_error: bool = False
+
+    def with_problems(self, problems: Sequence[str]) -> "ModelReport":
+        """The same report with more that the user should hear of."""
+        earlier = cast("list[JsonValue]", self.data["problems"])
+        text = "\n".join([self.text, *(f"Problem: {problem}" for problem in problems)])
+        return replace(self, text=text, data={**self.data, "problems": [*earlier, *problems]})
+
+
+def refused_models(error: DarkroomError) -> ModelReport:
+    """Why list_models has nothing to show."""
+    words = said_by(error)
+    return ModelReport(text=words, data={"models": [], "problems": [words]}, is_error=True)
 
 
 def table_report(models: Sequence[Model], *, known: int, sought: str, problems: Sequence[str]) -> ModelReport:
@@ -47,7 +63,7 @@ def model_report(model: Model) -> ModelReport:
         _facts_line(model),
         _arguments_line(model),
         _options_section(model),
-        f"Example: generate_image({_call(model.example_call())})",
+        f"Example: generate_image({_call(example_call(model))})",
         *_notes(model),
     ]
     return ModelReport(
@@ -63,9 +79,7 @@ def _found_line(shown: int, known: int, sought: str) -> str:
 
 
 def _row(model: Model) -> str:
-    typical = (
-        f"{model.typical_s:.0f}" if model.typical_s and model.typical_s >= 1 else ("<1" if model.typical_s else "?")
-    )
+    typical = "?" if not model.typical_s else "<1" if model.typical_s < 1 else f"{model.typical_s:.0f}"
     cells = (model.name, ", ".join(model.tasks), _price_range(model), typical, str(model.max_count), model.best_for)
     return " | ".join(cells)
 
@@ -113,40 +127,19 @@ def _arguments_line(model: Model) -> str:
 
 def _image_words(model: Model) -> str:
     concepts = model.concepts
-    number = (
-        "one"
-        if concepts.image_arity == "single"
-        else (f"up to {concepts.image_max}" if concepts.image_max else "several")
-    )
+    most = f"up to {concepts.image_max}" if concepts.image_max else "several"
+    number = "one" if concepts.image_arity == "single" else most
     need = "required" if model.needs_image else "optional"
-    role = (
-        ""
-        if concepts.image_role in ("source", "inpaint_source")
-        else f", used as {concepts.image_role.replace('_', ' ')}"
-    )
-    return f"{number}, {need}{role}"
+    is_source = concepts.image_role in ("source", "inpaint_source")
+    return f"{number}, {need}" + ("" if is_source else f", used as {concepts.image_role.replace('_', ' ')}")
 
 
 def _options_section(model: Model) -> str:
-    ours = {
-        getattr(model.concepts, word)
-        for word in (
-            "prompt",
-            "image",
-            "mask",
-            "aspect_ratio",
-            "width",
-            "height",
-            "count",
-            "seed",
-            "negative_prompt",
-            "output_format",
-        )
-    }
-    lines = [
-        _option_line(item) for item in model.inputs if item.name not in ours and not item.secret and not item.deprecated
-    ]
-    return "\n".join(["Options (pass them in `options`):", *lines]) if lines else "Options: none."
+    ours = {getattr(model.concepts, word) for word in (*_OURS, "output_format")}
+    options = [item for item in model.inputs if item.name not in ours and not item.secret and not item.deprecated]
+    if not options:
+        return "Options: none."
+    return "\n".join(["Options (pass them in `options`):", *map(_option_line, options)])
 
 
 def _option_line(item: ModelInput) -> str:
@@ -180,25 +173,20 @@ def _call(arguments: dict[str, JsonValue]) -> str:
 
 
 def _notes(model: Model) -> list[str]:
-    lines: list[str] = []
-    if model.run_by == "version":
-        lines.append(f"Community model, run by version {model.version}; a gateway with a fixed table may refuse it.")
-    if model.required_secrets:
-        lines.append(f"Needs someone's own key ({', '.join(model.required_secrets)}), so it cannot be run from here.")
-    if model.deprecated:
-        lines.append("Deprecated by its maker.")
-    if model.gateways:
-        lines.append(f"Named by: {', '.join(model.gateways)}.")
-    if model.notes:
-        lines.append(f"Note: {model.notes}")
-    if model.unverified:
-        lines.append(f"Not verified: {'; '.join(model.unverified)}.")
     licence = model.license.commercial_use or model.license.url
-    if licence:
-        lines.append(f"Licence: {licence}.".replace("..", "."))
-    if model.docs_url:
-        lines.append(f"Docs: {model.docs_url}")
-    return lines
+    version = f"Community model, run by version {model.version}; a gateway with a fixed table may refuse it."
+    secrets = f"Needs someone's own key ({', '.join(model.required_secrets)}), so it cannot be run from here."
+    lines = (
+        (model.run_by == "version", version),
+        (model.required_secrets, secrets),
+        (model.deprecated, "Deprecated by its maker."),
+        (model.gateways, f"Named by: {', '.join(model.gateways)}."),
+        (model.notes, f"Note: {model.notes}"),
+        (model.unverified, f"Not verified: {'; '.join(model.unverified)}."),
+        (licence, f"Licence: {licence}.".replace("..", ".")),
+        (model.docs_url, f"Docs: {model.docs_url}"),
+    )
+    return [line for is_so, line in lines if is_so]
 
 
 def _row_data(model: Model) -> dict[str, JsonValue]:
@@ -217,4 +205,4 @@ def _row_data(model: Model) -> dict[str, JsonValue]:
 
 def _model_data(model: Model) -> dict[str, JsonValue]:
     whole = model.model_dump(mode="json", exclude={"provenance"}, exclude_defaults=True)
-    return {**whole, **_row_data(model), "example": model.example_call()}
+    return {**whole, **_row_data(model), "example": example_call(model)}

@@ -1,4 +1,4 @@
-"""What generate_image and get_prediction answer: first the status, then the pictures, then what to do next."""
+"""What generate_image and get_prediction answer: first the status, then the images, then what to do next."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -31,22 +31,31 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PredictionReport:
-    """`text` for the assistant, `data` for programs; `intents` is what they were made from, empty for a refusal."""
+    """`text` for the assistant, `data` for programs; `intents` is what they were made from, empty for a refusal.
+
+    `is_wanted_end`: the caller had asked for the cancel that ended it.
+    """
 
     outcome: Outcome
     text: str
     data: dict[str, JsonValue]
     intents: tuple[Intent, ...] = ()
+    is_wanted_end: bool = False
+
+    @property
+    def is_error(self) -> bool:
+        """Whether hosts should treat the answer as a failure."""
+        return self.outcome.is_error and not self.is_wanted_end
 
 
 def prediction_report(intents: Sequence[Intent], facts: AnswerFacts) -> PredictionReport:
     """Report on the predictions of one request, in order; several where one prediction could not make all images."""
-    parts = tuple(data.PartView.of(intent, facts) for intent in intents)
-    outcome = _outcome(parts)
+    views = tuple(data.PredictionView.of(intent, facts) for intent in intents)
+    outcome = _outcome(views)
     return PredictionReport(
         outcome=outcome,
-        text=words.answer_text(parts, facts, outcome.value),
-        data=data.answer_data(parts, facts, outcome.value, words.next_step(parts, facts, outcome.value)),
+        text=words.answer_text(views, facts, outcome.value),
+        data=data.answer_data(views, facts, outcome.value, words.next_step(views, facts, outcome.value)),
         intents=tuple(intents),
     )
 
@@ -60,28 +69,43 @@ def with_notes(report: PredictionReport, notes: Sequence[str]) -> PredictionRepo
     return replace(report, text=text, data={**report.data, "notes": [*earlier, *notes]})
 
 
+def wanted_end(report: PredictionReport) -> PredictionReport:
+    """The same report for a caller who had asked for a cancel: being canceled is then no error."""
+    return replace(report, is_wanted_end=report.data["status"] in ("canceled", "aborted"))
+
+
 def refusal_report(error: DarkroomError) -> PredictionReport:
     """Report on a call of which nothing was sent, or that the gateway refused."""
     outcome = Outcome.INVALID if isinstance(error, InvalidRequest | SpendingRefused) else Outcome.REFUSED
-    sentence = words.refusal_text(error)
+    facts: dict[str, JsonValue] = {"error": data.error_data(error)}
     return PredictionReport(
-        outcome=outcome,
-        text=sentence,
-        data={
-            "outcome": outcome.value,
-            "status": "refused",
-            "id": "",
-            "predictions": [],
-            "images": [],
-            "notes": [],
-            "next": "",
-            "error": data.error_data(error),
-        },
+        outcome=outcome, text=words.refusal_text(error), data=_bare_data(outcome, "refused") | facts
     )
 
 
-def _outcome(parts: Sequence[data.PartView]) -> Outcome:
-    states = {part.word for part in parts}
+def overdue_report(handle: str, waited_s: float) -> PredictionReport:
+    """Report that a call had to be answered before its work was done; `handle` is what get_prediction takes."""
+    text = words.overdue_text(handle, waited_s)
+    facts: dict[str, JsonValue] = {"id": handle, "next": text.partition("\n")[2], "waited_s": round(waited_s, 2)}
+    return PredictionReport(outcome=Outcome.RUNNING, text=text, data=_bare_data(Outcome.RUNNING, "unknown") | facts)
+
+
+def _bare_data(outcome: Outcome, status: str) -> dict[str, JsonValue]:
+    """The data of an answer that is about no row of the journal."""
+    return {
+        "outcome": outcome.value,
+        "status": status,
+        "id": "",
+        "predictions": [],
+        "images": [],
+        "notes": [],
+        "next": "",
+        "error": None,
+    }
+
+
+def _outcome(views: Sequence[data.PredictionView]) -> Outcome:
+    states = {view.word for view in views}
     if states & {"starting", "processing", "unknown", "sending"}:
         return Outcome.RUNNING
     if "succeeded" in states:
@@ -89,6 +113,6 @@ def _outcome(parts: Sequence[data.PartView]) -> Outcome:
     if "unresolved" in states:
         return Outcome.UNRESOLVED
     if states <= {"refused", "absent"}:
-        is_ours = all(part.problem and not isinstance(part.problem, GatewayError) for part in parts)
+        is_ours = all(view.problem and not isinstance(view.problem, GatewayError) for view in views)
         return Outcome.INVALID if is_ours else Outcome.REFUSED
     return Outcome.FAILED

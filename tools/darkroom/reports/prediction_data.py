@@ -1,5 +1,6 @@
 """The report as JSON: the shape that `_meta["darkroom/report"]`, `--json` and the gallery read."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -19,19 +20,23 @@ _UNSENT_WORDS = {
     IntentState.UNKNOWN: "unresolved",
     IntentState.ABSENT: "absent",
 }
+# An answer repeats at most this much of the call's arguments, and of one sentence about them.
+LONGEST_REQUEST = 64_000
+LONGEST_SENTENCE = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerFacts:
     """What the words need beside the journal's rows.
 
-    `errors` holds, by intent key, why a part was not created; `percents`, by prediction id, how far a running one is;
-    `idle` the keys that nobody in this process works on.
+    `errors` holds, by intent key, why a prediction was not created; `percents`, by prediction id, how far a running one
+    is; `idle` the keys that nobody in this process works on; `now_s` is seconds since 1970 (0: every link counts as alive).
     """
 
     gateway: Gateway
     notes: tuple[str, ...] = ()
     waited_s: float = 0.0
+    now_s: float = 0.0
     errors: Mapping[str, DarkroomError] = field(default_factory=dict[str, DarkroomError])
     percents: Mapping[str, float] = field(default_factory=dict[str, float])
     idle: frozenset[str] = frozenset()
@@ -39,12 +44,12 @@ class AnswerFacts:
 
 
 _UNSENT = (IntentState.INTENT, IntentState.REFUSED, IntentState.ABSENT)
-# What such a row means once nobody sends it any more: an earlier process died in the middle.
+# What a row in this state means when nobody works on it: the process that wrote it has died.
 _IDLE_WORDS = {IntentState.INTENT: "absent", IntentState.SENT: "unresolved"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PartView:
+class PredictionView:
     """One prediction of an answer. `word` is its status, or how far its create came while it has none."""
 
     intent: Intent
@@ -52,7 +57,7 @@ class PartView:
     problem: DarkroomError | None = None
 
     @classmethod
-    def of(cls, intent: Intent, facts: AnswerFacts) -> "PartView":
+    def of(cls, intent: Intent, facts: AnswerFacts) -> "PredictionView":
         problem = facts.errors.get(intent.key)
         if isinstance(problem, CreateUnresolved):
             return cls(intent=intent, word="unresolved", problem=problem)
@@ -81,14 +86,16 @@ class PartView:
         return intent.estimate_usd * len(intent.images or _output(intent)) / intent.image_count
 
 
-def answer_data(parts: Sequence[PartView], facts: AnswerFacts, outcome: str, next_step: str) -> dict[str, JsonValue]:
+def answer_data(
+    views: Sequence[PredictionView], facts: AnswerFacts, outcome: str, next_step: str
+) -> dict[str, JsonValue]:
     """All facts of an answer; times are RFC 3339, sizes bytes and pixels, durations seconds, money USD."""
-    first = parts[0]
-    images = [image for part in parts for image in part.intent.images]
-    problem = next((part.problem for part in parts if part.problem), None)
+    first = views[0]
+    images = [image for view in views for image in view.intent.images]
+    problem = next((view.problem for view in views if view.problem), None)
     return {
         "outcome": outcome,
-        "status": first.word if len(parts) == 1 else outcome,
+        "status": first.word if len(views) == 1 else outcome,
         "id": first.handle,
         "request_id": first.intent.request_id,
         "gateway": {
@@ -97,22 +104,22 @@ def answer_data(parts: Sequence[PartView], facts: AnswerFacts, outcome: str, nex
             "is_sandbox": facts.gateway.is_sandbox,
         },
         "model": first.intent.model,
-        "prompt": str(first.intent.request.get("prompt", "")),
-        "request": dict(first.intent.request),
+        "prompt": str(first.intent.request.get("prompt", ""))[:LONGEST_REQUEST],
+        "request": _bounded(first.intent.request),
         "seed": first.intent.seed,
-        "price_usd": total_usd(parts),
+        "price_usd": total_usd(views),
         "waited_s": round(facts.waited_s, 2),
-        "predictions": [_part_data(part, facts) for part in parts],
+        "predictions": [_prediction_data(view, facts) for view in views],
         "images": [_image_data(number, image) for number, image in enumerate(images, start=1)],
-        "notes": list(facts.notes),
+        "notes": [note[:LONGEST_SENTENCE] for note in facts.notes],
         "next": next_step,
         "error": error_data(problem) if problem else None,
     }
 
 
-def total_usd(parts: Sequence[PartView]) -> float | None:
-    """Estimate of all parts that were or may have been created; None where one is unknown."""
-    prices = [part.price_usd for part in parts if part.word not in ("refused", "absent")]
+def total_usd(views: Sequence[PredictionView]) -> float | None:
+    """Estimate of all predictions that were or may have been created; None where one is unknown."""
+    prices = [view.price_usd for view in views if view.word not in ("refused", "absent")]
     known = [price for price in prices if price is not None]
     return round(sum(known), 6) if len(known) == len(prices) else None
 
@@ -120,26 +127,44 @@ def total_usd(parts: Sequence[PartView]) -> float | None:
 def error_data(error: DarkroomError) -> dict[str, JsonValue]:
     """Kind, sentence, whether money may have been spent, and when a retry makes sense."""
     retry = error.retry_after_s if isinstance(error, GatewayError) else None
-    return {"kind": error.kind, "message": error.message, "billed": error.billed, "retry_after_s": retry}
+    return {"kind": error.kind, "message": said_by(error), "billed": error.billed, "retry_after_s": retry}
 
 
-def _part_data(part: PartView, facts: AnswerFacts) -> dict[str, JsonValue]:
-    prediction = part.intent.prediction or Prediction(id=part.handle)
+def said_by(error: DarkroomError) -> str:
+    """Its sentence, cut where it quotes a value of megabytes."""
+    return error.message[:LONGEST_SENTENCE]
+
+
+def is_alive(image: StoredImage, facts: AnswerFacts) -> bool:
+    """False once the gateway's link to the image has died."""
+    if image.state is ImageState.EXPIRED:
+        return False
+    # A clock that is ahead must not hide the link of an image that can still be fetched.
+    return image.state is ImageState.WANTED or not image.expires_at or facts.now_s < image.expires_at.timestamp()
+
+
+def _bounded(request: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    """The arguments whole, or none of them where they are too long: with a part of them another image would be made."""
+    return dict(request) if len(json.dumps(request)) <= LONGEST_REQUEST else {}
+
+
+def _prediction_data(view: PredictionView, facts: AnswerFacts) -> dict[str, JsonValue]:
+    prediction = view.intent.prediction or Prediction(id=view.handle)
     metrics = prediction.metrics
     return {
-        "id": part.intent.prediction_id or "",
-        "key": part.intent.key,
-        "status": part.word,
-        "seed": part.intent.seed,
-        "error": clean_words(prediction.error) or part.intent.reason,
-        "percent": facts.percents.get(part.handle),
+        "id": view.intent.prediction_id or "",
+        "key": view.intent.key,
+        "status": view.word,
+        "seed": view.intent.seed,
+        "error": clean_words(prediction.error) or view.intent.reason,
+        "percent": facts.percents.get(view.handle),
         "created_at": prediction.created_at.isoformat() if prediction.created_at else None,
-        "price_usd": part.price_usd,
+        "price_usd": view.price_usd,
         "metrics": {
             "predict_s": metrics.predict_s,
             "queue_s": metrics.queue_s,
             "total_s": metrics.total_s,
-            "image_count": metrics.image_count or len(part.intent.images) or None,
+            "image_count": metrics.image_count or len(view.intent.images) or None,
         },
     }
 
@@ -153,7 +178,7 @@ def _image_data(number: int, image: StoredImage) -> dict[str, JsonValue]:
         "url": "" if scheme_of(image.url) == "data" else image.url,
         "expires_at": image.expires_at.isoformat() if image.expires_at else None,
         "state": image.state.value,
-        "problem": image.problem if image.state is not ImageState.STORED else "",
+        "problem": image.problem[:LONGEST_SENTENCE],
         "path": file.location if file else "",
         "mime_type": file.mime_type if file else "",
         "width": file.width_px if file else 0,

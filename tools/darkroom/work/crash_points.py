@@ -1,4 +1,4 @@
-"""Every moment at which the end of the process would matter: between what the world knows and what the journal knows."""
+"""Crash points, for tests: the lines between what the world knows and what the journal knows."""
 
 from enum import StrEnum
 
@@ -12,11 +12,11 @@ class CrashPoint(StrEnum):
     REFUSED = "refused, before it is marked"
     AMBIGUOUS = "ambiguous, before it is marked"
     CREATED = "created, before its id is written"
+    ID_KEPT = "its id kept in a file, because the journal cannot be written"
     ID_WRITTEN = "id written"
     LISTED = "list read, before doubts are settled"
     SETTLED = "doubts settled, before they are followed"
     SEEN = "state seen, before it is noted"
     ENDED = "end noted"
-    IMAGES_WANTED = "images wanted"
     IMAGE_STORED = "image stored, before it is noted"
     IMAGE_NOTED = "image noted"

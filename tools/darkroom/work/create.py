@@ -2,88 +2,86 @@
 
 Between any two lines here the process may end. The order is therefore: claim (committed as `sent`) -> POST -> mark. A row
 that stayed `sent` or became `unknown` is never sent again until reconciliation has shown it absent; a row that was
-certainly not executed (`refused` for load, or no connection) may be.
+certainly not carried out (`refused` for load, or no connection) may be.
 """
 
 import logging
-import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import anyio
+from pydantic import JsonValue
 
 from darkroom.errors import (
     CreateUnresolved,
     GatewayBusy,
     GatewayError,
     GatewayUnreachable,
+    InvalidInput,
     InvalidRequest,
     JournalError,
 )
-from darkroom.gateways import PredictionClient
-from darkroom.journal import Intent, Journal, SpendingLimit
+from darkroom.journal import Intent, Journal, Look, SpendingLimit
 from darkroom.predictions import Prediction
+from darkroom.secrets_in_inputs import MASK
+from darkroom.work.accounts import Account
 from darkroom.work.crash_points import CrashPoint
+from darkroom.work.paid_ids import PaidIds
+from darkroom.work.runtime import Runtime
+from darkroom.work.watch import Watched
 
 log = logging.getLogger(__name__)
 
 _ATTEMPTS = 5
 _FIRST_PAUSE_S = 0.5
+_LONGEST_PAUSE_S = 30.0
+# A journal that takes longer than this may not take the id at all; a caller is told the id after so many seconds of it.
+_SLOW_JOURNAL_S = 0.5
+_TELL_AFTER_S = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreatePlan:
-    """How to send one intent: seconds that the gateway may hold the answer, and after which it must give up."""
+    """How to send one intent: seconds that the gateway may hold the answer, and after which it must give up.
+
+    `secrets` are inputs that are never written down; `stale_s` is the age at which a claim is not used any more.
+    """
 
     prefer_wait_s: int = 0
     cancel_after_s: int = 0
     retry_budget_s: float = 40.0
+    stale_s: float = 60.0
+    spending: SpendingLimit | None = None
+    secrets: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
 
 
 class Creator:
-    """Sends intents. `at_crash_point` hears every moment at which a crash would matter (tests end the process there)."""
+    """Sends intents with the key of one account."""
 
-    def __init__(
-        self,
-        client: PredictionClient,
-        journal: Journal,
-        *,
-        sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
-        clock: Callable[[], float] = time.time,
-        stale_s: float = 60.0,
-        at_crash_point: Callable[[CrashPoint], None] = lambda moment: None,
-    ) -> None:
-        self._client = client
+    def __init__(self, account: Account, journal: Journal, paid_ids: PaidIds, runtime: Runtime) -> None:
+        self._account = account
+        self._client = account.client
         self._journal = journal
-        self._sleep = sleep
-        self._clock = clock
-        self._stale_s = stale_s
-        self._at_crash_point = at_crash_point
+        self._paid_ids = paid_ids
+        self._runtime = runtime
 
-    async def create(
-        self,
-        intent: Intent,
-        plan: CreatePlan,
-        *,
-        spending: SpendingLimit | None = None,
-        is_wanted: Callable[[], bool] = lambda: True,
-    ) -> Intent:
+    async def create(self, watched: Watched, plan: CreatePlan) -> Intent:
         """Send the intent unless that was done already, and return its row as it then stands.
 
-        Nothing more is sent once `is_wanted` says no.
+        Nothing more is sent once the create is not wanted any more.
 
         Raises: GatewayError of the last attempt; CreateUnresolved where it may have been carried out; SpendingRefused.
         """
-        budget_s = plan.retry_budget_s
+        intent, budget_s = watched.intent, plan.retry_budget_s
         for attempt in range(_ATTEMPTS):
-            claimed_at = self._clock()
-            self._at_crash_point(CrashPoint.BEFORE_CLAIM)
-            if not is_wanted() or not await self._journal.claim(intent.key, spending=spending):
+            claimed_at = self._now()
+            self._runtime.at_crash_point(CrashPoint.BEFORE_CLAIM)
+            if not watched.is_wanted or not await self._claim(intent, plan):
                 break
             try:
-                self._at_crash_point(CrashPoint.CLAIMED)
-                if await self._is_still_ours(intent, claimed_at):
-                    await self._send(intent, plan)
+                self._runtime.at_crash_point(CrashPoint.CLAIMED)
+                if await self._is_still_ours(intent, claimed_at, plan.stale_s):
+                    await self._send(watched, plan)
                     break
             except (GatewayBusy, GatewayUnreachable) as error:
                 pause_s = _pause(error, attempt)
@@ -91,49 +89,95 @@ class Creator:
                     raise
                 log.info("create of %s not carried out, again in %.1f s", intent.key, pause_s)
                 budget_s -= pause_s
-                await self._sleep(pause_s)
+                await self._runtime.sleep(pause_s)
         return await self._journal.find(intent.key) or intent
 
-    async def _send(self, intent: Intent, plan: CreatePlan) -> None:
+    async def _claim(self, intent: Intent, plan: CreatePlan) -> bool:
+        """Raises: SpendingRefused; InvalidInput where a secret is missing that is not written down."""
+        if missing := next(
+            (name for name, value in intent.input.items() if value == MASK and name not in plan.secrets), ""
+        ):
+            raise InvalidInput(
+                f"{missing} is a secret and is not kept. Nothing was sent. Give it again.", field=missing
+            )
+        return await self._journal.claim(intent.key, account=self._account.id, spending=plan.spending)
+
+    async def _send(self, watched: Watched, plan: CreatePlan) -> None:
+        intent = watched.intent
         try:
             prediction = await self._client.create(
                 intent.model,
                 intent.version,
-                intent.input,
+                {**intent.input, **plan.secrets},
                 prefer_wait_s=plan.prefer_wait_s,
                 cancel_after_s=plan.cancel_after_s,
                 intent_key=intent.key,
             )
         except CreateUnresolved as error:
-            self._at_crash_point(CrashPoint.AMBIGUOUS)
+            self._runtime.at_crash_point(CrashPoint.AMBIGUOUS)
             await self._journal.mark_unknown(intent.key, error.message)
             raise
         except (GatewayError, InvalidRequest) as error:
-            self._at_crash_point(CrashPoint.REFUSED)
+            self._runtime.at_crash_point(CrashPoint.REFUSED)
             await self._journal.mark_refused(intent.key, error.message)
             raise
-        self._at_crash_point(CrashPoint.CREATED)
-        await self._write_down(intent, prediction)
-        self._at_crash_point(CrashPoint.ID_WRITTEN)
+        self._runtime.at_crash_point(CrashPoint.CREATED)
+        await self._write_down(watched, prediction)
+        self._runtime.at_crash_point(CrashPoint.ID_WRITTEN)
 
-    async def _is_still_ours(self, intent: Intent, claimed_at: float) -> bool:
+    async def _is_still_ours(self, intent: Intent, claimed_at: tuple[float, float], stale_s: float) -> bool:
         """False where this computer slept after the claim: others may have settled the row by now. It is given back."""
-        if self._clock() - claimed_at < self._stale_s:
+        if all(now - then < stale_s for now, then in zip(self._now(), claimed_at, strict=True)):
             return True
         await self._journal.mark_refused(intent.key, "The claim was too old; nothing was sent.")
         return False
 
-    async def _write_down(self, intent: Intent, prediction: Prediction) -> None:
-        """The one moment in which a paid prediction is known in memory only: its id must not get lost with the journal."""
-        try:
-            await self._journal.mark_known(intent.key, prediction)
-        except JournalError as error:
-            log.error("prediction %s was created but could not be written down: %s", prediction.id, error)
-            raise CreateUnresolved(
-                f"Prediction '{prediction.id}' was created and may be billed, but the journal could not be written: {error} "
-                f"Keep this id; get_prediction with id '{prediction.id}' finds it.",
-                gateway=self._client.gateway.name,
-            ) from error
+    def _now(self) -> tuple[float, float]:
+        """On both clocks: one may be set, the other may stand still while the computer sleeps."""
+        return self._runtime.clock(), self._runtime.monotonic()
+
+    async def _write_down(self, watched: Watched, prediction: Prediction) -> None:
+        """Write the id of what was paid down until it is written down; until then it is known in memory and in a file."""
+        intent, failed_s, pause_s = watched.intent, 0.0, _FIRST_PAUSE_S / 2
+        while not await self._is_written(intent, prediction):
+            failed_s += pause_s
+            watched.publish(problem=self._unwritten(prediction.id), settled=failed_s > _TELL_AFTER_S)
+            await self._runtime.sleep(pause_s)
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+        await self._paid_ids.drop(intent.key)
+        watched.publish(settled=False)
+
+    async def _is_written(self, intent: Intent, prediction: Prediction) -> bool:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._keep_if_slow, intent, prediction.id)
+            try:
+                await self._journal.mark_known(intent.key, prediction, self._look)
+                tasks.cancel_scope.cancel()
+                return True
+            except JournalError as error:
+                log.error("prediction %s was created but could not be written down: %s", prediction.id, error)
+                tasks.cancel_scope.cancel()
+        await self._keep(intent, prediction.id)
+        return False
+
+    async def _keep_if_slow(self, intent: Intent, prediction_id: str) -> None:
+        await self._runtime.sleep(_SLOW_JOURNAL_S)
+        await self._keep(intent, prediction_id)
+
+    async def _keep(self, intent: Intent, prediction_id: str) -> None:
+        await self._paid_ids.keep(intent, prediction_id)
+        self._runtime.at_crash_point(CrashPoint.ID_KEPT)
+
+    @property
+    def _look(self) -> Look:
+        return Look(now=self._runtime.clock(), link_lifetime_s=self._client.gateway.link_lifetime_s)
+
+    def _unwritten(self, prediction_id: str) -> CreateUnresolved:
+        return CreateUnresolved(
+            f"Prediction '{prediction_id}' was created and may be billed, but the journal cannot be written just now. "
+            f"darkroom keeps trying. Keep this id; get_prediction with id '{prediction_id}' finds it.",
+            gateway=self._client.gateway.name,
+        )
 
 
 def _pause(error: GatewayError, attempt: int) -> float:

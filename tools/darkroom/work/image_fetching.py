@@ -1,125 +1,149 @@
-"""Brings the outputs of a finished prediction home before their links die.
+"""Saves the outputs of a finished prediction before their links die.
 
-Each image is fetched, stored and written into the journal by itself; a fault of one never touches the others. Names are
-deterministic and storing twice is harmless, so two processes, or a crash between storing and noting it, do no harm.
+Each image is fetched, saved and noted by itself; a fault of one never touches the others. Saving one twice ends with the
+same file, so two processes, or a crash between saving and noting, do no harm.
 """
 
 import logging
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 
 import anyio
 from pydantic import JsonValue
 
-from darkroom.errors import OutputError, OutputExpired
+from darkroom.errors import DarkroomError, JournalError, OutputError, OutputExpired
 from darkroom.gateways import Gateway, OutputFetcher
-from darkroom.images import ImageState, StoredImage
+from darkroom.images import ImageState, StoredFile, StoredImage
 from darkroom.journal import Intent, Journal
-from darkroom.outputs import BringHome, OutputStore
-from darkroom.predictions import Prediction
+from darkroom.outputs import ImageName, OutputStore, OutputStores
+from darkroom.secrets_in_inputs import masked_secrets
+from darkroom.uris import scheme_of
 from darkroom.work.crash_points import CrashPoint
+from darkroom.work.runtime import Runtime
 
 log = logging.getLogger(__name__)
 
 _AT_ONCE = 4
-_FIRST_PAUSE_S = 0.5
-_LONGEST_PAUSE_S = 30.0
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 60.0
+# A link that looks dead may have been looked for too early; so many looks over so long are believed.
+_DEAD_LOOKS, _DEAD_FOR_S = 3, 60.0
+_LAST_CHANCE_S = 600.0
+_DAMAGED = "The file is damaged: its end is missing"
+_NO_SIDECAR = "Its sidecar is not written yet"
 
 
 class ImageFetching:
-    """Fetches and stores; `clock` gives epoch seconds, `at_crash_point` hears every moment at which a crash would matter."""
+    """Fetches what is wanted and writes down what came of it."""
 
-    def __init__(
-        self,
-        journal: Journal,
-        store: OutputStore,
-        fetcher: OutputFetcher,
-        gateway: Gateway,
-        *,
-        clock: Callable[[], float],
-        sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
-        at_crash_point: Callable[[CrashPoint], None] = lambda moment: None,
-    ) -> None:
+    def __init__(self, journal: Journal, stores: OutputStores, fetcher: OutputFetcher, runtime: Runtime) -> None:
         self._journal = journal
-        self._store = store
+        self._stores = stores
         self._fetcher = fetcher
-        self._gateway = gateway
-        self._clock = clock
-        self._sleep = sleep
-        self._at_crash_point = at_crash_point
+        self._gateway = fetcher.gateway
+        self._runtime = runtime
+        self._dead_looks: dict[tuple[str, int], list[float]] = {}
 
     async def first_round(self, intent: Intent) -> Intent:
-        """Note which images are wanted, try each once, and return the row as it then stands."""
-        prediction = intent.prediction
-        if prediction is None or not prediction.output:
-            return intent
-        if not intent.images or any(image.expires_at is None for image in intent.images):
-            images = await self._journal.want_images(prediction.id, prediction.output, self._death_of(prediction))
-            intent = replace(intent, images=images)
-            self._at_crash_point(CrashPoint.IMAGES_WANTED)
-        return await self._round(intent)
-
-    async def remaining_rounds(self, intent: Intent) -> Intent:
-        """Try again, with growing pauses, until every image is home or its link has died."""
-        pause_s = _FIRST_PAUSE_S
-        while any(image.state is ImageState.WANTED for image in intent.images):
-            await self._sleep(pause_s * random.uniform(0.8, 1.2))
-            pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
-            intent = await self._round(await self._journal.find(intent.prediction_id) or intent)
-        return intent
-
-    async def _round(self, row: Intent) -> Intent:
+        """Try each wanted image once, and return the row as it then stands."""
         limiter = anyio.CapacityLimiter(_AT_ONCE)
         async with anyio.create_task_group() as tasks:
-            for image in row.images:
+            for image in intent.images:
                 if image.state is ImageState.WANTED:
-                    tasks.start_soon(self._bring_one, row, image, limiter)
-        return await self._journal.find(row.prediction_id) or row
+                    tasks.start_soon(self._attempt, intent, image, limiter)
+        return await self._row(intent)
 
-    async def _bring_one(self, intent: Intent, image: StoredImage, limiter: anyio.CapacityLimiter) -> None:
+    async def remaining_rounds(self, intent: Intent) -> Intent:
+        """Try again, with growing pauses, until every image is saved, lost or refused."""
+        pause_s = _FIRST_PAUSE_S
+        while any(image.state is ImageState.WANTED for image in intent.images):
+            await self._runtime.sleep(pause_s * random.uniform(0.8, 1.2))
+            pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+            intent = await self.first_round(await self._row(intent))
+        return intent
+
+    async def write_missing_sidecars(self, rows: Sequence[Intent]) -> None:
+        """Once for each image that was saved where there was no room for its sidecar any more."""
+        for intent in rows:
+            for image in intent.images:
+                if image.file and _NO_SIDECAR in image.problem:
+                    problem = image.problem.partition(_NO_SIDECAR)[0].strip()
+                    await self._note_saved(intent, image, self._stores.holding(image.file), image.file, problem)
+
+    async def _row(self, intent: Intent) -> Intent:
+        """As it stands now, or as it was last seen while the journal cannot be read."""
+        try:
+            return await self._journal.find(intent.prediction_id) or intent
+        except JournalError as error:
+            log.warning("row of %s not read: %s", intent.prediction_id, error)
+            return intent
+
+    async def _attempt(self, intent: Intent, image: StoredImage, limiter: anyio.CapacityLimiter) -> None:
+        """Whatever goes wrong is noted, and never ends the rounds or the other images."""
         async with limiter:
             try:
-                await self._fetch(intent, image)
-            except OutputExpired as error:
-                await self._journal.image_expired(image.prediction_id, image.index, error.message)
-            except OutputError as error:
-                await self._give_up_or_note(intent, image, error)
+                await self._save(intent, image)
+            except Exception as error:  # the fence: a fault of ours must not cost the other images
+                try:
+                    await self._note(intent, image, _in_words(error))
+                except Exception as second:
+                    log.warning("image %d of %s not noted: %s", image.index + 1, image.prediction_id, second)
 
-    async def _fetch(self, intent: Intent, image: StoredImage) -> None:
-        async with self._fetcher.open(image.url) as download:
-            file = await self._store.bring_home(_job(intent, image), download.chunks, sidecar(intent, self._gateway))
-        self._at_crash_point(CrashPoint.IMAGE_STORED)
-        await self._journal.image_stored(
-            StoredImage(
-                prediction_id=image.prediction_id,
-                index=image.index,
-                url=image.url,
-                state=ImageState.STORED,
-                expires_at=image.expires_at,
-                file=file,
-            )
-        )
-        self._at_crash_point(CrashPoint.IMAGE_NOTED)
+    async def _save(self, intent: Intent, image: StoredImage) -> None:
+        store, problem = await self._stores.usable(intent.output_place, is_last_chance=self._is_last_chance(image))
+        async with self._fetcher.open(image.url) as chunks:
+            saved = await store.save(_name(intent, image), chunks)
+        if not saved.is_whole and scheme_of(image.url) != "data":  # which will never be any other
+            raise OutputError(f"{_DAMAGED} ({saved.file.size_bytes:,} bytes came).", can_retry=True)
+        damage = "" if saved.is_whole else f"{_DAMAGED}."
+        await self._note_saved(intent, image, store, saved.file, f"{damage} {problem}".strip())
 
-    async def _give_up_or_note(self, intent: Intent, image: StoredImage, error: OutputError) -> None:
-        """Past the death of its link an image is lost; before that the fault is noted and it is tried again.
+    async def _note_saved(
+        self, intent: Intent, image: StoredImage, store: OutputStore, file: StoredFile, problem: str
+    ) -> None:
+        self._runtime.at_crash_point(CrashPoint.IMAGE_STORED)
+        try:
+            await store.write_sidecar(file, sidecar(intent, self._gateway))
+        except Exception as error:  # the image is safe, and that must be noted whatever is wrong with its sidecar
+            problem = f"{problem} {_NO_SIDECAR}: {_in_words(error).message}".lstrip()
+        await self._journal.image_stored(replace(image, state=ImageState.STORED, file=file, problem=problem))
+        self._runtime.at_crash_point(CrashPoint.IMAGE_NOTED)
 
-        The death is told by the gateway's clock. Ours may be hours ahead, so it must have passed there as well.
-        """
+    async def _note(self, intent: Intent, image: StoredImage, error: OutputError) -> None:
+        """A passing fault is noted, and tried again while the link lives. With any other the image is refused or lost."""
         log.warning("image %d of %s: %s", image.index + 1, image.prediction_id, error)
-        seen_s = self._clock() - (intent.ended_at or 0.0)
-        is_dead = image.expires_at is not None and self._clock() > image.expires_at.timestamp()
-        if is_dead and seen_s > self._gateway.link_lifetime_s:
+        looks_dead = self._looks_dead(image, error)
+        if error.can_retry and not looks_dead and not self._is_past_lifetime(intent, image):
+            await self._journal.image_failed(image.prediction_id, image.index, error.message)
+        elif saved := await self._stores.found(_name(intent, image), intent.output_place):
+            words = f"{_DAMAGED} ({saved.file.size_bytes:,} bytes came), and no more is to be had. {error.message}"
+            store = self._stores.holding(saved.file)
+            await self._note_saved(intent, image, store, saved.file, "" if saved.is_whole else words)
+        elif error.can_retry:
             await self._journal.image_expired(image.prediction_id, image.index, error.message)
         else:
-            await self._journal.image_failed(image.prediction_id, image.index, error.message)
+            await self._journal.image_refused(image.prediction_id, image.index, error.message)
 
-    def _death_of(self, prediction: Prediction) -> datetime:
-        """Counted from the gateway's own clock where it gave one: the earliest moment that could be meant."""
-        born = prediction.created_at or datetime.fromtimestamp(self._clock(), UTC)
-        return born + timedelta(seconds=self._gateway.link_lifetime_s)
+    def _looks_dead(self, image: StoredImage, error: OutputError) -> bool:
+        """Whether the link was looked for often enough, one look after the other, over long enough."""
+        key = (image.prediction_id, image.index)
+        if not isinstance(error, OutputExpired):
+            self._dead_looks.pop(key, None)
+            return False
+        looks = [*self._dead_looks.pop(key, ()), self._runtime.monotonic()]
+        if len(looks) >= _DEAD_LOOKS and looks[-1] - looks[0] >= _DEAD_FOR_S:
+            return True
+        self._dead_looks[key] = looks
+        return False
+
+    def _is_past_lifetime(self, intent: Intent, image: StoredImage) -> bool:
+        """By the gateway's time, and by ours since the prediction was seen to end: our clock may be hours ahead."""
+        now = self._runtime.clock()
+        is_past = image.expires_at is None or now > image.expires_at.timestamp()
+        return is_past and now - (intent.ended_at or 0.0) > self._gateway.link_lifetime_s
+
+    def _is_last_chance(self, image: StoredImage) -> bool:
+        return image.expires_at is not None and image.expires_at.timestamp() - self._runtime.clock() < _LAST_CHANCE_S
 
 
 def sidecar(intent: Intent, gateway: Gateway) -> dict[str, JsonValue]:
@@ -131,8 +155,8 @@ def sidecar(intent: Intent, gateway: Gateway) -> dict[str, JsonValue]:
         "model": intent.model,
         "version": intent.version,
         "seed": intent.seed,
-        "request": dict(intent.request),
-        "input": dict(intent.input),
+        "request": masked_secrets(intent.request),
+        "input": masked_secrets(intent.input),
         "prediction_id": intent.prediction_id,
         "gateway": gateway.name,
         "is_sandbox": gateway.is_sandbox,
@@ -143,9 +167,17 @@ def sidecar(intent: Intent, gateway: Gateway) -> dict[str, JsonValue]:
     }
 
 
-def _job(intent: Intent, image: StoredImage) -> BringHome:
-    return BringHome(
-        prediction_id=image.prediction_id,
-        index=image.index,
-        prompt=str(intent.request.get("prompt", "")) or intent.model.partition("/")[2],
-    )
+def _name(intent: Intent, image: StoredImage) -> ImageName:
+    """Of a row that was looked up by its id, the prediction's own input tells the prompt."""
+    echoed = intent.prediction.input if intent.prediction else {}
+    prompt = intent.request.get("prompt") or echoed.get("prompt") or ""
+    return ImageName(prediction_id=image.prediction_id, index=image.index, prompt=str(prompt)[:400], model=intent.model)
+
+
+def _in_words(error: Exception) -> OutputError:
+    if isinstance(error, OutputError):
+        return error
+    if isinstance(error, DarkroomError):
+        return OutputError(error.message, can_retry=True)
+    log.error("while an image was saved", exc_info=error)
+    return OutputError(f"Darkroom itself broke while it was saved ({type(error).__name__}).", can_retry=True)

@@ -1,4 +1,4 @@
-"""What input images need from the rest: stored pictures of earlier predictions, the gateway's files, a guarded fetch."""
+"""What input images need from the rest: saved images of earlier predictions, the gateway's files, a guarded fetch."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,12 +7,12 @@ from darkroom.gateways import OutputFetcher, PredictionClient
 from darkroom.images import StoredImage
 from darkroom.journal import Intent, Journal
 from darkroom.outputs.inputs import InputResolver
-from darkroom.outputs.store import OutputStore
+from darkroom.outputs.places import OutputStores
 
 
 def input_resolver(
     journal: Journal,
-    store: OutputStore,
+    stores: OutputStores,
     client: PredictionClient,
     fetcher: OutputFetcher,
     folders: Sequence[Path],
@@ -26,11 +26,11 @@ def input_resolver(
         return next((image for image in row.images if image.index == index), None) if row else None
 
     async def fetch(url: str) -> bytes:
-        async with fetcher.open(url) as download:
-            return b"".join([chunk async for chunk in download.chunks])
+        async with fetcher.open(url) as chunks:
+            return b"".join([chunk async for chunk in chunks])
 
     return InputResolver(
-        read=store.read,
+        read=stores.read,
         lookup=lookup,
         folders=folders,
         upload=client.upload if client.gateway.has_files else None,

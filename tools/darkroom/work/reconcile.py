@@ -1,22 +1,23 @@
 """Settles creates whose answer was lost, by looking for them in the gateway's own list.
 
-Asked at start, after each ambiguous answer and then after 5, 30 and 120 s, and on while the list cannot be read. Where a
-gateway has no list nothing can be settled: the rows stay `unknown` and the person is told so.
+Asked at start, after each ambiguous answer and then after 5, 30, 120 and 150 s, and on while the list cannot be read.
+Where a gateway has no list nothing can be settled: the rows stay `unknown` and the person is told so.
 """
 
 import logging
-import math
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import anyio
 
-from darkroom.errors import GatewayError
-from darkroom.gateways import Gateway, PredictionClient
-from darkroom.journal import Intent, IntentState, Journal, match
+from darkroom.errors import GatewayError, JournalError
+from darkroom.journal import Intent, IntentState, Journal, Look, Search, match
+from darkroom.journal.reconcile import Defaults
 from darkroom.predictions import Prediction
+from darkroom.work.accounts import Account
 from darkroom.work.crash_points import CrashPoint
+from darkroom.work.runtime import Runtime
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +25,19 @@ SETTLE_S = 120.0
 # When to look, in settle times after the doubt arose: at once, after 5, 30, 120 and 150 s.
 _LOOKS = (0.0, 1 / 24, 1 / 4, 1.0, 5 / 4)
 _MARGIN_S = 120.0
-_MOST_PAGES = 50
+_MOST_PAGES = 100
+_PAST_ITEMS = 3  # so many items in a row that are older than the create show that a list was read past it
+# A list may lag longer than the settle time: what was called absent is looked for for so long.
+_ABSENT_S = 3600.0
+_KNOWN_S = 2 * 24 * 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReconcileRules:
+    """`settle_s`: how long a lost create may take to show in the list. `defaults` gives a model's own input defaults."""
+
+    settle_s: float = SETTLE_S
+    defaults: Defaults = lambda model: {}
 
 
 class Reconciler:
@@ -32,97 +45,140 @@ class Reconciler:
 
     def __init__(
         self,
-        client: PredictionClient,
+        account: Account,
         journal: Journal,
-        gateway: Gateway,
-        *,
-        clock: Callable[[], float],
+        runtime: Runtime,
+        rules: ReconcileRules,
         on_found: Callable[[Intent], None],
-        sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
-        settle_s: float = SETTLE_S,
-        at_crash_point: Callable[[CrashPoint], None] = lambda moment: None,
     ) -> None:
-        self._client = client
+        self._account = account
+        self._client = account.client
         self._journal = journal
-        self._gateway = gateway
-        self._clock = clock
+        self._runtime = runtime
+        self._rules = rules
         self._on_found = on_found
-        self._sleep = sleep
-        self._settle_s = settle_s
-        self._at_crash_point = at_crash_point
         self._one_at_a_time = anyio.Lock()
+        self._missed_since_s: dict[tuple[str, int], float] = {}
+        self._is_running = False
+        self._has_new_doubt = False
         self._is_put_off = False
 
-    async def until_settled(self) -> None:
+    async def run(self) -> None:
+        """Look for lost answers at the set times; a doubt that is new meanwhile starts them anew. Returns when told to."""
+        self._has_new_doubt = True
+        if self._is_running:
+            return
+        self._is_running = True
+        try:
+            while self._has_new_doubt:
+                self._has_new_doubt = False
+                await self._until_settled()
+        finally:
+            self._is_running = False
+
+    async def _until_settled(self) -> None:
         """Look at once and then at the set times, as long as anything is open; on while the list cannot be read."""
         slept = 0.0
         for look in _LOOKS:
-            await self._sleep((look - slept) * self._settle_s)
+            await self._runtime.sleep((look - slept) * self._rules.settle_s)
             slept = look
             if not await self.once():
                 return
         while self._is_put_off:
-            await self._sleep(self._settle_s)
+            await self._runtime.sleep(self._rules.settle_s)
             await self.once()
 
     async def once(self) -> int:
-        """One look; gives how many intents are still open. A list that cannot be read changes nothing."""
-        if not self._gateway.has_list:
+        """One look; gives how many creates are still in doubt. A list that cannot be read changes nothing."""
+        gateway = self._client.gateway
+        if not gateway.has_list:
             return 0
         async with self._one_at_a_time:
-            open_intents = await self._journal.unresolved(self._gateway.origin)
-            if not open_intents:
+            doubtful = await self._journal.unresolved(gateway.origin)
+            sought = (*doubtful, *await self._journal.absent(gateway.origin, _ABSENT_S))
+            if not sought:
                 return 0
+            self._is_put_off = True
             try:
-                await self._settle(open_intents)
+                await self._settle(sought)
                 self._is_put_off = False
-            except GatewayError as error:
-                self._is_put_off = True
+            except (GatewayError, JournalError) as error:
                 log.warning("reconciliation put off: %s", error)
-            return len(await self._journal.unresolved(self._gateway.origin))
+            except Exception:
+                log.exception("reconciliation put off by a fault of darkroom's own")
+            return len(await self._journal.unresolved(gateway.origin))
 
-    async def _settle(self, open_intents: tuple[Intent, ...]) -> None:
-        oldest_s = min(intent.sent_at or intent.intended_at for intent in open_intents)
+    async def _settle(self, sought: tuple[Intent, ...]) -> None:
+        oldest_s = min(intent.sent_at or intent.intended_at for intent in sought)
         # The list is as old as its first page; the pages after that may take their time.
-        asked_at = self._clock()
+        asked_s = self._runtime.monotonic()
         listed = await self._read_list(oldest_s)
-        self._at_crash_point(CrashPoint.LISTED)
+        self._runtime.at_crash_point(CrashPoint.LISTED)
+        gateway, rules = self._client.gateway, self._rules
         verdicts = match(
-            open_intents,
+            sought,
             listed.predictions,
-            await self._journal.known_ids(self._gateway.origin),
-            now=asked_at,
-            skew_s=listed.skew_s,
-            settle_s=self._settle_s,
-            margin_s=_MARGIN_S,
+            await self._journal.known_ids(gateway.origin, oldest_s - _KNOWN_S),
+            search=Search(skew_s=listed.skew_s, settle_s=rules.settle_s, margin_s=_MARGIN_S, defaults=rules.defaults),
+            may_be_absent=await self._missed_for_long(sought, asked_s) if listed.is_complete else frozenset(),
         )
-        sure = [each for each in verdicts if listed.is_complete or each.state is not IntentState.ABSENT]
-        settled = await self._journal.settle(sure)
-        self._at_crash_point(CrashPoint.SETTLED)
+        look = Look(now=self._runtime.clock(), link_lifetime_s=gateway.link_lifetime_s)
+        settled = await self._journal.settle(verdicts, look)
+        self._runtime.at_crash_point(CrashPoint.SETTLED)
         for intent in settled:
             if intent.state is IntentState.KNOWN:
                 self._on_found(intent)
 
+    async def _missed_for_long(self, sought: tuple[Intent, ...], asked_s: float) -> frozenset[str]:
+        """Those that this account sent and that no complete list has shown for the settle time, on the monotonic clock."""
+        long_missed: set[str] = set()
+        seen_before = self._missed_since_s
+        self._missed_since_s = {}
+        for intent in sought:
+            attempt = (intent.key, intent.tries)
+            since_s = self._missed_since_s[attempt] = seen_before.get(attempt, asked_s)
+            is_second = attempt in seen_before
+            if is_second and asked_s - since_s >= self._rules.settle_s and await self._account.owns(intent):
+                long_missed.add(intent.key)
+        return frozenset(long_missed)
+
     async def _read_list(self, oldest_s: float) -> "_Listed":
-        """Newest first, back to the oldest open intent, as far as the number of pages allows."""
-        page = await self._client.list_page()
-        now = datetime.fromtimestamp(self._clock(), UTC)
-        skew_s = (page.server_time - now).total_seconds() if page.server_time else 0.0
-        found = list(page.predictions)
+        """Newest first, back past the oldest open intent, as far as the number of pages allows."""
+        listed = _Listed()
+        cursors = {""}
+        cursor = ""
         for _ in range(_MOST_PAGES):
-            # A list without times has to be read to its end.
-            reached_s = min((p.created_at.timestamp() for p in page.predictions if p.created_at), default=math.inf)
-            if not page.next_cursor or reached_s < oldest_s + skew_s - _MARGIN_S:
-                return _Listed(predictions=found, skew_s=skew_s, is_complete=True)
-            page = await self._client.list_page(page.next_cursor)
-            found += page.predictions
-        return _Listed(predictions=found, skew_s=skew_s, is_complete=False)
+            try:
+                page = await self._client.list_page(cursor)
+            except GatewayError:
+                if not cursor:
+                    raise
+                break  # what was read may show something all the same
+            if not listed.predictions and page.server_time:
+                now = datetime.fromtimestamp(self._runtime.clock(), UTC)
+                listed.skew_s = (page.server_time - now).total_seconds()
+            listed.predictions += page.predictions
+            listed.is_readable &= not page.unreadable_count
+            cursor = page.next_cursor
+            if not cursor or cursor in cursors or listed.reaches_back_to(oldest_s - _MARGIN_S):
+                is_end = not cursor and not page.is_broken_off
+                listed.is_complete = listed.is_readable and (is_end or listed.reaches_back_to(oldest_s - _MARGIN_S))
+                break
+            cursors.add(cursor)
+        return listed
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True)
 class _Listed:
     """What was read; `skew_s` is the gateway's clock less ours. An incomplete list cannot show that something is absent."""
 
-    predictions: list[Prediction]
-    skew_s: float
-    is_complete: bool
+    predictions: list[Prediction] = field(default_factory=list[Prediction])
+    skew_s: float = 0.0
+    is_readable: bool = True
+    is_complete: bool = False
+
+    def reaches_back_to(self, moment_s: float) -> bool:
+        """True where the last few items, not one odd one, are older. A list without times has to be read to its end."""
+        times = [found.created_at.timestamp() - self.skew_s for found in self.predictions if found.created_at]
+        last = times[-_PAST_ITEMS:]
+        return len(last) == _PAST_ITEMS and all(time_s < moment_s for time_s in last)

@@ -1,59 +1,54 @@
-"""Following one prediction to its end: poll, note, bring the images home, and wake whoever waits.
+"""Watching one prediction to its end: poll, note, fetch the images, and wake whoever waits.
 
-A follower belongs to the open Darkroom, never to a tool call. What it learns is in the journal first and in its
-`Following` second, so a waiter that goes away loses nothing.
+A watcher belongs to the open Darkroom, never to a tool call. What it learns is in the journal first and in its `Watched`
+second, so a waiter that goes away loses nothing.
 """
 
 import logging
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import anyio
 
-from darkroom.errors import DarkroomError, GatewayError, UnknownPrediction
-from darkroom.gateways import PollSchedule, PredictionClient
-from darkroom.journal import Intent, IntentState, Journal
+from darkroom.errors import DarkroomError, GatewayError, JournalError, UnknownPrediction
+from darkroom.gateways import PollSchedule
+from darkroom.journal import Intent, IntentState, Journal, Look
 from darkroom.predictions import Prediction, PredictionStatus
 from darkroom.progress import Progress, ProgressTracker
+from darkroom.work.accounts import Account
 from darkroom.work.crash_points import CrashPoint
 from darkroom.work.image_fetching import ImageFetching
+from darkroom.work.runtime import Runtime
 
 log = logging.getLogger(__name__)
 
 # Replicate ends a run after 30 min and cold starts were seen up to 17 min (timings, 2026-11-20); then it is not coming.
 GIVE_UP_AFTER_S = 2 * 3600.0
-# A gateway may need a moment until a new prediction can be looked up everywhere.
-_APPEARS_WITHIN_S = 60.0
+# A gateway that calls a prediction succeeded and shows no output is asked again for so long.
+_OUTPUT_APPEARS_WITHIN_S = 60.0
+_LONGEST_PAUSE_S = 10.0
+_FEWEST_MISSES = 3
+_NO_OUTPUT_YET = "the gateway calls it succeeded but shows no output yet; darkroom asks again."
 
 
-class Pulse:
-    """Wakes everybody who waits for any change, then starts anew."""
+class Watched:
+    """One intent as this process sees it now; `started_s` is on the monotonic clock.
 
-    def __init__(self) -> None:
-        self._event = anyio.Event()
+    `is_settled`: no further change is expected soon. `problem` is the last fault, `note` what else there is to say.
+    """
 
-    def beat(self) -> None:
-        woken, self._event = self._event, anyio.Event()
-        woken.set()
-
-    async def next(self) -> None:
-        """Return at the next beat."""
-        await self._event.wait()
-
-
-class Following:
-    """One intent as this process sees it now. `is_settled` means that nothing more is near; `problem` is the last fault."""
-
-    def __init__(self, intent: Intent, *, typical_s: float | None, started_s: float, pulse: Pulse) -> None:
+    def __init__(self, intent: Intent, *, typical_s: float | None, started_s: float) -> None:
         self.intent = intent
         self.started_s = started_s
         self.problem: DarkroomError | None = None
+        self.note = ""
         self.is_settled = False
         self.has_been_looked_up = False
-        self.is_cancel_wanted = False
+        self.is_wanted = True
         self._tracker = ProgressTracker(typical_s)
-        self._pulse = pulse
+        self._waiters: set[anyio.Event] = set()
 
     @property
     def handle(self) -> str:
@@ -66,18 +61,33 @@ class Following:
         return not self.is_settled and self.intent.state is not IntentState.KNOWN
 
     @property
-    def is_coming_home(self) -> bool:
+    def has_images_on_their_way(self) -> bool:
         """True between the end of the prediction and the first try at its images."""
         return not self.is_settled and _is_ended(self.intent)
 
     def publish(
-        self, intent: Intent | None = None, *, problem: DarkroomError | None = None, settled: bool = False
+        self,
+        intent: Intent | None = None,
+        *,
+        problem: DarkroomError | None = None,
+        note: str = "",
+        settled: bool | None = None,
     ) -> None:
         """Take over what is new and wake every waiter."""
         self.intent = intent or self.intent
-        self.problem = problem
-        self.is_settled = self.is_settled or settled
-        self._pulse.beat()
+        self.problem, self.note = problem, note
+        self.is_settled = self.is_settled if settled is None else settled
+        for waiter in self._waiters:
+            waiter.set()
+
+    @contextmanager
+    def waking(self, waiter: anyio.Event) -> Generator[None]:
+        """Set the event at each change while the block runs."""
+        self._waiters.add(waiter)
+        try:
+            yield
+        finally:
+            self._waiters.discard(waiter)
 
     def progress(self, now_s: float) -> Progress:
         """How far it is; `now_s` is on the same monotonic clock as `started_s`."""
@@ -85,83 +95,124 @@ class Following:
         return self._tracker.update(prediction, now_s - self.started_s)
 
 
-class Follower:
-    """Polls by the schedule of its model and ends when the prediction and its images have."""
+class Watcher:
+    """Polls by the schedule of its model and ends when the prediction and its images have.
+
+    `settle_s`: for how long a gateway has to say that it does not know a prediction before that is believed.
+    """
 
     def __init__(
         self,
-        client: PredictionClient,
+        account: Account,
         journal: Journal,
-        image_fetching: ImageFetching,
-        *,
-        monotonic: Callable[[], float],
-        sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
-        at_crash_point: Callable[[CrashPoint], None] = lambda moment: None,
+        fetching: ImageFetching,
+        runtime: Runtime,
+        settle_s: float,
     ) -> None:
-        self._client = client
+        self._account = account
+        self._client = account.client
         self._journal = journal
-        self._homecoming = image_fetching
-        self._monotonic = monotonic
-        self._sleep = sleep
-        self._at_crash_point = at_crash_point
+        self._fetching = fetching
+        self._runtime = runtime
+        self._settle_s = settle_s
         self._rng = random.Random()
 
-    async def follow(self, following: Following, schedule: PollSchedule, *, look_first: bool) -> bool:
-        """Follow until all is settled; False where the prediction is given up instead.
+    async def watch(self, watched: Watched, schedule: PollSchedule, *, look_first: bool) -> bool:
+        """Watch until all is settled; False where the prediction is given up instead.
 
         `look_first`: ask the gateway at once (a row of an earlier process).
         """
-        if not await self._poll_to_the_end(following, schedule, look_first):
-            return False
-        self._at_crash_point(CrashPoint.ENDED)
-        intent = await self._homecoming.first_round(following.intent)
-        following.publish(intent, settled=True)
-        following.publish(await self._homecoming.remaining_rounds(intent), settled=True)
-        return True
-
-    async def _poll_to_the_end(self, following: Following, schedule: PollSchedule, look_first: bool) -> bool:
-        """True once the status is terminal; False where following was given up."""
+        polling = _Polling(schedule=schedule, started_s=watched.started_s, settle_s=self._settle_s)
         is_first = look_first
-        while not _is_ended(following.intent):
-            elapsed_s = self._monotonic() - following.started_s
+        while not _is_ended(watched.intent):
+            now_s = self._runtime.monotonic()
             if not is_first:
-                if elapsed_s > GIVE_UP_AFTER_S:
-                    following.publish(problem=following.problem, settled=True)
+                if now_s - watched.started_s > GIVE_UP_AFTER_S:
+                    watched.publish(problem=watched.problem, settled=True)
                     return False
-                await self._sleep(schedule.next_delay(elapsed_s, self._rng))
+                await self._runtime.sleep(polling.pause_s(now_s, self._rng))
             is_first = False
-            if not await self._look(following):
+            if not await self._look(watched, polling):
                 return False
+        self._runtime.at_crash_point(CrashPoint.ENDED)
+        intent = await self._fetching.first_round(watched.intent)
+        watched.publish(intent, settled=True)
+        watched.publish(await self._fetching.remaining_rounds(intent), settled=True)
         return True
 
-    async def _look(self, following: Following) -> bool:
-        """One look at the gateway; False where the prediction is gone for good."""
-        prediction_id = following.intent.prediction_id or ""
+    async def _look(self, watched: Watched, polling: "_Polling") -> bool:
+        """One look at the gateway; False where the prediction is gone, or not to be seen with this key."""
         try:
-            prediction = await self._client.get(prediction_id)
+            prediction = await self._client.get(watched.intent.prediction_id)
+            self._runtime.at_crash_point(CrashPoint.SEEN)
+            polling.saw(prediction, self._runtime.monotonic())
+            row = await self._journal.record(prediction, self._as_seen(polling))
+            watched.has_been_looked_up = True
+            watched.publish(row, note=_NO_OUTPUT_YET if polling.is_without_output else "")
         except UnknownPrediction as error:
-            following.has_been_looked_up = True
-            following.publish(problem=error)
-            if self._monotonic() - following.started_s < _APPEARS_WITHIN_S:
-                return True
-            await self._note_gone(following, error)
-            return False
-        except GatewayError as error:
-            log.warning("look at %s failed: %s", prediction_id, error)
-            following.has_been_looked_up = True
-            following.publish(problem=error)
-            return True
-        self._at_crash_point(CrashPoint.SEEN)
-        row = await self._journal.record(prediction)
-        following.has_been_looked_up = True
-        following.publish(row)
+            watched.has_been_looked_up = True
+            watched.publish(problem=error)
+            if polling.missed(self._runtime.monotonic()):
+                await self._end_missing(watched, error)
+                return False
+        except (GatewayError, JournalError) as error:  # passing, as far as anybody can tell
+            log.warning("look at %s failed: %s", watched.intent.prediction_id, error)
+            watched.has_been_looked_up = True
+            watched.publish(problem=error)
         return True
 
-    async def _note_gone(self, following: Following, error: UnknownPrediction) -> None:
-        """The gateway has dropped it: an end of its own kind, so that nobody asks for ever."""
-        last = following.intent.prediction or Prediction(id=following.intent.prediction_id)
+    def _as_seen(self, polling: "_Polling") -> Look:
+        lifetime_s = self._client.gateway.link_lifetime_s
+        return Look(now=self._runtime.clock(), link_lifetime_s=lifetime_s, is_final=polling.is_output_overdue)
+
+    async def _end_missing(self, watched: Watched, error: UnknownPrediction) -> None:
+        """Record it as failed so that polling stops; another account's prediction is only let alone."""
+        if not await self._account.owns(watched.intent):
+            watched.publish(problem=error, settled=True)
+            return
+        last = watched.intent.prediction or Prediction(id=watched.intent.prediction_id)
         gone = replace(last, status=PredictionStatus.FAILED, error="The gateway no longer knows this prediction.")
-        following.publish(await self._journal.record(gone), problem=error, settled=True)
+        watched.publish(await self._journal.record(gone), problem=error, settled=True)
+
+
+class _Polling:
+    """What the looks so far have shown, and when to look next; all times on the monotonic clock."""
+
+    def __init__(self, *, schedule: PollSchedule, started_s: float, settle_s: float) -> None:
+        self._schedule = schedule
+        self._started_s = started_s
+        self._settle_s = settle_s
+        self._misses: list[float] = []
+        self._without_output_since_s: float | None = None
+        self._looks_without_output = 0
+        self.is_output_overdue = False
+
+    @property
+    def is_without_output(self) -> bool:
+        return self._without_output_since_s is not None and not self.is_output_overdue
+
+    def saw(self, prediction: Prediction, now_s: float) -> None:
+        """Note a look that found the prediction."""
+        self._misses.clear()
+        has_none = prediction.status is PredictionStatus.SUCCEEDED and not prediction.output
+        if not has_none or prediction.is_data_removed:
+            self._without_output_since_s = None
+            return
+        self._looks_without_output += 1
+        if self._without_output_since_s is None:
+            self._without_output_since_s = now_s
+        self.is_output_overdue = now_s - self._without_output_since_s >= _OUTPUT_APPEARS_WITHIN_S
+
+    def missed(self, now_s: float) -> bool:
+        """Note a look that found nothing; True once that is to be believed."""
+        self._misses.append(now_s)
+        return len(self._misses) >= _FEWEST_MISSES and now_s - self._misses[0] >= self._settle_s
+
+    def pause_s(self, now_s: float, rng: random.Random) -> float:
+        """Seconds until the next look."""
+        if self.is_without_output:
+            return min(2.0 ** (self._looks_without_output - 1), _LONGEST_PAUSE_S)
+        return self._schedule.next_delay(now_s - self._started_s, rng)
 
 
 def _is_ended(intent: Intent) -> bool:

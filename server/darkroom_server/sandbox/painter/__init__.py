@@ -1,1 +1,1 @@
-"""The sandbox's painter: prompt, seed and size in, a calm landscape out. Pure until `raster`, which alone needs Pillow."""
+"""The sandbox's painter: prompt, seed and size in, a landscape with the prompt's subjects out."""

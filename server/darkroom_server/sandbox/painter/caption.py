@@ -1,51 +1,51 @@
-"""The line along the bottom edge: the prompt on the left, the word "sandbox" on the right, on any picture."""
+"""Words on an image: the caption along its foot, and the lettering that a prompt asks for."""
 
 from bisect import bisect_left
 from collections.abc import Callable
 from functools import lru_cache
-from typing import TYPE_CHECKING
+
+from PIL import Image, ImageDraw, ImageFont
 
 from darkroom_server.sandbox.painter.pixels import mapped, resized
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
-    from PIL.ImageFont import FreeTypeFont, ImageFont
+from darkroom_server.sandbox.painter.scene import Scene
 
 MARK = "sandbox"
 _WHITE = (255, 252, 244)
-_SCRIM = (12, 12, 20)
-_EDGE = (*_SCRIM, 150)
+_DARK = (12, 12, 20)
 
 
-def captioned(image: "Image", caption: str) -> "Image":
-    """The same picture with its line; an RGBA picture keeps its alpha elsewhere."""
-    from PIL import Image, ImageDraw
-
+def captioned(image: Image.Image, caption: str) -> Image.Image:
+    """A copy with the prompt at the lower left and the mark at the lower right. An RGBA image stays one."""
     size = max(9, round(min(image.size) * 0.024))
     font = _font(size)
     margin = round(size * 1.1)
-    mark_width = _spaced_width(font, size)
-    left = fitted(caption, font.getlength, image.width - mark_width - margin * 3)
+    left = fitted(caption, font.getlength, image.width - font.getlength(MARK) - margin * 3)
     is_opaque = image.mode != "RGBA"
-    overlay = _scrim(image.size, size) if is_opaque else Image.new("RGBA", image.size)
+    canvas = _shaded(image.convert("RGB"), size * 5).convert("RGBA") if is_opaque else image
+    overlay = Image.new("RGBA", image.size)
     edge = 0 if is_opaque else 1
+    foot = image.height - margin
     draw = ImageDraw.Draw(overlay)
-    base = image.height - margin
-    if left:
-        draw.text(
-            (margin, base), left, font=font, fill=(*_WHITE, 225), anchor="ls", stroke_width=edge, stroke_fill=_EDGE
-        )
-    x = float(image.width - margin - mark_width)
-    for letter in MARK:
-        draw.text((x, base), letter, font=font, fill=(*_WHITE, 170), anchor="ls", stroke_width=edge, stroke_fill=_EDGE)
-        x += font.getlength(letter) + size * 0.14
-    done = Image.alpha_composite(image.convert("RGBA"), overlay)
+    for x, anchor, words, opacity in ((margin, "ls", left, 225), (image.width - margin, "rs", MARK, 170)):
+        color = (*_WHITE, opacity)
+        draw.text((x, foot), words, font=font, fill=color, anchor=anchor, stroke_width=edge, stroke_fill=(*_DARK, 150))
+    done = Image.alpha_composite(canvas, overlay)
     return done.convert("RGB") if is_opaque else done
+
+
+def lettered(image: Image.Image, scene: Scene) -> Image.Image:
+    """The image with the scene's lettering drawn onto it, centred."""
+    draw = ImageDraw.Draw(image)
+    for line, size, foot in scene.lines():
+        pixels = max(6, round(size * image.height))
+        place, bold = (image.width / 2, foot * image.height), max(1, pixels // 36)
+        draw.text(place, line, font=_font(pixels), fill=_WHITE, anchor="ms", stroke_width=bold, stroke_fill=_WHITE)
+    return image
 
 
 def fitted(caption: str, length_px: Callable[[str], float], width_px: float) -> str:
     """One line of at most `width_px`, cut at a word with an ellipsis; characters that the font lacks are left out."""
-    line = " ".join("".join(letter for letter in caption if _is_drawable(letter)).split())
+    line = drawable(caption)
     longest = max(0, int(width_px))  # no letter is narrower than a pixel, and a long line is slow to measure
     if len(line) <= longest and length_px(line) <= width_px:
         return line
@@ -55,30 +55,20 @@ def fitted(caption: str, length_px: Callable[[str], float], width_px: float) -> 
     return " ".join(words[:kept]) + " …" if kept else ""
 
 
-def _is_drawable(letter: str) -> bool:
-    return letter.isspace() or " " <= letter < "\u0250" or letter in "–—‘’“”…"
+def drawable(words: str) -> str:
+    """The words on one line, without characters that the font lacks."""
+    kept = (letter for letter in words if letter.isspace() or " " <= letter < "\u0250" or letter in "–—‘’“”…")
+    return " ".join("".join(kept).split())
 
 
-def _spaced_width(font: "FreeTypeFont | ImageFont", size: int) -> int:
-    return round(sum(font.getlength(letter) + size * 0.14 for letter in MARK))
+def _shaded(image: Image.Image, height_px: int) -> Image.Image:
+    """Darker towards the bottom edge, so that light images carry light words."""
+    strength = [round(value * 0.42) for value in range(256)]
+    shade = mapped(resized(Image.linear_gradient("L"), (image.width, height_px)), strength)
+    image.paste(_DARK, (0, image.height - height_px), shade)
+    return image
 
 
-def _scrim(size: tuple[int, int], text_size: int) -> "Image":
-    """A dark veil that grows towards the bottom edge, so that light pictures carry light words."""
-    from PIL import Image
-
-    width, height = size
-    veil = min(height, round(text_size * 5))
-    strength = mapped(resized(Image.linear_gradient("L"), (width, veil)), [round(value * 0.42) for value in range(256)])
-    overlay = Image.new("RGBA", size, (*_SCRIM, 0))
-    band = Image.new("RGBA", (width, veil), _SCRIM)
-    band.putalpha(strength)
-    overlay.paste(band, (0, height - veil))
-    return overlay
-
-
-@lru_cache(maxsize=16)
-def _font(size: int) -> "FreeTypeFont | ImageFont":
-    from PIL import ImageFont
-
+@lru_cache(maxsize=32)
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size)

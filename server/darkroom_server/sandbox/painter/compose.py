@@ -1,68 +1,137 @@
-"""From a prompt to a scene. The same prompt, seed and index always give the same scene, other ones a related one."""
+"""From a prompt to a scene. The same prompt, seed and index always give the same scene."""
 
 import hashlib
 import random
 import re
+from dataclasses import dataclass
 
-from darkroom_server.sandbox.painter.land import hill, town, wood
-from darkroom_server.sandbox.painter.palette import Palette, pick_palette
-from darkroom_server.sandbox.painter.peaks import dune, mountain
-from darkroom_server.sandbox.painter.scene import Scene
-from darkroom_server.sandbox.painter.shore import sea
-from darkroom_server.sandbox.painter.sky import sky
-from darkroom_server.sandbox.painter.subjects import FLYING, SUBJECTS
-from darkroom_server.sandbox.painter.view import View
+from darkroom_server.sandbox.painter.caption import drawable
+from darkroom_server.sandbox.painter.grounds import GROUNDS, SAND, NearLand, cliff, open_sky, rise
+from darkroom_server.sandbox.painter.palette import pick_palette, prompt_words
+from darkroom_server.sandbox.painter.scene import Items, Scene
+from darkroom_server.sandbox.painter.subjects import Subject, placed, subjects
+from darkroom_server.sandbox.painter.view import View, air, sky
 
-_WORD = re.compile(r"[a-z-]+")
-# kind of ground -> words that ask for it
-GROUNDS = {
-    "sea": "sea ocean beach lake water boat ship sail sailboat sailing harbour harbor coast lighthouse island lagoon river wave waves",
-    "mountain": "mountain mountains alps peak summit alpine volcano snow himalaya valley fjord glacier castle dragon",
-    "wood": "forest wood woods pine pines fir jungle cabin deer fox bear wolf moss",
-    "dune": "desert dune dunes sand sahara mars canyon camel planet",
-    "town": "city town skyline street building buildings tower urban tokyo york paris london neon cyberpunk robot car",
-    "hill": "hill hills field fields meadow countryside farm vineyard grass tree oak house cottage cat dog sheep horse garden flowers",
-}
+_WORD = re.compile(r"[a-z]+")
+_LETTERING = re.compile(r'\btext: *"?([^".\n]{1,120})"?|["“]([^"”]{1,120})["”]', re.IGNORECASE)
+_NUMBERS = {"two": 2, "three": 3, "four": 4, "five": 5}
+_SANDY = {"beach", "sand", "sandy", "dunes", "shore"}
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A subject that the prompt names, with the colour and the number it gives."""
+
+    subject: Subject
+    color: str
+    count: int
+    inside: "Named | None" = None
 
 
 def compose(prompt: str, seed: int, index: int, ratio: float) -> Scene:
     """`ratio` is width by height; `index` is the number of the image within its prediction."""
-    words = tuple(_WORD.findall(prompt.lower()))
-    mood = _rng(prompt, 0, 0)
-    rng = _rng(prompt, seed, index)
-    palette = pick_palette(words, mood)
-    ground = _pick_ground(words, mood)
-    named = [SUBJECTS[word] for word in words if word in SUBJECTS]
-    subject = next((one for one in named if one not in FLYING), None)
-    flying = next((one for one in named if one in FLYING), None)
-    horizon = rng.uniform(0.6, 0.68) if ground == "sea" else rng.uniform(0.56, 0.64)
-    light = (
-        ratio * rng.choice((rng.uniform(0.24, 0.38), rng.uniform(0.62, 0.76))),
-        _light_level(palette, horizon, rng),
-    )
-    view = View(palette=palette, light=light, horizon=horizon, ratio=ratio, subject=subject, rng=rng)
-    items = (*sky(view), *_GROUND[ground](view))
-    if flying:
-        x = view.stand()
-        items += view.place(flying, x, horizon * rng.uniform(0.38, 0.5), 0.2, 0.8)
-    return Scene(ratio=ratio, sky=palette.sky, horizon=horizon, items=items)
+    lettering = _lettering(prompt)
+    words = words_of(_LETTERING.sub("", prompt))
+    mood, rng = _rng(prompt, 0, 0), _rng(prompt, seed, index)
+    named = _named(words)
+    colors = prompt_words().colors
+    palette = pick_palette(tuple(word for word in words if not named or word not in colors), mood)
+    ground = _ground(words, named, mood)
+    horizon = rng.uniform(0.6, 0.68) if ground in ("sea", "lake") else rng.uniform(0.56, 0.64)
+    light_x = ratio * rng.choice((rng.uniform(0.24, 0.38), rng.uniform(0.62, 0.76)))
+    light = (light_x, horizon - horizon * min(0.78, palette.light_height * rng.uniform(0.8, 1.25)))
+    view = View(palette=palette, light=light, horizon=horizon, ratio=ratio, rng=rng)
+    items = () if ground == "plain" else sky(view)
+    items += GROUNDS[ground](view)
+    items += _with_subjects(view, ground, named, is_sandy=bool(_SANDY & set(words)))
+    return Scene(ratio=ratio, sky=palette.sky, horizon=horizon, items=(*items, *air(view)), lettering=lettering)
+
+
+def words_of(prompt: str) -> tuple[str, ...]:
+    """Its words in lower case, without numbers and signs."""
+    return tuple(_WORD.findall(prompt.lower()))
 
 
 def _rng(prompt: str, seed: int, index: int) -> random.Random:
     return random.Random(hashlib.sha256(f"{prompt}|{seed}|{index}".encode()).digest())
 
 
-def _pick_ground(words: tuple[str, ...], rng: random.Random) -> str:
+def _lettering(prompt: str) -> tuple[str, ...]:
+    """At most three lines: the words behind `text:` up to a full stop, or between quotation marks, split at commas."""
+    found = _LETTERING.search(prompt)
+    lines = re.split(r"[,;/\n]", found[1] or found[2]) if found else []
+    return tuple(line for line in (drawable(line)[:40] for line in lines) if line)[:3]
+
+
+def _named(words: tuple[str, ...]) -> list[Named]:
+    """At most three subjects, each with the colour and the number that stand before it."""
+    found: list[Named] = []
+    color, count, is_in, last = "", 1, False, None
     for word in words:
-        for ground, asked in GROUNDS.items():
-            if word in asked.split():
-                return ground
-    return rng.choice(("sea", "mountain", "wood", "dune", "hill"))
+        subject = subjects().get(word)
+        if subject and subject is not last:  # "oak tree" is one tree
+            inside = found.pop() if is_in and subject.holds and found else None
+            found.append(Named(subject, color, max(count, subject.copies), inside))
+            color, count, is_in = "", 1, False
+        elif not subject:
+            color = word if word in prompt_words().colors else color
+            count = _NUMBERS.get(word, count)
+            is_in = is_in or word == "in"
+        last = subject
+    return found[:3]
 
 
-def _light_level(palette: Palette, horizon: float, rng: random.Random) -> float:
-    height = min(0.78, palette.light_height * rng.uniform(0.8, 1.25))
-    return horizon - horizon * height
+def _ground(words: tuple[str, ...], named: list[Named], rng: random.Random) -> str:
+    asked = (ground for word in words for ground, names in prompt_words().grounds.items() if word in names)
+    return next(asked, named[0].subject.ground if named else rng.choice(("sea", "lake", "mountain", "wood", "hill")))
 
 
-_GROUND = {"hill": hill, "mountain": mountain, "wood": wood, "dune": dune, "town": town, "sea": sea}
+def _with_subjects(view: View, ground: str, named: list[Named], *, is_sandy: bool) -> Items:
+    """The near land with the named subjects behind its edge, those afloat farther out, those that fly above."""
+    afloat = [one for one in named if one.subject.stands == "water" and ground in ("sea", "lake")]
+    flying = [one for one in named if one.subject.stands == "air"]
+    standing = [one for one in named if one not in afloat and one not in flying]
+    near = _near_land(view, ground, standing, is_sandy=is_sandy)
+    water = NearLand(level=lambda x: view.horizon + 0.13, right=view.ratio)
+    return (
+        *_row(view, afloat, water),
+        *_row(view, standing, near),
+        *near.items,
+        *_row(view, flying, open_sky(view)),
+    )
+
+
+def _near_land(view: View, ground: str, standing: list[Named], *, is_sandy: bool) -> NearLand:
+    if is_sandy:
+        return rise(view, 0.86 if standing else 0.78, SAND)
+    if ground == "sea" and [(one.subject.ground, one.count) for one in standing] == [("sea", 1)]:
+        return cliff(view)
+    if standing and ground != "plain":
+        return rise(view, 0.86)
+    return NearLand(level=lambda x: 0.87, right=view.ratio)
+
+
+def _row(view: View, named: list[Named], near: NearLand) -> Items:
+    """The subjects side by side; a single one stands away from the light."""
+    row = [one for one in named for _ in range(one.count)]
+    items: Items = ()
+
+    def size_of(one: Named) -> float:
+        usual = one.subject.height * view.rng.uniform(0.8 if one.count > 1 else 0.95, 1.05)
+        return usual * min(1.0, view.ratio) ** 0.5
+
+    def add(one: Named, foot: float, size: float) -> Items:
+        return placed(one.subject, one.color, view.palette, (x, foot), size, is_mirrored=view.light[0] < x)
+
+    for number, one in enumerate(row):
+        width = (near.right - near.left) / len(row)
+        share = 0.5 + view.rng.uniform(-0.1, 0.1)
+        if len(row) == 1 and near.items:
+            share += 0.1 if view.light[0] < view.ratio / 2 else -0.1
+        x = near.left + width * (number + share)
+        size = min(size_of(one), 0.55 * width / one.subject.reach)
+        y = max(near.level(x), size + 0.03)
+        if one.inside:
+            items += add(one.inside, y - one.subject.holds * size, min(size_of(one.inside), size * 1.35))
+        items += add(one, y, size)
+    return items

@@ -2,26 +2,24 @@
 
 import random
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
+from PIL import Image, ImageChops, ImageDraw, ImageFilter
+
+from darkroom_server.sandbox.painter.caption import lettered
 from darkroom_server.sandbox.painter.pixels import mapped, resized
 from darkroom_server.sandbox.painter.scene import Fill, Glow, Rgb, Scene
 
-if TYPE_CHECKING:
-    from PIL.Image import Image
-
-# Larger pictures are painted at this many pixels and then enlarged: the eye sees no difference in soft shapes.
+# Larger images are painted at this many pixels and then enlarged: soft shapes look the same.
 _PAINTED_PIXELS = 1_300_000
 _OVERSAMPLE = 2
 _GRAIN = 5
 
 
-def rasterise(scene: Scene, width_px: int, height_px: int) -> "Image":
+def rasterise(scene: Scene, width_px: int, height_px: int) -> Image.Image:
     """The scene as an RGB image of exactly this size."""
-
     shrink = min(1.0, (_PAINTED_PIXELS / (width_px * height_px)) ** 0.5)
     size = (max(8, round(width_px * shrink)), max(8, round(height_px * shrink)))
-    canvas = _column([*scene.sky, scene.sky[-1]], size, scene.horizon)
+    canvas = _column(scene.sky, size, scene.horizon)
     for item in scene.items:
         if isinstance(item, Glow):
             _shine(canvas, item)
@@ -29,28 +27,23 @@ def rasterise(scene: Scene, width_px: int, height_px: int) -> "Image":
             _fill(canvas, item)
     if size != (width_px, height_px):
         canvas = resized(canvas, (width_px, height_px))
-    return grained(canvas)
+    return lettered(_grained(canvas), scene)
 
 
-def _column(stops: list[Rgb], size: tuple[int, int], until: float) -> "Image":
-    """A vertical gradient through `stops`, the last but one at the share `until` of the height."""
-    from PIL import Image
-
+def _column(stops: tuple[Rgb, ...], size: tuple[int, int], until: float = 1.0) -> Image.Image:
+    """A vertical gradient through `stops`, evenly spaced; the last is reached at the share `until` of the height."""
     width, height = size
-    strip = Image.new("RGB", (1, 256))
-    last = len(stops) - 2
-    for row in range(256):
-        spot = min(row / 255 / max(until, 0.01), 1.0) * last
-        low = min(int(spot), last)
-        first, second = stops[low], stops[min(low + 1, last)]
-        share = spot - low
-        strip.putpixel((0, row), tuple(round(a + (b - a) * share) for a, b in zip(first, second, strict=True)))
-    return resized(resized(strip, (1, height)), (width, height), is_smooth=False)
+    column = Image.new("RGB", (1, height), stops[-1])
+    edges = [round(height * until * number / (len(stops) - 1)) for number in range(len(stops))]
+    for first, last, top, bottom in zip(stops, stops[1:], edges, edges[1:], strict=False):
+        if bottom > top:
+            size = (1, bottom - top)
+            share = resized(Image.linear_gradient("L").crop((0, 0, 1, 256)), size)
+            column.paste(Image.composite(Image.new("RGB", size, last), Image.new("RGB", size, first), share), (0, top))
+    return resized(column, (width, height), is_smooth=False)
 
 
-def _fill(canvas: "Image", item: Fill) -> None:
-    from PIL import Image, ImageDraw, ImageFilter
-
+def _fill(canvas: Image.Image, item: Fill) -> None:
     scale = canvas.height
     xs = [x for polygon in item.polygons for x, _ in polygon]
     ys = [y for polygon in item.polygons for _, y in polygon]
@@ -72,30 +65,19 @@ def _fill(canvas: "Image", item: Fill) -> None:
     if item.top == item.bottom:
         canvas.paste(item.top, (left, top, right, bottom), mask)
     else:
-        canvas.paste(_column([item.top, item.bottom, item.bottom], mask.size, 1.0), (left, top), mask)
+        canvas.paste(_column((item.top, item.bottom), mask.size), (left, top), mask)
 
 
-def _shine(canvas: "Image", item: Glow) -> None:
-
+def _shine(canvas: Image.Image, item: Glow) -> None:
     scale = canvas.height
     radius = max(2, round(item.radius * scale))
-    disc = resized(_soft_disc(), (radius * 2, radius * 2))
-    mask = mapped(disc, [round(value * item.opacity) for value in range(256)])
+    fade = [round(255 * item.opacity * max(0.0, 1 - value / 180) ** 2.2) for value in range(256)]
+    mask = resized(mapped(Image.radial_gradient("L"), fade), (radius * 2, radius * 2))
     canvas.paste(item.color, (round(item.x * scale) - radius, round(item.y * scale) - radius), mask)
 
 
-@lru_cache(maxsize=1)
-def _soft_disc() -> "Image":
-    from PIL import Image
-
-    fade = [round(255 * max(0.0, 1 - value / 180) ** 2.2) for value in range(256)]
-    return mapped(Image.radial_gradient("L"), fade)
-
-
-def grained(image: "Image") -> "Image":
+def _grained(image: Image.Image) -> Image.Image:
     """A little film grain, so that gradients do not band."""
-    from PIL import Image, ImageChops
-
     tile = _grain_tile()
     grain = Image.new("L", image.size)
     for x in range(0, image.width, tile.width):
@@ -105,8 +87,6 @@ def grained(image: "Image") -> "Image":
 
 
 @lru_cache(maxsize=1)
-def _grain_tile() -> "Image":
-    from PIL import Image
-
+def _grain_tile() -> Image.Image:
     noise = random.Random(20).randbytes(256 * 256)
     return mapped(Image.frombytes("L", (256, 256), noise), [value * _GRAIN // 256 for value in range(256)])

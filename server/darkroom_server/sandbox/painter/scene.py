@@ -1,9 +1,10 @@
-"""What a picture is made of, free of pixels: `raster` and `vector` draw the same scene.
+"""What an image is made of before it has pixels: `raster` and `vector` draw the same scene.
 
 Scene units: the height is 1.0, the width is `ratio`; x grows to the right, y downwards.
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 Rgb = tuple[int, int, int]
@@ -33,14 +34,27 @@ class Glow:
     opacity: float = 1.0
 
 
+Items = tuple[Fill | Glow, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """The sky from top to horizon in even stops down to `horizon`, then `items` from far to near."""
+    """The sky in even stops down to `horizon`, `items` from far to near, and the lines of `lettering` along the top."""
 
     ratio: float
     sky: tuple[Rgb, ...]
     horizon: float
-    items: tuple[Fill | Glow, ...]
+    items: Items
+    lettering: tuple[str, ...] = ()
+
+    def lines(self) -> Iterator[tuple[str, float, float]]:
+        """Each line of the lettering with its size and the level of its foot: the first one large, the others small."""
+        foot = 0.07
+        for number, line in enumerate(self.lettering):
+            size = min(0.06 if number else 0.13, 1.35 * self.ratio / len(line))
+            foot += size
+            yield line, size, foot
+            foot += 0.02
 
 
 def mix(first: Rgb, second: Rgb, share: float) -> Rgb:
@@ -60,5 +74,4 @@ def box(left: float, top: float, right: float, bottom: float) -> Polygon:
 
 
 def flat(polygons: tuple[Polygon, ...], color: Rgb, *, opacity: float = 1.0, blur: float = 0.0) -> Fill:
-    """A fill of one colour."""
     return Fill(polygons=polygons, top=color, bottom=color, opacity=opacity, blur=blur)

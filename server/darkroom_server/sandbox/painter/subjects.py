@@ -1,267 +1,152 @@
-"""Silhouettes that a prompt can ask for by name, as fills in scene units. Each stands with its foot at (x, y)."""
+"""Subjects that a prompt can name: read from subjects.txt, then coloured and placed in a scene."""
 
 import math
-import random
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
 
-from darkroom_server.sandbox.painter.scene import Fill, Glow, Point, Polygon, Rgb, box, disc, flat, mix
+from darkroom_server.sandbox.painter.palette import Palette, prompt_words
+from darkroom_server.sandbox.painter.scene import Fill, Glow, Items, Point, Polygon, Rgb, disc, mix
+
+_STEPS = 6  # points between two of a smooth line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Spot:
-    """Where a subject stands, how tall it is, and in which light: `dark` is its own colour, `light` the lamp's."""
+class Shape:
+    """Outlines of one colour in the subject's own units: its height is 1, its foot is at (0, 0), y grows upwards."""
 
-    x: float
-    y: float
-    size: float
-    dark: Rgb
-    light: Rgb
-    faces_left: bool
-
-    def at(self, across: float, up: float) -> Point:
-        """A point of the subject: `across` to the side it faces away from, `up` from the foot, both in its sizes."""
-        side = -across if self.faces_left else across
-        return self.x + side * self.size, self.y - up * self.size
-
-    def shape(self, *points: Point) -> Polygon:
-        return tuple(self.at(across, up) for across, up in points)
+    color: str
+    opacity: float
+    outlines: tuple[Polygon, ...]
 
 
-Subject = Callable[[Spot, random.Random], tuple[Fill | Glow, ...]]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """One paragraph of subjects.txt, which explains the fields; its hundredths are whole units here."""
+
+    ground: str
+    stands: str
+    height: float
+    color: str
+    copies: int
+    holds: float
+    shapes: tuple[Shape, ...]  # from back to front
+
+    @property
+    def reach(self) -> float:
+        """How far it goes to either side, in its own units; what is translucent does not count."""
+        solid = (shape for shape in self.shapes if shape.opacity == 1)
+        return max(abs(x) for shape in solid for outline in shape.outlines for x, _ in outline)
 
 
-def lighthouse(spot: Spot, rng: random.Random) -> tuple[Fill | Glow, ...]:
-    lamp_x, lamp_y = spot.at(0, 0.865)
-    pale = mix(spot.dark, spot.light, 0.3)
-    tower = spot.shape((-0.105, 0), (-0.062, 0.8), (0.062, 0.8), (0.105, 0))
-    stripes = tuple(
-        spot.shape(
-            (-0.105 + 0.0537 * low, low),
-            (-0.105 + 0.0537 * high, high),
-            (0.105 - 0.0537 * high, high),
-            (0.105 - 0.0537 * low, low),
-        )
-        for low, high in ((0.16, 0.32), (0.48, 0.64))
-    )
-    head = (
-        spot.shape((-0.085, 0.8), (-0.085, 0.822), (0.085, 0.822), (0.085, 0.8)),
-        spot.shape((-0.062, 0.91), (0, 0.985), (0.062, 0.91)),
-        spot.shape((-0.006, 0.97), (-0.006, 1.03), (0.006, 1.03), (0.006, 0.97)),
-        spot.shape((-0.05, 0.822), (-0.05, 0.91), (-0.04, 0.91), (-0.04, 0.822)),
-        spot.shape((0.05, 0.822), (0.05, 0.91), (0.04, 0.91), (0.04, 0.822)),
-    )
-    hut = spot.shape((0.11, 0), (0.11, 0.15), (0.21, 0.23), (0.31, 0.15), (0.31, 0))
-    beam = spot.shape((0, 0.865), (-2.6, 1.32), (-2.6, 0.86))
-    return (
-        flat((beam,), spot.light, opacity=0.22, blur=0.012),
-        Glow(x=lamp_x, y=lamp_y, radius=spot.size * 0.5, color=spot.light, opacity=0.75),
-        flat((spot.shape((-0.042, 0.822), (-0.042, 0.91), (0.042, 0.91), (0.042, 0.822)),), spot.light),
-        flat((tower,), pale),
-        flat(stripes, spot.dark),
-        flat((*head, hut), spot.dark),
-        flat((spot.shape((0.19, 0.06), (0.19, 0.11), (0.23, 0.11), (0.23, 0.06)),), spot.light, opacity=0.9),
-    )
+@lru_cache(maxsize=1)
+def subjects() -> dict[str, Subject]:
+    """Every subject by each of its words."""
+    text = files("darkroom_server.sandbox.painter").joinpath("subjects.txt").read_text(encoding="utf-8")
+    found: dict[str, Subject] = {}
+    for block in text.split("\n\n"):
+        head, *lines = [line for line in block.splitlines() if not line.startswith("#")] or [""]
+        words, _, row = head.rstrip(":").partition("|")
+        if row:
+            ground, stands, height, color, *more = row.split()
+            marks = {mark[0]: int(mark[1:]) for mark in more}
+            subject = Subject(
+                ground=ground,
+                stands=stands,
+                height=int(height) / 100,
+                color=color,
+                copies=marks.get("*", 1),
+                holds=marks.get(">", 0) / 100,
+                shapes=tuple(
+                    shape for line in lines for shape in (found[line].shapes if line in found else [_shape(line)])
+                ),
+            )
+            found |= dict.fromkeys(words.split(), subject)
+    return found
 
 
-def boat(spot: Spot, rng: random.Random) -> tuple[Fill | Glow, ...]:
-    hull = spot.shape((-0.42, 0.13), (-0.34, 0.03), (-0.25, 0), (0.24, 0), (0.33, 0.04), (0.4, 0.15), (0, 0.1))
-    mast = spot.shape((-0.012, 0.1), (-0.008, 1.0), (0.008, 1.0), (0.012, 0.1))
-    main = tuple(spot.at(a, u) for a, u in _bowed((0.03, 0.95), (0.36, 0.2), 0.07)) + (spot.at(0.03, 0.17),)
-    jib = tuple(spot.at(a, u) for a, u in _bowed((-0.03, 0.88), (-0.38, 0.2), -0.05)) + (spot.at(-0.03, 0.2),)
-    mirror = spot.shape((-0.3, -0.01), (0.3, -0.01), (0.12, -0.2), (0.0, -0.5), (-0.1, -0.2))
-    return (
-        flat((mirror,), spot.dark, opacity=0.3, blur=0.006),
-        flat((main,), mix(spot.light, spot.dark, 0.12), opacity=0.96),
-        flat((jib,), mix(spot.light, spot.dark, 0.28), opacity=0.96),
-        flat((hull, mast), spot.dark),
-    )
+def _shape(line: str) -> Shape:
+    paint, kind, *numbers = line.split()
+    color, _, opacity = paint.partition("%")
+    outlines = _outlines(kind.removesuffix("s"), [float(number) / 100 for number in numbers])
+    if kind.endswith("s"):
+        outlines += tuple(tuple((-x, y) for x, y in outline) for outline in outlines)
+    return Shape(color=color, opacity=float(opacity or 100) / 100, outlines=outlines)
 
 
-def _bowed(start: Point, end: Point, belly: float) -> list[Point]:
-    """A line from `start` to `end` that swells sideways by `belly`."""
-    (x1, y1), (x2, y2) = start, end
-    shares = [step / 12 for step in range(13)]
-    return [(x1 + (x2 - x1) * s + belly * math.sin(math.pi * s), y1 + (y2 - y1) * s) for s in shares]
+def _outlines(kind: str, numbers: list[float]) -> tuple[Polygon, ...]:
+    if kind == "oval":
+        x, y, wide, tall = numbers
+        return (disc(x, y, wide, squash=tall / wide),)
+    if kind == "limb":
+        return _limb(numbers[0], numbers[1], _points(numbers[2:]))
+    points = _points(numbers)
+    return (tuple(_smooth([points[-1], *points, *points[:2]]) if kind == "blob" else points),)
 
 
-def tree(spot: Spot, rng: random.Random) -> tuple[Fill | Glow, ...]:
-    limbs: list[Polygon] = []
-    tips: list[Point] = []
-    _grow(0.0, 0.0, math.pi / 2 + rng.uniform(-0.06, 0.06), 0.36, 0.045, 6, rng, limbs, tips)
-    crown = tuple(disc(*spot.at(*tip), spot.size * rng.uniform(0.055, 0.095), corners=14) for tip in tips)
-    airy = tuple(disc(*spot.at(x, y), spot.size * rng.uniform(0.02, 0.03), corners=10) for x, y in _around(tips, rng))
-    return (
-        flat(tuple(spot.shape(*limb) for limb in limbs), spot.dark),
-        flat(crown, spot.dark, opacity=0.92),
-        flat(airy, spot.dark, opacity=0.85),
-    )
+def _points(numbers: list[float]) -> list[Point]:
+    return list(zip(numbers[::2], numbers[1::2], strict=True))
 
 
-def _around(tips: list[Point], rng: random.Random) -> list[Point]:
-    return [(x + rng.gauss(0, 0.045), y + rng.gauss(0, 0.04)) for x, y in tips for _ in range(2)]
-
-
-def _grow(
-    x: float, y: float, turn: float, length: float, girth: float, depth: int,
-    rng: random.Random, limbs: list[Polygon], tips: list[Point],
-) -> None:  # fmt: skip
-    end_x, end_y = x + length * math.cos(turn), y + length * math.sin(turn)
-    side_x, side_y = math.sin(turn) * girth, -math.cos(turn) * girth
-    thin = 0.68
-    limbs.append(
-        (
-            (x - side_x, y - side_y),
-            (end_x - side_x * thin, end_y - side_y * thin),
-            (end_x + side_x * thin, end_y + side_y * thin),
-            (x + side_x, y + side_y),
-        )
-    )
-    if depth == 0:
-        tips.append((end_x, end_y))
-        return
-    for lean in (-1, 1):
-        angle = turn + lean * rng.uniform(0.26, 0.58)
-        _grow(end_x, end_y, angle, length * rng.uniform(0.66, 0.8), girth * thin, depth - 1, rng, limbs, tips)
-
-
-def cabin(spot: Spot, rng: random.Random) -> tuple[Fill | Glow, ...]:
-    body = spot.shape((-0.4, 0), (-0.4, 0.36), (0.4, 0.36), (0.4, 0))
-    roof = spot.shape((-0.52, 0.33), (-0.24, 0.78), (0.3, 0.78), (0.52, 0.33))
-    chimney = spot.shape((0.14, 0.6), (0.14, 0.95), (0.26, 0.95), (0.26, 0.6))
-    lit = (
-        spot.shape((-0.26, 0.12), (-0.26, 0.27), (-0.1, 0.27), (-0.1, 0.12)),
-        spot.shape((0.1, 0.12), (0.1, 0.27), (0.26, 0.27), (0.26, 0.12)),
-    )
-    puffs = tuple(
-        disc(*spot.at(0.2 + 0.05 * n + 0.04 * n * n, 1.05 + 0.2 * n), spot.size * (0.06 + 0.035 * n)) for n in range(5)
-    )
-    return (
-        flat(puffs, spot.light, opacity=0.28, blur=0.008),
-        flat((body, roof, chimney), spot.dark),
-        Glow(x=spot.x, y=spot.y - spot.size * 0.2, radius=spot.size * 0.6, color=spot.light, opacity=0.5),
-        flat(lit, spot.light),
-    )
-
-
-def balloon(spot: Spot, rng: random.Random) -> tuple[Fill | Glow, ...]:
-    x, y = spot.at(0, 0)
-    size = spot.size
-    turns = [math.pi * (0.78 + 1.44 * step / 40) for step in range(41)]
-    envelope = (
-        *((x + size * 0.5 * math.cos(turn), y - size * 0.1 + size * 0.52 * math.sin(turn)) for turn in turns),
-        (x + size * 0.1, y + size * 0.62),
-        (x - size * 0.1, y + size * 0.62),
-    )
-    gores = tuple(
-        (
-            *(_gore(x, y, size, width, step) for step in range(13)),
-            *(_gore(x, y, size, width - 0.16, step) for step in range(12, -1, -1)),
-        )
-        for width in (0.34, 0.02, -0.3)
-    )
-    basket = box(x - size * 0.085, y + size * 0.78, x + size * 0.085, y + size * 0.92)
-    ropes = tuple(
-        (
-            (x + side * size * 0.095, y + size * 0.6),
-            (x + side * size * 0.08, y + size * 0.8),
-            (x + side * size * 0.07, y + size * 0.8),
-        )
-        for side in (-1, 1)
-    )
-    return (
-        flat((envelope,), mix(spot.dark, spot.light, 0.22)),
-        flat(gores, spot.light, opacity=0.6),
-        flat((basket, *ropes), spot.dark),
-    )
-
-
-def _gore(x: float, y: float, size: float, width: float, step: int) -> Point:
-    share = step / 12
-    bulge = math.sin(math.pi * (0.08 + share * 0.8)) ** 0.7
-    return x + size * width * bulge, y - size * 0.6 + size * 1.2 * share
-
-
-def cat(spot: Spot, rng: random.Random) -> tuple[Fill | Glow, ...]:
-    body = _smooth(
-        [
-            (-0.2, 0),
-            (-0.23, 0.12),
-            (-0.19, 0.3),
-            (-0.12, 0.46),
-            (-0.1, 0.58),
-            (0.08, 0.6),
-            (0.17, 0.42),
-            (0.25, 0.24),
-            (0.28, 0.1),
-            (0.24, 0),
-        ]
-    )
-    head = disc(*spot.at(-0.04, 0.68), spot.size * 0.145, squash=0.88)
-    ears = (spot.shape((-0.18, 0.7), (-0.165, 0.9), (-0.05, 0.8)), spot.shape((0.1, 0.7), (0.085, 0.9), (-0.03, 0.8)))
-    tail = tuple(spot.at(a, u) for a, u in _tail())
-    return (flat((tuple(spot.at(a, u) for a, u in body), head, *ears, tail), spot.dark),)
-
-
-def _tail() -> list[Point]:
-    middle = [(0.2 + 0.34 * s + 0.06 * math.sin(3 * s), 0.05 + 0.3 * s**2.2) for s in (n / 14 for n in range(15))]
-    girth = [0.045 * (1 - 0.45 * n / 14) for n in range(15)]
-    upper = [(a, u + g) for (a, u), g in zip(middle, girth, strict=True)]
-    lower = [(a + g * 0.8, u - g) for (a, u), g in zip(middle, girth, strict=True)]
-    return [*upper, *reversed(lower)]
+def _limb(first: float, last: float, points: list[Point]) -> tuple[Polygon, ...]:
+    """A line with round ends, `first` wide where it begins and `last` where it ends."""
+    line = _smooth([points[0], *points, points[-1]])
+    left: list[Point] = []
+    right: list[Point] = []
+    for spot, (x, y) in enumerate(line):
+        (x1, y1), (x2, y2) = line[max(0, spot - 1)], line[min(len(line) - 1, spot + 1)]
+        length = math.hypot(x2 - x1, y2 - y1) or 1.0
+        half = (first + (last - first) * spot / (len(line) - 1)) / 2
+        across, up = half * (y1 - y2) / length, half * (x2 - x1) / length
+        left.append((x + across, y + up))
+        right.append((x - across, y - up))
+    return (*left, *reversed(right)), disc(*line[0], first / 2, corners=16), disc(*line[-1], last / 2, corners=16)
 
 
 def _smooth(points: list[Point]) -> list[Point]:
-    """Chaikin's corner cutting, three times; the first and last point stay."""
-    for _ in range(3):
-        cut: list[Point] = [points[0]]
-        for (x1, y1), (x2, y2) in zip(points, points[1:], strict=False):
-            cut += [(x1 * 0.75 + x2 * 0.25, y1 * 0.75 + y2 * 0.25), (x1 * 0.25 + x2 * 0.75, y1 * 0.25 + y2 * 0.75)]
-        points = [*cut, points[-1]]
-    return points
+    """A Catmull-Rom line through all but the first and the last point, which only bend it."""
+    line: list[Point] = []
+    for four in zip(points, points[1:], points[2:], points[3:], strict=False):
+        for t in (step / _STEPS for step in range(_STEPS)):
+            weights = (-t + 2 * t**2 - t**3, 2 - 5 * t**2 + 3 * t**3, t + 4 * t**2 - 3 * t**3, t**3 - t**2)
+            x, y = (sum(w * point[axis] for w, point in zip(weights, four, strict=True)) / 2 for axis in (0, 1))
+            line.append((x, y))
+    return [*line, points[-2]]
 
 
-def birds(spot: Spot, rng: random.Random) -> tuple[Fill | Glow, ...]:
-    flock: list[Polygon] = []
-    for _ in range(rng.randint(5, 9)):
-        x, y = spot.x + rng.gauss(0, spot.size * 0.75), spot.y + rng.gauss(0, spot.size * 0.3)
-        flock.append(_bird(x, y, spot.size * rng.uniform(0.09, 0.16), rng.uniform(0.35, 0.6)))
-    return (flat(tuple(flock), spot.dark, opacity=0.85),)
+def placed(subject: Subject, coat: str, palette: Palette, foot: Point, size: float, *, is_mirrored: bool) -> Items:
+    """The subject with its foot at `foot`, `size` tall, in the light of the palette."""
+    side = -size if is_mirrored else size
+
+    def at(point: Point) -> Point:
+        return foot[0] + side * point[0], foot[1] - size * point[1]
+
+    items: list[Fill | Glow] = []
+    for shape in subject.shapes:
+        color = _color(shape.color, coat or subject.color, palette)
+        outlines = tuple(tuple(at(point) for point in outline) for outline in shape.outlines)
+        if shape.color == "glow":
+            (left, y), (right, _) = min(outlines[0]), max(outlines[0])
+            items.append(Glow(x=(left + right) / 2, y=y, radius=(right - left) / 2, color=color, opacity=shape.opacity))
+            continue
+        is_lit = shape.color != "lamp"  # lit by the sky, and does not shine by itself
+        items.append(
+            Fill(
+                polygons=outlines,
+                top=mix(color, palette.light, 0.1 * is_lit),
+                bottom=mix(color, palette.ground, 0.16 * is_lit),
+                opacity=shape.opacity,
+                blur=0 if shape.opacity == 1 else size * 0.025,
+            )
+        )
+    return tuple(items)
 
 
-def _bird(x: float, y: float, span: float, lift: float) -> Polygon:
-    shares = [step / 8 for step in range(9)]
-    upper = [(x + span * (2 * s - 1), y - span * lift * abs(math.sin(2 * math.pi * s)) ** 0.8) for s in shares]
-    lower = [(px, py + span * 0.11 * math.sin(math.pi * s)) for (px, py), s in zip(upper, shares, strict=True)]
-    return (*upper, *reversed(lower))
-
-
-# word -> subject; `birds` and `balloon` fly, the others stand or swim.
-SUBJECTS: dict[str, Subject] = {
-    "lighthouse": lighthouse,
-    "boat": boat,
-    "ship": boat,
-    "sail": boat,
-    "sailboat": boat,
-    "sailing": boat,
-    "tree": tree,
-    "oak": tree,
-    "trees": tree,
-    "bonsai": tree,
-    "cabin": cabin,
-    "house": cabin,
-    "cottage": cabin,
-    "home": cabin,
-    "hut": cabin,
-    "balloon": balloon,
-    "balloons": balloon,
-    "cat": cat,
-    "kitten": cat,
-    "cats": cat,
-    "bird": birds,
-    "birds": birds,
-    "gulls": birds,
-    "geese": birds,
-}
-AFLOAT: frozenset[Subject] = frozenset({boat})
-FLYING: frozenset[Subject] = frozenset({balloon, birds})
+def _color(name: str, coat: str, palette: Palette) -> Rgb:
+    if name in ("lamp", "glow"):
+        return mix(palette.light, (255, 226, 160), 0.35)
+    colors = prompt_words().colors
+    own = colors[coat]
+    dark = mix(own, (30, 26, 40), 0.35) if sum(own) > 150 else mix(own, (255, 255, 255), 0.18)
+    tones = {"coat": own, "shade": dark, "tint": mix(own, (255, 248, 235), 0.5 if sum(own) > 150 else 0.3)}
+    return mix(tones.get(name) or colors[name], palette.ground, palette.dimness)

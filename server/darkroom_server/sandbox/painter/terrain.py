@@ -1,10 +1,10 @@
-"""Ground: skylines of hills, mountains, dunes, woods and towns as polygons."""
+"""Skylines of hills, mountains and woods as polygons."""
 
 import math
 import random
 from collections.abc import Callable
 
-from darkroom_server.sandbox.painter.scene import Point, Polygon, box
+from darkroom_server.sandbox.painter.scene import Point, Polygon
 
 
 def rolling(rng: random.Random, ratio: float, *, roughness: float, octaves: int) -> list[Point]:
@@ -31,42 +31,14 @@ def jagged(rng: random.Random, ratio: float) -> list[Point]:
     crags = _crags(rng, 9)
     steps = max(120, round(320 * ratio))
     xs = [ratio * (step / steps * 1.04 - 0.02) for step in range(steps + 1)]
-    return [
-        (
-            x,
-            0.45
-            - max(top - abs(x - middle) * slope for middle, top, slope in [*peaks, (0, -0.5, 0)])
-            - 0.22 * crags(x),
-        )
-        for x in xs
-    ]
+    flanks = [*peaks, (0, -0.5, 0)]
+    return [(x, 0.45 - max(top - abs(x - peak) * slope for peak, top, slope in flanks) - 0.22 * crags(x)) for x in xs]
 
 
 def _crags(rng: random.Random, octaves: int) -> Callable[[float], float]:
     """Ragged noise over x, about -1..1: triangle waves of ever finer pace."""
     waves = [(1.7 * 1.9**octave * rng.uniform(0.85, 1.15), rng.random(), 0.6**octave) for octave in range(octaves)]
     return lambda x: sum(weight * (4 * abs((x * pace + turn) % 1 - 0.5) - 1) for pace, turn, weight in waves)
-
-
-def dune(rng: random.Random, ratio: float) -> tuple[list[Point], list[float]]:
-    """A skyline of long swells with sharp crests, heights of about -1..1, and the places of its crests."""
-    width = rng.uniform(0.75, 1.1) * max(ratio, 0.7)
-    first = rng.uniform(-0.15, 0.85) * width
-    crests = [first + width * number for number in range(-1, round(ratio / width) + 2)]
-    tops = [rng.uniform(0.6, 1.0) for _ in crests]
-    steps = max(120, round(260 * ratio))
-    xs = [ratio * (step / steps * 1.04 - 0.02) for step in range(steps + 1)]
-    return [(x, 0.55 - _swell(x, crests, tops, width)) for x in xs], crests
-
-
-def _swell(x: float, crests: list[float], tops: list[float], width: float) -> float:
-    """Height at x: from each crest a gentle windward side to the left, a steeper lee to the right."""
-
-    def side(crest: float) -> float:
-        reach = 0.78 * width if x < crest else 0.46 * width
-        return max(0.0, 1 - abs(x - crest) / reach)
-
-    return max(top * (0.45 * side(crest) + 0.75 * side(crest) ** 2.4) for crest, top in zip(crests, tops, strict=True))
 
 
 def land(skyline: list[Point], y: float, height: float, ratio: float) -> Polygon:
@@ -84,29 +56,21 @@ def height_at(skyline: list[Point], x: float) -> float:
 
 
 def conifer(x: float, foot: float, height: float, rng: random.Random) -> Polygon:
-    """A fir: a trunk tip and drooping tiers, a little uneven."""
-    tiers = 6
-    left: list[Point] = []
-    right: list[Point] = []
-    for tier in range(1, tiers + 1):
-        reach = height * 0.21 * (tier / tiers) ** 0.85
-        y = foot - height + height * 0.94 * tier / tiers
-        inner = reach * 0.5
-        left += [(x - reach * rng.uniform(0.85, 1.1), y), (x - inner, y - height * 0.035)]
-        right += [(x + reach * rng.uniform(0.85, 1.1), y), (x + inner, y - height * 0.035)]
-    trunk = height * 0.018
-    return (
-        (x, foot - height),
-        *right[:-1],
-        (x + trunk, foot - height * 0.06),
-        (x + trunk, foot + 0.01),
-        (x - trunk, foot + 0.01),
-        (x - trunk, foot - height * 0.06),
-        *reversed(left[:-1]),
-    )
+    """A fir: drooping tiers, a little uneven, on a short trunk."""
+
+    def side(sign: int) -> list[Point]:
+        points: list[Point] = []
+        for share in (tier / 6 for tier in range(1, 7)):
+            reach = sign * height * 0.21 * share**0.85
+            y = foot - height + height * 0.94 * share
+            points += [(x + reach * rng.uniform(0.85, 1.1), y), (x + reach * 0.5, y - height * 0.035)]
+        trunk = x + sign * height * 0.018
+        return [*points[:-1], (trunk, foot - height * 0.06), (trunk, foot + 0.01)]
+
+    return ((x, foot - height), *side(1), *reversed(side(-1)))
 
 
-def wood(skyline: list[Point], y: float, height: float, tree: float, rng: random.Random) -> tuple[Polygon, ...]:
+def wood_line(skyline: list[Point], y: float, height: float, tree: float, rng: random.Random) -> tuple[Polygon, ...]:
     """Firs of about `tree` units standing closely along a skyline."""
     ratio = skyline[-1][0]
     trees: list[Polygon] = []
@@ -116,50 +80,3 @@ def wood(skyline: list[Point], y: float, height: float, tree: float, rng: random
         trees.append(conifer(x, foot + tree * 0.08, tree * rng.uniform(0.55, 1.15), rng))
         x += tree * rng.uniform(0.16, 0.42)
     return tuple(trees)
-
-
-def town(
-    rng: random.Random, ratio: float, y: float, height: float, width: float
-) -> tuple[tuple[Polygon, ...], tuple[Polygon, ...]]:
-    """A row of buildings on level `y`, taller towards the middle; returns houses and their windows."""
-    houses: list[Polygon] = []
-    windows: list[Polygon] = []
-    x = -width * rng.random()
-    while x < ratio + width:
-        wide = width * rng.uniform(0.6, 1.25)
-        centre = 1 - abs((x / ratio) - 0.56) * 1.25
-        tall = height * max(0.18, centre) * rng.uniform(0.5, 1.05)
-        houses.append(box(x, y - tall, x + wide * 0.97, 1.02))
-        houses.extend(_roof(rng, x, y - tall, wide))
-        windows.extend(_windows(rng, x, y - tall, wide, tall))
-        x += wide * rng.uniform(0.92, 1.2)
-    return tuple(houses), tuple(windows)
-
-
-def _roof(rng: random.Random, x: float, top: float, wide: float) -> list[Polygon]:
-    style = rng.random()
-    middle = x + wide * 0.48
-    if style < 0.22:
-        mast = wide * 0.03
-        return [
-            box(x + wide * 0.25, top - wide * 0.3, x + wide * 0.72, top),
-            box(middle - mast, top - wide, middle + mast, top),
-        ]
-    if style < 0.4:
-        return [((x, top), (x + wide * 0.97, top), (x + wide * 0.97, top - wide * 0.45))]
-    if style < 0.55:
-        return [box(x + wide * 0.15, top - wide * 0.2, x + wide * 0.82, top)]
-    return []
-
-
-def _windows(rng: random.Random, x: float, top: float, wide: float, tall: float) -> list[Polygon]:
-    columns = 4
-    cell = wide * 0.8 / columns
-    lit: list[Polygon] = []
-    for row in range(int(tall / (cell * 1.5))):
-        for column in range(columns):
-            if rng.random() < 0.24:
-                left = x + wide * 0.1 + column * cell
-                upper = top + cell * 0.7 + row * cell * 1.5
-                lit.append(box(left + cell * 0.22, upper, left + cell * 0.72, upper + cell * 0.7))
-    return lit

@@ -1,4 +1,4 @@
-"""Scenes to SVG: the same picture in gradients and paths."""
+"""Scenes to SVG: the same image in gradients and paths."""
 
 from html import escape
 
@@ -11,8 +11,11 @@ def to_svg(scene: Scene, width_px: int, height_px: int, caption: str) -> str:
     defs: list[str] = [_sky(scene)]
     body: list[str] = ['<rect width="100%" height="100%" fill="url(#sky)"/>']
     for number, item in enumerate(scene.items):
-        draw = _glow if isinstance(item, Glow) else _fill
-        draw(item, number, height_px, defs, body)  # pyright: ignore[reportArgumentType]  # chosen by the line above
+        if isinstance(item, Glow):
+            _glow(item, number, height_px, defs, body)
+        else:
+            _fill(item, number, height_px, defs, body)
+    body += [_lettering(line, size, foot, scene.ratio, height_px) for line, size, foot in scene.lines()]
     body.append(_caption(caption, width_px, height_px))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width_px}" height="{height_px}" '
@@ -56,7 +59,16 @@ def _fill(item: Fill, number: int, scale: int, defs: list[str], body: list[str])
 
 
 def _path(polygon: Polygon, scale: int) -> str:
-    return "M" + "L".join(f"{x * scale:.1f} {y * scale:.1f}" for x, y in polygon) + "Z"
+    """Always turning the same way, so that overlapping polygons of one path fill and do not cut each other out."""
+    area = sum(x1 * y2 - x2 * y1 for (x1, y1), (x2, y2) in zip(polygon, (*polygon[1:], polygon[0]), strict=True))
+    points = polygon if area > 0 else polygon[::-1]
+    return "M" + "L".join(f"{x * scale:.1f} {y * scale:.1f}" for x, y in points) + "Z"
+
+
+def _lettering(line: str, size: float, foot: float, ratio: float, scale: int) -> str:
+    place = f'x="{ratio * scale / 2:.0f}" y="{foot * scale:.0f}" text-anchor="middle"'
+    look = f'font-family="sans-serif" font-weight="bold" font-size="{size * scale:.0f}" fill="#fffcf4"'
+    return f"<text {place} {look}>{escape(line)}</text>"
 
 
 def _caption(caption: str, width_px: int, height_px: int) -> str:
@@ -64,7 +76,8 @@ def _caption(caption: str, width_px: int, height_px: int) -> str:
     margin = round(size * 1.1)
     room = int((width_px - margin * 3) / (size * 0.55)) - len(MARK) - 2
     line = caption if len(caption) <= room else caption[: max(0, room - 1)].rsplit(" ", 1)[0] + " …"
-    look = f'font-family="sans-serif" font-size="{size}" fill="#fffcf4"'
+    edge = f'stroke="#0c0c14" stroke-opacity="0.4" stroke-width="{size / 6:.1f}" paint-order="stroke"'
+    look = f'font-family="sans-serif" font-size="{size}" fill="#fffcf4" {edge}'
     y = height_px - margin
     return (
         f'<text x="{margin}" y="{y}" {look} fill-opacity="0.88">{escape(line)}</text>'

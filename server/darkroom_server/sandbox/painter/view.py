@@ -1,13 +1,10 @@
-"""What every ground is composed in: colours, light and shape of the picture, and the pieces that all grounds share."""
+"""What every ground and sky is composed in, and the sky itself: what hangs in it, and what falls from it."""
 
 import random
 from dataclasses import dataclass
 
 from darkroom_server.sandbox.painter.palette import Palette
-from darkroom_server.sandbox.painter.scene import Fill, Glow, Point, Polygon, Rgb, disc, flat, mix
-from darkroom_server.sandbox.painter.subjects import Spot, Subject
-
-Items = tuple[Fill | Glow, ...]
+from darkroom_server.sandbox.painter.scene import Fill, Glow, Items, Point, Polygon, box, disc, flat, mix
 
 
 def streak(x: float, y: float, half: float, thick: float) -> Polygon:
@@ -23,16 +20,11 @@ class View:
     light: Point
     horizon: float
     ratio: float
-    subject: Subject | None
     rng: random.Random
 
-    def layer_color(self, share: float) -> Rgb:
-        """The land's colour from far (0) to near (1)."""
-        return mix(self.palette.haze, self.palette.ground, share)
-
     def band(self, polygons: tuple[Polygon, ...], share: float, *, mist: float = 0.4) -> Fill:
-        """One layer of land: its own colour along the top, mist at its foot."""
-        color = self.layer_color(share)
+        """One layer of land from far (0) to near (1): its own colour along the top, mist at its foot."""
+        color = self.palette.land(share)
         return Fill(polygons=polygons, top=color, bottom=mix(color, self.palette.haze, mist * (1 - share * 0.75)))
 
     def mist(self, y: float) -> Items:
@@ -43,19 +35,61 @@ class View:
         )
         return (flat(streaks, mix(self.palette.haze, self.palette.sky[-1], 0.5), opacity=0.3, blur=0.02),)
 
-    def stand(self) -> float:
-        """A place across from the light, near a third of the width."""
-        is_right = self.light[0] > self.ratio / 2
-        return self.ratio * (self.rng.uniform(0.28, 0.38) if is_right else self.rng.uniform(0.62, 0.72))
-
-    def place(self, subject: Subject, x: float, y: float, size: float, share: float) -> Items:
-        """The subject with its foot at (x, y), in the colour of the land at `share`."""
-        spot = Spot(
-            x=x,
-            y=y,
-            size=size * min(1.0, self.ratio) ** 0.5,
-            dark=self.layer_color(min(1.0, share)),
-            light=mix(self.palette.light, (255, 226, 160), 0.35),
-            faces_left=self.light[0] < x,
+    def dots(self, count: int, radius: float, lowest: float) -> tuple[Polygon, ...]:
+        """Small discs strewn over the image down to level `lowest`, more of them higher up."""
+        rng = self.rng
+        return tuple(
+            disc(rng.random() * self.ratio, rng.random() ** 1.4 * lowest, radius * rng.uniform(0.6, 1.2), corners=8)
+            for _ in range(round(count * max(0.5, self.ratio)))
         )
-        return subject(spot, self.rng)
+
+
+def sky(view: View) -> Items:
+    """Stars, the sun or moon with its glow, and thin clouds."""
+    x, y = view.light
+    palette = view.palette
+    is_night = palette.extra == "stars"
+    radius = min(1.0, view.ratio) * view.rng.uniform(0.042, 0.062)
+    items: list[Fill | Glow] = []
+    if is_night:
+        white = mix(palette.light, (255, 255, 255), 0.5)
+        for count, size, opacity in ((150, 0.0011, 0.6), (26, 0.002, 0.85), (7, 0.0028, 1.0)):
+            items.append(flat(view.dots(count, size, view.horizon), white, opacity=opacity))
+    items += [
+        Glow(x=x, y=y, radius=0.85, color=mix(palette.light, palette.sky[-1], 0.25), opacity=0.3 if is_night else 0.5),
+        Glow(x=x, y=y, radius=radius * 4.2, color=palette.light, opacity=0.5),
+        flat((disc(x, y, radius, corners=72),), palette.light, opacity=0.97, blur=0.0012),
+    ]
+    if is_night:
+        craters = tuple(
+            disc(x + radius * a, y + radius * b, radius * c, corners=24)
+            for a, b, c in ((-0.3, -0.2, 0.26), (0.25, 0.3, 0.2), (0.34, -0.32, 0.13), (-0.15, 0.45, 0.12))
+        )
+        items.append(flat(craters, mix(palette.light, palette.sky[2], 0.35), opacity=0.45, blur=0.004))
+    return (*items, *(_cloud(view, 0.22 if is_night else 0.42) for _ in range(view.rng.randint(2, 4))))
+
+
+def _cloud(view: View, opacity: float) -> Fill:
+    """Streaks of thin cloud, lit from below near the horizon."""
+    rng = view.rng
+    level = view.horizon * rng.uniform(0.22, 0.86)
+    middle = rng.random() * view.ratio
+    streaks = tuple(
+        streak(
+            middle + rng.gauss(0, 0.2), level + rng.gauss(0, 0.014), rng.uniform(0.12, 0.36), rng.uniform(0.004, 0.011)
+        )
+        for _ in range(rng.randint(4, 8))
+    )
+    color = mix(view.palette.sky[1], view.palette.light, 0.35 + 0.5 * level / view.horizon)
+    return flat(streaks, color, opacity=opacity, blur=0.006)
+
+
+def air(view: View) -> Items:
+    """Before everything else: falling snow, or a veil of mist."""
+    if view.palette.extra == "snow":
+        flakes = [*view.dots(120, 0.002, 1.0), *view.dots(50, 0.004, 1.0), *view.dots(12, 0.006, 1.0)]
+        return (flat(tuple(flakes), (255, 255, 255), opacity=0.85),)
+    if view.palette.extra == "mist":
+        veil = box(-0.1, view.horizon - 0.12, view.ratio + 0.1, view.horizon + 0.2)
+        return (flat((veil,), view.palette.sky[-1], opacity=0.3, blur=0.06), *view.mist(view.horizon + 0.1))
+    return ()

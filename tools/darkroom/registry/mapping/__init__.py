@@ -24,7 +24,7 @@ _STEPS = (map_prompt, map_negative_prompt, map_images, map_mask, map_shape, map_
 
 
 def map_request(model: Model, request: ImageRequest, draw_seed: Callable[[], int]) -> MappedInput:
-    """The input that this model takes for this request.
+    """The input that this model takes for this request. `draw_seed` gives 0..2**31-1 where the caller named no seed.
 
     Raises:
         InvalidInput: an argument or option does not fit; nothing was sent.

@@ -1,0 +1,90 @@
+"""The files behind output URLs: rendered in a worker thread at the first request, then kept for a while."""
+
+import base64
+import binascii
+import re
+import threading
+from collections import OrderedDict
+from urllib.parse import unquote_to_bytes, urlsplit
+
+import anyio.to_thread
+
+from darkroom_server.sandbox.life import Prediction
+from darkroom_server.sandbox.state import SandboxState
+
+_KEPT_BYTES = 48 * 1024 * 1024
+_MAX_CHAIN = 8  # an edit of an edit of an edit ...
+_OWN_FILE = re.compile(r"(?:/replicate)?/v1/files/([A-Za-z0-9_-]+)(?:/download)?")
+_OWN_OUTPUT = re.compile(r"/delivery/([a-z0-9]{8,64})/([a-z0-9.-]+)")
+
+
+class OutputFiles:
+    """Renders each output once and keeps the last ones, up to 48 MB."""
+
+    def __init__(self, state: SandboxState) -> None:
+        self._state = state
+        self._kept: OrderedDict[tuple[str, str], bytes] = OrderedDict()
+        self._lock = threading.Lock()  # worker threads write, too
+
+    async def content(self, prediction: Prediction, name: str) -> bytes | None:
+        """The bytes of the output with this name, None if there is none. Whether it has ended is not checked."""
+        return await anyio.to_thread.run_sync(self._content, prediction, name, 0)
+
+    def _content(self, prediction: Prediction, name: str, depth: int) -> bytes | None:
+        from darkroom_server.sandbox.rendering import decoded, render  # loads Pillow
+        from darkroom_server.sandbox.techniques import ImagePlan
+
+        key = (prediction.stored.id, name)
+        if (kept := self._kept.get(key)) is not None:
+            return kept
+        if name not in prediction.output_names:
+            return None
+        mask = prediction.stored.input.get(prediction.model.concepts.mask)
+        plan = ImagePlan(
+            prediction=prediction,
+            index=prediction.output_names.index(name),
+            images=[decoded(reference, self._bytes(reference, depth)) for reference in _image_references(prediction)],
+            mask=decoded(str(mask), self._bytes(str(mask), depth)) if mask else None,
+        )
+        content = render(plan)
+        if "truncated" in prediction.weather:
+            content = content[: len(content) // 2]
+        with self._lock:
+            self._kept[key] = content
+            while sum(map(len, self._kept.values())) > _KEPT_BYTES and len(self._kept) > 1:
+                self._kept.popitem(last=False)
+        return content
+
+    def _bytes(self, reference: str, depth: int) -> bytes | None:
+        """What a reference holds; None if it is elsewhere, for nothing is fetched."""
+        if reference.startswith("data:"):
+            return _data_bytes(reference)
+        path = urlsplit(reference).path
+        if found := _OWN_FILE.fullmatch(path):
+            row = self._state.store.get("file", found[1])
+            return row.content if row else None
+        if (found := _OWN_OUTPUT.fullmatch(path)) and depth < _MAX_CHAIN:
+            prediction = self._state.find(found[1])
+            return self._content(prediction, found[2], depth + 1) if prediction else None
+        return None
+
+
+def _image_references(prediction: Prediction) -> list[str]:
+    """The images in the main file input, else those in others, such as `image_url`."""
+    model, input = prediction.model, prediction.stored.input
+    given = input.get(model.concepts.image)
+    if given:
+        return [str(item) for item in given] if isinstance(given, list) else [str(given)]
+    mask = model.concepts.mask
+    files = [item.name for item in model.inputs if item.is_file and item.name != mask and "lora" not in item.name]
+    return [str(input[name]) for name in files if isinstance(input.get(name), str) and input[name]]
+
+
+def _data_bytes(uri: str) -> bytes | None:
+    head, _, tail = uri.partition(",")
+    if not head.endswith(";base64"):
+        return unquote_to_bytes(tail)
+    try:
+        return base64.b64decode(unquote_to_bytes(tail))
+    except binascii.Error:
+        return None

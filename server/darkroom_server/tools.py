@@ -1,0 +1,192 @@
+"""The tools as the model sees them, plain functions in one table: names, arguments, descriptions, annotations.
+
+A description is for the assistant: when to call, what it costs, what comes back, what next. Schemas stay flat (no unions,
+references or nulls: several hosts refuse a whole server for one), so "not given" is an empty or negative value.
+"""
+
+import inspect
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from mcp.server.elicitation import ElicitationResult
+from mcp.server.mcpserver import Context, Elicit, Resolve
+from mcp.server.mcpserver.tools import Tool
+from mcp.types import CallToolResult, ToolAnnotations
+from pydantic import Field, JsonValue, WithJsonSchema
+
+from darkroom.model_tasks import Task
+from darkroom_server import consent
+from darkroom_server.calls import Calls
+from darkroom_server.consent import Consent
+from darkroom_server.content import model_refusal, refusal
+from darkroom_server.gallery import GALLERY_URI
+from darkroom_server.mcp_server import Refuse
+from darkroom_server.output_schema import ModelResult, PredictionResult
+from darkroom_server.settings import Settings
+
+if TYPE_CHECKING:
+    from darkroom.registry import ImageRequest
+
+Ctx = Context[Calls, Any]
+TaskOrAny = Literal["any", Task]
+Options = Annotated[
+    dict[str, JsonValue],
+    Field(description="Inputs of the model itself under its own names; list_models(model=…) lists them"),
+    WithJsonSchema({"type": "object"}),
+]
+WaitSeconds = Annotated[
+    int, Field(ge=0, le=600, description="How long this call may wait; hosts end calls at about 60 s")
+]
+AS_SET = -1  # in place of a default that is a setting
+
+
+async def image_request(**arguments: Any) -> "ImageRequest":
+    """The arguments that describe an image, gathered; `_OF_THE_CALL` are the others."""
+    from darkroom.registry import ImageRequest
+
+    arguments["images"] = tuple(arguments["images"])
+    return ImageRequest(**arguments)
+
+
+async def ask_about_cost(
+    ctx: Ctx, request: Annotated[Any, Resolve(image_request)], request_id: str
+) -> Consent | Elicit[Consent]:
+    """The person's consent, asked for only where DARKROOM_CONFIRM_USD wants it; the sandbox costs nothing."""
+    calls = ctx.request_context.lifespan_context
+    settings = calls.settings
+    if settings.confirm_usd is None or settings.problem or settings.choice.gateway.is_sandbox:
+        return Consent(confirmed=True)
+    return consent.ask(ctx, await calls.offer(request, request_id), settings.confirm_usd)
+
+
+async def generate_image(
+    ctx: Ctx,
+    request: Annotated[Any, Resolve(image_request)],
+    answer: Annotated[ElicitationResult[Consent], Resolve(ask_about_cost)],
+    prompt: Annotated[str, Field(description="What to draw, or how to change the images given")] = "",
+    model: Annotated[str, Field(description="owner/name from list_models; empty: a cheap one that can do it")] = "",
+    images: Annotated[
+        list[str], Field(description="Images to edit or use: path, https URL, data URI, or prediction:ID/n")
+    ] = [],  # noqa: B006  # a schema default, never changed
+    mask: Annotated[str, Field(description="White where the image is to change; given like images")] = "",
+    aspect_ratio: Annotated[str, Field(description='Such as "16:9"')] = "",
+    width: Annotated[int, Field(ge=0, description="Pixels; only with height")] = 0,
+    height: Annotated[int, Field(ge=0)] = 0,
+    count: Annotated[int, Field(ge=1, le=10, description="How many images; each costs")] = 1,
+    seed: Annotated[int, Field(ge=-1, description="Same seed, same image; -1 draws one and reports it")] = -1,
+    negative_prompt: str = "",
+    output_format: Literal["auto", "png", "jpg", "webp", "svg"] = "auto",
+    options: Options = {},  # noqa: B006  # a schema default, never changed
+    wait_seconds: WaitSeconds = AS_SET,
+    request_id: Annotated[
+        str, Field(max_length=64, description="Same value = same image: reuse it to retry, never pays twice")
+    ] = "",
+) -> PredictionResult:
+    """Make or edit images. Each call costs the user money; bad input is refused before anything is spent.
+
+    Returns status, saved files, links (they die after an hour), metrics, price, seed and small previews. If it is
+    still processing when the wait ends, it goes on by itself: call get_prediction with the id, never this again.
+    """
+    # The arguments that describe an image arrive in `request`.
+    calls = ctx.request_context.lifespan_context
+    consent.require(ctx, answer, calls.settings.confirm_usd)
+    return await calls.generate_image(ctx, request, wait_s=wait_seconds, request_id=request_id)
+
+
+# The SDK hands a resolver those arguments of the tool that its signature names.
+_OF_THE_CALL = ("ctx", "request", "answer", "wait_seconds", "request_id")
+_WISHES = [each for name, each in inspect.signature(generate_image).parameters.items() if name not in _OF_THE_CALL]
+image_request.__dict__["__signature__"] = inspect.Signature(_WISHES)
+
+
+async def get_prediction(
+    ctx: Ctx,
+    id: Annotated[str, Field(description='The id, a request_id, or "latest"')],
+    wait_seconds: WaitSeconds = 0,
+) -> PredictionResult:
+    """Find a prediction again, at no cost: one still processing, one of an earlier session, or one whose answer was lost.
+
+    Returns the same as generate_image. Works after restarts and after the links have died (saved files answer).
+    """
+    return await ctx.request_context.lifespan_context.get_prediction(ctx, id, wait_s=wait_seconds)
+
+
+async def list_models(
+    ctx: Ctx,
+    query: Annotated[str, Field(description='Words such as "text in image", "cheap", "photo"')] = "",
+    task: TaskOrAny = "any",
+    model: Annotated[str, Field(description="One model: all its inputs, prices and an example call")] = "",
+    limit: Annotated[int, Field(ge=1, le=100)] = 20,
+) -> ModelResult:
+    """Search the curated image models, at no cost: tasks, prices, speed; with model=, everything needed to call it.
+
+    Call it before generate_image when the user wants a certain look, text in the image, an edit, an upscale, a
+    cut-out or a vector file, or names a model.
+    """
+    return ctx.request_context.lifespan_context.list_models(query=query, task=task, model=model, limit=limit)
+
+
+async def cancel_prediction(
+    ctx: Ctx, id: Annotated[str, Field(description='The id, a request_id, or "latest"')]
+) -> PredictionResult:
+    """Stop a prediction that the user no longer wants. Work done before the cancel may be billed.
+
+    Returns the same as get_prediction. Some gateways cannot cancel; then the answer says so.
+    """
+    return await ctx.request_context.lifespan_context.cancel_prediction(ctx, id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolRow:
+    """One tool. `refuse` words a call that is not carried out; `is_extra`: only where DARKROOM_CANCEL_TOOL wants it."""
+
+    function: Callable[..., Awaitable[CallToolResult]]
+    title: str
+    is_read_only: bool = False
+    is_destructive: bool = False
+    is_idempotent: bool = True
+    is_open_world: bool = True
+    is_in_gallery: bool = False
+    is_extra: bool = False
+    refuse: Callable[..., CallToolResult] = refusal
+
+    @property
+    def name(self) -> str:
+        return self.function.__name__
+
+    def refusal(self, settings: Settings) -> Refuse:
+        """How an error of this tool is answered."""
+        return partial(self.refuse, is_structured=settings.structured_output)
+
+    def tool(self, settings: Settings) -> Tool:
+        """The tool for the SDK, with the defaults that the settings give."""
+        tool = Tool.from_function(
+            self.function,
+            title=self.title,
+            description=inspect.cleandoc(self.function.__doc__ or ""),
+            structured_output=settings.structured_output,
+            meta={"ui": {"resourceUri": GALLERY_URI}} if self.is_in_gallery else None,
+            annotations=ToolAnnotations(
+                read_only_hint=self.is_read_only,
+                destructive_hint=self.is_destructive,
+                idempotent_hint=self.is_idempotent,
+                open_world_hint=self.is_open_world,
+            ),
+        )
+        for argument in tool.parameters["properties"].values():
+            if argument.get("default") == AS_SET and argument.get("minimum") == 0:
+                argument["default"] = settings.wait_seconds
+        return tool
+
+
+TOOLS = (
+    ToolRow(function=generate_image, title="Generate an image", is_idempotent=False, is_in_gallery=True),
+    # Not read-only: it saves images that are not saved yet.
+    ToolRow(function=get_prediction, title="Get a prediction", is_in_gallery=True),
+    ToolRow(
+        function=list_models, title="List image models", is_read_only=True, is_open_world=False, refuse=model_refusal
+    ),
+    ToolRow(function=cancel_prediction, title="Cancel a prediction", is_destructive=True, is_extra=True),
+)

@@ -1,0 +1,82 @@
+"""A host that speaks to the stdio server line by line; the server is a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import IO, Any
+
+HELLO = {
+    "protocolVersion": "2025-11-25",
+    "capabilities": {},
+    "clientInfo": {"name": "test", "version": "1"},
+}
+
+
+class Host:
+    """A host that speaks to the server line by line."""
+
+    def __init__(self, folder: Path, **variables: str) -> None:
+        kept = {name: text for name, text in os.environ.items() if not name.startswith("DARKROOM_")}
+        folders = {"DARKROOM_DATA_DIR": str(folder / "data"), "DARKROOM_OUTPUT_DIR": str(folder / "images")}
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", "import sys; from darkroom_server.cli import main; sys.exit(main())"],
+            env=kept | folders | {"HOME": str(folder)} | variables,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    @property
+    def stdin(self) -> IO[bytes]:
+        assert self.process.stdin
+        return self.process.stdin
+
+    @property
+    def stdout(self) -> IO[bytes]:
+        assert self.process.stdout
+        return self.process.stdout
+
+    def send(self, method: str, params: dict[str, Any], number: int | None = None) -> None:
+        message: dict[str, Any] = {"jsonrpc": "2.0", "method": method, "params": params}
+        self.stdin.write(json.dumps(message if number is None else message | {"id": number}).encode() + b"\n")
+        self.stdin.flush()
+
+    def receive(self) -> dict[str, Any]:
+        return json.loads(self.stdout.readline())
+
+    def greet(self) -> dict[str, Any]:
+        self.send("initialize", HELLO, 1)
+        answer = self.receive()
+        self.send("notifications/initialized", {})
+        return answer
+
+    def begin_a_long_call(self) -> None:
+        """Return once the server has reported that it works on it."""
+        arguments = {"prompt": "sandbox:slow=60 a fox"}
+        params = {"name": "generate_image", "arguments": arguments, "_meta": {"progressToken": "t"}}
+        self.send("tools/call", params, 2)
+        while "starting" not in self.receive()["params"]["message"]:
+            pass
+
+    @property
+    def is_running(self) -> bool:
+        return self.process.poll() is None
+
+    def end(self) -> tuple[int, str]:
+        """Exit code and stderr, once it has left by itself."""
+        self.process.wait(timeout=20)
+        assert self.process.stderr
+        return self.process.returncode, self.process.stderr.read().decode()
+
+    def close(self) -> None:
+        if self.is_running:
+            self.process.kill()
+        for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
+            if stream and not stream.closed:
+                try:
+                    stream.close()
+                except BrokenPipeError:
+                    continue
+        self.process.wait(timeout=20)

@@ -1,0 +1,49 @@
+"""The accounts whose keys have been here: a keyed hash of each key, and the gateway's own name of its account.
+
+The hash is keyed by a random secret of this journal, so it says nothing about the key and is no use elsewhere.
+"""
+
+import hashlib
+import hmac
+import secrets
+
+from darkroom.journal.database import Session
+
+_MAKE_SECRET = "INSERT INTO meta (name, value) VALUES ('account_secret', ?) ON CONFLICT (name) DO NOTHING"
+_HERE = """INSERT INTO accounts (account, origin, seen_at) VALUES (?, ?, ?)
+    ON CONFLICT (account) DO UPDATE SET seen_at = excluded.seen_at"""
+_SAME = """SELECT other.account FROM accounts AS mine JOIN accounts AS other
+    ON mine.origin = other.origin AND mine.name = other.name WHERE mine.account = ? AND mine.name <> ''"""
+_AWAY = "SELECT account FROM accounts WHERE origin = ? AND seen_at < ?"
+
+
+def here(session: Session, origin: str, key: str, now: float) -> str:
+    """The account of this key ("" without a key), noted as being here now."""
+    if not key:
+        return ""
+    session.execute(_MAKE_SECRET, (secrets.token_hex(32),))
+    secret = session.execute("SELECT value FROM meta WHERE name = 'account_secret'").fetchone()["value"]
+    account = hmac.new(bytes.fromhex(secret), f"{origin}\n{key}".encode(errors="replace"), hashlib.sha256).hexdigest()
+    session.execute(_HERE, (account[:32], origin, now))
+    return account[:32]
+
+
+def name_of(session: Session, account: str) -> str:
+    """The gateway's own name of the account, "" while nobody has asked."""
+    row = session.execute("SELECT name FROM accounts WHERE account = ?", (account,)).fetchone()
+    return row["name"] if row else ""
+
+
+def name(session: Session, account: str, name: str) -> None:
+    session.execute("UPDATE accounts SET name = ? WHERE account = ?", (name, account))
+
+
+def same_as(session: Session, account: str) -> frozenset[str]:
+    """This account under all the keys it has had here, and "", for rows that were written before accounts were."""
+    rows = session.execute(_SAME, (account,)).fetchall()
+    return frozenset({"", account, *(row["account"] for row in rows)})
+
+
+def away(session: Session, origin: str, since: float) -> frozenset[str]:
+    """Accounts of the gateway whose keys were not here since then."""
+    return frozenset(row["account"] for row in session.execute(_AWAY, (origin, since)).fetchall())

@@ -1,0 +1,63 @@
+"""A request_id that was used before: the same wish again, or another one that must not hide behind it."""
+
+from collections.abc import Sequence
+
+from pydantic import JsonValue
+
+from darkroom.darkroom import Darkroom
+from darkroom.errors import InvalidInput, UnknownModel
+from darkroom.journal import Intent
+from darkroom.registry import ImageRequest
+from darkroom.secrets_in_inputs import masked_secrets
+
+_SHOWN = 60
+_NOT_GIVEN = ImageRequest().to_json()
+
+
+def refuse_other_arguments(darkroom: Darkroom, request: ImageRequest, earlier: Sequence[Intent]) -> None:
+    """A repeat without a prompt only names its request_id; whatever else it gives has to be what was given before.
+
+    Raises: InvalidInput where that was another gateway or other arguments; it names what differs and the id.
+    """
+    first = earlier[0]
+    name, made = first.request_id, first.prediction_id or first.key
+    if first.origin != darkroom.gateway.origin:
+        raise InvalidInput(
+            f"request_id '{name}' was used through gateway '{first.gateway}', not the one in use now. Nothing was sent. "
+            "get_prediction with it shows what it made; for a new image use another request_id.",
+            field="request_id",
+        )
+    if not (differing := _differing(darkroom, request, first)):
+        return
+    field = differing[0]
+    before, now = _shown(first.request.get(field)), _shown(_as_noted(request)[field])
+    also = f" ({', '.join(differing[1:])} differ as well)" if len(differing) > 1 else ""
+    raise InvalidInput(
+        f"request_id '{name}' stands for prediction '{made}' with {field} {before}, not {now}{also}. Nothing was sent. "
+        "Repeat it with the same arguments, or use another request_id for another image.",
+        field="request_id",
+    )
+
+
+def _differing(darkroom: Darkroom, request: ImageRequest, first: Intent) -> list[str]:
+    given = _as_noted(request)
+    names = [name for name in given if name != "model" and (request.prompt or given[name] != _NOT_GIVEN[name])]
+    differing = [name for name in names if name in first.request and given[name] != first.request[name]]
+    return [*differing, *(["model"] if request.model and not _is_model(darkroom, request.model, first) else [])]
+
+
+def _as_noted(request: ImageRequest) -> dict[str, JsonValue]:
+    """The request as the journal holds it."""
+    return masked_secrets(request.to_json())
+
+
+def _is_model(darkroom: Darkroom, name: str, first: Intent) -> bool:
+    try:
+        return darkroom.registry.get(name).name == first.model
+    except UnknownModel:
+        return name.partition(":")[0] == first.model
+
+
+def _shown(value: JsonValue) -> str:
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

@@ -1,0 +1,33 @@
+"""Inputs that hold a secret of the caller: told by their names, written down and shown nowhere."""
+
+import re
+from collections.abc import Mapping
+
+from pydantic import JsonValue
+
+_SECRET_NAME = re.compile(
+    r"(?:^|_)(?:(?:api|access|secret|private|auth)_?keys?|token|secrets?|pass(?:word|wd|phrase)s?|credentials?|authorization|bearer)$"
+)
+_WORD_BREAK = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+")
+MASK = "[secret]"
+
+
+def is_secret(name: str) -> bool:
+    """True for names such as `openai_api_key`, `hfToken`, `password`; not for `max_tokens`."""
+    return bool(_SECRET_NAME.search(_WORD_BREAK.sub("_", name).lower()))
+
+
+def masked_secrets(input: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    """The same input with a mask in the place of every secret, at any depth."""
+    return {name: MASK if is_secret(name) and value else _masked(value) for name, value in input.items()}
+
+
+def secrets_of(input: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    """The secrets alone, by name."""
+    return {name: value for name, value in input.items() if is_secret(name) and value}
+
+
+def _masked(value: JsonValue) -> JsonValue:
+    if isinstance(value, list):
+        return [_masked(item) for item in value]
+    return masked_secrets(value) if isinstance(value, dict) else value

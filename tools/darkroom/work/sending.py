@@ -1,0 +1,103 @@
+"""Sending creates: a few at once, shielded from the calls that wanted them, and what follows a failure."""
+
+import logging
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import anyio
+from pydantic import JsonValue
+
+from darkroom.errors import CreateUnresolved, DarkroomError, JournalError
+from darkroom.gateways import Gateway, PollSchedule
+from darkroom.journal import Intent, IntentState, Journal
+from darkroom.work.create import CreatePlan, Creator
+from darkroom.work.reconcile import Reconciler
+from darkroom.work.runtime import Runtime
+from darkroom.work.watch import Watched
+
+log = logging.getLogger(__name__)
+
+_GRACE_S = 1.5
+_ANSWERED_WITHIN_S = 15.0
+_ASK_JOURNAL_EVERY_S = 0.3
+_CREATES_AT_ONCE = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """Seconds that the gateway may hold a create's answer, and in which refusals for load are repeated.
+
+    `secrets` are inputs that are sent and never written down.
+    """
+
+    hold_s: float
+    retry_s: float
+    secrets: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
+
+
+def create_plan(gateway: Gateway, schedule: PollSchedule, budget: Budget) -> CreatePlan:
+    """How long the gateway may hold this create, and when it must give up."""
+    hold_s = schedule.prefer_wait_s(is_honoured=gateway.honours_prefer, has_list=gateway.has_list)
+    return CreatePlan(
+        prefer_wait_s=min(hold_s, int(budget.hold_s)),
+        cancel_after_s=schedule.cancel_after_s(),
+        retry_budget_s=budget.retry_s,
+        secrets=budget.secrets,
+    )
+
+
+class Sender:
+    """Owned by the work; `close` gives creates in flight a moment to bring their ids."""
+
+    def __init__(self, creator: Creator, reconciler: Reconciler, journal: Journal, runtime: Runtime) -> None:
+        self._creator = creator
+        self._reconciler = reconciler
+        self._journal = journal
+        self._runtime = runtime
+        self._slots = anyio.CapacityLimiter(_CREATES_AT_ONCE)
+        self._scopes: set[anyio.CancelScope] = set()
+        self._is_closing = False
+
+    async def send(self, watched: Watched, plan: CreatePlan) -> bool:
+        """True once the intent has its prediction. Shielded: `close` sets the end, and then the row stands as it is."""
+        with anyio.CancelScope(shield=True) as scope:
+            self._scopes.add(scope)
+            try:
+                async with self._slots:
+                    intent = await self._creator.create(watched, plan)
+                intent = await self._answered_elsewhere(intent)
+                watched.publish(intent, settled=intent.state is not IntentState.KNOWN)
+            except DarkroomError as error:
+                await self._after_failure(watched, error)
+            finally:
+                self._scopes.discard(scope)
+        return watched.intent.state is IntentState.KNOWN
+
+    async def _answered_elsewhere(self, intent: Intent) -> Intent:
+        """Another process has just claimed it: wait a moment for its answer, then assume that it died."""
+        while intent.state is IntentState.SENT and self._runtime.clock() - (intent.sent_at or 0) < _ANSWERED_WITHIN_S:
+            if self._is_closing:
+                break
+            await anyio.sleep(_ASK_JOURNAL_EVERY_S)
+            intent = await self._journal.find(intent.key) or intent
+        return intent
+
+    async def _after_failure(self, watched: Watched, error: DarkroomError) -> None:
+        """A create whose answer was lost is looked for at once; if it is found, continue normally."""
+        is_lost = isinstance(error, CreateUnresolved) and not self._is_closing
+        row = None
+        with suppress(JournalError):
+            if is_lost:
+                await self._reconciler.once()
+            row = await self._journal.find(watched.intent.key)
+        if row and row.state is IntentState.KNOWN:
+            watched.publish(row)
+            return
+        watched.publish(row, problem=error, settled=True)
+
+    def close(self) -> None:
+        """Send nothing more."""
+        self._is_closing = True
+        for scope in self._scopes:
+            scope.deadline = anyio.current_time() + _GRACE_S
