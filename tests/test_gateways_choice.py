@@ -10,7 +10,7 @@ SECRET = "r8_AbCdEfGhIjKlMnOpQrStUvWxYz"
 
 def test_without_any_key_the_sandbox_runs_and_says_which_variable_changes_that() -> None:
     choice = choose_gateway({})
-    assert (choice.gateway.name, choice.gateway.is_embedded, choice.key_variable) == ("sandbox", True, "")
+    assert (choice.gateway.name, choice.gateway.is_embedded, choice.key.variable) == ("sandbox", True, "")
     assert not choice.key
     assert "REPLICATE_API_TOKEN" in choice.reason
 
@@ -27,7 +27,7 @@ def test_without_any_key_the_sandbox_runs_and_says_which_variable_changes_that()
 def test_a_key_variable_chooses_its_gateway(variable: str, name: str, base_url: str) -> None:
     choice = choose_gateway({variable: SECRET})
     assert (choice.gateway.name, choice.gateway.base_url) == (name, base_url)
-    assert (choice.key.reveal(), choice.key_variable) == (SECRET, variable)
+    assert (choice.key.reveal(), choice.key.variable) == (SECRET, variable)
     assert variable in choice.reason
 
 
@@ -45,7 +45,7 @@ def test_a_named_gateway_wins_over_another_key() -> None:
 
 def test_the_general_key_variable_serves_the_named_gateway() -> None:
     choice = choose_gateway({"DARKROOM_GATEWAY": "cometapi", "DARKROOM_API_KEY": "sk-mine"})
-    assert (choice.key.reveal(), choice.key_variable) == ("sk-mine", "DARKROOM_API_KEY")
+    assert (choice.key.reveal(), choice.key.variable) == ("sk-mine", "DARKROOM_API_KEY")
 
 
 @pytest.mark.parametrize("empty", ["", "   ", "${REPLICATE_API_TOKEN}", "${user_config.api_key}"])

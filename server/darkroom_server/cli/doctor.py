@@ -38,14 +38,14 @@ def _about_gateway(settings: Settings) -> Iterator[_Finding]:
         return
     choice = settings.choice
     yield _Finding(True, f"Gateway: {choice.gateway.title} at {choice.gateway.base_url}. {choice.reason}")
-    yield _Finding(True, f"Key: {choice.key.masked} from {choice.key_variable}." if choice.key else "Key: none needed.")
+    yield _Finding(True, f"Key: {choice.key.masked} from {choice.key.variable}." if choice.key else "Key: none needed.")
     try:
         probe = anyio.run(_probe, settings)
     except SettingsError as error:
         yield _Finding(False, f"Answer: {error.message}")
         return
     account = f", account {probe.account}" if probe.account else ""
-    yield _Finding(bool(probe.is_key_accepted), f"Answer: {probe.words}{account}")
+    yield _Finding(probe.is_key_accepted, f"Answer: {probe.words}{account}")
 
 
 async def _probe(settings: Settings) -> GatewayProbe:

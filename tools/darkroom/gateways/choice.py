@@ -25,15 +25,11 @@ _LOCAL_STORE = re.compile(r"(\[[0-9a-f:]+\]|[a-z0-9.-]+):\d{1,5}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayChoice:
-    """The gateway in use. `key_variable` is empty where no key is sent; `reason` is one sentence for people."""
+    """The gateway in use; `reason` is one sentence for people."""
 
     gateway: Gateway
     key: Key
     reason: str
-
-    @property
-    def key_variable(self) -> str:
-        return self.key.variable
 
 
 def choose_gateway(environ: Mapping[str, str]) -> GatewayChoice:

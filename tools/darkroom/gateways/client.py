@@ -17,14 +17,7 @@ from typing import Self, TypeVar
 import anyio
 from pydantic import JsonValue
 
-from darkroom.errors import (
-    GatewayError,
-    GatewayMisread,
-    InvalidRequest,
-    KeyRefused,
-    RequestRefused,
-    UnknownPrediction,
-)
+from darkroom.errors import GatewayError, GatewayMisread, InvalidRequest, RequestRefused, UnknownPrediction
 from darkroom.gateways import envelopes, refusals
 from darkroom.gateways.asgi import ASGIApp
 from darkroom.gateways.creates import create_request
@@ -49,10 +42,9 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayProbe:
-    """What answered to a free call. `is_key_accepted` is None where the gateway did not come so far as to say."""
+    """What answered to a free call. `is_key_accepted` is False also where the gateway did not come so far as to say."""
 
-    has_answered: bool
-    is_key_accepted: bool | None
+    is_key_accepted: bool
     words: str
     account: str = ""
 
@@ -167,7 +159,8 @@ class PredictionClient:
         if not self.gateway.has_list:
             raise refusals.not_offered(self.gateway, "has no list of predictions")
         request = Request("GET", "/v1/predictions" + (f"?{cursor}" if cursor else ""))
-        return await self._ask(request, "the list of predictions", envelopes.list_page, attempts=2, within_s=within_s)
+        read = envelopes.list_page
+        return await self._ask(request, "the list of predictions", read, attempts=2, within_s=within_s)
 
     async def upload(self, content: bytes, name: str, mime_type: str, *, within_s: float = 60.0) -> str:
         """Hand a file to the gateway; the address that models of this gateway can read it from, for about a day.
@@ -195,15 +188,13 @@ class PredictionClient:
         try:
             if self.gateway.has_account:
                 account = await self.account_name(within_s=within_s)
-                return GatewayProbe(has_answered=True, is_key_accepted=True, words="key accepted", account=account)
+                return GatewayProbe(is_key_accepted=True, words="key accepted", account=account)
             await self.get(_PROBE_ID, attempts=1, within_s=within_s)
         except UnknownPrediction:
-            return GatewayProbe(has_answered=True, is_key_accepted=True, words="key accepted (it knows no such id)")
-        except KeyRefused as error:
-            return GatewayProbe(has_answered=True, is_key_accepted=False, words=error.message)
+            return GatewayProbe(is_key_accepted=True, words="key accepted (it knows no such id)")
         except GatewayError as error:
-            return GatewayProbe(has_answered=error.status is not None, is_key_accepted=None, words=error.message)
-        return GatewayProbe(has_answered=True, is_key_accepted=True, words="key accepted")
+            return GatewayProbe(is_key_accepted=False, words=error.message)
+        return GatewayProbe(is_key_accepted=True, words="key accepted")
 
     async def _ask(
         self,

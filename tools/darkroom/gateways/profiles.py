@@ -35,7 +35,7 @@ class Gateway:
     """`status code` pairs by which the gateway's documents say that nothing was carried out."""
     docs_url: str = ""
     output_hosts: tuple[str, ...] = ("*",)
-    """Hosts that outputs may come from: exact, `*.suffix`, or `*` for any public host; the gateway's own host always may."""
+    """Hosts that outputs may come from: exact, `*.suffix`, or `*` for any public host; the gateway's own always may."""
     local_stores: tuple[str, ...] = ()
     """`host:port` of stores on this machine that outputs may come from too, where the gateway is on this machine."""
     is_sandbox: bool = False

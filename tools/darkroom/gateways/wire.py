@@ -10,6 +10,7 @@ import json
 import logging
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import anyio
@@ -170,11 +171,9 @@ def without_key(body: bytes, key: Key) -> bytes:
 
 def _unescaped(body: bytes) -> str:
     """JSON written anew, so that each character of a text stands there as itself."""
-    if (decoded := read_json(body)) is not None:
-        try:
+    with suppress(RecursionError):
+        if (decoded := read_json(body)) is not None:
             return json.dumps(decoded, ensure_ascii=False)
-        except RecursionError:
-            pass
     return _ESCAPE.sub(lambda found: chr(int(found[1], 16)), body.decode("utf-8", "replace")).replace("\\/", "/")
 
 
