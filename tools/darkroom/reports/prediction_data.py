@@ -43,7 +43,6 @@ class AnswerFacts:
     sandbox_hint: str = ""
 
 
-_UNSENT = (IntentState.INTENT, IntentState.REFUSED, IntentState.ABSENT)
 # What a row in this state means when nobody works on it: the process that wrote it has died.
 _IDLE_WORDS = {IntentState.INTENT: "absent", IntentState.SENT: "unresolved"}
 
@@ -61,7 +60,7 @@ class PredictionView:
         problem = facts.errors.get(intent.key)
         if isinstance(problem, CreateUnresolved):
             return cls(intent=intent, word="unresolved", problem=problem)
-        if problem and intent.state in _UNSENT:
+        if problem and intent.may_be_sent:
             return cls(intent=intent, word="refused", problem=problem)
         if intent.key in facts.idle and intent.state in _IDLE_WORDS:
             return cls(intent=intent, word=_IDLE_WORDS[intent.state], problem=problem)
