@@ -226,7 +226,11 @@ async def test_no_look_takes_longer_than_it_may(script: WireScript) -> None:
         PredictionClient(gateway_at(server.base_url), Key(CANARY)) as client,
     ):
         with anyio.fail_after(20):
-            for look in (client.get(ID, within_s=0.2), client.list_page(within_s=0.2), client.account(within_s=0.2)):
+            for look in (
+                client.get(ID, within_s=0.2),
+                client.list_page(within_s=0.2),
+                client.account_name(within_s=0.2),
+            ):
                 with pytest.raises(GatewayUnreachable):
                     await look
             with pytest.raises(GatewayUnreachable):
@@ -329,7 +333,7 @@ async def test_a_list_is_paged_by_the_query_of_next_and_never_by_its_host() -> N
 
 async def test_what_a_gateway_does_not_offer_is_refused_without_a_request() -> None:
     async with ScriptedGateway() as server, client_of(server, "cometapi") as client:
-        for call in (client.list_page(), client.account(), client.upload(b"x", "x.png", "image/png")):
+        for call in (client.list_page(), client.upload(b"x", "x.png", "image/png")):
             with pytest.raises(RequestRefused, match="Nothing was sent"):
                 await call
     assert server.requests == []
@@ -422,7 +426,7 @@ async def test_no_call_follows_a_redirect_with_the_key(status: int) -> None:
             ScriptedGateway(Answer("", status, {"location": evil.base_url})) as server,
             client_of(server) as client,
         ):
-            for call in (client.get(ID), client.cancel(ID), client.list_page(), client.account()):
+            for call in (client.get(ID), client.cancel(ID), client.list_page(), client.account_name()):
                 with pytest.raises(GatewayMisread):
                     await call
         assert evil.connections == 0

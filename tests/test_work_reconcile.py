@@ -176,3 +176,15 @@ async def test_what_was_called_absent_is_still_found_when_the_list_shows_it_late
         server.answer(pages([listed(1, seed=7, at=clock.now)]))
         await stage.reconciler.once()
         assert await stage.state() is IntentState.KNOWN
+
+
+async def test_what_a_list_showed_before_it_broke_off_counts(tmp_path: Path) -> None:
+    clock = HandClock()
+    first = pages([listed(1, seed=7, at=clock.now), listed(2, seed=8, at=clock.now)], [])
+
+    def answer(request: RecordedRequest) -> Answer:
+        return Answer({"detail": "no more"}, 401) if "cursor=" in request.path else first(request)
+
+    async with scene(tmp_path, answer) as (stage, _):
+        assert await stage.reconciler.once() == 0
+        assert await stage.state() is IntentState.KNOWN

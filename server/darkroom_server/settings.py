@@ -251,7 +251,12 @@ def settings_table() -> str:
 
 def described() -> dict[str, About]:
     """Every setting by its name, those of the gateway first."""
-    return GATEWAY_SETTINGS | {name: _about(field) for name, field in Settings.model_fields.items()}
+    from darkroom.gateways import load_gateways
+
+    gateway = replace(GATEWAY_SETTINGS["gateway"], allowed=", ".join(load_gateways()))
+    return (
+        GATEWAY_SETTINGS | {"gateway": gateway} | {name: _about(field) for name, field in Settings.model_fields.items()}
+    )
 
 
 def _about(field: FieldInfo) -> About:

@@ -124,7 +124,7 @@ def parse_prediction(body: Mapping[str, object]) -> Prediction:
         input=sent if isinstance(sent, dict) else {},
         output=output_uris(body.get("output")),
         error=_error_text(body.get("error")),
-        logs=_text(body.get("logs"))[-_LONGEST_LOGS:],
+        logs=text_in(body.get("logs"))[-_LONGEST_LOGS:],
         metrics=_metrics(body.get("metrics"), created, started, completed),
         created_at=created,
         started_at=started,
@@ -136,22 +136,22 @@ def parse_prediction(body: Mapping[str, object]) -> Prediction:
 def plain_json(value: object, levels: int = MOST_LEVELS) -> JsonValue:
     """The value as JSON that can be written anywhere: below `levels` levels, and for odd numbers, it says null."""
     if isinstance(value, str):
-        return _text(value)
+        return text_in(value)
     if isinstance(value, bool) or value is None:
         return value
     if isinstance(value, int):
         return value if abs(value) < _GREATEST_INTEGER else None
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    if levels and (parts := _mapping(value)) is not None:
-        return {_text(name): plain_json(part, levels - 1) for name, part in parts.items()}
+    if levels and (parts := mapping_in(value)) is not None:
+        return {text_in(name): plain_json(part, levels - 1) for name, part in parts.items()}
     if levels and isinstance(value, list):
         return [plain_json(item, levels - 1) for item in cast("list[object]", value)]
     return None
 
 
 def output_uris(output: object) -> tuple[str, ...]:
-    """The first http(s) and data URIs in an output of any shape (string, list, object), in order, as one plain word each."""
+    """The first hundred http(s) and data URIs in an output of any shape, in order, as one plain word each."""
     return tuple(islice(_uris(output, MOST_LEVELS), _MOST_OUTPUTS))
 
 
@@ -159,7 +159,7 @@ def _uris(output: object, levels: int) -> Iterator[str]:
     if isinstance(output, str):
         if is_data_uri(output) or (len(output) <= _LONGEST_URL and is_web_url(output)):
             yield _plain_uri(output)
-    elif levels and (parts := _mapping(output)) is not None:
+    elif levels and (parts := mapping_in(output)) is not None:
         for part in parts.values():
             yield from _uris(part, levels - 1)
     elif levels and isinstance(output, list):
@@ -175,9 +175,7 @@ def _plain_uri(uri: str) -> str:
 
 
 def parse_time(stamp: object) -> datetime | None:
-    """RFC 3339 with 0 to 9 fractional digits to an aware datetime; None where it is missing, unreadable or before 2000 or
-    after 2100.
-    """
+    """RFC 3339 with 0 to 9 fractional digits to an aware datetime; None for what is unreadable or not of 2000..2100."""
     if not isinstance(stamp, str) or len(stamp) > _LONGEST_WORD:
         return None
     try:
@@ -191,7 +189,7 @@ def parse_time(stamp: object) -> datetime | None:
 
 def _metrics(raw: object, created: datetime | None, started: datetime | None, completed: datetime | None) -> Metrics:
     """Take what the gateway measured; fill queue and total from the timestamps where they make sense."""
-    given = _mapping(raw) or {}
+    given = mapping_in(raw) or {}
     count = given.get("image_count")
     return Metrics(
         predict_s=_seconds(given.get("predict_time")),
@@ -212,7 +210,7 @@ def _seconds(value: object) -> float | None:
     return float(value) if 0 <= value < _LONGEST_S else None
 
 
-def _text(value: object) -> str:
+def text_in(value: object) -> str:
     """A text that files and databases take: half a surrogate pair and NUL, which JSON can hold, are replaced."""
     if not isinstance(value, str):
         return ""
@@ -226,10 +224,10 @@ def _name(value: object) -> str:
 
 
 def _error_text(error: object) -> str:
-    parts = _mapping(error)
+    parts = mapping_in(error)
     said = [parts.get(key) for key in ("message", "detail", "code")] if parts is not None else [error]
-    return next((text.strip()[:_LONGEST_ERROR] for each in said if (text := _text(each))), "")
+    return next((text.strip()[:_LONGEST_ERROR] for each in said if (text := text_in(each))), "")
 
 
-def _mapping(value: object) -> Mapping[str, object] | None:
+def mapping_in(value: object) -> Mapping[str, object] | None:
     return cast("Mapping[str, object]", value) if isinstance(value, Mapping) else None

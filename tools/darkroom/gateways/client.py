@@ -6,12 +6,13 @@ No call takes longer than its `within_s` seconds, and no answer raises anything 
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from random import Random
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 import anyio
 from pydantic import JsonValue
@@ -26,18 +27,22 @@ from darkroom.errors import (
 )
 from darkroom.gateways import envelopes, refusals
 from darkroom.gateways.asgi import ASGIApp
-from darkroom.gateways.creates import CreateRequest, create_request
-from darkroom.gateways.envelopes import ListPage
+from darkroom.gateways.creates import create_request
+from darkroom.gateways.envelopes import ListPage, Refusal
+from darkroom.gateways.faults import Fault, classify
 from darkroom.gateways.keys import Key
 from darkroom.gateways.limits import Timeouts
-from darkroom.gateways.lookups import LookUps, Sleep
 from darkroom.gateways.profiles import Gateway
-from darkroom.gateways.replies import Reply
+from darkroom.gateways.replies import Reply, Request
 from darkroom.gateways.wire import Wire, WireFault
 from darkroom.predictions import ID_PATTERN, Prediction
 
 _FILE_NAME_LIMIT = 100  # the format allows 255 bytes
+_FIRST_BACKOFF_S = 0.5
 _PROBE_ID = "darkroomprobe00000000000000"
+
+Sleep = Callable[[float], Awaitable[None]]
+_Found = TypeVar("_Found")
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +76,8 @@ class PredictionClient:
         self.gateway = gateway
         self._key = key
         self._wire = Wire(gateway, key, app=app, timeouts=timeouts or Timeouts())
-        self._looks = LookUps(self._wire, gateway, key, sleep=sleep, rng=rng or Random())
+        self._sleep = sleep
+        self._rng = rng or Random()
 
     async def __aenter__(self) -> Self:
         return self
@@ -111,9 +117,15 @@ class PredictionClient:
             cancel_after_s=cancel_after_s,
             intent_key=intent_key,
         )
-        prediction = self._created(await self._sent(request, ends_at), model)
+        try:
+            reply = await self._wire.exchange(request, ends_at)
+        except WireFault as fault:
+            raise refusals.create_unanswered(self.gateway, str(fault), is_unsent=fault.is_unsent) from fault
+        prediction = self._created(reply, model)
+        # Under `Prefer: wait` a body can say `processing` beside an output that is whole, or only half there.
         if request.hold_s and prediction.output and not prediction.status.is_terminal:
-            return await self._looked_at_again(prediction, ends_at - anyio.current_time())
+            with suppress(GatewayError, InvalidRequest):
+                return await self.get(prediction.id, attempts=1, within_s=ends_at - anyio.current_time())
         return prediction
 
     async def get(self, prediction_id: str, *, attempts: int = 4, within_s: float = 60.0) -> Prediction:
@@ -123,9 +135,9 @@ class PredictionClient:
             impossible id; GatewayUnreachable, GatewayBusy when attempts or time are spent; KeyRefused, RequestRefused,
             GatewayMisread at once.
         """
-        path = self._prediction_path(prediction_id)
+        request = Request("GET", _prediction_path(prediction_id))
         read = partial(envelopes.seen_prediction, known_id=prediction_id)
-        return await self._looks.ask("GET", path, prediction_id, read, attempts=attempts, within_s=within_s)
+        return await self._ask(request, prediction_id, read, attempts=attempts, within_s=within_s)
 
     async def cancel(self, prediction_id: str, *, within_s: float = 20.0) -> Prediction | None:
         """Ask the gateway to stop the prediction; its state afterwards, None where the gateway has no cancel.
@@ -133,10 +145,10 @@ class PredictionClient:
         A prediction that has ended already comes back as it is. Raises: as `get`.
         """
         ends_at = anyio.current_time() + within_s
-        path = self._prediction_path(prediction_id) + "/cancel"
+        request = Request("POST", _prediction_path(prediction_id) + "/cancel")
         read = partial(envelopes.seen_prediction, known_id=prediction_id)
         try:
-            return await self._looks.ask("POST", path, prediction_id, read, attempts=2, within_s=within_s)
+            return await self._ask(request, prediction_id, read, attempts=2, within_s=within_s)
         except (GatewayError, UnknownPrediction) as error:
             status = error.status if isinstance(error, GatewayError) else 404
             is_unserved = status in (404, 405, 501) or isinstance(error, GatewayMisread)
@@ -147,15 +159,15 @@ class PredictionClient:
                 raise
         return await self.get(prediction_id, within_s=ends_at - anyio.current_time())
 
-    async def list_page(self, cursor: str = "", *, within_s: float = 60.0) -> ListPage:
+    async def list_page(self, cursor: str = "", *, within_s: float = 20.0) -> ListPage:
         """The newest predictions, or the page that `cursor` (an earlier `next_cursor`) names.
 
         Raises: RequestRefused where the gateway has no list; else as `get`.
         """
         if not self.gateway.has_list:
             raise refusals.not_offered(self.gateway, "has no list of predictions")
-        path = "/v1/predictions" + (f"?{cursor}" if cursor else "")
-        return await self._looks.ask("GET", path, "the list of predictions", envelopes.list_page, within_s=within_s)
+        request = Request("GET", "/v1/predictions" + (f"?{cursor}" if cursor else ""))
+        return await self._ask(request, "the list of predictions", envelopes.list_page, attempts=2, within_s=within_s)
 
     async def upload(self, content: bytes, name: str, mime_type: str, *, within_s: float = 60.0) -> str:
         """Hand a file to the gateway; the address that models of this gateway can read it from, for about a day.
@@ -164,26 +176,22 @@ class PredictionClient:
         """
         if not self.gateway.has_files:
             raise refusals.not_offered(self.gateway, "takes no files")
-        file = (name[-_FILE_NAME_LIMIT:], content, mime_type)
+        request = Request("POST", "/v1/files", file=(name[-_FILE_NAME_LIMIT:], content, mime_type))
         read = envelopes.uploaded_address
-        return await self._looks.ask("POST", "/v1/files", "the file", read, attempts=2, within_s=within_s, file=file)
-
-    async def account(self, *, within_s: float = 10.0) -> dict[str, JsonValue]:
-        """Who the key belongs to, as the gateway says it. Raises: RequestRefused where it does not; else as `get`."""
-        if not self.gateway.has_account:
-            raise refusals.not_offered(self.gateway, "does not say whose key it is")
-        read = envelopes.account_in
-        return await self._looks.ask("GET", "/v1/account", "the account", read, attempts=2, within_s=within_s)
+        return await self._ask(request, "the file", read, attempts=2, within_s=within_s)
 
     async def account_name(self, *, within_s: float = 10.0) -> str:
         """`user/ada`: the same each time, at most 60 characters; empty where the gateway does not say whose key it is.
 
         Raises: GatewayError where it could not be asked now.
         """
-        return envelopes.account_name(await self.account(within_s=within_s)) if self.gateway.has_account else ""
+        if not self.gateway.has_account:
+            return ""
+        request, read = Request("GET", "/v1/account"), envelopes.account_name
+        return await self._ask(request, "the account", read, attempts=2, within_s=within_s)
 
     async def probe(self, *, within_s: float = 20.0) -> GatewayProbe:
-        """What the gateway answers to a call that costs nothing: its account, else a look-up of an id that nobody has."""
+        """What the gateway answers to a call that costs nothing: its account, else a look at an id that nobody has."""
         try:
             if self.gateway.has_account:
                 account = await self.account_name(within_s=within_s)
@@ -197,42 +205,84 @@ class PredictionClient:
             return GatewayProbe(has_answered=error.status is not None, is_key_accepted=None, words=error.message)
         return GatewayProbe(has_answered=True, is_key_accepted=True, words="key accepted")
 
-    async def _sent(self, request: CreateRequest, ends_at: float) -> Reply:
+    async def _ask(
+        self,
+        request: Request,
+        subject: str,
+        read: Callable[[Reply], _Found | None],
+        *,
+        within_s: float,
+        attempts: int = 4,
+    ) -> _Found:
+        """What `read` finds in the first answer that a repeat would not better. `subject`: a prediction's id, or words.
+
+        `within_s` bounds all of it. Where the gateway names a time, that long is waited, or not at all.
+
+        Raises: GatewayUnreachable, GatewayBusy for the last fault that may pass; else the error of an answer that
+            stands: UnknownPrediction where the gateway itself does not know the id.
+        """
+        ends_at = anyio.current_time() + within_s
+        for attempt in range(1, attempts + 1):
+            answer = await self._once(request, subject, read, ends_at)
+            if not isinstance(answer, GatewayError):
+                return answer
+            delay_s = _FIRST_BACKOFF_S * 2 ** (attempt - 1) * self._rng.uniform(0.9, 1.1)
+            delay_s = max(delay_s, answer.retry_after_s or 0.0)
+            if attempt == attempts or delay_s >= ends_at - anyio.current_time():
+                raise answer
+            await self._sleep(delay_s)
+        raise AssertionError("attempts is at least 1")
+
+    async def _once(
+        self, request: Request, subject: str, read: Callable[[Reply], _Found | None], ends_at: float
+    ) -> _Found | GatewayError:
+        """What was found, or the error of a fault that may pass."""
         try:
-            return await self._wire.exchange(
-                "POST",
-                request.path,
-                ends_at=ends_at,
-                hold_s=request.hold_s,
-                is_create=True,
-                body=request.body,
-                headers=request.headers,
-            )
+            reply = await self._wire.exchange(request, ends_at)
+            if 200 <= reply.status < 300 and (found := read(reply)) is not None:
+                return found
+            refusal = self._refusal_in(reply)
         except WireFault as fault:
-            unsettled = refusals.create_unsent if fault.is_unsent else refusals.create_unanswered
-            raise unsettled(self.gateway, str(fault)) from fault
+            error = refusals.look_up_unanswered(self.gateway, str(fault))
+            error.__cause__ = fault
+            return error
+        except Exception:
+            logger.exception("an answer of gateway %s could not be read", self.gateway.name)
+            return refusals.look_up_unanswered(self.gateway, "its answer could not be read")
+        if reply.is_cut and not reply.is_too_long and (reply.status < 300 or reply.status == 404):
+            return refusals.look_up_unanswered(self.gateway, "its answer broke off")
+        if refusal.is_missing and ID_PATTERN.fullmatch(subject):
+            raise UnknownPrediction(f"Gateway '{self.gateway.name}' knows no prediction '{subject}' (HTTP 404).")
+        error = refusals.look_up_refused(refusal, self.gateway, self._key, subject)
+        if _may_pass(refusal.status) and classify(refusal, self.gateway) in (Fault.BUSY, Fault.UNKNOWN):
+            return error
+        raise error
+
+    def _refusal_in(self, reply: Reply) -> Refusal:
+        is_replicate = self.gateway.name == "replicate"
+        return envelopes.read_refusal(reply, is_replicate=is_replicate, has_given_json=self._wire.has_given_json)
 
     def _created(self, reply: Reply, model: str) -> Prediction:
         """The prediction in the answer to a create, else its error; an answer that cannot be read may be a paid one."""
         try:
             if prediction := envelopes.created_prediction(reply):
                 return prediction
-            error = refusals.create_refused(self._looks.refusal_in(reply), self.gateway, self._key, model)
+            error = refusals.create_refused(self._refusal_in(reply), self.gateway, self._key, model)
         except Exception as unforeseen:
             logger.exception("the answer to a create could not be read")
             if reply.status < 300 and (prediction := envelopes.identified_prediction(reply.body)):
                 return prediction
-            raise refusals.create_unanswered(self.gateway, "its answer could not be read") from unforeseen
+            raise refusals.create_unanswered(
+                self.gateway, "its answer could not be read", is_unsent=False
+            ) from unforeseen
         raise error
 
-    async def _looked_at_again(self, prediction: Prediction, within_s: float) -> Prediction:
-        """Under `Prefer: wait` a body can say `processing` beside an output that is whole, or only half there."""
-        try:
-            return await self.get(prediction.id, attempts=1, within_s=within_s)
-        except (GatewayError, InvalidRequest):
-            return prediction
 
-    def _prediction_path(self, prediction_id: str) -> str:
-        if not ID_PATTERN.fullmatch(prediction_id):
-            raise UnknownPrediction(f"'{prediction_id[:100]}' is not the id of a prediction.")
-        return f"/v1/predictions/{prediction_id}"
+def _prediction_path(prediction_id: str) -> str:
+    if not ID_PATTERN.fullmatch(prediction_id):
+        raise UnknownPrediction(f"'{prediction_id[:100]}' is not the id of a prediction.")
+    return f"/v1/predictions/{prediction_id}"
+
+
+def _may_pass(status: int) -> bool:
+    return status in (408, 429) or (status >= 500 and status != 501)

@@ -1,8 +1,8 @@
 """What an answer of a gateway says, in whichever of the known envelopes it comes; pure functions, none of which raises.
 
-Seen in documentation and recordings, checked 2026-11-20: the bare prediction; `{"data": {...}}`; `{"code": 200, "result":
-{"task_id": ...}}`; RFC 7807 `{"title", "detail", "status"}`; `{"error": {"message", "type", "code", "param"}}` of new-api,
-one-api and CometAPI; task relays `{"code", "message", "data"}`; an error body or an HTML page under HTTP 200.
+Seen in documentation and recordings, checked 2026-11-20: the bare prediction; `{"data": {...}}`; `{"code": 200,
+"result": {"task_id": ...}}`; RFC 7807 `{"title", "detail", "status"}`; `{"error": {"message", "type", "code",
+"param"}}` of new-api, one-api and CometAPI; task relays `{"code", "message", "data"}`; an error or page under HTTP 200.
 """
 
 import re
@@ -12,8 +12,6 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import cast
 
-from pydantic import JsonValue
-
 from darkroom.gateways.limits import MAX_REPLY_BYTES
 from darkroom.gateways.replies import Reply, fields_in_fragment
 from darkroom.gateways.words import clean_words
@@ -21,10 +19,11 @@ from darkroom.predictions import (
     ID_PATTERN,
     Prediction,
     PredictionStatus,
+    mapping_in,
     output_uris,
     parse_prediction,
     parse_time,
-    plain_json,
+    text_in,
 )
 
 _WRAPPERS = ("data", "result", "prediction")
@@ -63,7 +62,7 @@ class Refusal:
 
     `reason` is in the gateway's words, cleaned; `upstream_status` what it says that its own gateway answered, else 0.
     `instead` names what came where JSON was expected ("a web page"), a sign of a wrong address; it is empty where the
-    address has given JSON before. `is_missing` says that the gateway itself, not a page, does not know the thing asked for.
+    address has given JSON before. `is_missing`: the gateway itself, and no page, does not know what was asked for.
     """
 
     status: int
@@ -77,12 +76,12 @@ class Refusal:
 
 
 def prediction_in(decoded: object, known_id: str = "") -> Prediction | None:
-    """The prediction in a decoded body, bare or wrapped; `known_id` is the id that was asked for, and then always its id.
+    """The prediction in a decoded body, bare or wrapped. Where an id was asked for, `known_id`, it has that id.
 
     None where there is none: an error, a list, an answer without an id.
     """
     for candidate in _candidates(decoded):
-        identifier = known_id or _text(candidate.get("id")) or _text(candidate.get("task_id"))
+        identifier = known_id or text_in(candidate.get("id")) or text_in(candidate.get("task_id"))
         is_error = "status" not in candidate and bool(candidate.get("error"))
         if not identifier or is_error or _FIELDS.isdisjoint(candidate):
             continue
@@ -107,7 +106,7 @@ def identified_prediction(body: bytes) -> Prediction | None:
 
 
 def seen_prediction(reply: Reply, known_id: str) -> Prediction | None:
-    """The answer to a look-up. Of one that is too long the end of the prediction is taken, if it says so in its beginning."""
+    """The prediction in the answer to a look-up; of an answer that is too long only its end, where that is readable."""
     if found := prediction_in(reply.decoded, known_id):
         return found
     status = PredictionStatus.parse(fields_in_fragment(reply.body).get("status")) if reply.is_too_long else None
@@ -116,7 +115,7 @@ def seen_prediction(reply: Reply, known_id: str) -> Prediction | None:
 
 def list_page(reply: Reply) -> ListPage | None:
     """One page of the list of predictions; None where the body is none."""
-    body = _mapping(reply.decoded) or {}
+    body = mapping_in(reply.decoded) or {}
     results = body.get("results")
     if not isinstance(results, list):
         return None
@@ -136,18 +135,18 @@ def list_page(reply: Reply) -> ListPage | None:
 def read_refusal(reply: Reply, *, is_replicate: bool = False, has_given_json: bool = False) -> Refusal:
     """What a gateway says instead of a prediction.
 
-    Replicate's billing advice is dropped where the account is another's. `has_given_json`: the address has done so before.
+    Replicate's billing advice is dropped where the account is another's. `has_given_json`: the address did so before.
     """
-    body = _mapping(reply.decoded) or {}
-    error = _mapping(body.get("error")) or {}
-    upstream = _text(error.get("param")) if error.get("code") == "bad_response_status_code" else ""
+    body = mapping_in(reply.decoded) or {}
+    error = mapping_in(body.get("error")) or {}
+    upstream = text_in(error.get("param")) if error.get("code") == "bad_response_status_code" else ""
     raw = _reason(body, error)[:_READ_AT_MOST]
     if not raw and reply.decoded is None:
         raw = reply.body[:_READ_AT_MOST].decode("utf-8", "replace")
     instead = _instead(reply, raw, has_given_json=has_given_json)
     return Refusal(
         status=reply.status,
-        code=_text(error.get("code")) or _text(body.get("code")) or _text(error.get("type")),
+        code=text_in(error.get("code")) or text_in(body.get("code")) or text_in(error.get("type")),
         reason=clean_words(raw if is_replicate else _without_billing(raw)),
         retry_after_s=_retry_after(body, error, reply.headers, raw),
         upstream_status=int(upstream) if _HTTP_STATUS.fullmatch(upstream) else 0,
@@ -159,33 +158,29 @@ def read_refusal(reply: Reply, *, is_replicate: bool = False, has_given_json: bo
 
 def uploaded_address(reply: Reply) -> str | None:
     """Where an uploaded file can be read from; None where the body does not say."""
-    urls = _mapping((_mapping(reply.decoded) or {}).get("urls")) or {}
+    urls = mapping_in((mapping_in(reply.decoded) or {}).get("urls")) or {}
     return next(iter(output_uris(urls.get("get"))), None)
 
 
-def account_in(reply: Reply) -> dict[str, JsonValue] | None:
-    """Who the key belongs to; None where the body does not say."""
-    account = plain_json(reply.decoded)
-    return account if isinstance(account, dict) else None
-
-
-def account_name(account: Mapping[str, object]) -> str:
-    """`user/ada`: at most 60 characters, the same each time; empty where the account has no name."""
-    kind, name = _text(account.get("type")), _text(account.get("username"))
-    return clean_words(f"{kind}/{name}", 60) if name else ""
+def account_name(reply: Reply) -> str | None:
+    """`user/ada`: at most 60 characters, the same each time, empty for no name; None where the body is no account."""
+    body = mapping_in(reply.decoded)
+    if body is None:
+        return None
+    return clean_words(f"{text_in(body.get('type'))}/{name}", 60) if (name := text_in(body.get("username"))) else ""
 
 
 def _candidates(decoded: object) -> list[Mapping[str, object]]:
     """The objects that may be the prediction, those with a status first: an envelope can have an id of its own."""
-    if (body := _mapping(decoded)) is None:
+    if (body := mapping_in(decoded)) is None:
         return []
-    inner = [_mapping(body.get(name)) for name in _WRAPPERS]
+    inner = [mapping_in(body.get(name)) for name in _WRAPPERS]
     return sorted([body, *filter(None, inner)], key=lambda candidate: "status" not in candidate)
 
 
 def _finished_image_list(decoded: object, known_id: str) -> Prediction | None:
     """An OpenAI-like `{"data": [{"url": ...}]}` answer to a look-up, which one gateway documents."""
-    images = (_mapping(decoded) or {}).get("data")
+    images = (mapping_in(decoded) or {}).get("data")
     if not known_id or not isinstance(images, list) or not (output := output_uris(cast("object", images))):
         return None
     return Prediction(id=known_id, status=PredictionStatus.SUCCEEDED, output=output)
@@ -204,16 +199,18 @@ def _instead(reply: Reply, raw: str, *, has_given_json: bool) -> str:
 def _reason(body: Mapping[str, object], error: Mapping[str, object]) -> str:
     detail = body.get("detail")
     if isinstance(detail, list):
-        items = [_mapping(item) or {"msg": item} for item in cast("list[object]", detail)[:_READ_AT_MOST]]
-        detail = "; ".join(text for item in items if (text := _text(item.get("msg")) or _text(item.get("description"))))
+        items = [mapping_in(item) or {"msg": item} for item in cast("list[object]", detail)[:_READ_AT_MOST]]
+        detail = "; ".join(
+            text for item in items if (text := text_in(item.get("msg")) or text_in(item.get("description")))
+        )
     sources = (error.get("message"), body.get("error"), detail, body.get("title"), body.get("message"))
-    return next((text for source in sources if (text := _text(source))), "")
+    return next((text for source in sources if (text := text_in(source))), "")
 
 
 def _retry_after(
     body: Mapping[str, object], error: Mapping[str, object], headers: Mapping[str, str], reason: str
 ) -> float | None:
-    """The gateway's own time, at most an hour: in the body, else in the header (seconds or a date), else in the words."""
+    """The gateway's own time, at most an hour: from the body, else the header (seconds or a date), else the words."""
     for value in (body.get("retry_after"), error.get("retry_after")):
         if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
             return float(min(value, _LONGEST_WAIT_S))
@@ -237,11 +234,3 @@ def _http_date(text: str) -> datetime | None:
 
 def _without_billing(text: str) -> str:
     return " ".join(sentence for sentence in _SENTENCE_END.split(text) if not _BILLING.search(sentence))
-
-
-def _mapping(value: object) -> Mapping[str, object] | None:
-    return cast("Mapping[str, object]", value) if isinstance(value, Mapping) else None
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""

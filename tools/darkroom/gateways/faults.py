@@ -11,11 +11,12 @@ A create is sent again only where it certainly was not carried out, and called r
     2xx with a prediction                                     created
     everything else                                           unknown    CreateUnresolved    never
 
-The body does not matter, be it JSON, a page, empty or cut, with one exception: a reseller that passes on a refusal, but
-says that its own gateway answered with a status that is none, makes it unknown. Everything else holds each other 5xx with
-or without a time (stock Varnish answers 503 with `Retry-After` for a create that was carried out, seen 2026-11-25), 408,
-409, 1xx, 3xx, 2xx with anything else than a prediction, and any fault of the wire once a byte has left.
-A code or words under a refusal only say which refusal it is: key, credit, content, model.
+"Everything else" is every other status, with or without a time (stock Varnish answers 503 with `Retry-After` for a
+create that was carried out, seen 2026-11-25), a 2xx that cannot be read, any fault of the wire once a byte has left.
+
+It does not matter if the body is JSON, a page, empty or cut. A code or words under a refusal only say which refusal it
+is: key, credit, content, model. One thing makes a refusal unknown: a reseller that passes it on, but says that its own
+gateway answered with a status that is none.
 """
 
 import re

@@ -15,13 +15,3 @@ class Timeouts:
     write_s: float = 30.0
     read_s: float = 30.0
     pool_s: float = 10.0
-
-    @property
-    def until_headers_s(self) -> float:
-        """The end of waiting for a first answer, however slowly it drips."""
-        return self.connect_s + self.write_s + self.read_s
-
-    @property
-    def body_s(self) -> float:
-        """The end of reading a body: the longest one needs it on a line of 5 Mbit/s."""
-        return 4 * self.read_s

@@ -51,7 +51,7 @@ class PollSchedule:
         return PREFER_WAIT_S if is_honoured and has_list and is_short else 0
 
     def next_delay(self, elapsed_s: float, rng: Random) -> float:
-        """Seconds until the next look, `elapsed_s` after the create; never more than ten, so that an early end is seen."""
+        """Seconds until the next look, `elapsed_s` after the create; about ten at most, to see an early end."""
         if self.p5_s is None or self.p95_s is None:
             return _jittered(_unlearned_step(elapsed_s), rng)
         step_s = min(max((self.p95_s - self.p5_s) / 8, 0.3), 2.0)
@@ -62,10 +62,10 @@ class PollSchedule:
         return _jittered(step_s, rng)
 
     def cancel_after_s(self) -> int:
-        """When the gateway itself should end the prediction, so that one that everybody forgot cannot cost for ever.
+        """Seconds from the create after which the gateway itself should end the prediction, 1800 to 7200.
 
-        It counts from the create, queue and cold start included, and what has begun to run by then is billed and lost. Fast
-        runs that were measured say nothing of the next cold start, so it is half an hour at least.
+        It bounds what a forgotten prediction costs. Queue and cold start count, and what runs by then is billed and
+        lost. Fast runs in the past say nothing about the next cold start, so it leaves room for the longest one.
         """
         wanted_s = _LONGEST_COLD_START_S + 4 * self.longest_s
         return round(min(max(wanted_s, _SHORTEST_CANCEL_AFTER_S), _LONGEST_CANCEL_AFTER_S))

@@ -32,7 +32,7 @@ class Gateway:
     has_account: bool = False
     link_lifetime_s: int = 3600
     refusal_codes: tuple[str, ...] = ()
-    """`status code` pairs by which the gateway's documents say that nothing was carried out, beside the usual statuses."""
+    """`status code` pairs by which the gateway's documents say that nothing was carried out."""
     docs_url: str = ""
     output_hosts: tuple[str, ...] = ("*",)
     """Hosts that outputs may come from: exact, `*.suffix`, or `*` for any public host; the gateway's own host always may."""

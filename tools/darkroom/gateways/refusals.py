@@ -29,7 +29,8 @@ _COMMON: dict[Fault, _Sentence] = {
     ),
     Fault.CREDIT: (
         CreditExhausted,
-        "{who} has no credit left for this account (HTTP {status}){quote}. Ask the user to top up; a retry will not help.",
+        "{who} has no credit left for this account (HTTP {status}){quote}. "
+        "Ask the user to top up; a retry will not help.",
     ),
 }
 _CREATE = _COMMON | {
@@ -99,22 +100,19 @@ def look_up_refused(refusal: Refusal, gateway: Gateway, key: Key, subject: str) 
     return _error(_MISREAD if is_misread else _LOOK_UP[fault], refusal, gateway, key, subject)
 
 
-def unanswered(gateway: Gateway, words: str, *, nothing_started: str = "") -> GatewayUnreachable:
-    """For a look-up without an answer, and for a create that was certainly not sent."""
-    return GatewayUnreachable(
-        f"Gateway '{gateway.name}' at {gateway.origin} cannot be reached ({words}). {nothing_started}Try again later.",
+def create_unanswered(gateway: Gateway, words: str, *, is_unsent: bool) -> GatewayError:
+    if is_unsent:
+        return look_up_unanswered(gateway, words, "Nothing was started. ")
+    return CreateUnresolved(
+        f"Possibly created and billed: the request went to gateway '{gateway.name}', but {words}. "
+        "Do not start it again before that is settled.",
         gateway=gateway.name,
     )
 
 
-def create_unsent(gateway: Gateway, words: str) -> GatewayUnreachable:
-    return unanswered(gateway, words, nothing_started="Nothing was started. ")
-
-
-def create_unanswered(gateway: Gateway, words: str) -> CreateUnresolved:
-    return CreateUnresolved(
-        f"Possibly created and billed: the request went to gateway '{gateway.name}', but {words}. "
-        "Do not start it again before that is settled.",
+def look_up_unanswered(gateway: Gateway, words: str, consequence: str = "") -> GatewayUnreachable:
+    return GatewayUnreachable(
+        f"Gateway '{gateway.name}' at {gateway.origin} cannot be reached ({words}). {consequence}Try again later.",
         gateway=gateway.name,
     )
 

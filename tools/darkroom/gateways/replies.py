@@ -1,10 +1,10 @@
-"""One reply of a gateway as bytes and as JSON. Reading never raises, whatever the body holds."""
+"""One request and its reply, as bytes and as JSON. Reading never raises, whatever the body holds."""
 
 import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from darkroom.predictions import MOST_LEVELS
 
@@ -14,6 +14,22 @@ _LONGEST_NUMBER = 19
 # A string, also one that never ends, or a bracket. Possessive, so that no body costs more than one pass.
 _TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[{}\[\]]', re.DOTALL)
 _FIELD = re.compile(r'(?<!\\)"(id|status)"\s*:\s*"([A-Za-z0-9_-]{1,64})"')
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What goes to base + `path`: a JSON `body`, or a `file` (name, content, MIME type).
+
+    `hold_s` is how long the gateway may hold its answer back. A create goes out on a connection of its own.
+    """
+
+    method: str
+    path: str
+    body: bytes | None = None
+    file: tuple[str, bytes, str] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    hold_s: int = 0
+    is_create: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,13 +2,12 @@
 
 Every exchange is one attempt. What went wrong comes out as a `WireFault` that says if the request can have reached the
 gateway, or as a `Reply` that was cut short. Creates travel on a fresh connection, because a kept one may be dead and
-would make the create ambiguous; look-ups share a pool. HTTP/1.1 only, for the same reason. Redirects are never followed.
+would leave the create in doubt; look-ups share a pool. HTTP/1.1 only, for the same reason. No redirect is followed.
 The HTTP library is loaded at the first exchange: it takes a while, and a server must start at once.
 """
 
 import json
 import logging
-import math
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -19,7 +18,7 @@ from darkroom.gateways.asgi import ASGIApp
 from darkroom.gateways.keys import Key
 from darkroom.gateways.limits import BOUNDED_ENCODINGS, MAX_REPLY_BYTES, Timeouts
 from darkroom.gateways.profiles import Gateway
-from darkroom.gateways.replies import Reply, in_utf8, read_json
+from darkroom.gateways.replies import Reply, Request, in_utf8, read_json
 from darkroom.uris import scheme_of
 
 if TYPE_CHECKING:
@@ -29,22 +28,18 @@ if TYPE_CHECKING:
 
 _SHORTEST_SECRET = 8
 _CLOSE_WITHIN_S = 1.0
+_BODY_IN_READS = 4  # with 30 s for each read the longest body may come at 5 Mbit/s
 _NEVER_SENT = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError", "UnsupportedProtocol"})
 _ESCAPE_BYTES = re.compile(rb"\\(?:u00|/)")
 _ESCAPE = re.compile(r"\\u00([0-7][0-9a-fA-F])")
 # Our own words for a fault; the library's may hold addresses and parts of the request.
 _FAULT_WORDS = {
     "ConnectError": "no connection",
-    "FileNotFoundError": "the file that SSL_CERT_FILE names is missing",
     "ConnectTimeout": "no connection in time",
+    "FileNotFoundError": "the file that SSL_CERT_FILE names is missing",
     "PoolTimeout": "too many requests at once",
     "ProxyError": "the proxy refused the connection",
-    "ReadTimeout": "no answer in time",
-    "WriteTimeout": "the request could not be sent in time",
-    "TimeoutError": "no complete answer in time",
 }
-
-File = tuple[str, bytes, str]  # name, content, MIME type
 
 logger = logging.getLogger(__name__)
 
@@ -76,52 +71,41 @@ class Wire:
         for client in self._clients.values():
             await client.aclose()
 
-    async def exchange(
-        self,
-        method: str,
-        path: str,
-        *,
-        ends_at: float = math.inf,
-        body: bytes | None = None,
-        file: File | None = None,
-        headers: Mapping[str, str] | None = None,
-        is_create: bool = False,
-        hold_s: float = 0.0,
-    ) -> Reply:
-        """Send one request to base + `path` once and read the reply.
-
-        `ends_at` (anyio's clock) is the end of it in any case; `hold_s` is how long the gateway may hold its answer.
+    async def exchange(self, request: Request, ends_at: float) -> Reply:
+        """Send the request once and read the reply; `ends_at` (anyio's clock) is the end of it in any case.
 
         Raises: WireFault where no status came back.
         """
         limits = self._timeouts
+        read_s = limits.read_s + request.hold_s
         stages = [""]
 
         async def reach(stage: str, info: Mapping[str, object]) -> None:
             stages.append(stage)
 
         try:
-            client = self._client(kept_connections=0 if is_create else 10)
+            client = self._client(kept_connections=0 if request.is_create else 10)
             left_s = ends_at - anyio.current_time()
             # The library closes a connection whose handshake is late, but not one whose handshake is cancelled.
             connect_s = min(limits.connect_s, 0.9 * left_s)
-            request = client.build_request(
-                method,
-                self._gateway.base_url + path,
-                content=body,
-                files={"content": file} if file else None,
-                headers=self._headers(headers or {}, has_json=body is not None),
-                timeout=(connect_s, limits.read_s + hold_s, limits.write_s, limits.pool_s),
+            built = client.build_request(
+                request.method,
+                self._gateway.base_url + request.path,
+                content=request.body,
+                files={"content": request.file} if request.file else None,
+                headers=self._headers(request),
+                timeout=(connect_s, read_s, limits.write_s, limits.pool_s),
                 extensions={"trace": reach},
             )
-            with anyio.fail_after(min(limits.until_headers_s + hold_s, left_s)):  # headers may drip without end
-                response = await client.send(request, stream=True)
+            # Headers may drip without end, each within `read_s`.
+            with anyio.fail_after(min(limits.connect_s + limits.write_s + read_s, left_s)):
+                response = await client.send(built, stream=True)
+            logger.debug("%s %s: %s", request.method, request.path, response.status_code)
+            return await self._reply(response, min(_BODY_IN_READS * limits.read_s, ends_at - anyio.current_time()))
         except Exception as error:  # whatever the library makes of an odd answer
             # It sends nothing before it has connected. Any other stage, known or not, may have sent a byte.
             is_unsent = stages[-1].startswith("connection.") or type(error).__name__ in _NEVER_SENT
             raise WireFault(_fault_words(error), is_unsent=is_unsent) from error
-        logger.debug("%s %s: %s", method, path, response.status_code)
-        return await self._reply(response, min(limits.body_s, ends_at - anyio.current_time()))
 
     async def _reply(self, response: "httpx.Response", limit_s: float) -> Reply:
         try:
@@ -159,13 +143,13 @@ class Wire:
             )
         return self._clients[kept_connections]
 
-    def _headers(self, extra: Mapping[str, str], *, has_json: bool) -> dict[str, str]:
-        headers = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": "darkroom-mcp", **extra}
-        if has_json:
+    def _headers(self, request: Request) -> dict[str, str]:
+        headers = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": "darkroom-mcp"}
+        if request.body is not None:
             headers["Content-Type"] = "application/json"
         if self._key:
             headers["Authorization"] = f"Bearer {self._key.reveal()}"
-        return headers
+        return headers | dict(request.headers)
 
 
 def without_key(body: bytes, key: Key) -> bytes:
@@ -204,7 +188,7 @@ def tls_context(*, is_needed: bool) -> "SSLContext":
 
 
 async def _read(response: "httpx.Response", limit_s: float) -> tuple[bytes, bool]:
-    """The body as far as it came, and if it is cut. A status has arrived, so a broken body is an answer all the same."""
+    """The body as far as it came, and if it is cut. A status has arrived, so also a broken body is an answer."""
     if response.headers.get("content-encoding", "").strip().lower() not in BOUNDED_ENCODINGS:
         return b"", True
     parts: list[bytes] = []
@@ -227,4 +211,4 @@ def _fault_words(error: Exception) -> str:
     kind = type(error).__name__
     if kind == "ConnectError" and "CERTIFICATE" in str(error):
         return "its certificate is not trusted; SSL_CERT_FILE can name a company's own"
-    return _FAULT_WORDS.get(kind, "the connection broke")
+    return _FAULT_WORDS.get(kind, "no answer in time" if "Timeout" in kind else "the connection broke")

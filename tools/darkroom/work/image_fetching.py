@@ -130,9 +130,11 @@ class ImageFetching:
         if not isinstance(error, OutputExpired):
             self._dead_looks.pop(key, None)
             return False
-        looks = self._dead_looks.setdefault(key, [])
-        looks.append(self._runtime.monotonic())
-        return len(looks) >= _DEAD_LOOKS and looks[-1] - looks[0] >= _DEAD_FOR_S
+        looks = [*self._dead_looks.pop(key, ()), self._runtime.monotonic()]
+        if len(looks) >= _DEAD_LOOKS and looks[-1] - looks[0] >= _DEAD_FOR_S:
+            return True
+        self._dead_looks[key] = looks
+        return False
 
     def _is_past_lifetime(self, intent: Intent, image: StoredImage) -> bool:
         """By the gateway's time, and by ours since the prediction was seen to end: our clock may be hours ahead."""

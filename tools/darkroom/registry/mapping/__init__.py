@@ -14,7 +14,6 @@ from darkroom.registry.mapping.options import fault_refusal, map_options
 from darkroom.registry.mapping.part import Input, Part, quoted, refusal
 from darkroom.registry.mapping.pictures import inverts_mask, map_images, map_mask
 from darkroom.registry.mapping.seed import map_seed, sent_seed
-from darkroom.registry.mapping.sendable import refuse_unsendable
 from darkroom.registry.mapping.shape import map_shape
 from darkroom.registry.mapping.unlisted import map_unlisted
 from darkroom.registry.mapping.words import map_negative_prompt, map_prompt
@@ -30,7 +29,6 @@ def map_request(model: Model, request: ImageRequest, draw_seed: Callable[[], int
     Raises:
         InvalidInput: an argument or option does not fit; nothing was sent.
     """
-    refuse_unsendable(request)
     if not model.checked:
         return map_unlisted(model, request)
     _refuse_required_secrets(model)

@@ -1,6 +1,5 @@
 """`options`: inputs under the model's own names, checked one by one before anything is sent."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import fields
 
@@ -101,8 +100,6 @@ def _number(item: ModelInput, value: str | float) -> JsonValue:
     try:
         number = float(value)
     except ValueError:
-        return value
-    if not math.isfinite(number):  # "nan" and the like are words, not numbers
         return value
     is_whole = number.is_integer() and (item.type == "integer" or isinstance(value, str))
     return int(number) if is_whole else number
