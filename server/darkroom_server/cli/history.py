@@ -10,13 +10,12 @@ from pydantic import JsonValue
 
 from darkroom.darkroom import Darkroom
 from darkroom.gateways import clean_words
-from darkroom.journal import Intent, IntentState, Spending, Totals, day_start
+from darkroom.journal import Intent, Spending, Totals, day_start
 from darkroom.reports.amounts import counted, usd
 from darkroom_server.cli.opened import in_darkroom, read_settings
 from darkroom_server.cli.screen import show_json
 
 _PROMPT_LENGTH = 48
-_UNBILLED = (IntentState.INTENT, IntentState.REFUSED, IntentState.ABSENT)
 
 
 def history(
@@ -42,7 +41,7 @@ def _line(intent: Intent) -> str:
     when = datetime.fromtimestamp(intent.intended_at).strftime("%Y-%m-%d %H:%M")
     short = clean_words(str(intent.request.get("prompt", "")), _PROMPT_LENGTH)
     price = _price_usd(intent)
-    cost = "-" if intent.state in _UNBILLED else "$?" if price is None else usd(price)
+    cost = "-" if intent.may_be_sent else "$?" if price is None else usd(price)
     name = intent.prediction_id or intent.key
     return f"{when}  {_status(intent):<10}  {cost:>8}  {len(intent.images)} img  {name}  {intent.model}  {short}"
 
