@@ -31,8 +31,13 @@ if TYPE_CHECKING:
 _INSTRUCTIONS_FILE = Path(__file__).with_name("instructions.txt")
 
 
-def create_server(settings: Settings, *, is_leaving: Callable[[], bool] = lambda: False) -> MCPServer[Calls]:
-    """The server, not yet running. `is_leaving` tells whether the host has hung up (stdio); then nothing is canceled."""
+def create_server(
+    settings: Settings, *, is_leaving: Callable[[], bool] = lambda: False, conversation: str = ""
+) -> MCPServer[Calls]:
+    """The server, not yet running. `is_leaving` tells whether the host has hung up (stdio); then nothing is canceled.
+
+    `conversation` is given where one host talks to this process alone: "latest" is then its own.
+    """
 
     def open_darkroom() -> "AbstractAsyncContextManager[Darkroom]":
         from darkroom.darkroom import Darkroom
@@ -55,7 +60,7 @@ def create_server(settings: Settings, *, is_leaving: Callable[[], bool] = lambda
             tasks.start_soon(notices.publish)
             tasks.start_soon(opener.keep_open)
             try:
-                yield Calls(opener, registry, settings, tasks, is_leaving)
+                yield Calls(opener, registry, settings, tasks, is_leaving, conversation)
             finally:
                 tasks.cancel_scope.cancel()
 

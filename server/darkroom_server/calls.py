@@ -45,7 +45,10 @@ _Verb = Callable[["Darkroom", "OnProgress"], "Awaitable[PredictionReport]"]
 
 
 class Calls:
-    """What the tools share while the server runs. `tasks` outlives every call; `is_leaving`: the host has hung up."""
+    """What the tools share while the server runs. `tasks` outlives every call; `is_leaving`: the host has hung up.
+
+    `conversation` names whose calls they are, "" where one server serves many.
+    """
 
     def __init__(
         self,
@@ -54,12 +57,14 @@ class Calls:
         settings: Settings,
         tasks: anyio.abc.TaskGroup,
         is_leaving: Callable[[], bool],
+        conversation: str,
     ) -> None:
         self._opener = opener
         self._registry = registry
         self.settings = settings
         self._tasks = tasks
         self._is_leaving = is_leaving
+        self._conversation = conversation
         self._open_calls = _OpenCalls()
         self._told: set[tuple[str, str]] = set()
 
@@ -76,7 +81,12 @@ class Calls:
             async def verb(darkroom: "Darkroom", on_progress: "OnProgress") -> "PredictionReport":
                 await call.keep_earlier(darkroom)
                 return await generate_image(
-                    darkroom, request, wait_s=self._wait_s(wait_s), request_id=name, on_progress=on_progress
+                    darkroom,
+                    request,
+                    wait_s=self._wait_s(wait_s),
+                    request_id=name,
+                    on_progress=on_progress,
+                    conversation=self._conversation,
                 )
 
             try:
@@ -92,7 +102,10 @@ class Calls:
         from darkroom.get_prediction import get_prediction
 
         async def verb(darkroom: "Darkroom", on_progress: "OnProgress") -> "PredictionReport":
-            return await get_prediction(darkroom, id, wait_s=self._wait_s(wait_s), on_progress=on_progress)
+            wait_here_s, conversation = self._wait_s(wait_s), self._conversation
+            return await get_prediction(
+                darkroom, id, wait_s=wait_here_s, on_progress=on_progress, conversation=conversation
+            )
 
         with self._open_calls.waiting(id):
             return await self._answer(ctx, "get_prediction", id, wait_s, verb)

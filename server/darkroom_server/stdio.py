@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import secrets
 import sys
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
@@ -57,7 +58,7 @@ def _create_quietly(settings: "Settings", hangup: Hangup) -> "MCPServer[Any]":
     try:
         from darkroom_server.app import create_server
 
-        server = create_server(settings, is_leaving=lambda: hangup.has_begun)
+        server = create_server(settings, is_leaving=lambda: hangup.has_begun, conversation=secrets.token_hex(8))
     finally:
         if is_hidden:
             del modules["rich.console"]
