@@ -55,7 +55,7 @@ NAMES = {
 
 
 class NameServer:
-    """The operating system's resolver with a few names of its own; a name with several answers gives the next each time."""
+    """The system's resolver with a few names of its own; a name with several answers gives the next each time."""
 
     def __init__(self) -> None:
         self._resolve = socket.getaddrinfo

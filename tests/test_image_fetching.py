@@ -36,7 +36,7 @@ PAGE = b"<!doctype html><title>Sign in</title>"
 
 
 class FileHost(ScriptedGateway):
-    """Gives each path its answers in order, the last one again and again; `asked` holds the times, by the hand clock."""
+    """Gives each path its answers in order, the last one again and again; `asked` holds the times (hand clock)."""
 
     def __init__(self, clock: HandClock) -> None:
         super().__init__(self._of_path)

@@ -32,7 +32,7 @@ GATEWAY_SETTINGS = {
         "Key of the gateway.", "the key as text", "the gateway's own variable, such as REPLICATE_API_TOKEN"
     ),
     "output_hosts": About(
-        "The only hosts from which finished images are fetched; `127.0.0.1:port` adds a store beside a gateway on this machine.",
+        "The only hosts to fetch finished images from; `127.0.0.1:port` adds a store beside a gateway on this machine.",
         "host names with commas between them, `*.example.com` for all below one",
         "any public host",
     ),

@@ -37,7 +37,7 @@ def is_public(address: str) -> bool:
 
 
 class GuardedBackend(httpcore.AsyncNetworkBackend):
-    """Opens TCP connections to public addresses on `ports`, and to the (host, port) pairs of `allowed` whatever they are.
+    """Opens TCP connections to public addresses on `ports`, and to the (host, port) pairs of `allowed`, public or not.
 
     Everything else raises OutputError, for good.
     """
@@ -87,7 +87,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
 
 
 class GuardedTransport(httpx.AsyncBaseTransport):
-    """Carries requests over a guarded backend. httpx gives its own transport no backend, hence the few lines of ours."""
+    """Carries requests over a guarded backend, which httpx's own transport does not take."""
 
     def __init__(self, backend: httpcore.AsyncNetworkBackend) -> None:
         self._backend = backend

@@ -33,7 +33,7 @@ class Gateway:
     link_lifetime_s: int = 3600
     docs_url: str = ""
     output_hosts: tuple[str, ...] = ("*",)
-    """Hosts that outputs may come from: exact, `*.suffix`, or `*` for any public host; the gateway's own host always may."""
+    """Hosts that outputs may come from: exact, `*.suffix`, `*` for any public host; the gateway's own always may."""
     local_stores: tuple[str, ...] = ()
     """`host:port` of stores on this machine that outputs may come from too, where the gateway is on this machine."""
     is_sandbox: bool = False

@@ -1,7 +1,7 @@
 """Saves the outputs of a finished prediction before their links die.
 
-Each image is fetched, saved and noted by itself; a fault of one never touches the others. Saving one twice ends with the
-same file, so two processes, or a crash between saving and noting, do no harm.
+Each image is fetched, saved and noted by itself; a fault of one never touches the others. Saving one twice ends with
+the same file, so two processes, or a crash between saving and noting, do no harm.
 """
 
 import logging
@@ -110,7 +110,7 @@ class ImageFetching:
         self._runtime.at_crash_point(CrashPoint.IMAGE_NOTED)
 
     async def _note(self, intent: Intent, image: StoredImage, error: OutputError) -> None:
-        """A passing fault is noted, and tried again while the link lives. With any other the image is refused or lost."""
+        """Note a passing fault while the link lives; with any other the image is refused or lost."""
         log.warning("image %d of %s: %s", image.index + 1, image.prediction_id, error)
         looks_dead = self._looks_dead(image, error)
         if error.can_retry and not looks_dead and not self._is_past_lifetime(intent, image):
