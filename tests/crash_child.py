@@ -8,8 +8,10 @@ life is a fork. The answer to a line: {"killed": true, "done": [numbers whose pi
 import importlib
 import json
 import os
+import sqlite3
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +28,7 @@ from darkroom.registry import ImageRequest, ModelRegistry
 from darkroom.work.crash_points import CrashPoint
 
 CRASHED = 7
+KEYS = ("crash-key-0123456789", "crash-key-9876543210")
 SETTLE_S = 3.0
 LIFE_S = 40.0
 _AGAIN_AFTER_S = 0.25
@@ -46,11 +49,18 @@ def prediction_count(number: int) -> int:
     return 2 if number % 10 == 0 else 1
 
 
-def options(folder: Path, base_url: str, at_crash_point: Callable[[CrashPoint], None]) -> DarkroomOptions:
-    """A Replicate that answers at once; everything that waits for minutes waits for seconds."""
+def options(
+    folder: Path, base_url: str, at_crash_point: Callable[[CrashPoint], None], life: Mapping[str, Any]
+) -> DarkroomOptions:
+    """A Replicate that answers at once; everything that waits for minutes waits for seconds.
+
+    A life has one of the account's two keys, and a clock that may have been set.
+    """
+    ahead_s: float = life.get("clock_ahead_s", 0.0)
     return DarkroomOptions(
+        clock=lambda: time.time() + ahead_s,
         gateway=replace(gateway_at(base_url), honours_prefer=False),
-        key=Key("crash-key-0123456789"),
+        key=Key(KEYS[int(life.get("key", 0))]),
         data_dir=folder / "data",
         output_dir=str(folder / "images"),
         timeouts=_TIMEOUTS,
@@ -86,11 +96,11 @@ def in_fork(folder: Path, base_url: str, order: Mapping[str, Any]) -> dict[str, 
     child = os.fork()
     if child == 0:
         os.close(told)
+        at_crash_point = _ending(folder, CrashPoint(order["at"]), order["times"]) if order.get("at") else _unheard
         if order.get("after_s"):
             threading.Timer(order["after_s"], lambda: os._exit(CRASHED)).start()
-        at_crash_point = _ending(CrashPoint(order["at"]), order["times"]) if order.get("at") else _unheard
         with open(tell, "w", encoding="ascii", buffering=1) as lines:
-            anyio.run(live, options(folder, base_url, at_crash_point), order["numbers"], _teller(lines))
+            anyio.run(live, options(folder, base_url, at_crash_point, order), order["numbers"], _teller(lines))
         os._exit(0)
     os.close(tell)
     with open(told, encoding="ascii") as lines:
@@ -109,14 +119,19 @@ def _unheard(moment: CrashPoint) -> None:
     """Nobody dies here."""
 
 
-def _ending(at: CrashPoint, times: int) -> Callable[[CrashPoint], None]:
+def _ending(folder: Path, at: CrashPoint, times: int) -> Callable[[CrashPoint], None]:
     left = times
+    locks: list[sqlite3.Connection] = []
 
-    def at_crash_point(moment: CrashPoint) -> None:
+    def at_crash_point(point: CrashPoint) -> None:
         nonlocal left
-        left -= moment is at
+        left -= point is at
         if left <= 0:
             os._exit(CRASHED)
+        if at is CrashPoint.ID_KEPT and point is CrashPoint.CREATED:
+            # Only a journal that cannot be written brings us there.
+            locks.append(sqlite3.connect(folder / "data" / "journal.sqlite3", isolation_level=None))
+            locks[-1].execute("BEGIN IMMEDIATE")
 
     return at_crash_point
 

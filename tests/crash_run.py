@@ -22,7 +22,9 @@ from darkroom.journal import Intent, open_journal
 from darkroom.work.crash_points import CrashPoint
 
 ANYWHERE = "anywhere, by the clock"
-_FAULTS = Plan(creates=0.3, looks=0.3, born_done=0.2, run_s=0.3, stall_s=1.2, lag_s=0.5)
+_FAULTS = Plan(creates=0.3, looks=0.3, born_done=0.2, run_s=0.3, stall_s=1.2, lag_s=0.5, oddities=0.3)
+# By how much the clock of a life may have been set, in seconds.
+_CLOCKS_AHEAD_S = (0.0, 0.0, 300.0, -300.0)
 _AFTER_AT_MOST_S = 2.0
 
 
@@ -79,8 +81,12 @@ class CrashRun:
         pending = deque(range(self.requests))
         rounds = [*CrashPoint, ANYWHERE] * (self.kills // len(CrashPoint) + 1)
         rng = random.Random(self.seed)
-        ends = deque((end, rng.randint(1, 4)) for end in rounds[: max(self.kills, len(CrashPoint) + 1)])
+        ends = deque(
+            (end, 1 if end is CrashPoint.ID_KEPT else rng.randint(1, 4))
+            for end in rounds[: max(self.kills, len(CrashPoint) + 1)]
+        )
         with gateway_process(_FAULTS) as gateway:
+            gateway.serve_accounts(dict.fromkeys(crash_child.KEYS, "ada"))
             async with anyio.create_task_group() as tasks:
                 for lane in range(self.lanes):
                     tasks.start_soon(self._lane, gateway, pending, ends, figures, random.Random(self.seed + lane))
@@ -143,6 +149,7 @@ async def _life(
     process: anyio.abc.Process, numbers: list[int], end: str, times: int, rng: random.Random
 ) -> dict[str, Any]:
     order: dict[str, Any] = {"numbers": numbers}
+    order |= {"key": rng.randrange(len(crash_child.KEYS)), "clock_ahead_s": rng.choice(_CLOCKS_AHEAD_S)}
     if end == ANYWHERE:
         order["after_s"] = rng.uniform(0.02, _AFTER_AT_MOST_S)
     elif end:

@@ -14,7 +14,7 @@ import sys
 import time
 import urllib.request
 import zlib
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -37,7 +37,28 @@ CREATE_FAULTS = {
     "cut after": True,
     "cut before the id": True,
     "reset after": True,
+    "503 with a time after": True,
+    "408 after": True,
+    "409 after": True,
+    "303 after": True,
+    "200 page after": True,
+    "503 page after": True,
 }
+_PAGE = b"<!doctype html><html><head><title>wait</title></head><body>Please wait.</body></html>"
+# How a gateway may echo an input that it was sent; each is harmless.
+_ECHOES: tuple[Callable[[dict[str, Any]], dict[str, Any]], ...] = (
+    lambda sent: {**sent, "prompt": f"  {sent['prompt']}\r\n"},
+    lambda sent: {**sent, "seed": str(sent.get("seed", 0))},
+    lambda sent: {**sent, "disable_safety_checker": False, "hf_token": None},
+    lambda sent: {name: value for name, value in sent.items() if value is not False},
+)
+# What a gateway may say beside what matters; some of it no calendar and no number knows.
+_ODDITIES: tuple[dict[str, Any], ...] = (
+    {"created_at": "9999-12-31T23:59:59Z"},
+    {"created_at": "0001-01-01T00:00:00+14:00"},
+    {"metrics": {"predict_time": 1e308, "image_count": -(10**40)}},
+    {"logs": "\ud800", "version": ["x"], "urls": None},
+)
 # Refusals for good; only by name, never by chance. So is "slow", which answers late and well.
 REFUSALS = {
     "422": (422, "num_outputs: must be less than or equal to 4"),
@@ -56,7 +77,8 @@ class Plan:
     `script` names the fault of each create to come ("" for none), before chance rules. `born_done` is the share of
     predictions that have ended when their create is answered; the others run `run_s`. `lag_s` is how long a prediction is
     missing in the list, `busy_s` the time that a 429 or 503 names, `files` the answer to downloads ("", "500", "404").
-    `looks_404` looks to come find nothing, `hollow_looks` find a success without its output.
+    `looks_404` looks to come find nothing, `hollow_looks` find a success without its output. `oddities` is the share of
+    predictions that are echoed in another form or with odd values.
     """
 
     creates: float = 0.0
@@ -70,6 +92,7 @@ class Plan:
     files: str = ""
     looks_404: int = 0
     hollow_looks: int = 0
+    oddities: float = 0.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -180,6 +203,9 @@ class FaultGateway:
         if path == "/plan":
             self.plan = Plan(**request.json())
             return Answer(asdict(self.plan))
+        if path == "/accounts":
+            self.accounts = request.json()
+            return Answer(self.accounts)
         if path == "/truth":
             return Answer(asdict(self.truth))
         owner = self.accounts.get(request.headers.get("authorization", "").removeprefix("Bearer "), "")
@@ -216,8 +242,11 @@ class FaultGateway:
         if fault.startswith("cut"):
             kept = body[: 8 if fault == "cut before the id" else len(body) // 2]
             raise _Broken(Answer(kept, 201, {"content-length": str(len(body))}).encoded())
-        if fault[:1] == "5":
-            return Answer({"detail": "an error behind the create"}, int(fault[:3]))
+        if "page" in fault:
+            return Answer(_PAGE, int(fault[:3]), {"content-type": "text/html"})
+        if fault[:3].isdigit():
+            headers = {"retry-after": "1"} if "time" in fault else {"location": "/elsewhere"} if fault[0] == "3" else {}
+            return Answer({"detail": "an error behind the create"}, int(fault[:3]), headers)
         return Answer(body, 201)
 
     def _count(self, fault: str) -> None:
@@ -248,6 +277,8 @@ class FaultGateway:
             owner=owner,
             odd=self.odd,
         )
+        if self._rng.random() < self.plan.oddities:
+            made.odd = {**made.odd, **self._rng.choice(_ODDITIES), "input": self._rng.choice(_ECHOES)(made.input)}
         self.truth.predictions.append(made)
         self._by_id[made.id] = made
         return made
@@ -332,6 +363,9 @@ class GatewayProcess:
 
     def follow(self, plan: Plan) -> None:
         self._ask("/plan", asdict(plan))
+
+    def serve_accounts(self, accounts: dict[str, str]) -> None:
+        self._ask("/accounts", accounts)
 
     def truth(self) -> Truth:
         told = self._ask("/truth")

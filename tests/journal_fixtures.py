@@ -21,11 +21,20 @@ class HandClock:
 
     def __init__(self, now: float = START) -> None:
         self.now = now
+        self._passed_s = 0.0
 
     def __call__(self) -> float:
         return self.now
 
+    def monotonic(self) -> float:
+        return self._passed_s
+
     def advance(self, seconds: float) -> None:
+        self.now += seconds
+        self._passed_s += seconds
+
+    def set_by(self, seconds: float) -> None:
+        """Somebody sets the clock."""
         self.now += seconds
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import anyio
 from fault_gateway import FaultGateway
-from scripted_gateway import gateway_at
+from scripted_gateway import ScriptedGateway, gateway_at
 
 from darkroom.darkroom import Darkroom, DarkroomOptions
 from darkroom.gateways import Key, Timeouts
@@ -63,7 +63,7 @@ class Ears:
         await self._events[moment].wait()
 
 
-def room_options(gateway: FaultGateway, folder: Path, **changes: Any) -> DarkroomOptions:
+def room_options(gateway: FaultGateway | ScriptedGateway, folder: Path, **changes: Any) -> DarkroomOptions:
     """A Replicate that answers each create at once; `profile` names another gateway."""
     profile = gateway_at(gateway.base_url, changes.pop("profile", "replicate"))
     options = DarkroomOptions(
@@ -80,7 +80,7 @@ def room_options(gateway: FaultGateway, folder: Path, **changes: Any) -> Darkroo
 
 
 @asynccontextmanager
-async def room_at(gateway: FaultGateway, folder: Path, **changes: Any) -> AsyncGenerator[Darkroom]:
+async def room_at(gateway: FaultGateway | ScriptedGateway, folder: Path, **changes: Any) -> AsyncGenerator[Darkroom]:
     with anyio.fail_after(60):
         async with Darkroom.open(room_options(gateway, folder, **changes)) as room:
             yield room

@@ -45,7 +45,7 @@ Responder = Callable[[RecordedRequest], Answer]
 class ScriptedGateway:
     """`async with ScriptedGateway(Answer(...), ...) as gateway`; the last answer repeats, `answer` replaces them all.
 
-    An answer may be made from its request by a function.
+    An answer may be made from its request by a function. One that says `connection: close` ends its connection.
 
     `requests` holds every whole request in order of arrival; `connections` counts the connections.
     """
@@ -88,8 +88,11 @@ class ScriptedGateway:
                 self.requests.append(request)
                 answer = self._answers[min(self._given, len(self._answers) - 1)]
                 self._given += 1
-                writer.write((answer if isinstance(answer, Answer) else answer(request)).encoded())
+                given = answer if isinstance(answer, Answer) else answer(request)
+                writer.write(given.encoded())
                 await writer.drain()
+                if given.headers.get("connection") == "close":
+                    break
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:

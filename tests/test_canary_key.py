@@ -126,7 +126,7 @@ async def everything_said(client: PredictionClient) -> str:
         client.cancel(ID.format(0)),
         client.list_page(),
         client.upload(b"x", "x.png", "image/png"),
-        client.account(),
+        client.account_name(),
         client.probe(),
     )
     for call in calls:

@@ -221,6 +221,24 @@ def test_a_data_folder_that_cannot_be_written_is_said_in_words(line: CommandLine
     assert "!!  Answer: The data folder" in checked.stdout and "!!  Journal" in checked.stdout
 
 
+@pytest.mark.parametrize(("words", "code"), [(("history",), 0), (("generate", "a fox"), 0), (("doctor",), 1)])
+def test_a_journal_that_was_set_aside_is_told_by_the_command_that_found_it(
+    line: CommandLine, words: tuple[str, ...], code: int
+) -> None:
+    (line.folder / "data").mkdir()
+    (line.folder / "data" / "journal.sqlite3").write_bytes(b"no journal at all" * 100)
+    done = line.run(*words)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert "journal.sqlite3.corrupt-" in done.stdout + done.stderr
+    assert "corrupt-" not in line.run(*words).stderr
+
+
+@pytest.mark.parametrize("name", ["latest", "  ", "prediction:fox"])
+def test_a_request_id_that_could_not_be_found_again_ends_with_2(line: CommandLine, name: str) -> None:
+    done = line.run("generate", "a fox", "--request-id", name)
+    assert done.returncode == 2 and "Choose another name" in done.stderr
+
+
 def test_help_names_every_command_and_the_version_is_printed(line: CommandLine) -> None:
     told = line.run("--help").stdout
     assert all(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import anyio
 import pytest
+from broken_journal import BrokenJournal
 from fault_gateway import FaultGateway, Plan
 from open_rooms import Ears, NoonClock, room_at
 
@@ -409,7 +410,7 @@ async def test_an_orphan_is_ended_by_a_gateway_that_honours_cancel_after(gateway
     async with room_at(gateway, tmp_path / "custom", profile="custom") as room:
         await generate(room)
     replicate, custom = gateway.truth.create_headers
-    assert replicate["cancel-after"] == "600s"
+    assert replicate["cancel-after"] == "1800s"
     assert "cancel-after" not in custom
 
 
@@ -558,27 +559,6 @@ async def test_a_full_disk_leaves_the_picture_wanted_and_it_comes_home_when_ther
 
 
 # A journal that fails in the wrong moment
-
-
-class BrokenJournal:
-    """While it is broken, no row of `table` can be changed."""
-
-    def __init__(self, folder: Path, table: str) -> None:
-        self._path = folder / "data" / "journal.sqlite3"
-        self._table = table
-
-    def breaks(self) -> None:
-        self._run(
-            f"CREATE TRIGGER broken BEFORE UPDATE ON {self._table} BEGIN SELECT RAISE(ABORT, 'the disk is full'); END"
-        )
-
-    def is_mended(self) -> None:
-        self._run("DROP TRIGGER broken")
-
-    def _run(self, statement: str) -> None:
-        connection = sqlite3.connect(self._path, isolation_level=None)
-        connection.execute(statement)
-        connection.close()
 
 
 async def until_succeeded(room: Darkroom) -> PredictionReport:

@@ -67,7 +67,7 @@ def test_the_readme_proves_to_the_registry_whose_package_it_is(server_json: dict
 def test_the_registry_entry_names_settings_and_gateways_that_exist(server_json: dict[str, Any]) -> None:
     variables = {each["name"]: each for each in server_json["packages"][0]["environmentVariables"]}
     assert set(variables) <= SETTINGS
-    assert set(variables["DARKROOM_GATEWAY"]["choices"]) == set(load_gateways())
+    assert variables["DARKROOM_GATEWAY"]["choices"] == list(load_gateways())
     assert [name for name, each in variables.items() if each.get("isSecret")] == ["DARKROOM_API_KEY"]
 
 

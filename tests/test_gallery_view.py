@@ -156,6 +156,21 @@ def test_a_partial_result_shows_what_came_and_says_what_did_not(stage: Stage) ->
     expect(stage.view.locator("#notes")).to_have_text("Prediction 2 of 2: it failed. CUDA out of memory")
 
 
+def test_images_that_were_refused_or_damaged_are_told_with_their_reason(stage: Stage) -> None:
+    data = report(2)
+    data["images"][0] |= {"problem": "The file is damaged: its end is missing."}
+    data["images"][1] |= {"state": "refused", "path": "", "url": "", "problem": "It is larger than 100 MB."}
+    stage.begin()
+    stage.show(result(data, plain_pictures(1)))
+    wait_painted(stage, 1)
+    expect(stage.view.locator("#notes li")).to_have_text(
+        [
+            "Image 1 is saved with a fault: The file is damaged: its end is missing.",
+            "Image 2 was not fetched: It is larger than 100 MB.",
+        ]
+    )
+
+
 def test_before_any_result_it_waits_with_the_prompt_and_a_place_for_each_image(stage: Stage) -> None:
     stage.begin()
     expect(stage.view.locator("#title")).to_have_text("Waiting for the result")

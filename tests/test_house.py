@@ -18,7 +18,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
     frozenset(floor.split())
     for floor in (
         "darkroom darkroom_server",
-        "darkroom.uris darkroom.model_tasks",
+        "darkroom.uris darkroom.model_tasks darkroom.spelling",
         "darkroom.errors darkroom.predictions darkroom.images darkroom.secrets_in_inputs",
         "darkroom.progress darkroom.request_ids",
         "darkroom.registry",
@@ -234,5 +234,5 @@ def test_creating_the_server_loads_nothing_heavy() -> None:
         "print(*sorted(sys.modules))"
     )
     answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    heavy = {"httpx", "PIL", "typer", "rich.logging", "platformdirs", "obstore", "sqlite3"}
+    heavy = {"httpx", "PIL", "typer", "rich.logging", "platformdirs", "obstore", "sqlite3", "tomlkit", "yaml"}
     assert heavy & set(answer.stdout.split()) == set()

@@ -1,6 +1,7 @@
 """The HTTP transport as a process: the Python SDK's client in both eras, who is let in, and how it leaves."""
 
 import base64
+import contextlib
 import os
 import subprocess
 from collections.abc import AsyncGenerator, Iterator
@@ -11,6 +12,7 @@ from typing import Any
 import anyio
 import httpx
 import pytest
+from anyio.abc import SocketStream
 from http_process import DARKROOM, HttpProcess, bare_environ
 from mcp import Client, MCPError
 from mcp.types import CallToolResult, TextContent
@@ -213,10 +215,19 @@ async def test_a_server_that_is_stopped_leaves_with_0_and_the_prediction_goes_on
 def test_the_stdio_server_loads_nothing_of_the_http_server(tmp_path: Path) -> None:
     script = "from darkroom_server.cli import main; code = main(['serve'])\n"
     script += "import sys; print(code, 'darkroom_server.http' in sys.modules, 'typer' in sys.modules, file=sys.stderr)"
-    command = [*DARKROOM[:2], script]
-    environ = bare_environ(tmp_path)
-    done = subprocess.run(command, env=environ, input="", capture_output=True, text=True, timeout=60, check=False)
-    assert done.stderr.split() == ["0", "False", "False"]
+    with subprocess.Popen(
+        [*DARKROOM[:2], script],
+        env=bare_environ(tmp_path),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin and process.stdout and process.stderr
+        print('{"jsonrpc": "2.0", "id": 1, "method": "ping"}', file=process.stdin, flush=True)
+        assert process.stdout.readline()
+        process.stdin.close()
+        assert process.stderr.read().split() == ["0", "False", "False"]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
@@ -224,3 +235,52 @@ def test_an_idle_server_leaves_with_0_and_says_nothing(tmp_path: Path) -> None:
     with HttpProcess(tmp_path) as server:
         assert server.url.startswith("http://127.0.0.1:")
         assert server.terminate() == (0, "")
+
+
+# Half-sent requests
+
+
+async def _half_sent(port: int, sent: bytes) -> SocketStream:
+    stream = await anyio.connect_tcp("127.0.0.1", port)
+    await stream.send(sent)
+    return stream
+
+
+async def _heard(stream: SocketStream) -> bytes:
+    """All that comes until the server closes."""
+    heard = b""
+    async with stream:
+        with contextlib.suppress(anyio.EndOfStream, anyio.BrokenResourceError):
+            while True:
+                heard += await stream.receive()
+    return heard
+
+
+HALF_SENT = {
+    "a body": b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{",
+    "a chunked body": b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n",
+    "headers": b"POST /mcp HTTP/1.1\r\nHost: localhost\r\n",
+    "nothing": b"",
+}
+
+
+async def test_half_sent_requests_end_in_408_and_keep_nobody_out(tmp_path: Path) -> None:
+    with anyio.fail_after(60), HttpProcess(tmp_path) as server:
+        port = int(server.origin.rpartition(":")[2])
+        streams = [await _half_sent(port, sent) for sent in HALF_SENT.values() for _ in range(75)]
+        async with Client(server.url) as client:
+            assert not (await client.call_tool("list_models", {})).is_error
+        answers = [await _heard(stream) for stream in streams]
+        assert all(answer.startswith(b"HTTP/1.1 408 ") for answer in answers)
+        assert server.terminate() == (0, "")
+
+
+async def test_a_body_that_comes_in_pieces_is_waited_for(server: HttpProcess) -> None:
+    body = b'{"jsonrpc": "2.0", "id": 1, "method": "ping"}'
+    head = b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nConnection: close\r\n"
+    head += b"Accept: application/json, text/event-stream\r\nContent-Length: %d\r\n\r\n" % len(body)
+    with anyio.fail_after(30):
+        stream = await _half_sent(int(server.origin.rpartition(":")[2]), head)
+        for start in range(0, len(body), 9):
+            await stream.send(body[start : start + 9])
+        assert (await _heard(stream)).startswith(b"HTTP/1.1 400 ")  # no session was opened; but it was read whole

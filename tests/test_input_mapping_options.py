@@ -216,3 +216,10 @@ def test_mapping_does_not_touch_the_request() -> None:
     request = ImageRequest(prompt="x", options=options)
     map_request(REGISTRY.get("flux-dev"), request, draw_seed=lambda: DRAWN_SEED)
     assert options == {"guidance": "3"}
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-Infinity", "1e999", float("nan"), float("inf")])
+def test_what_is_not_finite_is_not_a_number(value: JsonValue) -> None:
+    request = ImageRequest(prompt="x", options={"guidance": value})
+    with pytest.raises(InvalidInput, match="must be a number, not"):
+        map_request(REGISTRY.get("flux-dev"), request, draw_seed=lambda: 1)

@@ -8,14 +8,15 @@ from pathlib import Path
 
 import anyio.to_thread
 import pytest
-from journal_fixtures import START, HandClock, adopting, intended, missed, new_intent, opened, prediction
+from journal_fixtures import ORIGIN, START, HandClock, adopting, intended, missed, new_intent, opened, prediction
 
 from darkroom.errors import JournalError
 from darkroom.journal import IntentState, Journal
-from darkroom.journal.migrations import MIGRATIONS, migrate
+from darkroom.journal.migrations import migrate, released_steps
 from darkroom.journal.sqlite import SqliteDatabase, open_database
 
 pytestmark = pytest.mark.anyio
+MIGRATIONS = released_steps()
 NAME = "journal.sqlite3"
 
 
@@ -246,3 +247,35 @@ async def test_opening_does_not_change_a_folder_that_is_there(tmp_path: Path) ->
     os.chmod(tmp_path, 0o755)
     await written(tmp_path)
     assert mode(tmp_path) == 0o755
+
+
+async def test_a_journal_of_the_first_format_is_taken_over(tmp_path: Path) -> None:
+    """Its open doubts, wanted images and sums are there; its rows are everybody's."""
+    connection = raw(tmp_path / NAME)
+    migrate(connection, MIGRATIONS[:1])
+    columns = "key, request_id, part, gateway, origin, model, version, input_shown, file_fields, fingerprint, request,"
+    columns += " image_count, estimate_usd, state, prediction_id, status, intended_at, sent_at, known_at, ended_at"
+    rows = [
+        ("k1", "one", "unknown", None, None, None),
+        ("k2", "two", "known", "pred0001", "succeeded", START + 9),
+        ("k3", "three", "known", "pred0002", "processing", None),
+    ]
+    for key, request_id, state, prediction_id, status, ended_at in rows:
+        values = (key, request_id, 0, "replicate", ORIGIN, "a/b", "", '{"prompt":"x"}', "[]", "f", '{"prompt":"x"}')
+        values += (1, 0.5, state, prediction_id, status, START, START, START if prediction_id else None, ended_at)
+        connection.execute(f"INSERT INTO intents ({columns}) VALUES ({', '.join('?' * len(values))})", values)
+    connection.execute(
+        "INSERT INTO images (prediction_id, idx, url, state) VALUES ('pred0001', 0, 'https://x/a', 'wanted')"
+    )
+    connection.execute(
+        "INSERT INTO images (prediction_id, idx, url, state) VALUES ('pred0001', 1, 'https://x/b', 'stored')"
+    )
+    connection.close()
+    async with opened(tmp_path, HandClock()) as journal:
+        assert [intent.key for intent in await journal.unresolved(ORIGIN)] == ["k1"]
+        assert {intent.key for intent in await journal.unfinished(ORIGIN)} == {"k2", "k3"}
+        row = await journal.find("pred0001")
+        assert row and row.account == row.output_place == "" and row.images[0].expires_at is not None
+        totals = await journal.totals()
+        assert (totals.prediction_count, totals.unresolved_count, totals.stored_count) == (2, 1, 1)
+        assert (totals.spending.settled_usd, totals.spending.reserved_usd) == (0.5, 1.0)

@@ -9,6 +9,7 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 from PIL import Image
 
+from darkroom.gateways import load_gateways
 from darkroom_server import __version__
 from darkroom_server.settings import Settings, described, variable_of
 
@@ -38,6 +39,11 @@ def test_every_question_of_the_bundle_reaches_a_setting(manifest: dict[str, Any]
     assert asked == set(manifest["user_config"])
     known = {variable_of(name) for name in described()}
     assert {name for name in environ if name.startswith("DARKROOM_")} <= known
+
+
+def test_the_question_for_the_gateway_names_each_one(manifest: dict[str, Any]) -> None:
+    words = f"One of: {', '.join(load_gateways())}. Empty: the sandbox."
+    assert manifest["user_config"]["gateway"]["description"] == words
 
 
 def test_no_question_of_the_bundle_is_required_and_each_has_a_default(manifest: dict[str, Any]) -> None:

@@ -1,17 +1,20 @@
 """A passing fault is not an end: a 404, a success without output, an odd value, a fault of darkroom's own."""
 
+import sqlite3
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from broken_journal import BrokenJournal
 from fault_gateway import FaultGateway, Plan
-from open_rooms import NoonClock, room_at
+from open_rooms import Ears, NoonClock, room_at
 from scripted_gateway import Answer, RecordedRequest, ScriptedGateway
 
 from darkroom.generate_image import generate_image
 from darkroom.get_prediction import get_prediction
 from darkroom.registry import ImageRequest
+from darkroom.work.crash_points import CrashPoint
 
 pytestmark = pytest.mark.anyio
 
@@ -124,17 +127,9 @@ async def test_an_id_that_the_journal_could_not_take_is_taken_up_by_the_next_pro
     gateway: FaultGateway, tmp_path: Path
 ) -> None:
     """On a gateway without a list nothing else would ever find it again."""
-    from test_darkroom import BrokenJournal
-
-    from darkroom.work.crash_points import CrashPoint
-
-    broken = BrokenJournal(tmp_path, "intents")
-    async with room_at(
-        gateway,
-        tmp_path,
-        profile="custom",
-        at_crash_point=lambda point: broken.breaks() if point is CrashPoint.CREATED else None,
-    ) as room:
+    broken, ears = BrokenJournal(tmp_path, "intents"), Ears()
+    ears.at(CrashPoint.CREATED, broken.breaks)
+    async with room_at(gateway, tmp_path, profile="custom", at_crash_point=ears) as room:
         report = await generate_image(room, FOX, wait_s=1, request_id="fox")
     made = gateway.truth.predictions[0].id
     assert report.outcome == "unresolved" and made in report.text
@@ -150,10 +145,6 @@ async def test_an_id_that_the_journal_could_not_take_is_taken_up_by_the_next_pro
 async def test_a_journal_that_is_locked_while_a_create_is_answered_gets_the_id_once_it_is_free(
     gateway: FaultGateway, tmp_path: Path
 ) -> None:
-    import sqlite3
-
-    from darkroom.work.crash_points import CrashPoint
-
     locks: list[sqlite3.Connection] = []
 
     def lock(point: CrashPoint) -> None:

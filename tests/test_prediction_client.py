@@ -12,9 +12,10 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
-from wire_fault_server import WireFaultServer
+from wire_fault_server import WireFaultServer, WireScript
 
 from darkroom.errors import (
+    CreateUnresolved,
     DarkroomError,
     GatewayBusy,
     GatewayMisread,
@@ -175,8 +176,10 @@ async def test_a_look_is_repeated_a_bounded_number_of_times() -> None:
     [
         (Answer({"detail": "no"}, 401), KeyRefused),
         (Answer({"detail": "no"}, 404), UnknownPrediction),
+        (Answer("", 404), UnknownPrediction),
+        (Answer("404 page not found", 404, {"content-type": "text/plain"}), GatewayMisread),
+        (Answer({"error": {"message": "Invalid URL (GET /v1/predictions/x)"}}, 404), GatewayMisread),
         (Answer({"detail": "no"}, 422), RequestRefused),
-        (Answer({"error": {"message": "no", "code": "invalid_request"}}, 500), RequestRefused),
         (Answer("", 302, {"location": "http://127.0.0.1:1/"}), GatewayMisread),
         (HTML, GatewayMisread),
         (Answer("<html>not here</html>", 404), GatewayMisread),
@@ -189,6 +192,79 @@ async def test_a_look_that_is_refused_for_good_is_not_repeated(answer: Answer, k
         with pytest.raises(kind):
             await client.get(ID)
     assert len(server.requests) == 1
+
+
+async def test_a_page_is_no_word_on_a_prediction_also_where_the_address_has_given_json_before() -> None:
+    page = Answer("<html>not here</html>", 404)
+    async with ScriptedGateway(Answer(DONE), page) as server, client_of(server) as client:
+        await client.get(ID)
+        with pytest.raises(GatewayMisread):
+            await client.get(ID)
+
+
+async def test_a_404_that_broke_off_is_asked_again() -> None:
+    cut = Answer('{"detail": "not fo', 404, {"content-length": "100", "connection": "close"})
+    async with ScriptedGateway(cut, Answer(DONE)) as server, client_of(server) as client:
+        assert (await client.get(ID)).status is PredictionStatus.SUCCEEDED
+
+
+async def test_a_code_that_the_gateway_documents_as_a_refusal_ends_a_look_at_once() -> None:
+    refused = Answer({"error": {"message": "no", "code": "invalid_request"}}, 500)
+    async with ScriptedGateway(refused) as server, client_of(server, "cometapi") as client:
+        with pytest.raises(RequestRefused):
+            await client.get(ID)
+    assert len(server.requests) == 1
+
+
+SLOW: tuple[WireScript, ...] = ("silence", "dripping_headers", "endless_body")
+
+
+@pytest.mark.parametrize("script", SLOW)
+async def test_no_look_takes_longer_than_it_may(script: WireScript) -> None:
+    async with (
+        WireFaultServer(script) as server,
+        PredictionClient(gateway_at(server.base_url), Key(CANARY)) as client,
+    ):
+        with anyio.fail_after(20):
+            for look in (
+                client.get(ID, within_s=0.2),
+                client.list_page(within_s=0.2),
+                client.account_name(within_s=0.2),
+            ):
+                with pytest.raises(GatewayUnreachable):
+                    await look
+            with pytest.raises(GatewayUnreachable):
+                await client.cancel(ID, within_s=0.2)
+            with pytest.raises(GatewayUnreachable):
+                await client.upload(b"x" * 1000, "x.png", "image/png", within_s=0.2)
+            assert not (await client.probe(within_s=0.2)).has_answered
+
+
+@pytest.mark.parametrize("script", ["silence", "dripping_headers"])
+async def test_a_create_that_takes_longer_than_it_may_is_possibly_created(script: WireScript) -> None:
+    async with (
+        WireFaultServer(script) as server,
+        PredictionClient(gateway_at(server.base_url), Key(CANARY)) as client,
+    ):
+        with anyio.fail_after(20), pytest.raises(CreateUnresolved):
+            await client.create("acme/kite", "", {}, within_s=0.5)
+        assert server.whole_requests == 1
+
+
+async def test_a_create_that_never_came_beyond_the_handshake_was_certainly_not_sent() -> None:
+    async with WireFaultServer("silence") as server:
+        secure = gateway_at(server.base_url.replace("http:", "https:"))
+        async with PredictionClient(secure, Key(CANARY)) as client:
+            with anyio.fail_after(20), pytest.raises(GatewayUnreachable, match="Nothing was started"):
+                await client.create("acme/kite", "", {}, within_s=0.5)
+
+
+async def test_an_endless_second_look_does_not_lose_the_create() -> None:
+    early = Answer({**DONE, "status": "processing"}, 201)
+    endless = Answer("", 200, {"content-length": "100"})
+    async with ScriptedGateway(early, endless) as server, client_of(server) as client:
+        with anyio.fail_after(20):
+            assert (await client.create("acme/kite", "", {}, prefer_wait_s=5, within_s=1)).id == ID
 
 
 async def test_a_look_on_a_broken_connection_is_repeated() -> None:
@@ -257,7 +333,7 @@ async def test_a_list_is_paged_by_the_query_of_next_and_never_by_its_host() -> N
 
 async def test_what_a_gateway_does_not_offer_is_refused_without_a_request() -> None:
     async with ScriptedGateway() as server, client_of(server, "cometapi") as client:
-        for call in (client.list_page(), client.account(), client.upload(b"x", "x.png", "image/png")):
+        for call in (client.list_page(), client.upload(b"x", "x.png", "image/png")):
             with pytest.raises(RequestRefused, match="Nothing was sent"):
                 await call
     assert server.requests == []
@@ -299,6 +375,28 @@ async def test_a_probe_tells_if_the_key_is_accepted(name: str, answer: Answer, i
     assert server.posts() == []
 
 
+@pytest.mark.parametrize(
+    ("name", "body", "account"),
+    [
+        ("replicate", {"type": "user", "username": "ada", "name": "Ada L."}, "user/ada"),
+        ("replicate", {"type": "organization", "username": "acme"}, "organization/acme"),
+        ("replicate", {"username": "ada\u202e\n"}, "/ada"),
+        ("replicate", {"username": 7}, ""),
+        ("replicate", {"type": "user"}, ""),
+        ("cometapi", {"type": "user", "username": "ada"}, ""),
+    ],
+)
+async def test_the_name_of_the_account_is_the_same_each_time(name: str, body: dict[str, object], account: str) -> None:
+    async with ScriptedGateway(Answer(body)) as server, client_of(server, name) as client:
+        assert [await client.account_name(), await client.account_name()] == [account, account]
+
+
+async def test_an_account_that_cannot_be_asked_now_is_an_error_and_no_empty_name() -> None:
+    async with ScriptedGateway(Answer({}, 503)) as server, client_of(server) as client:
+        with pytest.raises(GatewayUnreachable):
+            await client.account_name()
+
+
 async def test_a_probe_of_a_silent_address_says_that_nothing_answered() -> None:
     async with ScriptedGateway() as server:
         pass
@@ -328,7 +426,7 @@ async def test_no_call_follows_a_redirect_with_the_key(status: int) -> None:
             ScriptedGateway(Answer("", status, {"location": evil.base_url})) as server,
             client_of(server) as client,
         ):
-            for call in (client.get(ID), client.cancel(ID), client.list_page(), client.account()):
+            for call in (client.get(ID), client.cancel(ID), client.list_page(), client.account_name()):
                 with pytest.raises(GatewayMisread):
                     await call
         assert evil.connections == 0

@@ -3,27 +3,14 @@
 import json
 import subprocess
 import sys
-from typing import Any
 
 import anyio
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from scripted_gateway import Answer, ScriptedGateway, gateway_at
 
 from darkroom.errors import CreateUnresolved, GatewayError, GatewayUnreachable
 from darkroom.gateways import Key, PredictionClient
-from darkroom.gateways.envelopes import (
-    id_in_fragment,
-    listed_predictions,
-    next_query,
-    prediction_in,
-    read_json,
-    read_refusal,
-)
-from darkroom.gateways.faults import classify
 from darkroom.gateways.limits import MAX_REPLY_BYTES
-from darkroom.gateways.wire import Reply
 from darkroom.predictions import Prediction
 
 pytestmark = pytest.mark.anyio
@@ -71,53 +58,6 @@ async def test_a_hostile_body_leaves_a_create_unresolved_and_nothing_worse(body:
             assert (await created_at(server.base_url)).id == ID
         except GatewayError as error:
             assert isinstance(error, CreateUnresolved)
-
-
-def test_half_a_character_does_not_come_in() -> None:
-    body = b'{"id": "wire0000wire", "logs": "whole \\ud83d\\ude00 half \\ud83d", "error": "\\udc00"}'
-    prediction = prediction_in(read_json(body))
-    assert prediction is not None
-    assert prediction.logs == "whole \N{GRINNING FACE} half \N{REPLACEMENT CHARACTER}"
-    assert prediction.error.encode()
-
-
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.just(10**400),
-    lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.dictionaries(
-            st.sampled_from(
-                ["id", "task_id", "status", "error", "code", "param", "data", "result", "retry_after", "detail", "next"]
-            )
-            | st.text(max_size=5),
-            inner,
-            max_size=5,
-        )
-    ),
-    max_leaves=12,
-)
-statuses = st.sampled_from([200, 201, 301, 400, 401, 404, 422, 429, 500, 503, 524])
-
-
-@given(json_values, statuses, st.text(max_size=20))
-def test_no_json_breaks_the_readers(body: Any, status: int, header: str) -> None:
-    content = json.dumps(body).encode()
-    decoded = read_json(content)
-    prediction_in(decoded)
-    prediction_in(decoded, ID)
-    listed_predictions(decoded)
-    next_query(decoded)
-    refusal = read_refusal(Reply(status=status, headers={"retry-after": header, "date": header}, body=content))
-    classify(refusal)
-    assert refusal.retry_after_s is None or 0 <= refusal.retry_after_s <= 3600
-    assert len(refusal.reason) <= 300
-
-
-@given(st.binary(max_size=200), statuses)
-def test_no_bytes_break_the_readers(body: bytes, status: int) -> None:
-    prediction_in(read_json(body))
-    id_in_fragment(body)
-    classify(read_refusal(Reply(status=status, headers={}, body=body)))
 
 
 @pytest.mark.parametrize(

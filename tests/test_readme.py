@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -85,11 +86,12 @@ def test_the_number_of_models_is_told_as_it_is() -> None:
 
 
 def test_every_prompt_and_resource_that_the_readme_names_exists() -> None:
-    from darkroom_server import prompts, resources
+    from darkroom_server import resources
 
     [named] = re.findall(r"There are five prompts \((.*?)\)", README, re.DOTALL)
     resource_code = Path(str(resources.__file__)).read_text()
-    assert [title.lower() for title in prompts.PROMPTS] == [
+    prompts = tomllib.loads(Path(str(resources.__file__)).with_name("prompts.toml").read_text(encoding="utf-8"))
+    assert [prompt["title"].lower() for prompt in prompts.values()] == [
         " ".join(each.split()).lower() for each in named.split(", ")
     ]
     assert re.findall(r'resource\(\s*"(\w+)://', resource_code) == ["prediction", "prediction", "models", "models"]

@@ -1,15 +1,25 @@
 """What an assistant reads: true, short, and with the next step."""
 
 import json
+from typing import cast
 
 import pytest
 import rows
+from pydantic import JsonValue
 
 from darkroom.errors import CreateUnresolved, GatewayBusy, InvalidInput, KeyRefused, SpendingRefused, UnknownPrediction
 from darkroom.images import ImageState
 from darkroom.journal import Intent, IntentState
 from darkroom.predictions import Prediction, PredictionStatus
-from darkroom.reports import AnswerFacts, Outcome, PredictionReport, prediction_report, refusal_report
+from darkroom.reports import (
+    AnswerFacts,
+    Outcome,
+    PredictionReport,
+    overdue_report,
+    prediction_report,
+    refusal_report,
+    wanted_end,
+)
 
 
 def report(*intents: Intent, facts: AnswerFacts | None = None) -> PredictionReport:
@@ -141,6 +151,54 @@ def test_an_image_that_is_not_home_yet_keeps_its_link_and_says_why() -> None:
     assert f"1. not saved yet: {wanted.url}" in answer.text
     assert "Image 1 is not saved yet: No space left." in answer.text
     assert "keeps trying" in answer.text
+
+
+REFUSED = rows.image(state=ImageState.REFUSED, problem="It is no image. Ask the user to open the link.")
+
+
+def test_an_image_that_was_refused_says_why_and_keeps_its_link_while_that_lives() -> None:
+    answer = report(rows.succeeded(images=(REFUSED,)), facts=rows.facts(now_s=rows.DIES_AT.timestamp() - 1))
+    assert answer.outcome is Outcome.SUCCEEDED
+    assert f"1. not fetched: {REFUSED.url}" in answer.text and "The links die at 13:00 UTC." in answer.text
+    assert "Image 1 was not fetched: It is no image. Ask the user to open the link." in answer.text
+    assert answer.data["next"] == ""
+    late = report(rows.succeeded(images=(REFUSED,)), facts=rows.facts(now_s=rows.DIES_AT.timestamp()))
+    assert "https://" not in late.text and "1. not fetched: its link has died" in late.text
+
+
+def test_a_saved_file_that_is_damaged_is_said_to_be() -> None:
+    damaged = rows.image(problem="The file is damaged: its end is missing.")
+    answer = report(rows.succeeded(images=(damaged,)))
+    assert "Image 1 is saved, with a fault: The file is damaged: its end is missing." in answer.text
+    [image] = cast("list[dict[str, JsonValue]]", answer.data["images"])
+    assert image["problem"] == damaged.problem and image["path"]
+
+
+def test_a_saved_image_is_shown_without_its_link_once_that_has_died() -> None:
+    answer = report(rows.succeeded(), facts=rows.facts(now_s=rows.DIES_AT.timestamp()))
+    assert "https://" not in answer.text and "links die" not in answer.text
+
+
+def test_a_wanted_cancel_is_no_error_and_an_unwanted_one_is() -> None:
+    canceled = report(rows.intent(PredictionStatus.CANCELED))
+    assert canceled.is_error and not wanted_end(canceled).is_error
+    failed = report(rows.intent(PredictionStatus.FAILED))
+    assert wanted_end(failed).is_error
+
+
+def test_an_answer_that_had_to_leave_early_says_how_to_go_on() -> None:
+    answer = overdue_report("fox-1", 55)
+    assert not answer.is_error and answer.data["id"] == "fox-1"
+    assert "Nothing is lost" in answer.text and "get_prediction with id 'fox-1'" in answer.text
+    assert answer.text.endswith(str(answer.data["next"]))
+
+
+def test_arguments_of_megabytes_are_not_repeated() -> None:
+    request: dict[str, JsonValue] = {"prompt": "x" * 5_000_000, "options": {"y": "z" * 5_000_000}}
+    answer = report(rows.succeeded(request=request), facts=rows.facts(notes=("n" * 5_000_000,)))
+    assert len(json.dumps(answer.data)) + len(answer.text) < 100_000
+    refused = refusal_report(InvalidInput("v" * 5_000_000, field="x"))
+    assert len(json.dumps(refused.data)) + len(refused.text) < 5_000
 
 
 def test_an_image_whose_link_died_first_is_said_to_be_lost() -> None:

@@ -1,9 +1,12 @@
 import os
+import re
 from pathlib import Path
 
 import pytest
 
 from darkroom.errors import SettingsError
+from darkroom.gateways import choice
+from darkroom_server.setting_texts import GATEWAY_SETTINGS
 from darkroom_server.settings import Settings, described, settings_table, variable_of
 
 NOTHING: dict[str, str] = {}
@@ -132,6 +135,16 @@ def test_the_options_carry_what_was_set(tmp_path: Path) -> None:
     assert options.data_dir == tmp_path
     assert options.output_dir == str(tmp_path / "out")
     assert options.max_usd_per_day == 1.5
+
+
+def test_every_setting_has_a_reader() -> None:
+    """Those of the gateway are read by name where the gateway is chosen, the others as an attribute of the settings."""
+    sources = Path(choice.__file__).read_text(encoding="utf-8")
+    assert {name for name in GATEWAY_SETTINGS if f'"{variable_of(name)}"' not in sources} == set()
+    server = Path(__file__).resolve().parent.parent / "server" / "darkroom_server"
+    code = "\n".join(path.read_text(encoding="utf-8") for path in server.rglob("*.py"))
+    read = set(re.findall(r"(?<=settings\.)\w+|(?<=self\.)\w+", code))
+    assert set(Settings.model_fields) - read == set()
 
 
 def test_the_table_names_every_setting_with_its_default() -> None:

@@ -85,7 +85,10 @@ class Http:
         return json.loads(data[-1] if data else answer.text)
 
     def _post(self, message: str, headers: dict[str, str]) -> httpx.Response:
-        return httpx.post(self._url, content=message.encode(), headers=self._headers | headers, timeout=30)
+        return self.post(message.encode(), headers)
+
+    def post(self, content: bytes, headers: dict[str, str] | None = None) -> httpx.Response:
+        return httpx.post(self._url, content=content, headers=self._headers | (headers or {}), timeout=30)
 
 
 def _message(method: str, params: str) -> str:
@@ -146,6 +149,11 @@ def test_any_other_request_with_a_strange_value_is_answered_by_an_error_in_words
     assert answer["id"] == 7
     assert len(answer["error"]["message"]) < 300
     assert "cannot be answered" in answer["error"]["message"]
+
+
+def test_a_body_that_is_no_utf_8_is_refused_as_it_came(line: Stdio | Http) -> None:
+    if isinstance(line, Http):
+        assert line.post(_message("ping", '{"x": "@"}').encode().replace(b"@", b"\xff")).status_code == 400
 
 
 def test_a_whole_character_written_as_two_halves_is_no_strange_value(line: Stdio | Http) -> None:

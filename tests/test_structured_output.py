@@ -19,10 +19,12 @@ from pydantic import JsonValue
 from darkroom_server.app import create_server
 from darkroom_server.content import refusal
 from darkroom_server.mcp_server import DarkroomServer
-from darkroom_server.output_schema import MODELS_ANSWER, PREDICTION_ANSWER, PredictionResult
+from darkroom_server.output_schema import PredictionResult, answer_schemas
 from darkroom_server.settings import Settings
 
 pytestmark = pytest.mark.anyio
+
+PREDICTION_ANSWER, MODELS_ANSWER = answer_schemas().values()
 
 
 def settings_in(folder: Path, **more: str) -> Settings:

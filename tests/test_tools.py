@@ -14,6 +14,7 @@ from mcp.types import CallToolResult, ImageContent, ResourceLink, TextContent
 from PIL import Image
 from snapshot_tools import SNAPSHOT
 
+from darkroom.registry import ModelRegistry
 from darkroom_server.app import create_server
 from darkroom_server.settings import Settings
 
@@ -117,6 +118,15 @@ async def test_a_prompt_gives_a_saved_picture_a_preview_and_a_link(client: Clien
         assert small.format == "JPEG" and max(small.size) <= 1536
     [link] = [block for block in result.content if isinstance(block, ResourceLink)]
     assert link.uri == saved.as_uri() and link.mime_type == image["mime_type"] and link.size == saved.stat().st_size
+
+
+async def test_an_image_that_cannot_be_decoded_is_said_to_be_without_a_preview(client: Client) -> None:
+    made = await generate(client)
+    path = Path(report(made)["images"][0]["path"])
+    path.write_bytes(path.read_bytes()[:200])
+    found = await client.call_tool("get_prediction", {"id": report(made)["id"]})
+    note = "image 1 cannot be shown: it is damaged and cannot be decoded."
+    assert f"Note: {note}" in text(found) and note in report(found)["notes"]
 
 
 async def test_an_image_that_comes_without_its_end_is_kept_and_not_called_saved(client: Client, tmp_path: Path) -> None:
@@ -288,7 +298,7 @@ async def test_a_prediction_that_a_closed_server_left_running_comes_home_at_the_
 
 async def test_models_are_found_by_words_and_task(client: Client) -> None:
     result = await client.call_tool("list_models", {"query": "text", "task": "text_to_image", "limit": 5})
-    assert not result.is_error and text(result).startswith("5 of 94 models")
+    assert not result.is_error and text(result).startswith(f"5 of {len(ModelRegistry.load(None))} models")
     assert result.structured_content and len(result.structured_content["models"]) == 5
 
 
@@ -330,3 +340,42 @@ async def test_a_cancel_that_was_asked_for_is_no_error(tmp_path: Path) -> None:
         started = await generate(client, prompt="sandbox:slow=60 a lighthouse", wait_seconds=0)
         ended = await client.call_tool("cancel_prediction", {"id": report(started)["id"]})
     assert not ended.is_error and text(ended).startswith("Canceled")
+
+
+# How long a call waits
+
+
+@pytest.mark.parametrize(("variable", "most"), [("20", 45), ("100", 100)])
+async def test_a_wait_beyond_the_limit_of_hosts_is_cut_and_noted(tmp_path: Path, variable: str, most: int) -> None:
+    environ = {"DARKROOM_DATA_DIR": str(tmp_path), "DARKROOM_OUTPUT_DIR": str(tmp_path)}
+    settings = Settings.read({**environ, "DARKROOM_WAIT_SECONDS": variable})
+    async with Client(create_server(settings)) as client:
+        listed = (await client.list_tools()).tools[0].input_schema["properties"]["wait_seconds"]
+        assert listed["default"] == int(variable)
+        for result in (
+            await generate(client, wait_seconds=most + 1),
+            await client.call_tool("get_prediction", {"id": "latest", "wait_seconds": 600}),
+        ):
+            assert f"was cut to {most}" in text(result) and "DARKROOM_WAIT_SECONDS" in text(result)
+            assert len(report(result)["notes"]) == 1
+        assert "was cut" not in text(await generate(client, wait_seconds=most))
+
+
+# The journal's warnings
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_a_journal_that_was_set_aside_is_told_once_by_each_tool(settings: Settings, mode: Any) -> None:
+    settings.data_path.mkdir()
+    (settings.data_path / "journal.sqlite3").write_bytes(b"no journal at all" * 100)
+    calls: list[tuple[str, dict[str, Any]]] = [
+        ("generate_image", {"prompt": "a lighthouse", "request_id": "lighthouse"}),
+        ("get_prediction", {"id": "lighthouse"}),
+        ("list_models", {"limit": 1}),
+    ]
+    async with Client(create_server(settings), mode=mode) as client:
+        first = [text(await client.call_tool(tool, arguments)) for tool, arguments in calls]
+        second = [text(await client.call_tool(tool, arguments)) for tool, arguments in calls]
+    aside = next(settings.data_path.glob("journal.sqlite3.corrupt-*")).name
+    assert all(aside in answer for answer in first)
+    assert not any(aside in answer for answer in second)

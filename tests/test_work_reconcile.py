@@ -53,7 +53,7 @@ class Scene:
         self._journal = journal
         self._key = intent.key
         self.account = Account(client, journal, Key(), id="")
-        runtime = Runtime(clock=clock, monotonic=clock)
+        runtime = Runtime(clock=clock, monotonic=clock.monotonic)
         self.reconciler = Reconciler(self.account, journal, runtime, ReconcileRules(), self.found.append)
 
     async def state(self) -> IntentState:
@@ -118,3 +118,73 @@ async def test_a_list_that_cannot_be_read_changes_nothing(tmp_path: Path) -> Non
         stage.clock.advance(SETTLED_S)
         assert await stage.reconciler.once() == 1
         assert await stage.state() is IntentState.UNKNOWN
+
+
+async def test_one_old_item_does_not_end_the_reading(tmp_path: Path) -> None:
+    """A zero time, or an hour-old item out of order, on the first page."""
+    clock = HandClock()
+    newer = [listed(number, seed=1_000 + number, at=clock.now + 50) for number in range(5)]
+    first = [*newer, listed(90, seed=90, at=0), listed(91, seed=91, at=clock.now - 7200)]
+    async with scene(tmp_path, pages(first, [listed(9, seed=7, at=clock.now)])) as (stage, server):
+        stage.clock.advance(SETTLED_S)
+        await stage.reconciler.once()
+        assert await stage.state() is IntentState.KNOWN
+        assert len(server.requests) == 2
+
+
+async def test_a_list_that_leads_round_in_circles_is_read_once(tmp_path: Path) -> None:
+    clock = HandClock()
+    page = {"results": [listed(1, seed=1_000, at=clock.now + 500)], "next": "https://x/v1/predictions?cursor=same"}
+    async with scene(tmp_path, Answer(page)) as (stage, server):
+        for _ in range(2):
+            await stage.reconciler.once()
+            stage.clock.advance(SETTLED_S)
+        assert await stage.state() is IntentState.UNKNOWN
+        assert len(server.requests) == 4
+
+
+async def test_a_clock_that_is_set_shows_nothing_absent(tmp_path: Path) -> None:
+    async with scene(tmp_path, pages([])) as (stage, _):
+        await stage.reconciler.once()
+        stage.clock.set_by(SETTLED_S)
+        assert await stage.reconciler.once() == 1
+        assert await stage.state() is IntentState.UNKNOWN
+
+
+async def test_a_list_is_looked_at_twice_before_something_is_absent(tmp_path: Path) -> None:
+    async with scene(tmp_path, pages([])) as (stage, _):
+        stage.clock.advance(SETTLED_S)
+        assert await stage.reconciler.once() == 1
+        assert await stage.state() is IntentState.UNKNOWN
+
+
+async def test_an_item_that_cannot_be_read_may_be_ours(tmp_path: Path) -> None:
+    async with scene(tmp_path, Answer({"results": ["what is this"], "next": None})) as (stage, _):
+        for _ in range(3):
+            await stage.reconciler.once()
+            stage.clock.advance(SETTLED_S)
+        assert await stage.state() is IntentState.UNKNOWN
+
+
+async def test_what_was_called_absent_is_still_found_when_the_list_shows_it_late(tmp_path: Path) -> None:
+    clock = HandClock()
+    async with scene(tmp_path, pages([])) as (stage, server):
+        await stage.reconciler.once()
+        stage.clock.advance(SETTLED_S)
+        await stage.reconciler.once()
+        assert await stage.state() is IntentState.ABSENT
+        server.answer(pages([listed(1, seed=7, at=clock.now)]))
+        await stage.reconciler.once()
+        assert await stage.state() is IntentState.KNOWN
+
+
+async def test_what_a_list_showed_before_it_broke_off_counts(tmp_path: Path) -> None:
+    clock = HandClock()
+    first = pages([listed(1, seed=7, at=clock.now), listed(2, seed=8, at=clock.now)], [])
+
+    def answer(request: RecordedRequest) -> Answer:
+        return Answer({"detail": "no more"}, 401) if "cursor=" in request.path else first(request)
+
+    async with scene(tmp_path, answer) as (stage, _):
+        assert await stage.reconciler.once() == 0
+        assert await stage.state() is IntentState.KNOWN

@@ -5,7 +5,7 @@ What was sent belongs to the Darkroom and goes on.
 """
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 import anyio.abc
@@ -17,17 +17,18 @@ from darkroom.request_ids import checked_request_id, fresh_request_id
 from darkroom_server.consent import Offer
 from darkroom_server.content import model_result, prediction_result
 from darkroom_server.deadline import within
-from darkroom_server.open_calls import OpenCalls, keys_of, keys_of_sent
+from darkroom_server.open_calls import OpenCalls
 from darkroom_server.opener import DarkroomOpener
 from darkroom_server.settings import DEFAULT_WAIT_S, Settings
 
 if TYPE_CHECKING:
     from darkroom.darkroom import Darkroom, OnProgress
-    from darkroom.images import StoredFile
     from darkroom.journal import Intent
     from darkroom.outputs.preview import Preview
     from darkroom.registry import ImageRequest, ModelRegistry
     from darkroom.reports import PredictionReport
+
+T = TypeVar("T")
 
 # Hosts end a call at about 60 s (TypeScript SDK: 60 000 ms, checked 2026-11-20); a cancel after this is the host's, not
 # the person's, and the prediction goes on.
@@ -69,7 +70,7 @@ class Calls:
         with self._open_calls.waiting(name) as call:
 
             async def verb(darkroom: "Darkroom", on_progress: "OnProgress") -> "PredictionReport":
-                call.earlier |= keys_of_sent(await darkroom.journal.by_request(name))
+                await call.keep_earlier(darkroom)
                 return await generate_image(
                     darkroom, request, wait_s=self._wait_s(wait_s), request_id=name, on_progress=on_progress
                 )
@@ -86,12 +87,10 @@ class Calls:
         """Find and wait; a cancel only ends the waiting."""
         from darkroom.get_prediction import get_prediction
 
-        with self._open_calls.waiting(id.strip()) as call:
+        async def verb(darkroom: "Darkroom", on_progress: "OnProgress") -> "PredictionReport":
+            return await get_prediction(darkroom, id, wait_s=self._wait_s(wait_s), on_progress=on_progress)
 
-            async def verb(darkroom: "Darkroom", on_progress: "OnProgress") -> "PredictionReport":
-                call.earlier |= await keys_of(darkroom, id)
-                return await get_prediction(darkroom, id, wait_s=self._wait_s(wait_s), on_progress=on_progress)
-
+        with self._open_calls.waiting(id):
             return await self._answer(ctx, "get_prediction", id, wait_s, verb)
 
     async def cancel_prediction(self, ctx: Context["Calls", Any], id: str) -> CallToolResult:
@@ -116,7 +115,7 @@ class Calls:
         """
         name = checked_request_id(request_id)
         if name:
-            earlier = await within(self._tasks, _QUESTION_S, lambda: self._earlier(name))
+            earlier = await self.in_darkroom(_QUESTION_S, lambda darkroom: _earlier(darkroom, name))
             if earlier is None:
                 raise JournalError("The journal did not answer in time. Nothing was sent. Try again.")
             rows, unsent = earlier
@@ -134,25 +133,16 @@ class Calls:
             return None
         return Offer(image_count=request.count, model=request.model or "the default model", price_usd=price)
 
-    async def report_on(self, id: str) -> "PredictionReport | None":
-        """What get_prediction finds without waiting, for the resources; None where that takes too long.
+    async def in_darkroom(self, limit_s: float, work: "Callable[[Darkroom], Awaitable[T]]") -> T | None:
+        """What `work` gives with the open Darkroom, or None once `limit_s` seconds are over.
 
-        Raises: DarkroomError.
+        Raises: DarkroomError, also where the Darkroom cannot be opened.
         """
-        from darkroom.get_prediction import get_prediction
 
-        async def look() -> "PredictionReport":
-            return await get_prediction(await self._opener.darkroom(), id)
+        async def run() -> T:
+            return await work(await self._opener.darkroom())
 
-        return await within(self._tasks, ANSWER_WITHIN_S, look)
-
-    async def read(self, file: "StoredFile") -> bytes | None:
-        """The bytes of a stored image; None where that takes too long. Raises: DarkroomError."""
-
-        async def read() -> bytes:
-            return await (await self._opener.darkroom()).stores.read(file)
-
-        return await within(self._tasks, ANSWER_WITHIN_S, read)
+        return await within(self._tasks, limit_s, run)
 
     async def _answer(
         self, ctx: Context["Calls", Any], tool: str, handle: str, wait_s: int, verb: _Verb
@@ -160,16 +150,11 @@ class Calls:
         """The report of a verb as an answer. `handle` finds its prediction again. Raises: DarkroomError."""
         from darkroom.reports import overdue_report, with_notes
 
-        if self.settings.problem:
-            raise self.settings.problem
         began_s = anyio.current_time()
         limit_s = self._wait_s(wait_s) + ANSWER_WITHIN_S
         on_progress = _rising(ctx)
 
-        async def work() -> "PredictionReport":
-            return await verb(await self._opener.darkroom(), on_progress)
-
-        report = await within(self._tasks, limit_s, work)
+        report = await self.in_darkroom(limit_s, lambda darkroom: verb(darkroom, on_progress))
         if report is None:
             report = overdue_report(handle[:_LONGEST_ID], limit_s)
         previews, notes = await self._previews(report, began_s + limit_s)
@@ -205,23 +190,21 @@ class Calls:
         if not stored or self.settings.previews == "off":
             return {}, []
 
-        async def make():
-            return await (await self._opener.darkroom()).previews(list(stored.values()))
-
-        made = await within(self._tasks, until_s - anyio.current_time(), make) or ()
+        left_s = until_s - anyio.current_time()
+        made = await self.in_darkroom(left_s, lambda darkroom: darkroom.previews(list(stored.values()))) or ()
         numbers = list(stored)
         shown = {numbers[each.index]: each for each in made if isinstance(each, Preview)}
         problems = [each for each in made if not isinstance(each, Preview) and each.is_fault]
         return shown, [f"image {numbers[each.index]} cannot be shown: {each.reason.rstrip('.')}." for each in problems]
 
-    async def _earlier(self, request_id: str) -> "tuple[Sequence[Intent], Sequence[Intent]]":
-        """The rows of a request, and those among them that a repeat may send: no id yet, and nobody here works on them.
 
-        A row in doubt is among these, because a repeat sends it once the gateway turns out not to have it.
-        """
-        darkroom = await self._opener.darkroom()
-        rows = await darkroom.journal.by_request(request_id)
-        return rows, [row for row in rows if not row.prediction_id and darkroom.work.watched(row) is None]
+async def _earlier(darkroom: "Darkroom", request_id: str) -> "tuple[Sequence[Intent], Sequence[Intent]]":
+    """The rows of a request, and those among them that a repeat may send: no id yet, and nobody here works on them.
+
+    A row in doubt is among these, because a repeat sends it once the gateway turns out not to have it.
+    """
+    rows = await darkroom.journal.by_request(request_id)
+    return rows, [row for row in rows if not row.prediction_id and darkroom.work.watched(row) is None]
 
 
 def _rising(ctx: Context["Calls", Any]) -> "OnProgress":

@@ -92,8 +92,10 @@ class WholeBodies:
             if len(body) > self._most_bytes:
                 await Response("The request is too large.", status_code=413)(scope, receive, send)
                 return
-        told = readable(body.decode(errors="replace")).encode()
-        pending: list[Message] = [{"type": "http.request", "body": told, "more_body": False}]
+        text = body.decode(errors="replace")
+        told = readable(text)
+        content = bytes(body) if told == text else told.encode()
+        pending: list[Message] = [{"type": "http.request", "body": content, "more_body": False}]
 
         async def replay() -> "Message":
             return pending.pop() if pending else await receive()

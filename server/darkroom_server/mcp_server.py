@@ -5,7 +5,6 @@ technical, and lack the structured content that a tool with an output schema owe
 and knows one type for all resources of a template.
 """
 
-import difflib
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -26,6 +25,7 @@ from pydantic import AnyUrl, ValidationError
 from pydantic_core import ErrorDetails
 
 from darkroom.errors import DarkroomError, InternalFault, InvalidRequest
+from darkroom.spelling import closest
 from darkroom_server.strange_json import FLAW, LONGEST_TEXT, cleaned, flaw_in, readable
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def _unknown_words(tool: str, unknown: Sequence[str], known: tuple[str, ...]) ->
 
 
 def _named(name: str, known: tuple[str, ...]) -> str:
-    close = difflib.get_close_matches(name[:_LONGEST_VALUE], known, n=1)
+    close = closest(name, known, limit=1)
     return f"{name[:_LONGEST_VALUE]!r} (did you mean {close[0]!r}?)" if close else repr(name[:_LONGEST_VALUE])
 
 

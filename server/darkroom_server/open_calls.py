@@ -1,9 +1,8 @@
 """The calls that wait at this moment, so that cancelling one takes nothing away from another."""
 
 import logging
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import anyio
@@ -19,12 +18,16 @@ log = logging.getLogger(__name__)
 _CANCEL_S = 1.0
 
 
-@dataclass(eq=False, slots=True)
 class OpenCall:
-    """`id` is what it was called with; `earlier` are the keys of the journal's rows that were there when it began."""
+    """One call that waits for `id`; `kept` are the keys of what others have started, which it must not cancel."""
 
-    id: str
-    earlier: set[str] = field(default_factory=set[str])
+    def __init__(self, id: str) -> None:
+        self.id = id.strip().removeprefix("prediction:")
+        self.kept: set[str] = set()
+
+    async def keep_earlier(self, darkroom: "Darkroom") -> None:
+        """Note what was sent under this request_id before; what was not sent belongs to whoever sends it now."""
+        self.kept |= {row.key for row in await darkroom.journal.by_request(self.id) if not row.may_be_sent}
 
 
 class OpenCalls:
@@ -45,28 +48,14 @@ class OpenCalls:
 
     async def cancel_started(self, darkroom: "Darkroom", call: OpenCall) -> None:
         """Cancel at the gateway what this call has started and no other call waits for; faults are logged."""
-        others = [each for each in self._calls if each is not call]
-        if any(each.id == call.id for each in others):
-            return
-        kept = call.earlier.union(*(each.earlier for each in others))
+        awaited = {each.id for each in self._calls if each is not call}
+
+        def is_ours_alone(row: "Intent") -> bool:
+            return row.key not in call.kept and awaited.isdisjoint({call.id, row.key, row.prediction_id, "latest"})
+
         with anyio.move_on_after(_CANCEL_S, shield=True):
             try:
                 rows = await darkroom.journal.by_request(call.id)
-                await darkroom.work.cancel_all([row for row in rows if row.key not in kept])
+                await darkroom.work.cancel_all([row for row in rows if is_ours_alone(row)])
             except DarkroomError as error:
                 log.warning("could not cancel %s: %s", call.id, error)
-
-
-async def keys_of(darkroom: "Darkroom", id: str) -> set[str]:
-    """The keys of what the journal has for an id as get_prediction takes it."""
-    name = id.strip().removeprefix("prediction:")
-    row = await (darkroom.journal.latest() if name == "latest" else darkroom.journal.find(name))
-    return {each.key for each in ((row,) if row else await darkroom.journal.by_request(name))}
-
-
-def keys_of_sent(rows: "Iterable[Intent]") -> set[str]:
-    """The keys of those that were sent before; the others belong to whoever sends them now."""
-    from darkroom.journal import IntentState
-
-    unsent = (IntentState.INTENT, IntentState.REFUSED, IntentState.ABSENT)
-    return {row.key for row in rows if row.state not in unsent}

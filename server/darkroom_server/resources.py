@@ -4,8 +4,8 @@ An updated notification is sent for `prediction://ID` when it ends, so that a ho
 """
 
 import json
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
@@ -13,15 +13,17 @@ from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 from pydantic import JsonValue
 
 from darkroom.errors import DarkroomError
-from darkroom_server.calls import Calls
+from darkroom_server.calls import ANSWER_WITHIN_S, Calls
 from darkroom_server.strange_json import cleaned
 
 if TYPE_CHECKING:
+    from darkroom.darkroom import Darkroom
     from darkroom.images import StoredImage
     from darkroom.registry import ModelRegistry
     from darkroom.reports import PredictionReport
 
-_TOO_LATE = "It could not be read in time. Try again."
+T = TypeVar("T")
+Ctx = Context[Calls, Any]
 
 
 def add_resources(server: MCPServer[Calls], registry: "Callable[[], ModelRegistry]") -> None:
@@ -49,35 +51,37 @@ def add_resources(server: MCPServer[Calls], registry: "Callable[[], ModelRegistr
     server.resource("models://{owner}/{name}", mime_type=json_resource, title="Image model")(one_model)
 
 
-async def prediction(id: str, ctx: Context[Calls, Any]) -> str:
+async def prediction(id: str, ctx: Ctx) -> str:
     """The report on one prediction."""
     return _json((await _report_on(id, ctx)).data)
 
 
-async def image(id: str, n: str, ctx: Context[Calls, Any]) -> bytes:
+async def image(id: str, n: str, ctx: Ctx) -> bytes:
     """The saved bytes of image number n, from 1."""
     wanted = _numbered([each for intent in (await _report_on(id, ctx)).intents for each in intent.images], n)
     if wanted is None or wanted.file is None:
         raise ResourceNotFoundError(f"Prediction {id!r} has no saved image {n!r}.")
-    try:
-        content = await ctx.request_context.lifespan_context.read(wanted.file)
-    except DarkroomError as error:
-        raise ResourceNotFoundError(error.message) from error
-    if content is None:
-        raise ResourceError(_TOO_LATE)
-    return content
+    file = wanted.file
+    return await _in_darkroom(ctx, lambda darkroom: darkroom.stores.read(file))
 
 
-async def _report_on(id: str, ctx: Context[Calls, Any]) -> "PredictionReport":
-    try:
-        report = await ctx.request_context.lifespan_context.report_on(id)
-    except DarkroomError as error:
-        raise ResourceNotFoundError(error.message) from error
-    if report is None:
-        raise ResourceError(_TOO_LATE)
+async def _report_on(id: str, ctx: Ctx) -> "PredictionReport":
+    from darkroom.get_prediction import get_prediction
+
+    report = await _in_darkroom(ctx, lambda darkroom: get_prediction(darkroom, id))
     if not report.intents:
         raise ResourceNotFoundError(report.text)
     return report
+
+
+async def _in_darkroom(ctx: Ctx, work: "Callable[[Darkroom], Awaitable[T]]") -> T:
+    try:
+        result = await ctx.request_context.lifespan_context.in_darkroom(ANSWER_WITHIN_S, work)
+    except DarkroomError as error:
+        raise ResourceNotFoundError(error.message) from error
+    if result is None:
+        raise ResourceError("It could not be read in time. Try again.")
+    return result
 
 
 def _numbered(images: "list[StoredImage]", n: str) -> "StoredImage | None":

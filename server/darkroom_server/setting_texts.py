@@ -20,7 +20,7 @@ class About:
 GATEWAY_SETTINGS = {
     "gateway": About(
         "Which gateway makes the images.",
-        "sandbox, replicate, cometapi, deerapi, openai-hk, key4u, aimanyi, custom",
+        "the name of a gateway",  # `described` lists them
         "the one whose key variable is set, else the sandbox",
     ),
     "base_url": About(

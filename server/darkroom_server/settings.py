@@ -4,7 +4,6 @@ Plain pydantic over a mapping: pydantic-settings would add 70 ms to every start 
 be used never stops the server silently: `read_or_problem` keeps the error, and each call answers with it.
 """
 
-import difflib
 import os
 from collections.abc import Mapping
 from dataclasses import replace
@@ -16,6 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr,
 from pydantic.fields import FieldInfo
 
 from darkroom.errors import SettingsError
+from darkroom.spelling import closest
 from darkroom.uris import is_url
 from darkroom_server.setting_texts import GATEWAY_SETTINGS, About, folder, given_texts
 
@@ -251,7 +251,12 @@ def settings_table() -> str:
 
 def described() -> dict[str, About]:
     """Every setting by its name, those of the gateway first."""
-    return GATEWAY_SETTINGS | {name: _about(field) for name, field in Settings.model_fields.items()}
+    from darkroom.gateways import load_gateways
+
+    gateway = replace(GATEWAY_SETTINGS["gateway"], allowed=", ".join(load_gateways()))
+    return (
+        GATEWAY_SETTINGS | {"gateway": gateway} | {name: _about(field) for name, field in Settings.model_fields.items()}
+    )
 
 
 def _about(field: FieldInfo) -> About:
@@ -272,8 +277,9 @@ def _parsed(name: str, text: str, environ: Mapping[str, str]) -> object:
 def _explain(wrong: "ErrorDetails", given: Mapping[str, str]) -> SettingsError:
     name, known = str(wrong["loc"][0]), described()
     if name not in known:
-        close = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
-        said = f"{variable_of(name)[:60]} is no setting of darkroom. Closest: {variable_of(close)}."
+        near = closest(name, known, limit=1, cutoff=0.0)
+        hint = f" Closest: {variable_of(near[0])}." if near else ""
+        said = f"{variable_of(name)[:60]} is no setting of darkroom.{hint}"
     else:
         from darkroom.gateways import clean_words
 

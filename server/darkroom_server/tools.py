@@ -8,16 +8,15 @@ import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from darkroom.model_tasks import Task
 from mcp.server.elicitation import ElicitationResult
 from mcp.server.mcpserver import Context, Elicit, Resolve
 from mcp.server.mcpserver.tools import Tool
 from mcp.types import CallToolResult, ToolAnnotations
 from pydantic import Field, JsonValue, WithJsonSchema
 
-from darkroom.registry.request import ImageRequest
+from darkroom.model_tasks import Task
 from darkroom_server import consent
 from darkroom_server.calls import Calls
 from darkroom_server.consent import Consent
@@ -26,6 +25,9 @@ from darkroom_server.gallery import GALLERY_URI
 from darkroom_server.mcp_server import Refuse
 from darkroom_server.output_schema import ModelResult, PredictionResult
 from darkroom_server.settings import Settings
+
+if TYPE_CHECKING:
+    from darkroom.registry import ImageRequest
 
 Ctx = Context[Calls, Any]
 TaskOrAny = Literal["any", Task]
@@ -40,17 +42,16 @@ WaitSeconds = Annotated[
 AS_SET = -1  # in place of a default that is a setting
 
 
-async def image_request(**arguments: Any) -> ImageRequest:
-    """The arguments that describe an image. They have the names of its fields, so the SDK learns them from there."""
+async def image_request(**arguments: Any) -> "ImageRequest":
+    """The arguments that describe an image, gathered; `_OF_THE_CALL` are the others."""
+    from darkroom.registry import ImageRequest
+
     arguments["images"] = tuple(arguments["images"])
     return ImageRequest(**arguments)
 
 
-image_request.__dict__["__signature__"] = inspect.signature(ImageRequest)
-
-
 async def ask_about_cost(
-    ctx: Ctx, request: Annotated[ImageRequest, Resolve(image_request)], request_id: str
+    ctx: Ctx, request: Annotated[Any, Resolve(image_request)], request_id: str
 ) -> Consent | Elicit[Consent]:
     """The person's consent, asked for only where DARKROOM_CONFIRM_USD wants it; the sandbox costs nothing."""
     calls = ctx.request_context.lifespan_context
@@ -62,7 +63,7 @@ async def ask_about_cost(
 
 async def generate_image(
     ctx: Ctx,
-    request: Annotated[ImageRequest, Resolve(image_request)],
+    request: Annotated[Any, Resolve(image_request)],
     answer: Annotated[ElicitationResult[Consent], Resolve(ask_about_cost)],
     prompt: Annotated[str, Field(description="What to draw, or how to change the images given")] = "",
     model: Annotated[str, Field(description="owner/name from list_models; empty: a cheap one that can do it")] = "",
@@ -88,10 +89,16 @@ async def generate_image(
     Returns status, saved files, links (they die after an hour), metrics, price, seed and small previews. If it is
     still processing when the wait ends, it goes on by itself: call get_prediction with the id, never this again.
     """
-    # The arguments that describe an image arrive in `request`, which has their names.
+    # The arguments that describe an image arrive in `request`.
     calls = ctx.request_context.lifespan_context
     consent.require(ctx, answer, calls.settings.confirm_usd)
     return await calls.generate_image(ctx, request, wait_s=wait_seconds, request_id=request_id)
+
+
+# The SDK hands a resolver those arguments of the tool that its signature names.
+_OF_THE_CALL = ("ctx", "request", "answer", "wait_seconds", "request_id")
+_WISHES = [each for name, each in inspect.signature(generate_image).parameters.items() if name not in _OF_THE_CALL]
+image_request.__dict__["__signature__"] = inspect.Signature(_WISHES)
 
 
 async def get_prediction(

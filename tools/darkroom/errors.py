@@ -10,17 +10,19 @@
     ├── JournalError            the journal cannot be written: nothing was sent
     ├── DarkroomClosed          darkroom is closing, or opens again: nothing was sent, call once more
     ├── InternalFault           darkroom itself broke: look before any repeat
-    ├── OutputError             an image could not be brought home (the prediction itself is fine)
+    ├── OutputError             an image could not be saved (the prediction itself is fine)
     │   └── OutputExpired       its link has died
     └── GatewayError            what the gateway, or the way to it, said
         ├── KeyRefused          401, 403: the person checks the key
         ├── CreditExhausted     402, empty quota: the person tops up
-        ├── RequestRefused      this input, model or id is refused for good: mend it
-        │   └── ContentRefused  moderation at the door: change the prompt
-        ├── GatewayBusy         429, 503 with a time: nothing was started, try again then
-        ├── GatewayUnreachable  no connection, or a read that kept failing: try later
-        ├── GatewayMisread      HTML, a redirect, not JSON: the base URL is probably wrong
-        └── CreateUnresolved    possibly created and billed: never repeated blindly
+        ├── RequestRefused      400, 404, 405, 413, 422: this input, model or id is refused for good: mend it
+        │   └── ContentRefused  moderation before anything was created: change the prompt
+        ├── GatewayBusy         429 and nothing else: nothing was started, try again then
+        ├── GatewayUnreachable  no connection, so that nothing was sent; or a look-up that failed: try later
+        ├── GatewayMisread      a refusal or a look-up that is a page, a redirect, not JSON: check the address
+        └── CreateUnresolved    everything else: possibly created and billed, never repeated by itself
+
+What each status of a create means stands as a table in `gateways/faults.py`.
 
 A message is written for the assistant: what happened, the fact with values quoted, what to do now and by whom. At most
 300 characters, no key, no HTML.
@@ -113,7 +115,7 @@ class OutputError(DarkroomError):
 
 
 class OutputExpired(OutputError):
-    """The link has died before the image was brought home."""
+    """The link died before the image was saved."""
 
     kind = "output_expired"
 
@@ -121,7 +123,7 @@ class OutputExpired(OutputError):
 class GatewayError(DarkroomError):
     """Something that the gateway answered, or that happened on the way to it.
 
-    `gateway` is the profile's name, `status` the HTTP status if there was one, `reason` the gateway's own words, cleaned.
+    `gateway` is the profile's name, `status` the HTTP status if there was one, `reason` the gateway's words, cleaned.
     """
 
     kind = "gateway"
@@ -167,25 +169,25 @@ class ContentRefused(RequestRefused):
 
 
 class GatewayBusy(GatewayError):
-    """Refused for load; nothing was started. `retry_after_s` is the gateway's own time where it gave one."""
+    """HTTP 429; nothing was started. `retry_after_s` is the gateway's own time where it gave one, at most an hour."""
 
     kind = "gateway_busy"
 
 
 class GatewayUnreachable(GatewayError):
-    """No connection, or a look-up that kept failing; nothing was started by it."""
+    """A create of which no byte left, or a look-up that kept failing or took too long; nothing was started by it."""
 
     kind = "gateway_unreachable"
 
 
 class GatewayMisread(GatewayError):
-    """The answer is not of the predictions format: HTML, a redirect, broken JSON."""
+    """A refused create or a look-up got what is not of the predictions format: a page, a redirect, broken JSON."""
 
     kind = "gateway_misread"
 
 
 class CreateUnresolved(GatewayError):
-    """The create may have been executed and billed; only reconciliation may settle it."""
+    """The create may have been executed and billed; only reconciliation settles it."""
 
     kind = "create_unresolved"
     billed = "maybe"

@@ -1,21 +1,33 @@
 """The prediction as the format gives it, read leniently: only `id` is certain, everything else may be missing or odd.
 
+Whatever a gateway sends, a prediction holds only dates, numbers and texts that can be computed with and written down:
+an odd value becomes None or empty, an endless one is cut.
+
 Facts and their sources: Replicate's OpenAPI description and recorded answers of five gateways, checked 2026-11-20.
 """
 
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from itertools import islice
 from typing import cast
 from urllib.parse import quote
 
 from pydantic import JsonValue
 
-from darkroom.uris import is_web_url, scheme_of
+from darkroom.uris import is_data_uri, is_web_url
 
 ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{8,64}")
+MOST_LEVELS = 100  # of lists and objects inside each other
+_MOST_OUTPUTS = 100
+_MOST_IMAGES = 10_000
+_LONGEST_S = 1e6
+_LONGEST_URL, _LONGEST_ERROR, _LONGEST_LOGS, _LONGEST_WORD = 8_000, 5_000, 100_000, 64
+_GREATEST_INTEGER = 2**63
+_YEARS = range(2000, 2101)
 _FRACTION = re.compile(r"(\.\d{6})\d+")
 _PLAIN_REST = re.compile(r"[A-Za-z0-9/:?#\[\]@!$&()*+,;=%._~-]*")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@+-]{0,199}")
@@ -52,7 +64,7 @@ class PredictionStatus(StrEnum):
     @classmethod
     def parse(cls, word: object) -> "PredictionStatus":
         """Accept any case and the spellings of gateways that re-wrap the format."""
-        text = str(word or "").strip().lower()
+        text = word.strip().lower() if isinstance(word, str) and len(word) <= _LONGEST_WORD else ""
         text = _OTHER_SPELLINGS.get(text, text)
         return _STATUSES.get(text, cls.UNKNOWN)
 
@@ -95,22 +107,24 @@ class Prediction:
 def parse_prediction(body: Mapping[str, object]) -> Prediction:
     """Read one prediction object.
 
+    At most 100 outputs, each a data URI or a URL of at most 8,000 characters; the last 100,000 characters of the logs.
+
     Raises: ValueError where there is no usable `id`.
     """
     identifier = body.get("id")
     if not isinstance(identifier, str) or not ID_PATTERN.fullmatch(identifier):
         raise ValueError("prediction without a usable id")
     created, started, completed = (parse_time(body.get(f"{word}_at")) for word in ("created", "started", "completed"))
-    sent = _mapping(body.get("input")) or {}
+    sent = plain_json(body.get("input"))
     return Prediction(
         id=identifier,
         status=PredictionStatus.parse(body.get("status")),
         model=_name(body.get("model")),
         version=_name(body.get("version")),
-        input=cast("dict[str, JsonValue]", dict(sent)),
+        input=sent if isinstance(sent, dict) else {},
         output=output_uris(body.get("output")),
         error=_error_text(body.get("error")),
-        logs=_text(body.get("logs")),
+        logs=text_in(body.get("logs"))[-_LONGEST_LOGS:],
         metrics=_metrics(body.get("metrics"), created, started, completed),
         created_at=created,
         started_at=started,
@@ -119,70 +133,101 @@ def parse_prediction(body: Mapping[str, object]) -> Prediction:
     )
 
 
+def plain_json(value: object, levels: int = MOST_LEVELS) -> JsonValue:
+    """The value as JSON that can be written anywhere: below `levels` levels, and for odd numbers, it says null."""
+    if isinstance(value, str):
+        return text_in(value)
+    if isinstance(value, bool) or value is None:
+        return value
+    if isinstance(value, int):
+        return value if abs(value) < _GREATEST_INTEGER else None
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if levels and (parts := mapping_in(value)) is not None:
+        return {text_in(name): plain_json(part, levels - 1) for name, part in parts.items()}
+    if levels and isinstance(value, list):
+        return [plain_json(item, levels - 1) for item in cast("list[object]", value)]
+    return None
+
+
 def output_uris(output: object) -> tuple[str, ...]:
-    """Every http(s) or data URI in an output of any shape (string, list, object), in order, as one plain word each."""
+    """The first hundred http(s) and data URIs in an output of any shape, in order, as one plain word each."""
+    return tuple(islice(_uris(output, MOST_LEVELS), _MOST_OUTPUTS))
+
+
+def _uris(output: object, levels: int) -> Iterator[str]:
     if isinstance(output, str):
-        return (_plain_uri(output),) if is_web_url(output) or scheme_of(output) == "data" else ()
-    if (parts := _mapping(output)) is not None:
-        return tuple(uri for value in parts.values() for uri in output_uris(value))
-    if isinstance(output, list):
-        return tuple(uri for value in cast("list[object]", output) for uri in output_uris(value))
-    return ()
+        if is_data_uri(output) or (len(output) <= _LONGEST_URL and is_web_url(output)):
+            yield _plain_uri(output)
+    elif levels and (parts := mapping_in(output)) is not None:
+        for part in parts.values():
+            yield from _uris(part, levels - 1)
+    elif levels and isinstance(output, list):
+        for part in cast("list[object]", output):
+            yield from _uris(part, levels - 1)
 
 
 def _plain_uri(uri: str) -> str:
-    """The URI as one word without blanks, quotation marks and hidden characters, which stand in it percent-encoded."""
+    """The URI as one word; blanks, quotation marks and hidden characters stand in it percent-encoded."""
     scheme, colon, rest = uri.strip().partition(":")
-    is_plain = scheme.lower() == "data" or _PLAIN_REST.fullmatch(rest)
+    is_plain = rest.isascii() if scheme.lower() == "data" else _PLAIN_REST.fullmatch(rest)
     return scheme.lower() + colon + (rest if is_plain else quote(rest, safe="/:?#[]@!$&()*+,;=%~", errors="replace"))
 
 
 def parse_time(stamp: object) -> datetime | None:
-    """RFC 3339 with 0 to 9 fractional digits to an aware datetime; None where it is missing or unreadable."""
-    if not isinstance(stamp, str):
+    """RFC 3339 with 0 to 9 fractional digits to an aware datetime; None for what is unreadable or not of 2000..2100."""
+    if not isinstance(stamp, str) or len(stamp) > _LONGEST_WORD:
         return None
     try:
         moment = datetime.fromisoformat(_FRACTION.sub(r"\1", stamp.strip()))
     except ValueError:
+        return None
+    if moment.year not in _YEARS:
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _metrics(raw: object, created: datetime | None, started: datetime | None, completed: datetime | None) -> Metrics:
     """Take what the gateway measured; fill queue and total from the timestamps where they make sense."""
-    given = _mapping(raw) or {}
+    given = mapping_in(raw) or {}
     count = given.get("image_count")
     return Metrics(
         predict_s=_seconds(given.get("predict_time")),
-        # `started_at` can precede `created_at` by up to 0.8 s in recorded answers.
-        queue_s=max(0.0, (started - created).total_seconds()) if created and started else None,
-        total_s=_seconds(given.get("total_time"))
-        or (max(0.0, (completed - created).total_seconds()) if created and completed else None),
-        image_count=count if isinstance(count, int) and not isinstance(count, bool) else None,
+        queue_s=_seconds_between(created, started),
+        total_s=_seconds(given.get("total_time")) or _seconds_between(created, completed),
+        image_count=count if type(count) is int and 0 <= count <= _MOST_IMAGES else None,
     )
+
+
+def _seconds_between(earlier: datetime | None, later: datetime | None) -> float | None:
+    """`started_at` can precede `created_at` by up to 0.8 s in recorded answers; that is no wait."""
+    return _seconds(max(0.0, (later - earlier).total_seconds())) if earlier and later else None
 
 
 def _seconds(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value) if 0 <= value < 1e9 else None
+    return float(value) if 0 <= value < _LONGEST_S else None
 
 
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
+def text_in(value: object) -> str:
+    """A text that files and databases take: half a surrogate pair and NUL, which JSON can hold, are replaced."""
+    if not isinstance(value, str):
+        return ""
+    text = value if value.isascii() else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def _name(value: object) -> str:
-    """A model or version as far as it is one: these names stand in answers, and a sentence has no place there."""
-    text = _text(value)
-    return text if _NAME.fullmatch(text) else ""
+    """A valid model or version name, else empty: these names stand in answers, and a sentence has no place there."""
+    return value if isinstance(value, str) and _NAME.fullmatch(value) else ""
 
 
 def _error_text(error: object) -> str:
-    if (parts := _mapping(error)) is not None:
-        return next((text for key in ("message", "detail", "code") if (text := _text(parts.get(key)))), "")
-    return _text(error).strip()
+    parts = mapping_in(error)
+    said = [parts.get(key) for key in ("message", "detail", "code")] if parts is not None else [error]
+    return next((text.strip()[:_LONGEST_ERROR] for each in said if (text := text_in(each))), "")
 
 
-def _mapping(value: object) -> Mapping[str, object] | None:
+def mapping_in(value: object) -> Mapping[str, object] | None:
     return cast("Mapping[str, object]", value) if isinstance(value, Mapping) else None

@@ -1,4 +1,4 @@
-"""The command line. The way to the stdio server is found here by hand: typer and rich are imported only for people."""
+"""The command line. It starts the stdio server without importing typer and rich, which only people's commands need."""
 
 import sys
 from collections.abc import Sequence

@@ -1,14 +1,12 @@
 """`darkroom-mcp sandbox`: the sandbox as a server of its own, for any client of the predictions format."""
 
 import contextlib
-import socket
 from typing import Annotated
 
 import typer
 
 from darkroom_server.cli.screen import note
-
-_LOOPBACK = "127.0.0.1"
+from darkroom_server.cli.serve import LOOPBACK, listening
 
 
 def sandbox(
@@ -27,8 +25,8 @@ def sandbox(
 
     from darkroom_server.sandbox import SandboxOptions, create_sandbox
 
-    with _listening(port) as listener:
-        address = f"http://{_LOOPBACK}:{listener.getsockname()[1]}"
+    with listening(LOOPBACK, port) as listener:
+        address = f"http://{LOOPBACK}:{listener.getsockname()[1]}"
         try:
             app = create_sandbox(SandboxOptions(profile=profile, key=key, base_url=address, speed=speed))
         except ValueError as error:
@@ -40,18 +38,3 @@ def sandbox(
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
         with contextlib.suppress(KeyboardInterrupt):
             server.run(sockets=[listener])
-
-
-def _listening(port: int) -> socket.socket:
-    # With its protocol named, asyncio switches Nagle's delay off on the sockets accepted from it: 40 ms a request.
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((_LOOPBACK, port))
-        listener.listen()
-        return listener
-    except OSError as error:
-        listener.close()
-        raise typer.BadParameter(
-            f"{port} is taken ({error.strerror}); 0 takes a free one.", param_hint="--port"
-        ) from None

@@ -3,9 +3,11 @@
 It holds no data: the host hands it each tool result. Its theory of operation stands in the file itself.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from darkroom.gateways import Gateway
 
 from darkroom.uris import scheme_of
 
@@ -13,21 +15,12 @@ GALLERY_URI = "ui://darkroom/gallery.html"
 GALLERY_FILE = Path(__file__).with_name("gallery.html")
 
 
-class ImageGateway(Protocol):
-    """What the gallery must know of a gateway: where its images can come from."""
-
-    @property
-    def origin(self) -> str: ...
-    @property
-    def output_hosts(self) -> Sequence[str]: ...
-
-
 def gallery_html() -> str:
     """The whole page, read from the package at each call."""
     return GALLERY_FILE.read_text(encoding="utf-8")
 
 
-def image_hosts(gateway: ImageGateway) -> list[str]:
+def image_hosts(gateway: "Gateway") -> list[str]:
     """CSP sources for exactly the hosts whose images can appear: `data:` for previews, then https origins.
 
     A gateway on plain http or without an address adds none of its own; a profile that allows any host gives `https:`.

@@ -5,7 +5,6 @@ A table, so that one more client is one more row. File locations and keys as doc
 `~/Library/Application Support` on macOS, `%APPDATA%` on Windows.
 """
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Literal
 from pydantic import JsonValue
 
 from darkroom.errors import InvalidRequest
+from darkroom.spelling import closest
 
 Platform = Literal["linux", "darwin", "win32"]
 
@@ -188,5 +188,6 @@ def client_named(name: str) -> Client:
     if found:
         return found
     names = [client.name for client in CLIENTS]
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.0)[0]
-    raise InvalidRequest(f"Unknown client {name[:40]!r}. Closest: {close!r}. Known: {', '.join(names)}.")
+    near = closest(name, names, limit=1, cutoff=0.0)
+    hint = f" Closest: {near[0]!r}." if near else ""
+    raise InvalidRequest(f"Unknown client {name[:40]!r}.{hint} Known: {', '.join(names)}.")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pydantic import JsonValue
 
 from darkroom.errors import InvalidRequest, SettingsError
+from darkroom.gateways import load_gateways
 from darkroom_server.install.clients import Client
 
 Values = dict[str, JsonValue]
@@ -23,20 +24,6 @@ REFERRED = ("DARKROOM_GATEWAY", "DARKROOM_API_KEY")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _REMOTE_KEYS = ("url", "httpUrl", "serverUrl", "uri")
-_QUESTIONS: Mapping[str, Values] = {
-    "DARKROOM_GATEWAY": {
-        "type": "promptString",
-        "id": "darkroom-gateway",
-        "description": "Gateway for darkroom: sandbox, replicate, cometapi, deerapi, openai-hk, key4u or aimanyi",
-        "default": "sandbox",
-    },
-    "DARKROOM_API_KEY": {
-        "type": "promptString",
-        "id": "darkroom-key",
-        "description": "API key of the gateway; empty for the sandbox",
-        "password": True,
-    },
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,13 +145,14 @@ def questions_for(client: Client, entry: Values) -> list[Values]:
 
 
 def _question(variable: str) -> Values:
-    general: Values = {
-        "type": "promptString",
-        "id": f"darkroom-{variable}",
-        "description": f"{variable} for darkroom",
-        "password": True,
-    }
-    return _QUESTIONS.get(variable, general)
+    """How VS Code asks for one variable. Of the gateways it names those that need no address as well."""
+    if variable == "DARKROOM_GATEWAY":
+        names = ", ".join(name for name, gateway in load_gateways().items() if gateway.base_url)
+        about: Values = {"description": f"Gateway for darkroom: {names}", "default": "sandbox"}
+        return {"type": "promptString", "id": "darkroom-gateway", **about}
+    own = {"DARKROOM_API_KEY": ("darkroom-key", "API key of the gateway; empty for the sandbox")}
+    name, words = own.get(variable, (f"darkroom-{variable}", f"{variable} for darkroom"))
+    return {"type": "promptString", "id": name, "description": words, "password": True}
 
 
 def _reference(client: Client, variable: str) -> str:

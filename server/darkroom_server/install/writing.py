@@ -1,18 +1,25 @@
 """One way for all clients: read the file, bring our entry up to date, read the result back, and only then write it."""
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 from pydantic import JsonValue
 
 from darkroom.errors import SettingsError
-from darkroom_server.install import json_text, toml_text, yaml_text
+from darkroom_server.install import json_text
 from darkroom_server.install.clients import Client
 from darkroom_server.install.entries import Values, merged_entry, questions_for
 from darkroom_server.install.files import read_text, replace_text
+
+
+class Editor(Protocol):
+    """A module that changes texts of one format and leaves everything else in them as it was. Both raise ValueError."""
+
+    def read(self, text: str) -> JsonValue: ...
+    def put(self, text: str, path: Sequence[str], value: Values) -> str: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,29 +82,23 @@ def _refusal(client: Client, path: Path, error: ValueError) -> SettingsError:
 
 def _entry_in(client: Client, text: str, name: str) -> Values | None:
     """Raises: ValueError where the text or the way to the entry is broken."""
-    if client.format == "yaml":
-        return yaml_text.read(text, (client.table, name))
-    value = _document(client, text)
-    for key in (client.table, name):
+    value = _editor(client).read(text)
+    for key, words in ((client.table, "is not a table of servers"), (name, "is not an entry")):
         if not isinstance(value, dict):
-            raise ValueError(f"{client.table!r} is not a table of servers")
+            raise ValueError("it is not a table")
         if key not in value:
             return None
         value = value[key]
-    if not isinstance(value, dict):
-        raise ValueError(f"{name!r} is not an entry")
+        if value is None and key == client.table:  # in YAML, a table without a server
+            return None
+        if not isinstance(value, dict):
+            raise ValueError(f"{key!r} {words}")
     return value
 
 
-def _document(client: Client, text: str) -> JsonValue:
-    return json_text.read(text) if client.format == "json" else toml_text.read(text)
-
-
-def _rest_of(client: Client, text: str, name: str) -> JsonValue:
-    """Everything but our entry and our questions, to compare before and after."""
-    if client.format == "yaml":
-        return [*yaml_text.other_lines(text, (client.table, name))]
-    document = copy.deepcopy(_document(client, text))
+def _rest_of(client: Client, text: str, name: str) -> str:
+    """Everything but our entry and our questions, to compare before and after. In words, which tell 1 from true."""
+    document = copy.deepcopy(_editor(client).read(text))
     if not isinstance(document, dict):
         raise ValueError("it is not a table")
     servers = document.get(client.table)
@@ -107,16 +108,24 @@ def _rest_of(client: Client, text: str, name: str) -> JsonValue:
         document.pop(client.table, None)
     if client.has_inputs:
         document["inputs"] = [each for each in _inputs(document) if not _is_our_question(each)]
-    return document
+    return repr(document)
 
 
 def _with_entry(client: Client, text: str, name: str, entry: Values) -> str:
-    path = (client.table, name)
-    if client.format == "yaml":
-        return yaml_text.put(text, path, entry)
+    return _editor(client).put(text, (client.table, name), entry)
+
+
+def _editor(client: Client) -> Editor:
+    """The libraries for TOML and YAML are loaded only for a client that needs them."""
     if client.format == "toml":
-        return toml_text.put(text, path, entry)
-    return json_text.put(text, path, entry)
+        from darkroom_server.install import toml_text
+
+        return toml_text
+    if client.format == "yaml":
+        from darkroom_server.install import yaml_text
+
+        return yaml_text
+    return json_text
 
 
 def _with_questions(client: Client, text: str, entry: Values) -> str:

@@ -1,110 +1,57 @@
 """The ASGI app: the table of endpoints, and what all of them share: the key, faults and rate-limit headers."""
 
-import uuid
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route
 
 from darkroom_server.sandbox import faults
-from darkroom_server.sandbox.catalog import model_body
+from darkroom_server.sandbox.models import ModelEndpoints
 from darkroom_server.sandbox.options import SandboxOptions
-from darkroom_server.sandbox.output_files import OutputFiles
 from darkroom_server.sandbox.predictions import PredictionEndpoints
 from darkroom_server.sandbox.profiles import Endpoint
 from darkroom_server.sandbox.state import SandboxState
 from darkroom_server.sandbox.uploads import FileEndpoints
 
 Handler = Callable[[Request], Awaitable[Response]]
-_MODELS_A_PAGE = 25
 
 
-class ModelEndpoints:
-    """The endpoints of models and of the account."""
+def _wrapped(state: SandboxState, endpoint: Handler, remaining: int, needs: Endpoint | None) -> Handler:
+    """The endpoint behind the key, with faults worded as the profile does and the rate-limit headers.
 
-    def __init__(self, state: SandboxState) -> None:
-        self._state = state
+    `remaining` is what the rate-limit header claims, `needs` what a profile must have to offer the endpoint.
+    """
+    profile = state.profile
 
-    async def account(self, request: Request) -> Response:
-        return JSONResponse(
-            {"type": "user", "username": "sandbox", "name": "Sandbox", "github_url": None, "avatar_url": None}
-        )
+    async def answer(request: Request) -> Response:
+        if needs and needs not in profile.has:
+            return faults.missing_endpoint(profile, request)
+        try:
+            _check_key(state.options.key, request.headers.get("authorization", ""))
+            response = await endpoint(request)
+        except faults.Fault as fault:
+            return faults.respond(fault, profile)
+        if profile.errors == "problem":
+            response.headers.update({"ratelimit-remaining": str(remaining), "ratelimit-reset": "1"})
+        return response
 
-    async def list_page(self, request: Request) -> Response:
-        names = self._state.registry.names()
-        start = next((spot for spot, name in enumerate(names) if name == request.query_params.get("cursor")), 0)
-        shown = [self._state.registry.get(name) for name in names[start : start + _MODELS_A_PAGE]]
-        rest = names[start + _MODELS_A_PAGE : start + _MODELS_A_PAGE + 1]
-        next_url = f"{self._state.options.origin}{request.url.path}?cursor={rest[0]}" if rest else None
-        models = [model_body(model, self._state.options) for model in shown]
-        return JSONResponse({"next": next_url, "previous": None, "results": models})
-
-    async def get(self, request: Request) -> Response:
-        return JSONResponse(self._find(request))
-
-    async def versions(self, request: Request) -> Response:
-        return JSONResponse({"next": None, "previous": None, "results": [self._find(request)["latest_version"]]})
-
-    async def version(self, request: Request) -> Response:
-        latest = self._find(request)["latest_version"]
-        if request.path_params["id"] != latest["id"]:
-            raise faults.not_found("Version not found")
-        return JSONResponse(latest)
-
-    def _find(self, request: Request) -> dict[str, Any]:
-        name = f"{request.path_params['owner']}/{request.path_params['name']}"
-        model = self._state.model(name)
-        if model is None:
-            raise faults.not_found(f"Model not found: {name}")
-        return model_body(model, self._state.options)
+    return answer
 
 
-class EndpointWrapper:
-    """Wraps every endpoint: asks for the key, words faults as the profile does, adds the rate-limit headers."""
-
-    def __init__(self, state: SandboxState) -> None:
-        self._state = state
-
-    def wrap(self, endpoint: Handler, remaining: int, needs: Endpoint | None) -> Handler:
-        """`remaining` is what the rate-limit header claims, `needs` what a profile must have to offer the endpoint."""
-
-        async def answer(request: Request) -> Response:
-            profile = self._state.profile
-            if needs and needs not in profile.has:
-                return await self.missing(request)
-            try:
-                self._check_key(request)
-                response = await endpoint(request)
-            except faults.Fault as fault:
-                return faults.respond(fault, profile, _request_id())
-            if profile.errors == "problem":
-                response.headers.update({"ratelimit-remaining": str(remaining), "ratelimit-reset": "1"})
-            return response
-
-        return answer
-
-    async def missing(self, request: Request) -> Response:
-        return faults.missing_endpoint(self._state.profile, request.method, request.url.path, _request_id())
-
-    def _check_key(self, request: Request) -> None:
-        given = request.headers.get("authorization", "")
-        scheme, _, key = given.partition(" ")
-        if self._state.options.key and (scheme.lower() not in ("bearer", "token") or key != self._state.options.key):
-            raise faults.unauthenticated(is_given=bool(given))
-
-
-def _request_id() -> str:
-    return uuid.uuid4().hex[:24]
+def _check_key(wanted: str, given: str) -> None:
+    """Raises: Fault for an authorization header without the key, if one is wanted."""
+    scheme, _, key = given.partition(" ")
+    if wanted and (scheme.lower() not in ("bearer", "token") or key != wanted):
+        kind = "a valid" if given else "an"
+        raise faults.Fault(401, "Unauthenticated", f"You did not pass {kind} authentication token")
 
 
 def build(options: SandboxOptions) -> Starlette:
     """Every route twice: at the root as on Replicate, and under /replicate as at the resellers."""
     state = SandboxState(options)
-    predictions = PredictionEndpoints(state, OutputFiles(state))
-    files, models, wrapper = FileEndpoints(state), ModelEndpoints(state), EndpointWrapper(state)
+    predictions, files, models = PredictionEndpoints(state), FileEndpoints(state), ModelEndpoints(state)
     table: list[tuple[str, str, Handler, int, Endpoint | None]] = [
         ("POST", "/models/{owner}/{name}/predictions", predictions.create_by_model, 599, None),
         ("POST", "/predictions", predictions.create, 599, None),
@@ -123,21 +70,24 @@ def build(options: SandboxOptions) -> Starlette:
         ("GET", "/models/{owner}/{name}/versions/{id}", models.version, 2999, "models"),
     ]
     api = [
-        Route(f"/v1{path}", wrapper.wrap(endpoint, remaining, needs), methods=[method])
+        Route(f"/v1{path}", _wrapped(state, endpoint, remaining, needs), methods=[method])
         for method, path, endpoint, remaining, needs in table
     ]
+
+    async def answer_missing(request: Request) -> Response:
+        return faults.missing_endpoint(state.profile, request)
+
+    async def greet(request: Request) -> Response:
+        return PlainTextResponse("This is darkroom's sandbox. It speaks the Replicate predictions format under /v1.\n")
+
     every_method = ["GET", "POST", "PUT", "PATCH", "DELETE", "QUERY"]
-    missing = Route("/{path:path}", wrapper.missing, methods=every_method)
+    missing = Route("/{path:path}", answer_missing, methods=every_method)
     return Starlette(
         routes=[
             Route("/delivery/{id}/{file}", predictions.deliver, methods=["GET"]),
-            Route("/", _greet, methods=["GET"]),
+            Route("/", greet, methods=["GET"]),
             *api,
             Mount("/replicate", routes=[*api, missing]),
             missing,
         ]
     )
-
-
-async def _greet(request: Request) -> Response:
-    return PlainTextResponse("This is darkroom's sandbox. It speaks the Replicate predictions format under /v1.\n")

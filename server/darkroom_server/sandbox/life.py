@@ -1,4 +1,4 @@
-"""The life of a prediction: where it stands at a moment, computed from what is stored about it.
+"""A prediction: what is stored about it, and what follows from that and the clock.
 
     created_at --queue--> started_at --run--> ended_at --link lifetime--> removed_at
     starting              processing          succeeded | failed | canceled | aborted    (data removed)
@@ -6,48 +6,62 @@
 Weather moves these moments or changes the end; a cancel or a deadline cuts the life short where it falls.
 """
 
+import hashlib
 from dataclasses import dataclass, replace
 
-from darkroom_server.sandbox.stored_prediction import StoredPrediction, repeatable_random
-from darkroom_server.sandbox.weather import Weather
+from pydantic import JsonValue
+
+from darkroom.registry import Model
+from darkroom_server.sandbox.output_spec import MIME_TYPES, format_of, image_count
+from darkroom_server.sandbox.weather import CONDITIONS, Weather, weather_of
 
 ODD_STATUS = "hibernating"  # a word that no document names
 TIME_LIMIT_S = 1800.0
-# weather -> the words of prediction.error; the codes are those seen in public reports, the order is by gravity.
-_ERRORS = {
-    "nsfw": "The input or output was flagged as sensitive. Please try again with different inputs. (E005)",
-    "oom": "CUDA out of memory. The sandbox pretends that this image did not fit on its card.",
-    "interrupted": "Prediction interrupted; please retry (code: PA)",
-    "director": "Director: unexpected error handling prediction (E9828)",
-}
+_BY_GRAVITY = ("nsfw", "oom", "interrupted", "director", "abort", "cancel", "stall")  # the first of them decides
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Life:
-    """Times in seconds since 1970; `end` is the last status. In a life that was cut short, later times never come."""
+class StoredPrediction:
+    """`created_at` and `canceled_at` are seconds since 1970. `version` is what the create named, "" for a model path.
 
+    `cancel_after_s` is the deadline that the create asked for, 0 for none. `run_s` is the run time without weather.
+    """
+
+    id: str
+    model: str
+    version: str
+    input: dict[str, JsonValue]
     created_at: float
+    run_s: float
+    canceled_at: float | None = None
+    cancel_after_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prediction:
+    """A stored prediction with its model, the weather that its prompt asks for, and its life as it stands now.
+
+    Times are seconds since 1970; `end` is the last status. In a life that was cut short, later times never come.
+    """
+
+    stored: StoredPrediction
+    model: Model
+    weather: Weather
     started_at: float
     ended_at: float
-    removed_at: float
+    removed_at: float = 0.0
     end: str
-    error: str = ""
-    odd_until: float = 0.0
-    stalls: bool = False
-    is_empty: bool = False
+    error: str
 
     def status(self, now: float) -> str:
         if now >= self.ended_at:
             return self.end
         if now < self.started_at:
             return "starting"
-        return ODD_STATUS if now < self.odd_until else "processing"
+        return ODD_STATUS if now < self.started_at + self.weather.seconds("unknown", 0.0) else "processing"
 
     def has_ended(self, now: float) -> bool:
         return now >= self.ended_at
-
-    def is_removed(self, now: float) -> bool:
-        return now >= self.removed_at
 
     def share(self, now: float) -> float:
         """How much of the run is done, 0 to 1."""
@@ -55,53 +69,84 @@ class Life:
         return min(0.6, done * 400) if self.stalls else done
 
     @property
-    def was_started(self) -> bool:
-        return self.started_at < self.ended_at
+    def stalls(self) -> bool:
+        return self.error == CONDITIONS["stall"].error
+
+    @property
+    def is_good(self) -> bool:
+        """Whether it ends with output."""
+        return self.end == "succeeded" and "empty" not in self.weather
+
+    @property
+    def seed(self) -> int:
+        """The seed that the input names, else one that follows from the id."""
+        given = self.stored.input.get(self.model.concepts.seed)
+        if isinstance(given, int) and not isinstance(given, bool):
+            return given
+        return int(repeatable_random(self.stored.id, "seed") * 100_000)
+
+    @property
+    def output_count(self) -> int:
+        """How many images it ends with."""
+        asked = image_count(self.model, self.stored.input)
+        return max(1, asked - 1) if "partial" in self.weather else asked
+
+    @property
+    def output_names(self) -> list[str]:
+        """File names of the outputs: `output.png` for models of one image, `out-0.png` on for the others."""
+        ending = format_of(self.model, self.stored.input)
+        if self.model.output.kind == "uri":
+            return [f"output.{ending}"]
+        return [f"out-{index}.{ending}" for index in range(self.output_count)]
+
+    @property
+    def mime_type(self) -> str:
+        return MIME_TYPES[format_of(self.model, self.stored.input)]
+
+    def shaped(self, uris: list[str]) -> str | list[str]:
+        """One string or a list, as the model's schema says."""
+        return uris[0] if self.model.output.kind == "uri" else uris
 
 
-def life_of(stored: StoredPrediction, weather: Weather, *, speed: float, link_lifetime_s: float) -> Life:
-    """The whole life as it stands now; a later cancel gives another one."""
-    life = _forecast(stored, weather, speed)
-    life = _cut(life, stored.created_at + stored.cancel_after_s, "aborted") if stored.cancel_after_s else life
-    life = _cut(life, stored.canceled_at, "canceled") if stored.canceled_at is not None else life
-    return replace(life, removed_at=life.ended_at + weather.seconds("expired", link_lifetime_s))
-
-
-def _forecast(stored: StoredPrediction, weather: Weather, speed: float) -> Life:
+def foretold(stored: StoredPrediction, model: Model, *, speed: float, link_lifetime_s: float) -> Prediction:
+    """The prediction with its whole life as it stands now; a later cancel gives another one."""
+    weather = weather_of(model, stored.input)
     queue = (0.01 + 0.05 * repeatable_random(stored.id, "queue")) / speed
     started = stored.created_at + weather.seconds("cold", queue)
-    odd = weather.seconds("unknown", 0.0)
-    run = odd + weather.seconds("slow", stored.run_s)
-    life = Life(
-        created_at=stored.created_at,
+    run = weather.seconds("unknown", 0.0) + weather.seconds("slow", stored.run_s)
+    trouble = next((name for name in _BY_GRAVITY if name in weather), "")
+    ended = started + {"abort": 0.0, "cancel": run / 2, "stall": TIME_LIMIT_S}.get(trouble, run)
+    whole = Prediction(
+        stored=stored,
+        model=model,
+        weather=weather,
         started_at=started,
-        ended_at=started + run,
-        removed_at=0.0,
-        end="succeeded",
-        odd_until=started + odd,
-        is_empty="empty" in weather,
+        ended_at=ended,
+        end=CONDITIONS[trouble].end if trouble else "succeeded",
+        error=CONDITIONS[trouble].error if trouble else "",
     )
-    return _troubled(life, weather, run)
+    if stored.cancel_after_s:
+        whole = _cut(whole, stored.created_at + stored.cancel_after_s, "aborted")
+    if stored.canceled_at is not None:
+        whole = _cut(whole, stored.canceled_at, "canceled")
+    return replace(whole, removed_at=whole.ended_at + weather.seconds("expired", link_lifetime_s))
 
 
-def _troubled(life: Life, weather: Weather, run: float) -> Life:
-    """The same life with its trouble, if it has one."""
-    for name, error in _ERRORS.items():
-        if name in weather:
-            return replace(life, end="failed", error=error)
-    if "abort" in weather:
-        return replace(life, end="aborted", ended_at=life.started_at)
-    if "cancel" in weather:
-        return replace(life, end="canceled", ended_at=life.started_at + run / 2)
-    if "stall" in weather:
-        timeout = "Prediction timed out: it ran longer than 30 minutes. (sandbox)"
-        return replace(life, end="failed", error=timeout, stalls=True, ended_at=life.started_at + TIME_LIMIT_S)
-    return life
-
-
-def _cut(life: Life, moment: float, before_start: str) -> Life:
+def _cut(whole: Prediction, moment: float, before_start: str) -> Prediction:
     """Stop at `moment`: canceled if it was running by then, `before_start` if it was not."""
-    if moment >= life.ended_at:
-        return life
-    end = "canceled" if moment >= life.started_at else before_start
-    return replace(life, ended_at=moment, end=end, error="", started_at=min(life.started_at, moment))
+    if moment >= whole.ended_at:
+        return whole
+    end = "canceled" if moment >= whole.started_at else before_start
+    return replace(whole, ended_at=moment, end=end, error="", started_at=min(whole.started_at, moment))
+
+
+def repeatable_random(identifier: str, purpose: str) -> float:
+    """A number from 0 to 1, the same for the same prediction and purpose."""
+    digest = hashlib.sha256(f"{identifier}|{purpose}".encode()).digest()
+    return int.from_bytes(digest[:6], "big") / (1 << 48)
+
+
+def usual_run_s(identifier: str, typical_s: float | None, speed: float) -> float:
+    """Run time: 0.4 s for the fastest models to 1.5 s for the slowest, varied by up to 15 %, divided by `speed`."""
+    typical = 5.0 if typical_s is None else typical_s
+    return (0.4 + 0.9 * typical / (typical + 12.0)) * (0.85 + 0.3 * repeatable_random(identifier, "run")) / speed

@@ -43,12 +43,10 @@ class SandboxOptions:
 
     @property
     def origin(self) -> str:
-        """`base_url` without a slash at its end."""
         return self.base_url.rstrip("/")
 
     @property
     def files_origin(self) -> str:
-        """Where output files are reached."""
         return (self.files_url or self.base_url).rstrip("/")
 
     @property

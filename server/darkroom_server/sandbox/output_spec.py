@@ -3,7 +3,6 @@
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import JsonValue
@@ -24,37 +23,13 @@ MIME_TYPES = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp", "sv
 _FORMATS: dict[str, Format] = {"png": "png", "jpg": "jpg", "jpeg": "jpg", "webp": "webp", "svg": "svg"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutputSpec:
-    """Pixels and file format of one output."""
-
-    width_px: int
-    height_px: int
-    format: Format
-    quality: int
-
-
 def image_count(model: Model, input: Mapping[str, JsonValue]) -> int:
     """How many images this input asks for; 1 where the model has no count or its condition is not met."""
     full = model.with_defaults(input)
-    required = model.concepts.count_requires
-    if any(full.get(name) != value for name, value in required.items()):
+    if any(full.get(name) != value for name, value in model.concepts.count_requires.items()):
         return 1
     asked = full.get(model.concepts.count)
     return max(1, int(asked)) if isinstance(asked, int | float) and not isinstance(asked, bool) else 1
-
-
-def spec_of(model: Model, input: Mapping[str, JsonValue], source: Size | None) -> OutputSpec:
-    """Size, format and quality of each output; `source` is the size of the first image given; many models follow it."""
-    full = model.with_defaults(input)
-    width_px, height_px = size_of(model, input, source)
-    quality = full.get(model.concepts.output_quality)
-    return OutputSpec(
-        width_px=width_px,
-        height_px=height_px,
-        format=format_of(model, input),
-        quality=min(100, max(1, quality)) if isinstance(quality, int) else 90,
-    )
 
 
 def format_of(model: Model, input: Mapping[str, JsonValue]) -> Format:
@@ -72,10 +47,9 @@ def size_of(model: Model, input: Mapping[str, JsonValue], source: Size | None) -
     ratio = _ratio(model, full, source)
     if exact := _exact(model, input, full, ratio):
         return _bounded(*exact)
-    area = _area(model, full, source)
-    if ratio is None:
-        return _bounded(*source, _MAX_FOLLOWED_PX) if source else _shaped(1.0, area)
-    return _shaped(ratio, area)
+    if ratio is None and source:
+        return _bounded(*source, _MAX_FOLLOWED_PX)
+    return _shaped(ratio or 1.0, _area(model, full, source))
 
 
 def _exact(
@@ -84,20 +58,26 @@ def _exact(
     """The pixels that the input names itself: width and height, a canvas, or a size such as "1365x1024"."""
     concepts = model.concepts
     is_custom = all(full.get(name) == value for name, value in concepts.custom_size_requires.items())
-    width, height = full.get(concepts.width), full.get(concepts.height)
-    if is_custom and _is_pixels(width) and _is_pixels(height):
-        return int(width), int(height)  # pyright: ignore[reportArgumentType]  # _is_pixels has looked
-    canvas = full.get("canvas_size")
-    if isinstance(canvas, list) and len(canvas) == 2 and all(_is_pixels(side) for side in canvas):
-        return int(canvas[0]), int(canvas[1])  # pyright: ignore[reportArgumentType]  # as above
+    if is_custom and (sides := _pixels([full.get(concepts.width), full.get(concepts.height)])):
+        return sides
+    if sides := _pixels(full.get("canvas_size")):
+        return sides
     pair = _PAIR.fullmatch(str(full.get(concepts.size, "")))
     if not pair or (concepts.size not in input and ratio is not None):
         return None
     return int(pair[1]), int(pair[2])
 
 
-def _is_pixels(value: JsonValue) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and value >= _MIN_SIDE_PX
+def _pixels(sides: JsonValue) -> Size | None:
+    """A list of two numbers that can be a width and a height, as whole pixels."""
+    if not isinstance(sides, list):
+        return None
+    whole = [
+        int(side)
+        for side in sides
+        if isinstance(side, int | float) and not isinstance(side, bool) and side >= _MIN_SIDE_PX
+    ]
+    return (whole[0], whole[1]) if len(sides) == len(whole) == 2 else None
 
 
 def _ratio(model: Model, full: Mapping[str, JsonValue], source: Size | None) -> float | None:

@@ -12,13 +12,11 @@ from pydantic import JsonValue
 from darkroom.registry import Model, ModelRef, ModelRegistry, unlisted_model
 from darkroom_server.sandbox import faults
 from darkroom_server.sandbox.bodies import prediction_body
-from darkroom_server.sandbox.catalog import version_id
-from darkroom_server.sandbox.life import Life, life_of
+from darkroom_server.sandbox.life import Prediction, StoredPrediction, foretold, usual_run_s
 from darkroom_server.sandbox.options import SandboxOptions
 from darkroom_server.sandbox.profiles import sandbox_profile
-from darkroom_server.sandbox.store import Row, open_store
-from darkroom_server.sandbox.stored_prediction import StoredPrediction, usual_run_s
-from darkroom_server.sandbox.weather import Weather, read_weather
+from darkroom_server.sandbox.store import Row, Store
+from darkroom_server.sandbox.weather import Weather
 
 _KEPT_S = 14 * 24 * 3600.0  # predictions older than this are forgotten
 _REFUSAL_MEMORY_S = 600.0  # a prompt whose last refusal is older is refused again
@@ -30,7 +28,7 @@ class SandboxState:
     def __init__(self, options: SandboxOptions) -> None:
         self.options = options
         self.profile = sandbox_profile(options.profile)
-        self.store = open_store(options.store_path)
+        self.store = Store(options.store_path)
         self.registry = options.registry or ModelRegistry.load()
         self._refused_at: dict[str, float] = {}
         self._cancels: WeakValueDictionary[str, anyio.Event] = WeakValueDictionary()  # kept alive by the creates held
@@ -43,24 +41,10 @@ class SandboxState:
         return self.registry.find(name) if "/" in name else None
 
     @cached_property
-    def _names_by_version(self) -> dict[str, str]:
-        return {version_id(self.registry.get(name)): name for name in self.registry.names()}
+    def models_by_version(self) -> dict[str, Model]:
+        return {version_id(model): model for model in map(self.registry.get, self.registry.names())}
 
-    def model_of_version(self, version: str) -> Model | None:
-        name = self._names_by_version.get(version)
-        return self.registry.get(name) if name else None
-
-    def model_of(self, stored: StoredPrediction) -> Model:
-        """The model of a stored prediction, even if the registry has dropped it since."""
-        return self.registry.find(stored.model) or unlisted_model(ModelRef.parse(stored.model))
-
-    def weather(self, model: Model, input: dict[str, JsonValue]) -> Weather:
-        """The weather that the prompt asks for; none for models without a prompt."""
-        return read_weather(str(input.get(model.concepts.prompt) or ""))
-
-    def create(
-        self, model: Model, version: str, input: dict[str, JsonValue], cancel_after_s: float
-    ) -> StoredPrediction:
+    def create(self, model: Model, version: str, input: dict[str, JsonValue], cancel_after_s: float) -> Prediction:
         identifier = self.options.new_id()
         stored = StoredPrediction(
             id=identifier,
@@ -72,47 +56,42 @@ class SandboxState:
             cancel_after_s=cancel_after_s,
         )
         self.store.forget("prediction", stored.created_at - _KEPT_S)
-        self._save(stored)
-        return stored
+        return self._saved(stored)
 
-    def prediction(self, identifier: str) -> StoredPrediction:
-        """Raises: Fault for an unknown id."""
+    def find(self, identifier: str) -> Prediction | None:
         row = self.store.get("prediction", identifier)
-        if row is None:
-            raise faults.not_found("Prediction not found")
-        return StoredPrediction(**row.body)
+        return self._prediction(StoredPrediction(**row.body)) if row else None
 
-    def page(self, before: tuple[float, str] | None, limit: int) -> list[StoredPrediction]:
-        return [StoredPrediction(**row.body) for row in self.store.newest("prediction", limit, before)]
+    def prediction(self, identifier: str) -> Prediction:
+        """Raises: Fault for an unknown id."""
+        if found := self.find(identifier):
+            return found
+        raise faults.not_found("Prediction not found")
 
-    def cancel(self, stored: StoredPrediction) -> StoredPrediction:
+    def page(self, before: tuple[float, str] | None, limit: int) -> list[Prediction]:
+        rows = self.store.newest("prediction", limit, before)
+        return [self._prediction(StoredPrediction(**row.body)) for row in rows]
+
+    def cancel(self, prediction: Prediction) -> Prediction:
         """Stop it now and release the creates that wait for it; one that has ended stays as it is."""
-        if self.life(stored).has_ended(self.now):
-            return stored
-        canceled = replace(stored, canceled_at=self.now)
-        self._save(canceled)
-        if event := self._cancels.get(stored.id):
+        if prediction.has_ended(self.now):
+            return prediction
+        canceled = self._saved(replace(prediction.stored, canceled_at=self.now))
+        if event := self._cancels.get(canceled.stored.id):
             event.set()
         return canceled
 
-    def life(self, stored: StoredPrediction) -> Life:
-        options = self.options
-        weather = self.weather(self.model_of(stored), stored.input)
-        return life_of(stored, weather, speed=options.speed, link_lifetime_s=options.link_lifetime_s)
-
-    def body(self, stored: StoredPrediction) -> dict[str, Any]:
+    def body(self, prediction: Prediction) -> dict[str, Any]:
         """The prediction as a GET answers it now."""
-        model = self.model_of(stored)
-        weather = self.weather(model, stored.input)
-        return prediction_body(stored, self.life(stored), weather, model, self.profile, self.options, self.now)
+        return prediction_body(prediction, self.profile, self.options, self.now)
 
-    async def hold(self, stored: StoredPrediction, budget_s: float) -> StoredPrediction:
+    async def hold(self, prediction: Prediction, budget_s: float) -> Prediction:
         """Sleep until it ends, is canceled, or `budget_s` has passed."""
-        remaining = self.life(stored).ended_at - self.now
-        canceled = self._cancels.setdefault(stored.id, anyio.Event())
+        remaining = prediction.ended_at - self.now
+        canceled = self._cancels.setdefault(prediction.stored.id, anyio.Event())
         with anyio.move_on_after(max(0.0, min(remaining, budget_s)) + 0.002):
             await canceled.wait()
-        return self.prediction(stored.id)
+        return self.prediction(prediction.stored.id)
 
     def refuses(self, kind: str, model: Model, weather: Weather) -> float:
         """Seconds that this create still has to wait, 0 once it is accepted.
@@ -131,5 +110,16 @@ class SandboxState:
         del self._refused_at[key]
         return 0.0
 
-    def _save(self, stored: StoredPrediction) -> None:
+    def _prediction(self, stored: StoredPrediction) -> Prediction:
+        """With its model, even if the registry has dropped that since."""
+        model = self.registry.find(stored.model) or unlisted_model(ModelRef.parse(stored.model))
+        return foretold(stored, model, speed=self.options.speed, link_lifetime_s=self.options.link_lifetime_s)
+
+    def _saved(self, stored: StoredPrediction) -> Prediction:
         self.store.put(Row(kind="prediction", id=stored.id, created_at=stored.created_at, body=asdict(stored)))
+        return self._prediction(stored)
+
+
+def version_id(model: Model) -> str:
+    """The registry's version, else one of our own making: 64 hexadecimal digits either way."""
+    return model.version or hashlib.sha256(f"sandbox {model.name}".encode()).hexdigest()

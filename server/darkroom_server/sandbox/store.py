@@ -1,10 +1,12 @@
-"""Where the sandbox keeps predictions and uploaded files: one table of JSON rows, in memory or in a SQLite file."""
+"""Where the sandbox keeps predictions and uploaded files: one table of JSON rows in SQLite, in memory or in a file."""
 
 import json
 import os
 import sqlite3
+import threading
+import weakref
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -23,39 +25,19 @@ class Row:
     content: bytes = b""
 
 
-class MemoryStore:
-    """Keeps rows as long as the process lives."""
+class Store:
+    """Any thread may use it. Each call opens the file, so several processes may share it; None is memory of its own."""
 
-    def __init__(self) -> None:
-        self._rows: dict[tuple[Kind, str], Row] = {}
-
-    def put(self, row: Row) -> None:
-        self._rows[row.kind, row.id] = row
-
-    def get(self, kind: Kind, identifier: str) -> Row | None:
-        return self._rows.get((kind, identifier))
-
-    def delete(self, kind: Kind, identifier: str) -> None:
-        self._rows.pop((kind, identifier), None)
-
-    def forget(self, kind: Kind, before: float) -> None:
-        """Delete what was created before this moment."""
-        self._rows = {key: row for key, row in self._rows.items() if row.kind != kind or row.created_at >= before}
-
-    def newest(self, kind: Kind, limit: int, before: tuple[float, str] | None = None) -> list[Row]:
-        """Newest first, without content; only what is older than (created_at, id) `before`."""
-        rows = [row for row in self._rows.values() if row.kind == kind]
-        rows = [row for row in rows if before is None or (row.created_at, row.id) < before]
-        return sorted(rows, key=lambda row: (row.created_at, row.id), reverse=True)[:limit]
-
-
-class SqliteStore:
-    """Keeps rows in a file. Each call opens it, so that any thread and several processes may use it."""
-
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | None) -> None:
         self._path = path
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # it holds prompts; SQLite gives -wal and -shm its mode
+        self._memory = None if path else sqlite3.connect(":memory:", check_same_thread=False)
+        self._lock = threading.Lock()
+        if self._memory:
+            weakref.finalize(self, self._memory.close)
+        if path:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            # It holds prompts; SQLite gives -wal and -shm its mode.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         with self._open() as database:
             database.execute("PRAGMA journal_mode=WAL")
             database.execute(
@@ -79,10 +61,12 @@ class SqliteStore:
             database.execute("DELETE FROM sandbox WHERE kind = ? AND id = ?", (kind, identifier))
 
     def forget(self, kind: Kind, before: float) -> None:
+        """Delete what was created before this moment."""
         with self._open() as database:
             database.execute("DELETE FROM sandbox WHERE kind = ? AND created_at < ?", (kind, before))
 
     def newest(self, kind: Kind, limit: int, before: tuple[float, str] | None = None) -> list[Row]:
+        """Newest first, without content; only what is older than (created_at, id) `before`."""
         created_at, identifier = before or (float("inf"), "")
         with self._open() as database:
             found = database.execute(
@@ -94,21 +78,14 @@ class SqliteStore:
 
     @contextmanager
     def _open(self) -> Generator[sqlite3.Connection]:
-        database = sqlite3.connect(self._path, timeout=10)
-        try:
-            with database:
+        if self._memory:
+            with self._lock, self._memory:
+                yield self._memory
+        else:
+            with closing(sqlite3.connect(str(self._path), timeout=10)) as database, database:
                 yield database
-        finally:
-            database.close()
 
 
 def _row(values: tuple[Any, ...]) -> Row:
     kind, identifier, created_at, body, content = values
     return Row(kind=kind, id=identifier, created_at=created_at, body=json.loads(body), content=content)
-
-
-Store = MemoryStore | SqliteStore
-
-
-def open_store(path: Path | None) -> Store:
-    return SqliteStore(path) if path else MemoryStore()

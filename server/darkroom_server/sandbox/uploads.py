@@ -30,10 +30,27 @@ class FileEndpoints:
             if not isinstance(upload, UploadFile):
                 raise faults.bad_body([("required", "", "content is required")])
             if (upload.size or 0) > MAX_FILE_BYTES:
-                raise faults.Fault(status=413, detail="Files must be less than 100MB in size")
-            content = await upload.read()
-            row = self._row(upload.filename or "file", upload.content_type, content, form.get("metadata"))
-        self._state.store.forget("file", row.created_at - FILE_LIFETIME_S)
+                raise faults.Fault(413, "", "Files must be less than 100MB in size")
+            content, metadata = await upload.read(), form.get("metadata")
+        try:
+            noted: Any = json.loads(metadata) if isinstance(metadata, str) else {}
+        except ValueError:
+            raise faults.bad_body([("invalid_type", "metadata", "metadata is not JSON")]) from None
+        md5 = hashlib.md5(content, usedforsecurity=False)
+        body = {
+            "name": (upload.filename or "file")[:255],
+            "content_type": upload.content_type or "application/octet-stream",
+            "size": len(content),
+            "etag": md5.hexdigest(),
+            "checksums": {
+                "sha256": hashlib.sha256(content).hexdigest(),
+                "md5": base64.b64encode(md5.digest()).decode(),
+            },
+            "metadata": noted,
+        }
+        now = self._state.now
+        row = Row(kind="file", id=self._state.options.new_id(), created_at=now, body=body, content=content)
+        self._state.store.forget("file", now - FILE_LIFETIME_S)
         self._state.store.put(row)
         return JSONResponse(self._body(row), 201)
 
@@ -52,29 +69,10 @@ class FileEndpoints:
         row = self._find(request)
         return Response(row.content, media_type=row.body["content_type"])
 
-    def _row(self, name: str, content_type: str | None, content: bytes, metadata: object) -> Row:
-        try:
-            noted: Any = json.loads(metadata) if isinstance(metadata, str) else {}
-        except ValueError:
-            raise faults.bad_body([("invalid_type", "metadata", "metadata is not JSON")]) from None
-        body = {
-            "name": name[:255],
-            "content_type": content_type or "application/octet-stream",
-            "size": len(content),
-            "etag": hashlib.md5(content, usedforsecurity=False).hexdigest(),
-            "checksums": {
-                "sha256": hashlib.sha256(content).hexdigest(),
-                "md5": base64.b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode(),
-            },
-            "metadata": noted,
-        }
-        now = self._state.now
-        return Row(kind="file", id=self._state.options.new_id(), created_at=now, body=body, content=content)
-
     def _find(self, request: Request) -> Row:
         row = self._state.store.get("file", request.path_params["id"])
         if row is None or self._has_expired(row):
-            raise faults.Fault(status=404, detail="File not found")
+            raise faults.Fault(404, "", "File not found")
         return row
 
     def _has_expired(self, row: Row) -> bool:

@@ -1,4 +1,4 @@
-"""Bad weather on demand: a prompt that starts with `sandbox:` and names from this table, then the prompt itself.
+"""Bad weather on demand: a prompt that starts with `sandbox:` and names from weather.toml, then the prompt itself.
 
     sandbox:nsfw a lighthouse at dawn
     sandbox:cold=20,slow=75 a lighthouse at dawn
@@ -8,37 +8,35 @@ Names are joined by commas or spaces; numbers are real seconds, whatever the san
 """
 
 import re
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.resources import files
 
-# name -> what happens. This table is the documentation, too.
-WEATHER: Mapping[str, str] = {
-    "cold": "Stays `starting` for that many seconds, like a model that has to boot (cold=20).",
-    "slow": "Runs for that many seconds (slow=75).",
-    "stall": "Starts, gets to 60 %, and then nothing moves until the time limit of 30 minutes.",
-    "unknown": "Shows a status that no document names for that many seconds (unknown=3), then goes on as usual.",
-    "nsfw": "Fails: flagged as sensitive (E005). The same prompt fails again.",
-    "interrupted": "Fails: the machine went away (code: PA). Worth a new try.",
-    "director": "Fails: the scheduler lost the prediction (E9828). Worth a new try.",
-    "oom": "Fails: the model ran out of memory. The same input fails again.",
-    "cancel": "Is canceled half way by the gateway itself.",
-    "abort": "Is aborted before it starts; nothing would be billed.",
-    "empty": "Says `succeeded`, but holds no output.",
-    "partial": "Gives one image fewer than asked for (at least one).",
-    "truncated": "The output files break off half way.",
-    "expired": "The outputs are gone that many seconds after the end (expired=0), not after an hour.",
-    "402": "The create is refused: no credit. Nothing is created.",
-    "429": "The first create is refused with that many seconds to wait (429=2);"
-    " after them the same prompt is accepted.",
-    "503": "Like 429, as an overloaded gateway with a Retry-After header (503=2).",
-    "500": "The create is answered with a server error; nothing is created.",
-    "504": "The prediction is created and runs, but the answer to the create is lost (HTTP 504).",
-    "html": "The create is answered with a web page and HTTP 200; nothing is created.",
-}
-_DEFAULT_SECONDS = {"cold": 20.0, "slow": 75.0, "unknown": 3.0, "expired": 0.0, "429": 2.0, "503": 2.0}
+from pydantic import JsonValue
+
+from darkroom.registry import Model
+
 _PREFIX = re.compile(r"\s*sandbox:", re.IGNORECASE)
 _TOKEN = re.compile(r"[\s,]*(?:sandbox:)?([a-z0-9]+)(?:=(\d+(?:\.\d+)?))?(?=[\s,]|$)", re.IGNORECASE)
-_GLUED = re.compile(r"([^\s,]*)")
+_BREAK = re.compile(r"[\s,]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """One table of weather.toml, which explains the fields."""
+
+    meaning: str
+    seconds: float = 0.0
+    end: str = ""
+    error: str = ""
+    title: str = ""
+    detail: str = ""
+
+
+_TEXT = files("darkroom_server.sandbox").joinpath("weather.toml").read_text(encoding="utf-8")
+CONDITIONS = {name: Condition(**row) for name, row in tomllib.loads(_TEXT).items()}
+WEATHER: Mapping[str, str] = {name: condition.meaning for name, condition in CONDITIONS.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +55,11 @@ class Weather:
         return self.conditions.get(name, otherwise)
 
 
+def weather_of(model: Model, input: Mapping[str, JsonValue]) -> Weather:
+    """The weather that the prompt asks for; none for models without a prompt."""
+    return read_weather(str(input.get(model.concepts.prompt) or ""))
+
+
 def read_weather(prompt: str) -> Weather:
     """Split a prompt into its conditions and its caption."""
     prefix = _PREFIX.match(prompt)
@@ -64,15 +67,9 @@ def read_weather(prompt: str) -> Weather:
         return Weather(caption=prompt, conditions={})
     conditions: dict[str, float] = {}
     end = prefix.end()
-    while (token := _TOKEN.match(prompt, end)) and token[1].lower() in WEATHER:
-        name = token[1].lower()
-        conditions[name] = float(token[2]) if token[2] else _DEFAULT_SECONDS.get(name, 0.0)
+    while (token := _TOKEN.match(prompt, end)) and (condition := CONDITIONS.get(token[1].lower())):
+        conditions[token[1].lower()] = float(token[2] or condition.seconds)
         end = token.end()
-    glued = "" if conditions else _glued_name(prompt, prefix.end())
-    return Weather(caption=prompt[end:].strip(" ,\t\n"), conditions=conditions, unknown=glued)
-
-
-def _glued_name(prompt: str, start: int) -> str:
-    """The word right behind the colon: with a space between, `sandbox:` is taken for plain words."""
-    found = _GLUED.match(prompt, start)
-    return found[1] if found else ""
+    # A word right behind the colon is meant as a name; with a space between, `sandbox:` is taken for plain words.
+    unknown = "" if conditions else _BREAK.split(prompt[prefix.end() :], maxsplit=1)[0]
+    return Weather(caption=prompt[end:].strip(" ,\t\n"), conditions=conditions, unknown=unknown)

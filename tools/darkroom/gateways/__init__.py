@@ -1,10 +1,10 @@
-"""The gateways: which one, what it can do, and the only code that talks HTTP. Importing this imports no HTTP library."""
+"""The gateways: which one, what it can do, and the only code that talks HTTP. Importing this loads no HTTP library."""
 
 from darkroom.gateways.asgi import ASGIApp
 from darkroom.gateways.choice import GatewayChoice, choose_gateway
-from darkroom.gateways.client import GatewayProbe, ListPage, PredictionClient
+from darkroom.gateways.client import GatewayProbe, PredictionClient
 from darkroom.gateways.download import OutputFetcher
-from darkroom.gateways.faults import FailureKind, failure_kind
+from darkroom.gateways.faults import failure_kind
 from darkroom.gateways.keys import Key
 from darkroom.gateways.limits import Timeouts
 from darkroom.gateways.polling import PollSchedule
@@ -13,12 +13,10 @@ from darkroom.gateways.words import clean_words, quoted
 
 __all__ = [
     "ASGIApp",
-    "FailureKind",
     "Gateway",
     "GatewayChoice",
     "GatewayProbe",
     "Key",
-    "ListPage",
     "OutputFetcher",
     "PollSchedule",
     "PredictionClient",

@@ -2,60 +2,49 @@
 
 Every address is base + path + id; no address that a gateway names is ever followed. A create goes over the wire exactly
 once per call, and its error says what that means for the bill. Everything else may be repeated and is, within bounds.
+No call takes longer than its `within_s` seconds, and no answer raises anything but the errors that are named here.
 """
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from functools import partial
 from random import Random
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, cast
+from typing import Self, TypeVar
 
 import anyio
 from pydantic import JsonValue
 
-from darkroom.errors import GatewayError, GatewayMisread, InvalidRequest, KeyRefused, UnknownPrediction
-from darkroom.gateways import refusals
+from darkroom.errors import (
+    GatewayError,
+    GatewayMisread,
+    InvalidRequest,
+    KeyRefused,
+    RequestRefused,
+    UnknownPrediction,
+)
+from darkroom.gateways import envelopes, refusals
 from darkroom.gateways.asgi import ASGIApp
 from darkroom.gateways.creates import create_request
-from darkroom.gateways.envelopes import (
-    Refusal,
-    id_in_fragment,
-    listed_predictions,
-    next_query,
-    prediction_in,
-    read_json,
-    read_refusal,
-    server_time,
-    uploaded_address,
-)
+from darkroom.gateways.envelopes import ListPage, Refusal
 from darkroom.gateways.faults import Fault, classify
 from darkroom.gateways.keys import Key
 from darkroom.gateways.limits import Timeouts
 from darkroom.gateways.profiles import Gateway
-from darkroom.gateways.words import clean_words
+from darkroom.gateways.replies import Reply, Request
+from darkroom.gateways.wire import Wire, WireFault
 from darkroom.predictions import ID_PATTERN, Prediction
 
-if TYPE_CHECKING:
-    from darkroom.gateways.wire import Reply, Wire
-
-_RETRIED = frozenset({408, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
-_FIRST_BACKOFF_S = 0.5
 _FILE_NAME_LIMIT = 100  # the format allows 255 bytes
+_FIRST_BACKOFF_S = 0.5
 _PROBE_ID = "darkroomprobe00000000000000"
 
 Sleep = Callable[[float], Awaitable[None]]
+_Found = TypeVar("_Found")
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListPage:
-    """One page of predictions, newest first; an empty `next_cursor` is the end. `server_time` is the gateway's clock."""
-
-    predictions: tuple[Prediction, ...]
-    next_cursor: str
-    server_time: datetime | None
-    unreadable_count: int = 0
-    is_broken_off: bool = False
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,11 +75,9 @@ class PredictionClient:
     ) -> None:
         self.gateway = gateway
         self._key = key
-        self._app = app
-        self._timeouts = timeouts or Timeouts()
+        self._wire = Wire(gateway, key, app=app, timeouts=timeouts or Timeouts())
         self._sleep = sleep
         self._rng = rng or Random()
-        self._opened: Wire | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -98,8 +85,7 @@ class PredictionClient:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._opened is not None:
-            await self._opened.aclose()
+        await self._wire.aclose()
 
     async def create(
         self,
@@ -110,6 +96,7 @@ class PredictionClient:
         prefer_wait_s: int = 0,
         cancel_after_s: int = 0,
         intent_key: str = "",
+        within_s: float = 120.0,
     ) -> Prediction:
         """Start one prediction: exactly one attempt on the wire, never repeated here.
 
@@ -120,8 +107,7 @@ class PredictionClient:
             CreditExhausted, RequestRefused, ContentRefused, GatewayMisread: nothing started, refused for good.
             CreateUnresolved: possibly created and billed. InvalidInput: nothing was sent.
         """
-        from darkroom.gateways.wire import WireFault
-
+        ends_at = anyio.current_time() + within_s
         request = create_request(
             self.gateway,
             model,
@@ -132,109 +118,85 @@ class PredictionClient:
             intent_key=intent_key,
         )
         try:
-            reply = await self._wire().exchange(
-                "POST", request.path, body=request.body, headers=request.headers, is_create=True, hold_s=request.hold_s
-            )
+            reply = await self._wire.exchange(request, ends_at)
         except WireFault as fault:
-            unsettled = refusals.create_unsent if fault.sent == "no" else refusals.create_unanswered
-            raise unsettled(self.gateway, str(fault)) from fault
-        prediction = _created(reply)
-        if prediction is None:
-            refusal = self._refusal(reply)
-            raise refusals.create_refused(classify(refusal), refusal, self.gateway, self._key, model)
+            raise refusals.create_unanswered(self.gateway, str(fault), is_unsent=fault.is_unsent) from fault
+        prediction = self._created(reply, model)
+        # Under `Prefer: wait` a body can say `processing` beside an output that is whole, or only half there.
         if request.hold_s and prediction.output and not prediction.status.is_terminal:
-            return await self._looked_at_again(prediction)
+            with suppress(GatewayError, InvalidRequest):
+                return await self.get(prediction.id, attempts=1, within_s=ends_at - anyio.current_time())
         return prediction
 
-    async def get(self, prediction_id: str, *, attempts: int = 4, within_s: float = 20.0) -> Prediction:
-        """The prediction as it is now; faults are retried, at most `attempts` looks and `within_s` of waiting in between.
+    async def get(self, prediction_id: str, *, attempts: int = 4, within_s: float = 60.0) -> Prediction:
+        """The prediction as it is now; a fault that may pass is asked again, with at most `attempts` looks.
 
-        Raises: UnknownPrediction for a 404 or an impossible id; GatewayUnreachable, GatewayBusy when the retries are
-            spent; KeyRefused, RequestRefused, GatewayMisread at once.
+        Raises: UnknownPrediction where the gateway says that it has none of that id (a 404 that is no page), and for an
+            impossible id; GatewayUnreachable, GatewayBusy when attempts or time are spent; KeyRefused, RequestRefused,
+            GatewayMisread at once.
         """
-        path = self._prediction_path(prediction_id)
-        reply = await self._ask("GET", path, prediction_id, attempts=attempts, within_s=within_s)
-        if reply.status < 300 and (found := prediction_in(read_json(reply.body), prediction_id)):
-            return found
-        refusal = self._refusal(reply)
-        fault = classify(refusal)
-        if fault is Fault.MISSING:
-            raise UnknownPrediction(f"Gateway '{self.gateway.name}' knows no prediction '{prediction_id}' (HTTP 404).")
-        raise self._look_up_error(fault, refusal, prediction_id)
+        request = Request("GET", _prediction_path(prediction_id))
+        read = partial(envelopes.seen_prediction, known_id=prediction_id)
+        return await self._ask(request, prediction_id, read, attempts=attempts, within_s=within_s)
 
-    async def cancel(self, prediction_id: str) -> Prediction | None:
+    async def cancel(self, prediction_id: str, *, within_s: float = 20.0) -> Prediction | None:
         """Ask the gateway to stop the prediction; its state afterwards, None where the gateway has no cancel.
 
         A prediction that has ended already comes back as it is. Raises: as `get`.
         """
-        path = self._prediction_path(prediction_id) + "/cancel"
-        reply = await self._ask("POST", path, prediction_id, attempts=2, within_s=5.0)
-        if reply.status < 300 and (found := prediction_in(read_json(reply.body), prediction_id)):
-            return found
-        refusal = self._refusal(reply)
-        fault = classify(refusal)
-        has_none = fault in (Fault.MISSING, Fault.PAGE) or refusal.status in (405, 501)
-        if has_none and not self.gateway.has_cancel:
-            return None
-        if fault is Fault.REQUEST or reply.status < 300 or refusal.status == 409:  # "cannot be canceled": it has ended
-            return await self.get(prediction_id)
-        if fault is Fault.MISSING:
-            raise UnknownPrediction(f"Gateway '{self.gateway.name}' knows no prediction '{prediction_id}' (HTTP 404).")
-        raise self._look_up_error(fault, refusal, prediction_id)
+        ends_at = anyio.current_time() + within_s
+        request = Request("POST", _prediction_path(prediction_id) + "/cancel")
+        read = partial(envelopes.seen_prediction, known_id=prediction_id)
+        try:
+            return await self._ask(request, prediction_id, read, attempts=2, within_s=within_s)
+        except (GatewayError, UnknownPrediction) as error:
+            status = error.status if isinstance(error, GatewayError) else 404
+            is_unserved = status in (404, 405, 501) or isinstance(error, GatewayMisread)
+            if is_unserved and not self.gateway.has_cancel:
+                return None
+            # "cannot be canceled": it has ended.
+            if not isinstance(error, RequestRefused) and status not in (200, 201, 202, 204, 409):
+                raise
+        return await self.get(prediction_id, within_s=ends_at - anyio.current_time())
 
-    async def list_page(self, cursor: str = "") -> ListPage:
+    async def list_page(self, cursor: str = "", *, within_s: float = 20.0) -> ListPage:
         """The newest predictions, or the page that `cursor` (an earlier `next_cursor`) names.
 
         Raises: RequestRefused where the gateway has no list; else as `get`.
         """
         if not self.gateway.has_list:
             raise refusals.not_offered(self.gateway, "has no list of predictions")
-        path = "/v1/predictions" + (f"?{cursor}" if cursor else "")
-        reply = await self._ask("GET", path, "the list of predictions")
-        decoded = read_json(reply.body)
-        listed = listed_predictions(decoded) if reply.status < 300 else None
-        if listed is None:
-            raise self._look_up_error(None, self._refusal(reply), "the list of predictions")
-        return ListPage(predictions=listed, next_cursor=next_query(decoded), server_time=server_time(reply.headers))
+        request = Request("GET", "/v1/predictions" + (f"?{cursor}" if cursor else ""))
+        return await self._ask(request, "the list of predictions", envelopes.list_page, attempts=2, within_s=within_s)
 
-    async def upload(self, content: bytes, name: str, mime_type: str) -> str:
+    async def upload(self, content: bytes, name: str, mime_type: str, *, within_s: float = 60.0) -> str:
         """Hand a file to the gateway; the address that models of this gateway can read it from, for about a day.
 
         Raises: RequestRefused where the gateway takes no files, or not this one; else as `get`.
         """
         if not self.gateway.has_files:
             raise refusals.not_offered(self.gateway, "takes no files")
-        file = (name[-_FILE_NAME_LIMIT:], content, mime_type)
-        reply = await self._ask("POST", "/v1/files", "the file", file=file, attempts=2)
-        address = uploaded_address(read_json(reply.body))
-        if reply.status >= 300 or not address:
-            raise self._look_up_error(None, self._refusal(reply), "the file")
-        return address
+        request = Request("POST", "/v1/files", file=(name[-_FILE_NAME_LIMIT:], content, mime_type))
+        read = envelopes.uploaded_address
+        return await self._ask(request, "the file", read, attempts=2, within_s=within_s)
 
-    async def account(self) -> dict[str, JsonValue]:
-        """Who the key belongs to, as the gateway says it. Raises: RequestRefused where it does not; else as `get`."""
+    async def account_name(self, *, within_s: float = 10.0) -> str:
+        """`user/ada`: the same each time, at most 60 characters; empty where the gateway does not say whose key it is.
+
+        Raises: GatewayError where it could not be asked now.
+        """
         if not self.gateway.has_account:
-            raise refusals.not_offered(self.gateway, "does not say whose key it is")
-        reply = await self._ask("GET", "/v1/account", "the account", attempts=2)
-        decoded = read_json(reply.body)
-        if reply.status >= 300 or not isinstance(decoded, dict):
-            raise self._look_up_error(None, self._refusal(reply), "the account")
-        return cast("dict[str, JsonValue]", decoded)
+            return ""
+        request, read = Request("GET", "/v1/account"), envelopes.account_name
+        return await self._ask(request, "the account", read, attempts=2, within_s=within_s)
 
-    async def account_name(self) -> str:
-        account = await self.account()
-        return str(account.get("username") or "")
-
-    async def probe(self) -> GatewayProbe:
-        """What the gateway answers to a call that costs nothing: its account, else a look-up of an id that nobody has."""
+    async def probe(self, *, within_s: float = 20.0) -> GatewayProbe:
+        """What the gateway answers to a call that costs nothing: its account, else a look at an id that nobody has."""
         try:
             if self.gateway.has_account:
-                account = await self.account()
-                name = account.get("username") or account.get("name") or ""
-                return GatewayProbe(
-                    has_answered=True, is_key_accepted=True, words="key accepted", account=clean_words(str(name), 60)
-                )
-            await self.get(_PROBE_ID, attempts=1)
+                account = await self.account_name(within_s=within_s)
+                return GatewayProbe(has_answered=True, is_key_accepted=True, words="key accepted", account=account)
+            await self.get(_PROBE_ID, attempts=1, within_s=within_s)
         except UnknownPrediction:
             return GatewayProbe(has_answered=True, is_key_accepted=True, words="key accepted (it knows no such id)")
         except KeyRefused as error:
@@ -243,90 +205,84 @@ class PredictionClient:
             return GatewayProbe(has_answered=error.status is not None, is_key_accepted=None, words=error.message)
         return GatewayProbe(has_answered=True, is_key_accepted=True, words="key accepted")
 
-    def _wire(self) -> "Wire":
-        """Opened at the first request: httpx and the certificates take a while, and a started server must not wait."""
-        from darkroom.gateways.wire import Wire
-
-        if self._opened is None:
-            self._opened = Wire(self.gateway, self._key, app=self._app, timeouts=self._timeouts)
-        return self._opened
-
     async def _ask(
         self,
-        method: str,
-        path: str,
+        request: Request,
         subject: str,
+        read: Callable[[Reply], _Found | None],
         *,
-        file: tuple[str, bytes, str] | None = None,
+        within_s: float,
         attempts: int = 4,
-        within_s: float = 20.0,
-    ) -> "Reply":
-        """The first whole reply that is not worth another try; the gateway's own time is waited where it names one."""
-        from darkroom.gateways.wire import WireFault
+    ) -> _Found:
+        """What `read` finds in the first answer that a repeat would not better. `subject`: a prediction's id, or words.
 
-        waited_s = 0.0
+        `within_s` bounds all of it. Where the gateway names a time, that long is waited, or not at all.
+
+        Raises: GatewayUnreachable, GatewayBusy for the last fault that may pass; else the error of an answer that
+            stands: UnknownPrediction where the gateway itself does not know the id.
+        """
+        ends_at = anyio.current_time() + within_s
         for attempt in range(1, attempts + 1):
+            answer = await self._once(request, subject, read, ends_at)
+            if not isinstance(answer, GatewayError):
+                return answer
             delay_s = _FIRST_BACKOFF_S * 2 ** (attempt - 1) * self._rng.uniform(0.9, 1.1)
-            try:
-                reply = await self._wire().exchange(method, path, file=file)
-            except WireFault as fault:
-                error: GatewayError = refusals.look_up_unanswered(self.gateway, str(fault))
-                error.__cause__ = fault
-            else:
-                passing = self._passing_error(reply, subject)
-                if passing is None:
-                    return reply
-                error = passing
-                delay_s = max(delay_s, error.retry_after_s or 0.0)
-            if attempt == attempts or waited_s + delay_s > within_s:
-                raise error
+            delay_s = max(delay_s, answer.retry_after_s or 0.0)
+            if attempt == attempts or delay_s >= ends_at - anyio.current_time():
+                raise answer
             await self._sleep(delay_s)
-            waited_s += delay_s
         raise AssertionError("attempts is at least 1")
 
-    async def _looked_at_again(self, prediction: Prediction) -> Prediction:
-        """Under `Prefer: wait` a body can say `processing` beside an output that is whole, or only half there."""
+    async def _once(
+        self, request: Request, subject: str, read: Callable[[Reply], _Found | None], ends_at: float
+    ) -> _Found | GatewayError:
+        """What was found, or the error of a fault that may pass."""
         try:
-            return await self.get(prediction.id, attempts=1)
-        except (GatewayError, InvalidRequest):
-            return prediction
+            reply = await self._wire.exchange(request, ends_at)
+            if 200 <= reply.status < 300 and (found := read(reply)) is not None:
+                return found
+            refusal = self._refusal_in(reply)
+        except WireFault as fault:
+            error = refusals.look_up_unanswered(self.gateway, str(fault))
+            error.__cause__ = fault
+            return error
+        except Exception:
+            logger.exception("an answer of gateway %s could not be read", self.gateway.name)
+            return refusals.look_up_unanswered(self.gateway, "its answer could not be read")
+        if reply.is_cut and not reply.is_too_long and (reply.status < 300 or reply.status == 404):
+            return refusals.look_up_unanswered(self.gateway, "its answer broke off")
+        if refusal.is_missing and ID_PATTERN.fullmatch(subject):
+            raise UnknownPrediction(f"Gateway '{self.gateway.name}' knows no prediction '{subject}' (HTTP 404).")
+        error = refusals.look_up_refused(refusal, self.gateway, self._key, subject)
+        if _may_pass(refusal.status) and classify(refusal, self.gateway) in (Fault.BUSY, Fault.UNKNOWN):
+            return error
+        raise error
 
-    def _prediction_path(self, prediction_id: str) -> str:
-        if not ID_PATTERN.fullmatch(prediction_id):
-            raise UnknownPrediction(f"'{prediction_id[:100]}' is not the id of a prediction.")
-        return f"/v1/predictions/{prediction_id}"
+    def _refusal_in(self, reply: Reply) -> Refusal:
+        is_replicate = self.gateway.name == "replicate"
+        return envelopes.read_refusal(reply, is_replicate=is_replicate, has_given_json=self._wire.has_given_json)
 
-    def _refusal(self, reply: "Reply") -> Refusal:
-        return read_refusal(reply, is_replicate=self.gateway.name == "replicate")
-
-    def _passing_error(self, reply: "Reply", subject: str) -> GatewayError | None:
-        """The error of a reply that may be better the next time; None for one that stands."""
-        if 200 <= reply.status < 300:
-            return refusals.look_up_unanswered(self.gateway, "its answer broke off") if reply.is_cut else None
-        if reply.status not in _RETRIED:
-            return None
-        refusal = self._refusal(reply)
-        fault = classify(refusal)
-        return self._look_up_error(fault, refusal, subject) if fault in (Fault.AMBIGUOUS, Fault.BUSY) else None
-
-    def _look_up_error(self, fault: Fault | None, refusal: Refusal, subject: str) -> GatewayError:
-        """A success that cannot be read is a misread address; everything else goes by its fault."""
-        if refusal.status < 300:
-            return GatewayMisread(
-                f"Gateway '{self.gateway.name}' answered for '{subject}' with something that is not of the predictions "
-                f"format. Ask the user to check the address {self.gateway.base_url}.",
-                gateway=self.gateway.name,
-                status=refusal.http_status,
-                reason=refusal.reason,
-            )
-        return refusals.look_up_refused(fault or classify(refusal), refusal, self.gateway, self._key, subject)
+    def _created(self, reply: Reply, model: str) -> Prediction:
+        """The prediction in the answer to a create, else its error; an answer that cannot be read may be a paid one."""
+        try:
+            if prediction := envelopes.created_prediction(reply):
+                return prediction
+            error = refusals.create_refused(self._refusal_in(reply), self.gateway, self._key, model)
+        except Exception as unforeseen:
+            logger.exception("the answer to a create could not be read")
+            if reply.status < 300 and (prediction := envelopes.identified_prediction(reply.body)):
+                return prediction
+            raise refusals.create_unanswered(
+                self.gateway, "its answer could not be read", is_unsent=False
+            ) from unforeseen
+        raise error
 
 
-def _created(reply: "Reply") -> Prediction | None:
-    """The prediction that a create made, also out of a body that broke off after its id."""
-    if not 200 <= reply.status < 300:
-        return None
-    if found := prediction_in(read_json(reply.body)):
-        return found
-    identifier = id_in_fragment(reply.body)
-    return Prediction(id=identifier) if identifier and read_json(reply.body) is None else None
+def _prediction_path(prediction_id: str) -> str:
+    if not ID_PATTERN.fullmatch(prediction_id):
+        raise UnknownPrediction(f"'{prediction_id[:100]}' is not the id of a prediction.")
+    return f"/v1/predictions/{prediction_id}"
+
+
+def _may_pass(status: int) -> bool:
+    return status in (408, 429) or (status >= 500 and status != 501)

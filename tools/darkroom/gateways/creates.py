@@ -3,27 +3,17 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from pydantic import JsonValue
 
 from darkroom.errors import InvalidInput
 from darkroom.gateways import refusals
 from darkroom.gateways.profiles import Gateway
+from darkroom.gateways.replies import Request
 
 _MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*")
 _LONGEST_HOLD_S = 60
 _SHORTEST_CANCEL_AFTER_S = 5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CreateRequest:
-    """A POST that starts a prediction; `hold_s` is how long the gateway may hold its answer back."""
-
-    path: str
-    body: bytes
-    headers: Mapping[str, str]
-    hold_s: int
 
 
 def create_request(
@@ -35,7 +25,7 @@ def create_request(
     prefer_wait_s: int = 0,
     cancel_after_s: int = 0,
     intent_key: str = "",
-) -> CreateRequest:
+) -> Request:
     """Address `model` ("owner/name") the way the gateway can: by its path, by `version`, or in the body.
 
     Raises: InvalidInput for a name that is no name or an input that is not JSON; RequestRefused where the gateway
@@ -50,7 +40,8 @@ def create_request(
         headers["Cancel-After"] = f"{cancel_after_s}s"
     if intent_key:
         headers["Idempotency-Key"] = intent_key  # no gateway is known to honour it; it does no harm
-    return CreateRequest(path=path, body=_json_bytes({**fields, "input": dict(input)}), headers=headers, hold_s=hold_s)
+    body = _json_bytes({**fields, "input": dict(input)})
+    return Request("POST", path, body=body, headers=headers, hold_s=max(hold_s, 0), is_create=True)
 
 
 def _addressed(gateway: Gateway, model: str, version: str) -> tuple[str, dict[str, JsonValue]]:

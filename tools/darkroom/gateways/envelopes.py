@@ -1,194 +1,223 @@
-"""What an answer of a gateway says, in whichever of the known envelopes it comes; pure functions over bytes.
+"""What an answer of a gateway says, in whichever of the known envelopes it comes; pure functions, none of which raises.
 
-Seen in documentation and recordings, checked 2026-11-20: the bare prediction; `{"data": {...}}`; `{"code": 200, "result":
-{"task_id": ...}}`; RFC 7807 `{"title", "detail", "status"}`; `{"error": {"message", "type", "code", "param"}}` of new-api,
-one-api and CometAPI; task relays `{"code", "message", "data"}`; an error body or an HTML page under HTTP 200.
+Seen in documentation and recordings, checked 2026-11-20: the bare prediction; `{"data": {...}}`; `{"code": 200,
+"result": {"task_id": ...}}`; RFC 7807 `{"title", "detail", "status"}`; `{"error": {"message", "type", "code",
+"param"}}` of new-api, one-api and CometAPI; task relays `{"code", "message", "data"}`; an error or page under HTTP 200.
 """
 
-import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
+from darkroom.gateways.limits import MAX_REPLY_BYTES
+from darkroom.gateways.replies import Reply, fields_in_fragment
 from darkroom.gateways.words import clean_words
-from darkroom.predictions import ID_PATTERN, Prediction, PredictionStatus, output_uris, parse_prediction
-
-if TYPE_CHECKING:
-    from darkroom.gateways.wire import Reply
+from darkroom.predictions import (
+    ID_PATTERN,
+    Prediction,
+    PredictionStatus,
+    mapping_in,
+    output_uris,
+    parse_prediction,
+    parse_time,
+    text_in,
+)
 
 _WRAPPERS = ("data", "result", "prediction")
+# One of these makes a prediction; a `status` alone does not, for an error body may have one too.
+_FIELDS = frozenset({"id", "task_id", "output", "input", "model", "logs", "metrics", "created_at"})
 _RESETS_IN = re.compile(r"(?:~|\bin\s+(?:about\s+)?)(\d+(?:\.\d+)?)\s*s(?:ec(?:ond)?s?)?\b", re.IGNORECASE)
 _BILLING = re.compile(r"replicate\.com|purchase credit", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]]')
-_PAGE = re.compile(rb"\s*<(?:!doctype html|html|head|body)\b", re.IGNORECASE)
-_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _HTTP_STATUS = re.compile(r"[1-5][0-9]{2}")
-_FRAGMENT_BYTES = 256 * 1024  # the id stands before the output wherever it was seen
+_CURSOR = re.compile(r"[!-~]{1,2000}")
+# The words of one-api and new-api for an address that they do not serve (their relay code, checked 2026-11-25).
+_NO_SUCH_PATH = "Invalid URL ("
+_READ_AT_MOST = 20_000  # characters of a reason, and items of a list of reasons
 _LONGEST_WAIT_S = 3600.0
+TOO_LONG = f"Its answer is longer than {MAX_REPLY_BYTES // 2**20} MiB and was not read to its end."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListPage:
+    """One page of predictions, newest first; an empty `next_cursor` is the end. `server_time` is the gateway's clock.
+
+    `unreadable_count` items are left out because they could not be read. `is_broken_off` says that there is a next page
+    whose address cannot be used, so that the list was not read to its end.
+    """
+
+    predictions: tuple[Prediction, ...]
+    next_cursor: str
+    server_time: datetime | None
+    unreadable_count: int = 0
+    is_broken_off: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
     """An answer that is not what was asked for.
 
-    `status` is what the body says where it differs from HTTP (a wrapped error under 200, an upstream status in `param`);
-    `reason` the gateway's words, cleaned; `is_page` an HTML page, a sign of a wrong address.
+    `reason` is in the gateway's words, cleaned; `upstream_status` what it says that its own gateway answered, else 0.
+    `instead` names what came where JSON was expected ("a web page"), a sign of a wrong address; it is empty where the
+    address has given JSON before. `is_missing`: the gateway itself, and no page, does not know what was asked for.
     """
 
-    http_status: int
     status: int
     code: str = ""
     reason: str = ""
     retry_after_s: float | None = None
-    is_page: bool = False
-
-
-def read_json(body: bytes) -> object:
-    """The decoded body, None where it is not JSON. Of a key that comes twice the last one counts."""
-    try:
-        decoded: object = json.loads(body)
-        return _whole_characters(decoded) if _SURROGATE.search(body) else decoded
-    except (ValueError, RecursionError):
-        return None
+    upstream_status: int = 0
+    instead: str = ""
+    is_missing: bool = False
+    is_too_long: bool = False
 
 
 def prediction_in(decoded: object, known_id: str = "") -> Prediction | None:
-    """The prediction in a decoded body, bare or wrapped; `known_id` is the id that was asked for, and then always its id.
+    """The prediction in a decoded body, bare or wrapped. Where an id was asked for, `known_id`, it has that id.
 
     None where there is none: an error, a list, an answer without an id.
     """
     for candidate in _candidates(decoded):
-        identifier = known_id or _text(candidate.get("id")) or _text(candidate.get("task_id"))
-        is_prediction = "id" in candidate or "task_id" in candidate or isinstance(candidate.get("status"), str)
-        if not identifier or not is_prediction:
+        identifier = known_id or text_in(candidate.get("id")) or text_in(candidate.get("task_id"))
+        is_error = "status" not in candidate and bool(candidate.get("error"))
+        if not identifier or is_error or _FIELDS.isdisjoint(candidate):
             continue
         try:
             return parse_prediction({**candidate, "id": identifier})
-        except (ValueError, RecursionError):  # nested without end
+        except ValueError:
             continue
     return _finished_image_list(decoded, known_id)
 
 
-def id_in_fragment(body: bytes) -> str:
-    """The prediction's id in a JSON body that broke off; empty where it is not certain. Ids deeper down do not count."""
-    depth = 0
-    tokens = list(_TOKEN.finditer(body[:_FRAGMENT_BYTES].decode("utf-8", "replace")))
-    for key, value in zip(tokens, tokens[1:], strict=False):
-        depth += {"{": 1, "[": 1, "}": -1, "]": -1}.get(key[0], 0)
-        is_id = depth == 1 and key[0] == '"id"' and key.string[key.end() : value.start()].strip() == ":"
-        if is_id and ID_PATTERN.fullmatch(value[0].strip('"')):
-            return value[0].strip('"')
-    return ""
+def created_prediction(reply: Reply) -> Prediction | None:
+    """The prediction that a create made; None where no id is certain."""
+    if not 200 <= reply.status < 300:
+        return None
+    return identified_prediction(reply.body) if reply.decoded is None else prediction_in(reply.decoded)
 
 
-def read_refusal(reply: "Reply", *, is_replicate: bool = False) -> Refusal:
-    """What a gateway says instead of a prediction; Replicate's billing advice is dropped where the account is another's."""
-    decoded = read_json(reply.body)
-    body = _mapping(decoded) or {}
-    error = _mapping(body.get("error")) or {}
-    code = _text(error.get("code")) or _text(body.get("code")) or _text(error.get("type"))
-    raw = _reason(body, error)
-    is_page = decoded is None and bool(_PAGE.match(reply.body))
-    if not raw and decoded is None:
-        raw = reply.body[:5000].decode("utf-8", "replace")
-    return Refusal(
-        http_status=reply.status,
-        status=_status(reply.status, body, error),
-        code=code,
-        reason=clean_words(raw if is_replicate else _without_billing(raw)),
-        retry_after_s=_retry_after(body, error, reply.headers, raw),
-        is_page=is_page,
+def identified_prediction(body: bytes) -> Prediction | None:
+    """A created prediction of which only the id can be read, as in a body that broke off after it."""
+    identifier = fields_in_fragment(body).get("id", "")
+    return Prediction(id=identifier) if ID_PATTERN.fullmatch(identifier) else None
+
+
+def seen_prediction(reply: Reply, known_id: str) -> Prediction | None:
+    """The prediction in the answer to a look-up; of an answer that is too long only its end, where that is readable."""
+    if found := prediction_in(reply.decoded, known_id):
+        return found
+    status = PredictionStatus.parse(fields_in_fragment(reply.body).get("status")) if reply.is_too_long else None
+    return Prediction(id=known_id, status=status, error=TOO_LONG) if status and status.is_terminal else None
+
+
+def list_page(reply: Reply) -> ListPage | None:
+    """One page of the list of predictions; None where the body is none."""
+    body = mapping_in(reply.decoded) or {}
+    results = body.get("results")
+    if not isinstance(results, list):
+        return None
+    read = [prediction_in(item) for item in cast("list[object]", results)]
+    following = body.get("next") or ""
+    cursor = following.partition("?")[2].partition("#")[0] if isinstance(following, str) else ""
+    is_usable = bool(_CURSOR.fullmatch(cursor))
+    return ListPage(
+        predictions=tuple(prediction for prediction in read if prediction),
+        next_cursor=cursor if is_usable else "",
+        server_time=_http_date(reply.headers.get("date", "")),
+        unreadable_count=read.count(None),
+        is_broken_off=bool(following) and not is_usable,
     )
 
 
-def uploaded_address(decoded: object) -> str:
-    """Where an uploaded file can be read from; empty where the body does not say."""
-    urls = _mapping((_mapping(decoded) or {}).get("urls")) or {}
-    return _text(urls.get("get"))
+def read_refusal(reply: Reply, *, is_replicate: bool = False, has_given_json: bool = False) -> Refusal:
+    """What a gateway says instead of a prediction.
+
+    Replicate's billing advice is dropped where the account is another's. `has_given_json`: the address did so before.
+    """
+    body = mapping_in(reply.decoded) or {}
+    error = mapping_in(body.get("error")) or {}
+    upstream = text_in(error.get("param")) if error.get("code") == "bad_response_status_code" else ""
+    raw = _reason(body, error)[:_READ_AT_MOST]
+    if not raw and reply.decoded is None:
+        raw = reply.body[:_READ_AT_MOST].decode("utf-8", "replace")
+    instead = _instead(reply, raw, has_given_json=has_given_json)
+    return Refusal(
+        status=reply.status,
+        code=text_in(error.get("code")) or text_in(body.get("code")) or text_in(error.get("type")),
+        reason=clean_words(raw if is_replicate else _without_billing(raw)),
+        retry_after_s=_retry_after(body, error, reply.headers, raw),
+        upstream_status=int(upstream) if _HTTP_STATUS.fullmatch(upstream) else 0,
+        instead=instead,
+        is_missing=reply.status == 404 and not instead and (reply.decoded is not None or not reply.body.strip()),
+        is_too_long=reply.is_too_long,
+    )
 
 
-def server_time(headers: Mapping[str, str]) -> datetime | None:
-    """The gateway's own clock, from the Date header."""
-    return _http_date(headers.get("date", ""))
+def uploaded_address(reply: Reply) -> str | None:
+    """Where an uploaded file can be read from; None where the body does not say."""
+    urls = mapping_in((mapping_in(reply.decoded) or {}).get("urls")) or {}
+    return next(iter(output_uris(urls.get("get"))), None)
 
 
-def listed_predictions(decoded: object) -> tuple[Prediction, ...] | None:
-    """The predictions of one list page, unreadable ones left out; None where the body is no list page."""
-    results = (_mapping(decoded) or {}).get("results")
-    if not isinstance(results, list):
+def account_name(reply: Reply) -> str | None:
+    """`user/ada`: at most 60 characters, the same each time, empty for no name; None where the body is no account."""
+    body = mapping_in(reply.decoded)
+    if body is None:
         return None
-    found = (prediction_in(item) for item in cast("list[object]", results))
-    return tuple(prediction for prediction in found if prediction)
+    return clean_words(f"{text_in(body.get('type'))}/{name}", 60) if (name := text_in(body.get("username"))) else ""
 
 
-def next_query(decoded: object) -> str:
-    """The query of a list's `next` address, which is all of it that is used; empty on the last page."""
-    address = _text((_mapping(decoded) or {}).get("next"))
-    return address.partition("?")[2].partition("#")[0]
-
-
-def _whole_characters(value: object) -> object:
-    """Half characters (`\\ud83d` alone) decode, but cannot be written to a file or a database."""
-    if isinstance(value, str):
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    if isinstance(value, list):
-        return [_whole_characters(item) for item in cast("list[object]", value)]
-    if (parts := _mapping(value)) is not None:
-        return {_whole_characters(name): _whole_characters(part) for name, part in parts.items()}
-    return value
-
-
-def _candidates(decoded: object) -> Iterator[Mapping[str, object]]:
-    if (body := _mapping(decoded)) is None:
-        return
-    yield body
-    for name in _WRAPPERS:
-        if (inner := _mapping(body.get(name))) is not None:
-            yield inner
+def _candidates(decoded: object) -> list[Mapping[str, object]]:
+    """The objects that may be the prediction, those with a status first: an envelope can have an id of its own."""
+    if (body := mapping_in(decoded)) is None:
+        return []
+    inner = [mapping_in(body.get(name)) for name in _WRAPPERS]
+    return sorted([body, *filter(None, inner)], key=lambda candidate: "status" not in candidate)
 
 
 def _finished_image_list(decoded: object, known_id: str) -> Prediction | None:
     """An OpenAI-like `{"data": [{"url": ...}]}` answer to a look-up, which one gateway documents."""
-    images = (_mapping(decoded) or {}).get("data")
+    images = (mapping_in(decoded) or {}).get("data")
     if not known_id or not isinstance(images, list) or not (output := output_uris(cast("object", images))):
         return None
     return Prediction(id=known_id, status=PredictionStatus.SUCCEEDED, output=output)
 
 
+def _instead(reply: Reply, raw: str, *, has_given_json: bool) -> str:
+    if reply.status == 404 and raw.startswith(_NO_SUCH_PATH):
+        return "'Invalid URL'"
+    if reply.decoded is not None or has_given_json:
+        return ""
+    if 300 <= reply.status < 400:
+        return "a redirect"
+    return "a web page" if reply.body.lstrip().startswith(b"<") else ""
+
+
 def _reason(body: Mapping[str, object], error: Mapping[str, object]) -> str:
     detail = body.get("detail")
     if isinstance(detail, list):
-        items = [_mapping(item) or {"msg": item} for item in cast("list[object]", detail)]
-        detail = "; ".join(text for item in items if (text := _text(item.get("msg")) or _text(item.get("description"))))
+        items = [mapping_in(item) or {"msg": item} for item in cast("list[object]", detail)[:_READ_AT_MOST]]
+        detail = "; ".join(
+            text for item in items if (text := text_in(item.get("msg")) or text_in(item.get("description")))
+        )
     sources = (error.get("message"), body.get("error"), detail, body.get("title"), body.get("message"))
-    return next((text for source in sources if (text := _text(source))), "")
-
-
-def _status(http_status: int, body: Mapping[str, object], error: Mapping[str, object]) -> int:
-    """The body's own status where it carries an error one: an upstream's in `param`, or an error under HTTP 200."""
-    if error.get("code") == "bad_response_status_code" and _HTTP_STATUS.fullmatch(_text(error.get("param"))):
-        return int(_text(error.get("param")))
-    if http_status >= 300:
-        return http_status
-    codes = (body.get("status"), body.get("code"), error.get("code"), error.get("status"))
-    return next((code for code in codes if isinstance(code, int) and 400 <= code < 600), http_status)
+    return next((text for source in sources if (text := text_in(source))), "")
 
 
 def _retry_after(
     body: Mapping[str, object], error: Mapping[str, object], headers: Mapping[str, str], reason: str
 ) -> float | None:
-    """The gateway's own time: in the body, else in the header (seconds or a date), else in the words."""
+    """The gateway's own time, at most an hour: from the body, else the header (seconds or a date), else the words."""
     for value in (body.get("retry_after"), error.get("retry_after")):
         if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
             return float(min(value, _LONGEST_WAIT_S))
     header = headers.get("retry-after", "").strip()
     if re.fullmatch(r"\d+(\.\d+)?", header):
         return min(float(header), _LONGEST_WAIT_S)
-    until, now = _http_date(header), server_time(headers)
+    until, now = _http_date(header), _http_date(headers.get("date", ""))
     if until and now:
         return min(max((until - now).total_seconds(), 0.0), _LONGEST_WAIT_S)
     found = _RESETS_IN.search(reason)
@@ -196,20 +225,12 @@ def _retry_after(
 
 
 def _http_date(text: str) -> datetime | None:
+    """None for what is no date, and for one that cannot be computed with."""
     try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
+        return parse_time(parsedate_to_datetime(text).isoformat())
+    except (ValueError, TypeError, LookupError, ArithmeticError):
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _without_billing(text: str) -> str:
     return " ".join(sentence for sentence in _SENTENCE_END.split(text) if not _BILLING.search(sentence))
-
-
-def _mapping(value: object) -> Mapping[str, object] | None:
-    return cast("Mapping[str, object]", value) if isinstance(value, Mapping) else None
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""

@@ -12,10 +12,12 @@ from typing import Self
 
 PREFER_WAIT_S = 5
 _FEWEST_SAMPLES = 3
-_SAMPLES_FOR_A_DEADLINE = 20
 _SHORT_STEPS = 8  # steps of half a second while nothing at all is known
 _LONGEST_STEP_S = 10.0
-_UNKNOWN_CANCEL_AFTER_S, _SHORTEST_CANCEL_AFTER_S, _LONGEST_CANCEL_AFTER_S = 600, 60, 1800
+_SHORTEST_CANCEL_AFTER_S, _LONGEST_CANCEL_AFTER_S = 1800, 7200
+_LONGEST_COLD_START_S = (
+    1080  # of 108 recorded predictions the longest queued 1,029 s before it ran (timings, 2026-11-20)
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,21 +27,19 @@ class PollSchedule:
     p5_s: float | None = None
     p90_s: float | None = None
     p95_s: float | None = None
-    longest_learned_s: float | None = None
-    """The slowest of enough own samples to set a deadline by."""
-    typical_s: float | None = None
+    longest_s: float = 0.0
+    """The slowest run that is known of."""
 
     @classmethod
     def learned(cls, samples: Sequence[float] = (), typical_s: float | None = None) -> Self:
         """From seconds measured on this gateway, newest last; with fewer than three from the registry's `typical_s`."""
         if len(samples) >= _FEWEST_SAMPLES:
             cuts = statistics.quantiles(samples, n=20, method="inclusive")
-            longest = max(samples) if len(samples) >= _SAMPLES_FOR_A_DEADLINE else None
-            return cls(p5_s=cuts[0], p90_s=cuts[17], p95_s=cuts[18], longest_learned_s=longest, typical_s=cuts[9])
+            return cls(p5_s=cuts[0], p90_s=cuts[17], p95_s=cuts[18], longest_s=max(samples))
         if typical_s is None:
             return cls()
         # Spread of warm runs around their median in the recorded timings.
-        return cls(p5_s=0.7 * typical_s, p90_s=1.6 * typical_s, p95_s=2 * typical_s, typical_s=typical_s)
+        return cls(p5_s=0.7 * typical_s, p90_s=1.6 * typical_s, p95_s=2 * typical_s, longest_s=3 * typical_s)
 
     def prefer_wait_s(self, *, is_honoured: bool, has_list: bool) -> int:
         """Seconds to ask the gateway to hold the create's answer, 0 for not at all.
@@ -51,7 +51,7 @@ class PollSchedule:
         return PREFER_WAIT_S if is_honoured and has_list and is_short else 0
 
     def next_delay(self, elapsed_s: float, rng: Random) -> float:
-        """Seconds until the next look, `elapsed_s` after the create; never more than ten, so that an early end is seen."""
+        """Seconds until the next look, `elapsed_s` after the create; about ten at most, to see an early end."""
         if self.p5_s is None or self.p95_s is None:
             return _jittered(_unlearned_step(elapsed_s), rng)
         step_s = min(max((self.p95_s - self.p5_s) / 8, 0.3), 2.0)
@@ -62,16 +62,13 @@ class PollSchedule:
         return _jittered(step_s, rng)
 
     def cancel_after_s(self) -> int:
-        """When the gateway itself should end the prediction, so that one that everybody forgot cannot cost for ever.
+        """Seconds from the create after which the gateway itself should end the prediction, 1800 to 7200.
 
-        It counts from the create, queue and cold start included; the registry's times do not hold those, so only enough
-        own samples make it shorter than ten minutes.
+        It bounds what a forgotten prediction costs. Queue and cold start count, and what runs by then is billed and
+        lost. Fast runs in the past say nothing about the next cold start, so it leaves room for the longest one.
         """
-        if self.longest_learned_s is not None:
-            wanted = max(_SHORTEST_CANCEL_AFTER_S, 4 * self.longest_learned_s)
-        else:
-            wanted = max(_UNKNOWN_CANCEL_AFTER_S, 12 * (self.typical_s or 0.0))
-        return round(min(wanted, _LONGEST_CANCEL_AFTER_S))
+        wanted_s = _LONGEST_COLD_START_S + 4 * self.longest_s
+        return round(min(max(wanted_s, _SHORTEST_CANCEL_AFTER_S), _LONGEST_CANCEL_AFTER_S))
 
 
 def _unlearned_step(elapsed_s: float) -> float:

@@ -31,6 +31,8 @@ class Gateway:
     has_models: bool = False
     has_account: bool = False
     link_lifetime_s: int = 3600
+    refusal_codes: tuple[str, ...] = ()
+    """`status code` pairs by which the gateway's documents say that nothing was carried out."""
     docs_url: str = ""
     output_hosts: tuple[str, ...] = ("*",)
     """Hosts that outputs may come from: exact, `*.suffix`, `*` for any public host; the gateway's own always may."""

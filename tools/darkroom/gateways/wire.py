@@ -2,136 +2,161 @@
 
 Every exchange is one attempt. What went wrong comes out as a `WireFault` that says if the request can have reached the
 gateway, or as a `Reply` that was cut short. Creates travel on a fresh connection, because a kept one may be dead and
-would make the create ambiguous; look-ups share a pool. HTTP/1.1 only, for the same reason. Redirects are never followed.
+would leave the create in doubt; look-ups share a pool. HTTP/1.1 only, for the same reason. No redirect is followed.
+The HTTP library is loaded at the first exchange: it takes a while, and a server must start at once.
 """
 
 import json
 import logging
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from ssl import PROTOCOL_TLS_CLIENT, SSLContext
-from typing import Literal
+from typing import TYPE_CHECKING
 
 import anyio
-import httpx
 
 from darkroom.gateways.asgi import ASGIApp
 from darkroom.gateways.keys import Key
 from darkroom.gateways.limits import BOUNDED_ENCODINGS, MAX_REPLY_BYTES, Timeouts
 from darkroom.gateways.profiles import Gateway
+from darkroom.gateways.replies import Reply, Request, in_utf8, read_json
 from darkroom.uris import scheme_of
 
+if TYPE_CHECKING:
+    from ssl import SSLContext
+
+    import httpx
+
 _SHORTEST_SECRET = 8
+_CLOSE_WITHIN_S = 1.0
+_BODY_IN_READS = 4  # with 30 s for each read the longest body may come at 5 Mbit/s
+_NEVER_SENT = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError", "UnsupportedProtocol"})
 _ESCAPE_BYTES = re.compile(rb"\\(?:u00|/)")
 _ESCAPE = re.compile(r"\\u00([0-7][0-9a-fA-F])")
-_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
+# Our own words for a fault; the library's may hold addresses and parts of the request.
+_FAULT_WORDS = {
+    "ConnectError": "no connection",
+    "ConnectTimeout": "no connection in time",
+    "FileNotFoundError": "the file that SSL_CERT_FILE names is missing",
+    "PoolTimeout": "too many requests at once",
+    "ProxyError": "the proxy refused the connection",
+}
 
 logger = logging.getLogger(__name__)
 
 
 class WireFault(Exception):
-    """No status came back. `sent` is "no" only where no byte of the request can have left."""
+    """No status came back. `is_unsent` only where no byte of the request can have left."""
 
-    def __init__(self, words: str, *, sent: Literal["no", "maybe"]) -> None:
+    def __init__(self, words: str, *, is_unsent: bool) -> None:
         super().__init__(words)
-        self.sent = sent
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
-    """A status with its headers (lower-case names) and body; `is_cut` where the body broke off or was too long."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    is_cut: bool = False
+        self.is_unsent = is_unsent
 
 
 class Wire:
-    """Call `aclose` at the end; with an `app` nothing touches the network."""
+    """Call `aclose` at the end; with an `app` nothing touches the network.
+
+    `has_given_json` says that a reply of this address has been JSON before, so that it is no wrong address.
+    """
 
     def __init__(self, gateway: Gateway, key: Key, *, app: ASGIApp | None, timeouts: Timeouts) -> None:
-        self._base_url = gateway.base_url
-        self._is_loopback = gateway.is_loopback
+        self._gateway = gateway
         self._key = key
         self._app = app
         self._timeouts = timeouts
-        tls = tls_context(is_needed=not app and scheme_of(gateway.base_url) == "https")
-        self._fresh = self._client(tls, kept_connections=0)
-        self._pooled = self._client(tls, kept_connections=10)
+        self._tls: SSLContext | None = None
+        self._clients: dict[int, httpx.AsyncClient] = {}
+        self.has_given_json = False
 
     async def aclose(self) -> None:
-        await self._fresh.aclose()
-        await self._pooled.aclose()
+        for client in self._clients.values():
+            await client.aclose()
 
-    async def exchange(
-        self,
-        method: str,
-        path: str,
-        *,
-        body: bytes | None = None,
-        file: tuple[str, bytes, str] | None = None,
-        headers: Mapping[str, str] | None = None,
-        is_create: bool = False,
-        hold_s: float = 0.0,
-    ) -> Reply:
-        """Send one request to base + `path` once and read the reply; `hold_s` is how long the gateway may hold it.
+    async def exchange(self, request: Request, ends_at: float) -> Reply:
+        """Send the request once and read the reply; `ends_at` (anyio's clock) is the end of it in any case.
 
         Raises: WireFault where no status came back.
         """
         limits = self._timeouts
-        client = self._fresh if is_create else self._pooled
-        request = client.build_request(
-            method,
-            self._base_url + path,
-            content=body,
-            files={"content": file} if file else None,
-            headers=self._headers(headers or {}, has_json=body is not None),
-            timeout=httpx.Timeout(
-                connect=limits.connect_s, read=limits.read_s + hold_s, write=limits.write_s, pool=limits.pool_s
-            ),
-        )
-        response = await self._send(client, request, limits.until_headers_s + hold_s)
+        read_s = limits.read_s + request.hold_s
+        stages = [""]
+
+        async def reach(stage: str, info: Mapping[str, object]) -> None:
+            stages.append(stage)
+
         try:
-            content, is_cut = await _read(response, limits.read_s)
+            client = self._client(kept_connections=0 if request.is_create else 10)
+            left_s = ends_at - anyio.current_time()
+            # The library closes a connection whose handshake is late, but not one whose handshake is cancelled.
+            connect_s = min(limits.connect_s, 0.9 * left_s)
+            built = client.build_request(
+                request.method,
+                self._gateway.base_url + request.path,
+                content=request.body,
+                files={"content": request.file} if request.file else None,
+                headers=self._headers(request),
+                timeout=(connect_s, read_s, limits.write_s, limits.pool_s),
+                extensions={"trace": reach},
+            )
+            # Headers may drip without end, each within `read_s`.
+            with anyio.fail_after(min(limits.connect_s + limits.write_s + read_s, left_s)):
+                response = await client.send(built, stream=True)
+            logger.debug("%s %s: %s", request.method, request.path, response.status_code)
+            return await self._reply(response, min(_BODY_IN_READS * limits.read_s, ends_at - anyio.current_time()))
+        except Exception as error:  # whatever the library makes of an odd answer
+            # It sends nothing before it has connected. Any other stage, known or not, may have sent a byte.
+            is_unsent = stages[-1].startswith("connection.") or type(error).__name__ in _NEVER_SENT
+            raise WireFault(_fault_words(error), is_unsent=is_unsent) from error
+
+    async def _reply(self, response: "httpx.Response", limit_s: float) -> Reply:
+        try:
+            content, is_cut = await _read(response, limit_s)
         finally:
-            with anyio.CancelScope(shield=True):
+            with anyio.move_on_after(_CLOSE_WITHIN_S, shield=True):
                 await response.aclose()
-        logger.debug("%s %s: %s", method, path, response.status_code)
-        names = {name.lower(): value for name, value in response.headers.items()}
-        return Reply(status=response.status_code, headers=names, body=without_key(content, self._key), is_cut=is_cut)
-
-    async def _send(self, client: httpx.AsyncClient, request: httpx.Request, limit_s: float) -> httpx.Response:
-        """The response as far as its headers."""
-        try:
-            with anyio.fail_after(limit_s):  # headers that drip pass every single read time-out
-                return await client.send(request, stream=True)
-        except _NOT_SENT as error:
-            raise WireFault(_fault_words(error), sent="no") from error
-        except (httpx.HTTPError, TimeoutError) as error:
-            raise WireFault(_fault_words(error), sent="maybe") from error
-
-    def _client(self, tls: SSLContext, *, kept_connections: int) -> httpx.AsyncClient:
-        return httpx.AsyncClient(
-            transport=httpx.ASGITransport(app=self._app, raise_app_exceptions=False) if self._app else None,
-            verify=tls,
-            limits=httpx.Limits(max_connections=100, max_keepalive_connections=kept_connections, keepalive_expiry=5.0),
-            follow_redirects=False,
-            trust_env=not self._is_loopback,  # a company's proxy is wanted on the way to the gateway
+        is_too_long = is_cut and len(content) >= MAX_REPLY_BYTES
+        body = without_key(in_utf8(content), self._key)
+        decoded = None if is_too_long else read_json(body)
+        self.has_given_json = self.has_given_json or decoded is not None
+        return Reply(
+            status=response.status_code,
+            headers={name.lower(): value for name, value in response.headers.items()},
+            body=body,
+            decoded=decoded,
+            is_cut=is_cut,
+            is_too_long=is_too_long,
         )
 
-    def _headers(self, extra: Mapping[str, str], *, has_json: bool) -> dict[str, str]:
-        headers = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": "darkroom-mcp", **extra}
-        if has_json:
+    def _client(self, *, kept_connections: int) -> "httpx.AsyncClient":
+        import httpx
+
+        if kept_connections not in self._clients:
+            self._tls = self._tls or tls_context(
+                is_needed=not self._app and scheme_of(self._gateway.base_url) == "https"
+            )
+            limits = httpx.Limits(max_connections=100, max_keepalive_connections=kept_connections, keepalive_expiry=5.0)
+            self._clients[kept_connections] = httpx.AsyncClient(
+                transport=httpx.ASGITransport(app=self._app, raise_app_exceptions=False) if self._app else None,
+                verify=self._tls,
+                limits=limits,
+                follow_redirects=False,
+                trust_env=not self._gateway.is_loopback,  # a company's proxy is wanted on the way to the gateway
+            )
+        return self._clients[kept_connections]
+
+    def _headers(self, request: Request) -> dict[str, str]:
+        headers = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": "darkroom-mcp"}
+        if request.body is not None:
             headers["Content-Type"] = "application/json"
         if self._key:
             headers["Authorization"] = f"Bearer {self._key.reveal()}"
-        return headers
+        return headers | dict(request.headers)
 
 
 def without_key(body: bytes, key: Key) -> bytes:
-    """A gateway that echoes the key must not bring it into a report or a log: not escaped either, nor broken off."""
+    """The body with "[key]" where it held the key, so that no report and no log shows it.
+
+    The key is also found where it is escaped, or broken off at the end.
+    """
     secret = key.reveal()
     if len(secret) < _SHORTEST_SECRET:
         return body
@@ -145,23 +170,29 @@ def without_key(body: bytes, key: Key) -> bytes:
 
 def _unescaped(body: bytes) -> str:
     """JSON written anew, so that each character of a text stands there as itself."""
-    try:
-        return json.dumps(json.loads(body), ensure_ascii=False)
-    except (ValueError, RecursionError):
-        return _ESCAPE.sub(lambda found: chr(int(found[1], 16)), body.decode("utf-8", "replace")).replace("\\/", "/")
+    if (decoded := read_json(body)) is not None:
+        try:
+            return json.dumps(decoded, ensure_ascii=False)
+        except RecursionError:
+            pass
+    return _ESCAPE.sub(lambda found: chr(int(found[1], 16)), body.decode("utf-8", "replace")).replace("\\/", "/")
 
 
-def tls_context(*, is_needed: bool) -> SSLContext:
+def tls_context(*, is_needed: bool) -> "SSLContext":
     """The trusted certificates, which take a while to read; where no https is spoken a context that trusts nobody."""
+    from ssl import PROTOCOL_TLS_CLIENT, SSLContext
+
+    import httpx
+
     return httpx.create_ssl_context() if is_needed else SSLContext(PROTOCOL_TLS_CLIENT)
 
 
-async def _read(response: httpx.Response, limit_s: float) -> tuple[bytes, bool]:
-    """The body as far as it came, and if it is cut. A status has arrived, so a broken body is an answer all the same."""
-    parts: list[bytes] = []
-    size_bytes = 0
+async def _read(response: "httpx.Response", limit_s: float) -> tuple[bytes, bool]:
+    """The body as far as it came, and if it is cut. A status has arrived, so also a broken body is an answer."""
     if response.headers.get("content-encoding", "").strip().lower() not in BOUNDED_ENCODINGS:
         return b"", True
+    parts: list[bytes] = []
+    size_bytes = 0
     with anyio.move_on_after(limit_s):
         try:
             async for chunk in response.aiter_bytes():
@@ -171,22 +202,13 @@ async def _read(response: httpx.Response, limit_s: float) -> tuple[bytes, bool]:
                     break
             else:
                 return b"".join(parts), False
-        except httpx.HTTPError as error:
+        except Exception as error:  # not only the library's own: a decompressor has others
             logger.debug("a reply was cut short: %s", type(error).__name__)
     return b"".join(parts)[:MAX_REPLY_BYTES], True
 
 
 def _fault_words(error: Exception) -> str:
-    """Our own words for a fault; the library's may hold addresses and parts of the request."""
-    words: dict[type[Exception], str] = {
-        httpx.ConnectError: "no connection",
-        httpx.ConnectTimeout: "no connection in time",
-        httpx.PoolTimeout: "too many requests at once",
-        httpx.ProxyError: "the proxy refused the connection",
-        httpx.ReadTimeout: "no answer in time",
-        httpx.WriteTimeout: "the request could not be sent in time",
-        TimeoutError: "no complete answer in time",
-    }
-    if isinstance(error, httpx.ConnectError) and "CERTIFICATE" in str(error):
+    kind = type(error).__name__
+    if kind == "ConnectError" and "CERTIFICATE" in str(error):
         return "its certificate is not trusted; SSL_CERT_FILE can name a company's own"
-    return words.get(type(error), "the connection broke")
+    return _FAULT_WORDS.get(kind, "no answer in time" if "Timeout" in kind else "the connection broke")

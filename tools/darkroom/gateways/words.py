@@ -20,7 +20,7 @@ _KEY = re.compile(
     r"\b(?:r8|hf)_[A-Za-z0-9*.]{4,}|\b[shp]k-[A-Za-z0-9_*.-]{4,}|\b(?:Bearer|Token)\s+[A-Za-z0-9_*.~+/=-]{6,}",
     re.IGNORECASE,
 )
-# Letters by category, invisible on the screen: Hangul and Khmer fillers, grapheme joiner, variation selectors, braille blank.
+# Letters by category, but invisible: Hangul and Khmer fillers, grapheme joiner, variation selectors, braille blank.
 _INVISIBLE = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
@@ -38,7 +38,7 @@ def quoted(text: str, limit: int = 300) -> str:
 
 
 def clean_words(text: str, limit: int = 300) -> str:
-    """One line of at most `limit` characters: no markup, no control, bidi or invisible characters, no keys, no links."""
+    """One line of at most `limit` characters without markup, control, bidi or invisible characters, keys and links."""
     seen = _without_invisible(html.unescape(text[:_READ_AT_MOST]))
     plain = _BEGUN_TAG.sub("< ", _TAG.sub(" ", _HIDDEN_MARKUP.sub(" ", seen)))
     redacted = _LINK.sub(_named_link, _KEY.sub("[key]", plain))

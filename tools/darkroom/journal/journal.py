@@ -13,22 +13,23 @@ from darkroom.journal.database import Database, Session
 from darkroom.journal.intent_codec import read_intents
 from darkroom.journal.reconcile import Verdict
 from darkroom.journal.records import Intent, Look, NewIntent, Spending, SpendingLimit, Totals
-from darkroom.journal.states import DOUBTFUL, IntentState, in_list
+from darkroom.journal.states import DOUBTFUL, in_list
 from darkroom.predictions import Prediction
 
 # What waits for its images or its end. A prediction that has no image yet is taken to expire an hour after it was known.
 _UNFINISHED = """WHERE key IN (SELECT key FROM intents WHERE origin = ? AND state = 'known' AND ended_at IS NULL
-    UNION SELECT key FROM intents WHERE origin = ? AND prediction_id IN
-    (SELECT prediction_id FROM images WHERE state = 'wanted'))
+    UNION SELECT intents.key FROM images CROSS JOIN intents
+    WHERE images.state = 'wanted' AND intents.prediction_id = images.prediction_id AND intents.origin = ?)
     ORDER BY coalesce((SELECT min(expires_at) FROM images WHERE prediction_id = intents.prediction_id
     AND state = 'wanted'), known_at + 3600), key"""
-_UNRESOLVED = f"WHERE origin = ? AND state IN {in_list(DOUBTFUL)} ORDER BY sent_at, key"
-_ABSENT = f"WHERE origin = ? AND state = '{IntentState.ABSENT}' AND sent_at >= ? ORDER BY sent_at, key"
+_UNRESOLVED = f"WHERE origin = ? AND state <> 'known' AND state IN {in_list(DOUBTFUL)} ORDER BY sent_at, key"
+_ABSENT = "WHERE origin = ? AND state <> 'known' AND state = 'absent' AND sent_at >= ? ORDER BY sent_at, key"
 _KNOWN_IDS = """SELECT prediction_id FROM intents WHERE origin IN (?, '') AND is_adopted = 0 AND known_at >= ?
     AND prediction_id IS NOT NULL"""
 _SECONDS = """SELECT total_s FROM intents WHERE gateway = ? AND model = ? AND total_s IS NOT NULL
     ORDER BY ended_at DESC, key DESC LIMIT ?"""
 _NEWEST_FIRST = "ORDER BY intended_at DESC, key DESC LIMIT ?"
+_OF_CONVERSATION = f"WHERE conversation = ? AND is_adopted = 0 {_NEWEST_FIRST}"
 _OLDER = "WHERE (intended_at, key) < (SELECT intended_at, key FROM intents WHERE key = ?)"
 # A lease that ends later than any that is given out was taken before the clock was set back.
 _LEASE = """UPDATE intents SET lease_owner = ?, lease_until = ?
@@ -139,9 +140,9 @@ class Journal:
 
     async def latest(self, conversation: str = "") -> Intent | None:
         """The newest intent of ours, of this conversation where it has one, whatever became of it."""
-        ours = f"WHERE is_adopted = 0 {_NEWEST_FIRST}"
-        found = await self._select(f"WHERE conversation = ? AND is_adopted = 0 {_NEWEST_FIRST}", conversation, 1)
-        return next(iter(found or await self._select(ours, 1)), None)
+        if conversation and (mine := await self._select(_OF_CONVERSATION, conversation, 1)):
+            return mine[0]
+        return next(iter(await self._select(f"WHERE is_adopted = 0 {_NEWEST_FIRST}", 1)), None)
 
     async def history(self, limit: int = 20, before: str = "") -> tuple[Intent, ...]:
         """Newest first; `before` is the key of the last one seen."""

@@ -9,8 +9,10 @@ from darkroom.model_tasks import TASKS
 from darkroom.registry.model import Model
 from darkroom.registry.model_file import read_model_file
 from darkroom.registry.search import rank
+from darkroom.spelling import closest
 
 _DATA = Path(__file__).parent / "data"
+_LONGEST_QUERY = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +74,9 @@ class ModelRegistry:
         wanted = name.strip().lower().partition(":")[0]
         if same := self._full_names(wanted):
             return same[:limit]
-        import difflib
-
         spellings = {full.partition("/")[2]: full for full in self.names()} if "/" not in wanted else {}
         spellings |= {full: full for full in self.names()}
-        near = difflib.get_close_matches(wanted, spellings, n=limit * 2, cutoff=0.6)
+        near = closest(wanted, spellings, limit=limit * 2)
         near += [spelling for spelling in spellings if wanted and wanted in spelling]
         return tuple(dict.fromkeys(spellings[spelling] for spelling in near))[:limit]
 
@@ -84,8 +84,11 @@ class ModelRegistry:
         """The models for a task ("any" for all) that fit the words, best first, core models before others.
 
         Raises:
-            InvalidInput: no such task.
+            InvalidInput: no such task, or more than 1,000 characters of words.
         """
+        if len(query) > _LONGEST_QUERY:
+            words = f"query has {len(query):,} characters, and at most {_LONGEST_QUERY:,} are searched."
+            raise InvalidInput(f"{words} Give a few words, such as 'text in image'. Nothing was sent.", field="query")
         if task not in ("any", *TASKS):
             raise InvalidInput(f"Unknown task {task[:40]!r}. Tasks: any, {', '.join(TASKS)}.", field="task")
         models = [model for model in map(self._model, self.names()) if task == "any" or task in model.tasks]
@@ -118,8 +121,8 @@ class ModelRegistry:
                 f"{wanted!r} is the name of several models: {_quoted(several)}. Give the full name. Nothing was sent."
             )
         near = self.closest(name)
-        closest = f" Closest: {_quoted(near)}." if near else ""
-        return f"Unknown model {name[:80]!r}.{closest} list_models shows all {len(self)}. Nothing was sent."
+        hint = f" Closest: {_quoted(near)}." if near else ""
+        return f"Unknown model {name[:80]!r}.{hint} list_models shows all {len(self)}. Nothing was sent."
 
 
 def _quoted(names: tuple[str, ...]) -> str:

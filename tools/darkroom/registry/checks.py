@@ -1,5 +1,6 @@
 """Check a dict of inputs against a model's schema the way the wire does it, knowing nothing of how we map requests."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -67,7 +68,9 @@ def check_value(item: ModelInput, value: JsonValue) -> list[FieldFault]:
 
 
 def is_of_type(value: JsonValue, wanted: InputType) -> bool:
-    """Whether a JSON value is of a schema type: 4.0 is an integer, 4 is a number, true is neither."""
+    """Whether a JSON value is of a schema type: 4.0 is an integer, 4 is a number; true and NaN are neither."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return False
     given = type_name(value)
     if wanted == "number":
         return given in ("integer", "number")

@@ -24,6 +24,7 @@ class Price(BaseModel):
 
 def price_per_image(prices: Sequence[Price], input: Mapping[str, JsonValue]) -> float | None:
     """The price that fits this input (defaults filled in), the highest where several may fit, None where none is known."""
+    input = _with_size_class(prices, input)
     fitting = [price for price in prices if price.when and _holds(price.when, input)]
     fitting = fitting or [price for price in prices if not price.when and not price.condition]
     return max((price.usd for price in fitting or prices), default=None)
@@ -31,3 +32,19 @@ def price_per_image(prices: Sequence[Price], input: Mapping[str, JsonValue]) -> 
 
 def _holds(when: Mapping[str, JsonValue], input: Mapping[str, JsonValue]) -> bool:
     return all(input.get(name) == value for name, value in when.items())
+
+
+def _with_size_class(prices: Sequence[Price], input: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
+    """An exact width and height fall into the smallest class of megapixels that holds them, whatever class is named."""
+    width, height = input.get("width"), input.get("height")
+    if not (isinstance(width, int) and isinstance(height, int)):
+        return input
+    classes = {
+        (float(value.removesuffix(" MP")), name, value)
+        for price in prices
+        for name, value in price.when.items()
+        if isinstance(value, str) and value.endswith(" MP")
+    }
+    names = {name: "" for _, name, _ in classes}  # beyond the largest class no price fits, so the highest counts
+    fitting = sorted(each for each in classes if each[0] * 2**20 >= width * height)
+    return {**input, **names, **({fitting[0][1]: fitting[0][2]} if fitting else {})}

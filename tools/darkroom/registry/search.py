@@ -1,6 +1,6 @@
 """Find models by words: which fit, and in which order."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from darkroom.registry.model import Model
 
@@ -23,7 +23,7 @@ _OTHER_WORDS: dict[str, tuple[str, ...]] = {
     "text-to-image": ("text_to_image",),
 }
 _FILLER = frozenset(
-    {
+    [
         "a",
         "an",
         "the",
@@ -41,8 +41,13 @@ _FILLER = frozenset(
         "best",
         "model",
         "models",
-    }
-    | {"image", "images", "photo", "photos", "picture", "pictures"}
+        "image",
+        "images",
+        "photo",
+        "photos",
+        "picture",
+        "pictures",
+    ]
 )
 
 
@@ -52,9 +57,10 @@ def rank(models: Iterable[Model], query: str) -> list[Model]:
     The one meant by name leads; then those that fit most words, core models before others, found in the name before
     found in the description, and much used before little used.
     """
-    words = [word for word in query.lower().replace(",", " ").split() if word not in _FILLER]
+    words = [word for word in dict.fromkeys(query.lower().replace(",", " ").split()) if word not in _FILLER]
     wanted = query.strip().lower()
-    scored = [(model, _scores(model, words)) for model in models]
+    spellings = [_spellings(word) for word in words]
+    scored = [(model, _scores(model, spellings)) for model in models]
     fitting = [(_order(model, scores, wanted), model) for model, scores in scored if any(scores) or not words]
     return [model for _, model in sorted(fitting, key=lambda pair: pair[0])]
 
@@ -65,15 +71,19 @@ def _order(model: Model, scores: list[int], wanted: str) -> tuple[bool, int, boo
     return not is_meant, missed, model.tier != "core", -sum(scores), -model.provenance.run_count, model.name
 
 
-def _scores(model: Model, words: list[str]) -> list[int]:
+def _spellings(word: str) -> tuple[str, ...]:
+    return _OTHER_WORDS.get(word) or tuple({word, word.replace("-", "_"), word.replace("_", " ")})
+
+
+def _scores(model: Model, words: Sequence[Sequence[str]]) -> list[int]:
+    """For each word, given in its spellings, how well the model fits it."""
     name = model.name.lower()
     strong = f"{name} {model.title} {model.provider} {' '.join(model.tasks)}".lower()
     weak = f"{model.best_for} {model.notes}".lower()
-    return [_score(word, name, strong, weak) for word in words]
+    return [_score(spellings, name, strong, weak) for spellings in words]
 
 
-def _score(word: str, name: str, strong: str, weak: str) -> int:
-    spellings = _OTHER_WORDS.get(word) or (word, word.replace("-", "_"), word.replace("_", " "))
+def _score(spellings: Sequence[str], name: str, strong: str, weak: str) -> int:
     if any(spelling in name for spelling in spellings):
         return 4
     if any(spelling in strong for spelling in spellings):

@@ -13,6 +13,7 @@ from darkroom.reports.amounts import seconds, usd
 from darkroom.reports.prediction_data import said_by
 
 _LONGEST_ENUM = 24
+_OURS = ("prompt", "negative_prompt", "image", "mask", "aspect_ratio", "width", "height", "count", "seed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,9 +79,7 @@ def _found_line(shown: int, known: int, sought: str) -> str:
 
 
 def _row(model: Model) -> str:
-    typical = (
-        f"{model.typical_s:.0f}" if model.typical_s and model.typical_s >= 1 else ("<1" if model.typical_s else "?")
-    )
+    typical = "?" if not model.typical_s else "<1" if model.typical_s < 1 else f"{model.typical_s:.0f}"
     cells = (model.name, ", ".join(model.tasks), _price_range(model), typical, str(model.max_count), model.best_for)
     return " | ".join(cells)
 
@@ -128,40 +127,19 @@ def _arguments_line(model: Model) -> str:
 
 def _image_words(model: Model) -> str:
     concepts = model.concepts
-    number = (
-        "one"
-        if concepts.image_arity == "single"
-        else (f"up to {concepts.image_max}" if concepts.image_max else "several")
-    )
+    most = f"up to {concepts.image_max}" if concepts.image_max else "several"
+    number = "one" if concepts.image_arity == "single" else most
     need = "required" if model.needs_image else "optional"
-    role = (
-        ""
-        if concepts.image_role in ("source", "inpaint_source")
-        else f", used as {concepts.image_role.replace('_', ' ')}"
-    )
-    return f"{number}, {need}{role}"
+    is_source = concepts.image_role in ("source", "inpaint_source")
+    return f"{number}, {need}" + ("" if is_source else f", used as {concepts.image_role.replace('_', ' ')}")
 
 
 def _options_section(model: Model) -> str:
-    ours = {
-        getattr(model.concepts, word)
-        for word in (
-            "prompt",
-            "image",
-            "mask",
-            "aspect_ratio",
-            "width",
-            "height",
-            "count",
-            "seed",
-            "negative_prompt",
-            "output_format",
-        )
-    }
-    lines = [
-        _option_line(item) for item in model.inputs if item.name not in ours and not item.secret and not item.deprecated
-    ]
-    return "\n".join(["Options (pass them in `options`):", *lines]) if lines else "Options: none."
+    ours = {getattr(model.concepts, word) for word in (*_OURS, "output_format")}
+    options = [item for item in model.inputs if item.name not in ours and not item.secret and not item.deprecated]
+    if not options:
+        return "Options: none."
+    return "\n".join(["Options (pass them in `options`):", *map(_option_line, options)])
 
 
 def _option_line(item: ModelInput) -> str:
@@ -195,25 +173,20 @@ def _call(arguments: dict[str, JsonValue]) -> str:
 
 
 def _notes(model: Model) -> list[str]:
-    lines: list[str] = []
-    if model.run_by == "version":
-        lines.append(f"Community model, run by version {model.version}; a gateway with a fixed table may refuse it.")
-    if model.required_secrets:
-        lines.append(f"Needs someone's own key ({', '.join(model.required_secrets)}), so it cannot be run from here.")
-    if model.deprecated:
-        lines.append("Deprecated by its maker.")
-    if model.gateways:
-        lines.append(f"Named by: {', '.join(model.gateways)}.")
-    if model.notes:
-        lines.append(f"Note: {model.notes}")
-    if model.unverified:
-        lines.append(f"Not verified: {'; '.join(model.unverified)}.")
     licence = model.license.commercial_use or model.license.url
-    if licence:
-        lines.append(f"Licence: {licence}.".replace("..", "."))
-    if model.docs_url:
-        lines.append(f"Docs: {model.docs_url}")
-    return lines
+    version = f"Community model, run by version {model.version}; a gateway with a fixed table may refuse it."
+    secrets = f"Needs someone's own key ({', '.join(model.required_secrets)}), so it cannot be run from here."
+    lines = (
+        (model.run_by == "version", version),
+        (model.required_secrets, secrets),
+        (model.deprecated, "Deprecated by its maker."),
+        (model.gateways, f"Named by: {', '.join(model.gateways)}."),
+        (model.notes, f"Note: {model.notes}"),
+        (model.unverified, f"Not verified: {'; '.join(model.unverified)}."),
+        (licence, f"Licence: {licence}.".replace("..", ".")),
+        (model.docs_url, f"Docs: {model.docs_url}"),
+    )
+    return [line for is_so, line in lines if is_so]
 
 
 def _row_data(model: Model) -> dict[str, JsonValue]:

@@ -1,4 +1,4 @@
-"""What generate_image and get_prediction answer: first the status, then the pictures, then what to do next."""
+"""What generate_image and get_prediction answer: first the status, then the images, then what to do next."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

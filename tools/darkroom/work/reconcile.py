@@ -148,7 +148,12 @@ class Reconciler:
         cursors = {""}
         cursor = ""
         for _ in range(_MOST_PAGES):
-            page = await self._client.list_page(cursor)
+            try:
+                page = await self._client.list_page(cursor)
+            except GatewayError:
+                if not cursor:
+                    raise
+                break  # what was read may show something all the same
             if not listed.predictions and page.server_time:
                 now = datetime.fromtimestamp(self._runtime.clock(), UTC)
                 listed.skew_s = (page.server_time - now).total_seconds()

@@ -3,24 +3,19 @@
 from bisect import bisect_left
 from collections.abc import Callable
 from functools import lru_cache
-from typing import TYPE_CHECKING
+
+from PIL import Image, ImageDraw, ImageFont
 
 from darkroom_server.sandbox.painter.pixels import mapped, resized
 from darkroom_server.sandbox.painter.scene import Scene
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
-    from PIL.ImageFont import FreeTypeFont, ImageFont
 
 MARK = "sandbox"
 _WHITE = (255, 252, 244)
 _DARK = (12, 12, 20)
 
 
-def captioned(image: "Image", caption: str) -> "Image":
+def captioned(image: Image.Image, caption: str) -> Image.Image:
     """A copy with the prompt at the lower left and the mark at the lower right. An RGBA image stays one."""
-    from PIL import Image, ImageDraw
-
     size = max(9, round(min(image.size) * 0.024))
     font = _font(size)
     margin = round(size * 1.1)
@@ -38,10 +33,8 @@ def captioned(image: "Image", caption: str) -> "Image":
     return done.convert("RGB") if is_opaque else done
 
 
-def lettered(image: "Image", scene: Scene) -> "Image":
+def lettered(image: Image.Image, scene: Scene) -> Image.Image:
     """The image with the scene's lettering drawn onto it, centred."""
-    from PIL import ImageDraw
-
     draw = ImageDraw.Draw(image)
     for line, size, foot in scene.lines():
         pixels = max(6, round(size * image.height))
@@ -68,10 +61,8 @@ def drawable(words: str) -> str:
     return " ".join("".join(kept).split())
 
 
-def _shaded(image: "Image", height_px: int) -> "Image":
+def _shaded(image: Image.Image, height_px: int) -> Image.Image:
     """Darker towards the bottom edge, so that light images carry light words."""
-    from PIL import Image
-
     strength = [round(value * 0.42) for value in range(256)]
     shade = mapped(resized(Image.linear_gradient("L"), (image.width, height_px)), strength)
     image.paste(_DARK, (0, image.height - height_px), shade)
@@ -79,7 +70,5 @@ def _shaded(image: "Image", height_px: int) -> "Image":
 
 
 @lru_cache(maxsize=32)
-def _font(size: int) -> "FreeTypeFont | ImageFont":
-    from PIL import ImageFont
-
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size)

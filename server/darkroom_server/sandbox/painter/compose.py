@@ -7,24 +7,14 @@ from dataclasses import dataclass
 
 from darkroom_server.sandbox.painter.caption import drawable
 from darkroom_server.sandbox.painter.grounds import GROUNDS, SAND, NearLand, cliff, open_sky, rise
-from darkroom_server.sandbox.painter.palette import COLORS, pick_palette
+from darkroom_server.sandbox.painter.palette import pick_palette, prompt_words
 from darkroom_server.sandbox.painter.scene import Items, Scene
-from darkroom_server.sandbox.painter.sky import air, sky
 from darkroom_server.sandbox.painter.subjects import Subject, placed, subjects
-from darkroom_server.sandbox.painter.view import View
+from darkroom_server.sandbox.painter.view import View, air, sky
 
 _WORD = re.compile(r"[a-z]+")
 _LETTERING = re.compile(r'\btext: *"?([^".\n]{1,120})"?|["“]([^"”]{1,120})["”]', re.IGNORECASE)
 _NUMBERS = {"two": 2, "three": 3, "four": 4, "five": 5}
-# kind of ground -> words that ask for it
-_GROUND_WORDS = {
-    "sea": "sea ocean beach sand sandy dunes water coast shore waves",
-    "lake": "lake pond fjord",
-    "mountain": "mountain mountains alps peak peaks summit alpine",
-    "wood": "forest wood woods fir firs",
-    "plain": "plain studio room indoors logo icon emblem product table",
-    "hill": "hill hills field fields meadow countryside landscape",
-}
 _SANDY = {"beach", "sand", "sandy", "dunes", "shore"}
 
 
@@ -44,7 +34,8 @@ def compose(prompt: str, seed: int, index: int, ratio: float) -> Scene:
     words = words_of(_LETTERING.sub("", prompt))
     mood, rng = _rng(prompt, 0, 0), _rng(prompt, seed, index)
     named = _named(words)
-    palette = pick_palette(tuple(word for word in words if not named or word not in COLORS), mood)
+    colors = prompt_words().colors
+    palette = pick_palette(tuple(word for word in words if not named or word not in colors), mood)
     ground = _ground(words, named, mood)
     horizon = rng.uniform(0.6, 0.68) if ground in ("sea", "lake") else rng.uniform(0.56, 0.64)
     light_x = ratio * rng.choice((rng.uniform(0.24, 0.38), rng.uniform(0.62, 0.76)))
@@ -83,7 +74,7 @@ def _named(words: tuple[str, ...]) -> list[Named]:
             found.append(Named(subject, color, max(count, subject.copies), inside))
             color, count, is_in = "", 1, False
         elif not subject:
-            color = word if word in COLORS else color
+            color = word if word in prompt_words().colors else color
             count = _NUMBERS.get(word, count)
             is_in = is_in or word == "in"
         last = subject
@@ -91,9 +82,8 @@ def _named(words: tuple[str, ...]) -> list[Named]:
 
 
 def _ground(words: tuple[str, ...], named: list[Named], rng: random.Random) -> str:
-    asked = (ground for word in words for ground, names in _GROUND_WORDS.items() if word in names.split())
-    own = named[0].subject.ground if named else rng.choice(("sea", "lake", "mountain", "wood", "hill"))
-    return next(asked, own)
+    asked = (ground for word in words for ground, names in prompt_words().grounds.items() if word in names)
+    return next(asked, named[0].subject.ground if named else rng.choice(("sea", "lake", "mountain", "wood", "hill")))
 
 
 def _with_subjects(view: View, ground: str, named: list[Named], *, is_sandy: bool) -> Items:
@@ -125,24 +115,23 @@ def _row(view: View, named: list[Named], near: NearLand) -> Items:
     """The subjects side by side; a single one stands away from the light."""
     row = [one for one in named for _ in range(one.count)]
     items: Items = ()
+
+    def size_of(one: Named) -> float:
+        usual = one.subject.height * view.rng.uniform(0.8 if one.count > 1 else 0.95, 1.05)
+        return usual * min(1.0, view.ratio) ** 0.5
+
+    def add(one: Named, foot: float, size: float) -> Items:
+        return placed(one.subject, one.color, view.palette, (x, foot), size, is_mirrored=view.light[0] < x)
+
     for number, one in enumerate(row):
         width = (near.right - near.left) / len(row)
         share = 0.5 + view.rng.uniform(-0.1, 0.1)
         if len(row) == 1 and near.items:
             share += 0.1 if view.light[0] < view.ratio / 2 else -0.1
         x = near.left + width * (number + share)
-        size = min(_size(view, one), 0.55 * width / one.subject.reach)
+        size = min(size_of(one), 0.55 * width / one.subject.reach)
         y = max(near.level(x), size + 0.03)
         if one.inside:
-            foot, most = y - one.subject.holds * size, size * 1.35
-            items += _placed(view, one.inside, x, foot, min(_size(view, one.inside), most))
-        items += _placed(view, one, x, y, size)
+            items += add(one.inside, y - one.subject.holds * size, min(size_of(one.inside), size * 1.35))
+        items += add(one, y, size)
     return items
-
-
-def _size(view: View, one: Named) -> float:
-    return one.subject.height * view.rng.uniform(0.8 if one.count > 1 else 0.95, 1.05) * min(1.0, view.ratio) ** 0.5
-
-
-def _placed(view: View, one: Named, x: float, y: float, size: float) -> Items:
-    return placed(one.subject, one.color, view.palette, (x, y), size, is_mirrored=view.light[0] < x)

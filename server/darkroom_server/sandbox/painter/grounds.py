@@ -48,9 +48,8 @@ def mountain(view: View) -> Items:
         if share < 0.5:
             items.append(_snow(view, skyline, y, height, share))
         items.extend(view.mist(y + 0.11))
-    items.append(_firs(view, view.horizon + 0.24, 0.02, 0.075, 0.78))
-    items.append(_firs(view, 0.95, 0.02, 0.17, 1.0, mist=0.1))
-    return tuple(items)
+    trees = _firs(view, view.horizon + 0.24, 0.02, 0.075, 0.78)
+    return (*items, trees, _firs(view, 0.95, 0.02, 0.17, 1.0, mist=0.1))
 
 
 def _firs(view: View, level: float, height: float, tree: float, share: float, *, mist: float = 0.4) -> Fill:
@@ -77,11 +76,9 @@ def _snow(view: View, skyline: list[Point], y: float, height: float, share: floa
 
 def _tongues(run: list[Point], rng: random.Random) -> list[Point]:
     """The lower edge of a cap: up and down between the ridge and a little below the snow line."""
-    lower: list[Point] = []
-    for number, (x, value) in enumerate(run[:: max(1, len(run) // 14)]):
-        depth = rng.uniform(0.75, 1.15) if number % 2 else rng.uniform(0.3, 0.6)
-        lower.append((x, value + (_SNOW_LINE - value) * depth))
-    return lower
+    few = run[:: max(1, len(run) // 14)]
+    depths = [rng.uniform(0.75, 1.15) if number % 2 else rng.uniform(0.3, 0.6) for number in range(len(few))]
+    return [(x, value + (_SNOW_LINE - value) * depth) for (x, value), depth in zip(few, depths, strict=True)]
 
 
 def sea(view: View) -> Items:

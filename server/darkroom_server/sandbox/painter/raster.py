@@ -2,14 +2,12 @@
 
 import random
 from functools import lru_cache
-from typing import TYPE_CHECKING
+
+from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 from darkroom_server.sandbox.painter.caption import lettered
 from darkroom_server.sandbox.painter.pixels import mapped, resized
 from darkroom_server.sandbox.painter.scene import Fill, Glow, Rgb, Scene
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
 
 # Larger images are painted at this many pixels and then enlarged: soft shapes look the same.
 _PAINTED_PIXELS = 1_300_000
@@ -17,7 +15,7 @@ _OVERSAMPLE = 2
 _GRAIN = 5
 
 
-def rasterise(scene: Scene, width_px: int, height_px: int) -> "Image":
+def rasterise(scene: Scene, width_px: int, height_px: int) -> Image.Image:
     """The scene as an RGB image of exactly this size."""
     shrink = min(1.0, (_PAINTED_PIXELS / (width_px * height_px)) ** 0.5)
     size = (max(8, round(width_px * shrink)), max(8, round(height_px * shrink)))
@@ -32,10 +30,8 @@ def rasterise(scene: Scene, width_px: int, height_px: int) -> "Image":
     return lettered(_grained(canvas), scene)
 
 
-def _column(stops: tuple[Rgb, ...], size: tuple[int, int], until: float = 1.0) -> "Image":
+def _column(stops: tuple[Rgb, ...], size: tuple[int, int], until: float = 1.0) -> Image.Image:
     """A vertical gradient through `stops`, evenly spaced; the last is reached at the share `until` of the height."""
-    from PIL import Image
-
     width, height = size
     column = Image.new("RGB", (1, height), stops[-1])
     edges = [round(height * until * number / (len(stops) - 1)) for number in range(len(stops))]
@@ -47,9 +43,7 @@ def _column(stops: tuple[Rgb, ...], size: tuple[int, int], until: float = 1.0) -
     return resized(column, (width, height), is_smooth=False)
 
 
-def _fill(canvas: "Image", item: Fill) -> None:
-    from PIL import Image, ImageDraw, ImageFilter
-
+def _fill(canvas: Image.Image, item: Fill) -> None:
     scale = canvas.height
     xs = [x for polygon in item.polygons for x, _ in polygon]
     ys = [y for polygon in item.polygons for _, y in polygon]
@@ -74,9 +68,7 @@ def _fill(canvas: "Image", item: Fill) -> None:
         canvas.paste(_column((item.top, item.bottom), mask.size), (left, top), mask)
 
 
-def _shine(canvas: "Image", item: Glow) -> None:
-    from PIL import Image
-
+def _shine(canvas: Image.Image, item: Glow) -> None:
     scale = canvas.height
     radius = max(2, round(item.radius * scale))
     fade = [round(255 * item.opacity * max(0.0, 1 - value / 180) ** 2.2) for value in range(256)]
@@ -84,10 +76,8 @@ def _shine(canvas: "Image", item: Glow) -> None:
     canvas.paste(item.color, (round(item.x * scale) - radius, round(item.y * scale) - radius), mask)
 
 
-def _grained(image: "Image") -> "Image":
+def _grained(image: Image.Image) -> Image.Image:
     """A little film grain, so that gradients do not band."""
-    from PIL import Image, ImageChops
-
     tile = _grain_tile()
     grain = Image.new("L", image.size)
     for x in range(0, image.width, tile.width):
@@ -97,8 +87,6 @@ def _grained(image: "Image") -> "Image":
 
 
 @lru_cache(maxsize=1)
-def _grain_tile() -> "Image":
-    from PIL import Image
-
+def _grain_tile() -> Image.Image:
     noise = random.Random(20).randbytes(256 * 256)
     return mapped(Image.frombytes("L", (256, 256), noise), [value * _GRAIN // 256 for value in range(256)])

@@ -74,5 +74,4 @@ def box(left: float, top: float, right: float, bottom: float) -> Polygon:
 
 
 def flat(polygons: tuple[Polygon, ...], color: Rgb, *, opacity: float = 1.0, blur: float = 0.0) -> Fill:
-    """A fill of one colour."""
     return Fill(polygons=polygons, top=color, bottom=color, opacity=opacity, blur=blur)

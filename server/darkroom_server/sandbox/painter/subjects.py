@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 
-from darkroom_server.sandbox.painter.palette import COLORS, Palette
+from darkroom_server.sandbox.painter.palette import Palette, prompt_words
 from darkroom_server.sandbox.painter.scene import Fill, Glow, Items, Point, Polygon, Rgb, disc, mix
 
 _STEPS = 6  # points between two of a smooth line
@@ -30,12 +30,7 @@ class Subject:
     color: str
     copies: int
     holds: float
-    lines: tuple[str, ...]
-
-    @property
-    def shapes(self) -> tuple[Shape, ...]:
-        """From back to front."""
-        return tuple(_shape(line) for line in self.lines)
+    shapes: tuple[Shape, ...]  # from back to front
 
     @property
     def reach(self) -> float:
@@ -62,13 +57,14 @@ def subjects() -> dict[str, Subject]:
                 color=color,
                 copies=marks.get("*", 1),
                 holds=marks.get(">", 0) / 100,
-                lines=tuple(shape for line in lines for shape in (found[line].lines if line in found else (line,))),
+                shapes=tuple(
+                    shape for line in lines for shape in (found[line].shapes if line in found else [_shape(line)])
+                ),
             )
             found |= dict.fromkeys(words.split(), subject)
     return found
 
 
-@lru_cache(maxsize=1000)
 def _shape(line: str) -> Shape:
     paint, kind, *numbers = line.split()
     color, _, opacity = paint.partition("%")
@@ -149,7 +145,8 @@ def placed(subject: Subject, coat: str, palette: Palette, foot: Point, size: flo
 def _color(name: str, coat: str, palette: Palette) -> Rgb:
     if name in ("lamp", "glow"):
         return mix(palette.light, (255, 226, 160), 0.35)
-    own = COLORS[coat]
+    colors = prompt_words().colors
+    own = colors[coat]
     dark = mix(own, (30, 26, 40), 0.35) if sum(own) > 150 else mix(own, (255, 255, 255), 0.18)
     tones = {"coat": own, "shade": dark, "tint": mix(own, (255, 248, 235), 0.5 if sum(own) > 150 else 0.3)}
-    return mix(tones.get(name) or COLORS[name], palette.ground, palette.dimness)
+    return mix(tones.get(name) or colors[name], palette.ground, palette.dimness)

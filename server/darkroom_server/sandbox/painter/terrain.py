@@ -31,15 +31,8 @@ def jagged(rng: random.Random, ratio: float) -> list[Point]:
     crags = _crags(rng, 9)
     steps = max(120, round(320 * ratio))
     xs = [ratio * (step / steps * 1.04 - 0.02) for step in range(steps + 1)]
-    return [
-        (
-            x,
-            0.45
-            - max(top - abs(x - middle) * slope for middle, top, slope in [*peaks, (0, -0.5, 0)])
-            - 0.22 * crags(x),
-        )
-        for x in xs
-    ]
+    flanks = [*peaks, (0, -0.5, 0)]
+    return [(x, 0.45 - max(top - abs(x - peak) * slope for peak, top, slope in flanks) - 0.22 * crags(x)) for x in xs]
 
 
 def _crags(rng: random.Random, octaves: int) -> Callable[[float], float]:

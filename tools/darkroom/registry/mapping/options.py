@@ -1,6 +1,5 @@
 """`options`: inputs under the model's own names, checked one by one before anything is sent."""
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import fields
 
@@ -12,6 +11,7 @@ from darkroom.registry.mapping.part import Part, listed, quoted, refusal
 from darkroom.registry.model import Model
 from darkroom.registry.model_input import ModelInput
 from darkroom.registry.request import ImageRequest
+from darkroom.spelling import closest
 
 _ARGUMENTS = frozenset(field.name for field in fields(ImageRequest)) - {"options"}
 _ARTICLES = {"integer": "an integer", "array": "a list", "boolean": "true or false"}
@@ -50,9 +50,9 @@ def _unknown_words(model: Model, name: str) -> str:
     shown = quoted(name)
     if name in _ARGUMENTS:
         return f"{shown} is an argument of generate_image, not an option of '{model.name}'. Give it outside of options."
-    near = difflib.get_close_matches(name, model.inputs_by_name, n=3, cutoff=0.5)
-    closest = f" Closest: {', '.join(near)}." if near else ""
-    return f"'{model.name}' has no option {shown}.{closest} list_models(model=\"{model.name}\") shows all."
+    near = closest(name, model.inputs_by_name, cutoff=0.5)
+    hint = f" Closest: {', '.join(near)}." if near else ""
+    return f"'{model.name}' has no option {shown}.{hint} list_models(model=\"{model.name}\") shows all."
 
 
 def _checked_value(model: Model, item: ModelInput, value: JsonValue) -> JsonValue:
@@ -68,7 +68,7 @@ def fault_refusal(model: Model, item: ModelInput, value: JsonValue, fault: Field
         case "enum":
             words = f"{item.name} {quoted(value)} is not offered by '{model.name}'. Allowed: {listed(item.enum)}."
         case "number_gte" | "number_lte":
-            words = f"{item.name} {value} is outside what '{model.name}' takes: {range_words(item)}."
+            words = f"{item.name} {quoted(value)} is outside what '{model.name}' takes: {range_words(item)}."
         case "array_max_items":
             words = f"{item.name} of '{model.name}' takes at most {item.max_items} items."
         case _:

@@ -1,0 +1,80 @@
+"""The deadline of a call: it holds for work that cannot be interrupted, and for a gateway that never answers."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.abc
+import pytest
+from mcp import Client
+from mcp.types import TextContent
+
+from darkroom_server.app import create_server
+from darkroom_server.deadline import within
+from darkroom_server.settings import Settings
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_work_that_cannot_be_interrupted_is_left_behind_at_its_deadline() -> None:
+    may_end, has_ended = anyio.Event(), anyio.Event()
+
+    async def work() -> str:
+        with anyio.CancelScope(shield=True):
+            await may_end.wait()
+        has_ended.set()
+        return "too late"
+
+    with anyio.fail_after(20):
+        async with anyio.create_task_group() as tasks:
+            assert await within(tasks, 0.01, work) is None
+            assert not has_ended.is_set()
+            may_end.set()
+            await has_ended.wait()
+
+
+async def test_work_in_time_gives_its_result_and_a_fault_its_error() -> None:
+    async def fail() -> str:
+        raise LookupError("nothing there")
+
+    async def succeed() -> str:
+        return "an answer"
+
+    async with anyio.create_task_group() as tasks:
+        assert await within(tasks, 20, succeed) == "an answer"
+        with pytest.raises(LookupError, match="nothing there"):
+            await within(tasks, 20, fail)
+
+
+async def _say_nothing(stream: anyio.abc.SocketStream) -> None:
+    async with stream:
+        await anyio.sleep_forever()
+
+
+@pytest.mark.parametrize("tool", ["get_prediction", "cancel_prediction", "generate_image"])
+async def test_a_gateway_that_never_answers_does_not_keep_the_host_waiting(tmp_path: Path, tool: str) -> None:
+    """Well before the 60 s after which hosts give up, and where something was sent with the name under which it is found."""
+    async with await anyio.create_tcp_listener(local_host="127.0.0.1") as listener, anyio.create_task_group() as tasks:
+        port = listener.extra(anyio.abc.SocketAttribute.local_port)
+        tasks.start_soon(listener.serve, _say_nothing)
+        settings = Settings.read(
+            {
+                "DARKROOM_GATEWAY": "replicate",
+                "DARKROOM_BASE_URL": f"http://127.0.0.1:{port}",
+                "DARKROOM_API_KEY": "r8_nobody",
+                "DARKROOM_CANCEL_TOOL": "true",
+                "DARKROOM_DATA_DIR": str(tmp_path / "data"),
+                "DARKROOM_OUTPUT_DIR": str(tmp_path / "images"),
+            }
+        )
+        name = "foreign0prediction0id"
+        wish: dict[str, Any] = {"prompt": "a fox", "request_id": name, "wait_seconds": 0}
+        async with Client(create_server(settings)) as client:
+            with anyio.fail_after(20):
+                result = await client.call_tool(tool, wish if tool == "generate_image" else {"id": name})
+            block = result.content[0]
+            assert isinstance(block, TextContent) and result.meta
+            assert result.is_error or name in block.text + json.dumps(result.meta)
+            assert result.meta["darkroom/report"]["outcome"] in ("running", "unresolved", "refused")
+        tasks.cancel_scope.cancel()

@@ -1,0 +1,104 @@
+"""Two thousand odd answers to creates, looks, lists, cancels and files: no room ends, and the next calls bring their images."""
+
+import itertools
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import anyio
+from fault_gateway import picture
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from odd_answers import ODD_ANSWERS, RawAnswer
+from open_rooms import room_at
+from scripted_gateway import Answer, RecordedRequest, ScriptedGateway
+
+from darkroom.cancel_prediction import cancel_prediction
+from darkroom.darkroom import Darkroom
+from darkroom.generate_image import generate_image
+from darkroom.registry import ImageRequest
+
+ROUNDS, ANSWERS_A_ROUND, CALLS_AFTER = 40, 50, 5
+STAGES = (*("create", "look", "file") * 5, "cancel", "list")  # a list that fails is asked for again after a while
+
+
+class Round(list[tuple[str, RawAnswer]]):
+    """What one room meets; shown by its length, because the answers would fill megabytes."""
+
+    def __repr__(self) -> str:
+        return f"{len(self)} odd answers"
+
+
+class OddGateway:
+    """Answers as it should, but for the stage that is to be odd now."""
+
+    def __init__(self) -> None:
+        self.base_url = ""
+        self.stage = ""
+        self.odd: RawAnswer = RawAnswer(b"")
+        self._made: dict[str, str] = {}
+
+    def __call__(self, request: RecordedRequest) -> Answer:
+        path = request.path.partition("?")[0]
+        stage = "cancel" if path.endswith("/cancel") else "create" if request.method == "POST" else "look"
+        stage = (
+            "file" if path.startswith("/files/") else "list" if path == "/v1/predictions" and stage == "look" else stage
+        )
+        if path == "/v1/account":
+            return Answer({"detail": "not here"}, 404)
+        if stage == self.stage:
+            return self.odd
+        if stage == "create":
+            return self._create(request)
+        if stage == "file":
+            return Answer(picture(path.rpartition("/")[2]), 200, {"content-type": "image/png"})
+        if stage == "list":
+            return Answer({"results": [self._view(name) for name in self._made], "next": None})
+        name = path.split("/")[3]
+        return Answer(self._view(name)) if name in self._made else Answer({"detail": "no"}, 404)
+
+    def _create(self, request: RecordedRequest) -> Answer:
+        if self.stage == "list":  # what makes it ask for the list
+            return Answer({"detail": "late"}, 500)
+        name = f"prediction{len(self._made):016d}"
+        self._made[name] = "processing" if self.stage in ("look", "cancel") else "succeeded"
+        return Answer(self._view(name), 201)
+
+    def _view(self, name: str) -> dict[str, Any]:
+        output = [f"{self.base_url}/files/{name}.png"] if self._made[name] == "succeeded" else None
+        return {"id": name, "status": self._made[name], "output": output, "input": {"prompt": "a kite"}}
+
+
+async def ask(room: Darkroom, name: str, *, wait_s: float) -> str:
+    request = ImageRequest(prompt="a kite", model="black-forest-labs/flux-schnell")
+    report = await generate_image(room, request, wait_s=wait_s, request_id=name)
+    return str(report.outcome)
+
+
+async def play(folder: Path, answers: Round) -> None:
+    gateway, numbers = OddGateway(), itertools.count()
+    with anyio.fail_after(300):
+        async with ScriptedGateway(gateway) as server:
+            gateway.base_url = server.base_url
+            for part in (answers, answers[:3]):  # the next process meets what the first one has left
+                async with room_at(server, folder) as room:
+                    for gateway.stage, gateway.odd in part:
+                        name = f"odd {next(numbers)}"
+                        await ask(room, name, wait_s=0.05)
+                        if gateway.stage == "cancel":
+                            await cancel_prediction(room, name)
+                    gateway.stage = ""
+                    after = [await ask(room, f"plain {next(numbers)}", wait_s=30) for _ in range(CALLS_AFTER)]
+                    assert after == ["succeeded"] * CALLS_AFTER
+
+
+_STAGED = st.tuples(st.sampled_from(STAGES), ODD_ANSWERS)
+_ROUNDS = st.lists(_STAGED, min_size=ANSWERS_A_ROUND, max_size=ANSWERS_A_ROUND).map(Round)
+_SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]
+
+
+@settings(max_examples=ROUNDS, deadline=None, phases=[Phase.generate], suppress_health_check=_SLOW)
+@given(_ROUNDS)
+def test_no_odd_answer_ends_a_room_and_the_next_calls_bring_their_images(answers: Round) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        anyio.run(play, Path(folder), answers)

@@ -1,0 +1,111 @@
+"""One request and its reply, as bytes and as JSON. Reading never raises, whatever the body holds."""
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from darkroom.predictions import MOST_LEVELS
+
+_MARKS, _MOST_MARKS = b'",[]{}', 1_000_000  # a list page of 100 predictions with long logs has about 200,000
+_FRAGMENT_BYTES = 256 * 1024  # the id stands before the output wherever it was seen
+_LONGEST_NUMBER = 19
+# A string, also one that never ends, or a bracket. Possessive, so that no body costs more than one pass.
+_TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[{}\[\]]', re.DOTALL)
+_FIELD = re.compile(r'(?<!\\)"(id|status)"\s*:\s*"([A-Za-z0-9_-]{1,64})"')
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What goes to base + `path`: a JSON `body`, or a `file` (name, content, MIME type).
+
+    `hold_s` is how long the gateway may hold its answer back. A create goes out on a connection of its own.
+    """
+
+    method: str
+    path: str
+    body: bytes | None = None
+    file: tuple[str, bytes, str] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    hold_s: int = 0
+    is_create: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """A status with its headers (lower-case names) and its body in UTF-8, and the JSON in it, None where it is none.
+
+    `is_cut` says that the body did not come to its end, `is_too_long` that this was for its length.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    decoded: object
+    is_cut: bool = False
+    is_too_long: bool = False
+
+
+def in_utf8(body: bytes) -> bytes:
+    """The body without a byte order mark; JSON may also come in UTF-16 or UTF-32."""
+    encoding = json.detect_encoding(body)
+    return body if encoding == "utf-8" else body.decode(encoding, "replace").encode()
+
+
+def read_json(body: bytes) -> object:
+    """The decoded body, None where it is not JSON or has more than a million parts.
+
+    What lies more than 100 levels deep may come as null. Of a key that comes twice the last one counts.
+    """
+    text = "" if _is_crowded(body) else body.decode("utf-8", "replace")
+    try:
+        return _DECODER.decode(text)
+    except RecursionError:
+        text = _cut_below(MOST_LEVELS, text)
+    except ValueError:
+        return None
+    try:
+        return _DECODER.decode(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def fields_in_fragment(body: bytes) -> dict[str, str]:
+    """`id` and `status` at the top level of a JSON object that may break off, as far as they are whole."""
+    text = (body[:_FRAGMENT_BYTES] if _is_crowded(body) else body).decode("utf-8", "replace")
+    return dict(_FIELD.findall(_cut_below(1, text)))
+
+
+def _cut_below(levels: int, text: str) -> str:
+    """The same JSON with null for what lies deeper."""
+    kept: list[str] = []
+    depth = begin = 0
+    for token in _TOKEN.finditer(text):
+        mark = text[token.start()]
+        if mark in "{[":
+            depth += 1
+            if depth == levels + 1:
+                kept.append(text[begin : token.start()])
+        elif mark in "}]":
+            if depth == levels + 1:
+                kept.append("null")
+                begin = token.end()
+            depth -= 1
+    return "".join([*kept, text[begin:]] if depth <= levels else kept)
+
+
+def _is_crowded(body: bytes) -> bool:
+    """True for a body that would take seconds and gigabytes to read as JSON, which no prediction does."""
+    return sum(body.count(mark) for mark in _MARKS) > _MOST_MARKS
+
+
+def _number(text: str) -> float | None:
+    return number if math.isfinite(number := float(text)) else None
+
+
+_DECODER = json.JSONDecoder(
+    parse_int=lambda text: int(text) if len(text) <= _LONGEST_NUMBER else None,
+    parse_float=_number,
+    parse_constant=lambda name: None,
+)
