@@ -1,5 +1,6 @@
 """Every place in which images of the journal's rows belong or lie: the one of the settings, and those of other days."""
 
+from contextlib import suppress
 from pathlib import Path
 
 from darkroom.errors import OutputError, SettingsError
@@ -57,9 +58,10 @@ class OutputStores:
 
     async def found(self, image: ImageName, place: str) -> Saved | None:
         """What was saved of an image of that place before, whether or not anybody noted it."""
-        for store in (self.at(place), self._spare):
-            if saved := await store.found(image):
-                return saved
+        for each in (place, self._spare.place):
+            with suppress(OutputError):  # a place that cannot be read holds nothing for us
+                if saved := await self.at(each).found(image):
+                    return saved
         return None
 
     async def read(self, file: StoredFile) -> bytes:

@@ -7,6 +7,7 @@ the same file, so two processes, or a crash between saving and noting, do no har
 import logging
 import random
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 import anyio
@@ -63,10 +64,11 @@ class ImageFetching:
         return intent
 
     async def write_missing_sidecars(self, rows: Sequence[Intent]) -> None:
-        """Once for each image that was saved where there was no room for its sidecar any more."""
-        for intent in rows:
-            for image in intent.images:
-                if image.file and _NO_SIDECAR in image.problem:
+        """Once for each image that was saved where there was no room for its sidecar any more, and lies there yet."""
+        pairs = [(row, image) for row in rows for image in row.images if _NO_SIDECAR in image.problem]
+        for intent, image in pairs:
+            with suppress(OutputError):
+                if image.file and await self._stores.read(image.file):
                     problem = image.problem.partition(_NO_SIDECAR)[0].strip()
                     await self._note_saved(intent, image, self._stores.holding(image.file), image.file, problem)
 
