@@ -215,10 +215,19 @@ async def test_a_server_that_is_stopped_leaves_with_0_and_the_prediction_goes_on
 def test_the_stdio_server_loads_nothing_of_the_http_server(tmp_path: Path) -> None:
     script = "from darkroom_server.cli import main; code = main(['serve'])\n"
     script += "import sys; print(code, 'darkroom_server.http' in sys.modules, 'typer' in sys.modules, file=sys.stderr)"
-    command = [*DARKROOM[:2], script]
-    environ = bare_environ(tmp_path)
-    done = subprocess.run(command, env=environ, input="", capture_output=True, text=True, timeout=60, check=False)
-    assert done.stderr.split() == ["0", "False", "False"]
+    with subprocess.Popen(
+        [*DARKROOM[:2], script],
+        env=bare_environ(tmp_path),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin and process.stdout and process.stderr
+        print('{"jsonrpc": "2.0", "id": 1, "method": "ping"}', file=process.stdin, flush=True)
+        assert process.stdout.readline()
+        process.stdin.close()
+        assert process.stderr.read().split() == ["0", "False", "False"]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")

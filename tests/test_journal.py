@@ -424,7 +424,10 @@ async def test_latest_is_of_the_conversation_where_it_has_one(journal: Journal, 
     mine = await intended(journal, new_intent(1, conversation="mine"))
     clock.advance(1)
     newest = await intended(journal, new_intent(2, conversation="another"))
-    for conversation, key in (("mine", mine.key), ("", newest.key), ("third", newest.key)):
+    clock.advance(1)
+    unnamed = await intended(journal, new_intent(3))
+    assert (await journal.latest("another")) == newest
+    for conversation, key in (("mine", mine.key), ("", unnamed.key), ("third", unnamed.key)):
         latest = await journal.latest(conversation)
         assert latest is not None and latest.key == key
 

@@ -129,10 +129,11 @@ async def test_an_image_that_cannot_be_decoded_is_said_to_be_without_a_preview(c
     assert f"Note: {note}" in text(found) and note in report(found)["notes"]
 
 
-async def test_an_image_that_comes_cut_is_not_called_saved(client: Client) -> None:
-    result = await generate(client, prompt="sandbox:truncated a lighthouse", wait_seconds=0)
-    result = await client.call_tool("get_prediction", {"id": report(result)["id"], "wait_seconds": 3})
-    assert "Saved in" not in text(result) and report(result)["images"][0]["path"] == ""
+async def test_an_image_that_comes_without_its_end_is_kept_and_not_called_saved(client: Client, tmp_path: Path) -> None:
+    result = await generate(client, prompt="sandbox:truncated a lighthouse")
+    assert "Image 1 is not saved yet: The file is damaged: its end is missing" in text(result)
+    assert report(result)["images"][0]["state"] == "wanted"
+    assert len([path for path in (tmp_path / "pictures").iterdir() if path.stat().st_size]) == 1
 
 
 async def test_a_vector_file_needs_no_excuse_for_having_no_preview(client: Client) -> None:

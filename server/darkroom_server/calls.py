@@ -4,7 +4,9 @@ An answer leaves by its deadline whatever the verb does: the verb runs in a task
 What was sent belongs to the Darkroom and goes on.
 """
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+import logging
+from collections.abc import Awaitable, Callable, Generator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
@@ -17,7 +19,6 @@ from darkroom.request_ids import checked_request_id, fresh_request_id
 from darkroom_server.consent import Offer
 from darkroom_server.content import model_result, prediction_result
 from darkroom_server.deadline import within
-from darkroom_server.open_calls import OpenCalls
 from darkroom_server.opener import DarkroomOpener
 from darkroom_server.settings import DEFAULT_WAIT_S, Settings
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from darkroom.registry import ImageRequest, ModelRegistry
     from darkroom.reports import PredictionReport
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 # Hosts end a call at about 60 s (TypeScript SDK: 60 000 ms, checked 2026-11-20); a cancel after this is the host's, not
@@ -36,12 +38,17 @@ _HOST_LIMIT_S = 54.0
 # Everything besides the waiting itself: opening, uploads, fetching and previews.
 ANSWER_WITHIN_S = 10.0
 _QUESTION_S = 5.0
+_CANCEL_S = 1.0
 _LONGEST_ID = 70
+_CUT_WAIT = "wait_seconds {} was cut to {}, because many hosts end a call at about 60 s; DARKROOM_WAIT_SECONDS raises the limit."
 _Verb = Callable[["Darkroom", "OnProgress"], "Awaitable[PredictionReport]"]
 
 
 class Calls:
-    """What the tools share while the server runs. `tasks` outlives every call; `is_leaving`: the host has hung up."""
+    """What the tools share while the server runs. `tasks` outlives every call; `is_leaving`: the host has hung up.
+
+    `conversation` names whose calls they are, "" where one server serves many.
+    """
 
     def __init__(
         self,
@@ -50,13 +57,15 @@ class Calls:
         settings: Settings,
         tasks: anyio.abc.TaskGroup,
         is_leaving: Callable[[], bool],
+        conversation: str,
     ) -> None:
         self._opener = opener
         self._registry = registry
         self.settings = settings
         self._tasks = tasks
         self._is_leaving = is_leaving
-        self._open_calls = OpenCalls()
+        self._conversation = conversation
+        self._open_calls = _OpenCalls()
         self._told: set[tuple[str, str]] = set()
 
     async def generate_image(
@@ -72,7 +81,12 @@ class Calls:
             async def verb(darkroom: "Darkroom", on_progress: "OnProgress") -> "PredictionReport":
                 await call.keep_earlier(darkroom)
                 return await generate_image(
-                    darkroom, request, wait_s=self._wait_s(wait_s), request_id=name, on_progress=on_progress
+                    darkroom,
+                    request,
+                    wait_s=self._wait_s(wait_s),
+                    request_id=name,
+                    on_progress=on_progress,
+                    conversation=self._conversation,
                 )
 
             try:
@@ -88,7 +102,10 @@ class Calls:
         from darkroom.get_prediction import get_prediction
 
         async def verb(darkroom: "Darkroom", on_progress: "OnProgress") -> "PredictionReport":
-            return await get_prediction(darkroom, id, wait_s=self._wait_s(wait_s), on_progress=on_progress)
+            wait_here_s, conversation = self._wait_s(wait_s), self._conversation
+            return await get_prediction(
+                darkroom, id, wait_s=wait_here_s, on_progress=on_progress, conversation=conversation
+            )
 
         with self._open_calls.waiting(id):
             return await self._answer(ctx, "get_prediction", id, wait_s, verb)
@@ -151,14 +168,17 @@ class Calls:
         from darkroom.reports import overdue_report, with_notes
 
         began_s = anyio.current_time()
-        limit_s = self._wait_s(wait_s) + ANSWER_WITHIN_S
+        waited_s = self._wait_s(wait_s)
+        limit_s = waited_s + ANSWER_WITHIN_S
         on_progress = _rising(ctx)
 
         report = await self.in_darkroom(limit_s, lambda darkroom: verb(darkroom, on_progress))
         if report is None:
             report = overdue_report(handle[:_LONGEST_ID], limit_s)
         previews, notes = await self._previews(report, began_s + limit_s)
-        report = with_notes(report, [*self._wait_notes(wait_s), *notes, *self._news(tool)])
+        if wait_s > waited_s:
+            notes.insert(0, _CUT_WAIT.format(wait_s, waited_s))
+        report = with_notes(report, [*notes, *self._news(tool)])
         report.data["can_cancel"] = self.settings.cancel_tool and self.settings.choice.gateway.has_cancel
         return prediction_result(report, previews, is_structured=self.settings.structured_output)
 
@@ -166,13 +186,6 @@ class Calls:
         """The seconds that a call may wait, where the host lives by the usual limits or by the person's own setting."""
         set_s = self.settings.wait_seconds
         return min(asked_s, max(DEFAULT_WAIT_S, set_s)) if asked_s >= 0 else set_s
-
-    def _wait_notes(self, asked_s: int) -> Iterator[str]:
-        if asked_s > (waited_s := self._wait_s(asked_s)):
-            yield (
-                f"wait_seconds {asked_s} was cut to {waited_s}, because many hosts end a call at about 60 s; "
-                "DARKROOM_WAIT_SECONDS raises the limit."
-            )
 
     def _news(self, tool: str) -> list[str]:
         """What the journal warns of, once for each tool."""
@@ -196,6 +209,49 @@ class Calls:
         shown = {numbers[each.index]: each for each in made if isinstance(each, Preview)}
         problems = [each for each in made if not isinstance(each, Preview) and each.is_fault]
         return shown, [f"image {numbers[each.index]} cannot be shown: {each.reason.rstrip('.')}." for each in problems]
+
+
+class _OpenCall:
+    """One call that waits for `id`; `kept` are the keys of what others have started, which it must not cancel."""
+
+    def __init__(self, id: str) -> None:
+        self.id = id.strip().removeprefix("prediction:")
+        self.kept: set[str] = set()
+
+    async def keep_earlier(self, darkroom: "Darkroom") -> None:
+        """Note what was sent under this request_id before; what was not sent belongs to whoever sends it now."""
+        self.kept |= {row.key for row in await darkroom.journal.by_request(self.id) if not row.may_be_sent}
+
+
+class _OpenCalls:
+    """Every call of generate_image and get_prediction is among these while it waits."""
+
+    def __init__(self) -> None:
+        self._calls: list[_OpenCall] = []
+
+    @contextmanager
+    def waiting(self, id: str) -> Generator[_OpenCall]:
+        """One more for as long as the block runs."""
+        call = _OpenCall(id)
+        self._calls.append(call)
+        try:
+            yield call
+        finally:
+            self._calls.remove(call)
+
+    async def cancel_started(self, darkroom: "Darkroom", call: _OpenCall) -> None:
+        """Cancel at the gateway what this call has started and no other call waits for; faults are logged."""
+        awaited = {each.id for each in self._calls if each is not call}
+
+        def is_ours_alone(row: "Intent") -> bool:
+            return row.key not in call.kept and awaited.isdisjoint({call.id, row.key, row.prediction_id, "latest"})
+
+        with anyio.move_on_after(_CANCEL_S, shield=True):
+            try:
+                rows = await darkroom.journal.by_request(call.id)
+                await darkroom.work.cancel_all([row for row in rows if is_ours_alone(row)])
+            except DarkroomError as error:
+                log.warning("could not cancel %s: %s", call.id, error)
 
 
 async def _earlier(darkroom: "Darkroom", request_id: str) -> "tuple[Sequence[Intent], Sequence[Intent]]":

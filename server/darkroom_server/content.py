@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING
 
 from mcp.types import Annotations, CallToolResult, ContentBlock, ImageContent, ResourceLink, TextContent
 
-from darkroom.images import ImageState
+from darkroom.errors import DarkroomError
+from darkroom.images import ImageState, StoredImage
 from darkroom.uris import is_url, scheme_of
 from darkroom_server.strange_json import cleaned
 
 if TYPE_CHECKING:
-    from darkroom.errors import DarkroomError
-    from darkroom.images import StoredImage
     from darkroom.outputs.preview import Preview
     from darkroom.reports import ModelReport, PredictionReport
 
@@ -50,14 +49,14 @@ def model_result(report: "ModelReport") -> CallToolResult:
     )
 
 
-def refusal(error: "DarkroomError", *, is_structured: bool) -> CallToolResult:
+def refusal(error: DarkroomError, *, is_structured: bool) -> CallToolResult:
     """A call that was not carried out, of any tool that reports on a prediction."""
     from darkroom.reports import refusal_report
 
     return prediction_result(refusal_report(error), is_structured=is_structured)
 
 
-def model_refusal(error: "DarkroomError", *, is_structured: bool) -> CallToolResult:
+def model_refusal(error: DarkroomError, *, is_structured: bool) -> CallToolResult:
     """A call of list_models that was not carried out; like each of its answers structured in any case."""
     from darkroom.reports import refused_models
 
@@ -80,30 +79,23 @@ def _previews(previews: "Mapping[int, Preview]") -> list[ImageContent]:
     ]
 
 
-def _links(images: "Sequence[StoredImage]") -> list[ResourceLink]:
+def _links(images: Sequence[StoredImage]) -> list[ResourceLink]:
     alive = [image for image in images if image.state is not ImageState.EXPIRED]
     return [_link(image) for image in alive if image.file or scheme_of(image.url) == "https"]
 
 
-def _link(image: "StoredImage") -> ResourceLink:
+def _link(image: StoredImage) -> ResourceLink:
     """The saved file where there is one, else the gateway's own link."""
+    for_user = Annotations(audience=["user"], priority=0.5)
     file = image.file
     if not file:
-        name = f"image {image.index + 1}"
-        return ResourceLink(name=name, uri=image.url, mime_type=_guessed(image.url), annotations=_for_user())
+        kind = mimetypes.guess_type(image.url.partition("?")[0])[0]
+        return ResourceLink(name=f"image {image.index + 1}", uri=image.url, mime_type=kind, annotations=for_user)
     is_path = not is_url(file.location)
     return ResourceLink(
-        name=file.location.rpartition("/")[2] if not is_path else Path(file.location).name,
+        name=Path(file.location).name if is_path else file.location.rpartition("/")[2],
         uri=Path(file.location).as_uri() if is_path else file.location,
         mime_type=file.mime_type,
         size=file.size_bytes,
-        annotations=_for_user(),
+        annotations=for_user,
     )
-
-
-def _guessed(url: str) -> str | None:
-    return mimetypes.guess_type(url.partition("?")[0])[0]
-
-
-def _for_user() -> Annotations:
-    return Annotations(audience=["user"], priority=0.5)

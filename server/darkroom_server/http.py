@@ -8,23 +8,18 @@ computer as input.
 import logging
 import socket
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from types import FrameType
 
 import uvicorn
 from mcp.server.transport_security import TransportSecuritySettings
+from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from darkroom_server import __version__
 from darkroom_server.app import create_server
 from darkroom_server.http_requests import PatientProtocol, WholeBodies
-
-if TYPE_CHECKING:
-    from types import FrameType
-
-    from starlette.applications import Starlette
-
-    from darkroom_server.settings import Settings
+from darkroom_server.settings import Settings
 
 LOCAL_HOSTS = ("127.0.0.1", "localhost", "[::1]")
 _LEAVE_WITHIN_S = 2
@@ -33,7 +28,7 @@ _MAX_REQUEST_BYTES = 32 * 1024 * 1024
 
 
 def serve_http(
-    settings: "Settings",
+    settings: Settings,
     listener: socket.socket,
     *,
     allowed_hosts: Iterable[str] = (),
@@ -50,8 +45,8 @@ def serve_http(
 
 
 def http_app(
-    settings: "Settings", *, allowed_hosts: Iterable[str] = (), is_leaving: Callable[[], bool] = lambda: False
-) -> "Starlette":
+    settings: Settings, *, allowed_hosts: Iterable[str] = (), is_leaving: Callable[[], bool] = lambda: False
+) -> Starlette:
     """The ASGI app. `allowed_hosts` are names by which it may be reached besides the local ones, without a port."""
     server = create_server(settings.without_local_files(), is_leaving=is_leaving)
 
@@ -88,7 +83,7 @@ class _Server(uvicorn.Server):
         if self.started:
             self._on_ready()
 
-    def handle_exit(self, sig: int, frame: "FrameType | None") -> None:
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Called in the main thread at SIGTERM and SIGINT; a second one waits for nothing."""
         # From here on it reports each call that it ends as a fault, with a traceback.
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)

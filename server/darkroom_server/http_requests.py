@@ -4,16 +4,14 @@ uvicorn waits for the rest of a request without a limit, so a few hundred half-s
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import h11
 from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from darkroom_server.strange_json import readable
-
-if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 # No byte for so long, or not whole after so long: the connection is closed. A 20 MiB image at 2 Mbit/s fits.
 _QUIET_S = 8.0
@@ -74,11 +72,11 @@ class PatientProtocol(H11Protocol):
 class WholeBodies:
     """ASGI middleware: reads each body to its end, at most `most_bytes`, and hands it on readable for the SDK."""
 
-    def __init__(self, app: "ASGIApp", most_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, most_bytes: int) -> None:
         self._app = app
         self._most_bytes = most_bytes
 
-    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] != "POST":
             await self._app(scope, receive, send)
             return
@@ -97,7 +95,7 @@ class WholeBodies:
         content = bytes(body) if told == text else told.encode()
         pending: list[Message] = [{"type": "http.request", "body": content, "more_body": False}]
 
-        async def replay() -> "Message":
+        async def replay() -> Message:
             return pending.pop() if pending else await receive()
 
         await self._app(scope, replay, send)

@@ -7,6 +7,7 @@ and knows one type for all resources of a template.
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -101,15 +102,12 @@ async def _pass_on(incoming: Any, inlet: MemoryObjectSendStream[SessionMessage |
     """Hand every message on, one that could not be read in its readable form."""
     async with inlet:
         async for item in incoming:
-            await inlet.send(_second_reading(item) if isinstance(item, ValidationError) else item)
-
-
-def _second_reading(problem: ValidationError) -> SessionMessage | Exception:
-    text = problem.errors(include_url=False)[0]["input"]
-    try:
-        return SessionMessage(jsonrpc_message_adapter.validate_json(readable(str(text)), by_name=False))
-    except ValidationError:
-        return problem
+            passed = item
+            if isinstance(item, ValidationError):
+                text = readable(str(item.errors(include_url=False)[0]["input"]))
+                with suppress(ValidationError):
+                    passed = SessionMessage(jsonrpc_message_adapter.validate_json(text, by_name=False))
+            await inlet.send(passed)
 
 
 async def _refuse_strange_params(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
@@ -121,7 +119,7 @@ async def _refuse_strange_params(ctx: ServerRequestContext[Any, Any], call_next:
     if ctx.method != "tools/call":
         raise MCPError(code=INVALID_PARAMS, message=f"This request cannot be answered: {flaw}.")
     name = cleaned(str(params.get("name", "")))[:_LONGEST_VALUE]
-    kept = {each: cleaned(params[each]) for each in ("_meta",) if each in params}
+    kept = {"_meta": cleaned(params["_meta"])} if "_meta" in params else {}
     return await call_next(replace(ctx, params={**kept, "name": name, "arguments": {FLAW: flaw}}))
 
 

@@ -7,7 +7,7 @@ real answers.
 import json
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from mcp.types import CallToolResult
 from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler
@@ -22,21 +22,22 @@ def answer_schemas() -> dict[str, dict[str, Any]]:
 
 
 class _Answer(BaseModel):
-    """Any object; what is published about it is in the file."""
+    """Any object; what is published about it is in the file, under `about`."""
 
     model_config = ConfigDict(extra="allow")
+    about: ClassVar[str]
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return answer_schemas()[cls.about]
 
 
 class _PredictionAnswer(_Answer):
-    @classmethod
-    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        return answer_schemas()["prediction"]
+    about = "prediction"
 
 
 class _ModelsAnswer(_Answer):
-    @classmethod
-    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        return answer_schemas()["models"]
+    about = "models"
 
 
 # What the tools return; the schema is published only where structured output is asked for.

@@ -8,18 +8,11 @@ from typing import TYPE_CHECKING, Any
 from mcp.server import MCPServer
 from mcp.server.mcpserver.prompts import Prompt
 from mcp.server.mcpserver.prompts.base import PromptArgument
-from mcp.types import (
-    Completion,
-    CompletionArgument,
-    CompletionContext,
-    PromptReference,
-    ResourceTemplateReference,
-)
+from mcp.types import Completion, CompletionArgument, CompletionContext, PromptReference, ResourceTemplateReference
 
 if TYPE_CHECKING:
     from darkroom.registry import ModelRegistry
 
-_FILE = Path(__file__).with_name("prompts.toml")
 _MOST_COMPLETIONS = 100
 
 
@@ -34,7 +27,8 @@ def add_prompts(server: MCPServer[Any], registry: "Callable[[], ModelRegistry]")
         given = dict(context.arguments or {}) if context else {}
         return _completion(_candidates(registry(), argument.name, given), argument.value)
 
-    for name, row in tomllib.loads(_FILE.read_text(encoding="utf-8")).items():
+    rows = tomllib.loads(Path(__file__).with_name("prompts.toml").read_text(encoding="utf-8"))
+    for name, row in rows.items():
         server.add_prompt(_prompt(name, **row))
     server.completion()(complete)
 
@@ -65,18 +59,15 @@ def _candidates(models: "ModelRegistry", argument: str, given: dict[str, str]) -
     from darkroom.model_tasks import TASKS
 
     names = models.names()
-    match argument:
-        case "models" | "model":
-            return names
-        case "owner":
-            return tuple(dict.fromkeys(name.partition("/")[0] for name in names))
-        case "name":
-            owner = given.get("owner", "")
-            return tuple(name.partition("/")[2] for name in names if not owner or name.startswith(f"{owner}/"))
-        case "task":
-            return TASKS
-        case _:
-            return ()
+    prefix = f"{given['owner']}/" if given.get("owner") else ""
+    candidates = {
+        "models": names,
+        "model": names,
+        "owner": tuple(dict.fromkeys(name.partition("/")[0] for name in names)),
+        "name": tuple(name.partition("/")[2] for name in names if name.startswith(prefix)),
+        "task": TASKS,
+    }
+    return candidates.get(argument, ())
 
 
 def _completion(candidates: tuple[str, ...], typed: str) -> Completion:

@@ -1,15 +1,19 @@
 """What a host can read without a tool call: predictions, their images, the models.
 
-An updated notification is sent for `prediction://ID` when it ends, so that a host which watches need not poll.
+A host that watches `prediction://ID` is told when it has ended, so that it need not poll.
 """
 
 import json
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import anyio
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
+from mcp.server.subscriptions import SubscriptionBus
+from mcp.shared.subscriptions import ResourceUpdated
 from pydantic import JsonValue
 
 from darkroom.errors import DarkroomError
@@ -18,12 +22,33 @@ from darkroom_server.strange_json import cleaned
 
 if TYPE_CHECKING:
     from darkroom.darkroom import Darkroom
-    from darkroom.images import StoredImage
+    from darkroom.journal import Intent
     from darkroom.registry import ModelRegistry
     from darkroom.reports import PredictionReport
 
 T = TypeVar("T")
 Ctx = Context[Calls, Any]
+
+_MOST_WAITING = 1_000
+
+
+class EndNotices:
+    """`announce` is called from the Darkroom and never waits; `publish` runs in the server's own task group."""
+
+    def __init__(self, bus: SubscriptionBus) -> None:
+        self._bus = bus
+        self._inlet, self._outlet = anyio.create_memory_object_stream[str](_MOST_WAITING)
+
+    def announce(self, intent: "Intent") -> None:
+        """Note an ended prediction; with a thousand unpublished ones the newest is left out."""
+        with suppress(anyio.WouldBlock):
+            self._inlet.send_nowait(f"prediction://{intent.prediction_id}")
+
+    async def publish(self) -> None:
+        """Runs until cancelled."""
+        async with self._inlet, self._outlet:
+            async for uri in self._outlet:
+                await self._bus.publish(ResourceUpdated(uri=uri))
 
 
 def add_resources(server: MCPServer[Calls], registry: "Callable[[], ModelRegistry]") -> None:
@@ -58,10 +83,11 @@ async def prediction(id: str, ctx: Ctx) -> str:
 
 async def image(id: str, n: str, ctx: Ctx) -> bytes:
     """The saved bytes of image number n, from 1."""
-    wanted = _numbered([each for intent in (await _report_on(id, ctx)).intents for each in intent.images], n)
-    if wanted is None or wanted.file is None:
+    report = await _report_on(id, ctx)
+    images = enumerate((each for intent in report.intents for each in intent.images), start=1)
+    file = next((each.file for number, each in images if n.isdecimal() and len(n) < 10 and number == int(n)), None)
+    if file is None:
         raise ResourceNotFoundError(f"Prediction {id!r} has no saved image {n!r}.")
-    file = wanted.file
     return await _in_darkroom(ctx, lambda darkroom: darkroom.stores.read(file))
 
 
@@ -82,10 +108,6 @@ async def _in_darkroom(ctx: Ctx, work: "Callable[[Darkroom], Awaitable[T]]") -> 
     if result is None:
         raise ResourceError("It could not be read in time. Try again.")
     return result
-
-
-def _numbered(images: "list[StoredImage]", n: str) -> "StoredImage | None":
-    return images[int(n) - 1] if n.isdecimal() and len(n) < 10 and 1 <= int(n) <= len(images) else None
 
 
 def _json(data: dict[str, JsonValue]) -> str:

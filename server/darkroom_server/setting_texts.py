@@ -1,5 +1,6 @@
 """Settings as texts: what a person reads about them, what counts as set, and which folder a text means."""
 
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,32 +18,23 @@ class About:
 
 
 # Read by `choose_gateway`, which knows the gateways; here they are only described.
-GATEWAY_SETTINGS = {
-    "gateway": About(
-        "Which gateway makes the images.",
-        "the name of a gateway",  # `described` lists them
-        "the one whose key variable is set, else the sandbox",
-    ),
-    "base_url": About(
-        "Address of the gateway, with or without `/v1`; alone it means the gateway `custom`.",
-        "https://host, or http://127.0.0.1:port",
-        "the gateway's own",
-    ),
-    "api_key": About(
-        "Key of the gateway.", "the key as text", "the gateway's own variable, such as REPLICATE_API_TOKEN"
-    ),
-    "output_hosts": About(
-        "The only hosts from which finished images are fetched; `127.0.0.1:port` adds a store beside a gateway on this machine.",
-        "host names with commas between them, `*.example.com` for all below one",
-        "any public host",
-    ),
-}
+GATEWAY_SETTINGS = ("gateway", "base_url", "api_key", "output_hosts")
+
+
+def read_about() -> dict[str, About]:
+    """What settings.toml says about each setting, by its name."""
+    rows = tomllib.loads(Path(__file__).with_name("settings.toml").read_text(encoding="utf-8"))
+    return {name: About(**row) for name, row in rows.items()}
 
 
 def given_texts(environ: Mapping[str, str]) -> dict[str, str]:
     """The variables that carry a value. A host that has none to put in leaves an empty text or its own placeholder."""
     stripped = {name: text.strip() for name, text in environ.items()}
-    return {name: text for name, text in stripped.items() if text and not _is_placeholder(text)}
+    return {
+        name: text
+        for name, text in stripped.items()
+        if text and (text.startswith(_FOLDERS) or not text.startswith("${"))
+    }
 
 
 def folder(text: str, environ: Mapping[str, str]) -> Path:
@@ -55,18 +47,10 @@ def folder(text: str, environ: Mapping[str, str]) -> Path:
     return Path(text).absolute()
 
 
-def _is_placeholder(text: str) -> bool:
-    return text.startswith("${") and not text.startswith(_FOLDERS)
-
-
 def _place(word: str, environ: Mapping[str, str]) -> str:
     if word == "${HOME}":
         return environ.get("HOME") or environ.get("USERPROFILE") or str(Path.home())
     import platformdirs
 
-    find = {
-        "${DESKTOP}": platformdirs.user_desktop_dir,
-        "${DOCUMENTS}": platformdirs.user_documents_dir,
-        "${DOWNLOADS}": platformdirs.user_downloads_dir,
-    }
-    return find[word]()
+    # Such as `user_desktop_dir` for ${DESKTOP}.
+    return getattr(platformdirs, f"user_{word[2:-1].lower()}_dir")()

@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError
-from pydantic.fields import FieldInfo
 
 from darkroom.errors import SettingsError
 from darkroom.spelling import closest
 from darkroom.uris import is_url
-from darkroom_server.setting_texts import GATEWAY_SETTINGS, About, folder, given_texts
+from darkroom_server.setting_texts import GATEWAY_SETTINGS, About, folder, given_texts, read_about
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -35,67 +34,29 @@ def _on_or_off(word: object) -> object:
 
 
 _Usd = Annotated[float | None, Field(ge=0, allow_inf_nan=False)]
-_USD_ALLOWED = "US dollars, 0 or more, such as 0.50"
-_FLAG_ALLOWED = "true or false"
 
 
 class Settings(BaseModel):
-    """All settings with their defaults. An empty text means: unset."""
+    """All settings with their defaults; settings.toml says what they mean. An empty text means: unset."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    default_model: Annotated[
-        str, About("The model that is used where a call names none.", "owner/name", "darkroom's choice")
-    ] = ""
-    output_dir: Annotated[
-        str,
-        About("Where the images are kept.", "a folder, or s3://, gs://, az://", "`darkroom` in the pictures folder"),
-    ] = ""
-    input_dirs: Annotated[
-        tuple[Path, ...],
-        About(
-            "Folders from which local images may be read.",
-            "folders, separated as in PATH",
-            "the output folder and the person's pictures, downloads and desktop",
-        ),
-    ] = ()
-    keep_metadata: Annotated[
-        bool, About("Leave EXIF data, such as the place of a photo, in local images that are sent.", _FLAG_ALLOWED)
-    ] = False
-    data_dir: Annotated[Path | None, About("Where the journal is kept.", "a folder", "the user data folder")] = None
-    models_dir: Annotated[Path | None, About("Model files of your own, in TOML.", "a folder", "none")] = None
-    max_usd_per_call: Annotated[_Usd, About("A call that may cost more is refused.", _USD_ALLOWED, "no limit")] = None
-    max_usd_per_day: Annotated[_Usd, About("A call that would pass it is refused.", _USD_ALLOWED, "no limit")] = None
-    allow_unknown_price: Annotated[
-        bool, About("With a limit set, also run models whose price is unknown.", _FLAG_ALLOWED)
-    ] = False
-    confirm_usd: Annotated[
-        _Usd,
-        About("Ask the person before a call that may cost more, where the host can ask.", _USD_ALLOWED, "never ask"),
-    ] = None
-    wait_seconds: Annotated[
-        int,
-        Field(ge=0, le=600),
-        About(
-            "How long a call waits where it does not say; above 45 also how long it may wait at most.",
-            "whole seconds from 0 to 600",
-        ),
-    ] = DEFAULT_WAIT_S
-    previews: Annotated[
-        Literal["on", "off"], BeforeValidator(_on_or_off), About("Small images in the answers.", "on or off")
-    ] = "on"
-    structured_output: Annotated[
-        bool,
-        About(
-            "Give the tools output schemas, and answers structuredContent; some hosts then hide the images.",
-            _FLAG_ALLOWED,
-        ),
-    ] = False
-    cancel_tool: Annotated[bool, About("Offer a fourth tool, cancel_prediction.", _FLAG_ALLOWED)] = False
+    default_model: str = ""
+    output_dir: str = ""
+    input_dirs: tuple[Path, ...] = ()
+    keep_metadata: bool = False
+    data_dir: Path | None = None
+    models_dir: Path | None = None
+    max_usd_per_call: _Usd = None
+    max_usd_per_day: _Usd = None
+    allow_unknown_price: bool = False
+    confirm_usd: _Usd = None
+    wait_seconds: Annotated[int, Field(ge=0, le=600)] = DEFAULT_WAIT_S
+    previews: Annotated[Literal["on", "off"], BeforeValidator(_on_or_off)] = "on"
+    structured_output: bool = False
+    cancel_tool: bool = False
     log_level: Annotated[
-        Literal["DEBUG", "INFO", "WARNING", "ERROR"],
-        BeforeValidator(lambda word: str(word).upper()),
-        About("How much is logged to stderr.", "DEBUG, INFO, WARNING, ERROR"),
+        Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(lambda word: str(word).upper())
     ] = "WARNING"
 
     _reads_local_files: bool = PrivateAttr(default=True)
@@ -253,16 +214,11 @@ def described() -> dict[str, About]:
     """Every setting by its name, those of the gateway first."""
     from darkroom.gateways import load_gateways
 
-    gateway = replace(GATEWAY_SETTINGS["gateway"], allowed=", ".join(load_gateways()))
-    return (
-        GATEWAY_SETTINGS | {"gateway": gateway} | {name: _about(field) for name, field in Settings.model_fields.items()}
-    )
-
-
-def _about(field: FieldInfo) -> About:
-    about = next(each for each in field.metadata if isinstance(each, About))
-    shown = str(field.default).lower() if isinstance(field.default, bool) else field.default
-    return replace(about, default=about.default or f"`{shown}`")
+    known = read_about()
+    for name, field in Settings.model_fields.items():
+        shown = str(field.default).lower() if isinstance(field.default, bool) else field.default
+        known[name] = replace(known[name], default=known[name].default or f"`{shown}`")
+    return known | {"gateway": replace(known["gateway"], allowed=", ".join(load_gateways()))}
 
 
 def _parsed(name: str, text: str, environ: Mapping[str, str]) -> object:

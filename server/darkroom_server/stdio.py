@@ -1,10 +1,9 @@
 """The stdio transport: stdout belongs to the protocol, everything else goes to stderr, leaving is orderly."""
 
-import contextlib
 import gc
 import logging
+import secrets
 import sys
-from collections.abc import Generator
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
@@ -49,26 +48,20 @@ def log_to_stderr(level: str) -> None:
 
 
 def _create_quietly(settings: "Settings", hangup: Hangup) -> "MCPServer[Any]":
-    """Import and build the server without garbage collection: all of it stays, and each pass would cost time."""
+    """Import and build the server without garbage collection: all of it stays, and each pass would cost time.
+
+    The SDK is kept from importing rich (100 ms) only to configure a logging that is configured already.
+    """
     gc.disable()
-    with _without_rich():
+    modules = cast("dict[str, ModuleType | None]", sys.modules)
+    is_hidden = modules.setdefault("rich.console", None) is None
+    try:
         from darkroom_server.app import create_server
 
-        server = create_server(settings, is_leaving=lambda: hangup.has_begun)
+        server = create_server(settings, is_leaving=lambda: hangup.has_begun, conversation=secrets.token_hex(8))
+    finally:
+        if is_hidden:
+            del modules["rich.console"]
     gc.freeze()
     gc.enable()
     return server
-
-
-@contextlib.contextmanager
-def _without_rich() -> Generator[None]:
-    """Keep the SDK from importing rich (100 ms) only to configure a logging that is configured already."""
-    modules = cast("dict[str, ModuleType | None]", sys.modules)
-    if "rich.console" in modules:
-        yield
-        return
-    modules["rich.console"] = None
-    try:
-        yield
-    finally:
-        del modules["rich.console"]

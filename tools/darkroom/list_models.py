@@ -17,9 +17,6 @@ def list_models(
         found = registry.search(query, task, limit)
     except InvalidRequest as error:
         return refused_models(error)
-    sought = " ".join(
-        word
-        for word in (f'"{query[:_LONGEST_SHOWN]}"' if query else "", f"task {task}" if task != "any" else "")
-        if word
-    )
+    words = (f'"{query[:_LONGEST_SHOWN]}"' if query else "", f"task {task}" if task != "any" else "")
+    sought = " ".join(filter(None, words))
     return table_report(found, known=len(registry), sought=sought, problems=registry.problems)

@@ -51,14 +51,15 @@ class ProgressTracker:
         """Where `prediction` is, `elapsed_s` seconds after its create."""
         if prediction.status.is_terminal:
             self._percent = 100.0 if prediction.status is PredictionStatus.SUCCEEDED else self._percent
-            return Progress(percent=self._percent, message=f"{prediction.status}, {elapsed_s:.0f} s")
-        if prediction.status is PredictionStatus.STARTING:
-            self._raise_to(_approach(_MOST_WHILE_STARTING, elapsed_s / 30))
+            message = f"{prediction.status}, {elapsed_s:.0f} s"
+        elif prediction.status is PredictionStatus.STARTING:
+            self._percent = max(self._percent, _approach(_MOST_WHILE_STARTING, elapsed_s / 30))
             is_cold = elapsed_s > self._cold_after_s
             message = f"starting, cold start ({elapsed_s:.0f} s)" if is_cold else f"starting, {elapsed_s:.0f} s"
-            return Progress(percent=self._percent, message=message)
-        self._raise_to(self._percent_of_run(prediction.logs, elapsed_s))
-        return Progress(percent=self._percent, message=f"processing {self._percent:.0f} %, {elapsed_s:.0f} s")
+        else:
+            self._percent = max(self._percent, self._percent_of_run(prediction.logs, elapsed_s))
+            message = f"processing {self._percent:.0f} %, {elapsed_s:.0f} s"
+        return Progress(percent=self._percent, message=message)
 
     def _percent_of_run(self, logs: str, elapsed_s: float) -> float:
         if self._runs_since_s is None:
@@ -67,9 +68,6 @@ class ProgressTracker:
             return min(drawn, _MOST_BEFORE_THE_END)
         # Three quarters of the way after the typical time, then ever slower.
         return _approach(_MOST_BY_AGE, 1.6 * (elapsed_s - self._runs_since_s) / self._typical_s)
-
-    def _raise_to(self, percent: float) -> None:
-        self._percent = max(self._percent, percent)
 
 
 def _approach(limit: float, share: float) -> float:

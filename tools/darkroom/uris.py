@@ -24,7 +24,6 @@ _ADDRESS = re.compile(
 _USUAL_PORTS = {"https": 443, "http": 80}
 _DATA_URI = re.compile(r"\s*data:[^\s,]*(?:,|\Z)", re.IGNORECASE)
 _SHOWN_CHARACTERS = 60
-_MOST_LEVELS = 100
 _MOST_ESCAPES = 1_000_000  # of percent-encoding, which takes a while to decode; an SVG of 1 MB has fewer
 
 
@@ -154,21 +153,17 @@ def shorten_data_uri(text: str) -> str:
     return f"{head.partition(';')[0][:_SHOWN_CHARACTERS]};… ({size_bytes} bytes)"
 
 
-def shorten_data_uris(value: "JsonValue | tuple[str, ...] | Mapping[str, JsonValue]") -> "JsonValue":
-    """The same value with every data URI in it shortened, so that a record stays small; cut below 100 levels."""
-    return _shortened(value, _MOST_LEVELS)
-
-
-def _shortened(value: "JsonValue | tuple[str, ...] | Mapping[str, JsonValue]", levels: int) -> "JsonValue":
+def shorten_data_uris(value: "JsonValue | tuple[str, ...] | Mapping[str, JsonValue]", levels: int = 100) -> "JsonValue":
+    """The same value with every data URI in it shortened, so that a record stays small; cut below so many levels."""
     match value:
         case str():
             return shorten_data_uri(value)
         case Mapping() | list() | tuple() if not levels:
             return "…"
         case Mapping():
-            return {name: _shortened(item, levels - 1) for name, item in value.items()}
+            return {name: shorten_data_uris(item, levels - 1) for name, item in value.items()}
         case list() | tuple():
-            return [_shortened(item, levels - 1) for item in value]
+            return [shorten_data_uris(item, levels - 1) for item in value]
         case _:
             return value
 

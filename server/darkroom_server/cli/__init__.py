@@ -9,15 +9,12 @@ _SERVE_WORDS = (["serve"], ["serve", "--transport", "stdio"], ["serve", "--trans
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command with the arguments of the process, or `argv`, and return its exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    if arguments in _SERVE_WORDS or (not arguments and not _is_terminal()):
+    is_terminal = sys.stdin is not None and sys.stdin.isatty()
+    if arguments in _SERVE_WORDS or (not arguments and not is_terminal):
         return _serve()
     from darkroom_server.cli.commands import run
 
     return run(arguments or ["--help"])
-
-
-def _is_terminal() -> bool:
-    return sys.stdin is not None and sys.stdin.isatty()
 
 
 def _serve() -> int:

@@ -3,8 +3,8 @@
 import importlib.util
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import anyio
 import typer
@@ -17,10 +17,7 @@ from darkroom.uris import is_url
 from darkroom_server.settings import Settings
 
 
-@dataclass(frozen=True)
-class _Finding:
-    """One line of the answer."""
-
+class _Finding(NamedTuple):
     is_fine: bool
     words: str
 
@@ -47,17 +44,14 @@ def _about_gateway(settings: Settings) -> Iterator[_Finding]:
     except SettingsError as error:
         yield _Finding(False, f"Answer: {error.message}")
         return
-    yield _Finding(probe.is_key_accepted, f"Answer: {probe.words}{_account(probe)}")
+    account = f", account {probe.account}" if probe.account else ""
+    yield _Finding(probe.is_key_accepted, f"Answer: {probe.words}{account}")
 
 
 async def _probe(settings: Settings) -> GatewayProbe:
     choice = settings.choice
     async with PredictionClient(choice.gateway, choice.key, app=settings.embedded_sandbox()) as client:
         return await client.probe()
-
-
-def _account(probe: GatewayProbe) -> str:
-    return f", account {probe.account}" if probe.account else ""
 
 
 def _about_journal(settings: Settings) -> Iterator[_Finding]:
@@ -77,21 +71,17 @@ async def _journal_warnings(path: Path) -> tuple[str, ...]:
 
 def _about_images(settings: Settings) -> Iterator[_Finding]:
     location = settings.output_location
-    if not is_url(location):
-        yield _folder(Path(location))
-    elif importlib.util.find_spec("obstore"):
-        yield _Finding(True, f"Images: go to {location}; not tried.")
-    else:
-        yield _Finding(False, f"Images: {location} needs the extra 'cloud': install darkroom-mcp[cloud].")
-
-
-def _folder(path: Path) -> _Finding:
+    if is_url(location):
+        is_fine = importlib.util.find_spec("obstore") is not None
+        words = "go to {}; not tried." if is_fine else "{} needs the extra 'cloud': install darkroom-mcp[cloud]."
+        yield _Finding(is_fine, f"Images: {words.format(location)}")
+        return
     try:
-        path.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path):
-            return _Finding(True, f"Images: {path} can be written.")
+        Path(location).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=location):
+            yield _Finding(True, f"Images: {location} can be written.")
     except OSError as error:
-        return _Finding(False, f"Images: {path} cannot be written ({error.strerror}).")
+        yield _Finding(False, f"Images: {location} cannot be written ({error.strerror}).")
 
 
 def _about_models(settings: Settings) -> Iterator[_Finding]:

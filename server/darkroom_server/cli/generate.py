@@ -9,14 +9,13 @@ import typer
 from pydantic import JsonValue
 
 from darkroom.darkroom import Darkroom
-from darkroom.errors import InvalidInput
 from darkroom.generate_image import generate_image
 from darkroom.registry import ImageRequest
 from darkroom.reports import PredictionReport
 from darkroom.request_ids import checked_request_id, fresh_request_id
 from darkroom.uris import is_url, scheme_of
 from darkroom_server.cli.opened import in_darkroom, read_settings
-from darkroom_server.cli.screen import note, pick_up, progress_bar, show_report, stop
+from darkroom_server.cli.screen import note, pick_up, progress_bar, show_report
 from darkroom_server.settings import Settings
 
 
@@ -41,11 +40,10 @@ def generate(
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Make images from a prompt and print where they were saved."""
-    images = tuple(_reference(each) for each in image or ())
     request = ImageRequest(
         prompt=prompt,
         model=model,
-        images=images,
+        images=tuple(_reference(each) for each in image or ()),
         mask=_reference(mask) if mask else "",
         aspect_ratio=aspect_ratio,
         width=width,
@@ -57,7 +55,7 @@ def generate(
         options=dict(_option(each) for each in option or ()),
     )
     settings = _allowing(read_settings(), request, output_dir)
-    name = _checked(request_id) or fresh_request_id()
+    name = checked_request_id(request_id) or fresh_request_id()
 
     async def work(darkroom: Darkroom) -> PredictionReport:
         try:
@@ -65,22 +63,11 @@ def generate(
                 return await generate_image(darkroom, request, wait_s=wait, request_id=name, on_progress=on_progress)
         except anyio.get_cancelled_exc_class():
             with anyio.move_on_after(1, shield=True):
-                await _say_how_to_go_on(darkroom, name)
+                for intent in await darkroom.journal.by_request(name):
+                    note(pick_up(intent.prediction_id or intent.key))
             raise
 
     raise typer.Exit(show_report(in_darkroom(settings, work), as_json=as_json))
-
-
-async def _say_how_to_go_on(darkroom: Darkroom, request_id: str) -> None:
-    for intent in await darkroom.journal.by_request(request_id):
-        note(pick_up(intent.prediction_id or intent.key))
-
-
-def _checked(request_id: str) -> str:
-    try:
-        return checked_request_id(request_id)
-    except InvalidInput as error:
-        raise stop(error) from None
 
 
 def _reference(text: str) -> str:

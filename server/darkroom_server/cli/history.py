@@ -1,6 +1,7 @@
 """`darkroom-mcp history`: what was made, and what it cost."""
 
 import time
+from dataclasses import fields
 from datetime import datetime
 from typing import Annotated
 
@@ -9,13 +10,12 @@ from pydantic import JsonValue
 
 from darkroom.darkroom import Darkroom
 from darkroom.gateways import clean_words
-from darkroom.journal import Intent, IntentState, Spending, Totals, day_start
+from darkroom.journal import Intent, Spending, Totals, day_start
 from darkroom.reports.amounts import counted, usd
 from darkroom_server.cli.opened import in_darkroom, read_settings
 from darkroom_server.cli.screen import show_json
 
 _PROMPT_LENGTH = 48
-_UNBILLED = (IntentState.INTENT, IntentState.REFUSED, IntentState.ABSENT)
 
 
 def history(
@@ -41,7 +41,7 @@ def _line(intent: Intent) -> str:
     when = datetime.fromtimestamp(intent.intended_at).strftime("%Y-%m-%d %H:%M")
     short = clean_words(str(intent.request.get("prompt", "")), _PROMPT_LENGTH)
     price = _price_usd(intent)
-    cost = "-" if intent.state in _UNBILLED else "$?" if price is None else usd(price)
+    cost = "-" if intent.may_be_sent else "$?" if price is None else usd(price)
     name = intent.prediction_id or intent.key
     return f"{when}  {_status(intent):<10}  {cost:>8}  {len(intent.images)} img  {name}  {intent.model}  {short}"
 
@@ -71,11 +71,8 @@ def _price_usd(intent: Intent) -> float | None:
 
 
 def _sums(totals: Totals, today: Spending) -> dict[str, JsonValue]:
-    return {
-        "prediction_count": totals.prediction_count,
-        "stored_count": totals.stored_count,
-        "expired_count": totals.expired_count,
-        "unresolved_count": totals.unresolved_count,
+    counts = {field.name: getattr(totals, field.name) for field in fields(totals) if field.name.endswith("_count")}
+    return counts | {
         "settled_usd": totals.spending.settled_usd,
         "reserved_usd": totals.spending.reserved_usd,
         "unknown_price_count": totals.spending.unknown_count,
@@ -84,14 +81,14 @@ def _sums(totals: Totals, today: Spending) -> dict[str, JsonValue]:
 
 
 def _sum_line(totals: Totals, today: Spending) -> str:
+    remarks = (
+        (totals.spending.unknown_count, "of unknown price"),
+        (totals.unresolved_count, "possibly created, not settled yet"),
+        (totals.expired_count, "images lost because their links died"),
+    )
     parts = [
         f"{counted(totals.prediction_count, 'prediction')}, {counted(totals.stored_count, 'image')} saved",
         f"about {usd(totals.spending.total_usd)} in all, {usd(today.total_usd)} today",
+        *(f"{count} {words}" for count, words in remarks if count),
     ]
-    if totals.spending.unknown_count:
-        parts.append(f"{totals.spending.unknown_count} of unknown price")
-    if totals.unresolved_count:
-        parts.append(f"{totals.unresolved_count} possibly created, not settled yet")
-    if totals.expired_count:
-        parts.append(f"{totals.expired_count} images lost because their links died")
     return "; ".join(parts) + "."

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from darkroom.errors import DarkroomError
-from darkroom_server.cli.screen import note, stop
+from darkroom_server.cli.screen import note
 from darkroom_server.install import (
     Client,
     Environment,
@@ -49,12 +49,9 @@ def install(
     file: Annotated[Path | None, typer.Option(help="Write this file instead of the client's usual one.")] = None,
 ) -> None:
     """Add darkroom to Claude, Cursor, VS Code and others. The settings file is copied first, and keeps all else."""
-    try:
-        chosen = client_named(client)
-        path = file or chosen.path(_this_machine(), in_project=project)
-        _install(chosen, checked_name(name), command, env or [], path, in_project=project, print_only=print_only)
-    except DarkroomError as error:
-        raise stop(error) from None
+    chosen = client_named(client)
+    path = file or chosen.path(_this_machine(), in_project=project)
+    _install(chosen, checked_name(name), command, env or [], path, in_project=project, print_only=print_only)
 
 
 def _install(

@@ -8,19 +8,17 @@ import typer
 
 from darkroom.darkroom import Darkroom
 from darkroom.errors import DarkroomError
-from darkroom_server.cli.screen import INTERRUPTED, note, stop
+from darkroom_server.cli.screen import note
 from darkroom_server.settings import Settings
 from darkroom_server.stdio import log_to_stderr
 
 T = TypeVar("T")
+_INTERRUPTED = 130
 
 
 def read_settings() -> Settings:
-    """The person's settings; a wrong one ends the command."""
-    try:
-        settings = Settings.read()
-    except DarkroomError as error:
-        raise stop(error) from None
+    """The person's settings. Raises: SettingsError."""
+    settings = Settings.read()
     log_to_stderr(settings.log_level)
     return settings
 
@@ -28,7 +26,7 @@ def read_settings() -> Settings:
 def in_darkroom(settings: Settings, work: Callable[[Darkroom], Awaitable[T]]) -> T:
     """Open the darkroom, say what its journal warns of, do `work`, close it.
 
-    Raises: typer.Exit after a DarkroomError, and with 130 after Ctrl-C.
+    Raises: DarkroomError; typer.Exit with 130 after Ctrl-C.
     """
 
     async def run() -> T:
@@ -45,7 +43,5 @@ def in_darkroom(settings: Settings, work: Callable[[Darkroom], Awaitable[T]]) ->
 
     try:
         return anyio.run(run)
-    except DarkroomError as error:
-        raise stop(error) from None
     except KeyboardInterrupt:
-        raise typer.Exit(INTERRUPTED) from None
+        raise typer.Exit(_INTERRUPTED) from None

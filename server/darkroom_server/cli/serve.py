@@ -39,7 +39,12 @@ def _serve_http(host: str, port: int, allowed_hosts: Sequence[str]) -> None:
     from darkroom.uris import is_loopback
     from darkroom_server.http import serve_http
 
-    _check_hosts(allowed_hosts)
+    for name in allowed_hosts:
+        if not _HOST_NAME.fullmatch(name):
+            raise typer.BadParameter(
+                f"{name!r} is no host name. Give it without scheme, port and path, such as darkroom.example.com.",
+                param_hint="--allow-host",
+            )
     shown = f"[{host}]" if ":" in host else host
     if is_loopback(host):
         allowed_hosts = [*allowed_hosts, shown]
@@ -56,15 +61,6 @@ def _serve_http(host: str, port: int, allowed_hosts: Sequence[str]) -> None:
             note(settings.problem.message)
         address = f"http://{shown}:{listener.getsockname()[1]}/mcp"
         serve_http(settings, listener, allowed_hosts=allowed_hosts, on_ready=lambda: typer.echo(address))
-
-
-def _check_hosts(names: Sequence[str]) -> None:
-    for name in names:
-        if not _HOST_NAME.fullmatch(name):
-            raise typer.BadParameter(
-                f"{name!r} is no host name. Give it without scheme, port and path, such as darkroom.example.com.",
-                param_hint="--allow-host",
-            )
 
 
 def listening(host: str, port: int) -> socket.socket:

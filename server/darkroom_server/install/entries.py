@@ -57,9 +57,8 @@ def launch_for(client: Client, kind: str, *, uvx: str | None, script: str | None
     if not client.needs_absolute_command or in_project:
         return Launch(command="uvx", args=(PACKAGE,))
     if not uvx:
-        raise InvalidRequest(
-            f"uvx was not found, and {client.title} needs its path. Install uv, or take --command path."
-        )
+        words = f"uvx was not found, and {client.title} needs its path."
+        raise InvalidRequest(f"{words} Install uv, or take --command path.")
     return Launch(command=uvx, args=(PACKAGE,))
 
 
@@ -86,10 +85,7 @@ def environment_for(client: Client, wanted: Iterable[str]) -> Environment:
 
 
 def checked_name(name: str) -> str:
-    """`name`, if every client takes it.
-
-    Raises: InvalidRequest.
-    """
+    """`name`, if every client takes it. Raises: InvalidRequest."""
     if not _NAME.fullmatch(name):
         raise InvalidRequest(f"--name {name[:40]!r}: take up to 40 letters, digits, '-' and '_'.")
     return name
@@ -117,9 +113,8 @@ def merged_entry(client: Client, fresh: Values, existing: Values | None, given: 
     if existing is None:
         return fresh
     if any(key in existing for key in _REMOTE_KEYS) or existing.get("type", "stdio") != "stdio":
-        raise SettingsError(
-            f"{client.title} has an entry of this name for a remote server. Remove it, or choose another --name."
-        )
+        words = f"{client.title} has an entry of this name for a remote server."
+        raise SettingsError(f"{words} Remove it, or choose another --name.")
     old_env = _mapping(existing.get(client.env_key))
     merged = fresh | existing | {client.command_key: fresh[client.command_key], "args": fresh["args"]}
     if env := _mapping(fresh.get(client.env_key)) | old_env | dict(given):
@@ -138,9 +133,7 @@ def command_line(name: str, launch: Launch, given: Mapping[str, str]) -> str:
 
 def questions_for(client: Client, entry: Values) -> list[Values]:
     """What VS Code has to ask so that the entry's references mean something."""
-    if not client.has_inputs:
-        return []
-    env = _mapping(entry.get(client.env_key))
+    env = _mapping(entry.get(client.env_key)) if client.has_inputs else {}
     return [_question(name) for name, value in env.items() if value == _reference(client, name)]
 
 

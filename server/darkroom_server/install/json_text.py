@@ -6,7 +6,7 @@ would lose what they wrote. So the text is read with positions and only the span
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pydantic import JsonValue
@@ -82,9 +82,8 @@ def _nested(path: Sequence[str], value: JsonValue) -> JsonValue:
 def _insert(text: str, node: _Node, key: str | None, value: JsonValue) -> str:
     """Put a child at the end of an object (or a list, with `key` None), in the style of the ones before it."""
     if not isinstance(node.value, list if key is None else dict):
-        raise ValueError(
-            f"line {_line(text, node.start)} has {text[node.start : node.end][:30]!r} where servers belong"
-        )
+        found = text[node.start : node.end][:30]
+        raise ValueError(f"line {_line(text, node.start)} has {found!r} where servers belong")
     label = "" if key is None else json.dumps(key, ensure_ascii=False) + ": "
     unit, newline = _unit(text), _newline(text)
     if not node.spans:
@@ -153,23 +152,21 @@ def _root(text: str) -> _Node:
 
 
 def _node(text: str, at: int) -> _Node:
-    match text[at : at + 1]:
-        case "{":
-            return _container(text, at, "}", _member)
-        case "[":
-            return _container(text, at, "]", _item)
-        case _:
-            value, end = _scalar(text, at)
-            return _Node(at, end, value)
+    if text[at : at + 1] in ("{", "["):
+        return _container(text, at)
+    value, end = _scalar(text, at)
+    return _Node(at, end, value)
 
 
-def _container(text: str, start: int, closing: str, read_child: Callable[[str, int], tuple[str, _Node]]) -> _Node:
+def _container(text: str, start: int) -> _Node:
     """Read an object or a list; a comma after the last child is allowed. Of equal keys the last one counts."""
+    closing = "}" if text[start] == "{" else "]"
     spans: list[tuple[int, int]] = []
     children: list[tuple[str, _Node]] = []
     at = _end_of_space(text, start + 1)
     while text[at : at + 1] != closing:
-        key, child = read_child(text, at)
+        key, place = _key(text, at) if closing == "}" else ("", at)
+        child = _node(text, place)
         spans.append((at, child.end))
         children.append((key, child))
         at = _end_of_space(text, child.end)
@@ -183,16 +180,13 @@ def _container(text: str, start: int, closing: str, read_child: Callable[[str, i
     return _Node(start, at + 1, {key: child.value for key, child in members.items()}, tuple(spans), members)
 
 
-def _member(text: str, at: int) -> tuple[str, _Node]:
+def _key(text: str, at: int) -> tuple[str, int]:
+    """The key of a member, and where its value begins."""
     key, end = _scalar(text, at)
     colon = _end_of_space(text, end)
     if not isinstance(key, str) or text[colon : colon + 1] != ":":
         raise ValueError(f"line {_line(text, at)} misses a quoted key and ':'")
-    return key, _node(text, _end_of_space(text, colon + 1))
-
-
-def _item(text: str, at: int) -> tuple[str, _Node]:
-    return "", _node(text, at)
+    return key, _end_of_space(text, colon + 1)
 
 
 def _scalar(text: str, at: int) -> tuple[JsonValue, int]:

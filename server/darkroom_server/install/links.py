@@ -26,11 +26,7 @@ from darkroom_server.install.writing import shown_entry
 NAME = "darkroom"
 _LAUNCH = Launch(command="uvx", args=(PACKAGE,))
 _SYSTEMS: Mapping[Platform, str] = {"darwin": "macOS", "win32": "Windows", "linux": "Linux"}
-_CONFIG: Mapping[Platform, str] = {
-    "darwin": "~/Library/Application Support",
-    "win32": "%APPDATA%",
-    "linux": "~/.config",
-}
+_CONFIG = {"darwin": "~/Library/Application Support", "win32": "%APPDATA%", "linux": "~/.config"}
 _WEB_LINKS = {"cursor": "cursor web", "vscode": "vscode badge", "lm-studio": "lm studio"}
 
 
@@ -103,9 +99,8 @@ def _quoted(value: JsonValue) -> str:
 
 def _goose_query() -> str:
     """Goose asks for the variables itself, and keeps them in the system's key store."""
-    asked = [
-        ("env", f"{variable}={meaning}") for variable, meaning in zip(REFERRED, ("Gateway", "API key"), strict=True)
-    ]
+    meanings = zip(REFERRED, ("Gateway", "API key"), strict=True)
+    asked = [("env", f"{variable}={meaning}") for variable, meaning in meanings]
     entry = [("cmd", _LAUNCH.command), *(("arg", each) for each in _LAUNCH.args), ("timeout", "300")]
     about = [("id", NAME), ("name", "Darkroom"), ("description", "Make images from a chat")]
     return urlencode([*entry, *about, *asked], quote_via=quote)

@@ -1,6 +1,12 @@
-"""One way for all clients: read the file, bring our entry up to date, read the result back, and only then write it."""
+"""One way for all clients: read the file, bring our entry up to date, read the result back, and only then write it.
+
+A file is copied first and then replaced all or nothing, with the mode and the link it had.
+"""
 
 import copy
+import os
+import shutil
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +18,6 @@ from darkroom.errors import SettingsError
 from darkroom_server.install import json_text
 from darkroom_server.install.clients import Client
 from darkroom_server.install.entries import Values, merged_entry, questions_for
-from darkroom_server.install.files import read_text, replace_text
 
 
 class Editor(Protocol):
@@ -33,7 +38,7 @@ class Installed:
 
 def shown_entry(client: Client, name: str, entry: Values) -> str:
     """The entry as a whole file of its format, to read or to copy from."""
-    return _with_questions(client, _with_entry(client, "", name, entry), entry)
+    return _with_questions(client, _editor(client).put("", (client.table, name), entry), entry)
 
 
 def write_entry(
@@ -45,39 +50,21 @@ def write_entry(
 
     Raises: SettingsError where the file cannot be understood, read or written; it is then as it was.
     """
-    old = read_text(path)
-    existing = _understood(client, path, old, name)
-    wanted = merged_entry(client, entry, existing, given)
-    new = _changed(client, path, old, name, wanted)
-    if new == old:
-        return Installed(action="unchanged", path=path)
-    backup = replace_text(path, old, new, stamp=stamp)
-    return Installed(action="added" if existing is None else "updated", path=path, backup=backup)
-
-
-def _understood(client: Client, path: Path, text: str, name: str) -> Values | None:
+    old = _read_text(path)
     try:
-        return _entry_in(client, text, name)
-    except ValueError as error:
-        raise _refusal(client, path, error) from error
-
-
-def _changed(client: Client, path: Path, old: str, name: str, wanted: Values) -> str:
-    """The new text, checked: it holds what we wanted, and otherwise what was there."""
-    try:
-        new = old if _entry_in(client, old, name) == wanted else _with_entry(client, old, name, wanted)
+        existing = _entry_in(client, old, name)
+        wanted = merged_entry(client, entry, existing, given)
+        new = old if existing == wanted else _editor(client).put(old, (client.table, name), wanted)
         new = _with_questions(client, new, wanted)
         if _entry_in(client, new, name) != wanted or _rest_of(client, new, name) != _rest_of(client, old, name):
             raise ValueError("the change would touch more than this entry")
     except ValueError as error:
-        raise _refusal(client, path, error) from error
-    return new
-
-
-def _refusal(client: Client, path: Path, error: ValueError) -> SettingsError:
-    return SettingsError(
-        f"{str(path)[:120]!r} is not as {client.title} writes it: {str(error)[:80]}. Nothing was changed."
-    )
+        words = f"{str(path)[:120]!r} is not as {client.title} writes it: {str(error)[:80]}."
+        raise SettingsError(f"{words} Nothing was changed.") from error
+    if new == old:
+        return Installed(action="unchanged", path=path)
+    backup = _replace_text(path, old, new, stamp=stamp)
+    return Installed(action="added" if existing is None else "updated", path=path, backup=backup)
 
 
 def _entry_in(client: Client, text: str, name: str) -> Values | None:
@@ -111,10 +98,6 @@ def _rest_of(client: Client, text: str, name: str) -> str:
     return repr(document)
 
 
-def _with_entry(client: Client, text: str, name: str, entry: Values) -> str:
-    return _editor(client).put(text, (client.table, name), entry)
-
-
 def _editor(client: Client) -> Editor:
     """The libraries for TOML and YAML are loaded only for a client that needs them."""
     if client.format == "toml":
@@ -137,6 +120,10 @@ def _with_questions(client: Client, text: str, entry: Values) -> str:
     return text
 
 
+def _is_our_question(value: JsonValue) -> bool:
+    return isinstance(value, dict) and str(value.get("id")).startswith("darkroom-")
+
+
 def _inputs(document: Values) -> list[JsonValue]:
     inputs = document.get("inputs", [])
     if not isinstance(inputs, list):
@@ -144,5 +131,59 @@ def _inputs(document: Values) -> list[JsonValue]:
     return inputs
 
 
-def _is_our_question(value: JsonValue) -> bool:
-    return isinstance(value, dict) and str(value.get("id")).startswith("darkroom-")
+def _read_text(path: Path) -> str:
+    """The text with its line ends as they are; empty where there is no file.
+
+    Raises: SettingsError where it cannot be read.
+    """
+    try:
+        return path.read_bytes().decode("utf-8")
+    except FileNotFoundError:
+        return ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{str(path)[:160]!r} cannot be read ({_reason(error)}). Nothing was changed.") from error
+
+
+def _replace_text(path: Path, old: str, new: str, *, stamp: str) -> Path | None:
+    """Put `new` in the place of `old`; gives the copy of the old file, `<file>.bak-<stamp>`, or None where there was none.
+
+    A link stays a link: its target is replaced. A new file is readable by its owner only, because it may hold a key.
+
+    Raises: SettingsError where it cannot be written, or changed meanwhile.
+    """
+    if _read_text(path) != old:
+        raise SettingsError(f"{str(path)[:160]!r} was changed by another program just now. Nothing was changed.")
+    try:
+        backup = _copy(path, stamp) if path.exists() else None
+        _write(path.resolve(), new)
+    except OSError as error:
+        words = f"{str(path)[:160]!r} cannot be written ({_reason(error)})."
+        raise SettingsError(f"{words} Nothing was changed.") from error
+    return backup
+
+
+def _copy(path: Path, stamp: str) -> Path:
+    names = (path.with_name(f"{path.name}.bak-{stamp}{suffix}") for suffix in ("", *(f"-{n}" for n in range(2, 100))))
+    backup = next(name for name in names if not name.exists())
+    shutil.copy2(path, backup)
+    return backup
+
+
+def _write(target: Path, text: str) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(text.encode("utf-8"))
+            file.flush()
+            os.fsync(file.fileno())
+        if target.exists():
+            shutil.copymode(target, name)
+        os.replace(name, target)
+    except OSError:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _reason(error: OSError | UnicodeDecodeError) -> str:
+    return (error.strerror or type(error).__name__) if isinstance(error, OSError) else "it is not UTF-8"

@@ -10,7 +10,6 @@ import re
 from collections.abc import AsyncGenerator, AsyncIterator, Generator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from fnmatch import fnmatchcase
-from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 import anyio
@@ -32,7 +31,6 @@ _HEADERS = {"Accept": "image/*, */*;q=0.5", "Accept-Encoding": "identity", "User
 _NAME_OR_IP = re.compile(r"(?:[a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}\.?|[0-9a-f:.]+")
 _ODD_IN_ADDRESS = re.compile(r"[^A-Za-z0-9.:/_-]")
 _ODD_IN_HOST = re.compile(r"[^a-z0-9.:_-]")
-_CHUNK_BYTES = 64 * 1024
 
 
 class OutputFetcher:
@@ -46,21 +44,17 @@ class OutputFetcher:
         max_bytes: int = MAX_IMAGE_BYTES,
         time_limit_s: float = TIME_LIMIT_S,
     ) -> None:
-        self.gateway = gateway
-        self._app = app
-        self._max_bytes = max_bytes
-        self._time_limit_s = time_limit_s
+        self.gateway, self._app = gateway, app
+        self._max_bytes, self._time_limit_s = max_bytes, time_limit_s
         self._near = _near_places(gateway)
-        self._opened: httpx.AsyncBaseTransport | None = None
+        self._opened: dict[str, httpx.AsyncBaseTransport] = {}
 
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._opened is not None:
-            await self._opened.aclose()
+    async def __aexit__(self, *_: object) -> None:
+        for way in self._opened.values():
+            await way.aclose()
 
     @asynccontextmanager
     async def open(self, url: str) -> AsyncGenerator[AsyncIterator[bytes]]:
@@ -70,7 +64,7 @@ class OutputFetcher:
         gateway or a host can say or do, with `can_retry` where another try may bring the image.
         """
         if scheme_of(url) == "data":
-            yield _pieces(_decoded(url, self._max_bytes))
+            yield _decoded(url, self._max_bytes)
             return
         ends_at = anyio.current_time() + self._time_limit_s
         response = await self._answer(url, ends_at)
@@ -111,15 +105,12 @@ class OutputFetcher:
             raise OutputError(
                 f"An image on '{shown}' is not served by plain https, so it is not fetched.{hint if is_near else ''}"
             )
-        if not any(fnmatchcase(host, pattern) for pattern in (*self.gateway.output_hosts, self._own_host)):
+        allowed = (*self.gateway.output_hosts, host_of(self.gateway.base_url))
+        if not any(fnmatchcase(host, pattern) for pattern in allowed):
             raise OutputError(
                 f"Images are not fetched from '{shown}': it is not among DARKROOM_OUTPUT_HOSTS. The user can add it there, "
                 "then get_prediction fetches the image while its link lives."
             )
-
-    @property
-    def _own_host(self) -> str:
-        return host_of(self.gateway.base_url)
 
     def _problem(self, response: "httpx.Response") -> OutputError | None:
         status, host = response.status_code, _host(response.url)
@@ -150,18 +141,20 @@ class OutputFetcher:
             raise OutputError(f"An image from '{host}' came too short.", can_retry=True)
 
     async def _send(self, url: "httpx.URL") -> "httpx.Response":
-        """One request without a key, cookies, proxies or redirects; the way is opened at the first one."""
+        """One request without a key, cookies, proxies or redirects; each scheme has a way, opened at the first."""
         import httpx
 
         from darkroom.gateways.guard import GuardedBackend, GuardedTransport
 
-        if self._opened is None and self._app:
-            self._opened = httpx.ASGITransport(app=self._app, raise_app_exceptions=False)
-        elif self._opened is None:
-            self._opened = GuardedTransport(GuardedBackend(allowed=self._near))
+        if url.scheme not in self._opened:
+            self._opened[url.scheme] = (
+                httpx.ASGITransport(app=self._app, raise_app_exceptions=False)
+                if self._app
+                else GuardedTransport(GuardedBackend(allowed=self._near), is_for_https=url.scheme == "https")
+            )
         limits = httpx.Timeout(20.0, connect=5.0).as_dict()
         request = httpx.Request("GET", url, headers=_HEADERS, extensions={"timeout": limits})
-        response = await self._opened.handle_async_request(request)
+        response = await self._opened[url.scheme].handle_async_request(request)
         response.request = request
         return response
 
@@ -216,19 +209,14 @@ def _length(response: "httpx.Response") -> int | None:
     return int(length) if length.isdecimal() and len(length) < 20 else None
 
 
-def _decoded(uri: str, max_bytes: int) -> bytes:
+async def _decoded(uri: str, max_bytes: int) -> AsyncIterator[bytes]:
     """The content of a data URI."""
     try:
-        return decode_data_uri(uri, limit_bytes=max_bytes)[1]
+        yield decode_data_uri(uri, limit_bytes=max_bytes)[1]
     except TooLarge as error:
         raise _too_large(max_bytes) from error
     except ValueError as error:
         raise OutputError(f"An image came as a data URI that cannot be decoded: {error}") from error
-
-
-async def _pieces(content: bytes) -> AsyncIterator[bytes]:
-    for start in range(0, len(content), _CHUNK_BYTES):
-        yield content[start : start + _CHUNK_BYTES]
 
 
 def _too_large(max_bytes: int) -> OutputError:

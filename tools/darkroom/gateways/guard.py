@@ -6,8 +6,8 @@ that was checked, so that a second answer of the name server cannot redirect it.
 
 import ipaddress
 import socket
-from collections.abc import AsyncIterator, Collection, Generator, Iterable
-from contextlib import contextmanager, suppress
+from collections.abc import Collection, Iterable
+from contextlib import suppress
 from typing import cast
 
 import anyio
@@ -77,67 +77,11 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
                 return await self._inner.connect_tcp(address, port, timeout, local_address, socket_options)
         return await self._inner.connect_tcp(addresses[-1], port, timeout, local_address, socket_options)
 
-    async def connect_unix_socket(
-        self, path: str, timeout: float | None = None, socket_options: Iterable[_SocketOption] | None = None
-    ) -> httpcore.AsyncNetworkStream:
-        raise httpcore.ConnectError("unix sockets are not allowed")
 
-    async def sleep(self, seconds: float) -> None:
-        await anyio.sleep(seconds)
+class GuardedTransport(httpx.AsyncHTTPTransport):
+    """Carries requests over a guarded backend. httpx gives its transport none, so this one has a pool of ours."""
 
-
-class GuardedTransport(httpx.AsyncBaseTransport):
-    """Carries requests over a guarded backend. httpx gives its own transport no backend, hence the few lines of ours."""
-
-    def __init__(self, backend: httpcore.AsyncNetworkBackend) -> None:
-        self._backend = backend
-        self._pools: dict[str, httpcore.AsyncConnectionPool] = {}
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        target = httpcore.URL(
-            scheme=request.url.raw_scheme,
-            host=request.url.raw_host,
-            port=request.url.port,
-            target=request.url.raw_path,
+    def __init__(self, backend: httpcore.AsyncNetworkBackend, *, is_for_https: bool = True) -> None:
+        self._pool = httpcore.AsyncConnectionPool(
+            tls_context(is_needed=is_for_https), max_connections=_MOST_CONNECTIONS, network_backend=backend
         )
-        with _httpx_errors():
-            response = await self._pool(request.url.scheme).handle_async_request(
-                httpcore.Request(request.method, target, headers=request.headers.raw, extensions=request.extensions)
-            )
-        return httpx.Response(response.status, headers=response.headers, stream=_Body(response))
-
-    async def aclose(self) -> None:
-        for pool in self._pools.values():
-            await pool.aclose()
-
-    def _pool(self, scheme: str) -> httpcore.AsyncConnectionPool:
-        """One for each scheme, opened at its first use, because the certificates for https take a while to read."""
-        if scheme not in self._pools:
-            self._pools[scheme] = httpcore.AsyncConnectionPool(
-                ssl_context=tls_context(is_needed=scheme == "https"),
-                network_backend=self._backend,
-                max_connections=_MOST_CONNECTIONS,
-            )
-        return self._pools[scheme]
-
-
-class _Body(httpx.AsyncByteStream):
-    def __init__(self, response: httpcore.Response) -> None:
-        self._response = response
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        with _httpx_errors():
-            async for part in self._response.aiter_stream():
-                yield part
-
-    async def aclose(self) -> None:
-        await self._response.aclose()
-
-
-@contextmanager
-def _httpx_errors() -> Generator[None]:
-    """Callers of a transport expect the errors of httpx."""
-    try:
-        yield
-    except (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError) as error:
-        raise httpx.TransportError("the connection failed") from error

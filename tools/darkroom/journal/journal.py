@@ -29,6 +29,7 @@ _KNOWN_IDS = """SELECT prediction_id FROM intents WHERE origin IN (?, '') AND is
 _SECONDS = """SELECT total_s FROM intents WHERE gateway = ? AND model = ? AND total_s IS NOT NULL
     ORDER BY ended_at DESC, key DESC LIMIT ?"""
 _NEWEST_FIRST = "ORDER BY intended_at DESC, key DESC LIMIT ?"
+_OF_CONVERSATION = f"WHERE conversation = ? AND is_adopted = 0 {_NEWEST_FIRST}"
 _OLDER = "WHERE (intended_at, key) < (SELECT intended_at, key FROM intents WHERE key = ?)"
 # A lease that ends later than any that is given out was taken before the clock was set back.
 _LEASE = """UPDATE intents SET lease_owner = ?, lease_until = ?
@@ -139,9 +140,9 @@ class Journal:
 
     async def latest(self, conversation: str = "") -> Intent | None:
         """The newest intent of ours, of this conversation where it has one, whatever became of it."""
-        ours = f"WHERE is_adopted = 0 {_NEWEST_FIRST}"
-        found = await self._select(f"WHERE conversation = ? AND is_adopted = 0 {_NEWEST_FIRST}", conversation, 1)
-        return next(iter(found or await self._select(ours, 1)), None)
+        if conversation and (mine := await self._select(_OF_CONVERSATION, conversation, 1)):
+            return mine[0]
+        return next(iter(await self._select(f"WHERE is_adopted = 0 {_NEWEST_FIRST}", 1)), None)
 
     async def history(self, limit: int = 20, before: str = "") -> tuple[Intent, ...]:
         """Newest first; `before` is the key of the last one seen."""

@@ -4,8 +4,8 @@
     store.py       OutputStore: streams an output into its place; local.py and cloud.py are the two targets
     naming.py      the names of files; whole.py: whether a file has its end
     preview.py     small images for the chat
-    inputs.py      image references of the assistant -> what the gateway accepts; references.py reads them, local_files.py
-                   opens paths safely, input_images.py makes the bytes fit to send
+    inputs.py      image references of the assistant -> what the gateway accepts; local_files.py opens paths safely,
+                   input_images.py makes the bytes fit to send
     formats.py     type and size out of the first bytes, without decoding; metadata.py drops EXIF and the like
     decoding.py    the only way to Pillow: a short-lived process that runs render.py under limits
 

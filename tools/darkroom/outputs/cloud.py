@@ -79,11 +79,9 @@ class CloudTarget:
 
     async def check(self, expected_bytes: int) -> None:
         """Put a small object and take it away again, as far as that is allowed; room there is always."""
-        import obstore
-
         with _in_words(self.place):
             with anyio.fail_after(_CHECK_S):
-                await obstore.put_async(self._store, _CHECK_NAME, b"darkroom", use_multipart=False)
+                await self._store.put_async(_CHECK_NAME, b"darkroom", use_multipart=False)
         await self.remove(_CHECK_NAME)
 
     async def draft(self, *, is_private: bool = False) -> "CloudDraft":
@@ -91,49 +89,40 @@ class CloudTarget:
 
     async def remove(self, name: str) -> None:
         """Remove what is there; what is not, or may not be, stays as it is."""
-        import obstore
         from obstore.exceptions import BaseError
 
         with suppress(BaseError, OSError), anyio.fail_after(_CHECK_S):
-            await obstore.delete_async(self._store, name)
+            await self._store.delete_async(name)
 
     async def read(self, name: str) -> bytes:
-        import obstore
-
         with _in_words(self.place):
-            found = await obstore.get_async(self._store, name)
+            found = await self._store.get_async(name)
             if found.meta["size"] > MAX_IMAGE_BYTES:
                 raise OutputError(f"'{name}' in '{self.place}' is larger than {MAX_IMAGE_BYTES // 2**20} MiB.")
             return bytes(await found.bytes_async())
 
     async def create(self, name: str, content: bytes, mime_type: str) -> bool:
         """Put the object where the name is free; False where it is taken."""
-        import obstore
         from obstore.exceptions import AlreadyExistsError, GenericError, NotSupportedError, PreconditionError
 
         with _in_words(self.place):
-            if await self._exists(name):
+            with suppress(FileNotFoundError):
+                await self._store.head_async(name)
                 return False
-            attributes = _attributes(mime_type)
+            attributes: Attributes = {"Content-Type": mime_type}
+            if mime_type == "image/svg+xml":
+                # An SVG can carry scripts: opened from the bucket it is saved, not shown.
+                attributes["Content-Disposition"] = "attachment"
             try:
-                await obstore.put_async(self._store, name, content, mode="create", attributes=attributes)
+                await self._store.put_async(name, content, mode="create", attributes=attributes)
             except (AlreadyExistsError, PreconditionError):
                 return False
             except (NotSupportedError, GenericError) as error:
                 # A store that refuses the precondition itself (HTTP 501); the question above stays as the guard.
                 if isinstance(error, GenericError) and not _REFUSES_PRECONDITIONS.search(str(error)):
                     raise
-                await obstore.put_async(self._store, name, content, use_multipart=False, attributes=attributes)
+                await self._store.put_async(name, content, use_multipart=False, attributes=attributes)
             return True
-
-    async def _exists(self, name: str) -> bool:
-        import obstore
-
-        try:
-            await obstore.head_async(self._store, name)
-        except FileNotFoundError:
-            return False
-        return True
 
 
 class CloudDraft:
@@ -155,14 +144,6 @@ class CloudDraft:
 
     async def close(self) -> None:
         self._content.close()
-
-
-def _attributes(mime_type: str) -> "Attributes":
-    attributes: Attributes = {"Content-Type": mime_type}
-    if mime_type == "image/svg+xml":
-        # An SVG can carry scripts: opened from the bucket it is saved, not shown.
-        attributes["Content-Disposition"] = "attachment"
-    return attributes
 
 
 @contextmanager

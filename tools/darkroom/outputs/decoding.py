@@ -9,13 +9,12 @@ import os
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from subprocess import DEVNULL
 from typing import Literal
 
 import anyio
+import PIL
 from pydantic import JsonValue
 
 from darkroom.outputs import render
@@ -40,37 +39,35 @@ class Rendered:
     height_px: int
 
 
-@dataclass(frozen=True, slots=True)
-class Undecodable:
-    """Why there is no image, as the end of a sentence: "it is damaged and cannot be decoded"."""
-
-    reason: str
-
-
 async def render_image(
     operation: Operation, content: bytes, *, timeout_s: float = TIMEOUT_S, **options: JsonValue
-) -> Rendered | Undecodable:
+) -> Rendered | str:
     """Have `render.py` decode `content` (PNG, JPEG, WebP, GIF or AVIF bytes) and encode it again.
 
     `small`: fits `max_bytes` and `max_px` (`keep_size`: by quality alone); `upright`: as it is; `mask`: gray PNG, with
     `invert` the other way round. Cancelling kills the process.
+
+    A text says why there is no image, as the end of a sentence: "it is damaged and cannot be decoded".
     """
     request = render.frame({"operation": operation, "max_pixels": MAX_PIXELS, **options}, content)
     try:
         with anyio.fail_after(timeout_s):
             reply = await _ask(request)
     except TimeoutError:
-        return Undecodable(f"decoding it took longer than {timeout_s:g} s")
+        return f"decoding it took longer than {timeout_s:g} s"
     except OSError as error:
         log.warning("The image decoder did not start: %s", error)
-        return Undecodable("the image decoder could not be started")
+        return "the image decoder could not be started"
     return _parse(reply)
 
 
 async def _ask(request: bytes) -> bytes:
     """The process reads everything before it writes, so that sending first cannot lock."""
-    command = [sys.executable, "-I", "-S", "-B", str(Path(render.__file__)), _pillow_folder()]
-    async with await anyio.open_process(command, stderr=DEVNULL, env=_environment()) as process:
+    command = [sys.executable, "-I", "-S", "-B", render.__file__, str(Path(PIL.__file__).parent.parent)]
+    kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
+    # Each arena of the C library reserves 64 MiB of address space, which the memory limit counts.
+    environment = {**kept, "MALLOC_ARENA_MAX": "2"}
+    async with await anyio.open_process(command, stderr=DEVNULL, env=environment) as process:
         assert process.stdin and process.stdout
         with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
             await process.stdin.send(request)
@@ -78,11 +75,11 @@ async def _ask(request: bytes) -> bytes:
         return b"".join([piece async for piece in process.stdout])
 
 
-def _parse(reply: bytes) -> Rendered | Undecodable:
+def _parse(reply: bytes) -> Rendered | str:
     try:
         header, content = render.split_frame(reply)
         if isinstance(problem := header.get("problem"), str):
-            return Undecodable(problem)
+            return problem
         return Rendered(
             content=content,
             mime_type=str(header["mime_type"]),
@@ -91,18 +88,4 @@ def _parse(reply: bytes) -> Rendered | Undecodable:
         )
     except (ValueError, KeyError, TypeError):
         # It died without an answer: out of memory or CPU time, or a crash inside a decoder.
-        return Undecodable("decoding it went beyond the limits")
-
-
-def _environment() -> dict[str, str]:
-    # Each arena of the C library reserves 64 MiB of address space, which the memory limit counts.
-    kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
-    return {**kept, "MALLOC_ARENA_MAX": "2"}
-
-
-@cache
-def _pillow_folder() -> str:
-    spec = find_spec("PIL")
-    if spec is None or spec.origin is None:
-        raise FileNotFoundError("Pillow is not installed")
-    return str(Path(spec.origin).parent.parent)
+        return "decoding it went beyond the limits"

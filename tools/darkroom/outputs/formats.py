@@ -29,8 +29,7 @@ _MAGIC = (
     (re.compile(rb"\xff\xd8\xff"), "image/jpeg"),
     (re.compile(rb"RIFF....WEBPVP8[ LX]", re.DOTALL), "image/webp"),
     (re.compile(rb"GIF8[79]a"), "image/gif"),
-    (re.compile(rb"....ftyp(?:avif|avis)", re.DOTALL), "image/avif"),
-    (re.compile(rb"....ftyp.{8}(?:.{4}){0,8}?(?:avif|avis)", re.DOTALL), "image/avif"),
+    (re.compile(rb"....ftyp(?:.{8}(?:.{4}){0,8}?)?(?:avif|avis)", re.DOTALL), "image/avif"),
 )
 _BEGINNINGS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RIFF", b"GIF8", b"\0\0\0")
 _MAGIC_WITHIN, _SVG_ROOT_WITHIN = 56, 64 * 1024

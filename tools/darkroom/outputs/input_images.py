@@ -1,7 +1,6 @@
 """Making the bytes of an input image fit to send: a real raster, without metadata, and small enough for the way it goes."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 from darkroom.errors import InvalidInput
 from darkroom.outputs.decoding import TIMEOUT_S, Operation, Rendered, render_image
@@ -10,9 +9,8 @@ from darkroom.outputs.metadata import strip_metadata
 
 # Beyond that Replicate asks for a URL instead of a data URI (its HTTP reference, checked 2026-11-20).
 INLINE_LIMIT_BYTES = 256_000
+_LIMIT = f"this gateway has no file upload, and an image inside the request may have {INLINE_LIMIT_BYTES / 1e3:.0f} kB."
 _SHRUNK_PX = 2048
-
-Uploader = Callable[[bytes, str, str], Awaitable[str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,15 +26,14 @@ class Position:
     is_inverted: bool = False
     must_keep_size: bool = False
 
+    def refused(self, words: str) -> InvalidInput:
+        return InvalidInput(f"{self.label} {words}", field=self.field)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InputImage:
-    """A checked raster; 0 x 0 pixels where the header does not say."""
+class InputImage(Rendered):
+    """A checked raster, as it came or rendered; 0 x 0 pixels where the header does not say."""
 
-    content: bytes
-    mime_type: str
-    width_px: int
-    height_px: int
     notes: tuple[str, ...] = ()
 
     @property
@@ -47,25 +44,19 @@ class InputImage:
 
 
 def check_image(content: bytes, position: Position, *, limit_bytes: int) -> InputImage:
-    """Take only what is a raster image by its content and of a sane size.
-
-    Raises: InvalidInput.
-    """
+    """Take only what is a raster image by its content and of a sane size. Raises: InvalidInput."""
     head = content[:HEAD_BYTES]
     mime_type = sniff(head)
     if mime_type not in RASTER_TYPES:
         found = "an SVG drawing" if mime_type else describe(head)
-        raise _refused(
-            position, f"is not an image that can be sent: it is {found}. Allowed: PNG, JPEG, WebP, GIF, AVIF."
-        )
+        words = f"is not an image that can be sent: it is {found}. Allowed: PNG, JPEG, WebP, GIF, AVIF."
+        raise position.refused(words)
     if len(content) > limit_bytes:
-        raise _refused(position, f"is larger than {limit_bytes // 2**20} MiB, the most that is taken.")
+        raise position.refused(f"is larger than {limit_bytes // 2**20} MiB, the most that is taken.")
     size = pixel_size(head, mime_type)
     if size.pixels > MAX_PIXELS:
-        raise _refused(
-            position,
-            f"has {size.pixels / 1e6:.0f} million pixels; at most {MAX_PIXELS // 1_000_000} million are taken.",
-        )
+        most = MAX_PIXELS // 1_000_000
+        raise position.refused(f"has {size.pixels / 1e6:.0f} million pixels; at most {most} million are taken.")
     width_px, height_px = size.shown
     return InputImage(content=content, mime_type=mime_type, width_px=width_px, height_px=height_px)
 
@@ -81,35 +72,30 @@ async def without_metadata(image: InputImage, position: Position) -> InputImage:
     made = await _rendered("upright", image, position, mime_type=image.mime_type)
     if made.mime_type == image.mime_type:
         return made
-    return _noted(
-        made, f"{position.label} was turned from {_short_type(image)} into PNG (one frame) to drop its metadata."
-    )
+    old_type = image.mime_type.removeprefix("image/").upper()
+    return _noted(made, f"{position.label} was turned from {old_type} into PNG (one frame) to drop its metadata.")
 
 
 async def inverted(image: InputImage, position: Position) -> InputImage:
-    """The mask with black and white exchanged, as PNG.
-
-    Raises: InvalidInput where the image cannot be decoded.
-    """
+    """The mask with black and white exchanged, as PNG. Raises: InvalidInput where the image cannot be decoded."""
     made = await _rendered("mask", image, position, invert=True)
     return _noted(made, "The mask was inverted, because this model edits where it is black.")
 
 
-async def shrunk(image: InputImage, position: Position, *, limit_bytes: int) -> InputImage:
-    """The image in at most `limit_bytes`; one that must keep its size only loses quality.
+async def shrunk(image: InputImage, position: Position) -> InputImage:
+    """The image in at most INLINE_LIMIT_BYTES; one that must keep its size only loses quality.
 
     Raises: InvalidInput naming the limit where that is not possible.
     """
     if position.is_mask:
         made = await _rendered("mask", image, position)
-        if len(made.content) > limit_bytes:
-            raise _refused(position, f"is too large ({image.words}): {_limit_words(limit_bytes)} Give a simpler mask.")
+        if len(made.content) > INLINE_LIMIT_BYTES:
+            raise position.refused(f"is too large ({image.words}): {_LIMIT} Give a simpler mask.")
         return made
-    max_px = 0 if position.must_keep_size else _SHRUNK_PX
-    made = await _rendered(
-        "small", image, position, max_bytes=limit_bytes, max_px=max_px, keep_size=position.must_keep_size
-    )
-    return _noted(made, f"{position.label} was shrunk from {image.words} to {made.words}: {_limit_words(limit_bytes)}")
+    keep_size = position.must_keep_size
+    max_px = 0 if keep_size else _SHRUNK_PX
+    made = await _rendered("small", image, position, max_bytes=INLINE_LIMIT_BYTES, max_px=max_px, keep_size=keep_size)
+    return _noted(made, f"{position.label} was shrunk from {image.words} to {made.words}: {_LIMIT}")
 
 
 def file_name(image: InputImage, position: Position) -> str:
@@ -119,28 +105,10 @@ def file_name(image: InputImage, position: Position) -> str:
 
 async def _rendered(operation: Operation, image: InputImage, position: Position, **options: int | str) -> InputImage:
     made = await render_image(operation, image.content, timeout_s=TIMEOUT_S, **options)
-    if not isinstance(made, Rendered):
-        raise _refused(position, f"({image.words}) cannot be used: {made.reason}.")
-    return InputImage(
-        content=made.content,
-        mime_type=made.mime_type,
-        width_px=made.width_px,
-        height_px=made.height_px,
-        notes=image.notes,
-    )
+    if isinstance(made, str):
+        raise position.refused(f"({image.words}) cannot be used: {made}.")
+    return InputImage(**asdict(made), notes=image.notes)
 
 
 def _noted(image: InputImage, note: str) -> InputImage:
     return replace(image, notes=(*image.notes, note))
-
-
-def _short_type(image: InputImage) -> str:
-    return image.mime_type.removeprefix("image/").upper()
-
-
-def _limit_words(limit_bytes: int) -> str:
-    return f"this gateway has no file upload, and an image inside the request may have {limit_bytes / 1e3:.0f} kB."
-
-
-def _refused(position: Position, words: str) -> InvalidInput:
-    return InvalidInput(f"{position.label} {words}", field=position.field)

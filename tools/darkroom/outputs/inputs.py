@@ -1,23 +1,29 @@
 """Image references of the assistant -> what the gateway accepts, before anything is sent to a model.
 
-URLs are passed on unfetched. Everything else is read here, checked, freed of metadata, and sent inside the request where
-it is small, through the gateway's files API where it is large.
+    https://...                     passed on unfetched
+    data:image/png;base64,...       checked by content, as the next two are
+    prediction:ID  prediction:ID/2  an earlier output, numbered from 1
+    /path  ~/path  file:///path     a file of this machine
+
+What is read here is freed of metadata, and sent inside the request where it is small, through the gateway's files API
+where it is large.
 """
 
+import re
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from anyio import to_thread
 from pydantic import JsonValue
 
-from darkroom.errors import InvalidInput, OutputError
+from darkroom.errors import OutputError
 from darkroom.images import ImageState, StoredFile, StoredImage
 from darkroom.outputs.input_images import (
     INLINE_LIMIT_BYTES,
     InputImage,
     Position,
-    Uploader,
     check_image,
     file_name,
     inverted,
@@ -25,15 +31,15 @@ from darkroom.outputs.input_images import (
     without_metadata,
 )
 from darkroom.outputs.local_files import quotable, read_local
-from darkroom.outputs.references import EarlierImage, InlineImage, LocalImage, Reference, WebImage, parse_reference
 from darkroom.registry import MappedInput
-from darkroom.uris import data_uri
+from darkroom.uris import data_uri, decode_data_uri, host_of, is_loopback_url, scheme_of
 
 MAX_INPUT_BYTES = 20 * 1024 * 1024
+_EARLIER = re.compile(r"prediction:([A-Za-z0-9_-]{1,64})(?:/([1-9]\d{0,2}))?")
 
-Reader = Callable[[StoredFile], Awaitable[bytes]]
-Lookup = Callable[[str, int], Awaitable[StoredImage | None]]
-Fetcher = Callable[[str], Awaitable[bytes]]
+
+class _Unusable(Exception):
+    """A reference cannot be used; the message says what is allowed, in one or two sentences."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,14 +60,13 @@ class InputResolver:
     only a mask that must be inverted needs it.
     """
 
-    read: Reader
-    lookup: Lookup
+    read: Callable[[StoredFile], Awaitable[bytes]]
+    lookup: Callable[[str, int], Awaitable[StoredImage | None]]
     folders: Sequence[Path] = ()
-    upload: Uploader | None = None
-    fetch: Fetcher | None = None
+    upload: Callable[[bytes, str, str], Awaitable[str]] | None = None
+    fetch: Callable[[str], Awaitable[bytes]] | None = None
     allow_loopback_http: bool = False
     keep_metadata: bool = False
-    inline_limit_bytes: int = INLINE_LIMIT_BYTES
     max_bytes: int = MAX_INPUT_BYTES
 
     async def resolve(self, mapped: MappedInput) -> Resolved:
@@ -85,7 +90,10 @@ class InputResolver:
 
     async def _send(self, text: str, position: Position) -> tuple[JsonValue, tuple[str, ...]]:
         """What stands in the input in place of one reference, and the notes about it."""
-        found = await self._load(self._parse(text, position), text, position)
+        try:
+            found = await self._load(text, position)
+        except (_Unusable, OutputError) as error:
+            raise position.refused(f"'{quotable(text)}': {error}") from error
         if isinstance(found, str):
             return found, ()
         image = check_image(found, position, limit_bytes=self.max_bytes)
@@ -95,68 +103,74 @@ class InputResolver:
             image = await without_metadata(image, position)
         return await self._deliver(image, position)
 
-    def _parse(self, text: str, position: Position) -> Reference:
-        try:
-            return parse_reference(text, limit_bytes=self.max_bytes, allow_loopback_http=self.allow_loopback_http)
-        except ValueError as error:
-            raise _refused(position, text, str(error)) from error
+    async def _load(self, text: str, position: Position) -> bytes | str:
+        """The bytes that a reference means, or the URL that is passed on as it is.
 
-    async def _load(self, reference: Reference, text: str, position: Position) -> bytes | str:
-        """The bytes that a reference means, or the URL that is passed on as it is."""
-        match reference:
-            case InlineImage(content):
-                return content
-            case LocalImage(path):
-                return await to_thread.run_sync(self._read_local, path, position)
-            case EarlierImage(prediction_id, index):
-                return await self._earlier(prediction_id, index, text, position)
-            case WebImage(url):
-                return await self._fetch(url, text, position) if position.is_inverted else url
+        Raises: _Unusable or OutputError, in this method and those that it calls.
+        """
+        match scheme_of(text):
+            case "data" | "http" | "https":
+                found = self._from_uri(text)
+            case "prediction":
+                found = await self._earlier(text)
+            case "" | "file":
+                found = await to_thread.run_sync(self._read_local, text, position)
+            case scheme:
+                allowed = "Give an https URL, a data URI, a file path or 'prediction:ID'."
+                raise _Unusable(f"'{scheme}:' is not taken. {allowed}")
+        return await self._fetch(found) if isinstance(found, str) and position.is_inverted else found
+
+    def _from_uri(self, uri: str) -> bytes | str:
+        """The content of a data URI, or the URL that was checked."""
+        if scheme_of(uri) == "data":
+            try:
+                return decode_data_uri(uri, limit_bytes=self.max_bytes)[1]
+            except ValueError as error:
+                raise _Unusable(str(error)) from error
+        if not uri.isprintable() or " " in uri:
+            raise _Unusable("a URL cannot hold spaces or control characters.")
+        if not host_of(uri):
+            raise _Unusable("the URL has no host, or one that cannot be read.")
+        if scheme_of(uri) == "http" and not (self.allow_loopback_http and is_loopback_url(uri)):
+            raise _Unusable("only https URLs are taken, not http.")
+        return uri
 
     def _read_local(self, path: str, position: Position) -> bytes:
         return read_local(path, self.folders, field=position.field, label=position.label, limit_bytes=self.max_bytes)
 
-    async def _fetch(self, url: str, text: str, position: Position) -> bytes:
+    async def _fetch(self, url: str) -> bytes:
         """Only a mask whose pixels must be turned is fetched."""
         if self.fetch is None:
-            raise _refused(
-                position, text, "this model wants the mask inverted, so give it as a file or data URI, not as a URL."
-            )
+            raise _Unusable("this model wants the mask inverted, so give it as a file or data URI, not as a URL.")
         try:
             return await self.fetch(url)
         except OutputError as error:
-            raise _refused(
-                position, text, f"the mask must be inverted for this model and cannot be fetched. {error}"
-            ) from error
+            raise _Unusable(f"the mask must be inverted for this model and cannot be fetched. {error}") from error
 
-    async def _earlier(self, prediction_id: str, index: int, text: str, position: Position) -> bytes | str:
+    async def _earlier(self, text: str) -> bytes | str:
         """The saved file, which outlives its link; while it is not saved yet, the link."""
-        image = await self.lookup(prediction_id, index)
+        named = _EARLIER.fullmatch(text)
+        if not named:
+            raise _Unusable("an earlier image is given as 'prediction:ID', or 'prediction:ID/2' for its second image.")
+        number = int(named[2] or 1)
+        image = await self.lookup(named[1], number - 1)
         if image is None:
-            raise _refused(position, text, f"no image {index + 1} of a prediction '{prediction_id}' is known here.")
+            raise _Unusable(f"no image {number} of a prediction '{named[1]}' is known here.")
         if image.file:
-            try:
-                return await self.read(image.file)
-            except OutputError as error:
-                raise _refused(position, text, error.message) from error
+            return await self.read(image.file)
         if image.state is ImageState.EXPIRED:
-            raise _refused(position, text, "its link died before it was saved.")
-        try:
-            living = parse_reference(
-                image.url, limit_bytes=self.max_bytes, allow_loopback_http=self.allow_loopback_http
-            )
-        except ValueError:
-            living = None
-        if isinstance(living, WebImage | InlineImage):
-            return await self._load(living, text, position)
-        raise _refused(position, text, "it is not saved yet. Call get_prediction for it, then try again.")
+            raise _Unusable("its link died before it was saved.")
+        if scheme_of(image.url) in ("data", "http", "https"):
+            with suppress(_Unusable):
+                return self._from_uri(image.url)
+        raise _Unusable("it is not saved yet. Call get_prediction for it, then try again.")
 
     async def _deliver(self, image: InputImage, position: Position) -> tuple[str, tuple[str, ...]]:
         """Inside the request, through the files API, or shrunk until it fits inside."""
-        if len(image.content) > self.inline_limit_bytes:
+        if len(image.content) > INLINE_LIMIT_BYTES:
             if self.upload:
                 return await self.upload(image.content, file_name(image, position), image.mime_type), image.notes
-            image = await shrunk(image, position, limit_bytes=self.inline_limit_bytes)
+            image = await shrunk(image, position)
         return data_uri(image.mime_type, image.content), image.notes
 
 
@@ -174,15 +188,10 @@ def default_input_folders(output_folder: Path | None) -> tuple[Path, ...]:
 
 def _position(mapped: MappedInput, name: str, number: int) -> Position:
     is_mask = name == mapped.mask_field
-    label = "mask" if is_mask else f"{name}[{number - 1}]" if number else name
     return Position(
         field="mask" if is_mask else name,
-        label=label,
+        label="mask" if is_mask else f"{name}[{number - 1}]" if number else name,
         is_mask=is_mask,
         is_inverted=is_mask and mapped.invert_mask,
         must_keep_size=bool(mapped.mask_field),
     )
-
-
-def _refused(position: Position, text: str, words: str) -> InvalidInput:
-    return InvalidInput(f"{position.label} '{quotable(text)}': {words}", field=position.field)

@@ -31,7 +31,7 @@ from darkroom.outputs.whole import Content
 _PART_PREFIX, _PART_SUFFIX = ".darkroom-", ".part"
 _PART_LIFETIME_S = 24 * 3600
 _HAS_DIR_FD = os.open in os.supports_dir_fd and os.link in os.supports_dir_fd
-_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 # File systems without hard links (FAT, exFAT, some network shares) answer with one of these.
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP})
 _FULL = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
@@ -205,9 +205,10 @@ class _Folder:
 
     def name_without_clobber(self, part: str, name: str) -> bool:
         """Turn the temporary file into `name`; False where that exists."""
-        if os.name == "nt":
-            return self._rename_on_windows(part, name)
         try:
+            if os.name == "nt":  # there a rename refuses an existing name by itself
+                os.rename(self._at(part), self._at(name))
+                return True
             os.link(part, name, src_dir_fd=self.fd, dst_dir_fd=self.fd)
         except FileExistsError:
             return False
@@ -225,14 +226,6 @@ class _Folder:
     def close(self) -> None:
         if self.fd is not None:
             os.close(self.fd)
-
-    def _rename_on_windows(self, part: str, name: str) -> bool:
-        """There a rename refuses an existing name by itself."""
-        try:
-            os.rename(self._at(part), self._at(name))
-        except FileExistsError:
-            return False
-        return True
 
     def _rename_onto_reservation(self, part: str, name: str) -> bool:
         """Without hard links: reserve the name with an empty file, then rename over it.

@@ -16,14 +16,8 @@ from urllib.parse import unquote, urlsplit
 from darkroom.errors import InvalidInput
 
 _HAS_DIR_FD = os.open in os.supports_dir_fd
-_FILE_FLAGS = (
-    os.O_RDONLY
-    | getattr(os, "O_NOFOLLOW", 0)
-    | getattr(os, "O_NONBLOCK", 0)  # a FIFO is then opened at once, and refused
-    | getattr(os, "O_NOCTTY", 0)
-    | getattr(os, "O_BINARY", 0)
-    | getattr(os, "O_CLOEXEC", 0)
-)
+# O_NONBLOCK: a FIFO is then opened at once, and refused.
+_FILE_FLAGS = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_NOCTTY", "O_BINARY"))
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 
 
@@ -35,34 +29,26 @@ def read_local(reference: str, folders: Sequence[Path], *, field: str, label: st
     Raises: InvalidInput naming the allowed folders, and never saying if a file outside of them exists.
     """
     if not folders:
-        raise InvalidInput(
-            f"{label}: files of this machine are not read here. Give an https URL, a data URI or 'prediction:ID'.",
-            field=field,
-        )
+        words = "files of this machine are not read here. Give an https URL, a data URI or 'prediction:ID'."
+        raise InvalidInput(f"{label}: {words}", field=field)
+    quoted = f"{label} '{quotable(reference)}'"
     try:
-        path = _absolute(reference)
-        root, parts = _placed(path, folders)
+        root, parts = _placed(_absolute(reference), folders)
     except ValueError as error:
-        raise InvalidInput(f"{label} '{quotable(reference)}': {error}", field=field) from None
+        raise InvalidInput(f"{quoted}: {error}", field=field) from None
     try:
         descriptor = _open_beneath(root, parts)
     except (OSError, ValueError) as error:
-        raise InvalidInput(
-            f"{label} '{quotable(reference)}' cannot be opened: there is no such file, it may not be read, or a part of the path "
-            "is a link (links are not followed).",
-            field=field,
-        ) from error
-    return _read_regular(descriptor, f"{label} '{quotable(reference)}'", field, limit_bytes)
+        words = "there is no such file, it may not be read, or a part of the path is a link (links are not followed)."
+        raise InvalidInput(f"{quoted} cannot be opened: {words}", field=field) from error
+    return _read_regular(descriptor, quoted, field, limit_bytes)
 
 
 def _absolute(reference: str) -> Path:
-    """The path as text, with the home folder put in.
-
-    Raises: ValueError with the end of a sentence.
-    """
-    if "\0" in reference:
-        raise ValueError("a path cannot hold a NUL character.")
+    """The path as text, with the home folder put in. Raises: ValueError with the end of a sentence."""
     text = _path_of_file_uri(reference) if reference.lower().startswith("file:") else reference
+    if "\0" in reference + text:
+        raise ValueError("a path cannot hold a NUL character.")
     if text.startswith(("\\\\", "//")):
         raise ValueError("network shares are not read; copy the file to this machine.")
     if text.startswith(("~/", "~\\")):
@@ -80,8 +66,6 @@ def _path_of_file_uri(uri: str) -> str:
     if parts.netloc not in ("", "localhost"):
         raise ValueError("a file URI of another machine is not read.")
     path = unquote(parts.path)
-    if "\0" in path:
-        raise ValueError("a path cannot hold a NUL character.")
     return path[1:] if _DRIVE.match(path[1:]) else path
 
 
@@ -138,10 +122,8 @@ def _read_regular(descriptor: int, words: str, field: str, limit_bytes: int) -> 
     except OSError as error:
         raise InvalidInput(f"{words} cannot be read ({error.strerror}).", field=field) from error
     if len(content) > limit_bytes:
-        raise InvalidInput(
-            f"{words} is larger than {limit_bytes // 2**20} MiB, the most that is read. Give a smaller image.",
-            field=field,
-        )
+        most = f"{limit_bytes // 2**20} MiB, the most that is read"
+        raise InvalidInput(f"{words} is larger than {most}. Give a smaller image.", field=field)
     return content
 
 

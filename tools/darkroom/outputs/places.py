@@ -70,10 +70,7 @@ class OutputStores:
         return await self.holding(file).read(file)
 
     def holding(self, file: StoredFile) -> OutputStore:
-        """The store in which this file lies.
-
-        Raises: OutputError where it cannot be opened.
-        """
+        """The store in which this file lies. Raises: OutputError where it cannot be opened."""
         location = file.location
         return self.at(location.rpartition("/")[0] if is_url(location) else str(Path(location).parent))
 

@@ -7,7 +7,7 @@ import anyio
 
 from darkroom.errors import OutputError
 from darkroom.images import StoredFile
-from darkroom.outputs.decoding import TIMEOUT_S, Rendered, render_image
+from darkroom.outputs.decoding import TIMEOUT_S, render_image
 from darkroom.outputs.formats import HEAD_BYTES, MAX_PIXELS, RASTER_TYPES, pixel_size, sniff
 
 # Claude Desktop refuses a tool result beyond 1,048,576 bytes, base64 included (checked 2026-11-20).
@@ -57,10 +57,10 @@ async def previews(
     """
     shown = min(len(files), max_images)
     limiter = anyio.CapacityLimiter(_PROCESSES)
-    results: dict[int, Preview | PreviewProblem] = {
-        index: PreviewProblem(index=index, reason=f"only the first {max_images} images are shown", is_fault=False)
-        for index in range(shown, len(files))
-    }
+    results: list[Preview | PreviewProblem] = [
+        PreviewProblem(index=index, reason=f"only the first {max_images} images are shown", is_fault=False)
+        for index in range(len(files))
+    ]
 
     async def make(index: int) -> None:
         async with limiter:
@@ -69,7 +69,7 @@ async def previews(
     async with anyio.create_task_group() as tasks:
         for index in range(shown):
             tasks.start_soon(make, index)
-    return [results[index] for index in range(len(files))]
+    return results
 
 
 async def _preview(
@@ -84,8 +84,8 @@ async def _preview(
     if reason := _refusal(content[:HEAD_BYTES]):
         return PreviewProblem(index=index, reason=reason)
     result = await render_image("small", content, timeout_s=timeout_s, max_bytes=max_bytes, max_px=MAX_PX)
-    if not isinstance(result, Rendered):
-        return PreviewProblem(index=index, reason=result.reason)
+    if isinstance(result, str):
+        return PreviewProblem(index=index, reason=result)
     return Preview(
         index=index,
         data=result.content,

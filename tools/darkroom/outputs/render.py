@@ -1,15 +1,15 @@
 """Runs Pillow on one untrusted image, in a process of its own that `decoding` starts by this file's path.
 
 It has no key in its environment, a limit of memory and CPU time, and may write no file. Only the standard library and
-Pillow can be imported here. A request on stdin and the answer on stdout have one shape: four bytes of length, that many
-bytes of JSON, then the bytes of the image. The answer's JSON has `problem` where there is no image.
+Pillow can be imported here. A request on stdin and the answer on stdout have one shape: a line of JSON, then the bytes
+of the image. The answer's JSON has `problem` where there is no image.
 """
 
 import io
 import json
-import struct
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -75,10 +75,7 @@ def _plain_mode(image: "Image") -> "Image":
 
 
 def _is_opaque(image: "Image") -> bool:
-    if image.mode not in ("LA", "RGBA"):
-        return True
-    lowest = image.getchannel("A").getextrema()[0]
-    return lowest == 255
+    return image.mode not in ("LA", "RGBA") or image.getchannel("A").getextrema()[0] == 255
 
 
 def _fitted(image: "Image", max_px: int) -> "Image":
@@ -93,12 +90,7 @@ def _fitted(image: "Image", max_px: int) -> "Image":
 
 def _encode(image: "Image", format_name: str, **options: Any) -> bytes:
     target = io.BytesIO()
-    image.save(
-        target,
-        format_name,
-        **options,
-        **({"icc_profile": profile} if (profile := image.info.get("icc_profile")) else {}),
-    )
+    image.save(target, format_name, icc_profile=image.info.get("icc_profile"), **options)
     return target.getvalue()
 
 
@@ -107,28 +99,18 @@ def _small(image: "Image", request: dict[str, Any]) -> tuple[str, bytes, tuple[i
     max_bytes = int(request["max_bytes"])
     is_opaque = _is_opaque(image)
     format_name = "JPEG" if is_opaque else "WEBP"
-    if is_opaque and image.mode in ("LA", "RGBA"):
-        image = _without_alpha(image)
-    for candidate in _sizes(image, int(request.get("max_px") or 0), bool(request.get("keep_size"))):
+    if is_opaque and image.mode.endswith("A"):
+        plain = image.convert(image.mode.removesuffix("A"))
+        plain.info = image.info
+        image = plain
+    first = _fitted(image, int(request.get("max_px") or 0))
+    for scale in _SCALES[:1] if request.get("keep_size") else _SCALES:
+        candidate = _fitted(first, max(1, round(max(first.size) * scale)))
         for quality in _QUALITIES:
             result = _encode(candidate, format_name, quality=quality)
             if len(result) <= max_bytes:
                 return format_name, result, candidate.size
     raise Unusable(f"it cannot be made smaller than {max_bytes:,} bytes")
-
-
-def _sizes(image: "Image", max_px: int, keep_size: bool) -> Iterator["Image"]:
-    first = _fitted(image, max_px)
-    yield first
-    longest = max(first.size)
-    for scale in () if keep_size else _SCALES[1:]:
-        yield _fitted(first, max(1, round(longest * scale)))
-
-
-def _without_alpha(image: "Image") -> "Image":
-    plain = image.convert("L" if image.mode == "LA" else "RGB")
-    plain.info = image.info
-    return plain
 
 
 def _upright(image: "Image", request: dict[str, Any]) -> tuple[str, bytes, tuple[int, int]]:
@@ -165,30 +147,19 @@ def limit_resources() -> None:
     except ImportError:
         return
     for kind, limit in (("AS", MEMORY_BYTES), ("CPU", CPU_S), ("FSIZE", 0), ("CORE", 0)):
-        number = getattr(resource, f"RLIMIT_{kind}", None)
-        if number is None:
-            continue
-        try:
-            resource.setrlimit(number, (limit, limit))
-        except (ValueError, OSError):  # macOS refuses some of them
-            continue
+        with suppress(AttributeError, ValueError, OSError):  # macOS refuses some of them
+            resource.setrlimit(getattr(resource, f"RLIMIT_{kind}"), (limit, limit))
 
 
 def frame(header: Mapping[str, Any], content: bytes) -> bytes:
     """The two parts as one run of bytes."""
-    words = json.dumps(header).encode()
-    return struct.pack(">I", len(words)) + words + content
+    return json.dumps(header).encode() + b"\n" + content
 
 
 def split_frame(raw: bytes) -> tuple[dict[str, Any], bytes]:
-    """The two parts of `frame` again.
-
-    Raises: ValueError where the bytes are cut short.
-    """
-    if len(raw) < 4:
-        raise ValueError("no frame")
-    end = 4 + struct.unpack_from(">I", raw)[0]
-    return json.loads(raw[4:end]), raw[end:]
+    """The two parts of `frame` again. Raises: ValueError where there are none."""
+    header, _, content = raw.partition(b"\n")
+    return json.loads(header), content
 
 
 def main() -> None:

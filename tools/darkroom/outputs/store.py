@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import anyio
@@ -225,13 +225,7 @@ def _is_more(there: Saved, new: Saved) -> bool:
 
 
 def _sidecar_bytes(name: str, file: StoredFile, sidecar: Mapping[str, JsonValue]) -> bytes:
-    facts: dict[str, JsonValue] = {
-        "name": name,
-        "mime_type": file.mime_type,
-        "width_px": file.width_px,
-        "height_px": file.height_px,
-        "size_bytes": file.size_bytes,
-        "sha256": file.sha256,
-    }
+    facts = {"name": name, **asdict(file)}
+    del facts["location"]
     text = json.dumps({**sidecar, "file": facts}, indent=2, ensure_ascii=False)
     return (text + "\n").encode("utf-8", "replace")

@@ -56,19 +56,6 @@ def jpeg_end(content: Content) -> int:
     return 0
 
 
-def _png(content: Content) -> bool:
-    return {b"IDAT", b"IEND"} <= {kind for kind, _, _ in png_chunks(content)}
-
-
-def _jpeg(content: Content) -> bool:
-    return jpeg_end(content) > 0
-
-
-def _webp(content: Content) -> bool:
-    (size,) = struct.unpack_from("<I", content, 4)
-    return 12 < size <= len(content) - 8
-
-
 def _gif(content: Content) -> bool:
     position, has_pixels = 13 + _gif_colours(content[10]), False
     while (kind := content[position]) != ord(";"):
@@ -126,9 +113,9 @@ def _svg(content: Content) -> bool:
 
 
 _READERS: dict[str, Callable[[Content], bool]] = {
-    "image/png": _png,
-    "image/jpeg": _jpeg,
-    "image/webp": _webp,
+    "image/png": lambda content: {b"IDAT", b"IEND"} <= {kind for kind, _, _ in png_chunks(content)},
+    "image/jpeg": lambda content: jpeg_end(content) > 0,
+    "image/webp": lambda content: 12 < int.from_bytes(content[4:8], "little") <= len(content) - 8,
     "image/gif": _gif,
     "image/avif": _avif,
     "image/svg+xml": _svg,

@@ -6,18 +6,15 @@
 from darkroom.model_tasks import TASKS
 from darkroom.registry.catalogue import ModelRegistry
 from darkroom.registry.checks import FieldFault, check_input
-from darkroom.registry.defaults import DEFAULT_MODEL, EDIT_DEFAULT_MODEL, default_model_for
 from darkroom.registry.example import example_call
 from darkroom.registry.mapping import map_request
-from darkroom.registry.model import Model
+from darkroom.registry.mapping.unlisted import unlisted_model
+from darkroom.registry.model import Model, ModelRef
 from darkroom.registry.model_input import ModelInput
-from darkroom.registry.reference import ModelRef
-from darkroom.registry.request import ImageRequest, MappedInput
-from darkroom.registry.unlisted import unlisted_model
+from darkroom.registry.request import DEFAULT_MODEL, ImageRequest, MappedInput, default_model_for
 
 __all__ = [
     "DEFAULT_MODEL",
-    "EDIT_DEFAULT_MODEL",
     "TASKS",
     "FieldFault",
     "ImageRequest",

@@ -1,6 +1,5 @@
 """All models one can call: the ones that come with darkroom, and the files a person adds or overrides them with."""
 
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -13,14 +12,6 @@ from darkroom.spelling import closest
 
 _DATA = Path(__file__).parent / "data"
 _LONGEST_QUERY = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class UserModels:
-    """What a person's own folder gave, and what was wrong in it."""
-
-    models: dict[str, Model]
-    problems: tuple[str, ...]
 
 
 class ModelRegistry:
@@ -38,11 +29,11 @@ class ModelRegistry:
     @property
     def problems(self) -> tuple[str, ...]:
         """What is wrong with the person's own files, naming file, line and field; those models are left out."""
-        return self._user.problems
+        return self._user[1]
 
     def names(self) -> tuple[str, ...]:
         """Every full name, sorted."""
-        return tuple(sorted(self._files.keys() | self._user.models.keys()))
+        return tuple(sorted(self._files.keys() | self._user_models.keys()))
 
     def __len__(self) -> int:
         return len(self.names())
@@ -52,8 +43,7 @@ class ModelRegistry:
 
         A version that is not the registry's own gives the same model run by that version.
 
-        Raises:
-            UnknownModel: no such model; the message names the closest ones.
+        Raises: UnknownModel, naming the closest ones.
         """
         model = self.find(name)
         if model is None:
@@ -83,8 +73,7 @@ class ModelRegistry:
     def search(self, query: str = "", task: str = "any", limit: int = 20) -> tuple[Model, ...]:
         """The models for a task ("any" for all) that fit the words, best first, core models before others.
 
-        Raises:
-            InvalidInput: no such task, or more than 1,000 characters of words.
+        Raises: InvalidInput for a task that does not exist, or more than 1,000 characters of words.
         """
         if len(query) > _LONGEST_QUERY:
             words = f"query has {len(query):,} characters, and at most {_LONGEST_QUERY:,} are searched."
@@ -99,40 +88,39 @@ class ModelRegistry:
         return {path.stem.replace("--", "/", 1): path for path in _DATA.glob("*.toml")}
 
     @cached_property
-    def _user(self) -> UserModels:
-        return _read_user_dir(self._user_dir) if self._user_dir is not None else UserModels({}, ())
+    def _user(self) -> tuple[dict[str, Model], tuple[str, ...]]:
+        """What the person's own folder gave, and what was wrong in it."""
+        return _read_user_dir(self._user_dir) if self._user_dir is not None else ({}, ())
+
+    @property
+    def _user_models(self) -> dict[str, Model]:
+        return self._user[0]
 
     def _model(self, full_name: str) -> Model:
-        if full_name in self._user.models:
-            return self._user.models[full_name]
+        if full_name in self._user_models:
+            return self._user_models[full_name]
         if full_name not in self._read:
             self._read[full_name] = read_model_file(self._files[full_name])
         return self._read[full_name]
 
     def _full_names(self, wanted: str) -> tuple[str, ...]:
         if "/" in wanted:
-            return (wanted,) if wanted in self._user.models or wanted in self._files else ()
+            return (wanted,) if wanted in self._user_models or wanted in self._files else ()
         return tuple(name for name in self.names() if name.partition("/")[2] == wanted)
 
     def _unknown_words(self, name: str) -> str:
         wanted = name.strip().partition(":")[0]
         if several := self._full_names(wanted.lower()):
-            return (
-                f"{wanted!r} is the name of several models: {_quoted(several)}. Give the full name. Nothing was sent."
-            )
+            words = f"{wanted!r} is the name of several models: {', '.join(map(repr, several))}."
+            return f"{words} Give the full name. Nothing was sent."
         near = self.closest(name)
-        hint = f" Closest: {_quoted(near)}." if near else ""
+        hint = f" Closest: {', '.join(map(repr, near))}." if near else ""
         return f"Unknown model {name[:80]!r}.{hint} list_models shows all {len(self)}. Nothing was sent."
 
 
-def _quoted(names: tuple[str, ...]) -> str:
-    return ", ".join(repr(name) for name in names)
-
-
-def _read_user_dir(folder: Path) -> UserModels:
+def _read_user_dir(folder: Path) -> tuple[dict[str, Model], tuple[str, ...]]:
     if not folder.is_dir():
-        return UserModels({}, (f"The models folder '{folder}' does not exist.",))
-
+        return {}, (f"The models folder '{folder}' does not exist.",)
     models: dict[str, Model] = {}
     problems: list[str] = []
     for path in sorted(folder.glob("*.toml")):
@@ -142,9 +130,8 @@ def _read_user_dir(folder: Path) -> UserModels:
             problems.append(error.message)
             continue
         if model.name in models:
-            problems.append(
-                f"Model file '{path}', field 'name': another file in this folder has '{model.name}' already."
-            )
+            words = f"another file in this folder has '{model.name}' already."
+            problems.append(f"Model file '{path}', field 'name': {words}")
             continue
         models[model.name] = model
-    return UserModels(models, tuple(problems))
+    return models, tuple(problems)

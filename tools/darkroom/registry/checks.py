@@ -9,13 +9,7 @@ from pydantic import JsonValue
 from darkroom.registry.model import Model
 from darkroom.registry.model_input import InputType, ModelInput
 
-_JSON_TYPES: dict[type, InputType] = {
-    str: "string",
-    bool: "boolean",
-    int: "integer",
-    float: "number",
-    list: "array",
-}
+_JSON_TYPES: Mapping[type, str] = {str: "string", bool: "boolean", int: "integer", float: "number", list: "array"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,30 +27,23 @@ class FieldFault:
 
 def check_input(model: Model, input: Mapping[str, JsonValue]) -> list[FieldFault]:
     """Every fault of this input, in the order of the model's inputs; empty when the model would take it."""
-    faults = [fault for item in model.inputs for fault in _check_one(item, input)]
-    known = {item.name for item in model.inputs}
-    if known:
-        faults += [
-            FieldFault(name, "additional_property_not_allowed", f"Additional property {name} is not allowed")
-            for name in input
-            if name not in known
-        ]
-    return faults
-
-
-def _check_one(item: ModelInput, input: Mapping[str, JsonValue]) -> list[FieldFault]:
-    if item.name not in input:
-        return [FieldFault(item.name, "required", f"{item.name} is required")] if item.required else []
-    return check_value(item, input[item.name])
+    faults: list[FieldFault] = []
+    for item in model.inputs:
+        if item.name in input:
+            faults += check_value(item, input[item.name])
+        elif item.required:
+            faults.append(FieldFault(item.name, "required", f"{item.name} is required"))
+    unknown = [name for name in input if name not in model.inputs_by_name] if model.inputs else []
+    words = "Additional property {} is not allowed"
+    return faults + [FieldFault(name, "additional_property_not_allowed", words.format(name)) for name in unknown]
 
 
 def check_value(item: ModelInput, value: JsonValue) -> list[FieldFault]:
     """The faults of one value."""
     if value is None and item.nullable:
         return []
-    if not is_of_type(value, item.type):
-        description = f"Invalid type. Expected: {item.type}, given: {type_name(value)}"
-        return [FieldFault(item.name, "invalid_type", description)]
+    if not _is_of_type(value, item.type):
+        return [_wrong_type(item.name, item.type, value)]
     if isinstance(value, list):
         return _check_list(item, value)
     if item.enum and item.enum_complete and value not in item.enum:
@@ -67,11 +54,11 @@ def check_value(item: ModelInput, value: JsonValue) -> list[FieldFault]:
     return []
 
 
-def is_of_type(value: JsonValue, wanted: InputType) -> bool:
+def _is_of_type(value: JsonValue, wanted: InputType) -> bool:
     """Whether a JSON value is of a schema type: 4.0 is an integer, 4 is a number; true and NaN are neither."""
     if isinstance(value, float) and not math.isfinite(value):
         return False
-    given = type_name(value)
+    given = _type_name(value)
     if wanted == "number":
         return given in ("integer", "number")
     if wanted == "integer" and isinstance(value, float):
@@ -79,7 +66,7 @@ def is_of_type(value: JsonValue, wanted: InputType) -> bool:
     return given == wanted
 
 
-def type_name(value: JsonValue) -> str:
+def _type_name(value: JsonValue) -> str:
     """The JSON schema's name for the type of a value."""
     return "null" if value is None else _JSON_TYPES.get(type(value), "object")
 
@@ -90,14 +77,14 @@ def _check_list(item: ModelInput, values: list[JsonValue]) -> list[FieldFault]:
     if item.items is None:
         return []
     return [
-        FieldFault(
-            f"{item.name}.{index}",
-            "invalid_type",
-            f"Invalid type. Expected: {item.items.type}, given: {type_name(value)}",
-        )
+        _wrong_type(f"{item.name}.{index}", item.items.type, value)
         for index, value in enumerate(values)
-        if not is_of_type(value, item.items.type)
+        if not _is_of_type(value, item.items.type)
     ]
+
+
+def _wrong_type(name: str, wanted: InputType, value: JsonValue) -> FieldFault:
+    return FieldFault(name, "invalid_type", f"Invalid type. Expected: {wanted}, given: {_type_name(value)}")
 
 
 def _check_range(item: ModelInput, value: float) -> list[FieldFault]:

@@ -14,13 +14,12 @@ Place = tuple[str | int, ...]
 def find_incoherences(model: Model) -> Iterator[tuple[Place, str]]:
     """Where in the file, and what is wrong there."""
     yield from _input_incoherences(model)
-    for concept, name in model.concepts.input_names().items():
+    named = [*model.concepts.input_names().items()]
+    named += [("custom_size_requires", name) for name in model.concepts.custom_size_requires]
+    named += [("count_requires", name) for name in model.concepts.count_requires]
+    for concept, name in named:
         if name not in model.inputs_by_name:
             yield ("concepts", concept), f"{name!r} is not one of the inputs"
-    for concept in ("custom_size_requires", "count_requires"):
-        for name in getattr(model.concepts, concept):
-            if name not in model.inputs_by_name:
-                yield ("concepts", concept), f"{name!r} is not one of the inputs"
     if model.run_by == "version" and not model.version:
         yield ("run_by",), "a model run by version needs its version"
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from typing import Literal
 
-from pydantic import BaseModel, JsonValue
+from pydantic import JsonValue
 
-from darkroom.registry.model_input import FROZEN, ModelInput
+from darkroom.registry.model_input import Facts, ModelInput
 
 ImageRole = Literal[
     "source",
@@ -21,25 +21,19 @@ MaskPolarity = Literal["white_is_edited", "black_is_edited", "marks_area_to_pres
 
 # Where a model file has no [concepts] table, an input with one of these names carries the concept (first hit wins).
 _USUAL_NAMES: dict[str, tuple[str, ...]] = {
-    "prompt": ("prompt",),
-    "negative_prompt": ("negative_prompt",),
-    "aspect_ratio": ("aspect_ratio",),
-    "width": ("width",),
-    "height": ("height",),
+    **{name: (name,) for name in ("prompt", "negative_prompt", "aspect_ratio", "width", "height", "seed", "mask")},
     "count": ("num_outputs", "number_of_images"),
-    "seed": ("seed",),
     "output_format": ("output_format",),
     "output_quality": ("output_quality", "output_compression"),
     "guidance": ("guidance", "guidance_scale", "cfg"),
     "steps": ("num_inference_steps", "steps"),
     "strength": ("prompt_strength", "strength"),
     "image": ("image", "input_image", "input_images", "image_input", "images", "reference_images", "image_prompt"),
-    "mask": ("mask",),
     "fast_mode": ("go_fast",),
 }
 
 
-class Concepts(BaseModel):
+class Concepts(Facts):
     """Our word -> the name of this model's input; empty where it has none.
 
     The last fields are not names: how many images the image input takes (`image_max` 0 = not stated) and what it uses
@@ -47,8 +41,6 @@ class Concepts(BaseModel):
     or an image at all. `match_input` is a switch that makes the output follow the image's shape, for models where
     `aspect_ratio` has no such value.
     """
-
-    model_config = FROZEN
 
     prompt: str = ""
     negative_prompt: str = ""
@@ -84,11 +76,8 @@ class Concepts(BaseModel):
 
     def input_names(self) -> dict[str, str]:
         """Concept -> input name, for the concepts this model has."""
-        return {
-            concept: name
-            for concept, name in self
-            if isinstance(name, str) and name and concept not in ("image_arity", "image_role", "mask_polarity")
-        }
+        no_names = ("image_arity", "image_role", "mask_polarity")
+        return {concept: name for concept, name in self if isinstance(name, str) and name and concept not in no_names}
 
 
 def usual_concepts(inputs: Iterable[ModelInput]) -> Concepts:
@@ -96,11 +85,5 @@ def usual_concepts(inputs: Iterable[ModelInput]) -> Concepts:
     by_name = {item.name: item for item in inputs}
     found = {concept: next((name for name in names if name in by_name), "") for concept, names in _USUAL_NAMES.items()}
     image = by_name.get(found["image"])
-    is_list = image is not None and image.type == "array"
-    return Concepts.model_validate(
-        {
-            **found,
-            "image_arity": "list" if is_list else "single",
-            "image_max": (image.max_items or 0) if image is not None else 0,
-        }
-    )
+    arity = "list" if image and image.type == "array" else "single"
+    return Concepts.model_validate({**found, "image_arity": arity, "image_max": image and image.max_items or 0})

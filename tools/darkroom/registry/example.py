@@ -19,8 +19,10 @@ def example_call(model: Model) -> dict[str, JsonValue]:
         call["images"] = [_PHOTO]
         if model.concepts.mask and "inpaint" in model.tasks:
             call["mask"] = _MASK
-    if options := {item.name: _stand_in(item) for item in _other_required(model)}:
-        call["options"] = options
+    filled = (model.concepts.prompt, model.concepts.image, model.concepts.mask)
+    others = [item for item in model.inputs if item.required and not item.secret and item.name not in filled]
+    if others:
+        call["options"] = {item.name: _stand_in(item) for item in others}
     return call
 
 
@@ -29,12 +31,6 @@ def _prompt(model: Model) -> str:
         return "a minimal lighthouse logo" if model.output.svg else "a lighthouse at dawn, soft light"
     prompts = {"inpaint": "a red door", "outpaint": "a wide sandy beach", "background_replace": "a wide sandy beach"}
     return next((prompts[task] for task in model.tasks if task in prompts), "turn it into a watercolour painting")
-
-
-def _other_required(model: Model) -> list[ModelInput]:
-    """Required inputs that no argument of ours fills and that are not secret."""
-    filled = (model.concepts.prompt, model.concepts.image, model.concepts.mask)
-    return [item for item in model.inputs if item.required and not item.secret and item.name not in filled]
 
 
 def _stand_in(item: ModelInput) -> JsonValue:

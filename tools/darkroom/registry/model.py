@@ -1,52 +1,92 @@
-"""A model: everything known about it, and the questions the rest of darkroom asks it."""
+"""A model: its name, everything known about it, and the questions the rest of darkroom asks it."""
 
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, cast
+from typing import Literal
 
-from pydantic import BaseModel, Field, JsonValue, model_validator
+from pydantic import Field, JsonValue, model_validator
 
+from darkroom.errors import UnknownModel
 from darkroom.model_tasks import Task
 from darkroom.registry.concepts import Concepts, usual_concepts
-from darkroom.registry.model_input import FROZEN, ModelInput
-from darkroom.registry.prices import Price, price_per_image
+from darkroom.registry.model_input import Facts, ModelInput
+from darkroom.registry.size_class import with_size_class
+
+_REFERENCE = re.compile(r"([A-Za-z0-9_-]{1,100})/([A-Za-z0-9._-]{1,100})(?::([A-Za-z0-9._-]{1,128}))?")
 
 
-class OutputShape(BaseModel):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelRef:
+    """`owner/name`, or `owner/name:version` for one fixed version; `version` is empty where none was named."""
+
+    owner: str
+    name: str
+    version: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> "ModelRef":
+        """Read `owner/name[:version]`; lower case, as the registry and the format write it.
+
+        Raises: UnknownModel where the text has another form.
+        """
+        match = _REFERENCE.fullmatch(text.strip())
+        if match is None:
+            raise UnknownModel(
+                f"{text[:80]!r} is not a model name. Write it as owner/name, for example "
+                "'black-forest-labs/flux-schnell'; list_models shows all. Nothing was sent."
+            )
+        owner, name, version = match.groups()
+        return cls(owner=owner.lower(), name=name.lower(), version=version or "")
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.owner}/{self.name}"
+
+    def __str__(self) -> str:
+        return f"{self.full_name}:{self.version}" if self.version else self.full_name
+
+
+class OutputShape(Facts):
     """What a succeeded prediction holds: one URL or a list; `formats` in the order the model names them, if known."""
-
-    model_config = FROZEN
 
     kind: Literal["uri", "uri_list"] = "uri"
     svg: bool = False
     formats: tuple[str, ...] = ()
 
 
-class Timing(BaseModel):
+class Timing(Facts):
     """Seconds that one real prediction took, without its time in the queue."""
-
-    model_config = FROZEN
 
     seconds: float
     source: str = ""
 
 
-class License(BaseModel):
+class License(Facts):
     """Where the licence stands, and what is known about commercial use; empty where nobody says."""
-
-    model_config = FROZEN
 
     url: str = ""
     commercial_use: str = ""
 
 
-class Provenance(BaseModel):
+class Price(Facts):
+    """US dollars for one image; `condition` in words, and `when` in input values where the words name some."""
+
+    usd: float
+    unit: Literal["image"] = "image"
+    condition: str = ""
+    when: dict[str, JsonValue] = {}
+    source: str = ""
+    date: str = ""
+    confidence: str = ""
+
+
+class Provenance(Facts):
     """Where the facts come from and how far they can be trusted.
 
     `confidence` is about the inputs. `schema_version_seen` only dates the schema of an official model; it is never sent.
     """
-
-    model_config = FROZEN
 
     confidence: Literal["verified-schema", "documented", "inferred", "user"] = "user"
     schema_url: str = ""
@@ -58,14 +98,12 @@ class Provenance(BaseModel):
     run_count_as_of: str = ""
 
 
-class Model(BaseModel):
+class Model(Facts):
     """One model of the registry; only `name` and `inputs` must be stated in its file.
 
     `run_by` "model" is created by its path, "version" by its version id. `gateways` are the profiles whose documents name
     it (absence means unknown). `checked` is False for a model nobody described: its options are passed as they are.
     """
-
-    model_config = FROZEN
 
     name: str = Field(pattern=r"^[a-z0-9_-]+/[a-z0-9._-]+$")
     title: str = ""
@@ -91,46 +129,36 @@ class Model(BaseModel):
     @model_validator(mode="after")
     def _fill_in(self) -> "Model":
         """Work out what a short file leaves unsaid."""
-        stated = self.model_fields_set
-        unsaid: dict[str, object] = {}
-        if "title" not in stated:
-            unsaid["title"] = self.name.rpartition("/")[2]
-        if "provider" not in stated:
-            unsaid["provider"] = self.name.partition("/")[0]
-        if "run_by" not in stated and self.version:
-            unsaid["run_by"] = "version"
-        if "concepts" not in stated:
-            unsaid["concepts"] = usual_concepts(self.inputs)
-        if "tasks" not in stated:
-            unsaid["tasks"] = _usual_tasks(cast("Concepts", unsaid.get("concepts", self.concepts)))
-        for field, value in unsaid.items():
-            object.__setattr__(self, field, value)  # the only write into a frozen model, before anyone else has it
+        concepts = self.concepts if "concepts" in self.model_fields_set else usual_concepts(self.inputs)
+        by_concept = {"text_to_image": concepts.prompt, "inpaint": concepts.mask, "image_edit": concepts.image}
+        unsaid = {
+            "title": self.name.rpartition("/")[2],
+            "provider": self.name.partition("/")[0],
+            "run_by": "version" if self.version else "model",
+            "concepts": concepts,
+            "tasks": tuple(task for task, name in by_concept.items() if name),
+        }
+        for field in unsaid.keys() - self.model_fields_set:
+            object.__setattr__(
+                self, field, unsaid[field]
+            )  # the only write into a frozen model, before anyone else has it
         return self
 
     @cached_property
     def inputs_by_name(self) -> dict[str, ModelInput]:
-        """The inputs under their names."""
         return {item.name: item for item in self.inputs}
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """Where the facts come from."""
         return self.provenance.sources
 
     @property
     def confidence(self) -> str:
-        """How well the inputs are known."""
         return self.provenance.confidence
 
     @property
     def unverified(self) -> tuple[str, ...]:
-        """What to treat with care."""
         return self.provenance.unverified
-
-    @property
-    def schema_url(self) -> str:
-        """Where the model's own schema can be read."""
-        return self.provenance.schema_url
 
     @property
     def typical_s(self) -> float | None:
@@ -152,7 +180,6 @@ class Model(BaseModel):
 
     @property
     def edits(self) -> bool:
-        """Whether it takes images."""
         return bool(self.concepts.image)
 
     @property
@@ -177,6 +204,10 @@ class Model(BaseModel):
         """Inputs that want the caller's own key elsewhere; such a model cannot be run from tool arguments."""
         return tuple(item.name for item in self.inputs if item.secret and item.required)
 
+    def holds_image(self, item: ModelInput) -> bool:
+        """Whether the value of this input of the model is an image reference or a list of them."""
+        return item.is_file or item.name in (self.concepts.image, self.concepts.mask)
+
     def split_count(self, count: int) -> tuple[int, ...]:
         """How many images to ask of each prediction so that together they give `count`: (4, 4, 2) for 10 at 4 a time."""
         full, rest = divmod(count, self.max_count)
@@ -187,19 +218,13 @@ class Model(BaseModel):
         return {item.name: item.default for item in self.inputs if item.default is not None} | dict(input)
 
     def estimate_usd(self, input: Mapping[str, JsonValue], image_count: int) -> float | None:
-        """US dollars for `image_count` images from this input; None where no price is known."""
-        price = price_per_image(self.prices, self.with_defaults(input))
-        return None if price is None else round(price * image_count, 6)
+        """US dollars for `image_count` images, at the highest price that may fit this input; None where none is known."""
+        seen = with_size_class((price.when for price in self.prices), self.with_defaults(input))
+        fitting = [price for price in self.prices if price.when and price.when.items() <= seen.items()]
+        fitting = fitting or [price for price in self.prices if not price.when and not price.condition]
+        usd = max((price.usd for price in fitting or self.prices), default=None)
+        return None if usd is None else round(usd * image_count, 6)
 
     def at_version(self, version: str) -> "Model":
         """The same model, run by one fixed version."""
         return self if version == self.version else self.model_copy(update={"run_by": "version", "version": version})
-
-
-def _usual_tasks(concepts: Concepts) -> tuple[Task, ...]:
-    tasks: list[Task] = ["text_to_image"] if concepts.prompt else []
-    if concepts.mask:
-        tasks.append("inpaint")
-    if concepts.image:
-        tasks.append("image_edit")
-    return tuple(tasks)

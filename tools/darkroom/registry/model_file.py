@@ -11,17 +11,14 @@ from darkroom.errors import SettingsError
 from darkroom.registry.coherence import Place, find_incoherences
 from darkroom.registry.model import Model
 
-_SYNTAX_PLACE = re.compile(
-    r"^(?P<words>.*?) \(at (?:line (?P<line>\d+), column \d+|(?P<end>end of document))\)$", re.DOTALL
-)
+_SYNTAX_PLACE = re.compile(r"^(?P<words>.*?) \(at (?:line (?P<line>\d+), column \d+|end of document)\)$", re.DOTALL)
 _HEADER = re.compile(r"\s*(\[\[|\[)\s*([A-Za-z0-9_-]+)[^\]]*\]")
 
 
 def read_model_file(path: Path) -> Model:
     """The model of a file, checked through and through.
 
-    Raises:
-        SettingsError: the file cannot be read or is wrong; the message names file, line and field.
+    Raises: SettingsError where the file cannot be read or is wrong; the message names file, line and field.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -30,7 +27,7 @@ def read_model_file(path: Path) -> Model:
     try:
         model = Model.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
-        raise SettingsError(_syntax_problem(path, text, str(error))) from error
+        raise SettingsError(f"Model file '{path}'{_syntax_problem(text, str(error))}.") from error
     except ValidationError as error:
         faults = [(fault["loc"], fault["msg"]) for fault in error.errors(include_url=False)]
         raise SettingsError(_problem(path, text, faults)) from error
@@ -39,18 +36,15 @@ def read_model_file(path: Path) -> Model:
     return model
 
 
-def line_of(text: str, place: Place) -> int:
+def _line_of(text: str, place: Place) -> int:
     """The line (from 1) where a field stands, or the table that lacks it; 1 for a missing top-level field."""
     lines = text.splitlines()
     start, end = _table_span(lines, place)
     keys = [part for part in place if isinstance(part, str)]
     key = keys[0] if start == 0 else keys[1] if len(keys) > 1 else ""
-    pattern = re.compile(rf'\s*"?{re.escape(key)}"?\s*=') if key else None
-    if pattern is not None:
-        for number, line in enumerate(lines[start:end], start=start + 1):
-            if pattern.match(line):
-                return number
-    return max(start, 1)
+    pattern = re.compile(rf'\s*"?{re.escape(key)}"?\s*=')
+    numbers = (number for number, line in enumerate(lines[start:end], start + 1) if key and pattern.match(line))
+    return next(numbers, max(start, 1))
 
 
 def _table_span(lines: list[str], place: Place) -> tuple[int, int]:
@@ -63,17 +57,17 @@ def _table_span(lines: list[str], place: Place) -> tuple[int, int]:
     return start, end
 
 
-def _syntax_problem(path: Path, text: str, words: str) -> str:
+def _syntax_problem(text: str, words: str) -> str:
     match = _SYNTAX_PLACE.match(words)
     if match is None:
-        return f"Model file '{path}': {words}."
+        return f": {words}"
     line = int(match["line"]) if match["line"] else max(len(text.splitlines()), 1)
     field = text.splitlines()[line - 1].partition("=")[0].strip() if text else ""
-    return f"Model file '{path}', line {line}, field '{field[:40]}': {match['words']}."
+    return f", line {line}, field '{field[:40]}': {match['words']}"
 
 
 def _problem(path: Path, text: str, faults: Iterable[tuple[Place, str]]) -> str:
     (place, words), *more = faults
     field = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).lstrip(".")
     rest = f" ({len(more)} more after it)" if more else ""
-    return f"Model file '{path}', line {line_of(text, place)}, field '{field}': {words}{rest}."
+    return f"Model file '{path}', line {_line_of(text, place)}, field '{field}': {words}{rest}."

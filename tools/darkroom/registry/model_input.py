@@ -4,28 +4,29 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
-FROZEN = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 InputType = Literal["string", "integer", "number", "boolean", "array"]
 
 
-class Items(BaseModel):
-    """What an array holds."""
+class Facts(BaseModel):
+    """What one table of a model file states; an unknown field is refused."""
 
-    model_config = FROZEN
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+
+class Items(Facts):
+    """What an array holds."""
 
     type: InputType = "string"
     format: str = ""
 
 
-class ModelInput(BaseModel):
+class ModelInput(Facts):
     """Name, type and limits of one input; a missing `min`, `max` or `enum` means "not stated".
 
     `enum_complete` false: the model takes more values than the listed ones, or (with none listed) a set nobody has seen.
     `applies_when`: sent only while other inputs have these values. `basis` is empty where it is the model's own confidence.
     `rounded`: the model rounds to `multiple_of` by itself.
     """
-
-    model_config = FROZEN
 
     name: str
     type: InputType = "string"

@@ -7,6 +7,8 @@ from pydantic import JsonValue
 
 from darkroom.uris import shorten_data_uris
 
+DEFAULT_MODEL = "black-forest-labs/flux-schnell"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageRequest:
@@ -50,3 +52,15 @@ class MappedInput:
     notes: tuple[str, ...] = ()
     seed: int | None = None
     image_count: int = 1
+
+
+def default_model_for(request: ImageRequest) -> str:
+    """The full name of a model that can do what was asked: vectors, masked edits, edits of several or one image, or drawing."""
+    if request.output_format == "svg":
+        return "recraft-ai/recraft-v4-svg"
+    if request.mask:
+        return "black-forest-labs/flux-fill-pro"
+    if len(request.images) > 1:
+        return "google/nano-banana"
+    # One image: the cheapest editor with a published price that follows instructions and takes a seed.
+    return "black-forest-labs/flux-kontext-dev" if request.images else DEFAULT_MODEL

@@ -13,7 +13,29 @@ from darkroom.reports.amounts import seconds, usd
 from darkroom.reports.prediction_data import said_by
 
 _LONGEST_ENUM = 24
-_OURS = ("prompt", "negative_prompt", "image", "mask", "aspect_ratio", "width", "height", "count", "seed")
+# Inputs that generate_image fills from its own arguments, and how those are shown.
+_OURS = (
+    "prompt",
+    "negative_prompt",
+    "image",
+    "mask",
+    "aspect_ratio",
+    "width",
+    "height",
+    "count",
+    "seed",
+    "output_format",
+)
+_SHOWN = {
+    "prompt": "prompt",
+    "image": "images ({images})",
+    "mask": "mask (white = edited)",
+    "aspect_ratio": "aspect_ratio ({allowed})",
+    "width": "width and height ({allowed})",
+    "seed": "seed",
+    "negative_prompt": "negative_prompt",
+    "output_format": "output_format ({allowed})",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,43 +61,36 @@ def refused_models(error: DarkroomError) -> ModelReport:
 
 def table_report(models: Sequence[Model], *, known: int, sought: str, problems: Sequence[str]) -> ModelReport:
     """One line a model: name, tasks, price, seconds, images at once, what it is best for."""
-    lines = [_found_line(len(models), known, sought)]
+    lines = [f'No model fits {sought}; {known} are known. Try other words, or task "any".']
     if models:
-        lines += ["name | tasks | USD an image | seconds | images at once | best for"]
-        lines += [_row(model) for model in models]
-        lines.append(f'Inputs and an example call of one: list_models(model="{models[0].name}").')
-    lines += [f"Problem: {problem}" for problem in problems]
-    return ModelReport(
-        text="\n".join(lines),
-        data={
-            "models": [_row_data(model) for model in models],
-            "shown": len(models),
-            "known": known,
-            "problems": list(problems),
-        },
-    )
+        lines = [
+            f"{len(models)} of {known} models{f' for {sought}' if sought else ''}, best first.",
+            "name | tasks | USD an image | seconds | images at once | best for",
+            *map(_row, models),
+            f'Inputs and an example call of one: list_models(model="{models[0].name}").',
+        ]
+    rows: list[JsonValue] = [_row_data(model) for model in models]
+    data: dict[str, JsonValue] = {"models": rows, "shown": len(rows), "known": known, "problems": []}
+    return ModelReport(text="\n".join(lines), data=data).with_problems(problems)
 
 
 def model_report(model: Model) -> ModelReport:
     """Everything one needs to call it: our arguments, its own options with ranges, prices, an example."""
+    example = example_call(model)
+    call = ", ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in example.items())
+    whole = model.model_dump(mode="json", exclude={"provenance"}, exclude_defaults=True)
     sections = [
         f"{model.name}: {model.title} ({model.provider}). {model.best_for}".rstrip(),
         _facts_line(model),
         _arguments_line(model),
         _options_section(model),
-        f"Example: generate_image({_call(example_call(model))})",
+        f"Example: generate_image({call})",
         *_notes(model),
     ]
     return ModelReport(
         text="\n".join(section for section in sections if section),
-        data={"models": [_model_data(model)], "shown": 1, "known": 1, "problems": []},
+        data={"models": [{**whole, **_row_data(model), "example": example}], "shown": 1, "known": 1, "problems": []},
     )
-
-
-def _found_line(shown: int, known: int, sought: str) -> str:
-    if not shown:
-        return f'No model fits {sought}; {known} are known. Try other words, or task "any".'
-    return f"{shown} of {known} models{f' for {sought}' if sought else ''}, best first."
 
 
 def _row(model: Model) -> str:
@@ -96,32 +111,20 @@ def _facts_line(model: Model) -> str:
         f"{usd(price.usd)}{f' ({price.condition})' if price.condition else ''}{f' [{price.date}]' if price.date else ''}"
         for price in model.prices
     )
-    facts = [
-        f"Tasks: {', '.join(model.tasks)}",
-        f"Price an image: {prices or 'unknown'}",
-        f"Typical run: {seconds(model.typical_s) if model.typical_s else 'unknown'}",
-        f"Images at once: {model.max_count}",
-    ]
-    if model.output.formats:
-        facts.append(f"Gives: {', '.join(model.output.formats)}")
-    return ". ".join(facts) + "."
+    run = seconds(model.typical_s) if model.typical_s else "unknown"
+    gives = f" Gives: {', '.join(model.output.formats)}." if model.output.formats else ""
+    return (
+        f"Tasks: {', '.join(model.tasks)}. Price an image: {prices or 'unknown'}. Typical run: {run}. "
+        f"Images at once: {model.max_count}.{gives}"
+    )
 
 
 def _arguments_line(model: Model) -> str:
     """Which of generate_image's own arguments this model takes, with what it allows."""
-    concepts = model.concepts
-    words = ["prompt" if concepts.prompt else "no prompt"]
-    if concepts.image:
-        words.append(f"images ({_image_words(model)})")
-    if concepts.mask:
-        words.append("mask (white = edited)")
-    if concepts.aspect_ratio:
-        words.append(f"aspect_ratio ({_allowed(model.inputs_by_name[concepts.aspect_ratio])})")
-    if concepts.width:
-        words.append(f"width and height ({_allowed(model.inputs_by_name[concepts.width])})")
-    words += [word for word in ("seed", "negative_prompt") if getattr(concepts, word)]
-    if concepts.output_format:
-        words.append(f"output_format ({_allowed(model.inputs_by_name[concepts.output_format])})")
+    words = [] if model.concepts.prompt else ["no prompt"]
+    for concept, shown in _SHOWN.items():
+        if name := getattr(model.concepts, concept):
+            words.append(shown.format(images=_image_words(model), allowed=_allowed(model.inputs_by_name[name])))
     return f"Arguments: {', '.join(words)}."
 
 
@@ -135,7 +138,7 @@ def _image_words(model: Model) -> str:
 
 
 def _options_section(model: Model) -> str:
-    ours = {getattr(model.concepts, word) for word in (*_OURS, "output_format")}
+    ours = {getattr(model.concepts, word) for word in _OURS}
     options = [item for item in model.inputs if item.name not in ours and not item.secret and not item.deprecated]
     if not options:
         return "Options: none."
@@ -159,17 +162,13 @@ def _allowed(item: ModelInput) -> str:
         rest = [f"{more} more"] if more else [] if item.enum_complete else ["others possible"]
         return " | ".join([*shown, *rest])
     step = f" in steps of {item.multiple_of}" if item.multiple_of else ""
-    if item.min is not None and item.max is not None:
-        return f"{item.type} {item.min}..{item.max}{step}"
-    if item.min is not None or item.max is not None:
-        return f"{item.type} from {item.min}{step}" if item.min is not None else f"{item.type} up to {item.max}{step}"
+    if item.min is not None:
+        return f"{item.type} {f'from {item.min}' if item.max is None else f'{item.min}..{item.max}'}{step}"
+    if item.max is not None:
+        return f"{item.type} up to {item.max}{step}"
     if item.is_file:
         return "image (path, URL or prediction)" if item.type == "string" else "list of images"
     return item.type + step
-
-
-def _call(arguments: dict[str, JsonValue]) -> str:
-    return ", ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in arguments.items())
 
 
 def _notes(model: Model) -> list[str]:
@@ -201,8 +200,3 @@ def _row_data(model: Model) -> dict[str, JsonValue]:
         "max_count": model.max_count,
         "takes_images": model.edits,
     }
-
-
-def _model_data(model: Model) -> dict[str, JsonValue]:
-    whole = model.model_dump(mode="json", exclude={"provenance"}, exclude_defaults=True)
-    return {**whole, **_row_data(model), "example": example_call(model)}

@@ -106,7 +106,7 @@ def _bare_data(outcome: Outcome, status: str) -> dict[str, JsonValue]:
 
 def _outcome(views: Sequence[data.PredictionView]) -> Outcome:
     states = {view.word for view in views}
-    if states & {"starting", "processing", "unknown", "sending"}:
+    if states & data.RUNNING_WORDS:
         return Outcome.RUNNING
     if "succeeded" in states:
         return Outcome.SUCCEEDED

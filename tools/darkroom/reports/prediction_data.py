@@ -8,7 +8,7 @@ from pydantic import JsonValue
 
 from darkroom.errors import CreateUnresolved, DarkroomError, GatewayError
 from darkroom.gateways import Gateway, clean_words
-from darkroom.images import ImageState, StoredImage
+from darkroom.images import ImageState, StoredFile, StoredImage
 from darkroom.journal import Intent, IntentState
 from darkroom.predictions import Prediction, PredictionStatus
 from darkroom.uris import scheme_of
@@ -20,9 +20,12 @@ _UNSENT_WORDS = {
     IntentState.UNKNOWN: "unresolved",
     IntentState.ABSENT: "absent",
 }
+# Nothing is wrong with a prediction of these, and it goes on by itself.
+RUNNING_WORDS = frozenset({"starting", "processing", "unknown", "sending"})
 # An answer repeats at most this much of the call's arguments, and of one sentence about them.
 LONGEST_REQUEST = 64_000
 LONGEST_SENTENCE = 1_000
+_NO_FILE = StoredFile(location="", mime_type="", width_px=0, height_px=0, size_bytes=0, sha256="")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,18 +62,7 @@ class PredictionView:
     @classmethod
     def of(cls, intent: Intent, facts: AnswerFacts) -> "PredictionView":
         problem = facts.errors.get(intent.key)
-        if isinstance(problem, CreateUnresolved):
-            return cls(intent=intent, word="unresolved", problem=problem)
-        if problem and intent.state in _UNSENT:
-            return cls(intent=intent, word="refused", problem=problem)
-        if intent.key in facts.idle and intent.state in _IDLE_WORDS:
-            return cls(intent=intent, word=_IDLE_WORDS[intent.state], problem=problem)
-        if intent.state is not IntentState.KNOWN:
-            return cls(intent=intent, word=_UNSENT_WORDS[intent.state], problem=problem)
-        status = intent.prediction.status if intent.prediction else PredictionStatus.UNKNOWN
-        if status is PredictionStatus.SUCCEEDED and not intent.images and not _output(intent):
-            return cls(intent=intent, word="empty", problem=problem)
-        return cls(intent=intent, word=status.value, problem=problem)
+        return cls(intent=intent, word=_word(intent, problem, is_idle=intent.key in facts.idle), problem=problem)
 
     @property
     def handle(self) -> str:
@@ -86,11 +78,25 @@ class PredictionView:
         return intent.estimate_usd * len(intent.images or _output(intent)) / intent.image_count
 
 
+def _word(intent: Intent, problem: DarkroomError | None, *, is_idle: bool) -> str:
+    if isinstance(problem, CreateUnresolved):
+        return "unresolved"
+    if problem and intent.state in _UNSENT:
+        return "refused"
+    if is_idle and intent.state in _IDLE_WORDS:
+        return _IDLE_WORDS[intent.state]
+    if intent.state is not IntentState.KNOWN:
+        return _UNSENT_WORDS[intent.state]
+    status = intent.prediction.status if intent.prediction else PredictionStatus.UNKNOWN
+    is_empty = status is PredictionStatus.SUCCEEDED and not intent.images and not _output(intent)
+    return "empty" if is_empty else status.value
+
+
 def answer_data(
     views: Sequence[PredictionView], facts: AnswerFacts, outcome: str, next_step: str
 ) -> dict[str, JsonValue]:
     """All facts of an answer; times are RFC 3339, sizes bytes and pixels, durations seconds, money USD."""
-    first = views[0]
+    first, request = views[0], views[0].intent.request
     images = [image for view in views for image in view.intent.images]
     problem = next((view.problem for view in views if view.problem), None)
     return {
@@ -98,14 +104,11 @@ def answer_data(
         "status": first.word if len(views) == 1 else outcome,
         "id": first.handle,
         "request_id": first.intent.request_id,
-        "gateway": {
-            "name": facts.gateway.name,
-            "title": facts.gateway.title,
-            "is_sandbox": facts.gateway.is_sandbox,
-        },
+        "gateway": {name: getattr(facts.gateway, name) for name in ("name", "title", "is_sandbox")},
         "model": first.intent.model,
-        "prompt": str(first.intent.request.get("prompt", ""))[:LONGEST_REQUEST],
-        "request": _bounded(first.intent.request),
+        "prompt": str(request.get("prompt", ""))[:LONGEST_REQUEST],
+        # Whole, or not at all where it is too long: with a part of the arguments another image would be made.
+        "request": dict(request) if len(json.dumps(request)) <= LONGEST_REQUEST else {},
         "seed": first.intent.seed,
         "price_usd": total_usd(views),
         "waited_s": round(facts.waited_s, 2),
@@ -143,11 +146,6 @@ def is_alive(image: StoredImage, facts: AnswerFacts) -> bool:
     return image.state is ImageState.WANTED or not image.expires_at or facts.now_s < image.expires_at.timestamp()
 
 
-def _bounded(request: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
-    """The arguments whole, or none of them where they are too long: with a part of them another image would be made."""
-    return dict(request) if len(json.dumps(request)) <= LONGEST_REQUEST else {}
-
-
 def _prediction_data(view: PredictionView, facts: AnswerFacts) -> dict[str, JsonValue]:
     prediction = view.intent.prediction or Prediction(id=view.handle)
     metrics = prediction.metrics
@@ -170,7 +168,7 @@ def _prediction_data(view: PredictionView, facts: AnswerFacts) -> dict[str, Json
 
 
 def _image_data(number: int, image: StoredImage) -> dict[str, JsonValue]:
-    file = image.file
+    file = image.file or _NO_FILE
     return {
         "n": number,
         "prediction_id": image.prediction_id,
@@ -179,12 +177,12 @@ def _image_data(number: int, image: StoredImage) -> dict[str, JsonValue]:
         "expires_at": image.expires_at.isoformat() if image.expires_at else None,
         "state": image.state.value,
         "problem": image.problem[:LONGEST_SENTENCE],
-        "path": file.location if file else "",
-        "mime_type": file.mime_type if file else "",
-        "width": file.width_px if file else 0,
-        "height": file.height_px if file else 0,
-        "size_bytes": file.size_bytes if file else 0,
-        "sha256": file.sha256 if file else "",
+        "path": file.location,
+        "mime_type": file.mime_type,
+        "width": file.width_px,
+        "height": file.height_px,
+        "size_bytes": file.size_bytes,
+        "sha256": file.sha256,
     }
 
 

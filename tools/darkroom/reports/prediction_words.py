@@ -4,8 +4,11 @@ At most about 1 kB for four images; words that came from outside stand in quotat
 """
 
 import os.path
+import tomllib
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
+from pathlib import Path
 
 from darkroom.errors import CreateUnresolved, DarkroomError, GatewayError, UnknownPrediction
 from darkroom.gateways import clean_words, failure_kind, quoted
@@ -13,6 +16,7 @@ from darkroom.images import ImageState, StoredImage
 from darkroom.reports.amounts import clock, counted, seconds, size, usd
 from darkroom.reports.prediction_data import (
     LONGEST_SENTENCE,
+    RUNNING_WORDS,
     AnswerFacts,
     PredictionView,
     is_alive,
@@ -20,20 +24,13 @@ from darkroom.reports.prediction_data import (
     total_usd,
 )
 
-_FAILURE_ADVICE = {
-    "moderation": "The content was refused: change the prompt or the image; the same call will fail again.",
-    "transient": "This is a passing fault of the gateway: calling generate_image once more is sensible (it may cost again).",
-    "too_large": "It was too large for the model: ask for fewer or smaller images.",
-    "other": "Read the reason, mend the input or choose another model; a repeat costs again.",
-}
 _ERROR_WORDS_LIMIT = 300
-# By the state of an image without a file, or with a damaged one: what is said about it before its problem.
-_PROBLEM_WORDS = {
-    ImageState.WANTED: "is not saved yet:",
-    ImageState.STORED: "is saved, with a fault:",
-    ImageState.EXPIRED: "is lost: its link died before it could be fetched.",
-    ImageState.REFUSED: "was not fetched:",
-}
+
+
+@cache
+def _sentences() -> dict[str, dict[str, str]]:
+    """The sentences of sentences.toml by table and name."""
+    return tomllib.loads(Path(__file__).with_name("sentences.toml").read_text(encoding="utf-8"))
 
 
 def answer_text(views: Sequence[PredictionView], facts: AnswerFacts, outcome: str) -> str:
@@ -65,40 +62,22 @@ def overdue_text(handle: str, waited_s: float) -> str:
     """A call that must be answered before the work behind it has come to an end."""
     return (
         f"Still working after {seconds(waited_s)}: darkroom has no result yet. Nothing is lost: what was sent goes on by "
-        f"itself and is written down.\nNext: call get_prediction with id '{handle}' and wait_seconds 45. Only if it knows "
-        "nothing under that id, nothing was created."
+        f"itself and is written down.\n{_sentences()['next']['overdue'].format(id=handle)}"
     )
 
 
 def next_step(views: Sequence[PredictionView], facts: AnswerFacts, outcome: str) -> str:
     """What the assistant should do now; empty where nothing is left to do."""
-    running = [view for view in views if view.word in ("starting", "processing", "unknown", "sending")]
-    if running:
-        ids = ", ".join(f"'{view.handle}'" for view in running)
-        return (
-            f"Next: call get_prediction with id {ids} and wait_seconds 45. "
-            "Do not call generate_image again for it: that would start and cost a second one."
-        )
+    steps = _sentences()["next"]
+    if running := [f"'{view.handle}'" for view in views if view.word in RUNNING_WORDS]:
+        return steps["running"].format(ids=", ".join(running))
     if outcome == "unresolved":
-        return _unresolved_step(views, facts)
+        view = next(view for view in views if view.word == "unresolved")
+        step = steps["listed" if facts.gateway.has_list else "unlisted"]
+        return step.format(id=view.handle, request_id=view.intent.request_id, gateway=facts.gateway.name)
     if any(image.state is ImageState.WANTED for view in views for image in view.intent.images):
-        return f"Next: darkroom keeps trying to fetch the missing files; get_prediction with id '{views[0].handle}' shows how it went."
+        return steps["wanted"].format(id=views[0].handle)
     return ""
-
-
-def _unresolved_step(views: Sequence[PredictionView], facts: AnswerFacts) -> str:
-    view = next(view for view in views if view.word == "unresolved")
-    repeat = f"call generate_image again only with request_id '{view.intent.request_id}', which never pays twice."
-    if facts.gateway.has_list:
-        return (
-            f"Next: darkroom looks for it in the gateway's list for about two minutes; ask get_prediction with id "
-            f"'{view.handle}', or {repeat}"
-        )
-    return (
-        f"Next: gateway '{facts.gateway.name}' has no list to look it up in, so tell the user that it was possibly created and "
-        f"billed, and to check the gateway's own log. Do not repeat it on your own; if the user wants it all the same, "
-        f"use a new request_id."
-    )
 
 
 def _headline(views: Sequence[PredictionView], facts: AnswerFacts, outcome: str) -> str:
@@ -121,7 +100,7 @@ def _headline(views: Sequence[PredictionView], facts: AnswerFacts, outcome: str)
 
 
 def _running_headline(views: Sequence[PredictionView], facts: AnswerFacts, model: str) -> str:
-    running = [view for view in views if view.word in ("starting", "processing", "unknown", "sending")]
+    running = [view for view in views if view.word in RUNNING_WORDS]
     percent = facts.percents.get(running[0].handle)
     share = f", about {percent:.0f} % done" if percent and percent >= 1 else ""
     if running[0].word == "sending":
@@ -140,25 +119,21 @@ def _failure_lines(views: Sequence[PredictionView]) -> list[str]:
         if view.word in ("failed", "empty", "canceled", "aborted"):
             lines.append(f"{name}: {_failure_sentence(view)}")
         elif view.word in ("refused", "unresolved", "absent") and several:
-            lines.append(
-                f"{name}: {view.word}. {said_by(view.problem) if view.problem else view.intent.reason}".rstrip()
-            )
+            why = said_by(view.problem) if view.problem else view.intent.reason
+            lines.append(f"{name}: {view.word}. {why}".rstrip())
     return lines
 
 
 def _failure_sentence(view: PredictionView) -> str:
-    if view.word == "canceled":
-        return "it was canceled; work done before that may be billed."
-    if view.word == "aborted":
-        return "it was aborted before it started, which is not billed."
-    if view.word == "empty" and view.intent.prediction and view.intent.prediction.is_data_removed:
-        return "the gateway has removed its output already, so the image is lost. A repeat would cost again."
-    if view.word == "empty":
-        return "the gateway said 'succeeded' but gave no output. A repeat may work and may cost again."
-    error = view.intent.prediction.error if view.intent.prediction else ""
+    prediction = view.intent.prediction
+    if view.word == "empty" and prediction and prediction.is_data_removed:
+        return _sentences()["ended"]["removed"]
+    if view.word != "failed":
+        return _sentences()["ended"][view.word]
+    error = prediction.error if prediction else ""
     words = quoted(error, _ERROR_WORDS_LIMIT)
     said = f"the gateway said {words}." if words else "the gateway gave no reason."
-    return f"{said} {_FAILURE_ADVICE[failure_kind(error)]}"
+    return f"{said} {_sentences()['advice'][failure_kind(error)]}"
 
 
 def _image_lines(images: Sequence[StoredImage], facts: AnswerFacts) -> list[str]:
@@ -182,7 +157,8 @@ def _image_words(image: StoredImage, link: str, *, is_short: bool) -> str:
     if file := image.file:
         name = os.path.basename(file.location) if is_short else file.location
         shape = f"{file.width_px}x{file.height_px} " if file.width_px else ""
-        return f"{name} ({shape}{_kind(file.mime_type)}, {size(file.size_bytes)}) {link}".rstrip()
+        kind = file.mime_type.removeprefix("image/").removesuffix("+xml").upper()
+        return f"{name} ({shape}{kind}, {size(file.size_bytes)}) {link}".rstrip()
     if image.state is ImageState.EXPIRED:
         return "lost"
     wait = "not fetched" if image.state is ImageState.REFUSED else "not saved yet"
@@ -191,7 +167,7 @@ def _image_words(image: StoredImage, link: str, *, is_short: bool) -> str:
 
 def _problem_lines(images: Sequence[StoredImage]) -> list[str]:
     return [
-        f"Image {number} {_PROBLEM_WORDS[image.state]} {image.problem[:LONGEST_SENTENCE]}".rstrip()
+        f"Image {number} {_sentences()['image'][image.state]} {image.problem[:LONGEST_SENTENCE]}".rstrip()
         for number, image in enumerate(images, start=1)
         if image.problem or image.state is ImageState.EXPIRED
     ]
@@ -199,26 +175,19 @@ def _problem_lines(images: Sequence[StoredImage]) -> list[str]:
 
 def _measure_line(views: Sequence[PredictionView], facts: AnswerFacts) -> str:
     """Metrics, price and seed of what came; only the price for what runs."""
-    created = [view for view in views if view.intent.prediction]
-    if not created:
+    metrics = [view.intent.prediction.metrics for view in views if view.intent.prediction]
+    if not metrics:
         return ""
-    words = _metric_words(created)
-    words.append(_price_words(views, facts))
-    seeds = [str(view.intent.seed) for view in views if view.intent.seed is not None]
-    if seeds:
-        words.append(f"seed {', '.join(seeds)}")
-    return "; ".join(words).capitalize() + "."
-
-
-def _metric_words(created: Sequence[PredictionView]) -> list[str]:
-    metrics = [view.intent.prediction.metrics for view in created if view.intent.prediction]
     words: list[str] = []
     for name in ("predict", "queue", "total"):
-        values = [value for entry in metrics if (value := getattr(entry, f"{name}_s")) is not None]
-        if values:
+        if values := [value for entry in metrics if (value := getattr(entry, f"{name}_s")) is not None]:
             words.append(f"{name} {seconds(max(values))}")
-    count = sum(len(view.intent.images) for view in created)
-    return [*words, f"image count {count}"] if count else words
+    if count := sum(len(view.intent.images) for view in views if view.intent.prediction):
+        words.append(f"image count {count}")
+    words.append(_price_words(views, facts))
+    if seeds := [str(view.intent.seed) for view in views if view.intent.seed is not None]:
+        words.append(f"seed {', '.join(seeds)}")
+    return "; ".join(words).capitalize() + "."
 
 
 def _price_words(views: Sequence[PredictionView], facts: AnswerFacts) -> str:
@@ -258,10 +227,4 @@ def _first_problem(views: Sequence[PredictionView]) -> str:
 
 def _ended_word(views: Sequence[PredictionView]) -> str:
     words = {view.word for view in views}
-    return (
-        {"canceled": "Canceled", "aborted": "Aborted"}.get(next(iter(words)), "Failed") if len(words) == 1 else "Failed"
-    )
-
-
-def _kind(mime_type: str) -> str:
-    return mime_type.removeprefix("image/").removesuffix("+xml").upper()
+    return next(iter(words)).capitalize() if words in ({"canceled"}, {"aborted"}) else "Failed"

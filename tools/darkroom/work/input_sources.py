@@ -5,7 +5,7 @@ from pathlib import Path
 
 from darkroom.gateways import OutputFetcher, PredictionClient
 from darkroom.images import StoredImage
-from darkroom.journal import Intent, Journal
+from darkroom.journal import Journal
 from darkroom.outputs.inputs import InputResolver
 from darkroom.outputs.places import OutputStores
 
@@ -22,7 +22,10 @@ def input_resolver(
     """The resolver of one Darkroom; `folders` are those from which local images may be read."""
 
     async def lookup(prediction_id: str, index: int) -> StoredImage | None:
-        row = await _newest(journal) if prediction_id == "latest" else await journal.find(prediction_id)
+        if prediction_id == "latest":
+            row = next((row for row in await journal.history() if row.images), None)
+        else:
+            row = await journal.find(prediction_id)
         return next((image for image in row.images if image.index == index), None) if row else None
 
     async def fetch(url: str) -> bytes:
@@ -38,8 +41,3 @@ def input_resolver(
         allow_loopback_http=client.gateway.is_loopback,
         keep_metadata=keep_metadata,
     )
-
-
-async def _newest(journal: Journal) -> Intent | None:
-    """The newest prediction that has made images."""
-    return next((row for row in await journal.history() if row.images), None)

@@ -8,15 +8,20 @@ from collections.abc import Callable
 
 from darkroom.registry.checks import check_input
 from darkroom.registry.mapping import suggestions
-from darkroom.registry.mapping.count import image_count, map_count
-from darkroom.registry.mapping.file_format import map_output_format
+from darkroom.registry.mapping.arguments import (
+    image_count,
+    map_count,
+    map_negative_prompt,
+    map_output_format,
+    map_prompt,
+    map_seed,
+    sent_seed,
+)
 from darkroom.registry.mapping.options import fault_refusal, map_options
 from darkroom.registry.mapping.part import Input, Part, quoted, refusal
-from darkroom.registry.mapping.pictures import inverts_mask, map_images, map_mask
-from darkroom.registry.mapping.seed import map_seed, sent_seed
+from darkroom.registry.mapping.pictures import map_images, map_mask
 from darkroom.registry.mapping.shape import map_shape
 from darkroom.registry.mapping.unlisted import map_unlisted
-from darkroom.registry.mapping.words import map_negative_prompt, map_prompt
 from darkroom.registry.model import Model
 from darkroom.registry.request import ImageRequest, MappedInput
 
@@ -26,12 +31,15 @@ _STEPS = (map_prompt, map_negative_prompt, map_images, map_mask, map_shape, map_
 def map_request(model: Model, request: ImageRequest, draw_seed: Callable[[], int]) -> MappedInput:
     """The input that this model takes for this request. `draw_seed` gives 0..2**31-1 where the caller named no seed.
 
-    Raises:
-        InvalidInput: an argument or option does not fit; nothing was sent.
+    Raises: InvalidInput where an argument or option does not fit; nothing was sent.
     """
     if not model.checked:
         return map_unlisted(model, request)
-    _refuse_required_secrets(model)
+    if model.required_secrets:
+        words = (
+            f"'{model.name}' wants your own {model.required_secrets[0]}, and darkroom takes no key from tool arguments."
+        )
+        raise refusal("model", f"{words} Use another model, such as {suggestions.WITHOUT_SECRET}.")
     options = map_options(model, request.options)
     parts = [step(model, request, options.asked) for step in _STEPS]
     parts.append(map_seed(model, request, options.asked, draw_seed))
@@ -39,21 +47,13 @@ def map_request(model: Model, request: ImageRequest, draw_seed: Callable[[], int
     _refuse_faults(model, input)
     return MappedInput(
         input=input,
-        file_fields=_file_fields(model, input),
+        file_fields=tuple(each.name for each in model.inputs if input.get(each.name) and model.holds_image(each)),
         mask_field=model.concepts.mask if request.mask else "",
-        invert_mask=inverts_mask(model, request),
+        invert_mask=bool(request.mask) and model.concepts.mask_polarity == "black_is_edited",
         notes=tuple(dict.fromkeys(note for part in (options, *parts) for note in part.notes)),
         seed=sent_seed(model, input),
         image_count=image_count(model, input),
     )
-
-
-def _refuse_required_secrets(model: Model) -> None:
-    if model.required_secrets:
-        words = (
-            f"'{model.name}' wants your own {model.required_secrets[0]}, and darkroom takes no key from tool arguments."
-        )
-        raise refusal("model", f"{words} Use another model, such as {suggestions.WITHOUT_SECRET}.")
 
 
 def _put_together(model: Model, options: Part, parts: list[Part]) -> Input:
@@ -61,13 +61,10 @@ def _put_together(model: Model, options: Part, parts: list[Part]) -> Input:
     for part in parts:
         for name, value in part.asked.items():
             if name in options.asked and options.asked[name] != value:
-                raise refusal(part.argument, _given_twice(part.argument, name, options.asked))
+                words = f"{part.argument} and option {name} ({quoted(options.asked[name])}) contradict each other."
+                raise refusal(part.argument, f"{words} Give one of the two.")
             merged[name] = value
     return {item.name: merged[item.name] for item in model.inputs if item.name in merged}
-
-
-def _given_twice(argument: str, name: str, options: Input) -> str:
-    return f"{argument} and option {name} ({quoted(options[name])}) contradict each other. Give one of the two."
 
 
 def _refuse_faults(model: Model, input: Input) -> None:
@@ -78,21 +75,11 @@ def _refuse_faults(model: Model, input: Input) -> None:
             if seen.get(other) != value:
                 words = f"{name} of '{model.name}' only counts while {other} is {quoted(value)}. Set that too, or leave it out."
                 raise refusal(name, words)
+    arguments = {model.concepts.prompt: "prompt", model.concepts.image: "images", model.concepts.mask: "mask"}
     for fault in check_input(model, input):
         if fault.kind == "required":
-            raise refusal(fault.field, _missing_words(model, fault.field))
+            argument = arguments.get(fault.field)
+            how = f"the argument {argument}" if argument else f"{fault.field}: give it in options"
+            raise refusal(fault.field, f"'{model.name}' needs {how}.")
         item = model.inputs_by_name[fault.field.partition(".")[0]]
         raise fault_refusal(model, item, input[item.name], fault)
-
-
-def _missing_words(model: Model, name: str) -> str:
-    arguments = {model.concepts.prompt: "prompt", model.concepts.image: "images", model.concepts.mask: "mask"}
-    argument = arguments.get(name)
-    return f"'{model.name}' needs {f'the argument {argument}' if argument else f'{name}: give it in options'}."
-
-
-def _file_fields(model: Model, input: Input) -> tuple[str, ...]:
-    pictures = (model.concepts.image, model.concepts.mask)
-    return tuple(
-        item.name for item in model.inputs if (item.is_file or item.name in pictures) and bool(input.get(item.name))
-    )

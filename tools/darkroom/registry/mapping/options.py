@@ -20,14 +20,15 @@ _ARTICLES = {"integer": "an integer", "array": "a list", "boolean": "true or fal
 def map_options(model: Model, options: Mapping[str, JsonValue]) -> Part:
     """The options with their values in the model's types.
 
-    Raises:
-        InvalidInput: an unknown name, a secret, or a value that does not fit.
+    Raises: InvalidInput for an unknown name, a secret, or a value that does not fit.
     """
     asked: dict[str, JsonValue] = {}
     notes: list[str] = []
     for name, value in options.items():
         item = _known_input(model, name)
-        asked[name] = _checked_value(model, item, value)
+        asked[name] = _converted(item, value)
+        if faults := check_value(item, asked[name]):
+            raise fault_refusal(model, item, asked[name], faults[0])
         if item.deprecated:
             notes.append(f"Option {name} is deprecated by the model.")
         if item.enum and not item.enum_complete and asked[name] not in item.enum:
@@ -40,9 +41,8 @@ def _known_input(model: Model, name: str) -> ModelInput:
     if item is None:
         raise refusal(name, _unknown_words(model, name))
     if item.secret:
-        raise refusal(
-            name, f"{name} is a secret of yours; darkroom takes no key from tool arguments. Leave this option out."
-        )
+        words = f"{name} is a secret of yours; darkroom takes no key from tool arguments. Leave this option out."
+        raise refusal(name, words)
     return item
 
 
@@ -53,13 +53,6 @@ def _unknown_words(model: Model, name: str) -> str:
     near = closest(name, model.inputs_by_name, cutoff=0.5)
     hint = f" Closest: {', '.join(near)}." if near else ""
     return f"'{model.name}' has no option {shown}.{hint} list_models(model=\"{model.name}\") shows all."
-
-
-def _checked_value(model: Model, item: ModelInput, value: JsonValue) -> JsonValue:
-    converted = _converted(item, value)
-    if faults := check_value(item, converted):
-        raise fault_refusal(model, item, converted, faults[0])
-    return converted
 
 
 def fault_refusal(model: Model, item: ModelInput, value: JsonValue, fault: FieldFault) -> InvalidInput:

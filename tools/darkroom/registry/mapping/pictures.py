@@ -21,17 +21,21 @@ def map_images(model: Model, request: ImageRequest, options: Input) -> Part:
     """One image or the list, under the model's name for it, with a note where it is not simply edited."""
     name = model.concepts.image
     if not request.images:
-        if model.needs_image and not _has_image_option(model, options):
-            raise refusal(
-                "images", f"'{model.name}' needs an image: give images a path, a URL or an earlier prediction."
-            )
+        given = [each for each in model.inputs if options.get(each.name) and each.name != model.concepts.mask]
+        if model.needs_image and not any(map(model.holds_image, given)):
+            words = f"'{model.name}' needs an image: give images a path, a URL or an earlier prediction."
+            raise refusal("images", words)
         return Part()
     if not name:
         raise refusal("images", f"'{model.name}' takes no images. Models that edit: {suggestions.EDITING}.")
     if "" in request.images:
         raise refusal("images", f"images[{request.images.index('')}] is empty.")
-    is_list = model.concepts.image_arity == "list"
-    _refuse_too_many(model, len(request.images), is_list)
+    given, is_list = len(request.images), model.concepts.image_arity == "list"
+    limit = (model.concepts.image_max or given) if is_list else 1
+    if given > limit:
+        images = "one image" if limit == 1 else f"at most {limit} images"
+        others = f" Models that take several: {suggestions.SEVERAL_IMAGES_IN}." if limit == 1 else ""
+        raise refusal("images", f"'{model.name}' takes {images}, and {given} were given.{others}")
     value: JsonValue = list(request.images) if is_list else request.images[0]
     role = _ROLES.get(model.concepts.image_role)
     notes = (f"With '{model.name}' the image {role}.",) if role else ()
@@ -39,7 +43,7 @@ def map_images(model: Model, request: ImageRequest, options: Input) -> Part:
 
 
 def map_mask(model: Model, request: ImageRequest, options: Input) -> Part:
-    """The mask as the caller gave it; whether its pixels must be turned is said by `inverts_mask`."""
+    """The mask as the caller gave it: edited where it is white."""
     name = model.concepts.mask
     has_image = bool(request.images) or bool(options.get(model.concepts.image))
     if not request.mask:
@@ -57,24 +61,3 @@ def map_mask(model: Model, request: ImageRequest, options: Input) -> Part:
     if not has_image:
         raise refusal("mask", "A mask needs the image it belongs to: give it in images.")
     return Part(argument="mask", asked={name: request.mask})
-
-
-def inverts_mask(model: Model, request: ImageRequest) -> bool:
-    """Whether the mask's pixels must be turned: ours is edited where white, some models edit where it is black."""
-    return bool(request.mask) and model.concepts.mask_polarity == "black_is_edited"
-
-
-def _has_image_option(model: Model, options: Input) -> bool:
-    return any(
-        bool(options.get(item.name)) and (item.is_file or item.name == model.concepts.image)
-        for item in model.inputs
-        if item.name != model.concepts.mask
-    )
-
-
-def _refuse_too_many(model: Model, given: int, is_list: bool) -> None:
-    limit = (model.concepts.image_max or given) if is_list else 1
-    if given > limit:
-        images = "one image" if limit == 1 else f"at most {limit} images"
-        others = f" Models that take several: {suggestions.SEVERAL_IMAGES_IN}." if limit == 1 else ""
-        raise refusal("images", f"'{model.name}' takes {images}, and {given} were given.{others}")

@@ -60,7 +60,9 @@ def fitted_size(wanted: float, area: float, limits: tuple[float, float], step: i
     low, high = limits
     width, height = math.sqrt(area * wanted), math.sqrt(area / wanted)
     shrink = min(1.0, high / width, high / height)
-    return _to_step(width * shrink, low, high, step), _to_step(height * shrink, low, high, step)
+    smallest, largest = math.ceil(low / step), math.floor(high / step)
+    steps = (min(max(round(side * shrink / step), smallest), largest) for side in (width, height))
+    return next(steps) * step, next(steps) * step
 
 
 def to_multiple(value: int, step: int, low: float | None, high: float | None) -> int:
@@ -69,12 +71,6 @@ def to_multiple(value: int, step: int, low: float | None, high: float | None) ->
     if high is not None and rounded > high:
         return rounded - step
     return rounded + step if low is not None and rounded < low else rounded
-
-
-def _to_step(value: float, low: float, high: float, step: int) -> int:
-    smallest = math.ceil(low / step) * step
-    largest = math.floor(high / step) * step
-    return min(max(round(value / step) * step, smallest), largest)
 
 
 def _usual_area(usual: JsonValue) -> float:

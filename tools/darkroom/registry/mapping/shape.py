@@ -1,19 +1,33 @@
 """The shape of the result: an aspect ratio, an exact size, or that of the image given."""
 
-from darkroom.registry.mapping.exact_size import free_size_part, map_exact_size
+from darkroom.registry.mapping.options import range_words
 from darkroom.registry.mapping.part import Input, Part, listed, quoted, refusal
-from darkroom.registry.mapping.ratios import is_same_ratio, nearest_ratio, nearest_size, ratio_of, read_ratio
+from darkroom.registry.mapping.ratios import (
+    fitted_size,
+    is_same_ratio,
+    nearest_ratio,
+    nearest_size,
+    ratio_of,
+    read_ratio,
+    read_size,
+    to_multiple,
+)
 from darkroom.registry.model import Model
+from darkroom.registry.model_input import ModelInput
 from darkroom.registry.request import ImageRequest
 
 MATCH_INPUT = "match_input_image"
+_USUAL_SIDE_PX = 1024
+_USUAL_STEP_PX = 8
+_LARGEST_SIDE_PX = 4096
+# No model draws beyond these; a number outside them is a slip (16:9 given as pixels), not a size.
+_SIDES_PX = range(16, 16385)
 
 
 def map_shape(model: Model, request: ImageRequest, options: Input) -> Part:
     """Width and height where both are given and the model takes them, else the aspect ratio, else the image's own shape.
 
-    Raises:
-        InvalidInput: one of width and height alone, a size out of range, or an aspect ratio that is none.
+    Raises: InvalidInput for one of width and height alone, a size out of range, or an aspect ratio that is none.
     """
     if request.width or request.height:
         return _size_part(model, request)
@@ -21,11 +35,11 @@ def map_shape(model: Model, request: ImageRequest, options: Input) -> Part:
         return _match_input_part(model, request)
     if request.aspect_ratio:
         return _ratio_part(model, request.aspect_ratio)
-    return Part(implied=_match_input(model) if request.images and not _is_shaped(model, options) else {})
+    return Part(implied=_match_input(model, options) if request.images else {})
 
 
 def _size_part(model: Model, request: ImageRequest) -> Part:
-    if part := map_exact_size(model, request):
+    if part := _exact_size_part(model, request):
         if request.aspect_ratio:
             note = "width and height decide the shape, so aspect_ratio was not sent."
             return Part(argument=part.argument, asked=part.asked, notes=(*part.notes, note))
@@ -39,7 +53,9 @@ def _size_part(model: Model, request: ImageRequest) -> Part:
 def _ratio_part(model: Model, text: str) -> Part:
     item = model.inputs_by_name.get(model.concepts.aspect_ratio)
     if item is not None and text in item.enum:
-        _refuse_bare_custom(model, text)
+        if text in model.concepts.custom_size_requires.values():
+            words = f"aspect_ratio {quoted(text)} needs width and height. Give both, and leave it out."
+            raise refusal("aspect_ratio", words)
         return Part(argument="aspect_ratio", asked={item.name: text})
     wanted = read_ratio(text)
     if wanted is None:
@@ -61,20 +77,13 @@ def _ratio_part(model: Model, text: str) -> Part:
 def _shape_without_ratio(model: Model, text: str, wanted: float) -> Part:
     """A ratio for a model that knows only pixels, or no shape at all."""
     if model.concepts.width and model.concepts.height and not model.concepts.custom_size_requires:
-        return free_size_part(model, text, wanted)
+        return _free_size_part(model, text, wanted)
     size = model.inputs_by_name.get(model.concepts.size)
     if size is not None and (nearest := nearest_size(wanted, size.enum, size.default)):
         note = f"aspect_ratio {text} was sent as {size.name} {nearest}."
         return Part(argument="aspect_ratio", asked={size.name: nearest}, notes=(note,))
     follows = "its result has the shape of the image" if model.needs_image else "it chooses the shape itself"
     return Part(notes=(f"'{model.name}' takes no aspect ratio, so {text} was not sent: {follows}.",))
-
-
-def _refuse_bare_custom(model: Model, text: str) -> None:
-    if text in model.concepts.custom_size_requires.values():
-        raise refusal(
-            "aspect_ratio", f"aspect_ratio {quoted(text)} needs width and height. Give both, and leave it out."
-        )
 
 
 def _match_input_part(model: Model, request: ImageRequest) -> Part:
@@ -91,14 +100,76 @@ def _match_input_part(model: Model, request: ImageRequest) -> Part:
     return Part(notes=(note,))
 
 
-def _match_input(model: Model) -> Input:
-    """What makes the result follow the image, where that is offered and not the model's own habit."""
-    item = model.inputs_by_name.get(model.concepts.aspect_ratio)
+def _match_input(model: Model, options: Input) -> Input:
+    """What makes the result follow the image, where that is offered, not the model's own habit and not left to options."""
+    concepts = model.concepts
+    item = model.inputs_by_name.get(concepts.aspect_ratio)
+    if any(name in options for name in (concepts.aspect_ratio, concepts.match_input, concepts.width)):
+        return {}
     if item is not None and MATCH_INPUT in item.enum and item.default != MATCH_INPUT:
         return {item.name: MATCH_INPUT}
-    return {model.concepts.match_input: True} if model.concepts.match_input else {}
+    return {concepts.match_input: True} if concepts.match_input else {}
 
 
-def _is_shaped(model: Model, options: Input) -> bool:
-    concepts = model.concepts
-    return any(name in options for name in (concepts.aspect_ratio, concepts.match_input, concepts.width) if name)
+def _exact_size_part(model: Model, request: ImageRequest) -> Part | None:
+    """The size as the model takes it: one of its size names, or two numbers with the pair a custom size requires.
+
+    None where it takes no exact size. A size is rounded to the model's step, never clamped.
+    """
+    _refuse_what_is_no_size(request)
+    if size := model.inputs_by_name.get(model.concepts.size):
+        for name in size.enum:
+            if read_size(name) == (request.width, request.height):
+                return Part(argument="width", asked={size.name: name})
+    if not (model.concepts.width and model.concepts.height):
+        return None
+    width, height = _side(model, "width", request.width), _side(model, "height", request.height)
+    asked = {model.concepts.width: width, model.concepts.height: height, **model.concepts.custom_size_requires}
+    step = model.inputs_by_name[model.concepts.width].multiple_of
+    note = (
+        f"{request.width}x{request.height} was rounded to {width}x{height}: '{model.name}' takes multiples of {step}."
+    )
+    is_rounded = (width, height) != (request.width, request.height)
+    return Part(argument="width", asked=asked, notes=(note,) if is_rounded else ())
+
+
+def _free_size_part(model: Model, text: str, wanted: float) -> Part:
+    """Width and height for a ratio, at the area the model draws by default."""
+    across, down = model.inputs_by_name[model.concepts.width], model.inputs_by_name[model.concepts.height]
+    area = _usual_side(across) * _usual_side(down)
+    step = across.multiple_of or _USUAL_STEP_PX
+    width, height = fitted_size(wanted, area, _limits(across), step)
+    note = f"aspect_ratio {text} was sent as {across.name} {width} and {down.name} {height}."
+    return Part(argument="aspect_ratio", asked={across.name: width, down.name: height}, notes=(note,))
+
+
+def _refuse_what_is_no_size(request: ImageRequest) -> None:
+    for argument, side in (("width", request.width), ("height", request.height)):
+        if side and side not in _SIDES_PX:
+            allowed = f"{_SIDES_PX[0]} to {_SIDES_PX[-1]}"
+            words = f"{argument} {side} is not a size in pixels. Allowed: {allowed}, or an aspect_ratio."
+            raise refusal(argument, words)
+    if not request.width or not request.height:
+        given, missing = ("width", "height") if request.width else ("height", "width")
+        words = f"{given} {getattr(request, given)} is given without {missing}. Give both, or an aspect_ratio."
+        raise refusal(missing, words)
+
+
+def _side(model: Model, argument: str, value: int) -> int:
+    item = model.inputs_by_name[model.concepts.width if argument == "width" else model.concepts.height]
+    if (item.min is not None and value < item.min) or (item.max is not None and value > item.max):
+        raise refusal(argument, f"{argument} {value} is outside what '{model.name}' takes: {range_words(item)}.")
+    rounded = to_multiple(value, item.multiple_of, item.min, item.max) if item.multiple_of else value
+    if item.enum and item.enum_complete and rounded not in item.enum:
+        raise refusal(argument, f"{argument} {value} is not offered by '{model.name}'. Allowed: {listed(item.enum)}.")
+    return rounded
+
+
+def _usual_side(item: ModelInput) -> float:
+    return float(item.default) if isinstance(item.default, int | float) else _USUAL_SIDE_PX
+
+
+def _limits(item: ModelInput) -> tuple[float, float]:
+    sides = [float(side) for side in item.enum if isinstance(side, int | float)]
+    low = min(sides, default=item.min or _USUAL_STEP_PX)
+    return low, max(sides, default=item.max or _LARGEST_SIDE_PX)

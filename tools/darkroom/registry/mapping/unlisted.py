@@ -1,38 +1,33 @@
 """A model that the registry does not know: what the caller gives is passed on, and nothing is guessed."""
 
-from collections.abc import Mapping
+from dataclasses import fields
 
 from pydantic import JsonValue
 
 from darkroom.registry.mapping.part import quoted, refusal
-from darkroom.registry.model import Model
+from darkroom.registry.model import Model, ModelRef
 from darkroom.registry.request import ImageRequest, MappedInput
 from darkroom.uris import is_data_uri, scheme_of
 
-# Our arguments beside prompt and options -> their value when they are not given.
-_UNMAPPABLE: Mapping[str, object] = {
-    "images": (),
-    "mask": "",
-    "aspect_ratio": "",
-    "width": 0,
-    "height": 0,
-    "count": 1,
-    "seed": -1,
-    "negative_prompt": "",
-    "output_format": "auto",
-}
+_UNMAPPABLE = [each for each in fields(ImageRequest) if each.name not in ("prompt", "model", "options")]
+
+
+def unlisted_model(ref: ModelRef) -> Model:
+    """A model known by its full name only: options are passed as given, and the notes say that nothing was checked."""
+    return Model(name=ref.full_name, version=ref.version, inputs=(), checked=False)
 
 
 def map_unlisted(model: Model, request: ImageRequest) -> MappedInput:
     """The options as they are, and the prompt as `prompt`, which nearly every model has.
 
-    Raises:
-        InvalidInput: another of our arguments was given; how this model calls it is not known.
+    Raises: InvalidInput where another of our arguments was given; how this model calls it is not known.
     """
-    for argument, not_given in _UNMAPPABLE.items():
-        if getattr(request, argument) != not_given:
-            words = f"'{model.name}' is not in the registry, so what it calls {argument} is not known."
-            raise refusal(argument, f"{words} Give it in options under the model's own name, and leave {argument} out.")
+    for each in _UNMAPPABLE:
+        if getattr(request, each.name) != each.default:
+            words = f"'{model.name}' is not in the registry, so what it calls {each.name} is not known."
+            raise refusal(
+                each.name, f"{words} Give it in options under the model's own name, and leave {each.name} out."
+            )
     input = dict(request.options)
     if request.prompt:
         if input.get("prompt", request.prompt) != request.prompt:
