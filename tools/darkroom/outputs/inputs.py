@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from anyio import to_thread
+from anyio import CapacityLimiter, create_task_group, to_thread
 from pydantic import JsonValue
 
 from darkroom.errors import OutputError
@@ -34,6 +34,7 @@ from darkroom.outputs.local_files import quotable, read_local
 from darkroom.registry import MappedInput
 from darkroom.uris import data_uri, decode_data_uri, host_of, is_loopback_url, scheme_of
 
+_AT_ONCE = 4
 MAX_INPUT_BYTES = 20 * 1024 * 1024
 _EARLIER = re.compile(r"prediction:([A-Za-z0-9_-]{1,64})(?:/([1-9]\d{0,2}))?")
 
@@ -74,19 +75,35 @@ class InputResolver:
 
         Raises: InvalidInput; GatewayError where an upload failed. Nothing was created then.
         """
-        values = dict(mapped.input)
-        notes: list[str] = []
-        for name in mapped.file_fields:
-            value = values.get(name)
-            references = value if isinstance(value, list) else [value]
-            sent: list[JsonValue] = []
-            for number, reference in enumerate(references, 1):
-                position = _position(mapped, name, number if isinstance(value, list) else 0)
-                result, why = await self._send(reference, position) if isinstance(reference, str) else (reference, ())
-                sent.append(result)
-                notes += why
-            values[name] = sent if isinstance(value, list) else sent[0]
-        return Resolved(input=values, notes=tuple(dict.fromkeys(notes)))
+        listed = {name: mapped.input[name] for name in mapped.file_fields if name in mapped.input}
+        sent: dict[tuple[str, int], tuple[JsonValue, tuple[str, ...]]] = {}
+        limiter = CapacityLimiter(_AT_ONCE)
+
+        async def send(name: str, number: int, reference: JsonValue) -> None:
+            position = _position(mapped, name, number if isinstance(listed[name], list) else 0)
+            async with limiter:
+                is_text = isinstance(reference, str)
+                sent[name, number] = await self._send(reference, position) if is_text else (reference, ())
+
+        try:
+            async with create_task_group() as tasks:
+                for name, value in listed.items():
+                    for number, reference in enumerate(value if isinstance(value, list) else [value], 1):
+                        tasks.start_soon(send, name, number, reference)
+        except ExceptionGroup as errors:
+            raise _first(errors) from errors
+        notes = [
+            note
+            for key in sorted(sent, key=lambda key: (mapped.file_fields.index(key[0]), key[1]))
+            for note in sent[key][1]
+        ]
+        values = {
+            name: [sent[name, number][0] for number in range(1, len(value) + 1)]
+            if isinstance(value, list)
+            else sent[name, 1][0]
+            for name, value in listed.items()
+        }
+        return Resolved(input={**mapped.input, **values}, notes=tuple(dict.fromkeys(notes)))
 
     async def _send(self, text: str, position: Position) -> tuple[JsonValue, tuple[str, ...]]:
         """What stands in the input in place of one reference, and the notes about it."""
@@ -195,3 +212,8 @@ def _position(mapped: MappedInput, name: str, number: int) -> Position:
         is_inverted=is_mask and mapped.invert_mask,
         must_keep_size=bool(mapped.mask_field),
     )
+
+
+def _first(errors: ExceptionGroup[Exception]) -> Exception:
+    """One error out of a group."""
+    return errors.exceptions[0]
