@@ -55,7 +55,7 @@ NAMES = {
 
 
 class NameServer:
-    """The operating system's resolver with a few names of its own; a name with several answers gives the next each time."""
+    """The system's resolver with a few names of its own; a name with several answers gives the next each time."""
 
     def __init__(self) -> None:
         self._resolve = socket.getaddrinfo
@@ -142,6 +142,14 @@ async def test_a_private_host_on_the_https_port_is_refused_for_good(host: str) -
                 async with fetcher.open(f"https://{host}/kite.png"):
                     pass
     assert not caught.value.can_retry
+
+
+async def test_the_own_name_of_a_far_gateway_leads_to_no_private_address_either() -> None:
+    with anyio.fail_after(20):
+        async with OutputFetcher(gateway_at("https://inner.test", "custom")) as fetcher:
+            with pytest.raises(OutputError, match="public internet"):
+                async with fetcher.open("https://inner.test/kite.png"):
+                    pass
 
 
 async def test_any_public_host_is_fetched_from_by_default_without_a_key() -> None:

@@ -288,15 +288,20 @@ async def test_four_images_of_nine_megabytes_come_whole() -> None:
     assert [len(uri) for uri in prediction.output] == [12_000_022] * 4
 
 
-async def test_an_answer_beyond_the_bound_ends_with_clear_words_where_its_status_can_be_read() -> None:
-    prediction = await seen(prediction_with_images(6, 9_000_000, status_first=True))
+@pytest.mark.parametrize("status_first", [True, False])
+async def test_an_answer_with_more_images_than_can_be_read_ends_with_clear_words(status_first: bool) -> None:
+    prediction = await seen(prediction_with_images(6, 9_000_000, status_first=status_first))
     assert prediction.status is PredictionStatus.SUCCEEDED
     assert "longer than 64 MiB" in prediction.error
 
 
 async def test_an_answer_beyond_the_bound_is_asked_for_once_and_says_so() -> None:
+    endless_logs = b'{"id": "%s", "output": null, "logs": "%s", "status": "processing"}' % (
+        ID.encode(),
+        b"x" * 68_000_000,
+    )
     async with (
-        ScriptedGateway(Answer(prediction_with_images(6, 9_000_000))) as server,
+        ScriptedGateway(Answer(endless_logs)) as server,
         PredictionClient(gateway_at(server.base_url), Key(SECRET), sleep=no_sleep) as client,
     ):
         with pytest.raises(GatewayMisread, match="longer than 64 MiB"):

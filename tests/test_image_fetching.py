@@ -36,7 +36,7 @@ PAGE = b"<!doctype html><title>Sign in</title>"
 
 
 class FileHost(ScriptedGateway):
-    """Gives each path its answers in order, the last one again and again; `asked` holds the times, by the hand clock."""
+    """Gives each path its answers in order, the last one again and again; `asked` holds the times (hand clock)."""
 
     def __init__(self, clock: HandClock) -> None:
         super().__init__(self._of_path)
@@ -226,6 +226,16 @@ async def test_a_dead_link_of_another_day_is_asked_once(world: World) -> None:
     assert image.state is ImageState.EXPIRED and len(world.host.asked["/gone.png"]) == 1
 
 
+async def test_a_dead_link_is_told_also_where_the_folder_of_its_row_cannot_be_read(
+    world: World, tmp_path: Path
+) -> None:
+    (tmp_path / "taken").write_text("a file")
+    intent = await world.finished("/gone.png", output_place=str(tmp_path / "taken"))
+    world.clock.advance(2 * 3600)
+    (image,) = await world.fetch(intent)
+    assert image.state is ImageState.EXPIRED
+
+
 async def test_a_link_that_fails_otherwise_is_lost_with_its_lifetime(world: World) -> None:
     world.host.files["/a.png"] = [Answer("", 500)]
     (image,) = await world.fetch(await world.finished("/a.png"))
@@ -350,6 +360,20 @@ class NoRoomForSidecars:
         if name.endswith(".json"):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self._link(source, name, **options)
+
+
+async def test_no_sidecar_is_written_for_an_image_that_the_person_has_removed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.host.files["/a.png"] = [WHOLE]
+    with monkeypatch.context() as disk:
+        disk.setattr(os, "link", NoRoomForSidecars())
+        (image,) = await world.fetch_once(await world.finished("/a.png"))
+    assert image.file
+    Path(image.file.location).unlink()
+    async with world.fetching() as fetching:
+        await fetching.write_missing_sidecars(await world.journal.history())
+    assert world.names() == []
 
 
 async def test_a_sidecar_that_did_not_fit_is_said_and_written_later(

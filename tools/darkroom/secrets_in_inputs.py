@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pydantic import JsonValue
 
 _SECRET_NAME = re.compile(
-    r"(?:^|_)(?:(?:api|access|secret|private|auth)_?keys?|token|secrets?|pass(?:word|wd|phrase)s?|credentials?|authorization|bearer)$"
+    r"(?:^|_)(?:(?:api|access|secret|private|auth)_?keys?|token|secrets?|pass(?:word|wd|phrase)s?"
+    r"|credentials?|authorization|bearer)$"
 )
 _WORD_BREAK = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+")
 MASK = "[secret]"

@@ -1,9 +1,9 @@
 """Fetching finished images from wherever a gateway put them: a second client that never had the key.
 
 https on port 443 of any public host (guard.py), or of those that the person names; few redirects, each checked anew; no
-proxy; bytes and time bounded. Exceptions, all decided by the settings: a gateway on this machine may serve images itself
-and from the stores on this machine that the person names, and the embedded sandbox is asked in this process. Data URIs
-are decoded.
+proxy; bytes and time bounded. Exceptions, all decided by the settings: a gateway on this machine may serve images
+itself and from the stores on this machine that the person names, and the embedded sandbox is asked in this process.
+Data URIs are decoded.
 """
 
 import re
@@ -34,7 +34,7 @@ _ODD_IN_HOST = re.compile(r"[^a-z0-9.:_-]")
 
 
 class OutputFetcher:
-    """Open it with `async with`. `max_bytes` and `time_limit_s` hold for one image, decoded, from request to last byte."""
+    """Open it with `async with`. For one image: `max_bytes` decoded, `time_limit_s` from request to last byte."""
 
     def __init__(
         self,
@@ -60,8 +60,8 @@ class OutputFetcher:
     async def open(self, url: str) -> AsyncGenerator[AsyncIterator[bytes]]:
         """The bytes of one output, given as an address or as a data URI, as they come.
 
-        Opening and reading raise OutputExpired where the link looks dead now, and OutputError for everything else that a
-        gateway or a host can say or do, with `can_retry` where another try may bring the image.
+        Opening and reading raise OutputExpired where the link looks dead now, and OutputError for everything else that
+        a gateway or a host can say or do, with `can_retry` where another try may bring the image.
         """
         if scheme_of(url) == "data":
             yield _decoded(url, self._max_bytes)
@@ -108,8 +108,8 @@ class OutputFetcher:
         allowed = (*self.gateway.output_hosts, host_of(self.gateway.base_url))
         if not any(fnmatchcase(host, pattern) for pattern in allowed):
             raise OutputError(
-                f"Images are not fetched from '{shown}': it is not among DARKROOM_OUTPUT_HOSTS. The user can add it there, "
-                "then get_prediction fetches the image while its link lives."
+                f"Images are not fetched from '{shown}': it is not among DARKROOM_OUTPUT_HOSTS. The user can add it "
+                "there, then get_prediction fetches the image while its link lives."
             )
 
     def _problem(self, response: "httpx.Response") -> OutputError | None:

@@ -106,11 +106,15 @@ def identified_prediction(body: bytes) -> Prediction | None:
 
 
 def seen_prediction(reply: Reply, known_id: str) -> Prediction | None:
-    """The prediction in the answer to a look-up; of an answer that is too long only its end, where that is readable."""
+    """The prediction in the answer to a look-up; of an answer that is too long only its end, where that is readable.
+
+    So much output comes only at the end, where its status may stand behind it.
+    """
     if found := prediction_in(reply.decoded, known_id):
         return found
-    status = PredictionStatus.parse(fields_in_fragment(reply.body).get("status")) if reply.is_too_long else None
-    return Prediction(id=known_id, status=status, error=TOO_LONG) if status and status.is_terminal else None
+    fields = fields_in_fragment(reply.body) if reply.is_too_long else {}
+    status = PredictionStatus.parse(fields.get("status", "succeeded" if "output" in fields else None))
+    return Prediction(id=known_id, status=status, error=TOO_LONG) if status.is_terminal else None
 
 
 def list_page(reply: Reply) -> ListPage | None:

@@ -37,7 +37,7 @@ def is_public(address: str) -> bool:
 
 
 class GuardedBackend(httpcore.AsyncNetworkBackend):
-    """Opens TCP connections to public addresses on `ports`, and to the (host, port) pairs of `allowed` whatever they are.
+    """Opens TCP connections to public addresses on `ports`, and to the (host, port) pairs of `allowed`, public or not.
 
     Everything else raises OutputError, for good.
     """

@@ -72,9 +72,13 @@ def read_json(body: bytes) -> object:
 
 
 def fields_in_fragment(body: bytes) -> dict[str, str]:
-    """`id` and `status` at the top level of a JSON object that may break off, as far as they are whole."""
+    """`id` and `status` at the top level of a JSON object that broke off, as far as they are whole.
+
+    An empty `output` says that it broke off inside the list of outputs.
+    """
     text = (body[:_FRAGMENT_BYTES] if _is_crowded(body) else body).decode("utf-8", "replace")
-    return dict(_FIELD.findall(_cut_below(1, text)))
+    flat = _cut_below(1, text)
+    return dict(_FIELD.findall(flat)) | ({"output": ""} if flat.rstrip().endswith('"output":') else {})
 
 
 def _cut_below(levels: int, text: str) -> str:

@@ -1,8 +1,8 @@
 """The output folder in an object store (S3, Google Cloud Storage, Azure) through obstore, the extra `cloud`.
 
 A put is atomic there. It is made only if the name is free: by asking first, and by a precondition, because some stores
-that speak S3 ignore preconditions and some refuse them. Addresses and credentials other than the URL come from the usual
-variables of each cloud, which obstore reads itself.
+that speak S3 ignore preconditions and some refuse them. Credentials come from the usual variables of each cloud, which
+obstore reads itself.
 """
 
 import io
@@ -57,8 +57,8 @@ class CloudTarget:
             return cls(url, from_url(url, retry_config={"max_retries": 3, "retry_timeout": _RETRY_TIME}))
         except (BaseError, ValueError) as error:
             raise SettingsError(
-                f"DARKROOM_OUTPUT_DIR '{url}' cannot be opened. It has the form s3://bucket/prefix, gs://bucket/prefix or "
-                "az://container/prefix; ask the user to check it."
+                f"DARKROOM_OUTPUT_DIR '{url}' cannot be opened. It has the form s3://bucket/prefix, gs://bucket/prefix "
+                "or az://container/prefix; ask the user to check it."
             ) from error
 
     def location(self, name: str) -> str:
@@ -148,7 +148,7 @@ class CloudDraft:
 
 @contextmanager
 def _in_words(place: str) -> Generator[None]:
-    """Turn what the store refuses into a sentence; its own words can hold addresses and signatures, so only the kind is told."""
+    """Say in a sentence what the store refuses; its own words can hold signatures, so only their kind is told."""
     from obstore.exceptions import BaseError
 
     try:

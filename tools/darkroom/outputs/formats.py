@@ -1,7 +1,7 @@
 """Which image format these bytes are, and how large: read from the headers alone, nothing is decoded here.
 
-Facts of the formats: PNG 3rd ed. § 11.2.1, ITU T.81 § B.2.2, WebP container (RFC 9649), GIF89a, HEIF (ISO 23008-12 `ispe`),
-SVG 2 § 8; checked 2026-11-21.
+Facts of the formats: PNG 3rd ed. § 11.2.1, ITU T.81 § B.2.2, WebP container (RFC 9649), GIF89a, HEIF (ISO 23008-12
+`ispe`), SVG 2 § 8; checked 2026-11-21.
 """
 
 import re

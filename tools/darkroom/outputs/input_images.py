@@ -1,4 +1,4 @@
-"""Making the bytes of an input image fit to send: a real raster, without metadata, and small enough for the way it goes."""
+"""Making the bytes of an input image fit to send: a real raster, without metadata, and small enough."""
 
 from dataclasses import asdict, dataclass, replace
 
@@ -62,7 +62,7 @@ def check_image(content: bytes, position: Position, *, limit_bytes: int) -> Inpu
 
 
 async def without_metadata(image: InputImage, position: Position) -> InputImage:
-    """Drop position, camera and comments; the pixels stay untouched where the format allows it and nothing must be turned.
+    """Drop place, camera and comments; the pixels stay untouched where the format allows that and nothing is turned.
 
     Raises: InvalidInput where the image cannot be decoded.
     """

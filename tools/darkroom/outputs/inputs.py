@@ -54,10 +54,10 @@ class Resolved:
 class InputResolver:
     """What may be read, and the ways to read and send it.
 
-    `read` gives the bytes of a file that the journal holds; `lookup` output number `index` (from 0) of a prediction, None
-    where it is not known. `folders` are the ones from which paths are read, none to refuse all paths. `upload(content,
-    name, mime_type)` gives a URL, None where the gateway has no files API. `fetch` gets a URL through a guarded client;
-    only a mask that must be inverted needs it.
+    `read` gives the bytes of a file that the journal holds; `lookup` output number `index` (from 0) of a prediction,
+    None where it is not known. `folders` are the ones from which paths are read, none to refuse all paths.
+    `upload(content, name, mime_type)` gives a URL, None where the gateway has no files API. `fetch` gets a URL through
+    a guarded client; only a mask that must be inverted needs it.
     """
 
     read: Callable[[StoredFile], Awaitable[bytes]]

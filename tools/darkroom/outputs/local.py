@@ -1,8 +1,8 @@
-"""The output folder on this machine: a file appears in it whole and on the disk, or not at all, and none is overwritten.
+"""The output folder on this machine: a file appears in it whole and on the disk, or not at all; none is overwritten.
 
-Each file is written under a temporary name in the folder itself, synced, then given its name by a link (which fails where
-the name is taken), and the folder is synced. A crash at any line leaves a temporary file or the finished one. On POSIX
-everything goes through one descriptor of the folder, so that nobody can swap the folder meanwhile.
+Each file is written under a temporary name in the folder itself, synced, then given its name by a link (which fails
+where the name is taken), and the folder is synced. A crash at any line leaves a temporary file or the finished one. On
+POSIX everything goes through one descriptor of the folder, so that nobody can swap the folder meanwhile.
 """
 
 import errno
@@ -253,8 +253,8 @@ def _in_words(place: str) -> Generator[None]:
         if error.errno in _FULL:
             raise _full(place) from error
         raise OutputError(
-            f"The output folder '{place}' cannot be used ({error.strerror or type(error).__name__}). Ask the user to check it "
-            "or to set DARKROOM_OUTPUT_DIR to another folder.",
+            f"The output folder '{place}' cannot be used ({error.strerror or type(error).__name__}). Ask the user to "
+            "check it or to set DARKROOM_OUTPUT_DIR to another folder.",
             can_retry=True,
         ) from error
 

@@ -1,9 +1,9 @@
 """Opening an image that the assistant names by path, only inside the folders that the person allows.
 
 A path comes from a language model, which may have been talked into naming a secret. So: the path is compared as text
-first, and a path outside is refused in the same words whether or not something lies there; then it is opened component by
-component without following links, and everything after that (is it a regular file, how large, what is in it) is asked of
-the descriptor that was opened.
+first, and a path outside is refused in the same words whether or not something lies there; then it is opened component
+by component without following links, and everything after that (is it a regular file, how large, what is in it) is
+asked of the descriptor that was opened.
 """
 
 import os
@@ -84,7 +84,8 @@ def _placed(path: Path, folders: Sequence[Path]) -> tuple[Path, tuple[str, ...]]
                 return root, parts
     allowed = ", ".join(_with_tilde(folder) for folder in folders)
     raise ValueError(
-        f"files are only read from {quotable(allowed, 150)}. Ask the user to copy it there or to set DARKROOM_INPUT_DIRS."
+        f"files are only read from {quotable(allowed, 150)}. Ask the user to copy it there or to set "
+        "DARKROOM_INPUT_DIRS."
     )
 
 

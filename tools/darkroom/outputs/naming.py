@@ -13,7 +13,7 @@ _SIDECAR_ENDING = ".json"  # the sidecar of an image has the same name with this
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageName:
-    """Output number `index` (from 0) of a prediction; `prompt` and `model` (`owner/name`) only lend words to the name."""
+    """Output number `index` (from 0) of a prediction; `prompt` and `model` (`owner/name`) lend words to the name."""
 
     prediction_id: str
     index: int
@@ -22,7 +22,7 @@ class ImageName:
 
     @property
     def handle(self) -> str:
-        """`rrr4z55ocneqzikepnug6xezpe-1`: the prediction's id and the output's number from 1, in every name of this image."""
+        """`rrr4z55ocneqzikepnug6xezpe-1`: the prediction's id and the number from 1, in every name of this image."""
         return f"{re.sub(r'[^A-Za-z0-9_-]', '', self.prediction_id)[:64]}-{self.index + 1}"
 
     def with_ending(self, ending: str) -> str:

@@ -1,5 +1,6 @@
 """Every place in which images of the journal's rows belong or lie: the one of the settings, and those of other days."""
 
+from contextlib import suppress
 from pathlib import Path
 
 from darkroom.errors import OutputError, SettingsError
@@ -14,8 +15,8 @@ from darkroom.uris import is_url
 class OutputStores:
     """The stores of all places, each opened once; `default` is that of the settings.
 
-    `default_place` is a value of DARKROOM_OUTPUT_DIR. `spare` is a folder of ours (in the data folder) that takes images
-    where their own place cannot be used.
+    `default_place` is a value of DARKROOM_OUTPUT_DIR. `spare` is a folder of ours (in the data folder) that takes
+    images where their own place cannot be used.
 
     Raises: SettingsError for a `default_place` that is none.
     """
@@ -40,8 +41,8 @@ class OutputStores:
     async def usable(self, place: str, *, is_last_chance: bool = False) -> tuple[OutputStore, str]:
         """Where an image that belongs into `place` can be saved now: there, else in the spare folder, and then why.
 
-        A folder is tried each time and made again where it has vanished. A bucket's failures pass more often, so that it
-        is tried only at the last chance, before a link dies; so is the room on a disk.
+        A folder is tried each time and made again where it has vanished. The failures of a bucket and a full disk may
+        pass, so they send the image elsewhere only at the last chance, shortly before its link dies.
         """
         try:
             store = self.at(place)
@@ -57,9 +58,10 @@ class OutputStores:
 
     async def found(self, image: ImageName, place: str) -> Saved | None:
         """What was saved of an image of that place before, whether or not anybody noted it."""
-        for store in (self.at(place), self._spare):
-            if saved := await store.found(image):
-                return saved
+        for each in (place, self._spare.place):
+            with suppress(OutputError):  # a place that cannot be read holds nothing for us
+                if saved := await self.at(each).found(image):
+                    return saved
         return None
 
     async def read(self, file: StoredFile) -> bytes:
@@ -87,7 +89,8 @@ def open_target(spec: str) -> LocalTarget | CloudTarget:
         return CloudTarget.open(spec)
     if is_url(spec) or "\0" in spec:
         raise SettingsError(
-            f"DARKROOM_OUTPUT_DIR '{spec[:100]}' is not a folder, s3://, gs:// or az:// address. Ask the user to mend it."
+            f"DARKROOM_OUTPUT_DIR '{spec[:100]}' is not a folder, s3://, gs:// or az:// address. Ask the user to "
+            "mend it."
         )
     if not spec:
         from platformdirs import user_pictures_path

@@ -52,8 +52,8 @@ async def previews(
 ) -> list[Preview | PreviewProblem]:
     """One preview or problem for each file, in order; the base64 of all together is at most `total_b64` characters.
 
-    `read` gives the bytes of a file (`OutputStores.read`). Whatever is wrong with an image is a problem in the list, never
-    an exception. `timeout_s` holds for each image.
+    `read` gives the bytes of a file (`OutputStores.read`). Whatever is wrong with an image is a problem in the list,
+    never an exception. `timeout_s` holds for each image.
     """
     shown = min(len(files), max_images)
     limiter = anyio.CapacityLimiter(_PROCESSES)
@@ -100,7 +100,7 @@ def _refusal(head: bytes) -> str:
     mime_type = sniff(head) or ""
     if mime_type not in RASTER_TYPES:
         return "it is no image of a known format"
-    pixels = pixel_size(head, mime_type).pixels
-    if pixels > MAX_PIXELS:
-        return f"it has {pixels / 1e6:.0f} million pixels, more than the {MAX_PIXELS // 1_000_000} million that are decoded"
+    if (pixels := pixel_size(head, mime_type).pixels) > MAX_PIXELS:
+        most = MAX_PIXELS // 1_000_000
+        return f"it has {pixels / 1e6:.0f} million pixels, more than the {most} million that are decoded"
     return ""

@@ -68,7 +68,8 @@ def _plain_mode(image: "Image") -> "Image":
         return image.convert("RGBA") if "transparency" in image.info else image
     if image.mode.startswith("I"):  # 16 bits a channel; convert() alone would clip instead of scale
         wide = image.convert("I")
-        return wide.point(lambda value: value / 256).convert("L")  # pyright: ignore[reportUnknownMemberType]  # Pillow's gap
+        small = wide.point(lambda value: value / 256)  # pyright: ignore[reportUnknownMemberType]  # Pillow's gap
+        return small.convert("L")
     if image.mode == "1":
         return image.convert("L")
     return image.convert("RGBA" if image.has_transparency_data else "RGB")

@@ -1,7 +1,7 @@
 """The place in which images are kept: a folder or a bucket, each image with a sidecar that says how it was made.
 
-An image is looked for before it gets its name, and a name is never given twice. So saving it again, or after a crash at any
-line, or for a row that knows less of it, ends with the same one file.
+An image is looked for before it gets its name, and a name is never given twice. So saving it again, or after a crash at
+any line, or for a row that knows less of it, ends with the same one file.
 """
 
 import hashlib
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 _WRITE_BYTES = 1024 * 1024
 
 
-# A flat place for files, and a file in it that has no name yet. Where the place refuses, their methods raise OutputError
-# in words, worth another try.
+# A flat place for files, and a file in it that has no name yet. Where the place refuses, their methods raise an
+# OutputError that is worth another try.
 Target = LocalTarget | CloudTarget
 Draft = LocalDraft | CloudDraft
 
@@ -202,14 +202,14 @@ class _Stream:
             self._look()
 
     def end(self) -> None:
-        """Raises: OutputError where the bytes are no image, worth another try where they may be the beginning of one."""
+        """Raises: OutputError where this is no image, worth another try where it may be the beginning of one."""
         if not self.mime_type:
             self._look()
         if not self.mime_type:
             raise OutputError(f"The link gave {describe(bytes(self.head))}, no whole image.", can_retry=True)
 
     def _look(self) -> None:
-        """Tell the type. Where that takes more bytes, look again at twice as many, because the same are read each time."""
+        """Tell the type. Where that takes more bytes, look again at twice as many: each look reads all of them."""
         head = bytes(self.head)
         self.mime_type = sniff(head) or ""
         if not self.mime_type and not may_become_image(head):

@@ -25,7 +25,7 @@ Content = bytes | mmap
 
 
 def is_whole(content: Content, mime_type: str) -> bool:
-    """For a file of one of the types of `formats.EXTENSIONS`; never raises, whatever its bytes are. Blocks for large ones."""
+    """Whether a file of one of the types of `formats.EXTENSIONS` has its end. Never raises; may take a second."""
     try:
         return _READERS[mime_type](content)
     except (struct.error, IndexError):  # it ended where more was announced
@@ -96,7 +96,7 @@ def _has_pixels(boxes: set[bytes]) -> bool:
 
 
 def _svg(content: Content) -> bool:
-    """Well-formed up to its end. What XML cannot read for another reason than a cut is told by a last tag near the end."""
+    """XML up to its end. Where XML cannot be read for another reason than a cut, the last tag stands near the end."""
     parser = expat.ParserCreate()
     try:
         for start in range(0, len(content), _PIECE_BYTES):

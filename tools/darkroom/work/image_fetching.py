@@ -1,12 +1,13 @@
 """Saves the outputs of a finished prediction before their links die.
 
-Each image is fetched, saved and noted by itself; a fault of one never touches the others. Saving one twice ends with the
-same file, so two processes, or a crash between saving and noting, do no harm.
+Each image is fetched, saved and noted by itself; a fault of one never touches the others. Saving one twice ends with
+the same file, so two processes, or a crash between saving and noting, do no harm.
 """
 
 import logging
 import random
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 import anyio
@@ -63,10 +64,11 @@ class ImageFetching:
         return intent
 
     async def write_missing_sidecars(self, rows: Sequence[Intent]) -> None:
-        """Once for each image that was saved where there was no room for its sidecar any more."""
-        for intent in rows:
-            for image in intent.images:
-                if image.file and _NO_SIDECAR in image.problem:
+        """Once for each image that was saved where there was no room for its sidecar any more, and lies there yet."""
+        pairs = [(row, image) for row in rows for image in row.images if _NO_SIDECAR in image.problem]
+        for intent, image in pairs:
+            with suppress(OutputError):
+                if image.file and await self._stores.read(image.file):
                     problem = image.problem.partition(_NO_SIDECAR)[0].strip()
                     await self._note_saved(intent, image, self._stores.holding(image.file), image.file, problem)
 
@@ -110,7 +112,7 @@ class ImageFetching:
         self._runtime.at_crash_point(CrashPoint.IMAGE_NOTED)
 
     async def _note(self, intent: Intent, image: StoredImage, error: OutputError) -> None:
-        """A passing fault is noted, and tried again while the link lives. With any other the image is refused or lost."""
+        """Note a passing fault while the link lives; with any other the image is refused or lost."""
         log.warning("image %d of %s: %s", image.index + 1, image.prediction_id, error)
         looks_dead = self._looks_dead(image, error)
         if error.can_retry and not looks_dead and not self._is_past_lifetime(intent, image):
