@@ -49,7 +49,7 @@ def one_click_links() -> dict[str, str]:
 
 
 def readme_install_section() -> str:
-    """Markdown: for each client the link, the command, and the entry for those who rather do it by hand."""
+    """Markdown: for each client the link, the command, and the entry to put in by hand."""
     links = one_click_links()
     clicks = " · ".join(
         f"[Add to {client.title}]({links[_WEB_LINKS[client.name]]})" for client in CLIENTS if client.name in _WEB_LINKS

@@ -1,4 +1,4 @@
-"""Check a dict of inputs against a model's schema the way the wire does it, knowing nothing of how we map requests."""
+"""Check a dict of inputs against a model's schema as a gateway does it, whatever request it was made from."""
 
 import math
 from collections.abc import Mapping

@@ -8,10 +8,10 @@ from darkroom.registry.checks import check_value
 from darkroom.registry.model import Model
 from darkroom.registry.model_input import ModelInput
 
-Place = tuple[str | int, ...]
+TomlPath = tuple[str | int, ...]
 
 
-def find_incoherences(model: Model) -> Iterator[tuple[Place, str]]:
+def find_incoherences(model: Model) -> Iterator[tuple[TomlPath, str]]:
     """Where in the file, and what is wrong there."""
     yield from _input_incoherences(model)
     named = [*model.concepts.input_names().items()]
@@ -24,7 +24,7 @@ def find_incoherences(model: Model) -> Iterator[tuple[Place, str]]:
         yield ("run_by",), "a model run by version needs its version"
 
 
-def _input_incoherences(model: Model) -> Iterator[tuple[Place, str]]:
+def _input_incoherences(model: Model) -> Iterator[tuple[TomlPath, str]]:
     seen: set[str] = set()
     for index, item in enumerate(model.inputs):
         if item.name in seen:

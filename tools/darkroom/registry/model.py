@@ -1,4 +1,4 @@
-"""A model: its name, everything known about it, and the questions the rest of darkroom asks it."""
+"""A model: its name, its facts, and what follows from them."""
 
 import re
 from collections.abc import Mapping
@@ -128,19 +128,19 @@ class Model(Facts):
 
     @model_validator(mode="after")
     def _fill_in(self) -> "Model":
-        """Work out what a short file leaves unsaid."""
+        """Fill in what a short file leaves out."""
         concepts = self.concepts if "concepts" in self.model_fields_set else usual_concepts(self.inputs)
         by_concept = {"text_to_image": concepts.prompt, "inpaint": concepts.mask, "image_edit": concepts.image}
-        unsaid = {
+        missing = {
             "title": self.name.rpartition("/")[2],
             "provider": self.name.partition("/")[0],
             "run_by": "version" if self.version else "model",
             "concepts": concepts,
             "tasks": tuple(task for task, name in by_concept.items() if name),
         }
-        for field in unsaid.keys() - self.model_fields_set:
+        for field in missing.keys() - self.model_fields_set:
             object.__setattr__(
-                self, field, unsaid[field]
+                self, field, missing[field]
             )  # the only write into a frozen model, before anyone else has it
         return self
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from darkroom.errors import SettingsError
-from darkroom.registry.coherence import Place, find_incoherences
+from darkroom.registry.coherence import TomlPath, find_incoherences
 from darkroom.registry.model import Model
 
 _SYNTAX_PLACE = re.compile(r"^(?P<words>.*?) \(at (?:line (?P<line>\d+), column \d+|end of document)\)$", re.DOTALL)
@@ -36,18 +36,18 @@ def read_model_file(path: Path) -> Model:
     return model
 
 
-def _line_of(text: str, place: Place) -> int:
+def _line_of(text: str, place: TomlPath) -> int:
     """The line (from 1) where a field stands, or the table that lacks it; 1 for a missing top-level field."""
     lines = text.splitlines()
     start, end = _table_span(lines, place)
-    keys = [part for part in place if isinstance(part, str)]
+    keys = [step for step in place if isinstance(step, str)]
     key = keys[0] if start == 0 else keys[1] if len(keys) > 1 else ""
     pattern = re.compile(rf'\s*"?{re.escape(key)}"?\s*=')
     numbers = (number for number, line in enumerate(lines[start:end], start + 1) if key and pattern.match(line))
     return next(numbers, max(start, 1))
 
 
-def _table_span(lines: list[str], place: Place) -> tuple[int, int]:
+def _table_span(lines: list[str], place: TomlPath) -> tuple[int, int]:
     """First line after, and the end of, the table that a place lies in; the top of the file where it has no header."""
     headers = [(number, match[2]) for number, line in enumerate(lines, 1) if (match := _HEADER.match(line))]
     own = [number for number, name in headers if place and name == place[0]]
@@ -66,8 +66,8 @@ def _syntax_problem(text: str, words: str) -> str:
     return f", line {line}, field '{field[:40]}': {match['words']}"
 
 
-def _problem(path: Path, text: str, faults: Iterable[tuple[Place, str]]) -> str:
+def _problem(path: Path, text: str, faults: Iterable[tuple[TomlPath, str]]) -> str:
     (place, words), *more = faults
-    field = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).lstrip(".")
+    field = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place).lstrip(".")
     rest = f" ({len(more)} more after it)" if more else ""
     return f"Model file '{path}', line {_line_of(text, place)}, field '{field}': {words}{rest}."

@@ -1,4 +1,4 @@
-"""What the assistant asked for, in our words, and what becomes of it in a model's words."""
+"""The arguments of generate_image, and the input that a model is sent for them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields

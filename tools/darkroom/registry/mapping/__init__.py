@@ -1,13 +1,14 @@
-"""From a request in our words to the input of one model: one step per argument, then the parts are put together.
+"""From a request in our words to the input of one model: one step for each argument, then the inputs are put together.
 
-Each step gives a Part (what was asked, what we add by ourselves, what to tell the caller). `options` come first and carry the
-model's own names: they win over what we add, and contradict what was asked in another argument.
+`options` are mapped first and carry the model's own names. They override what a step adds by itself; where they differ
+from what another argument asks for, the request is refused.
 """
 
 from collections.abc import Callable
 
 from darkroom.registry.checks import check_input
 from darkroom.registry.mapping import suggestions
+from darkroom.registry.mapping.argument_inputs import ArgumentInputs, Input, quoted, refusal
 from darkroom.registry.mapping.arguments import (
     image_count,
     map_count,
@@ -17,9 +18,8 @@ from darkroom.registry.mapping.arguments import (
     map_seed,
     sent_seed,
 )
+from darkroom.registry.mapping.input_images import map_images, map_mask
 from darkroom.registry.mapping.options import fault_refusal, map_options
-from darkroom.registry.mapping.part import Input, Part, quoted, refusal
-from darkroom.registry.mapping.pictures import map_images, map_mask
 from darkroom.registry.mapping.shape import map_shape
 from darkroom.registry.mapping.unlisted import map_unlisted
 from darkroom.registry.model import Model
@@ -41,34 +41,34 @@ def map_request(model: Model, request: ImageRequest, draw_seed: Callable[[], int
         )
         raise refusal("model", f"{words} Use another model, such as {suggestions.WITHOUT_SECRET}.")
     options = map_options(model, request.options)
-    parts = [step(model, request, options.asked) for step in _STEPS]
-    parts.append(map_seed(model, request, options.asked, draw_seed))
-    input = _put_together(model, options, parts)
+    mapped = [step(model, request, options.asked) for step in _STEPS]
+    mapped.append(map_seed(model, request, options.asked, draw_seed))
+    input = _put_together(model, options, mapped)
     _refuse_faults(model, input)
     return MappedInput(
         input=input,
         file_fields=tuple(each.name for each in model.inputs if input.get(each.name) and model.holds_image(each)),
         mask_field=model.concepts.mask if request.mask else "",
         invert_mask=bool(request.mask) and model.concepts.mask_polarity == "black_is_edited",
-        notes=tuple(dict.fromkeys(note for part in (options, *parts) for note in part.notes)),
+        notes=tuple(dict.fromkeys(note for each in (options, *mapped) for note in each.notes)),
         seed=sent_seed(model, input),
         image_count=image_count(model, input),
     )
 
 
-def _put_together(model: Model, options: Part, parts: list[Part]) -> Input:
-    merged = {name: value for part in parts for name, value in part.implied.items()} | options.asked
-    for part in parts:
-        for name, value in part.asked.items():
+def _put_together(model: Model, options: ArgumentInputs, mapped: list[ArgumentInputs]) -> Input:
+    merged = {name: value for each in mapped for name, value in each.implied.items()} | options.asked
+    for each in mapped:
+        for name, value in each.asked.items():
             if name in options.asked and options.asked[name] != value:
-                words = f"{part.argument} and option {name} ({quoted(options.asked[name])}) contradict each other."
-                raise refusal(part.argument, f"{words} Give one of the two.")
+                words = f"{each.argument} and option {name} ({quoted(options.asked[name])}) contradict each other."
+                raise refusal(each.argument, f"{words} Give one of the two.")
             merged[name] = value
     return {item.name: merged[item.name] for item in model.inputs if item.name in merged}
 
 
 def _refuse_faults(model: Model, input: Input) -> None:
-    """The last look at the whole: what no single step can see."""
+    """Checks over all inputs together."""
     seen = model.with_defaults(input)
     for name in input:
         for other, value in model.inputs_by_name[name].applies_when.items():

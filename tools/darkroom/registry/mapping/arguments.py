@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 from darkroom.registry.mapping import suggestions
+from darkroom.registry.mapping.argument_inputs import ArgumentInputs, Input, listed, quoted, refusal
 from darkroom.registry.mapping.options import range_words
-from darkroom.registry.mapping.part import Input, Part, listed, quoted, refusal
 from darkroom.registry.model import Model
 from darkroom.registry.request import ImageRequest
 
@@ -14,28 +14,30 @@ _FORMATS = ("auto", "png", "jpg", "webp", "svg")
 _SPELLINGS = {"jpg": ("jpg", "jpeg"), "jpeg": ("jpeg", "jpg")}
 
 
-def map_prompt(model: Model, request: ImageRequest, options: Input) -> Part:
+def map_prompt(model: Model, request: ImageRequest, options: Input) -> ArgumentInputs:
     """The prompt under the model's name for it; an empty one is refused where the model would draw its own example."""
     name = model.concepts.prompt
     prompt = request.prompt.strip()
     if prompt and not name:
-        return Part(notes=(f"'{model.name}' takes no prompt, so it was not sent.",))
+        return ArgumentInputs(notes=(f"'{model.name}' takes no prompt, so it was not sent.",))
     if not prompt and model.needs_prompt and not str(options.get(name) or "").strip():
         raise refusal("prompt", f"prompt is empty, and '{model.name}' needs one: say what to draw or to change.")
-    return Part(argument="prompt", asked={name: request.prompt} if prompt else {})
+    return ArgumentInputs(argument="prompt", asked={name: request.prompt} if prompt else {})
 
 
-def map_negative_prompt(model: Model, request: ImageRequest, options: Input) -> Part:
+def map_negative_prompt(model: Model, request: ImageRequest, options: Input) -> ArgumentInputs:
     """The negative prompt where the model has one; it is never glued to the prompt."""
     if not request.negative_prompt:
-        return Part()
+        return ArgumentInputs()
     name = model.concepts.negative_prompt
     if not name:
-        return Part(notes=(f"'{model.name}' has no negative prompt, so it was not sent: say it in the prompt.",))
-    return Part(argument="negative_prompt", asked={name: request.negative_prompt})
+        return ArgumentInputs(
+            notes=(f"'{model.name}' has no negative prompt, so it was not sent: say it in the prompt.",)
+        )
+    return ArgumentInputs(argument="negative_prompt", asked={name: request.negative_prompt})
 
 
-def map_count(model: Model, request: ImageRequest, options: Input) -> Part:
+def map_count(model: Model, request: ImageRequest, options: Input) -> ArgumentInputs:
     """The count under the model's name, with what several images require.
 
     Raises: InvalidInput for more than one prediction of this model can give; `Model.split_count` says how to spread them.
@@ -48,12 +50,12 @@ def map_count(model: Model, request: ImageRequest, options: Input) -> Part:
         raise refusal("count", f"{words} Models that make several at once: {suggestions.SEVERAL_IMAGES_OUT}.")
     item = model.inputs_by_name.get(model.concepts.count)
     if item is None or (request.count == 1 and item.default in (None, 1)):
-        return Part()
+        return ArgumentInputs()
     if request.count == 1:
-        return Part(implied={item.name: 1})
+        return ArgumentInputs(implied={item.name: 1})
     asked = {item.name: request.count, **model.concepts.count_requires}
     note = f"'{model.name}' decides itself how many images the prompt calls for: up to {request.count}, maybe fewer."
-    return Part(argument="count", asked=asked, notes=(note,) if model.concepts.count_requires else ())
+    return ArgumentInputs(argument="count", asked=asked, notes=(note,) if model.concepts.count_requires else ())
 
 
 def image_count(model: Model, input: Input) -> int:
@@ -64,7 +66,7 @@ def image_count(model: Model, input: Input) -> int:
     return count if isinstance(count, int) and counts else 1
 
 
-def map_seed(model: Model, request: ImageRequest, options: Input, draw_seed: Callable[[], int]) -> Part:
+def map_seed(model: Model, request: ImageRequest, options: Input, draw_seed: Callable[[], int]) -> ArgumentInputs:
     """The caller's seed, or one that we draw: with a concrete one a result can be repeated and recognised."""
     if request.seed < _NO_SEED:
         raise refusal("seed", f"seed {request.seed} is negative. Give 0 or more, or -1 for a new one.")
@@ -72,15 +74,15 @@ def map_seed(model: Model, request: ImageRequest, options: Input, draw_seed: Cal
     is_given = request.seed != _NO_SEED
     if item is None:
         note = f"'{model.name}' has no seed: this result cannot be repeated."
-        return Part(notes=(note,) if is_given else ())
+        return ArgumentInputs(notes=(note,) if is_given else ())
     low, high = max(item.min or 0, 0), item.max if item.max is not None else _HIGHEST_SEED
     if not is_given:
-        return Part(implied={item.name: int(low + draw_seed() % (high - low + 1))})
+        return ArgumentInputs(implied={item.name: int(low + draw_seed() % (high - low + 1))})
     if request.seed < low or (item.max is not None and request.seed > item.max):
         raise refusal("seed", f"seed {request.seed} is outside what '{model.name}' takes: {range_words(item)}.")
     is_fast = model.concepts.fast_mode == "go_fast" and model.with_defaults(options).get("go_fast")
     note = "go_fast is on, so the same seed may not give quite the same image; option go_fast=false repeats exactly."
-    return Part(argument="seed", asked={item.name: request.seed}, notes=(note,) if is_fast else ())
+    return ArgumentInputs(argument="seed", asked={item.name: request.seed}, notes=(note,) if is_fast else ())
 
 
 def sent_seed(model: Model, input: Input) -> int | None:
@@ -89,30 +91,30 @@ def sent_seed(model: Model, input: Input) -> int | None:
     return seed if isinstance(seed, int) and seed > _NO_SEED else None
 
 
-def map_output_format(model: Model, request: ImageRequest, options: Input) -> Part:
+def map_output_format(model: Model, request: ImageRequest, options: Input) -> ArgumentInputs:
     """The format in the model's spelling; the model's own, with a note, where it does not offer the one asked for.
 
     Raises: InvalidInput for a format that does not exist, or vectors from a model that draws pixels.
     """
     wanted = request.output_format.lower()
     if wanted in ("", "auto"):
-        return Part()
+        return ArgumentInputs()
     if wanted not in (*_FORMATS, "jpeg"):
         raise refusal("output_format", f"output_format {quoted(wanted)} is not known. Allowed: {', '.join(_FORMATS)}.")
     if model.output.svg:
         note = f"'{model.name}' draws vectors: it gives svg, not {wanted}."
-        return Part(notes=(note,) if wanted != "svg" else ())
+        return ArgumentInputs(notes=(note,) if wanted != "svg" else ())
     if wanted == "svg":
         words = f"'{model.name}' draws pixels, not vectors. Models that give svg: {suggestions.VECTOR}."
         raise refusal("output_format", words)
     item = model.inputs_by_name.get(model.concepts.output_format)
     if item is None:
-        return Part(notes=(f"'{model.name}' takes no output_format; it gives a format of its own.",))
+        return ArgumentInputs(notes=(f"'{model.name}' takes no output_format; it gives a format of its own.",))
     if not item.enum:
         note = f"Which formats '{model.name}' takes is not known, so {wanted} was not checked."
-        return Part(argument="output_format", asked={item.name: wanted}, notes=(note,))
+        return ArgumentInputs(argument="output_format", asked={item.name: wanted}, notes=(note,))
     spelt = next((spelling for spelling in _SPELLINGS.get(wanted, (wanted,)) if spelling in item.enum), None)
     if spelt is None:
         note = f"'{model.name}' does not give {wanted} ({listed(item.enum)}), so its default {item.default} is used."
-        return Part(notes=(note,))
-    return Part(argument="output_format", asked={item.name: spelt})
+        return ArgumentInputs(notes=(note,))
+    return ArgumentInputs(argument="output_format", asked={item.name: spelt})

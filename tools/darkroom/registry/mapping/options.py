@@ -7,7 +7,7 @@ from pydantic import JsonValue
 
 from darkroom.errors import InvalidInput
 from darkroom.registry.checks import FieldFault, check_value
-from darkroom.registry.mapping.part import Part, listed, quoted, refusal
+from darkroom.registry.mapping.argument_inputs import ArgumentInputs, listed, quoted, refusal
 from darkroom.registry.model import Model
 from darkroom.registry.model_input import ModelInput
 from darkroom.registry.request import ImageRequest
@@ -17,7 +17,7 @@ _ARGUMENTS = frozenset(field.name for field in fields(ImageRequest)) - {"options
 _ARTICLES = {"integer": "an integer", "array": "a list", "boolean": "true or false"}
 
 
-def map_options(model: Model, options: Mapping[str, JsonValue]) -> Part:
+def map_options(model: Model, options: Mapping[str, JsonValue]) -> ArgumentInputs:
     """The options with their values in the model's types.
 
     Raises: InvalidInput for an unknown name, a secret, or a value that does not fit.
@@ -33,7 +33,7 @@ def map_options(model: Model, options: Mapping[str, JsonValue]) -> Part:
             notes.append(f"Option {name} is deprecated by the model.")
         if item.enum and not item.enum_complete and asked[name] not in item.enum:
             notes.append(f"Option {name}: not all values of this model are known, so {quoted(value)} was not checked.")
-    return Part(argument="options", asked=asked, notes=tuple(notes))
+    return ArgumentInputs(argument="options", asked=asked, notes=tuple(notes))
 
 
 def _known_input(model: Model, name: str) -> ModelInput:

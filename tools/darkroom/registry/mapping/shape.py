@@ -1,7 +1,7 @@
 """The shape of the result: an aspect ratio, an exact size, or that of the image given."""
 
+from darkroom.registry.mapping.argument_inputs import ArgumentInputs, Input, listed, quoted, refusal
 from darkroom.registry.mapping.options import range_words
-from darkroom.registry.mapping.part import Input, Part, listed, quoted, refusal
 from darkroom.registry.mapping.ratios import (
     fitted_size,
     is_same_ratio,
@@ -24,39 +24,41 @@ _LARGEST_SIDE_PX = 4096
 _SIDES_PX = range(16, 16385)
 
 
-def map_shape(model: Model, request: ImageRequest, options: Input) -> Part:
+def map_shape(model: Model, request: ImageRequest, options: Input) -> ArgumentInputs:
     """Width and height where both are given and the model takes them, else the aspect ratio, else the image's own shape.
 
     Raises: InvalidInput for one of width and height alone, a size out of range, or an aspect ratio that is none.
     """
     if request.width or request.height:
-        return _size_part(model, request)
+        return _from_size(model, request)
     if request.aspect_ratio == MATCH_INPUT:
-        return _match_input_part(model, request)
+        return _from_input_image(model, request)
     if request.aspect_ratio:
-        return _ratio_part(model, request.aspect_ratio)
-    return Part(implied=_match_input(model, options) if request.images else {})
+        return _from_ratio(model, request.aspect_ratio)
+    return ArgumentInputs(implied=_match_input(model, options) if request.images else {})
 
 
-def _size_part(model: Model, request: ImageRequest) -> Part:
-    if part := _exact_size_part(model, request):
+def _from_size(model: Model, request: ImageRequest) -> ArgumentInputs:
+    if found := _exact_from_size(model, request):
         if request.aspect_ratio:
             note = "width and height decide the shape, so aspect_ratio was not sent."
-            return Part(argument=part.argument, asked=part.asked, notes=(*part.notes, note))
-        return part
+            return ArgumentInputs(argument=found.argument, asked=found.asked, notes=(*found.notes, note))
+        return found
     ratio = request.aspect_ratio or ratio_of(request.width, request.height)
-    part = _ratio_part(model, ratio)
+    found = _from_ratio(model, ratio)
     note = f"'{model.name}' takes no exact size, so {request.width}x{request.height} was sent as a shape only."
-    return Part(argument="width", asked=part.asked, notes=(note, *part.notes) if part.asked else part.notes)
+    return ArgumentInputs(
+        argument="width", asked=found.asked, notes=(note, *found.notes) if found.asked else found.notes
+    )
 
 
-def _ratio_part(model: Model, text: str) -> Part:
+def _from_ratio(model: Model, text: str) -> ArgumentInputs:
     item = model.inputs_by_name.get(model.concepts.aspect_ratio)
     if item is not None and text in item.enum:
         if text in model.concepts.custom_size_requires.values():
             words = f"aspect_ratio {quoted(text)} needs width and height. Give both, and leave it out."
             raise refusal("aspect_ratio", words)
-        return Part(argument="aspect_ratio", asked={item.name: text})
+        return ArgumentInputs(argument="aspect_ratio", asked={item.name: text})
     wanted = read_ratio(text)
     if wanted is None:
         offered = f" Allowed by '{model.name}': {listed(item.enum)}." if item and item.enum else ""
@@ -65,39 +67,39 @@ def _ratio_part(model: Model, text: str) -> Part:
         return _shape_without_ratio(model, text, wanted)
     if not item.enum:
         note = f"Which aspect ratios '{model.name}' takes is not known, so {text} was not checked."
-        return Part(argument="aspect_ratio", asked={item.name: text}, notes=(note,))
+        return ArgumentInputs(argument="aspect_ratio", asked={item.name: text}, notes=(note,))
     nearest = nearest_ratio(wanted, item.enum)
     if not nearest:
-        return Part(notes=(f"'{model.name}' offers no aspect ratios, so {text} was not sent.",))
+        return ArgumentInputs(notes=(f"'{model.name}' offers no aspect ratios, so {text} was not sent.",))
     is_same = is_same_ratio(read_ratio(nearest) or 0, wanted)
     note = f"aspect_ratio {text} is not offered by '{model.name}'; the nearest, {nearest}, was used."
-    return Part(argument="aspect_ratio", asked={item.name: nearest}, notes=() if is_same else (note,))
+    return ArgumentInputs(argument="aspect_ratio", asked={item.name: nearest}, notes=() if is_same else (note,))
 
 
-def _shape_without_ratio(model: Model, text: str, wanted: float) -> Part:
+def _shape_without_ratio(model: Model, text: str, wanted: float) -> ArgumentInputs:
     """A ratio for a model that knows only pixels, or no shape at all."""
     if model.concepts.width and model.concepts.height and not model.concepts.custom_size_requires:
-        return _free_size_part(model, text, wanted)
+        return _size_for_ratio(model, text, wanted)
     size = model.inputs_by_name.get(model.concepts.size)
     if size is not None and (nearest := nearest_size(wanted, size.enum, size.default)):
         note = f"aspect_ratio {text} was sent as {size.name} {nearest}."
-        return Part(argument="aspect_ratio", asked={size.name: nearest}, notes=(note,))
+        return ArgumentInputs(argument="aspect_ratio", asked={size.name: nearest}, notes=(note,))
     follows = "its result has the shape of the image" if model.needs_image else "it chooses the shape itself"
-    return Part(notes=(f"'{model.name}' takes no aspect ratio, so {text} was not sent: {follows}.",))
+    return ArgumentInputs(notes=(f"'{model.name}' takes no aspect ratio, so {text} was not sent: {follows}.",))
 
 
-def _match_input_part(model: Model, request: ImageRequest) -> Part:
+def _from_input_image(model: Model, request: ImageRequest) -> ArgumentInputs:
     if not request.images:
-        return Part(notes=(f"aspect_ratio {MATCH_INPUT} was not sent: no image was given to match.",))
+        return ArgumentInputs(notes=(f"aspect_ratio {MATCH_INPUT} was not sent: no image was given to match.",))
     item = model.inputs_by_name.get(model.concepts.aspect_ratio)
     if item is not None and MATCH_INPUT in item.enum:
-        return Part(argument="aspect_ratio", asked={item.name: MATCH_INPUT})
+        return ArgumentInputs(argument="aspect_ratio", asked={item.name: MATCH_INPUT})
     if model.concepts.match_input:
-        return Part(argument="aspect_ratio", asked={model.concepts.match_input: True})
+        return ArgumentInputs(argument="aspect_ratio", asked={model.concepts.match_input: True})
     if item is None:
-        return Part()
+        return ArgumentInputs()
     note = f"'{model.name}' cannot match the image's shape; it uses aspect_ratio {item.default or 'of its own'}."
-    return Part(notes=(note,))
+    return ArgumentInputs(notes=(note,))
 
 
 def _match_input(model: Model, options: Input) -> Input:
@@ -111,7 +113,7 @@ def _match_input(model: Model, options: Input) -> Input:
     return {concepts.match_input: True} if concepts.match_input else {}
 
 
-def _exact_size_part(model: Model, request: ImageRequest) -> Part | None:
+def _exact_from_size(model: Model, request: ImageRequest) -> ArgumentInputs | None:
     """The size as the model takes it: one of its size names, or two numbers with the pair a custom size requires.
 
     None where it takes no exact size. A size is rounded to the model's step, never clamped.
@@ -120,7 +122,7 @@ def _exact_size_part(model: Model, request: ImageRequest) -> Part | None:
     if size := model.inputs_by_name.get(model.concepts.size):
         for name in size.enum:
             if read_size(name) == (request.width, request.height):
-                return Part(argument="width", asked={size.name: name})
+                return ArgumentInputs(argument="width", asked={size.name: name})
     if not (model.concepts.width and model.concepts.height):
         return None
     width, height = _side(model, "width", request.width), _side(model, "height", request.height)
@@ -130,17 +132,17 @@ def _exact_size_part(model: Model, request: ImageRequest) -> Part | None:
         f"{request.width}x{request.height} was rounded to {width}x{height}: '{model.name}' takes multiples of {step}."
     )
     is_rounded = (width, height) != (request.width, request.height)
-    return Part(argument="width", asked=asked, notes=(note,) if is_rounded else ())
+    return ArgumentInputs(argument="width", asked=asked, notes=(note,) if is_rounded else ())
 
 
-def _free_size_part(model: Model, text: str, wanted: float) -> Part:
+def _size_for_ratio(model: Model, text: str, wanted: float) -> ArgumentInputs:
     """Width and height for a ratio, at the area the model draws by default."""
     across, down = model.inputs_by_name[model.concepts.width], model.inputs_by_name[model.concepts.height]
     area = _usual_side(across) * _usual_side(down)
     step = across.multiple_of or _USUAL_STEP_PX
     width, height = fitted_size(wanted, area, _limits(across), step)
     note = f"aspect_ratio {text} was sent as {across.name} {width} and {down.name} {height}."
-    return Part(argument="aspect_ratio", asked={across.name: width, down.name: height}, notes=(note,))
+    return ArgumentInputs(argument="aspect_ratio", asked={across.name: width, down.name: height}, notes=(note,))
 
 
 def _refuse_what_is_no_size(request: ImageRequest) -> None:

@@ -4,7 +4,7 @@ from dataclasses import fields
 
 from pydantic import JsonValue
 
-from darkroom.registry.mapping.part import quoted, refusal
+from darkroom.registry.mapping.argument_inputs import quoted, refusal
 from darkroom.registry.model import Model, ModelRef
 from darkroom.registry.request import ImageRequest, MappedInput
 from darkroom.uris import is_data_uri, scheme_of

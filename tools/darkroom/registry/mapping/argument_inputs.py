@@ -13,7 +13,7 @@ Input = dict[str, JsonValue]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class ArgumentInputs:
     """Inputs that one argument of the caller leads to.
 
     `asked` says what the caller asked for, so the same input in `options` is a contradiction; `implied` is our own

@@ -3,7 +3,7 @@
 from pydantic import JsonValue
 
 from darkroom.registry.mapping import suggestions
-from darkroom.registry.mapping.part import Input, Part, refusal
+from darkroom.registry.mapping.argument_inputs import ArgumentInputs, Input, refusal
 from darkroom.registry.model import Model
 from darkroom.registry.request import ImageRequest
 
@@ -17,7 +17,7 @@ _ROLES = {
 }
 
 
-def map_images(model: Model, request: ImageRequest, options: Input) -> Part:
+def map_images(model: Model, request: ImageRequest, options: Input) -> ArgumentInputs:
     """One image or the list, under the model's name for it, with a note where it is not simply edited."""
     name = model.concepts.image
     if not request.images:
@@ -25,7 +25,7 @@ def map_images(model: Model, request: ImageRequest, options: Input) -> Part:
         if model.needs_image and not any(map(model.holds_image, given)):
             words = f"'{model.name}' needs an image: give images a path, a URL or an earlier prediction."
             raise refusal("images", words)
-        return Part()
+        return ArgumentInputs()
     if not name:
         raise refusal("images", f"'{model.name}' takes no images. Models that edit: {suggestions.EDITING}.")
     if "" in request.images:
@@ -39,10 +39,10 @@ def map_images(model: Model, request: ImageRequest, options: Input) -> Part:
     value: JsonValue = list(request.images) if is_list else request.images[0]
     role = _ROLES.get(model.concepts.image_role)
     notes = (f"With '{model.name}' the image {role}.",) if role else ()
-    return Part(argument="images", asked={name: value}, notes=notes)
+    return ArgumentInputs(argument="images", asked={name: value}, notes=notes)
 
 
-def map_mask(model: Model, request: ImageRequest, options: Input) -> Part:
+def map_mask(model: Model, request: ImageRequest, options: Input) -> ArgumentInputs:
     """The mask as the caller gave it: edited where it is white."""
     name = model.concepts.mask
     has_image = bool(request.images) or bool(options.get(model.concepts.image))
@@ -50,7 +50,7 @@ def map_mask(model: Model, request: ImageRequest, options: Input) -> Part:
         if model.concepts.image_requires_mask and has_image and not options.get(name):
             words = f"'{model.name}' only repaints the masked part of an image, so it needs a mask beside the image."
             raise refusal("mask", f"{words} To edit without one: {suggestions.EDITING}.")
-        return Part()
+        return ArgumentInputs()
     if not name:
         raise refusal("mask", f"'{model.name}' takes no mask. Models that repaint a masked part: {suggestions.MASKED}.")
     if model.concepts.mask_polarity == "marks_area_to_preserve":
@@ -60,4 +60,4 @@ def map_mask(model: Model, request: ImageRequest, options: Input) -> Part:
         raise refusal("mask", f"{words} Give it as option '{name}' if you mean that, or use {suggestions.MASKED}.")
     if not has_image:
         raise refusal("mask", "A mask needs the image it belongs to: give it in images.")
-    return Part(argument="mask", asked={name: request.mask})
+    return ArgumentInputs(argument="mask", asked={name: request.mask})
