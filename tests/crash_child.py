@@ -1,8 +1,8 @@
 """The process that is ended in the middle of its work, again and again.
 
-Run: python tests/crash_child.py FOLDER BASE_URL. Each line of stdin is one life as JSON: {"numbers": [...], "at": a moment,
-"times": how often it is passed before the end, "after_s": or else an end by the clock}. Everything is imported once; each
-life is a fork. The answer to a line: {"killed": true, "done": [numbers whose pictures are home]}.
+Run: python tests/crash_child.py FOLDER BASE_URL. Each line of stdin is one life as JSON: {"numbers": [...], "at": a
+moment, "times": how often it is passed before the end, "after_s": or else an end by the clock}. Everything is imported
+once; each life is a fork. The answer to a line: {"killed": true, "done": [numbers whose pictures are home]}.
 """
 
 import importlib
@@ -37,7 +37,7 @@ _TIMEOUTS = Timeouts(connect_s=0.4, write_s=0.4, read_s=0.4)
 
 
 def request_for(number: int) -> ImageRequest:
-    """Every tenth asks for two images of a model that makes one at once, every seventh for two of one that makes four."""
+    """Every tenth asks for two images of a model that makes one, every seventh for two of one that makes four."""
     if number % 10 == 0:
         return ImageRequest(prompt=f"picture {number}", model="black-forest-labs/flux-1.1-pro", count=2)
     return ImageRequest(

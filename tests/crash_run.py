@@ -65,7 +65,7 @@ class Figures:
 
 @dataclass(frozen=True, kw_only=True)
 class CrashRun:
-    """`lanes` processes work on one journal at once; a life has `batch` requests, four times as many where nothing ends it."""
+    """`lanes` processes work on one journal at once; a life has `batch` requests, four times that if none ends it."""
 
     folder: Path
     requests: int

@@ -1,7 +1,7 @@
 """A gateway on loopback that misbehaves by plan and keeps the truth of what it made. Its outputs are real PNG files.
 
-In this process: `async with FaultGateway() as gateway`. In a process of its own: `with gateway_process() as gateway`, or
-`python tests/fault_gateway.py`, whose first line is its address; there it is told over HTTP (`/plan`, `/truth`).
+In this process: `async with FaultGateway() as gateway`. In a process of its own: `with gateway_process() as gateway`,
+or `python tests/fault_gateway.py`, whose first line is its address; there it is told over HTTP (`/plan`, `/truth`).
 """
 
 import asyncio
@@ -75,10 +75,10 @@ class Plan:
     """How the gateway behaves: shares are from 0 to 1, times in seconds.
 
     `script` names the fault of each create to come ("" for none), before chance rules. `born_done` is the share of
-    predictions that have ended when their create is answered; the others run `run_s`. `lag_s` is how long a prediction is
-    missing in the list, `busy_s` the time that a 429 or 503 names, `files` the answer to downloads ("", "500", "404").
-    `looks_404` looks to come find nothing, `hollow_looks` find a success without its output. `oddities` is the share of
-    predictions that are echoed in another form or with odd values.
+    predictions that have ended when their create is answered; the others run `run_s`. `lag_s` is how long a prediction
+    is missing in the list, `busy_s` the time that a 429 or 503 names, `files` the answer to downloads ("", "500",
+    "404"). `looks_404` looks to come find nothing, `hollow_looks` find a success without its output. `oddities` is the
+    share of predictions that are echoed in another form or with odd values.
     """
 
     creates: float = 0.0
@@ -145,8 +145,8 @@ class _Broken(Exception):
 class FaultGateway:
     """`plan` may be replaced at any time; `truth` only grows.
 
-    `accounts` gives the account name of each key; while it is empty, everything is everybody's. What is in `odd` stands in
-    every prediction that is made from now on.
+    `accounts` gives the account name of each key; while it is empty, everything is everybody's. What is in `odd` stands
+    in every prediction that is made from now on.
     """
 
     def __init__(self, plan: Plan | None = None, *, seed: int = 7) -> None:

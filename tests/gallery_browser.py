@@ -60,7 +60,7 @@ def open_browser() -> Generator[Browser]:
 
 @dataclass
 class Stage:
-    """One host page with the gallery in its frame; `requests` are all URLs asked for, `problems` what the console said."""
+    """One host page with the gallery in a frame; `requests` are the URLs asked for, `problems` the console's words."""
 
     page: Page
     pictures: dict[str, bytes] = field(default_factory=dict[str, bytes])

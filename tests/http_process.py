@@ -21,7 +21,7 @@ def bare_environ(folder: Path, **variables: str) -> dict[str, str]:
 
 
 class HttpProcess:
-    """Serves while the block runs. `url` is the address for MCP, `origin` what stands before `/mcp`, `folder` holds its data."""
+    """Serves while the block runs. `url` is the address for MCP, `origin` that without `/mcp`, `folder` its data."""
 
     def __init__(self, folder: Path, *words: str, **variables: str) -> None:
         self.folder = folder

@@ -20,7 +20,7 @@ from outside_hosts import Host, host, servers_gone, text
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """`name` is the server's; the job takes `job_s`, a call waits `wait_s`, a gateway that stalls does so for `stall_s`."""
+    """`name` is the server's; the job takes `job_s`, a call waits `wait_s`, a gateway stalls for `stall_s`."""
 
     name: str
     job_s: float

@@ -1,7 +1,7 @@
 """The stdio server on a gateway at a given address, as a program of its own.
 
-Run: python tests/outside_server.py FOLDER BASE_URL PACE. With the pace "quick" everything that waits for minutes waits for
-seconds; with "real" nothing is changed.
+Run: python tests/outside_server.py FOLDER BASE_URL PACE. With the pace "quick" everything that waits for minutes waits
+for seconds; with "real" nothing is changed.
 """
 
 import sys

@@ -23,7 +23,7 @@ StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 
 @dataclass
 class S3Server:
-    """`preconditions`: "kept", "ignored" or "refused" (HTTP 501). `hides_objects`: a HEAD finds nothing, as in a race."""
+    """`preconditions`: "kept", "ignored" or "refused" (HTTP 501). `hides_objects`: HEAD finds nothing, as in a race."""
 
     preconditions: str = "kept"
     hides_objects: bool = False

@@ -37,7 +37,7 @@ async def sandbox_client(options: SandboxOptions | None = None) -> AsyncGenerato
 
 @asynccontextmanager
 async def sandbox_server(options: SandboxOptions | None = None) -> AsyncGenerator[str]:
-    """Serve the sandbox while the block runs; gives its origin, `http://127.0.0.1:<port>`, which is also its base_url."""
+    """Serve the sandbox while the block runs; gives its origin, `http://127.0.0.1:<port>`, also its base_url."""
     # With its protocol named, asyncio switches Nagle's delay off on the sockets accepted from it: 40 ms a request.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))

@@ -1,4 +1,4 @@
-"""Write the committed snapshot of tools/list anew, after a change of the tools that was meant: python tests/snapshot_tools.py"""
+"""Write the snapshot of tools/list anew, after a wanted change of the tools: python tests/snapshot_tools.py"""
 
 import json
 from pathlib import Path

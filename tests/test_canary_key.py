@@ -1,4 +1,4 @@
-"""One recognisable key through every door: afterwards it lies nowhere, and only the gateway's own origin ever saw it."""
+"""One recognisable key through every door: afterwards it lies nowhere, and only the gateway's origin ever saw it."""
 
 import json
 import logging
@@ -73,7 +73,9 @@ ECHOES: dict[str, Callable[[str, str], Answer]] = {
     "detail": lambda header, key: Answer({"detail": f"Invalid token {key}"}, 401),
     "title": lambda header, key: Answer({"title": header, "detail": header, "status": 403}, 403),
     "new-api": lambda header, key: Answer({"error": {"message": f"无效的令牌 {key}", "type": key, "code": key}}, 401),
-    "param": lambda header, key: Answer({"error": {"message": header, "param": key, "code": "bad_response_status_code"}}, 500),
+    "param": lambda header, key: Answer(
+        {"error": {"message": header, "param": key, "code": "bad_response_status_code"}}, 500
+    ),
     "list": lambda header, key: Answer({"detail": [{"loc": ["header"], "msg": header, "input": key}]}, 422),
     "plain": lambda header, key: Answer(f"Unauthorized: {header}", 401, {"content-type": "text/plain"}),
     "page": lambda header, key: Answer(f"<html><body>{header}</body></html>", 502, {"content-type": "text/html"}),
@@ -92,7 +94,8 @@ ECHOES: dict[str, Callable[[str, str], Answer]] = {
         f'{{"id": "{ID.format(0)}", "status": "failed", "error": "{escaped(key)}", "logs": "{escaped(header)}"}}', 201
     ),
     "succeeded": lambda header, key: Answer(
-        {**_OK, "model": key, "version": key, "input": {"key": key, key: header}, "output": [f"https://x.test/{key}.png"]}, 201
+        {**_OK, "model": key, "version": key, "input": {"key": key, key: header}, "output": [f"https://x.test/{key}.png"]},
+        201,
     ),
     "id": lambda header, key: Answer({"id": key, "status": "starting"}, 201),
     "wrapped": lambda header, key: Answer({"data": {"task_id": ID.format(0), "error": {"message": header}}}),

@@ -1,4 +1,4 @@
-"""The MCP conformance suite against the HTTP transport: what is generic passes, what needs its own fixtures is listed."""
+"""The MCP conformance suite against the HTTP transport: the generic ones pass, those that need fixtures are listed."""
 
 import re
 import subprocess
@@ -13,7 +13,7 @@ SUITES = {
     "2025-11-25": ("@modelcontextprotocol/conformance/dist/index.js", "--suite", "all"),
     "2026-07-28": ("conformance-next/dist/index.js", "--requirements", "2026-07-28"),
 }
-# Those that look at what every server has. tools-call-simple-text and -error pass too, but only because their tool is unknown.
+# Those that look at what every server has. tools-call-simple-text and -error pass only because their tool is unknown.
 REQUIRED = {
     "2025-11-25": """server-initialize ping completion-complete tools-list resources-list prompts-list
         server-sse-multiple-streams dns-rebinding-protection""",

@@ -1,4 +1,4 @@
-"""Asking the person before a costly call, in both protocol eras, against a sandbox that stands in for a paid gateway."""
+"""Asking the person before a costly call, in both protocol eras; a sandbox stands in for a paid gateway."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager

@@ -1,4 +1,4 @@
-"""The crash matrix: the process ends at every moment that matters, the gateway misbehaves, nothing is lost or paid twice."""
+"""The process ends at every crash point, the gateway misbehaves: nothing is lost or paid twice."""
 
 import os
 from pathlib import Path

@@ -54,7 +54,7 @@ async def _say_nothing(stream: anyio.abc.SocketStream) -> None:
 
 @pytest.mark.parametrize("tool", ["get_prediction", "cancel_prediction", "generate_image"])
 async def test_a_gateway_that_never_answers_does_not_keep_the_host_waiting(tmp_path: Path, tool: str) -> None:
-    """Well before the 60 s after which hosts give up, and where something was sent with the name under which it is found."""
+    """Well before hosts give up at 60 s, and where something was sent with the name under which it is found."""
     async with await anyio.create_tcp_listener(local_host="127.0.0.1") as listener, anyio.create_task_group() as tasks:
         port = listener.extra(anyio.abc.SocketAttribute.local_port)
         tasks.start_soon(listener.serve, _say_nothing)

@@ -1,4 +1,4 @@
-"""What stands beside the code: the image, compose, the registry entry, the workflows. They agree with the code and are careful."""
+"""The image, compose, the registry entry and the workflows: they agree with the code and are careful."""
 
 import json
 import re

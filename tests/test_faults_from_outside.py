@@ -1,4 +1,4 @@
-"""A real MCP client over stdio, a real server process, a gateway that misbehaves: what goes over the wire, who hears what."""
+"""A real MCP client over stdio, a real server process, a gateway that misbehaves: what is sent, and who hears what."""
 
 import sys
 from pathlib import Path

@@ -72,7 +72,7 @@ def resolver(world: World) -> InputResolver:
 
 
 async def resolved(resolver: InputResolver, reference: JsonValue, **facts: bool) -> Resolved:
-    """The input whose `image` is this reference, resolved; it is a mask with `is_mask`, to be inverted with `inverts`."""
+    """The resolved input whose `image` is this reference: a mask with `is_mask`, to be inverted with `inverts`."""
     mapped = MappedInput(
         input={"prompt": "x", "image": reference},
         file_fields=("image",),

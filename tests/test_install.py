@@ -41,7 +41,10 @@ WITH_COMMENTS = {
         '  "%s": {\n    // the other one\n    "other": {"command": "x"}, // goes on\n    // nothing more\n  },\n}\n'
     ),
     "toml": '# by hand\nmodel = "m" # fast\n\n[%s.other] # the other one\ncommand = "x"\n# nothing more\n',
-    "yaml": "# by hand\n%s:\n  # the other one\n  other:\n    cmd: x # goes on\n  # nothing more\n\n# the end\nkeyring: off\n",
+    "yaml": (
+        "# by hand\n%s:\n  # the other one\n  other:\n    cmd: x # goes on\n"
+        "  # nothing more\n\n# the end\nkeyring: off\n"
+    ),
 }
 BROKEN = {"json": '{"%s": {"other": }', "toml": "[%s.other\ncommand = ", "yaml": "%s: [a,\n  b: {c\n"}
 

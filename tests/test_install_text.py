@@ -236,8 +236,9 @@ def test_a_broken_json_text_is_refused_with_the_line(text: str, line: str) -> No
 
 def test_a_toml_table_keeps_its_comments_and_its_own_keys() -> None:
     text = (
-        'model = "m" # fast\n[mcp_servers.darkroom] # ours\ncommand = "old" # was here\nargs = [\n  "darkroom-mcp",\n]\n'
-        'enabled_tools = ["list_models"]\n[mcp_servers.darkroom.env]\nA = "0"\n# end\n[tui]\nx = 1\n'
+        'model = "m" # fast\n[mcp_servers.darkroom] # ours\ncommand = "old" # was here\n'
+        'args = [\n  "darkroom-mcp",\n]\nenabled_tools = ["list_models"]\n'
+        '[mcp_servers.darkroom.env]\nA = "0"\n# end\n[tui]\nx = 1\n'
     )
     changed = toml_text.put(text, CODEX_PATH, ENTRY)
     assert tomllib.loads(changed)["mcp_servers"]["darkroom"] == ENTRY | {"enabled_tools": ["list_models"]}

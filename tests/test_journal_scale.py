@@ -1,4 +1,4 @@
-"""No reading of the journal grows with its length: every statement is answered by an index (figures: bench/journal_scale.py)."""
+"""No reading of the journal grows with its length: an index answers each statement (see bench/journal_scale.py)."""
 
 import sqlite3
 from collections.abc import Awaitable, Callable

@@ -1,4 +1,4 @@
-"""Two thousand odd answers to creates, looks, lists, cancels and files: no room ends, and the next calls bring their images."""
+"""Two thousand odd answers of a gateway: no Darkroom ends, and the next calls bring their images."""
 
 import itertools
 import tempfile

@@ -37,7 +37,9 @@ PLACES = {
 OTHERS = {
     "prompts/get": '{{"name": "poster", "arguments": {{"text": {}}}}}',
     "resources/read": '{{"uri": {}}}',
-    "completion/complete": '{{"ref": {{"type": "ref/prompt", "name": "poster"}}, "argument": {{"name": "x", "value": {}}}}}',
+    "completion/complete": (
+        '{{"ref": {{"type": "ref/prompt", "name": "poster"}}, "argument": {{"name": "x", "value": {}}}}}'
+    ),
 }
 LONG = "x" * 5_000_000
 MODERN = "2026-07-28"

@@ -40,7 +40,7 @@ ENVELOPES: dict[str, Callable[[str], Any]] = {
 
 
 class HostileGateway(ScriptedGateway):
-    """Answers creates and looks with a prediction that has `fields`, or refuses creates with `refusal`; serves `picture`."""
+    """Answers with a prediction that has `fields`, or refuses creates with `refusal`; serves `picture`."""
 
     def __init__(self) -> None:
         super().__init__(self._respond)

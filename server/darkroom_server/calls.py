@@ -1,7 +1,7 @@
 """What is around a verb in one MCP call: opening, a deadline, progress, previews, notes, and what a cancel means.
 
-An answer leaves by its deadline whatever the verb does: the verb runs in a task of the server, the call only waits for it.
-What was sent belongs to the Darkroom and goes on.
+An answer leaves by its deadline whatever the verb does: the verb runs in a task of the server, the call only waits for
+it. What was sent belongs to the Darkroom and goes on.
 """
 
 import logging
@@ -40,7 +40,7 @@ ANSWER_WITHIN_S = 10.0
 _QUESTION_S = 5.0
 _CANCEL_S = 1.0
 _LONGEST_ID = 70
-_CUT_WAIT = "wait_seconds {} was cut to {}, because many hosts end a call at about 60 s; DARKROOM_WAIT_SECONDS raises the limit."
+_CUT_WAIT = "wait_seconds {} was cut to {}, as many hosts end a call at about 60 s; DARKROOM_WAIT_SECONDS raises it."
 _Verb = Callable[["Darkroom", "OnProgress"], "Awaitable[PredictionReport]"]
 
 
@@ -195,7 +195,7 @@ class Calls:
         return news
 
     async def _previews(self, report: "PredictionReport", until_s: float) -> "tuple[dict[int, Preview], list[str]]":
-        """Small images by their number in the report, as far as time allows, and a note for each that cannot be shown."""
+        """Small images by their number in the report, as time allows, and a note for each that cannot be shown."""
         from darkroom.outputs.preview import Preview
 
         images = [image for intent in report.intents for image in intent.images]

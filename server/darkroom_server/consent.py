@@ -30,7 +30,7 @@ class Offer:
 
 
 def ask(ctx: Context[Any, Any], offer: Offer | None, threshold_usd: float) -> Consent | Elicit[Consent]:
-    """The question about an offer above the threshold or of unknown price; None offers nothing, so it needs no question."""
+    """The question about an offer above the threshold or of unknown price; None where nothing is offered."""
     if offer is None or (offer.price_usd is not None and offer.price_usd <= threshold_usd):
         return Consent(confirmed=True)
     if not _can_ask(ctx):
@@ -52,8 +52,8 @@ def require(ctx: Context[Any, Any], answer: ElicitationResult[Consent], threshol
     from darkroom.reports.amounts import usd
 
     raise SpendingRefused(
-        f"this call would cost more than {usd(threshold_usd or 0)} (DARKROOM_CONFIRM_USD), or its price is unknown, and "
-        "this host cannot ask the user. Nothing was sent or spent. Tell the user the price; to go ahead they raise "
+        f"this call would cost more than {usd(threshold_usd or 0)} (DARKROOM_CONFIRM_USD), or its price is unknown, "
+        "and this host cannot ask the user. Nothing was sent or spent. Tell the user the price; to go ahead they raise "
         "DARKROOM_CONFIRM_USD, or run `darkroom-mcp generate` themselves."
     )
 

@@ -1,14 +1,14 @@
 """One way to leave: a signal, a closed stdout and the end of stdin all become the end of the server's input.
 
-The SDK reads stdin in a thread that nothing can interrupt: a server that is cancelled by a signal would hang until the host
-closes stdin, and without a handler SIGTERM ends it with no clean-up at all. So a relay stands between:
+The SDK reads stdin in a thread that nothing can interrupt: a server that is cancelled by a signal would hang until the
+host closes stdin, and without a handler SIGTERM ends it with no clean-up at all. So a relay stands between:
 
     host -> real stdin -> relay thread -> pipe -> the SDK's reader
 
-The relay closes the pipe when stdin ends, when nobody can read stdout any more, or when a signal arrives. The server then
-does what it does at the end of input: calls are cancelled, the lifespan is closed, the journal is written. A process that
-is still there LEAVE_WITHIN_S later is ended (hosts send SIGKILL soon after 2 s). Windows has neither poll nor such signals;
-there the relay does nothing.
+The relay closes the pipe when stdin ends, when nobody can read stdout any more, or when a signal arrives. The server
+then does what it does at the end of input: calls are cancelled, the lifespan is closed, the journal is written. A
+process that is still there LEAVE_WITHIN_S later is ended (hosts send SIGKILL soon after 2 s). Windows has neither poll
+nor such signals; there the relay does nothing.
 """
 
 import contextlib

@@ -34,7 +34,7 @@ def serve_http(
     allowed_hosts: Iterable[str] = (),
     on_ready: Callable[[], None] = lambda: None,
 ) -> None:
-    """Serve on `listener` until SIGTERM or SIGINT. Calls in flight get 2 s; what they wait for goes on at the gateway."""
+    """Serve on `listener` until SIGTERM or SIGINT. Calls get 2 s more; what they wait for goes on at the gateway."""
     app = http_app(settings, allowed_hosts=allowed_hosts, is_leaving=lambda: server.should_exit)
     # No access log, and no logging of uvicorn's own: what there is to say goes to stderr with everything else.
     config = uvicorn.Config(

@@ -1,6 +1,7 @@
 """What arrives over HTTP: half-sent requests end after a while, and every whole one reaches the server readable.
 
-uvicorn waits for the rest of a request without a limit, so a few hundred half-sent ones would occupy the process for ever.
+uvicorn waits for the rest of a request without a limit, so a few hundred half-sent ones would occupy the process for
+ever.
 """
 
 from collections.abc import Callable
@@ -21,7 +22,7 @@ _TOO_LATE = b"The request was not sent to its end in time.\n"
 
 
 class PatientProtocol(H11Protocol):
-    """uvicorn's protocol with a limit on the time for, and the number of, half-sent requests; they are answered by 408."""
+    """uvicorn's protocol with limits on the time and the number of half-sent requests; the answer is 408."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -1,8 +1,8 @@
 """The SDK's server, where it has to behave differently: how a call fails, strange JSON, and which type an image has.
 
-The SDK would drop an unknown argument, and the image would be paid for all the same. Its messages about wrong values are
-technical, and lack the structured content that a tool with an output schema owes. It drops a message that it cannot read,
-and knows one type for all resources of a template.
+The SDK would drop an unknown argument, and the image would be paid for all the same. Its messages about wrong values
+are technical, and lack the structured content that a tool with an output schema owes. It drops a message that it cannot
+read, and knows one type for all resources of a template.
 """
 
 import logging
@@ -47,7 +47,7 @@ _FAULT_WORDS = (
 
 
 class DarkroomServer(MCPServer["Calls"]):
-    """Every failing call is a refusal in words; `refusals` gives each tool's answer to a call that is not carried out."""
+    """Every failing call is a refusal in words; `refusals` gives each tool's answer to a refused call."""
 
     def __init__(self, *args: Any, refusals: Mapping[str, Refuse], **kwargs: Any) -> None:
         super().__init__(*args, middleware=[_refuse_strange_params], **kwargs)

@@ -1,7 +1,7 @@
 """Opens the Darkroom and keeps it open for the server's whole life, in a task of its own.
 
-Opening waits for the first call, or a second, so that the host's handshake comes first. A Darkroom that cannot be opened
-never ends the server: each call is answered with the reason, and tries again.
+Opening waits for the first call, or a second, so that the host's handshake comes first. A Darkroom that cannot be
+opened never ends the server: each call is answered with the reason, and tries again.
 """
 
 import logging
@@ -22,7 +22,7 @@ _HANDSHAKE_S = 1.0
 
 
 class DarkroomOpener:
-    """`keep_open` runs in the lifespan's task group; calls ask for the `darkroom`. `opened` is None while it is closed."""
+    """`keep_open` runs in the lifespan's task group; calls ask for `darkroom`. `opened` is None while it is closed."""
 
     def __init__(self, open_darkroom: Callable[[], AbstractAsyncContextManager["Darkroom"]]) -> None:
         self._open = open_darkroom

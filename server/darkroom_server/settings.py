@@ -1,7 +1,7 @@
 """The person's settings: DARKROOM_ variables, read here and nowhere else.
 
-Plain pydantic over a mapping: pydantic-settings would add 70 ms to every start of the stdio server. A setting that cannot
-be used never stops the server silently: `read_or_problem` keeps the error, and each call answers with it.
+Plain pydantic over a mapping: pydantic-settings would add 70 ms to every start of the stdio server. A setting that
+cannot be used never stops the server silently: `read_or_problem` keeps the error, and each call answers with it.
 """
 
 import os
@@ -174,7 +174,7 @@ class Settings(BaseModel):
         )
 
     def embedded_sandbox(self) -> "ASGIApp | None":
-        """The sandbox inside this process, or None where another gateway is in use; it keeps its store beside the journal.
+        """The sandbox inside this process, its store beside the journal; None where another gateway is in use.
 
         Raises: SettingsError where the data folder cannot be written.
         """
@@ -191,8 +191,8 @@ class Settings(BaseModel):
         except (OSError, sqlite3.Error) as error:
             words = getattr(error, "strerror", None) or str(error)
             raise SettingsError(
-                f"The data folder '{self.data_path}' cannot be written ({words}). Nothing was sent. The person should make "
-                "it writable, or set DARKROOM_DATA_DIR to another one."
+                f"The data folder '{self.data_path}' cannot be written ({words}). Nothing was sent. The person should "
+                "make it writable, or set DARKROOM_DATA_DIR to another one."
             ) from error
 
 

@@ -1,7 +1,7 @@
 """The tools as the model sees them, plain functions in one table: names, arguments, descriptions, annotations.
 
-A description is for the assistant: when to call, what it costs, what comes back, what next. Schemas stay flat (no unions,
-references or nulls: several hosts refuse a whole server for one), so "not given" is an empty or negative value.
+A description is for the assistant: when to call, what it costs, what comes back, what next. Schemas stay flat (no
+unions, references or nulls: several hosts refuse a whole server for one), so "not given" is an empty or negative value.
 """
 
 import inspect
@@ -106,7 +106,7 @@ async def get_prediction(
     id: Annotated[str, Field(description='The id, a request_id, or "latest"')],
     wait_seconds: WaitSeconds = 0,
 ) -> PredictionResult:
-    """Find a prediction again, at no cost: one still processing, one of an earlier session, or one whose answer was lost.
+    """Find a prediction again, at no cost: one still processing, of an earlier session, or whose answer was lost.
 
     Returns the same as generate_image. Works after restarts and after the links have died (saved files answer).
     """

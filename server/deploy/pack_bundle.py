@@ -1,8 +1,8 @@
 """Build the .mcpb bundle: tracked files -> temporary folder -> `uv lock` there, pinned -> `mcpb pack` -> checks.
 
-Run from the repository root: python server/deploy/pack_bundle.py [out.mcpb]. Needs git, uv and Node. uv.lock is made here
-and never committed, because it carries the address of a registry. The bundle is not signed: a signature stands after the
-end of the zip, and Claude Desktop refuses such a file (checked 2026-11-20).
+Run from the repository root: python server/deploy/pack_bundle.py [out.mcpb]. Needs git, uv and Node. uv.lock is made
+here and never committed, because it carries the address of a registry. The bundle is not signed: a signature stands
+after the end of the zip, and Claude Desktop refuses such a file (checked 2026-11-20).
 """
 
 import hashlib

@@ -1,6 +1,7 @@
 """Write the generated sections of README.md anew from the code: python server/deploy/readme_sections.py
 
-Sections stand between `<!-- NAME:begin -->` and `<!-- NAME:end -->`; a test holds README.md equal to what this would write.
+Sections stand between `<!-- NAME:begin -->` and `<!-- NAME:end -->`; a test holds README.md equal to what this would
+write.
 """
 
 import re

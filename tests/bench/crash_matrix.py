@@ -1,7 +1,7 @@
 """The crash matrix in large: prints what was made, killed, lost and duplicated, and ends with 1 unless both are 0.
 
-Run: PYTHONPATH=tests python tests/bench/crash_matrix.py [requests] [kills] [folder]. The default, 10 000 requests and 220
-kills, takes half an hour; a folder in memory spares the disk, and the end of a process is the same there.
+Run: PYTHONPATH=tests python tests/bench/crash_matrix.py [requests] [kills] [folder]. The default, 10 000 requests and
+220 kills, takes half an hour; a folder in memory spares the disk, and the end of a process is the same there.
 """
 
 import sys

@@ -1,6 +1,7 @@
 """The table of faults from outside, at the product's own pace: a job of 75 s, calls that wait 45 s.
 
-Run: PYTHONPATH=tests python tests/bench/faults_from_outside.py [quick]. It takes about a quarter of an hour, or one minute.
+Run: PYTHONPATH=tests python tests/bench/faults_from_outside.py [quick]. It takes about a quarter of an hour, or one
+minute.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""What a generate_image call adds over a raw create, get and download by httpx on an instant gateway. Aim: at most 15 ms.
+"""What a generate_image call adds to a raw create, get and download by httpx on an instant gateway. Aim: 15 ms.
 
 Run: python tests/bench/overhead.py [rounds]. Ours writes the journal (three commits on the disk) and stores, checks and
 describes the file; the raw one keeps the bytes in memory.

@@ -1,6 +1,7 @@
 """Process start to the `initialize` answer, ours beside a one-tool server of the SDK alone. Aim: at most 1.0x.
 
-Run: python tests/bench/startup.py [rounds]. Rounds are interleaved; the first one only writes byte-code and is left out.
+Run: python tests/bench/startup.py [rounds]. Rounds are interleaved; the first one only writes byte-code and is left
+out.
 """
 
 import sys

@@ -1,7 +1,7 @@
 """The Darkroom: what is open while the program runs. It owns every create and every follower.
 
-A tool call only starts work here and waits for it; when the call is cancelled, times out or its client dies, the work goes
-on. After a restart the unfinished predictions of earlier processes are taken up again, soonest to expire first.
+A tool call only starts work here and waits for it; when the call is cancelled, times out or its client dies, the work
+goes on. After a restart the unfinished predictions of earlier processes are taken up again, soonest to expire first.
 """
 
 import time
@@ -43,8 +43,8 @@ IMAGES_GRACE_S = 6.0
 # A call ends at the latest so many seconds after the budget that it was given.
 CALL_GRACE_S = 8.0
 SANDBOX_HINT = (
-    "This is darkroom's own sandbox: no model ran, nothing was paid. For real models the user sets a gateway's key, such "
-    "as REPLICATE_API_TOKEN."
+    "This is darkroom's own sandbox: no model ran, nothing was paid. For real models the user sets a gateway's key, "
+    "such as REPLICATE_API_TOKEN."
 )
 
 
@@ -52,10 +52,11 @@ SANDBOX_HINT = (
 class DarkroomOptions:
     """How to open a Darkroom.
 
-    `keep_metadata` leaves EXIF data in input images. `app` is the embedded sandbox where that is the gateway. `output_dir` is a folder or an object URL (`s3://…`).
-    `at_crash_point` hears every moment at which a crash would matter; `settle_s` is how long a lost create may take to show up
-    in the gateway's list; `lease_s` for how long a process that says nothing more keeps others from following its
-    predictions; `on_ended` hears of every prediction that has ended and whose images are home or lost.
+    `keep_metadata` leaves EXIF data in input images. `app` is the embedded sandbox where that is the gateway.
+    `output_dir` is a folder or an object URL (`s3://…`). `at_crash_point` hears every moment at which a crash would
+    matter; `settle_s` is how long a lost create may take to show up in the gateway's list; `lease_s` for how long a
+    process that says nothing more keeps others from following its predictions; `on_ended` hears of every prediction
+    that has ended and whose images are home or lost.
     """
 
     gateway: Gateway
@@ -171,7 +172,7 @@ class Darkroom:
         return await resolver.resolve(mapped)
 
     async def previews(self, files: Sequence[StoredFile]) -> "list[Preview | PreviewProblem]":
-        """Small pictures of stored files for the chat, in order, together under the hosts' limit, or why there is none."""
+        """Small images of stored files for the chat, in order, together under the hosts' limit, or the reason."""
         from darkroom.outputs.preview import previews
 
         return await previews(files, self.stores.read)

@@ -1,7 +1,7 @@
 """generate_image: from a request in our words to predictions, waited on within the budget of the call.
 
-Nothing is sent before the whole request is checked: model, inputs, files, limits, and a place for the images. Then every
-prediction is written down as an intent, and the Darkroom takes over; this call only waits.
+Nothing is sent before the whole request is checked: model, inputs, files, limits, and a place for the images. Then
+every prediction is written down as an intent, and the Darkroom takes over; this call only waits.
 """
 
 import secrets
@@ -37,7 +37,7 @@ MOST_IMAGES = 10
 
 @dataclass(frozen=True, kw_only=True)
 class _Plan:
-    """What is written down for one call: its intents in order, notes for the assistant, and what is never written down."""
+    """What is written down for one call (its intents in order, notes for the assistant), and what never is."""
 
     intents: tuple[Intent, ...]
     notes: tuple[str, ...]
@@ -53,7 +53,7 @@ async def generate_image(
     on_progress: OnProgress | None = None,
     conversation: str = "",
 ) -> PredictionReport:
-    """Create what is asked for and wait for it at most `wait_s` seconds; the answer comes within 10 s more, whatever happens.
+    """Create what is asked for and wait at most `wait_s` seconds; the answer comes within 10 s more, whatever happens.
 
     The same `request_id` gives the same predictions, whatever happened in between. `conversation` is who asks. A
     DarkroomError becomes a report.
@@ -134,8 +134,8 @@ async def _repeat(darkroom: Darkroom, request: ImageRequest, earlier: Sequence[I
 
 def _too_slow(darkroom: Darkroom) -> GatewayUnreachable:
     return GatewayUnreachable(
-        f"Nothing was created: reading or uploading the images, or asking gateway '{darkroom.gateway.name}', took too long. "
-        "Try again with a longer wait_seconds, or with smaller images.",
+        f"Nothing was created: reading or uploading the images, or asking gateway '{darkroom.gateway.name}', took "
+        "too long. Try again with a longer wait_seconds, or with smaller images.",
         gateway=darkroom.gateway.name,
     )
 
@@ -212,14 +212,15 @@ def _check_call_limit(darkroom: Darkroom, estimates: Sequence[float | None]) -> 
     known = [estimate for estimate in estimates if estimate is not None]
     if has_limit and len(known) < len(estimates) and not limits.allow_unknown_price:
         raise SpendingRefused(
-            "The price of this model is unknown and the user has set a spending limit. Nothing was sent. Choose a model "
-            "with a known price (list_models shows them), or ask the user to set DARKROOM_ALLOW_UNKNOWN_PRICE=true."
+            "The price of this model is unknown and the user has set a spending limit. Nothing was sent. Choose a "
+            "model with a known price (list_models shows them), or ask the user to set "
+            "DARKROOM_ALLOW_UNKNOWN_PRICE=true."
         )
     total = sum(known)
     if limits.max_usd_per_call is not None and total > limits.max_usd_per_call:
         raise SpendingRefused(
-            f"This call would cost about {usd(total)}, more than the user's limit of {usd(limits.max_usd_per_call)} a call "
-            "(DARKROOM_MAX_USD_PER_CALL). Nothing was sent. Ask for fewer images or a cheaper model."
+            f"This call would cost about {usd(total)}, more than the user's limit of {usd(limits.max_usd_per_call)} a "
+            "call (DARKROOM_MAX_USD_PER_CALL). Nothing was sent. Ask for fewer images or a cheaper model."
         )
 
 

@@ -29,8 +29,8 @@ async def get_prediction(
 ) -> PredictionReport:
     """Report on a prediction by its id, an intent's key, a request_id or "latest"; wait at most `wait_s` s for its end.
 
-    The answer comes within 10 s more, whatever happens. "latest" is of `conversation` where that has one. A DarkroomError
-    becomes a report.
+    The answer comes within 10 s more, whatever happens. "latest" is of `conversation` where that has one. A
+    DarkroomError becomes a report.
     """
     started_s = darkroom.options.monotonic()
     until_s, end_s = started_s + wait_s, started_s + wait_s + CALL_GRACE_S

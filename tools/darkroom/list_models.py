@@ -10,7 +10,7 @@ _LONGEST_SHOWN = 100
 def list_models(
     registry: ModelRegistry, *, query: str = "", task: str = "any", model: str = "", limit: int = 20
 ) -> ModelReport:
-    """The models that fit, best first; or, with `model`, everything about one. An unknown name or task is said in words."""
+    """The models that fit, best first; or, with `model`, everything about one. An unknown name or task is named."""
     try:
         if model:
             return model_report(registry.get(model))

@@ -1,4 +1,4 @@
-"""What models are for; the words are our own. Apart from the registry, because the tools' schemas need them at start."""
+"""What models are for, in our words. Apart from the registry, because the tools' schemas need them at start."""
 
 from typing import Literal, get_args
 

@@ -23,8 +23,8 @@ def refuse_other_arguments(darkroom: Darkroom, request: ImageRequest, earlier: S
     name, made = first.request_id, first.prediction_id or first.key
     if first.origin != darkroom.gateway.origin:
         raise InvalidInput(
-            f"request_id '{name}' was used through gateway '{first.gateway}', not the one in use now. Nothing was sent. "
-            "get_prediction with it shows what it made; for a new image use another request_id.",
+            f"request_id '{name}' was used through gateway '{first.gateway}', not the one in use now. Nothing was "
+            "sent. get_prediction with it shows what it made; for a new image use another request_id.",
             field="request_id",
         )
     if not (differing := _differing(darkroom, request, first)):

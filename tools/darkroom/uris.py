@@ -132,7 +132,7 @@ def decode_data_uri(uri: str, *, limit_bytes: int) -> tuple[str, bytes]:
 
 
 def data_size_bytes(uri: str) -> int:
-    """How many bytes the content of a data URI has, without decoding it; exact where its base64 has no odd characters."""
+    """How many bytes a data URI holds, without decoding it; exact where its base64 has no odd characters."""
     head, _, payload = uri.partition(",")
     size = len(payload) - 2 * payload.count("%")
     if not _is_base64(head):

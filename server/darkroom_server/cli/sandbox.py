@@ -17,9 +17,9 @@ def sandbox(
 ) -> None:
     """Serve the sandbox on this machine until Ctrl-C; its first line is its address.
 
-    A prompt that begins with `sandbox:` and one of these has bad weather: cold, slow, stall, unknown, nsfw, interrupted,
-    director, oom, cancel, abort, empty, partial, truncated, expired, 402, 429, 503, 500, 504, html. Seconds go behind an
-    equals sign, as in `sandbox:slow=75 a lighthouse`.
+    A prompt that begins with `sandbox:` and one of these has bad weather: cold, slow, stall, unknown, nsfw,
+    interrupted, director, oom, cancel, abort, empty, partial, truncated, expired, 402, 429, 503, 500, 504, html.
+    Seconds go behind an equals sign, as in `sandbox:slow=75 a lighthouse`.
     """
     import uvicorn
 

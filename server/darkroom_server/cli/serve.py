@@ -50,8 +50,8 @@ def _serve_http(host: str, port: int, allowed_hosts: Sequence[str]) -> None:
         allowed_hosts = [*allowed_hosts, shown]
     elif not allowed_hosts:
         raise typer.BadParameter(
-            f"{host} can be reached from other computers, and darkroom has no log-in: whoever gets there spends your money. "
-            "If that is meant, name each host by which clients reach it: --allow-host darkroom.example.com",
+            f"{host} can be reached from other computers, and darkroom has no log-in: whoever gets there spends "
+            "your money. If that is meant, name each host by which clients reach it: --allow-host darkroom.example.com",
             param_hint="--host",
         )
     settings = Settings.read_or_problem()

@@ -63,7 +63,7 @@ def launch_for(client: Client, kind: str, *, uvx: str | None, script: str | None
 
 
 def environment_for(client: Client, wanted: Iterable[str]) -> Environment:
-    """The variables of `--env K=V` and `--env K`; without any, references to the gateway and the key where that is safe.
+    """The variables of `--env K=V` and `--env K`; else references to the gateway and the key where that is safe.
 
     Raises: InvalidRequest for what is no variable, or cannot be referred to in this client.
     """

@@ -1,4 +1,4 @@
-"""Changes in a TOML text that leave every other line as it was: a new table goes to the end, a known one is edited in place."""
+"""Changes in a TOML text that leave other lines as they were: a new table goes to the end, a known one is edited."""
 
 import re
 import tomllib

@@ -145,7 +145,7 @@ def _read_text(path: Path) -> str:
 
 
 def _replace_text(path: Path, old: str, new: str, *, stamp: str) -> Path | None:
-    """Put `new` in the place of `old`; gives the copy of the old file, `<file>.bak-<stamp>`, or None where there was none.
+    """Put `new` in the place of `old`; gives the copy of the old file, `<file>.bak-<stamp>`, if there was one.
 
     A link stays a link: its target is replaced. A new file is readable by its owner only, because it may hold a key.
 

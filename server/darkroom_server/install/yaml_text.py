@@ -1,7 +1,8 @@
 """Changes in a YAML text that leave every other byte as it was.
 
-The text is read with the place of each node, and only the span of one that changes is exchanged; then it is read anew. A way
-of writing for which the splice is wrong (an alias, say) shows when the caller reads the result back, and nothing is written.
+The text is read with the place of each node, and only the span of one that changes is exchanged; then it is read anew.
+A way of writing for which the splice is wrong (an alias, say) shows when the caller reads the result back, and nothing
+is written.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""From a plan to the bytes of its file: the technique that the model stands for, at the size and in the format asked."""
+"""From a plan to the bytes of its file, in the technique of the model and the size and format asked for."""
 
 import io
 

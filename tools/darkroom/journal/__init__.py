@@ -7,15 +7,15 @@ The gateways have no idempotency keys, so a create whose answer did not arrive m
 billed. The journal makes the most of that which a client can do alone: at most one create for an intent while it is in
 doubt, and no created prediction that stays unknown while the gateway's list can be asked.
 
-An intent is one row, one planned prediction. `states.py` holds its states and transitions as a table, and says what each
-state leaves open; every statement that changes a state is built from that table.
+An intent is one row, one planned prediction. `states.py` holds its states and transitions as a table, and says what
+each state leaves open; every statement that changes a state is built from that table.
 
 1.  A claim moves a row to `sent` by compare-and-set, in a commit that is on the disk before it returns. Who got True
     sends, once; nobody else does. A process that dies leaves `sent`, which reads like `unknown`.
-2.  `sent` and `unknown` are never sent again. `reconcile.match` compares them with the gateway's list and `settle` writes
-    down what it found, all in one commit. `absent` needs a list that was read past the create, two looks, and the settle
-    time on a clock that nobody can set; and only the account that sent it can miss it. `settle` names the attempt
-    (`tries`), so a verdict on an old attempt does not touch a new one.
+2.  `sent` and `unknown` are never sent again. `reconcile.match` compares them with the gateway's list and `settle`
+    writes down what it found, all in one commit. `absent` needs a list that was read past the create, two looks, and
+    the settle time on a clock that nobody can set; and only the account that sent it can miss it. `settle` names the
+    attempt (`tries`), so a verdict on an old attempt does not touch a new one.
 3.  A prediction id belongs to one row. A paid prediction is never dropped: `mark_known` is allowed from every state. If
     the row has another prediction by then (we slept, it was called absent, and somebody sent again), the second gets a
     row of its own. If an equal intent has been given the prediction first, the two are interchangeable: that one keeps
@@ -29,14 +29,14 @@ state leaves open; every statement that changes a state is built from that table
 
         wanted ──▶ stored           stays so
           ├──────▶ expired          its link died first; wanted again only with a new link
-          └──────▶ refused          a reason that time does not change; wanted again when a person asks or settings change
+          └──────▶ refused          a reason that time does not change; wanted again at request or with other settings
 
 7.  A lease says who follows a prediction, on the wall clock; one that ends later than any that is given out was taken
     before a clock was set back and does not count. Following twice does no harm, so a lease only saves work.
 8.  Money is reserved in the transaction that writes the intent, counts while the create is open or in doubt, and is
     settled at the end. The spending day is the calendar day of the person's computer (`day_start`).
-9.  Each row names the account that made it by a keyed hash of the key. That a prediction is there, any key of its gateway
-    may show; that it is not there, only its own account.
+9.  Each row names the account that made it by a keyed hash of the key. That a prediction is there, any key of its
+    gateway may show; that it is not there, only its own account.
 
 What remains: a gateway without a list, a list that lags longer than the settle time (absent creates are looked for for
 another hour), a process that is suspended between its claim and its send for longer than the settle time, and two

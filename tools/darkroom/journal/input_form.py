@@ -1,7 +1,7 @@
 """Inputs compared as gateways echo them: one normal form on both sides, without what never comes back as it was sent.
 
-Seen or provoked at gateways (2026-11): text trimmed, line ends changed, Unicode recomposed, numbers as text, `false` and
-defaults dropped or added, secrets redacted, files under other addresses.
+Seen or provoked at gateways (2026-11): text trimmed, line ends changed, Unicode recomposed, numbers as text, `false`
+and defaults dropped or added, secrets redacted, files under other addresses.
 """
 
 import re

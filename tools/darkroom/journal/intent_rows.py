@@ -13,19 +13,19 @@ from darkroom.journal.records import Intent, Look, NewIntent
 from darkroom.journal.states import Event, IntentState, guarded
 from darkroom.predictions import Prediction, PredictionStatus
 
-_CLAIM = f"""UPDATE intents SET sent_at = ?, tries = tries + 1, claimed_by = ?, account = ?, reason = '', possible = '[]',
-    {guarded(Event.CLAIM)} AND key = ?"""
+_CLAIM = f"""UPDATE intents SET sent_at = ?, tries = tries + 1, claimed_by = ?, account = ?, reason = '',
+    possible = '[]', {guarded(Event.CLAIM)} AND key = ?"""
 _REFUSE = f"UPDATE intents SET reason = ?, {guarded(Event.REFUSE)} AND key = ? AND claimed_by = ?"
 _LOSE = f"UPDATE intents SET reason = ?, {guarded(Event.LOSE)} AND key = ?"
 _DOUBT = f"UPDATE intents SET possible = ?, {guarded(Event.LOSE)} AND key = ? AND tries = ?"
 _MISS = f"UPDATE intents SET reason = '', possible = '[]', {guarded(Event.MISS)} AND key = ? AND tries = ?"
 _ANSWER = f"""UPDATE intents SET prediction_id = ?, known_at = coalesce(known_at, ?), input = NULL, reason = '',
     possible = '[]', {guarded(Event.ANSWER)} AND key = ?"""
-_ADOPT = """INSERT INTO intents (key, request_id, part, gateway, origin, account, output_place, model, version, input_shown,
-    file_fields, request, image_count, state, prediction_id, intended_at, known_at, is_adopted)
+_ADOPT = """INSERT INTO intents (key, request_id, part, gateway, origin, account, output_place, model, version,
+    input_shown, file_fields, request, image_count, state, prediction_id, intended_at, known_at, is_adopted)
     VALUES (?, '', 0, ?, ?, ?, ?, ?, ?, ?, '[]', '{}', 1, 'known', ?, ?, ?, 1)"""
-_COPIED = """gateway, origin, account, output_place, conversation, model, version, input_shown, file_fields, request, seed,
-    image_count, estimate_usd, sent_at"""
+_COPIED = """gateway, origin, account, output_place, conversation, model, version, input_shown, file_fields, request,
+    seed, image_count, estimate_usd, sent_at"""
 _COPY = f"""INSERT INTO intents (key, prediction_id, intended_at, known_at, request_id, part, state, tries, {_COPIED})
     SELECT ?, ?, ?, ?, '', 0, 'known', 1, {_COPIED} FROM intents WHERE key = ?"""
 _SEEN = """UPDATE intents SET status = ?, prediction = ?, ended_at = coalesce(ended_at, ?),

@@ -16,7 +16,7 @@ from darkroom.journal.records import Intent, Look, NewIntent, Spending, Spending
 from darkroom.journal.states import DOUBTFUL, in_list
 from darkroom.predictions import Prediction
 
-# What waits for its images or its end. A prediction that has no image yet is taken to expire an hour after it was known.
+# What waits for its images or its end. A prediction without an image yet is taken to expire an hour after it was known.
 _UNFINISHED = """WHERE key IN (SELECT key FROM intents WHERE origin = ? AND state = 'known' AND ended_at IS NULL
     UNION SELECT intents.key FROM images CROSS JOIN intents
     WHERE images.state = 'wanted' AND intents.prediction_id = images.prediction_id AND intents.origin = ?)
@@ -39,8 +39,9 @@ _LEASE = """UPDATE intents SET lease_owner = ?, lease_until = ?
 class Journal:
     """The durable record of intents, predictions and images; several processes may share its database.
 
-    `clock` gives seconds since the epoch. `warnings` is what the person should hear about how it was opened. Every method
-    raises JournalError where the database cannot be used, and what has begun is finished also when its caller is cancelled.
+    `clock` gives seconds since the epoch. `warnings` is what the person should hear about how it was opened. Every
+    method raises JournalError where the database cannot be used, and what has begun is finished also when its caller is
+    cancelled.
     """
 
     def __init__(self, database: Database, clock: Callable[[], float], warnings: tuple[str, ...] = ()) -> None:
@@ -72,7 +73,7 @@ class Journal:
         return await self._database.write(work)
 
     async def claim(self, key: str, *, account: str = "", spending: SpendingLimit | None = None) -> bool:
-        """Take the right to send with this account: True for exactly one caller, with `sent` on the disk before it returns.
+        """Take the right to send with this account: True for exactly one caller, once `sent` is on the disk.
 
         False: another process has it, or it is unresolved, or it is known. The limit is checked again, because a
         refused or old intent holds no reservation.
@@ -100,7 +101,7 @@ class Journal:
         )
 
     async def mark_refused(self, key: str, reason: str) -> bool:
-        """The attempt that this journal object claimed was certainly not carried out. False: it is not ours any more."""
+        """The attempt that this journal object claimed was not carried out. False: it is not ours any more."""
         return await self._database.write(
             lambda session: intent_rows.mark_refused(session, key, self._claimed_by, reason)
         )
@@ -128,7 +129,7 @@ class Journal:
         )
 
     async def note_problem(self, id_or_key: str, problem: str) -> bool:
-        """Note a fault that was met while working on this row ("" takes it away). False where that was noted already."""
+        """Note a fault met while working on this row ("" takes it away). False where it was noted already."""
         return await self._database.write(lambda session: intent_rows.note_problem(session, id_or_key, problem))
 
     async def find(self, id_or_key: str) -> Intent | None:
@@ -155,7 +156,7 @@ class Journal:
         return await self._select(_UNRESOLVED, origin)
 
     async def absent(self, origin: str, within_s: float) -> tuple[Intent, ...]:
-        """Intents sent within the last so many seconds and settled absent: a list may lag longer than the settle time."""
+        """Intents sent that many seconds ago or less and settled absent: a list may lag beyond the settle time."""
         return await self._select(_ABSENT, origin, self._clock() - within_s)
 
     async def known_ids(self, origin: str, since: float) -> frozenset[str]:

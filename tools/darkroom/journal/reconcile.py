@@ -37,7 +37,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
-    """How to compare. `skew_s` is the gateway's clock less ours; a create shows in the list within `settle_s` of its sending,
+    """How to compare. `skew_s` is the gateway's clock less ours; a create shows in the list within `settle_s`,
     give or take `margin_s`. `defaults` gives a model's own defaults by its name."""
 
     skew_s: float = 0.0
@@ -96,8 +96,8 @@ def match(
 ) -> list[Verdict]:
     """One verdict for each open intent, oldest first.
 
-    `remote` is what the list shows, in any order. `may_be_absent` holds the keys of those for whom the list was read far
-    enough and for long enough that missing in it means something.
+    `remote` is what the list shows, in any order. `may_be_absent` holds the keys of those for whom the list was read
+    far enough and for long enough that missing in it means something.
     """
     free = {found.id: found for found in sorted(remote, key=_created) if found.id not in known_ids}
     known: dict[str, Prediction] = {}

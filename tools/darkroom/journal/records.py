@@ -16,9 +16,10 @@ class NewIntent:
     """A create that we have decided on.
 
     `request_id` is the caller's own name for the wish ("" = none) and `part` counts the predictions that it takes, from
-    0. `origin` is the gateway's "https://host[:port]", `account` the keyed hash of the key in use. `input` is what will be
-    sent, whole; `file_fields` are its names that hold images, which gateways echo as other URLs. `request` is the wish in
-    our words. `output_place` is the folder or bucket in which its images belong, `conversation` who asked.
+    0. `origin` is the gateway's "https://host[:port]", `account` the keyed hash of the key in use. `input` is what will
+       be
+    sent, whole; `file_fields` are its names that hold images, which gateways echo as other URLs. `request` is the wish
+    in our words. `output_place` is the folder or bucket in which its images belong, `conversation` who asked.
     """
 
     request_id: str = ""
@@ -43,9 +44,9 @@ class Intent:
     """One create and what became of it.
 
     `key` is random, 26 characters, and sorts by time. `input` is whole while it may still be sent, afterwards its data
-    URIs are shortened and its secrets masked. `tries` counts the claims, so it names the attempt. `prediction` is the last
-    state seen, its logs cut to the last 4 kB, its outputs those of `images`. `reason` says why it was refused or is
-    unknown, `possible` names predictions that may be it, `problem` is a fault that darkroom met while working on it.
+    URIs are shortened and its secrets masked. `tries` counts the claims, so it names the attempt. `prediction` is the
+    last state seen, its logs cut to the last 4 kB, its outputs those of `images`. `reason` says why it was refused or
+    is unknown, `possible` names predictions that may be it, `problem` is a fault that darkroom met while working on it.
     `is_adopted`: not decided on here, a prediction of the same account that was looked up by its id.
     """
 

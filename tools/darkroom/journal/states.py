@@ -1,7 +1,8 @@
 """The states of a create and the only ways from one to another, as a table that the statements are built from.
 
-What a state does not tell: `sent` and `unknown` do not say whether the gateway carried the create out; `absent` says that
-it did not, as far as its list can show; `refused` says that it did not, in the gateway's own words or because no byte left.
+What a state does not tell: `sent` and `unknown` do not say whether the gateway carried the create out; `absent` says
+that it did not, as far as its list can show; `refused` says that it did not, in the gateway's own words or because no
+byte left.
 """
 
 from collections.abc import Iterable
@@ -53,7 +54,7 @@ DOUBTFUL = frozenset(state for state, event in TRANSITIONS if event is Event.MIS
 
 
 def guarded(event: Event) -> str:
-    """The part of an UPDATE that makes the transition: `state = '…' WHERE state IN (…)`, with room for `AND` behind it."""
+    """The part of an UPDATE that makes the transition: `state = '…' WHERE state IN (…)`; `AND` may follow."""
     sources = [state for state, each in TRANSITIONS if each is event]
     (target,) = {TRANSITIONS[state, event] for state in sources}
     return f"state = '{target}' WHERE state IN {in_list(sources)}"

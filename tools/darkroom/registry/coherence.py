@@ -1,4 +1,4 @@
-"""What a model file may still get wrong when every field has the right type: names that point nowhere, impossible limits."""
+"""What may be wrong in a model file whose fields have the right types: names that point nowhere, impossible limits."""
 
 from collections.abc import Iterator
 

@@ -85,7 +85,8 @@ class Price(Facts):
 class Provenance(Facts):
     """Where the facts come from and how far they can be trusted.
 
-    `confidence` is about the inputs. `schema_version_seen` only dates the schema of an official model; it is never sent.
+    `confidence` is about the inputs. `schema_version_seen` only dates the schema of an official model; it is never
+    sent.
     """
 
     confidence: Literal["verified-schema", "documented", "inferred", "user"] = "user"
@@ -101,8 +102,9 @@ class Provenance(Facts):
 class Model(Facts):
     """One model of the registry; only `name` and `inputs` must be stated in its file.
 
-    `run_by` "model" is created by its path, "version" by its version id. `gateways` are the profiles whose documents name
-    it (absence means unknown). `checked` is False for a model nobody described: its options are passed as they are.
+    `run_by` "model" is created by its path, "version" by its version id. `gateways` are the profiles whose documents
+    name it (absence means unknown). `checked` is False for a model nobody described: its options are passed as they
+    are.
     """
 
     name: str = Field(pattern=r"^[a-z0-9_-]+/[a-z0-9._-]+$")
@@ -209,7 +211,7 @@ class Model(Facts):
         return item.is_file or item.name in (self.concepts.image, self.concepts.mask)
 
     def split_count(self, count: int) -> tuple[int, ...]:
-        """How many images to ask of each prediction so that together they give `count`: (4, 4, 2) for 10 at 4 a time."""
+        """How many images to ask of each prediction, so that all give `count`: (4, 4, 2) for 10 at 4 a time."""
         full, rest = divmod(count, self.max_count)
         return (self.max_count,) * full + ((rest,) if rest else ())
 
@@ -218,7 +220,7 @@ class Model(Facts):
         return {item.name: item.default for item in self.inputs if item.default is not None} | dict(input)
 
     def estimate_usd(self, input: Mapping[str, JsonValue], image_count: int) -> float | None:
-        """US dollars for `image_count` images, at the highest price that may fit this input; None where none is known."""
+        """US dollars for `image_count` images, at the highest price that may fit this input; None if unknown."""
         seen = with_size_class((price.when for price in self.prices), self.with_defaults(input))
         fitting = [price for price in self.prices if price.when and price.when.items() <= seen.items()]
         fitting = fitting or [price for price in self.prices if not price.when and not price.condition]

@@ -23,9 +23,9 @@ class Items(Facts):
 class ModelInput(Facts):
     """Name, type and limits of one input; a missing `min`, `max` or `enum` means "not stated".
 
-    `enum_complete` false: the model takes more values than the listed ones, or (with none listed) a set nobody has seen.
-    `applies_when`: sent only while other inputs have these values. `basis` is empty where it is the model's own confidence.
-    `rounded`: the model rounds to `multiple_of` by itself.
+    `enum_complete` false: the model takes more values than the listed ones, or (with none listed) a set nobody has
+    seen. `applies_when`: sent only while other inputs have these values. `basis` is empty where it is the model's own
+    confidence. `rounded`: the model rounds to `multiple_of` by itself.
     """
 
     name: str
@@ -51,6 +51,6 @@ class ModelInput(Facts):
 
     @property
     def is_file(self) -> bool:
-        """Whether the value is an image reference or a list of them (some models type their `*_url` inputs as plain text)."""
+        """Whether the value is an image reference or a list of them (some models type `*_url` as plain text)."""
         item_format = self.items.format if self.items else ""
         return "uri" in (self.format, item_format) or (self.type == "string" and self.name.endswith("_url"))

@@ -14,8 +14,8 @@ DEFAULT_MODEL = "black-forest-labs/flux-schnell"
 class ImageRequest:
     """The arguments of generate_image that describe an image.
 
-    Not given is `""`, `()`, `0`, a seed of -1 and the output format "auto". Images and mask are references as the caller
-    wrote them: a path, an http(s) URL, a data URI or an earlier prediction.
+    Not given is `""`, `()`, `0`, a seed of -1 and the output format "auto". Images and mask are references as the
+    caller wrote them: a path, an http(s) URL, a data URI or an earlier prediction.
     """
 
     prompt: str = ""
@@ -55,7 +55,7 @@ class MappedInput:
 
 
 def default_model_for(request: ImageRequest) -> str:
-    """The full name of a model that can do what was asked: vectors, masked edits, edits of several or one image, or drawing."""
+    """A model that can do what was asked: vectors, masked edits, edits of several or one image, or drawing."""
     if request.output_format == "svg":
         return "recraft-ai/recraft-v4-svg"
     if request.mask:

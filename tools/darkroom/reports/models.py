@@ -108,7 +108,9 @@ def _price_range(model: Model) -> str:
 
 def _facts_line(model: Model) -> str:
     prices = "; ".join(
-        f"{usd(price.usd)}{f' ({price.condition})' if price.condition else ''}{f' [{price.date}]' if price.date else ''}"
+        usd(price.usd)
+        + (f" ({price.condition})" if price.condition else "")
+        + (f" [{price.date}]" if price.date else "")
         for price in model.prices
     )
     run = seconds(model.typical_s) if model.typical_s else "unknown"

@@ -33,7 +33,8 @@ class AnswerFacts:
     """What the words need beside the journal's rows.
 
     `errors` holds, by intent key, why a prediction was not created; `percents`, by prediction id, how far a running one
-    is; `idle` the keys that nobody in this process works on; `now_s` is seconds since 1970 (0: every link counts as alive).
+    is; `idle` the keys that nobody in this process works on; `now_s` is seconds since 1970 (0: every link counts as
+    alive).
     """
 
     gateway: Gateway

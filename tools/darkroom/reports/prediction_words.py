@@ -61,8 +61,8 @@ def refusal_text(error: DarkroomError) -> str:
 def overdue_text(handle: str, waited_s: float) -> str:
     """A call that must be answered before the work behind it has come to an end."""
     return (
-        f"Still working after {seconds(waited_s)}: darkroom has no result yet. Nothing is lost: what was sent goes on by "
-        f"itself and is written down.\n{_sentences()['next']['overdue'].format(id=handle)}"
+        f"Still working after {seconds(waited_s)}: darkroom has no result yet. Nothing is lost: what was sent goes on "
+        f"by itself and is written down.\n{_sentences()['next']['overdue'].format(id=handle)}"
     )
 
 
@@ -95,7 +95,8 @@ def _headline(views: Sequence[PredictionView], facts: AnswerFacts, outcome: str)
     if outcome == "failed":
         return f"{_ended_word(views)}: {model}{_named(views)} made no image."
     if {view.word for view in views} == {"absent"}:
-        return f"Not created: {facts.gateway.title} has no trace of this request, so nothing was billed. It may be sent again."
+        told = f"Not created: {facts.gateway.title} has no trace of this request, so nothing was billed."
+        return f"{told} It may be sent again."
     return f"Refused: {_first_problem(views)}"
 
 

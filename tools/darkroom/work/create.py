@@ -1,7 +1,7 @@
 """The one place that spends money: an intent is written down, sent once, and what became of it is written down again.
 
-Between any two lines here the process may end. The order is therefore: claim (committed as `sent`) -> POST -> mark. A row
-that stayed `sent` or became `unknown` is never sent again until reconciliation has shown it absent; a row that was
+Between any two lines here the process may end. The order is therefore: claim (committed as `sent`) -> POST -> mark. A
+row that stayed `sent` or became `unknown` is never sent again until reconciliation has shown it absent; a row that was
 certainly not carried out (`refused` for load, or no connection) may be.
 """
 
@@ -137,7 +137,7 @@ class Creator:
         return self._runtime.clock(), self._runtime.monotonic()
 
     async def _write_down(self, watched: Watched, prediction: Prediction) -> None:
-        """Write the id of what was paid down until it is written down; until then it is known in memory and in a file."""
+        """Write down the id of what was paid, until that succeeds; meanwhile it is in memory and in a file."""
         intent, failed_s, pause_s = watched.intent, 0.0, _FIRST_PAUSE_S / 2
         while not await self._is_written(intent, prediction):
             failed_s += pause_s

@@ -34,7 +34,7 @@ _KNOWN_S = 2 * 24 * 3600.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReconcileRules:
-    """`settle_s`: how long a lost create may take to show in the list. `defaults` gives a model's own input defaults."""
+    """`settle_s`: how long a lost create may take to show in the list. `defaults` gives a model's input defaults."""
 
     settle_s: float = SETTLE_S
     defaults: Defaults = lambda model: {}
@@ -64,7 +64,7 @@ class Reconciler:
         self._is_put_off = False
 
     async def run(self) -> None:
-        """Look for lost answers at the set times; a doubt that is new meanwhile starts them anew. Returns when told to."""
+        """Look for lost answers at the set times; a new doubt starts them anew. Returns when told to."""
         self._has_new_doubt = True
         if self._is_running:
             return
@@ -130,7 +130,7 @@ class Reconciler:
                 self._on_found(intent)
 
     async def _missed_for_long(self, sought: tuple[Intent, ...], asked_s: float) -> frozenset[str]:
-        """Those that this account sent and that no complete list has shown for the settle time, on the monotonic clock."""
+        """Those that this account sent and that no complete list showed for the settle time (monotonic clock)."""
         long_missed: set[str] = set()
         seen_before = self._missed_since_s
         self._missed_since_s = {}
@@ -170,7 +170,7 @@ class Reconciler:
 
 @dataclass(slots=True)
 class _Listed:
-    """What was read; `skew_s` is the gateway's clock less ours. An incomplete list cannot show that something is absent."""
+    """What was read; `skew_s` is the gateway's clock less ours. An incomplete list cannot show an absence."""
 
     predictions: list[Prediction] = field(default_factory=list[Prediction])
     skew_s: float = 0.0

@@ -11,7 +11,7 @@ from darkroom.work.crash_points import CrashPoint
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runtime:
-    """`clock` gives seconds since the epoch, `monotonic` seconds that nobody can set; `at_crash_point` hears each point."""
+    """`clock` gives seconds since the epoch, `monotonic` ones that nobody can set; `at_crash_point` hears each."""
 
     clock: Callable[[], float] = time.time
     monotonic: Callable[[], float] = time.monotonic

@@ -30,7 +30,7 @@ class Unfinished:
             await self._paid_ids.drop(paid.key)
 
     async def unwatched(self, watched: frozenset[str]) -> list[Intent]:
-        """Predictions of the gateway that nobody watches, soonest to expire first; `watched` are the keys we know of."""
+        """Predictions of the gateway that nobody watches, soonest to expire first; `watched` are keys to pass over."""
         await self._account.is_here()
         away = await self._account.away()
         found: list[Intent] = []
@@ -43,8 +43,8 @@ class Unfinished:
 
     async def _tell_away(self, intent: Intent) -> None:
         words = (
-            f"Prediction '{intent.prediction_id}' was made with another key of gateway '{intent.gateway}', which was not "
-            "used for a day: what became of it is unknown. It is asked after again when that key is back."
+            f"Prediction '{intent.prediction_id}' was made with another key of gateway '{intent.gateway}', which was "
+            "not used for a day: what became of it is unknown. It is asked after again when that key is back."
         )
         if await self._journal.note_problem(intent.key, words):
             self._notices.append(words)

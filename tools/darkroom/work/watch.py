@@ -1,7 +1,7 @@
 """Watching one prediction to its end: poll, note, fetch the images, and wake whoever waits.
 
-A watcher belongs to the open Darkroom, never to a tool call. What it learns is in the journal first and in its `Watched`
-second, so a waiter that goes away loses nothing.
+A watcher belongs to the open Darkroom, never to a tool call. What it learns is in the journal first and in its
+`Watched` second, so a waiter that goes away loses nothing.
 """
 
 import logging

@@ -73,7 +73,7 @@ def _refuse_faults(model: Model, input: Input) -> None:
     for name in input:
         for other, value in model.inputs_by_name[name].applies_when.items():
             if seen.get(other) != value:
-                words = f"{name} of '{model.name}' only counts while {other} is {quoted(value)}. Set that too, or leave it out."
+                words = f"{name} of '{model.name}' only counts while {other} is {quoted(value)}. Set both, or none."
                 raise refusal(name, words)
     arguments = {model.concepts.prompt: "prompt", model.concepts.image: "images", model.concepts.mask: "mask"}
     for fault in check_input(model, input):

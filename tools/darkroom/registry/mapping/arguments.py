@@ -40,7 +40,8 @@ def map_negative_prompt(model: Model, request: ImageRequest, options: Input) -> 
 def map_count(model: Model, request: ImageRequest, options: Input) -> ArgumentInputs:
     """The count under the model's name, with what several images require.
 
-    Raises: InvalidInput for more than one prediction of this model can give; `Model.split_count` says how to spread them.
+    Raises: InvalidInput for more than one prediction of this model can give; `Model.split_count` says how to spread
+    them.
     """
     if request.count < 1:
         raise refusal("count", f"count {request.count} is not a number of images. Give 1 or more.")

@@ -80,7 +80,7 @@ def range_words(item: ModelInput) -> str:
 
 
 def _converted(item: ModelInput, value: JsonValue) -> JsonValue:
-    """The value in the model's type where nothing can be lost: 4.0 or "4" for an integer, 1 or "2k" for an enum's "1", "2K"."""
+    """The value in the model's type, where nothing is lost: "4" as an integer, 1 or "2k" as an enum's "1", "2K"."""
     if item.type in ("integer", "number") and isinstance(value, str | float):
         return _number(item, value)
     if item.type == "string" and item.enum and value not in item.enum and not isinstance(value, bool | list | dict):

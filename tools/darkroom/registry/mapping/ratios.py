@@ -44,7 +44,7 @@ def nearest_ratio(wanted: float, offered: Iterable[JsonValue]) -> str:
 
 
 def nearest_size(wanted: float, offered: Iterable[JsonValue], usual: JsonValue) -> str:
-    """The offered size of the nearest ratio; among equals the one whose area is nearest to the `usual` size or class."""
+    """The offered size of the nearest ratio; of equals the one with the area nearest to the `usual` size or class."""
     sizes = {text: size for text in offered if isinstance(text, str) and (size := read_size(text))}
     area = _usual_area(usual)
 

@@ -25,7 +25,7 @@ _SIDES_PX = range(16, 16385)
 
 
 def map_shape(model: Model, request: ImageRequest, options: Input) -> ArgumentInputs:
-    """Width and height where both are given and the model takes them, else the aspect ratio, else the image's own shape.
+    """Width and height where both are given and the model takes them, else the aspect ratio, else that of the image.
 
     Raises: InvalidInput for one of width and height alone, a size out of range, or an aspect ratio that is none.
     """
@@ -103,7 +103,7 @@ def _from_input_image(model: Model, request: ImageRequest) -> ArgumentInputs:
 
 
 def _match_input(model: Model, options: Input) -> Input:
-    """What makes the result follow the image, where that is offered, not the model's own habit and not left to options."""
+    """What makes the result follow the image, where it is offered, not the default and not left to options."""
     concepts = model.concepts
     item = model.inputs_by_name.get(concepts.aspect_ratio)
     if any(name in options for name in (concepts.aspect_ratio, concepts.match_input, concepts.width)):
