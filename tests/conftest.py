@@ -3,6 +3,11 @@
 import os
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# No test depends on how busy the machine is.
+settings.register_profile("darkroom", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("darkroom")
 
 
 @pytest.fixture(scope="session")

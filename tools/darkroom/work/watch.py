@@ -29,6 +29,7 @@ GIVE_UP_AFTER_S = 2 * 3600.0
 # A gateway that calls a prediction succeeded and shows no output is asked again for so long.
 _OUTPUT_APPEARS_WITHIN_S = 60.0
 _LONGEST_PAUSE_S = 10.0
+_LOOK_WITHIN_S = 120.0  # an answer of four images inside it has 64 MiB
 _FEWEST_MISSES = 3
 _NO_OUTPUT_YET = "the gateway calls it succeeded but shows no output yet; darkroom asks again."
 
@@ -143,7 +144,7 @@ class Watcher:
     async def _look(self, watched: Watched, polling: "_Polling") -> bool:
         """One look at the gateway; False where the prediction is gone, or not to be seen with this key."""
         try:
-            prediction = await self._client.get(watched.intent.prediction_id)
+            prediction = await self._client.get(watched.intent.prediction_id, within_s=_LOOK_WITHIN_S)
             self._runtime.at_crash_point(CrashPoint.SEEN)
             polling.saw(prediction, self._runtime.monotonic())
             row = await self._journal.record(prediction, self._as_seen(polling))
