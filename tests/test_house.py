@@ -51,7 +51,7 @@ CHILD_PROGRAMS = frozenset({"darkroom.outputs.render"})
 # They read no setting: they give a child process a bare environment, without any key.
 PARENTS = frozenset({"darkroom.outputs.decoding"})
 NAMES_OF_THE_HOUSE = frozenset({"http"})  # house words that the standard library has too
-LONGEST_FILE = 400
+LONGEST_FILE = 300
 
 
 @dataclass(frozen=True)
