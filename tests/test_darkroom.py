@@ -609,6 +609,20 @@ async def test_a_journal_that_cannot_be_written_before_the_create_means_that_not
     assert gateway.truth.creates == 0
 
 
+async def test_a_journal_that_cannot_be_read_while_doubts_are_looked_for_keeps_the_darkroom_open(
+    gateway: FaultGateway, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    gateway.plan = Plan(script=("500 after",), run_s=0, lag_s=600)
+    async with room_at(gateway, tmp_path, settle_s=2.0) as room:  # looks after 0, 0.1, 0.5, 2 and 2.5 s
+        await generate(room, wait_s=1)
+        with closing(sqlite3.connect(tmp_path / "data" / "journal.sqlite3")) as journal:
+            journal.execute("ALTER TABLE intents RENAME TO away")
+            while "looking for lost answers ended" not in caplog.text:  # noqa: ASYNC110 - bounded by room_at
+                await anyio.sleep(0.02)
+            journal.execute("ALTER TABLE away RENAME TO intents")
+        assert (await generate(room, request_id="next")).outcome == "succeeded"
+
+
 async def test_a_journal_that_cannot_note_a_stored_picture_keeps_the_darkroom_open(
     gateway: FaultGateway, tmp_path: Path
 ) -> None:

@@ -145,7 +145,7 @@ class Work:
             await self._unfinished.restore_paid_ids(self._look)
             await self._journal.want_all_again(self._client.gateway.origin)
             await self._fetching.write_missing_sidecars(await self._journal.history())
-        self._tasks.start_soon(self._reconciler.run)
+        self._tasks.start_soon(self._reconcile)
         while True:
             async with self._fence("taking up unfinished predictions"):
                 for intent in await self._unfinished.unwatched(frozenset({*self._watched, *self._given_up})):
@@ -199,16 +199,27 @@ class Work:
         if not is_created or self._is_closing:
             self._watched.pop(key, None)
             if isinstance(watched.problem, CreateUnresolved):
-                self._tasks.start_soon(self._reconciler.run)
+                self._tasks.start_soon(self._reconcile)
             return
-        self._tasks.start_soon(self._account.learn_name)
+        self._tasks.start_soon(self._learn_name)
         watched.started_s = self._started_s(watched.intent)
         if not watched.is_wanted:
             await self._cancel_quietly(watched.intent)
         await self._watch(watched, schedule, look_first=False)
 
     async def _look_and_watch(self, watched: Watched) -> None:
-        await self._watch(watched, await self._schedule(watched.intent), look_first=True)
+        schedule = PollSchedule()
+        async with self._fence(f"reading past times for {watched.handle}"):
+            schedule = await self._schedule(watched.intent)
+        await self._watch(watched, schedule, look_first=True)
+
+    async def _reconcile(self) -> None:
+        async with self._fence("looking for lost answers"):
+            await self._reconciler.run()
+
+    async def _learn_name(self) -> None:
+        async with self._fence("asking whose key it is"):
+            await self._account.learn_name()
 
     async def _watch(self, watched: Watched, schedule: PollSchedule, *, look_first: bool) -> None:
         key = watched.intent.key
@@ -222,7 +233,8 @@ class Work:
             self._watched.pop(key, None)
             await self._leases.give_back(key)
         if watched.is_settled:
-            self._rules.on_ended(watched.intent)
+            async with self._fence("telling of an end"):
+                self._rules.on_ended(watched.intent)
         if watched.intent.problem and not watched.problem:
             async with self._fence("forgetting a problem that has passed"):
                 await self._journal.note_problem(key, "")
