@@ -8,6 +8,7 @@ import anyio
 import pytest
 from fault_gateway import FaultGateway, Plan
 from open_rooms import room_at
+from pydantic import JsonValue
 
 from darkroom.darkroom import Darkroom
 from darkroom.generate_image import generate_image
@@ -112,6 +113,16 @@ async def test_a_secret_in_the_options_is_sent_and_never_written_down(gateway: F
     assert gateway.truth.predictions[0].input["openai_api_key"] == "canary-key-0815"
     assert report.outcome == again.outcome == "succeeded" and gateway.truth.creates == 1
     assert "canary" not in report.text + str(report.data)
+
+
+async def test_a_secret_inside_an_option_is_sent_as_it_is(gateway: FaultGateway, tmp_path: Path) -> None:
+    options: dict[str, JsonValue] = {"prompt": "[secret]", "login": {"hf_token": "canary-key-0815", "turbo": True}}
+    async with room_at(gateway, tmp_path) as room:
+        report = await ask(room, ImageRequest(model="somebody/unlisted", options=options))
+        files = [file for file in tmp_path.rglob("*") if file.is_file()]
+        assert all(b"canary-key-0815" not in file.read_bytes() for file in files)
+    assert report.outcome == "succeeded"
+    assert gateway.truth.predictions[0].input["login"] == options["login"]
 
 
 async def test_a_repeat_that_lacks_its_secret_is_not_sent_without_it(gateway: FaultGateway, tmp_path: Path) -> None:

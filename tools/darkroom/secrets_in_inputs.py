@@ -24,8 +24,18 @@ def masked_secrets(input: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
 
 
 def secrets_of(input: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
-    """The secrets alone, by name."""
-    return {name: value for name, value in input.items() if is_secret(name) and value}
+    """The inputs that are a secret or hold one, whole, by name."""
+    masked = masked_secrets(input)
+    return {name: value for name, value in input.items() if masked[name] != value}
+
+
+def is_masked(name: str, value: JsonValue) -> bool:
+    """True where a mask stands in the place of a secret, at any depth."""
+    if isinstance(value, dict):
+        return any(is_masked(inner, item) for inner, item in value.items())
+    if isinstance(value, list):
+        return any(is_masked(name, item) for item in value)
+    return value == MASK and is_secret(name)
 
 
 def _masked(value: JsonValue) -> JsonValue:

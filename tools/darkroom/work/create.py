@@ -23,7 +23,7 @@ from darkroom.errors import (
 )
 from darkroom.journal import Intent, Journal, Look, SpendingLimit
 from darkroom.predictions import Prediction
-from darkroom.secrets_in_inputs import MASK
+from darkroom.secrets_in_inputs import is_masked
 from darkroom.work.accounts import Account
 from darkroom.work.crash_points import CrashPoint
 from darkroom.work.paid_ids import PaidIds
@@ -94,9 +94,8 @@ class Creator:
 
     async def _claim(self, intent: Intent, plan: CreatePlan) -> bool:
         """Raises: SpendingRefused; InvalidInput where a secret is missing that is not written down."""
-        if missing := next(
-            (name for name, value in intent.input.items() if value == MASK and name not in plan.secrets), ""
-        ):
+        lacking = (name for name, value in intent.input.items() if name not in plan.secrets and is_masked(name, value))
+        if missing := next(lacking, ""):
             raise InvalidInput(
                 f"{missing} is a secret and is not kept. Nothing was sent. Give it again.", field=missing
             )
