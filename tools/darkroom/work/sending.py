@@ -76,8 +76,9 @@ class Sender:
 
     async def _answered_elsewhere(self, intent: Intent) -> Intent:
         """Another process has just claimed it: wait a moment for its answer, then assume that it died."""
+        until_s = self._runtime.monotonic() + _ANSWERED_WITHIN_S
         while intent.state is IntentState.SENT and self._runtime.clock() - (intent.sent_at or 0) < _ANSWERED_WITHIN_S:
-            if self._is_closing:
+            if self._is_closing or self._runtime.monotonic() > until_s:  # the clock may have been set back
                 break
             await anyio.sleep(_ASK_JOURNAL_EVERY_S)
             intent = await self._journal.find(intent.key) or intent

@@ -141,12 +141,13 @@ class Work:
 
     async def take_up_unfinished(self) -> None:
         """Runs for ever: settle lost answers, and watch what nobody watches."""
-        async with self._fence("taking up kept ids"):
-            await self._unfinished.restore_paid_ids(self._look)
+        async with self._fence("wanting images again"):
             await self._journal.want_all_again(self._client.gateway.origin)
             await self._fetching.write_missing_sidecars(await self._journal.history())
         self._tasks.start_soon(self._reconcile)
         while True:
+            async with self._fence("taking up kept ids"):  # also those that a locked journal refused before
+                await self._unfinished.restore_paid_ids(self._look)
             async with self._fence("taking up unfinished predictions"):
                 for intent in await self._unfinished.unwatched(frozenset({*self._watched, *self._given_up})):
                     self.watch(intent)
