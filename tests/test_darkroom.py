@@ -475,7 +475,7 @@ async def test_a_prediction_that_the_gateway_has_forgotten_is_said(gateway: Faul
     gateway.forget(gateway.truth.predictions[0].id)
     clock.move(3600)
     async with room_at(gateway, tmp_path, clock=clock, settle_s=1.0) as room:
-        report = await get_prediction(room, "fox", wait_s=20)
+        report = await get_prediction(room, "fox", wait_s=15)  # an hour old, it is looked at every ten seconds
     assert report.outcome == "failed" and "no longer knows" in report.text
     assert gateway.truth.looks.count(gateway.truth.predictions[0].id) >= 3
 

@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 GIVE_UP_AFTER_S = 2 * 3600.0
 # A gateway that calls a prediction succeeded and shows no output is asked again for so long.
 _OUTPUT_APPEARS_WITHIN_S = 60.0
-_LONGEST_PAUSE_S = 10.0
+_SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 0.3, 10.0
 _LOOK_WITHIN_S = 120.0  # an answer of four images inside it has 64 MiB
 _FEWEST_MISSES = 3
 _NO_OUTPUT_YET = "the gateway calls it succeeded but shows no output yet; darkroom asks again."
@@ -210,7 +210,9 @@ class _Polling:
         return len(self._misses) >= _FEWEST_MISSES and now_s - self._misses[0] >= self._settle_s
 
     def pause_s(self, now_s: float, rng: random.Random) -> float:
-        """Seconds until the next look."""
+        """Seconds until the next look; after a miss soon enough that it is believed once the gateway had its time."""
+        if self._misses:
+            return min(max(self._settle_s / (_FEWEST_MISSES - 1), _SHORTEST_PAUSE_S), _LONGEST_PAUSE_S)
         if self.is_without_output:
             return min(2.0 ** (self._looks_without_output - 1), _LONGEST_PAUSE_S)
         return self._schedule.next_delay(now_s - self._started_s, rng)
