@@ -19,10 +19,10 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
     for floor in (
         "darkroom darkroom_server",
         "darkroom.uris darkroom.model_tasks darkroom.spelling",
-        "darkroom.errors darkroom.predictions darkroom.images darkroom.secrets_in_inputs",
+        "darkroom.errors darkroom.predictions darkroom.images darkroom.charges darkroom.secrets_in_inputs",
         "darkroom.progress darkroom.request_ids",
         "darkroom.registry",
-        "darkroom.gateways",
+        "darkroom.pricing darkroom.gateways",
         "darkroom.journal darkroom.outputs",
         "darkroom.reports",
         "darkroom.work",

@@ -54,6 +54,8 @@ def prediction_json(prediction: Prediction) -> str:
         "predict_time": metrics.predict_s,
         "total_time": metrics.total_s,
         "image_count": metrics.image_count,
+        **metrics.counts,
+        **metrics.words,
     }
     body: dict[str, JsonValue] = {
         "id": prediction.id,

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from darkroom.charges import Basis
 from darkroom.images import StoredImage
 from darkroom.journal import codec, image_rows
 from darkroom.journal.database import Session
@@ -14,7 +15,7 @@ from darkroom.predictions import PredictionStatus, parse_prediction
 from darkroom.secrets_in_inputs import masked_secrets
 
 _TEXTS = ("request_id", "gateway", "origin", "account", "model", "version", "output_place", "conversation")
-_PLAIN = ("part", "image_count", "estimate_usd")
+_PLAIN = ("part", "image_count", "estimate_usd", "has_bound")
 _COLUMNS = (*_TEXTS, *_PLAIN, "key", "input", "input_shown", "file_fields", "request", "seed", "state", "intended_at")
 INSERT = f"INSERT INTO intents ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
 _AS_THEY_ARE = [
@@ -29,6 +30,8 @@ _AS_THEY_ARE = [
     "image_count",
     "estimate_usd",
     "cost_usd",
+    "cost_note",
+    "gateway_request_id",
     "output_place",
     "conversation",
     "reason",
@@ -72,6 +75,8 @@ def _intent(row: Any, images: tuple[StoredImage, ...]) -> Intent:
         file_fields=tuple(json.loads(row["file_fields"])),
         request=codec.from_json(row["request"]),
         seed=None if row["seed"] is None else int(row["seed"]),
+        has_bound=bool(row["has_bound"]),
+        cost_basis=Basis(row["cost_basis"] or Basis.NONE),
         state=IntentState(row["state"]),
         prediction_id=row["prediction_id"] or "",
         status=PredictionStatus(row["status"]) if row["status"] else None,

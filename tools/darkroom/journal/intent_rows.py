@@ -18,19 +18,22 @@ _CLAIM = f"""UPDATE intents SET sent_at = ?, tries = tries + 1, claimed_by = ?, 
 _REFUSE = f"UPDATE intents SET reason = ?, {guarded(Event.REFUSE)} AND key = ? AND claimed_by = ?"
 _LOSE = f"UPDATE intents SET reason = ?, {guarded(Event.LOSE)} AND key = ?"
 _DOUBT = f"UPDATE intents SET possible = ?, {guarded(Event.LOSE)} AND key = ? AND tries = ?"
-_MISS = f"UPDATE intents SET reason = '', possible = '[]', {guarded(Event.MISS)} AND key = ? AND tries = ?"
+_MISS = f"""UPDATE intents SET reason = '', possible = '[]', {guarded(Event.MISS)} AND key = ? AND tries = ?
+    AND cost_basis <> 'billed'"""
 _ANSWER = f"""UPDATE intents SET prediction_id = ?, known_at = coalesce(known_at, ?), input = NULL, reason = '',
     possible = '[]', {guarded(Event.ANSWER)} AND key = ?"""
 _ADOPT = """INSERT INTO intents (key, request_id, part, gateway, origin, account, output_place, model, version,
     input_shown, file_fields, request, image_count, state, prediction_id, intended_at, known_at, is_adopted)
     VALUES (?, '', 0, ?, ?, ?, ?, ?, ?, ?, '[]', '{}', 1, 'known', ?, ?, ?, 1)"""
 _COPIED = """gateway, origin, account, output_place, conversation, model, version, input_shown, file_fields, request,
-    seed, image_count, estimate_usd, sent_at"""
+    seed, image_count, estimate_usd, has_bound, sent_at"""
 _COPY = f"""INSERT INTO intents (key, prediction_id, intended_at, known_at, request_id, part, state, tries, {_COPIED})
     SELECT ?, ?, ?, ?, '', 0, 'known', 1, {_COPIED} FROM intents WHERE key = ?"""
 _SEEN = """UPDATE intents SET status = ?, prediction = ?, ended_at = coalesce(ended_at, ?),
-    total_s = coalesce(?, total_s), cost_usd = coalesce(?, cost_usd) WHERE prediction_id = ?"""
-_COST = "UPDATE intents SET cost_usd = coalesce(?, cost_usd) WHERE prediction_id = ?"
+    total_s = coalesce(?, total_s) WHERE prediction_id = ?"""
+# What the gateway's own log says stays.
+_COST = """UPDATE intents SET cost_usd = ?, cost_basis = ?, cost_note = ?
+    WHERE prediction_id = ? AND cost_basis <> 'billed'"""
 _GIVEN_AWAY = "Reconciliation gave its prediction to an equal request; it is looked for again."
 
 
@@ -104,8 +107,7 @@ def see(session: Session, prediction: Prediction, look: Look) -> Intent:
     """Keep the state seen unless the stored one is later; at `succeeded` want its outputs."""
     before = get(session, prediction.id)
     if before.prediction is not None and not _is_news(before.prediction, prediction):
-        session.execute(_COST, (look.cost_usd, prediction.id))
-        return get(session, prediction.id)
+        return before
     has_succeeded = prediction.status is PredictionStatus.SUCCEEDED
     if has_succeeded and not prediction.output and not (prediction.is_data_removed or look.is_final):
         # Some gateways say so before the outputs appear: no end before they do, or somebody has waited for them.
@@ -113,7 +115,10 @@ def see(session: Session, prediction: Prediction, look: Look) -> Intent:
     ended_at = look.now if prediction.status.is_terminal else None
     total_s = prediction.metrics.total_s if has_succeeded else None
     body = codec.prediction_json(prediction)
-    session.execute(_SEEN, (prediction.status.value, body, ended_at, total_s, look.cost_usd, prediction.id))
+    session.execute(_SEEN, (prediction.status.value, body, ended_at, total_s, prediction.id))
+    if ended_at is not None:
+        receipt = look.receipt_of(before, prediction)
+        session.execute(_COST, (receipt.usd, receipt.basis.value, codec.storable(receipt.doubt), prediction.id))
     if has_succeeded:
         image_rows.want(session, prediction, look)
     return get(session, prediction.id)

@@ -12,7 +12,7 @@ from darkroom.journal import account_rows, image_rows, intent_rows, spending_row
 from darkroom.journal.database import Database, Session
 from darkroom.journal.intent_codec import read_intents
 from darkroom.journal.reconcile import Verdict
-from darkroom.journal.records import Intent, Look, NewIntent, Spending, SpendingLimit, Totals
+from darkroom.journal.records import Intent, Look, NewIntent, ReceiptOf, Spending, SpendingLimit, Totals
 from darkroom.journal.states import DOUBTFUL, in_list
 from darkroom.predictions import Prediction
 
@@ -39,14 +39,22 @@ _LEASE = """UPDATE intents SET lease_owner = ?, lease_until = ?
 class Journal:
     """The durable record of intents, predictions and images; several processes may share its database.
 
-    `clock` gives seconds since the epoch. `warnings` is what the person should hear about how it was opened. Every
+    `clock` gives seconds since the epoch. `receipt_of` is asked once a prediction has ended, in the commit that writes
+    the end down. `warnings` is what the person should hear about how it was opened. Every
     method raises JournalError where the database cannot be used, and what has begun is finished also when its caller is
     cancelled.
     """
 
-    def __init__(self, database: Database, clock: Callable[[], float], warnings: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Callable[[], float],
+        receipt_of: ReceiptOf | None = None,
+        warnings: tuple[str, ...] = (),
+    ) -> None:
         self._database = database
         self._clock = clock
+        self._look = Look(now=0.0, receipt_of=receipt_of) if receipt_of else Look(now=0.0)
         self.warnings = warnings
         # Names our own claims, so that a late answer cannot undo the claim of another process.
         self._claimed_by = secrets.token_hex(8)
@@ -231,6 +239,30 @@ class Journal:
 
     # Money
 
+    async def bill(self, key: str, usd: float, note: str = "") -> None:
+        """The gateway's own log says what it took for this create."""
+        await self._database.write(lambda session: spending_rows.bill(session, key, usd, note))
+
+    async def note_cost(self, key: str, note: str) -> None:
+        """Say what is in doubt about its cost, while no bill is known."""
+        await self._database.write(lambda session: spending_rows.note(session, key, note))
+
+    async def last_bill(self, origin: str, model: str) -> float | None:
+        """What the gateway took last for one image of this model, in US dollars."""
+        return await self._database.read(lambda session: spending_rows.last_bill(session, origin, model))
+
+    async def unbilled(self, origin: str, account: str, since: float) -> tuple[Intent, ...]:
+        """Creates sent since then whose bill is not known: those that have ended, and those whose answer was lost."""
+        return await self._select(spending_rows.UNBILLED, origin, account, since)
+
+    async def remember_token_log(self, account: str, has_one: bool) -> None:
+        """Whether the gateway keeps a log for this account's key."""
+        await self._database.write(lambda session: account_rows.remember_token_log(session, account, has_one))
+
+    async def has_token_log(self, account: str) -> bool | None:
+        """None where it was never asked."""
+        return await self._database.read(lambda session: account_rows.has_token_log(session, account))
+
     async def spent_usd(self, since: float) -> Spending:
         return await self._database.read(lambda session: spending_rows.spent(session, since, self._clock()))
 
@@ -239,7 +271,7 @@ class Journal:
         return await self._database.read(spending_rows.totals)
 
     def _at(self, look: Look | None) -> Look:
-        return replace(look, now=self._clock()) if look else Look(now=self._clock())
+        return replace(look or self._look, now=self._clock(), receipt_of=self._look.receipt_of)
 
     async def _select(self, rest: str, *values: object) -> tuple[Intent, ...]:
         return await self._database.read(lambda session: read_intents(session, rest, values))
@@ -249,7 +281,9 @@ class Journal:
 
 
 @asynccontextmanager
-async def open_journal(path: Path, clock: Callable[[], float] = time.time) -> AsyncGenerator[Journal]:
+async def open_journal(
+    path: Path, clock: Callable[[], float] = time.time, receipt_of: ReceiptOf | None = None
+) -> AsyncGenerator[Journal]:
     """Open or create the journal in one SQLite file. `clock` gives seconds since the epoch.
 
     Raises: JournalError where it cannot be written, or is of a newer darkroom.
@@ -261,6 +295,6 @@ async def open_journal(path: Path, clock: Callable[[], float] = time.time) -> As
     connection, warnings = await anyio.to_thread.run_sync(open_database, path, clock)
     database = SqliteDatabase(connection)
     try:
-        yield Journal(database, clock, warnings)
+        yield Journal(database, clock, receipt_of, warnings)
     finally:
         await database.close()

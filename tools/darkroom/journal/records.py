@@ -1,11 +1,12 @@
 """What the journal takes and gives: frozen records. All times are seconds since the epoch, from the journal's clock."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 
 from pydantic import JsonValue
 
+from darkroom.charges import UNKNOWN_COST, Basis, Receipt
 from darkroom.images import StoredImage
 from darkroom.journal.states import SENDABLE, IntentState
 from darkroom.predictions import Prediction, PredictionStatus
@@ -17,9 +18,9 @@ class NewIntent:
 
     `request_id` is the caller's own name for the wish ("" = none) and `part` counts the predictions that it takes, from
     0. `origin` is the gateway's "https://host[:port]", `account` the keyed hash of the key in use. `input` is what will
-       be
-    sent, whole; `file_fields` are its names that hold images, which gateways echo as other URLs. `request` is the wish
-    in our words. `output_place` is the folder or bucket in which its images belong, `conversation` who asked.
+    be sent, whole; `file_fields` are its names that hold images, which gateways echo as other URLs. `request` is the
+    wish in our words. `estimate_usd` is the most that it can cost, or where it has no bound two and a half times what
+    it usually does. `output_place` is the folder or bucket in which its images belong, `conversation` who asked.
     """
 
     request_id: str = ""
@@ -35,6 +36,7 @@ class NewIntent:
     seed: int | None = None
     image_count: int = 1
     estimate_usd: float | None = None
+    has_bound: bool = True
     output_place: str = ""
     conversation: str = ""
 
@@ -47,6 +49,8 @@ class Intent:
     URIs are shortened and its secrets masked. `tries` counts the claims, so it names the attempt. `prediction` is the
     last state seen, its logs cut to the last 4 kB, its outputs those of `images`. `reason` says why it was refused or
     is unknown, `possible` names predictions that may be it, `problem` is a fault that darkroom met while working on it.
+    `cost_usd` is what it did cost, None while that is not known; `cost_note` says what is in doubt about it.
+    `gateway_request_id` is the gateway's own name of the create, where it gave one.
     `is_adopted`: not decided on here, a prediction of the same account that was looked up by its id.
     """
 
@@ -64,7 +68,11 @@ class Intent:
     seed: int | None
     image_count: int
     estimate_usd: float | None
+    has_bound: bool
     cost_usd: float | None
+    cost_basis: Basis
+    cost_note: str
+    gateway_request_id: str
     output_place: str
     conversation: str
     state: IntentState
@@ -97,8 +105,12 @@ class Look:
 
     now: float
     link_lifetime_s: float = 3600.0
-    cost_usd: float | None = None
     is_final: bool = False
+    receipt_of: "ReceiptOf" = lambda intent, prediction: UNKNOWN_COST
+
+
+ReceiptOf = Callable[[Intent, Prediction], Receipt]
+"""What a prediction that has ended did cost; it must not raise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,12 +1,14 @@
 """What was spent, what is reserved, and whether one more create fits.
 
-A create counts to the day on which it was sent, at its estimate until a cost is known; one that ended as `aborted`
-never started and costs nothing. Adopted predictions were not ordered here and do not count.
+A create counts to the day on which it was sent, at its estimate until its receipt is known. Adopted predictions were
+not ordered here and do not count.
 """
 
 from darkroom.errors import SpendingRefused
+from darkroom.journal.codec import storable
 from darkroom.journal.database import Session
 from darkroom.journal.records import Spending, SpendingLimit, Totals
+from darkroom.journal.states import Event, guarded
 
 # An intent that was never sent (its process died first) keeps its reservation no longer than this.
 RESERVED_S = 600.0
@@ -17,6 +19,28 @@ _SPENT = f"""SELECT
     coalesce(sum(CASE WHEN ended_at IS NOT NULL THEN price END), 0) AS settled,
     coalesce(sum(CASE WHEN ended_at IS NULL THEN price END), 0) AS reserved,
     count(*) - count(price) AS unpriced FROM ({_CREATES}) AS creates"""
+
+UNBILLED = """WHERE origin = ? AND account = ? AND sent_at >= ? AND cost_basis <> 'billed' AND is_adopted = 0
+    AND (ended_at IS NOT NULL OR state IN ('unknown', 'absent')) ORDER BY sent_at, key"""
+_LAST_BILL = """SELECT cost_usd / max(image_count, 1) AS usd FROM intents WHERE origin = ? AND model = ?
+    AND cost_basis = 'billed' AND cost_usd > 0 ORDER BY sent_at DESC, key DESC LIMIT 1"""
+_BILL = "UPDATE intents SET cost_usd = ?, cost_basis = 'billed', cost_note = ? WHERE key = ?"
+_IS_CARRIED_OUT = f"UPDATE intents SET {guarded(Event.BILL)} AND key = ?"
+_NOTE = "UPDATE intents SET cost_note = ? WHERE key = ? AND cost_basis <> 'billed'"
+
+
+def bill(session: Session, key: str, usd: float, note: str) -> None:
+    session.execute(_BILL, (usd, storable(note), key))
+    session.execute(_IS_CARRIED_OUT, (key,))
+
+
+def note(session: Session, key: str, note: str) -> None:
+    session.execute(_NOTE, (storable(note), key))
+
+
+def last_bill(session: Session, origin: str, model: str) -> float | None:
+    row = session.execute(_LAST_BILL, (origin, model)).fetchone()
+    return row["usd"] if row else None
 
 
 def spent(session: Session, since: float, now: float, except_key: str = "") -> Spending:

@@ -1,0 +1,12 @@
+"""What a prediction will cost, and what it did cost: the rules by which Replicate bills, as plain functions.
+
+A tier is chosen by the inputs, and afterwards by what the prediction's metrics say; all prices of a tier add up. The
+sources, dates and doubts of each rule: the `price` table of each model file; the rules themselves were read from
+`billingConfig` of model pages and from measured runs (2026-05 to 2026-10).
+"""
+
+from darkroom.pricing.estimate import Estimate, estimate, total_estimate
+from darkroom.pricing.receipt import receipt
+from darkroom.pricing.units import Sizes, image_references
+
+__all__ = ["Estimate", "Sizes", "estimate", "image_references", "receipt", "total_estimate"]
