@@ -22,7 +22,7 @@ class Consent(BaseModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """What a call would send: how many images of which model, and their price in US dollars, None where unknown."""
+    """What a call would send: how many images of which model, and what they cost at most in US dollars, None where unknown."""
 
     image_count: int
     model: str
@@ -37,7 +37,7 @@ def ask(ctx: Context[Any, Any], offer: Offer | None, threshold_usd: float) -> Co
         return Consent(confirmed=False)
     from darkroom.reports.amounts import counted, usd
 
-    cost = "at an unknown price" if offer.price_usd is None else f"for about {usd(offer.price_usd)}"
+    cost = "at an unknown price" if offer.price_usd is None else f"for at most {usd(offer.price_usd)}"
     return Elicit(f"Make {counted(offer.image_count, 'image')} with {offer.model} {cost}?", Consent)
 
 
@@ -52,7 +52,7 @@ def require(ctx: Context[Any, Any], answer: ElicitationResult[Consent], threshol
     from darkroom.reports.amounts import usd
 
     raise SpendingRefused(
-        f"this call would cost more than {usd(threshold_usd or 0)} (DARKROOM_CONFIRM_USD), or its price is unknown, "
+        f"this call may cost more than {usd(threshold_usd or 0)} (DARKROOM_CONFIRM_USD), or its price is unknown, "
         "and this host cannot ask the user. Nothing was sent or spent. Tell the user the price; to go ahead they raise "
         "DARKROOM_CONFIRM_USD, or run `darkroom-mcp generate` themselves."
     )

@@ -3,7 +3,7 @@
 import contextlib
 import json
 import sys
-from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Generator, Iterator
 from typing import cast
 
 import typer
@@ -84,18 +84,17 @@ def _remarks(report: PredictionReport) -> Iterator[str]:
             yield f"Image {image['n']}: {image['problem']}"
     yield from (f"Note: {each}" for each in cast("list[str]", report.data.get("notes") or []))
     if _saved_paths(report):
-        yield _cost(report.data)
+        yield _cost(report)
     if report.outcome in (Outcome.RUNNING, Outcome.UNRESOLVED):
         yield pick_up(str(report.data["id"]))
     elif _can_come(_unsaved(report)):
         yield f"Fetch it again with: darkroom-mcp show {report.data['id']} --wait 60"
 
 
-def _cost(data: Mapping[str, JsonValue]) -> str:
-    if cast("dict[str, JsonValue]", data["gateway"])["is_sandbox"]:
+def _cost(report: PredictionReport) -> str:
+    if cast("dict[str, JsonValue]", report.data["gateway"])["is_sandbox"]:
         return "Made by the sandbox, not by a model. `darkroom-mcp doctor` says how to use a real gateway."
-    price = data["price_usd"]
-    return "Price unknown." if price is None else f"Price about ${price}."
+    return next(line for line in report.text.splitlines() if line.startswith("Charged: "))
 
 
 def pick_up(prediction_id: str) -> str:
