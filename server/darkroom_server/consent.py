@@ -22,7 +22,7 @@ class Consent(BaseModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """What a call would send: how many images of which model, and what they cost at most in US dollars, None where unknown."""
+    """What a call would send, and what it costs at most in US dollars, None where that is unknown."""
 
     image_count: int
     model: str
