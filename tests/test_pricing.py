@@ -21,7 +21,9 @@ BOUNDED = [model for model in PRICED if model.price and model.price.has_bound]
 PHOTO = "https://example.org/photo.png"
 
 
-def ended(status: PredictionStatus = PredictionStatus.SUCCEEDED, predict_s: float | None = None, **figures: Any) -> Prediction:
+def ended(
+    status: PredictionStatus = PredictionStatus.SUCCEEDED, predict_s: float | None = None, **figures: Any
+) -> Prediction:
     counts = {name: float(value) for name, value in figures.items() if not isinstance(value, str)}
     words = {name: value for name, value in figures.items() if isinstance(value, str)}
     return Prediction(id="p" * 20, status=status, metrics=Metrics(predict_s=predict_s, counts=counts, words=words))
@@ -114,7 +116,12 @@ def test_a_quality_that_no_tier_names_counts_as_the_dearest() -> None:
         ("nano-banana-pro", {"resolution": "2K"}, {"image_output_count": 1, "resolution_target": "fallback"}, 0.035),
         ("ideogram-character", {"rendering_speed": "Quality"}, {"image_output_count": 1}, 0.2),
         ("gpt-image-2", {"quality": "high"}, {"image_output_count": 2}, 0.256),
-        ("flux-2-dev", {}, {"image_output_megapixel_count": 1, "image_input_megapixel_count": 0, "model_variant": "REGULAR"}, 0.014),
+        (
+            "flux-2-dev",
+            {},
+            {"image_output_megapixel_count": 1, "image_input_megapixel_count": 0, "model_variant": "REGULAR"},
+            0.014,
+        ),
         ("851-labs/background-remover", {}, {"predict_s": 1.8}, 0.000405),
         ("philz1337x/clarity-upscaler", {}, {"predict_s": 47.92}, 0.055108),
     ],

@@ -31,7 +31,7 @@ _YEARS = range(2000, 2101)
 _MOST_FIGURES = 40
 _FIGURE_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _FIGURE_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}")
-_SECONDS_NAMES = frozenset({"predict_time", "total_time"})
+_OWN_FIELDS = frozenset({"predict_time", "total_time", "image_count"})
 _FRACTION = re.compile(r"(\.\d{6})\d+")
 _PLAIN_REST = re.compile(r"[A-Za-z0-9/:?#\[\]@!$&()*+,;=%._~-]*")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@+-]{0,199}")
@@ -201,9 +201,9 @@ def _metrics(raw: object, created: datetime | None, started: datetime | None, co
     """Take what the gateway measured; fill queue and total from the timestamps where they make sense."""
     given = mapping_in(raw) or {}
     count = given.get("image_count")
-    named = {name: value for name, value in given.items() if _FIGURE_NAME.fullmatch(name)}
-    figures = dict(islice(named.items(), _MOST_FIGURES))
-    counts = {name: _figure(value) for name, value in figures.items() if name not in _SECONDS_NAMES}
+    named = ((name, value) for name, value in given.items() if _FIGURE_NAME.fullmatch(name) and name not in _OWN_FIELDS)
+    figures = dict(islice(named, _MOST_FIGURES))
+    counts = {name: _figure(value) for name, value in figures.items()}
     return Metrics(
         predict_s=_figure(given.get("predict_time")),
         queue_s=_seconds_between(created, started),
