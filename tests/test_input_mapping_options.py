@@ -197,7 +197,7 @@ def test_an_unlisted_model_refuses_arguments_nobody_can_map(argument: str, value
 def test_an_unlisted_model_of_a_version_is_run_by_it() -> None:
     model = unlisted_model(ModelRef.parse("someone/something:abc"))
     assert (model.name, model.run_by, model.version) == ("someone/something", "version", "abc")
-    assert model.estimate_usd({}, 1) is None
+    assert model.price is None
     assert example_call(model)["model"] == "someone/something"
 
 
