@@ -77,8 +77,8 @@ def test_a_long_list_is_shortened_with_its_length() -> None:
 
 
 def test_a_value_beyond_an_incomplete_list_is_sent_with_a_note() -> None:
-    sent = mapped("gpt-image-2", options={"background": "transparent"})
-    assert sent.input["background"] == "transparent"
+    sent = mapped("wan-2.7-image", options={"size": "4K"})
+    assert sent.input["size"] == "4K"
     assert "was not checked" in sent.notes[0]
 
 

@@ -34,7 +34,7 @@ def test_a_value_outside_of_a_complete_enum_is_a_fault_that_lists_the_enum() -> 
 
 
 def test_a_value_outside_of_an_incomplete_enum_is_no_fault() -> None:
-    assert kinds("openai/gpt-image-2", {"prompt": "x", "aspect_ratio": "16:9"}) == []
+    assert kinds("wan-video/wan-2.7-image", {"prompt": "x", "size": "4K"}) == []
 
 
 def test_an_unknown_input_is_a_fault() -> None:
