@@ -168,15 +168,16 @@ def test_a_foreign_prediction_is_priced_by_the_input_that_the_gateway_echoes() -
 
 def values_of(item: ModelInput) -> st.SearchStrategy[JsonValue]:
     if item.is_file and item.type == "array":
-        return st.lists(st.sampled_from(["/small.png", "/large.png", PHOTO]), max_size=item.max_items or 4).map(list)
+        images = st.sampled_from(["/small.png", "/large.png", PHOTO])
+        return st.lists(images, max_size=item.max_items or 4).map(lambda each: [*each])
     if item.is_file:
         return st.sampled_from(["/small.png", "/large.png", PHOTO])
     if item.enum:
         return st.sampled_from(item.enum)
-    low, high = int(item.min or 0), int(item.max if item.max is not None else 4096)
+    low, high = item.min or 0, item.max if item.max is not None else 4096
     by_type: dict[str, st.SearchStrategy[JsonValue]] = {
         "boolean": st.booleans(),
-        "integer": st.integers(low, high),
+        "integer": st.integers(math.ceil(low), math.floor(high)),
         "number": st.floats(low, high),
         "array": st.just([]),
         "string": st.just("words"),

@@ -55,7 +55,7 @@ async def quote(darkroom: Darkroom, request: ImageRequest) -> Quote:
     if darkroom.gateway.is_sandbox:
         estimates = [FREE for _ in parts]
     else:
-        sizes = await darkroom.sizes(parts[0]) if needs_sizes(model) else {}
+        sizes = await darkroom.sizes(parts[0]) if needs_sizes(model) else None
         estimates = [estimate(model, part.input, sizes) for part in parts]
         billed_usd = await darkroom.journal.last_bill(darkroom.gateway.origin, model.name)
         if billed_usd is not None:

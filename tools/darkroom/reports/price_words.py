@@ -66,7 +66,7 @@ def price_words(model: Model, today: datetime.date) -> str:
 def price_data(model: Model, limits: Limits) -> dict[str, JsonValue]:
     """The lowest and highest price of one image in US dollars, and whether a limit refuses it."""
     prices = price_range(model)
-    return {"prices_usd": sorted(set(prices)) if prices else [], "is_over_limit": limits.refuse(model)}
+    return {"prices_usd": [*sorted(set(prices))] if prices else [], "is_over_limit": limits.refuse(model)}
 
 
 def _tier_words(tier: Tier) -> str:
