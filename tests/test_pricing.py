@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import JsonValue
 
@@ -262,6 +262,7 @@ def _applies(when: Mapping[str, JsonValue], seen: Mapping[str, JsonValue]) -> bo
     return all(seen.get(name) == value for name, value in when.items())
 
 
+@settings(max_examples=500)
 @given(runs())
 def test_no_receipt_is_above_the_bound(
     run: tuple[Model, dict[str, JsonValue], dict[str, tuple[int, int]], Prediction],

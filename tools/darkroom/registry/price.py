@@ -58,7 +58,7 @@ class PriceTable(Facts):
     count_when: dict[str, JsonValue] = {}
     output_mp_input: str = ""
     most_output_mp: float = 4
-    most_input_mp: float = 9
+    most_input_mp: float = 4  # larger ones are resized to 4 (lumenfall.ai on flux-2-pro at Replicate, 2026-11-25)
     typical_s: float | None = None
     confidence: Confidence = "user"
     source: str = ""
