@@ -10,7 +10,6 @@ from pathlib import Path
 from darkroom.images import ImageState, StoredImage
 from darkroom.journal import account_rows, image_rows, intent_rows, spending_rows
 from darkroom.journal.database import Database, Session
-from darkroom.journal.intent_codec import read_intents
 from darkroom.journal.reconcile import Verdict
 from darkroom.journal.records import Intent, Look, NewIntent, Spending, SpendingLimit, Totals
 from darkroom.journal.states import DOUBTFUL, in_list
@@ -50,8 +49,6 @@ class Journal:
         self.warnings = warnings
         # Names our own claims, so that a late answer cannot undo the claim of another process.
         self._claimed_by = secrets.token_hex(8)
-
-    # Creates
 
     async def intend(self, wanted: Sequence[NewIntent], *, spending: SpendingLimit | None = None) -> tuple[Intent, ...]:
         """Write all parts of one request down, in one commit with their reservation of money, or none.
@@ -114,8 +111,6 @@ class Journal:
         """Apply what `reconcile.match` found, in one commit; gives the intents that changed."""
         return await self._database.write(lambda session: intent_rows.settle(session, verdicts, self._at(look)))
 
-    # Predictions
-
     async def record(
         self, prediction: Prediction, look: Look | None = None, *, adopting: NewIntent | None = None
     ) -> Intent:
@@ -173,8 +168,6 @@ class Journal:
         rows = await self._database.read(lambda session: session.execute(_SECONDS, (gateway, model, limit)).fetchall())
         return tuple(row["total_s"] for row in rows)
 
-    # Images
-
     async def image_stored(self, image: StoredImage) -> None:
         """The file is safe; a data URI in `url` is shortened from now on."""
         await self._database.write(lambda session: image_rows.stored(session, image))
@@ -199,15 +192,11 @@ class Journal:
         """The same for all predictions of a gateway: a setting may have changed since."""
         await self._database.write(lambda session: image_rows.want_all_again(session, origin, self._clock()))
 
-    # Leases: who follows a prediction
-
     async def lease(self, key: str, owner: str, lease_s: float) -> bool:
         """Keep others from following it for so long (0 gives it back); False where another owner holds a lease."""
         now = self._clock()
         values = (owner, now + lease_s, key, owner, now, now + 10 * max(lease_s, 1.0))
         return await self._database.write(lambda session: session.execute(_LEASE, values).rowcount == 1)
-
-    # Accounts
 
     async def account(self, origin: str, key: str) -> str:
         """The account of this key at this gateway, noted as being here now: a keyed hash, "" without a key."""
@@ -229,8 +218,6 @@ class Journal:
         since = self._clock() - for_s
         return await self._database.read(lambda session: account_rows.away(session, origin, since))
 
-    # Money
-
     async def spent_usd(self, since: float) -> Spending:
         return await self._database.read(lambda session: spending_rows.spent(session, since, self._clock()))
 
@@ -242,7 +229,7 @@ class Journal:
         return replace(look, now=self._clock()) if look else Look(now=self._clock())
 
     async def _select(self, rest: str, *values: object) -> tuple[Intent, ...]:
-        return await self._database.read(lambda session: read_intents(session, rest, values))
+        return await self._database.read(lambda session: intent_rows.read_intents(session, rest, values))
 
     async def _image_problem(self, prediction_id: str, index: int, state: ImageState, problem: str) -> None:
         await self._database.write(lambda session: image_rows.failed(session, prediction_id, index, state, problem))

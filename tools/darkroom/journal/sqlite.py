@@ -20,10 +20,6 @@ T = TypeVar("T")
 BUSY_TIMEOUT_S = 5.0
 _BROKEN = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _LOCKED = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
-_PRAGMAS = (
-    "PRAGMA synchronous = FULL",  # a commit survives power loss
-    "PRAGMA fullfsync = ON",  # on macOS as well
-)
 _WORDS = {
     sqlite3.SQLITE_FULL: "the disk is full",
     sqlite3.SQLITE_BUSY: "another process keeps it locked",
@@ -34,8 +30,6 @@ _WORDS = {
     sqlite3.SQLITE_CORRUPT: "the file is damaged; restart darkroom, which then keeps it aside",
     sqlite3.SQLITE_NOTADB: "the file is damaged; restart darkroom, which then keeps it aside",
 }
-
-
 _ADVICE = "Nothing new is sent until the person has mended it."
 
 
@@ -108,10 +102,12 @@ def _connect(path: Path) -> sqlite3.Connection:
     try:
         connection.row_factory = sqlite3.Row
         _switch_to_wal(connection)
-        for pragma in _PRAGMAS:
-            connection.execute(pragma)
+        connection.execute("PRAGMA synchronous = FULL")  # a commit survives power loss
+        connection.execute("PRAGMA fullfsync = ON")  # on macOS as well
         if (found := connection.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
-            raise _damaged(found)
+            damage = sqlite3.DatabaseError(found)
+            damage.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+            raise damage
         migrate(connection)
     except BaseException:
         connection.close()
@@ -130,12 +126,6 @@ def _switch_to_wal(connection: sqlite3.Connection) -> None:
             if _code(error) not in _LOCKED or time.monotonic() > give_up:
                 raise
             time.sleep(0.01)
-
-
-def _damaged(found: str) -> sqlite3.DatabaseError:
-    error = sqlite3.DatabaseError(found)
-    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
-    return error
 
 
 def _keep_aside(path: Path, now: float) -> Path:
