@@ -65,52 +65,38 @@ class Hangup:
 
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, leave)
-        relay = _Relay(source=source, sink=pipe_in, wake=wake_out, stdout=stdout)
-        threading.Thread(target=self._relay, args=(relay,), name="stdin relay", daemon=True).start()
+        ends = select.poll()
+        ends.register(wake_out, select.POLLIN)
+        ends.register(stdout, 0)  # poll reports a closed reader (POLLERR, POLLHUP) without being asked
+        threading.Thread(target=self._relay, args=(source, pipe_in, ends), name="stdin relay", daemon=True).start()
 
-    def _relay(self, relay: "_Relay") -> None:
+    def _relay(self, source: int, sink: int, ends: "select.poll") -> None:
         with contextlib.suppress(OSError):
-            relay.run()
+            _copy(source, sink, ends)
         self._has_begun.set()
-        relay.end_input()
+        os.close(sink)
         time.sleep(LEAVE_WITHIN_S)
         log.warning("Not finished %s s after the host left; ending. The journal knows what is open.", LEAVE_WITHIN_S)
         os._exit(self.exit_code)
 
 
-class _Relay:
-    """Copies `source` to `sink` until one of the three ends comes; all four are file descriptors."""
+def _copy(source: int, sink: int, ends: "select.poll") -> None:
+    """Copy bytes between two file descriptors until the end of input, a closed stdout or a signal."""
+    while _is_ready(source, select.POLLIN, ends):
+        chunk = memoryview(os.read(source, _READ_BYTES))
+        if not chunk:
+            return
+        while chunk and _is_ready(sink, select.POLLOUT, ends):
+            chunk = chunk[os.write(sink, chunk[:_SLICE_BYTES]) :]
+        if chunk:
+            return
 
-    def __init__(self, *, source: int, sink: int, wake: int, stdout: int) -> None:
-        self._source = source
-        self._sink = sink
-        self._ends = select.poll()
-        self._ends.register(wake, select.POLLIN)
-        self._ends.register(stdout, 0)  # poll reports a closed reader (POLLERR, POLLHUP) without being asked
 
-    def run(self) -> None:
-        """Return at the end of input, at a closed stdout, at a signal."""
-        while self._is_ready(self._source, select.POLLIN):
-            chunk = os.read(self._source, _READ_BYTES)
-            if not chunk or not self._forward(chunk):
-                return
-
-    def end_input(self) -> None:
-        os.close(self._sink)
-
-    def _forward(self, chunk: bytes) -> bool:
-        view = memoryview(chunk)
-        while view:
-            if not self._is_ready(self._sink, select.POLLOUT):
-                return False
-            view = view[os.write(self._sink, view[:_SLICE_BYTES]) :]
-        return True
-
-    def _is_ready(self, descriptor: int, event: int) -> bool:
-        """Wait until `descriptor` can be read or written; False where an end came first."""
-        self._ends.register(descriptor, event)
-        try:
-            ready = [number for number, _ in self._ends.poll()]
-        finally:
-            self._ends.unregister(descriptor)
-        return ready == [descriptor]
+def _is_ready(descriptor: int, event: int, ends: "select.poll") -> bool:
+    """Wait until `descriptor` can be read or written; False where an end came first."""
+    ends.register(descriptor, event)
+    try:
+        ready = [number for number, _ in ends.poll()]
+    finally:
+        ends.unregister(descriptor)
+    return ready == [descriptor]
