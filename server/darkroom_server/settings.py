@@ -106,10 +106,7 @@ class Settings(BaseModel):
 
     @cached_property
     def choice(self) -> "GatewayChoice":
-        """The gateway with its key, and why it was chosen.
-
-        Raises: SettingsError where the gateway's own settings do not fit together.
-        """
+        """The gateway with its key, and why it was chosen. Raises: SettingsError where its settings do not fit."""
         from darkroom.gateways import choose_gateway
 
         return choose_gateway(self._environ)
@@ -150,10 +147,7 @@ class Settings(BaseModel):
         return closed
 
     def options(self) -> "DarkroomOptions":
-        """What `Darkroom.open` needs; holds the embedded sandbox where that is the gateway.
-
-        Raises: SettingsError as `problem` has it.
-        """
+        """What `Darkroom.open` needs, such as the embedded sandbox. Raises: SettingsError as `problem` has it."""
         from darkroom.darkroom import DarkroomOptions
 
         if self.problem:
