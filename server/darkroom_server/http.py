@@ -26,7 +26,7 @@ from darkroom_server.app import create_server
 from darkroom_server.settings import Settings
 from darkroom_server.strange_json import readable
 
-LOCAL_HOSTS = ("127.0.0.1", "localhost", "[::1]")
+_LOCAL_HOSTS = ("127.0.0.1", "localhost", "[::1]")
 _LEAVE_WITHIN_S = 2
 # The largest input image is 20 MiB, and comes as base64 with a third more.
 _MAX_REQUEST_BYTES = 32 * 1024 * 1024
@@ -38,14 +38,10 @@ _TOO_LATE = b"The request was not sent to its end in time.\n"
 
 
 def serve_http(
-    settings: Settings,
-    listener: socket.socket,
-    *,
-    allowed_hosts: Iterable[str] = (),
-    on_ready: Callable[[], None] = lambda: None,
+    settings: Settings, listener: socket.socket, *, allowed_hosts: Iterable[str], on_ready: Callable[[], None]
 ) -> None:
     """Serve on `listener` until SIGTERM or SIGINT. Calls get 2 s more; what they wait for goes on at the gateway."""
-    app = http_app(settings, allowed_hosts=allowed_hosts, is_leaving=lambda: server.should_exit)
+    app = _app(settings, allowed_hosts, is_leaving=lambda: server.should_exit)
     # No access log, and no logging of uvicorn's own: what there is to say goes to stderr with everything else.
     config = uvicorn.Config(
         app, http=_PatientProtocol, log_config=None, access_log=False, timeout_graceful_shutdown=_LEAVE_WITHIN_S
@@ -54,9 +50,7 @@ def serve_http(
     server.run(sockets=[listener])
 
 
-def http_app(
-    settings: Settings, *, allowed_hosts: Iterable[str] = (), is_leaving: Callable[[], bool] = lambda: False
-) -> Starlette:
+def _app(settings: Settings, allowed_hosts: Iterable[str], is_leaving: Callable[[], bool]) -> Starlette:
     """The ASGI app. `allowed_hosts` are names by which it may be reached besides the local ones, without a port."""
     server = create_server(settings.without_local_files(), is_leaving=is_leaving)
 
@@ -65,7 +59,7 @@ def http_app(
 
     server.custom_route("/health", methods=["GET"])(health)
     app = server.streamable_http_app(
-        transport_security=_security([*LOCAL_HOSTS, *allowed_hosts]), max_request_body_size=_MAX_REQUEST_BYTES
+        transport_security=_security([*_LOCAL_HOSTS, *allowed_hosts]), max_request_body_size=_MAX_REQUEST_BYTES
     )
     app.add_middleware(_WholeBodies, most_bytes=_MAX_REQUEST_BYTES)
     return app

@@ -56,7 +56,7 @@ def serve_stdio(settings: "Settings") -> int:
         # The host closed stdout while an answer was on its way.
         log.debug("The host left: %s", errors.exceptions[0])
     except* Exception:
-        if not hangup.has_begun:
+        if not hangup.has_begun.is_set():
             raise
         log.debug("Left in the middle of a call", exc_info=True)
     return hangup.exit_code
@@ -80,7 +80,7 @@ def _create_quietly(settings: "Settings", hangup: "_Hangup") -> "MCPServer[Any]"
     try:
         from darkroom_server.app import create_server
 
-        server = create_server(settings, is_leaving=lambda: hangup.has_begun, conversation=secrets.token_hex(8))
+        server = create_server(settings, is_leaving=hangup.has_begun.is_set, conversation=secrets.token_hex(8))
     finally:
         if is_hidden:
             del modules["rich.console"]
@@ -94,12 +94,7 @@ class _Hangup:
 
     def __init__(self) -> None:
         self._signal_number = 0
-        self._has_begun = threading.Event()
-
-    @property
-    def has_begun(self) -> bool:
-        """True from the moment at which the server's input was ended."""
-        return self._has_begun.is_set()
+        self.has_begun = threading.Event()  # set when the server's input was ended
 
     @property
     def exit_code(self) -> int:
@@ -132,7 +127,7 @@ class _Hangup:
     def _relay(self, source: int, sink: int, ends: "select.poll") -> None:
         with contextlib.suppress(OSError):
             _copy(source, sink, ends)
-        self._has_begun.set()
+        self.has_begun.set()
         os.close(sink)
         time.sleep(_LEAVE_WITHIN_S)
         log.warning("Not finished %s s after the host left; ending. The journal knows what is open.", _LEAVE_WITHIN_S)
