@@ -17,9 +17,8 @@ class NewIntent:
 
     `request_id` is the caller's own name for the wish ("" = none) and `part` counts the predictions that it takes, from
     0. `origin` is the gateway's "https://host[:port]", `account` the keyed hash of the key in use. `input` is what will
-       be
-    sent, whole; `file_fields` are its names that hold images, which gateways echo as other URLs. `request` is the wish
-    in our words. `output_place` is the folder or bucket in which its images belong, `conversation` who asked.
+    be sent, whole; `file_fields` are its names that hold images, which gateways echo as other URLs. `request` is the
+    wish in our words. `output_place` is the folder or bucket in which its images belong, `conversation` who asked.
     """
 
     request_id: str = ""
@@ -40,8 +39,8 @@ class NewIntent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Intent:
-    """One create and what became of it.
+class Intent(NewIntent):
+    """One create, written down, and what became of it.
 
     `key` is random, 26 characters, and sorts by time. `input` is whole while it may still be sent, afterwards its data
     URIs are shortened and its secrets masked. `tries` counts the claims, so it names the attempt. `prediction` is the
@@ -51,22 +50,8 @@ class Intent:
     """
 
     key: str
-    request_id: str
-    part: int
-    gateway: str
-    origin: str
-    account: str
-    model: str
-    version: str
     input: dict[str, JsonValue]
-    file_fields: tuple[str, ...]
-    request: dict[str, JsonValue]
-    seed: int | None
-    image_count: int
-    estimate_usd: float | None
     cost_usd: float | None
-    output_place: str
-    conversation: str
     state: IntentState
     prediction_id: str
     status: PredictionStatus | None
