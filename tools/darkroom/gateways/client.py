@@ -18,7 +18,7 @@ import anyio
 from pydantic import JsonValue
 
 from darkroom.errors import GatewayError, GatewayMisread, InvalidRequest, RequestRefused, UnknownPrediction
-from darkroom.gateways import envelopes, refusals
+from darkroom.gateways import envelopes, faults
 from darkroom.gateways.asgi import ASGIApp
 from darkroom.gateways.creates import create_request
 from darkroom.gateways.envelopes import ListPage, Refusal
@@ -112,7 +112,7 @@ class PredictionClient:
         try:
             reply = await self._wire.exchange(request, ends_at)
         except WireFault as fault:
-            raise refusals.create_unanswered(self.gateway, str(fault), is_unsent=fault.is_unsent) from fault
+            raise faults.create_unanswered(self.gateway, str(fault), is_unsent=fault.is_unsent) from fault
         prediction = self._created(reply, model)
         # Under `Prefer: wait` a body can say `processing` beside an output that is whole, or only half there.
         if request.hold_s and prediction.output and not prediction.status.is_terminal:
@@ -157,7 +157,7 @@ class PredictionClient:
         Raises: RequestRefused where the gateway has no list; else as `get`.
         """
         if not self.gateway.has_list:
-            raise refusals.not_offered(self.gateway, "has no list of predictions")
+            raise faults.not_offered(self.gateway, "has no list of predictions")
         request = Request("GET", "/v1/predictions" + (f"?{cursor}" if cursor else ""))
         read = envelopes.list_page
         return await self._ask(request, "the list of predictions", read, attempts=2, within_s=within_s)
@@ -168,7 +168,7 @@ class PredictionClient:
         Raises: RequestRefused where the gateway takes no files, or not this one; else as `get`.
         """
         if not self.gateway.has_files:
-            raise refusals.not_offered(self.gateway, "takes no files")
+            raise faults.not_offered(self.gateway, "takes no files")
         request = Request("POST", "/v1/files", file=(name[-_FILE_NAME_LIMIT:], content, mime_type))
         read = envelopes.uploaded_address
         return await self._ask(request, "the file", read, attempts=2, within_s=within_s)
@@ -234,17 +234,17 @@ class PredictionClient:
                 return found
             refusal = self._refusal_in(reply)
         except WireFault as fault:
-            error = refusals.look_up_unanswered(self.gateway, str(fault))
+            error = faults.look_up_unanswered(self.gateway, str(fault))
             error.__cause__ = fault
             return error
         except Exception:
             logger.exception("an answer of gateway %s could not be read", self.gateway.name)
-            return refusals.look_up_unanswered(self.gateway, "its answer could not be read")
+            return faults.look_up_unanswered(self.gateway, "its answer could not be read")
         if reply.is_cut and not reply.is_too_long and (reply.status < 300 or reply.status == 404):
-            return refusals.look_up_unanswered(self.gateway, "its answer broke off")
+            return faults.look_up_unanswered(self.gateway, "its answer broke off")
         if refusal.is_missing and ID_PATTERN.fullmatch(subject):
             raise UnknownPrediction(f"Gateway '{self.gateway.name}' knows no prediction '{subject}' (HTTP 404).")
-        error = refusals.look_up_refused(refusal, self.gateway, self._key, subject)
+        error = faults.look_up_refused(refusal, self.gateway, self._key, subject)
         if _may_pass(refusal.status) and classify(refusal, self.gateway) in (Fault.BUSY, Fault.UNKNOWN):
             return error
         raise error
@@ -258,12 +258,12 @@ class PredictionClient:
         try:
             if prediction := envelopes.created_prediction(reply):
                 return prediction
-            error = refusals.create_refused(self._refusal_in(reply), self.gateway, self._key, model)
+            error = faults.create_refused(self._refusal_in(reply), self.gateway, self._key, model)
         except Exception as unforeseen:
             logger.exception("the answer to a create could not be read")
             if reply.status < 300 and (prediction := envelopes.identified_prediction(reply.body)):
                 return prediction
-            raise refusals.create_unanswered(
+            raise faults.create_unanswered(
                 self.gateway, "its answer could not be read", is_unsent=False
             ) from unforeseen
         raise error

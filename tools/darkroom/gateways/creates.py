@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pydantic import JsonValue
 
 from darkroom.errors import InvalidInput
-from darkroom.gateways import refusals
+from darkroom.gateways import faults
 from darkroom.gateways.profiles import Gateway
 from darkroom.gateways.replies import Request
 
@@ -53,7 +53,7 @@ def _addressed(gateway: Gateway, model: str, version: str) -> tuple[str, dict[st
         return f"/v1/models/{model}/predictions", {}
     if "model-body" in gateway.creates:
         return "/v1/predictions", {"model": model}
-    raise refusals.not_offered(
+    raise faults.not_offered(
         gateway, f"cannot run '{model}' by version" if version else f"cannot run '{model}' by name"
     )
 
