@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Self
 import anyio
 
 from darkroom.errors import OutputError, OutputExpired
-from darkroom.gateways.asgi import ASGIApp
 from darkroom.gateways.limits import BOUNDED_ENCODINGS
 from darkroom.gateways.profiles import Gateway
 from darkroom.images import MAX_IMAGE_BYTES
@@ -23,6 +22,7 @@ from darkroom.uris import TooLarge, decode_data_uri, host_of, is_loopback, port_
 
 if TYPE_CHECKING:
     import httpx
+    from starlette.types import ASGIApp
 
 TIME_LIMIT_S = 60.0
 _MOST_REDIRECTS = 3
@@ -40,7 +40,7 @@ class OutputFetcher:
         self,
         gateway: Gateway,
         *,
-        app: ASGIApp | None = None,
+        app: "ASGIApp | None" = None,
         max_bytes: int = MAX_IMAGE_BYTES,
         time_limit_s: float = TIME_LIMIT_S,
     ) -> None:

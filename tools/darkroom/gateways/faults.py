@@ -21,7 +21,6 @@ gateway answered with a status that is none. The codes and the sentences are dat
 
 import re
 import tomllib
-from enum import StrEnum
 from functools import cache
 from importlib.resources import files
 from typing import Any, Literal
@@ -34,27 +33,15 @@ from darkroom.gateways.profiles import Gateway
 from darkroom.gateways.words import clean_words, quoted
 
 FailureKind = Literal["moderation", "transient", "too_large", "other"]
+# One for each different next step.
+Fault = Literal["key", "credit", "request", "content", "missing", "address", "busy", "unknown"]
 
-
-class Fault(StrEnum):
-    """One value per different next step."""
-
-    KEY = "key"
-    CREDIT = "credit"
-    REQUEST = "request"
-    CONTENT = "content"
-    MISSING = "missing"
-    ADDRESS = "address"
-    BUSY = "busy"
-    UNKNOWN = "unknown"
-
-
-_BY_STATUS = {
-    **dict.fromkeys((400, 405, 413, 422), Fault.REQUEST),
-    **dict.fromkeys((401, 403), Fault.KEY),
-    402: Fault.CREDIT,
-    404: Fault.MISSING,
-    429: Fault.BUSY,
+_BY_STATUS: dict[int, Fault] = {
+    **dict.fromkeys((400, 405, 413, 422), "request"),
+    **dict.fromkeys((401, 403), "key"),
+    402: "credit",
+    404: "missing",
+    429: "busy",
 }
 _AT_WRONG_ADDRESSES = frozenset({403, 404, 405})
 _WITH_MODERATION = frozenset({400, 403, 422})
@@ -79,21 +66,21 @@ def classify(refusal: Refusal, gateway: Gateway) -> Fault:
     fault = _BY_STATUS.get(refusal.status)
     if fault is None or (refusal.upstream_status and refusal.upstream_status not in _BY_STATUS):
         is_documented = f"{refusal.status} {refusal.code}" in gateway.refusal_codes
-        return Fault.REQUEST if is_documented else Fault.UNKNOWN
-    by_code = Fault(_table()["codes"].get(refusal.code, fault))
-    if fault is Fault.BUSY:
-        return Fault.CREDIT if by_code is Fault.CREDIT else fault
+        return "request" if is_documented else "unknown"
+    by_code: Fault = _table()["codes"].get(refusal.code, fault)
+    if fault == "busy":
+        return "credit" if by_code == "credit" else fault
     if refusal.instead and refusal.status in _AT_WRONG_ADDRESSES:
-        return Fault.ADDRESS
-    if by_code is fault and refusal.status in _WITH_MODERATION and _MODERATION.search(refusal.reason):
-        return Fault.CONTENT
+        return "address"
+    if by_code == fault and refusal.status in _WITH_MODERATION and _MODERATION.search(refusal.reason):
+        return "content"
     return by_code
 
 
 def create_refused(refusal: Refusal, gateway: Gateway, key: Key, model: str) -> GatewayError:
     """The error for an answer to a create; only CreateUnresolved leaves open whether something was started."""
     fault = classify(refusal, gateway)
-    is_doubly_odd = fault is Fault.UNKNOWN and refusal.instead
+    is_doubly_odd = fault == "unknown" and refusal.instead
     return _error("create", "unknown_at_wrong_address" if is_doubly_odd else fault, refusal, gateway, key, model)
 
 
@@ -102,8 +89,8 @@ def look_up_refused(refusal: Refusal, gateway: Gateway, key: Key, subject: str) 
     if refusal.is_too_long:
         return _error("look_up", "too_long", refusal, gateway, key, subject)
     fault = classify(refusal, gateway)
-    is_misread = refusal.status < 400 or fault is Fault.ADDRESS or (refusal.status == 404 and not refusal.is_missing)
-    return _error("look_up", Fault.ADDRESS if is_misread else fault, refusal, gateway, key, subject)
+    is_misread = refusal.status < 400 or fault == "address" or (refusal.status == 404 and not refusal.is_missing)
+    return _error("look_up", "address" if is_misread else fault, refusal, gateway, key, subject)
 
 
 def create_unanswered(gateway: Gateway, words: str, *, is_unsent: bool) -> GatewayError:

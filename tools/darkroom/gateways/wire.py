@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from darkroom.gateways.asgi import ASGIApp
 from darkroom.gateways.keys import Key
 from darkroom.gateways.limits import BOUNDED_ENCODINGS, MAX_REPLY_BYTES, Timeouts
 from darkroom.gateways.profiles import Gateway
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from ssl import SSLContext
 
     import httpx
+    from starlette.types import ASGIApp
 
 _SHORTEST_SECRET = 8
 _CLOSE_WITHIN_S = 1.0
@@ -59,7 +59,7 @@ class Wire:
     `has_given_json` says that a reply of this address has been JSON before, so that it is no wrong address.
     """
 
-    def __init__(self, gateway: Gateway, key: Key, *, app: ASGIApp | None, timeouts: Timeouts) -> None:
+    def __init__(self, gateway: Gateway, key: Key, *, app: "ASGIApp | None", timeouts: Timeouts) -> None:
         self._gateway = gateway
         self._key = key
         self._app = app
