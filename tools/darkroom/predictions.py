@@ -34,15 +34,10 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@+-]{0,199}")
 # Spellings seen at gateways that re-wrap the format.
 _OTHER_SPELLINGS = {
     "cancelled": "canceled",
-    "success": "succeeded",
-    "completed": "succeeded",
-    "error": "failed",
-    "failure": "failed",
-    "in_progress": "processing",
-    "running": "processing",
-    "queued": "starting",
-    "pending": "starting",
-    "submitted": "starting",
+    **dict.fromkeys(("success", "completed"), "succeeded"),
+    **dict.fromkeys(("error", "failure"), "failed"),
+    **dict.fromkeys(("in_progress", "running"), "processing"),
+    **dict.fromkeys(("queued", "pending", "submitted"), "starting"),
 }
 
 
@@ -59,7 +54,7 @@ class PredictionStatus(StrEnum):
 
     @property
     def is_terminal(self) -> bool:
-        return self in _TERMINAL
+        return self in ("succeeded", "failed", "canceled", "aborted")
 
     @classmethod
     def parse(cls, word: object) -> "PredictionStatus":
@@ -70,9 +65,6 @@ class PredictionStatus(StrEnum):
 
 
 _STATUSES = {status.value: status for status in PredictionStatus}
-_TERMINAL = frozenset(
-    {PredictionStatus.SUCCEEDED, PredictionStatus.FAILED, PredictionStatus.CANCELED, PredictionStatus.ABORTED}
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -242,13 +242,11 @@ class PredictionClient:
             if prediction := envelopes.created_prediction(reply):
                 return prediction
             error = faults.create_refused(self._refusal_in(reply), self.gateway, self._key, model)
-        except Exception as unforeseen:
+        except Exception as fault:
             logger.exception("the answer to a create could not be read")
             if reply.status < 300 and (prediction := envelopes.identified_prediction(reply.body)):
                 return prediction
-            raise faults.create_unanswered(
-                self.gateway, "its answer could not be read", is_unsent=False
-            ) from unforeseen
+            raise faults.create_unanswered(self.gateway, "its answer could not be read", is_unsent=False) from fault
         raise error
 
 
