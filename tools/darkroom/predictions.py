@@ -151,11 +151,9 @@ def _uris(output: object, levels: int) -> Iterator[str]:
     if isinstance(output, str):
         if is_data_uri(output) or (len(output) <= _LONGEST_URL and is_web_url(output)):
             yield _plain_uri(output)
-    elif levels and (parts := mapping_in(output)) is not None:
-        for part in parts.values():
-            yield from _uris(part, levels - 1)
-    elif levels and isinstance(output, list):
-        for part in cast("list[object]", output):
+    elif levels and isinstance(output, Mapping | list):
+        parts = cast("Mapping[str, object] | list[object]", output)
+        for part in parts.values() if isinstance(parts, Mapping) else parts:
             yield from _uris(part, levels - 1)
 
 

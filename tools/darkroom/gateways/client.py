@@ -65,11 +65,9 @@ class PredictionClient:
         sleep: Sleep = anyio.sleep,
         rng: Random | None = None,
     ) -> None:
-        self.gateway = gateway
-        self._key = key
+        self.gateway, self._key = gateway, key
         self._wire = Wire(gateway, key, app=app, timeouts=timeouts or Timeouts())
-        self._sleep = sleep
-        self._rng = rng or Random()
+        self._sleep, self._rng = sleep, rng or Random()
 
     async def __aenter__(self) -> Self:
         return self
@@ -174,15 +172,14 @@ class PredictionClient:
     async def probe(self, *, within_s: float = 20.0) -> GatewayProbe:
         """What the gateway answers to a call that costs nothing: its account, else a look at an id that nobody has."""
         try:
-            if self.gateway.has_account:
-                account = await self.account_name(within_s=within_s)
-                return GatewayProbe(is_key_accepted=True, words="key accepted", account=account)
-            await self.get(_PROBE_ID, attempts=1, within_s=within_s)
+            if not self.gateway.has_account:
+                await self.get(_PROBE_ID, attempts=1, within_s=within_s)
+            account = await self.account_name(within_s=within_s)
+            return GatewayProbe(is_key_accepted=True, words="key accepted", account=account)
         except UnknownPrediction:
             return GatewayProbe(is_key_accepted=True, words="key accepted (it knows no such id)")
         except GatewayError as error:
             return GatewayProbe(is_key_accepted=False, words=error.message)
-        return GatewayProbe(is_key_accepted=True, words="key accepted")
 
     async def _ask(
         self, request: Request, subject: str, read: Callable[[Reply], _Found | None], *, attempts: int, within_s: float
@@ -199,8 +196,8 @@ class PredictionClient:
             answer = await self._once(request, subject, read, ends_at)
             if not isinstance(answer, GatewayError):
                 return answer
-            delay_s = _FIRST_BACKOFF_S * 2 ** (attempt - 1) * self._rng.uniform(0.9, 1.1)
-            delay_s = max(delay_s, answer.retry_after_s or 0.0)
+            backoff_s = _FIRST_BACKOFF_S * 2 ** (attempt - 1) * self._rng.uniform(0.9, 1.1)
+            delay_s = max(backoff_s, answer.retry_after_s or 0.0)
             if attempt == attempts or delay_s >= ends_at - anyio.current_time():
                 raise answer
             await self._sleep(delay_s)

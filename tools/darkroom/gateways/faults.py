@@ -134,12 +134,9 @@ def _error(
     room = _MESSAGE_AT_MOST - len(sentence.format(**fields, quote=': ""'))
     # The sentence brings its own full stop.
     said = "" if refusal.instead else quoted(refusal.reason.rstrip(". "), min(max(room, 0), _QUOTED_AT_MOST))
+    message = sentence.format(**fields, quote=f": {said}" if said else "")
     return kind(
-        sentence.format(**fields, quote=f": {said}" if said else ""),
-        gateway=gateway.name,
-        status=refusal.status,
-        reason=refusal.reason,
-        retry_after_s=refusal.retry_after_s,
+        message, gateway=gateway.name, status=refusal.status, reason=refusal.reason, retry_after_s=refusal.retry_after_s
     )
 
 
@@ -150,7 +147,5 @@ def _table() -> dict[str, dict[str, Any]]:
 
 def failure_kind(error_text: str) -> FailureKind:
     """Why a prediction failed: "transient" ones are worth one more try with the same input, the others are not."""
-    for kind, pattern in _FAILURES.items():
-        if pattern.search(error_text):
-            return kind
-    return "other"
+    kinds: list[FailureKind] = [kind for kind, pattern in _FAILURES.items() if pattern.search(error_text)]
+    return kinds[0] if kinds else "other"

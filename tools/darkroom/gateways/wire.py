@@ -60,10 +60,7 @@ class Wire:
     """
 
     def __init__(self, gateway: Gateway, key: Key, *, app: "ASGIApp | None", timeouts: Timeouts) -> None:
-        self._gateway = gateway
-        self._key = key
-        self._app = app
-        self._timeouts = timeouts
+        self._gateway, self._key, self._app, self._timeouts = gateway, key, app, timeouts
         self._tls: SSLContext | None = None
         self._clients: dict[int, httpx.AsyncClient] = {}
         self.has_given_json = False
