@@ -20,9 +20,10 @@ from darkroom.uris import is_url
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
+    from starlette.types import ASGIApp
 
     from darkroom.darkroom import DarkroomOptions
-    from darkroom.gateways import ASGIApp, GatewayChoice
+    from darkroom.gateways import GatewayChoice
 
 PREFIX = "DARKROOM_"
 DEFAULT_WAIT_S = 45
