@@ -38,15 +38,10 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@+-]{0,199}")
 # Spellings seen at gateways that re-wrap the format.
 _OTHER_SPELLINGS = {
     "cancelled": "canceled",
-    "success": "succeeded",
-    "completed": "succeeded",
-    "error": "failed",
-    "failure": "failed",
-    "in_progress": "processing",
-    "running": "processing",
-    "queued": "starting",
-    "pending": "starting",
-    "submitted": "starting",
+    **dict.fromkeys(("success", "completed"), "succeeded"),
+    **dict.fromkeys(("error", "failure"), "failed"),
+    **dict.fromkeys(("in_progress", "running"), "processing"),
+    **dict.fromkeys(("queued", "pending", "submitted"), "starting"),
 }
 
 
@@ -63,7 +58,7 @@ class PredictionStatus(StrEnum):
 
     @property
     def is_terminal(self) -> bool:
-        return self in _TERMINAL
+        return self in ("succeeded", "failed", "canceled", "aborted")
 
     @classmethod
     def parse(cls, word: object) -> "PredictionStatus":
@@ -74,9 +69,6 @@ class PredictionStatus(StrEnum):
 
 
 _STATUSES = {status.value: status for status in PredictionStatus}
-_TERMINAL = frozenset(
-    {PredictionStatus.SUCCEEDED, PredictionStatus.FAILED, PredictionStatus.CANCELED, PredictionStatus.ABORTED}
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,11 +161,9 @@ def _uris(output: object, levels: int) -> Iterator[str]:
     if isinstance(output, str):
         if is_data_uri(output) or (len(output) <= _LONGEST_URL and is_web_url(output)):
             yield _plain_uri(output)
-    elif levels and (parts := mapping_in(output)) is not None:
-        for part in parts.values():
-            yield from _uris(part, levels - 1)
-    elif levels and isinstance(output, list):
-        for part in cast("list[object]", output):
+    elif levels and isinstance(output, Mapping | list):
+        parts = cast("Mapping[str, object] | list[object]", output)
+        for part in parts.values() if isinstance(parts, Mapping) else parts:
             yield from _uris(part, levels - 1)
 
 

@@ -19,9 +19,8 @@ from darkroom_server.cli.generate import generate
 from darkroom_server.cli.history import history
 from darkroom_server.cli.install import install
 from darkroom_server.cli.opened import in_darkroom, read_settings
-from darkroom_server.cli.sandbox import sandbox
 from darkroom_server.cli.screen import note, progress_bar, show_json, show_report
-from darkroom_server.cli.serve import serve
+from darkroom_server.cli.serve import sandbox, serve
 
 _Id = Annotated[str, typer.Argument(metavar="ID", help="Id of a prediction, or `latest`.")]
 _AsJson = Annotated[bool, typer.Option("--json", help="Print the report as JSON.")]

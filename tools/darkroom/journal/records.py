@@ -42,8 +42,8 @@ class NewIntent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Intent:
-    """One create and what became of it.
+class Intent(NewIntent):
+    """One create, written down, and what became of it.
 
     `key` is random, 26 characters, and sorts by time. `input` is whole while it may still be sent, afterwards its data
     URIs are shortened and its secrets masked. `tries` counts the claims, so it names the attempt. `prediction` is the
@@ -55,26 +55,11 @@ class Intent:
     """
 
     key: str
-    request_id: str
-    part: int
-    gateway: str
-    origin: str
-    account: str
-    model: str
-    version: str
     input: dict[str, JsonValue]
-    file_fields: tuple[str, ...]
-    request: dict[str, JsonValue]
-    seed: int | None
-    image_count: int
-    estimate_usd: float | None
-    has_bound: bool
     cost_usd: float | None
     cost_basis: Basis
     cost_note: str
     gateway_request_id: str
-    output_place: str
-    conversation: str
     state: IntentState
     prediction_id: str
     status: PredictionStatus | None

@@ -77,10 +77,5 @@ def totals(session: Session) -> Totals:
         reserved_usd=round(row["reserved_usd"], 9),
         unknown_count=row["unpriced_count"],
     )
-    return Totals(
-        prediction_count=row["prediction_count"],
-        unresolved_count=row["unresolved_count"],
-        stored_count=row["stored_count"],
-        expired_count=row["expired_count"],
-        spending=spending,
-    )
+    counts = ("prediction_count", "unresolved_count", "stored_count", "expired_count")
+    return Totals(spending=spending, **{name: row[name] for name in counts})
