@@ -31,8 +31,7 @@ class OutputFiles:
         return await anyio.to_thread.run_sync(self._content, prediction, name, 0)
 
     def _content(self, prediction: Prediction, name: str, depth: int) -> bytes | None:
-        from darkroom_server.sandbox.rendering import decoded, render  # loads Pillow
-        from darkroom_server.sandbox.techniques import ImagePlan
+        from darkroom_server.sandbox.rendering import ImagePlan, decoded, render  # loads Pillow
 
         key = (prediction.stored.id, name)
         if (kept := self._kept.get(key)) is not None:

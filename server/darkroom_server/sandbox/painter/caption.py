@@ -19,7 +19,7 @@ def captioned(image: Image.Image, caption: str) -> Image.Image:
     size = max(9, round(min(image.size) * 0.024))
     font = _font(size)
     margin = round(size * 1.1)
-    left = fitted(caption, font.getlength, image.width - font.getlength(MARK) - margin * 3)
+    left = fitted(drawable(caption), font.getlength, image.width - font.getlength(MARK) - margin * 3)
     is_opaque = image.mode != "RGBA"
     canvas = _shaded(image.convert("RGB"), size * 5).convert("RGBA") if is_opaque else image
     overlay = Image.new("RGBA", image.size)
@@ -43,9 +43,8 @@ def lettered(image: Image.Image, scene: Scene) -> Image.Image:
     return image
 
 
-def fitted(caption: str, length_px: Callable[[str], float], width_px: float) -> str:
-    """One line of at most `width_px`, cut at a word with an ellipsis; characters that the font lacks are left out."""
-    line = drawable(caption)
+def fitted(line: str, length_px: Callable[[str], float], width_px: float) -> str:
+    """The line itself, or as much of it as `width_px` takes, cut at a word with an ellipsis."""
     longest = max(0, int(width_px))  # no letter is narrower than a pixel, and a long line is slow to measure
     if len(line) <= longest and length_px(line) <= width_px:
         return line

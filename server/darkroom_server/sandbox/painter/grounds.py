@@ -1,11 +1,11 @@
 """The grounds: what lies below the sky, and the near land on which subjects stand."""
 
-import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import groupby
 
-from darkroom_server.sandbox.painter.scene import Fill, Glow, Items, Point, Polygon, Rgb, box, flat, mix
-from darkroom_server.sandbox.painter.terrain import height_at, jagged, land, rolling, wood_line
+from darkroom_server.sandbox.painter.scene import Fill, Glow, Items, Polygon, Rgb, box, flat, mix
+from darkroom_server.sandbox.painter.terrain import Skyline, jagged, land, outline, rolling, wood_line
 from darkroom_server.sandbox.painter.view import View, streak
 
 _SNOW_LINE = -0.16  # in skyline heights, -1 the highest
@@ -46,7 +46,7 @@ def mountain(view: View) -> Items:
         y = view.horizon + level
         items.append(view.band((land(skyline, y, height, view.ratio),), share, mist=0.75))
         if share < 0.5:
-            items.append(_snow(view, skyline, y, height, share))
+            items.extend(_snow(view, skyline, y, height, share))
         items.extend(view.mist(y + 0.11))
     trees = _firs(view, view.horizon + 0.24, 0.02, 0.075, 0.78)
     return (*items, trees, _firs(view, 0.95, 0.02, 0.17, 1.0, mist=0.1))
@@ -55,30 +55,22 @@ def mountain(view: View) -> Items:
 def _firs(view: View, level: float, height: float, tree: float, share: float, *, mist: float = 0.4) -> Fill:
     """A wooded ridge about `level`; the firs are about `tree` tall."""
     ridge = rolling(view.rng, view.ratio, roughness=0.45, octaves=3)
-    trees = wood_line(ridge, level, height, tree, view.rng)
+    trees = wood_line(ridge, level, height, tree, view.ratio, view.rng)
     return view.band((land(ridge, level, height, view.ratio), *trees), share, mist=mist)
 
 
-def _snow(view: View, skyline: list[Point], y: float, height: float, share: float) -> Fill:
+def _snow(view: View, skyline: Skyline, y: float, height: float, share: float) -> Items:
     """White on what rises above the snow line, hanging down in ragged tongues."""
     caps: list[Polygon] = []
-    run: list[Point] = []
-    for x, value in [*skyline, (skyline[-1][0], 9.0)]:
-        if value < _SNOW_LINE:
-            run.append((x, value))
-            continue
-        if len(run) > 2:
-            caps.append(tuple((px, y + pv * height) for px, pv in [*run, *reversed(_tongues(run, view.rng))]))
-        run = []
+    for is_high, points in groupby(outline(skyline, view.ratio), key=lambda point: point[1] < _SNOW_LINE):
+        run = list(points)
+        if is_high and len(run) > 2:
+            few = run[:: max(1, len(run) // 14)]
+            depths = [view.rng.uniform(*((0.75, 1.15) if spot % 2 else (0.3, 0.6))) for spot in range(len(few))]
+            edge = [(x, top + (_SNOW_LINE - top) * depth) for (x, top), depth in zip(few, depths, strict=True)]
+            caps.append(tuple((x, y + level * height) for x, level in (*run, *reversed(edge))))
     white = mix(mix(view.palette.light, (255, 255, 255), 0.5), view.palette.land(share), 0.12)
-    return flat(tuple(caps) or (box(-1, -1, -0.9, -0.9),), white, opacity=0.88)
-
-
-def _tongues(run: list[Point], rng: random.Random) -> list[Point]:
-    """The lower edge of a cap: up and down between the ridge and a little below the snow line."""
-    few = run[:: max(1, len(run) // 14)]
-    depths = [rng.uniform(0.75, 1.15) if number % 2 else rng.uniform(0.3, 0.6) for number in range(len(few))]
-    return [(x, value + (_SNOW_LINE - value) * depth) for (x, value), depth in zip(few, depths, strict=True)]
+    return (flat(tuple(caps), white, opacity=0.88),) if caps else ()
 
 
 def sea(view: View) -> Items:
@@ -122,7 +114,7 @@ def _headland(view: View, is_left: bool) -> Polygon:
     reach, y, height = view.ratio * view.rng.uniform(0.42, 0.58), view.horizon, 0.05
     bumps = rolling(view.rng, 1.0, roughness=0.5, octaves=5)
     steps = [step / 60 for step in range(61)]
-    points = [(s * reach, y - height * (1 - s**1.7) * (1 + 0.16 * height_at(bumps, s)) * 0.8) for s in steps]
+    points = [(s * reach, y - height * (1 - s**1.7) * (1 + 0.16 * bumps(s)) * 0.8) for s in steps]
     shape = [*points, (reach + 0.015, y + 0.004), (-0.05, y + 0.01), (-0.05, y - height)]
     return tuple((x if is_left else view.ratio - x, level) for x, level in shape)
 
@@ -165,7 +157,7 @@ def rise(view: View, level: float, color: Rgb | None = None) -> NearLand:
     top = mix(own, palette.ground, palette.dimness) if own else palette.land(0.92)
     crest = Fill(polygons=(land(skyline, level, 0.012, view.ratio),), top=top, bottom=mix(top, palette.ground, 0.12))
     edge = level + 0.012
-    return NearLand(items=(crest,), level=lambda x: edge + height_at(skyline, x) * 0.012, right=view.ratio)
+    return NearLand(items=(crest,), level=lambda x: edge + skyline(x) * 0.012, right=view.ratio)
 
 
 def open_sky(view: View) -> NearLand:
@@ -181,10 +173,9 @@ def cliff(view: View) -> NearLand:
     small = min(1.0, view.ratio)
     edge, reach, top = small * 0.36, small * view.rng.uniform(0.54, 0.62), view.horizon + 0.05
     bumps = rolling(view.rng, 1.0, roughness=0.55, octaves=5)
-    shore: list[Point] = []
-    for x in (reach * step / 70 for step in range(71)):
-        fall = max(0.0, (x - edge) / (reach - edge)) ** 1.5
-        shore.append((x, top + (1.05 - top) * fall + 0.012 * height_at(bumps, x / reach)))
+    xs = [reach * step / 70 for step in range(71)]
+    falls = [max(0.0, (x - edge) / (reach - edge)) ** 1.5 for x in xs]
+    shore = [(x, top + (1.05 - top) * fall + 0.012 * bumps(x / reach)) for x, fall in zip(xs, falls, strict=True)]
     rock = tuple((x if is_left else view.ratio - x, y) for x, y in [*shore, (-0.05, 1.06), (-0.05, top)])
     left = small * 0.1 if is_left else view.ratio - edge
     items = (view.band((rock,), 0.97, mist=0.12),)

@@ -5,10 +5,14 @@ from collections.abc import Sequence
 from PIL import Image
 
 
-def resized(image: Image.Image, size: tuple[int, int], *, is_smooth: bool = True) -> Image.Image:
-    """Scaled to `size`, bicubic or (for plain columns and masks) by the nearest pixel."""
-    how = Image.Resampling.BICUBIC if is_smooth else Image.Resampling.NEAREST
-    return image.resize(size, how)  # pyright: ignore[reportUnknownMemberType]  # its union names numpy
+def resized(
+    image: Image.Image,
+    size: tuple[int, int],
+    how: Image.Resampling = Image.Resampling.BICUBIC,
+    box: tuple[float, float, float, float] | None = None,
+) -> Image.Image:
+    """Scaled to `size`, from the part within `box` alone."""
+    return image.resize(size, how, box)  # pyright: ignore[reportUnknownMemberType]  # its union names numpy
 
 
 def mapped(image: Image.Image, table: Sequence[int]) -> Image.Image:

@@ -6,53 +6,47 @@ from collections.abc import Callable
 
 from darkroom_server.sandbox.painter.scene import Point, Polygon
 
+Skyline = Callable[[float], float]
+"""The height over x, about -1 (the highest) to 1."""
 
-def rolling(rng: random.Random, ratio: float, *, roughness: float, octaves: int) -> list[Point]:
-    """A skyline around y = 0 with heights of about -1..1; `roughness` is the share each finer octave keeps."""
+
+def rolling(rng: random.Random, ratio: float, *, roughness: float, octaves: int) -> Skyline:
+    """Soft hills over the width `ratio`; `roughness` is the share each finer octave keeps."""
     waves = [
-        ((1.1 + rng.random() * 0.7) * 2**octave, rng.random() * 2 * math.pi, roughness**octave)
+        ((1.1 + rng.random() * 0.7) * 2**octave / max(ratio, 0.7), rng.random(), roughness**octave)
         for octave in range(octaves)
     ]
-    steps = max(60, round(170 * ratio))
-    xs = [ratio * step / steps for step in range(steps + 1)]
-    return [
-        (x, sum(weight * math.sin(pace * 2 * math.pi * x / max(ratio, 0.7) + turn) for pace, turn, weight in waves))
-        for x in xs
-    ]
+    return lambda x: sum(weight * math.sin((pace * x + turn) * 2 * math.pi) for pace, turn, weight in waves)
 
 
-def jagged(rng: random.Random, ratio: float) -> list[Point]:
-    """A mountain skyline: a few peaks with straight flanks, roughened by crags; heights of about -1..1."""
+def jagged(rng: random.Random, ratio: float) -> Skyline:
+    """Mountains: a few peaks with straight flanks, roughened by triangle waves of ever finer pace."""
     count = max(2, round(ratio * rng.uniform(2.2, 3.2)))
     peaks = [
         (ratio * (number + rng.uniform(0.15, 0.85)) / count, rng.uniform(0.5, 1.0), rng.uniform(2.4, 4.2))
         for number in range(count)
     ]
-    crags = _crags(rng, 9)
-    steps = max(120, round(320 * ratio))
-    xs = [ratio * (step / steps * 1.04 - 0.02) for step in range(steps + 1)]
     flanks = [*peaks, (0, -0.5, 0)]
-    return [(x, 0.45 - max(top - abs(x - peak) * slope for peak, top, slope in flanks) - 0.22 * crags(x)) for x in xs]
+    waves = [(1.7 * 1.9**octave * rng.uniform(0.85, 1.15), rng.random(), 0.6**octave) for octave in range(9)]
+
+    def height(x: float) -> float:
+        crags = sum(weight * (4 * abs((x * pace + turn) % 1 - 0.5) - 1) for pace, turn, weight in waves)
+        return 0.45 - max(top - abs(x - peak) * slope for peak, top, slope in flanks) - 0.22 * crags
+
+    return height
 
 
-def _crags(rng: random.Random, octaves: int) -> Callable[[float], float]:
-    """Ragged noise over x, about -1..1: triangle waves of ever finer pace."""
-    waves = [(1.7 * 1.9**octave * rng.uniform(0.85, 1.15), rng.random(), 0.6**octave) for octave in range(octaves)]
-    return lambda x: sum(weight * (4 * abs((x * pace + turn) % 1 - 0.5) - 1) for pace, turn, weight in waves)
+def outline(skyline: Skyline, ratio: float) -> list[Point]:
+    """Points of the skyline from a little left of the image to a little right of it."""
+    steps = max(120, round(320 * ratio))
+    xs = (ratio * (step / steps * 1.04 - 0.02) for step in range(steps + 1))
+    return [(x, skyline(x)) for x in xs]
 
 
-def land(skyline: list[Point], y: float, height: float, ratio: float) -> Polygon:
+def land(skyline: Skyline, y: float, height: float, ratio: float) -> Polygon:
     """The skyline at level `y`, `height` tall, closed along the bottom edge."""
-    top = [(x, y + value * height) for x, value in skyline]
+    top = [(x, y + value * height) for x, value in outline(skyline, ratio)]
     return (*top, (ratio + 0.06, 1.02), (-0.06, 1.02))
-
-
-def height_at(skyline: list[Point], x: float) -> float:
-    """The skyline's value at `x`, between its points."""
-    for (x1, y1), (x2, y2) in zip(skyline, skyline[1:], strict=False):
-        if x1 <= x <= x2:
-            return y1 + (y2 - y1) * (x - x1) / max(x2 - x1, 1e-9)
-    return skyline[-1][1]
 
 
 def conifer(x: float, foot: float, height: float, rng: random.Random) -> Polygon:
@@ -70,13 +64,13 @@ def conifer(x: float, foot: float, height: float, rng: random.Random) -> Polygon
     return ((x, foot - height), *side(1), *reversed(side(-1)))
 
 
-def wood_line(skyline: list[Point], y: float, height: float, tree: float, rng: random.Random) -> tuple[Polygon, ...]:
+def wood_line(
+    skyline: Skyline, y: float, height: float, tree: float, ratio: float, rng: random.Random
+) -> tuple[Polygon, ...]:
     """Firs of about `tree` units standing closely along a skyline."""
-    ratio = skyline[-1][0]
     trees: list[Polygon] = []
     x = -tree * 0.2
     while x < ratio + tree * 0.2:
-        foot = y + height_at(skyline, min(max(x, 0.0), ratio)) * height
-        trees.append(conifer(x, foot + tree * 0.08, tree * rng.uniform(0.55, 1.15), rng))
+        trees.append(conifer(x, y + skyline(x) * height + tree * 0.08, tree * rng.uniform(0.55, 1.15), rng))
         x += tree * rng.uniform(0.16, 0.42)
     return tuple(trees)
