@@ -74,8 +74,12 @@ class Client:
             if not self.project_file:
                 raise InvalidRequest(f"{self.title} has no project file; leave --project away.")
             return machine.project / self.project_file
-        place = self.file if isinstance(self.file, str) else self.file[machine.platform]
-        return Path(place.format(home=machine.home, config=machine.config)) if place else None
+        return Path(self.place(machine.platform, str(machine.home), str(machine.config))) if self.file else None
+
+    def place(self, platform: Platform, home: str, config: str) -> str:
+        """The file below these two folders of a computer; empty where `file` is."""
+        file = self.file if isinstance(self.file, str) else self.file[platform]
+        return file.format(home=home, config=config)
 
 
 _TABLE = tomllib.loads(Path(__file__).with_name("clients.toml").read_text(encoding="utf-8"))

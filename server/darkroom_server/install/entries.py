@@ -57,8 +57,8 @@ def launch_for(client: Client, kind: str, *, uvx: str | None, script: str | None
     if not client.needs_absolute_command or in_project:
         return Launch(command="uvx", args=(PACKAGE,))
     if not uvx:
-        words = f"uvx was not found, and {client.title} needs its path."
-        raise InvalidRequest(f"{words} Install uv, or take --command path.")
+        words = f"uvx was not found, and {client.title} needs its path. Install uv, or take --command path."
+        raise InvalidRequest(words)
     return Launch(command=uvx, args=(PACKAGE,))
 
 
@@ -143,8 +143,9 @@ def _question(variable: str) -> Values:
         names = ", ".join(name for name, gateway in load_gateways().items() if gateway.base_url)
         about: Values = {"description": f"Gateway for darkroom: {names}", "default": "sandbox"}
         return {"type": "promptString", "id": "darkroom-gateway", **about}
-    own = {"DARKROOM_API_KEY": ("darkroom-key", "API key of the gateway; empty for the sandbox")}
-    name, words = own.get(variable, (f"darkroom-{variable}", f"{variable} for darkroom"))
+    name, words = f"darkroom-{variable}", f"{variable} for darkroom"
+    if variable == "DARKROOM_API_KEY":
+        name, words = "darkroom-key", "API key of the gateway; empty for the sandbox"
     return {"type": "promptString", "id": name, "description": words, "password": True}
 
 

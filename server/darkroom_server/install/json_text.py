@@ -45,14 +45,14 @@ def put(text: str, path: Sequence[str], value: JsonValue) -> str:
     node = _root(text)
     for depth, key in enumerate(path):
         if key not in node.members:
-            return _insert(text, node, key, _nested(path[depth + 1 :], value))
+            return _insert(text, node, key, nested(path[depth + 1 :], value))
         node = node.members[key]
     if isinstance(value, dict) and isinstance(node.value, dict):
         for key in value:
             if key not in node.value or node.value[key] != value[key]:
                 text = put(text, [*path, key], value[key])
         return text
-    indent, unit, newline = _indent(text, node.start), _unit(text), _newline(text)
+    indent, unit, newline = _indent(text, node.start), _unit(text), newline_of(text)
     return text[: node.start] + _dumped(value, indent, unit, newline) + text[node.end :]
 
 
@@ -69,11 +69,16 @@ def append(text: str, key: str, value: JsonValue) -> str:
 
 
 def _filled(text: str) -> str:
-    is_empty = _end_of_space(text.removeprefix("\ufeff"), 0) == len(text.removeprefix("\ufeff"))
-    return text + "{}\n" if is_empty else text
+    return text if _first(text) < len(text) else text + "{}\n"
 
 
-def _nested(path: Sequence[str], value: JsonValue) -> JsonValue:
+def _first(text: str) -> int:
+    """Where the first value begins."""
+    return _end_of_space(text, 1 if text.startswith("\ufeff") else 0)
+
+
+def nested(path: Sequence[str], value: JsonValue) -> JsonValue:
+    """The value inside one object for each key of the path."""
     for key in reversed(path):
         value = {key: value}
     return value
@@ -85,14 +90,14 @@ def _insert(text: str, node: _Node, key: str | None, value: JsonValue) -> str:
         found = text[node.start : node.end][:30]
         raise ValueError(f"line {_line(text, node.start)} has {found!r} where servers belong")
     label = "" if key is None else json.dumps(key, ensure_ascii=False) + ": "
-    unit, newline = _unit(text), _newline(text)
+    unit, newline = _unit(text), newline_of(text)
     if not node.spans:
         outer = _indent(text, node.start)
         body = text[node.start + 1 : node.end - 1].rstrip()
         child = newline + outer + unit + label + _dumped(value, outer + unit, unit, newline) + newline + outer
         return text[: node.start + 1] + body + child + text[node.end - 1 :]
-    last_start, last_end = node.spans[-1]
-    if not _starts_its_line(text, node.spans[0][0]):
+    first_start, (last_start, last_end) = node.spans[0][0], node.spans[-1]
+    if text[text.rfind("\n", 0, first_start) + 1 : first_start].strip():  # it stands on one line
         return text[:last_end] + ", " + label + json.dumps(value, ensure_ascii=False) + text[last_end:]
     indent = _indent(text, last_start)
     child = newline + indent + label + _dumped(value, indent, unit, newline)
@@ -115,17 +120,14 @@ def _indent(text: str, at: int) -> str:
     return line[: len(line) - len(line.lstrip(" \t"))]
 
 
-def _starts_its_line(text: str, at: int) -> bool:
-    return not text[text.rfind("\n", 0, at) + 1 : at].strip()
-
-
 def _unit(text: str) -> str:
     """One step of indentation, as the first indented line has it."""
     found = re.search(r"^([ \t]+)[\"}\]]", text, re.MULTILINE)
     return found[1] if found else "  "
 
 
-def _newline(text: str) -> str:
+def newline_of(text: str) -> str:
+    """How its lines end."""
     return "\r\n" if "\r\n" in text else "\n"
 
 
@@ -139,9 +141,8 @@ def _end_of_space(text: str, at: int) -> int:
 
 
 def _root(text: str) -> _Node:
-    start = _end_of_space(text, 1 if text.startswith("\ufeff") else 0)
     try:
-        node = _node(text, start)
+        node = _node(text, _first(text))
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
     if not isinstance(node.value, dict):
@@ -154,7 +155,10 @@ def _root(text: str) -> _Node:
 def _node(text: str, at: int) -> _Node:
     if text[at : at + 1] in ("{", "["):
         return _container(text, at)
-    value, end = _scalar(text, at)
+    try:
+        value, end = _DECODER.raw_decode(text, at)
+    except ValueError as error:
+        raise ValueError(f"line {_line(text, at)} has no JSON value where one belongs") from error
     return _Node(at, end, value)
 
 
@@ -182,15 +186,8 @@ def _container(text: str, start: int) -> _Node:
 
 def _key(text: str, at: int) -> tuple[str, int]:
     """The key of a member, and where its value begins."""
-    key, end = _scalar(text, at)
-    colon = _end_of_space(text, end)
-    if not isinstance(key, str) or text[colon : colon + 1] != ":":
+    key = _node(text, at)
+    colon = _end_of_space(text, key.end)
+    if not isinstance(key.value, str) or text[colon : colon + 1] != ":":
         raise ValueError(f"line {_line(text, at)} misses a quoted key and ':'")
-    return key, _end_of_space(text, colon + 1)
-
-
-def _scalar(text: str, at: int) -> tuple[JsonValue, int]:
-    try:
-        return _DECODER.raw_decode(text, at)
-    except ValueError as error:
-        raise ValueError(f"line {_line(text, at)} has no JSON value where one belongs") from error
+    return key.value, _end_of_space(text, colon + 1)

@@ -10,6 +10,8 @@ from pydantic import JsonValue
 from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import InlineTable, Table
 
+from darkroom_server.install.json_text import nested, newline_of
+
 _BOM = "\ufeff"
 
 
@@ -26,14 +28,12 @@ def put(text: str, path: Sequence[str], value: Mapping[str, JsonValue]) -> str:
 
     Raises: ValueError where the text is broken, or something else than a table is on the way.
     """
-    newline = "\r\n" if "\r\n" in text else "\n"
     body = text.removeprefix(_BOM)
     try:
         new = _put(body, path, value)
     except (TOMLKitError, RecursionError) as error:
         raise ValueError(str(error) or "it is nested too deeply") from error
-    new = new if newline == "\n" else re.sub(r"(?<!\r)\n", newline, new)
-    return text[: len(text) - len(body)] + new
+    return text[: len(text) - len(body)] + re.sub(r"\r?\n", newline_of(text), new)
 
 
 def _put(text: str, path: Sequence[str], value: Mapping[str, JsonValue]) -> str:
@@ -55,11 +55,8 @@ def _put(text: str, path: Sequence[str], value: Mapping[str, JsonValue]) -> str:
 
 
 def _appended(text: str, path: Sequence[str], value: Mapping[str, JsonValue]) -> str:
-    table: dict[str, object] = dict(value)
-    for key in reversed(path):
-        table = {key: table}
     end = "" if not text or text.endswith("\n") else "\n"
-    return text + end + ("\n" if text.strip() else "") + tomlkit.dumps(table)
+    return text + end + ("\n" if text.strip() else "") + tomlkit.dumps({path[0]: nested(path[1:], dict(value))})
 
 
 def _update(table: MutableMapping[str, object], value: Mapping[str, JsonValue]) -> None:
