@@ -10,17 +10,9 @@ from urllib.parse import quote, urlencode
 
 from pydantic import JsonValue
 
+from darkroom_server.install import entries
 from darkroom_server.install.clients import CLIENTS, Client, Platform, client_named
-from darkroom_server.install.entries import (
-    PACKAGE,
-    REFERRED,
-    Launch,
-    Values,
-    command_line,
-    environment_for,
-    fresh_entry,
-    questions_for,
-)
+from darkroom_server.install.entries import PACKAGE, Launch, Values
 from darkroom_server.install.writing import shown_entry
 
 NAME = "darkroom"
@@ -32,7 +24,7 @@ _SYSTEMS: Mapping[Platform, tuple[str, str]] = {
     "linux": ("Linux", "~/.config"),
 }
 # Goose asks for the variables itself, and keeps them in the system's key store.
-_GOOSE_ASKS = dict(zip(REFERRED, ("Gateway", "API key"), strict=True))
+_GOOSE_ASKS = dict(zip(entries.REFERRED, ("Gateway", "API key"), strict=True))
 _WEB_LINKS = {"cursor": "cursor web", "vscode": "vscode badge", "lm-studio": "lm studio"}
 
 
@@ -40,7 +32,7 @@ def one_click_links() -> dict[str, str]:
     """By client, the link that adds darkroom there; none holds a key or a path of one computer."""
     vscode = client_named("vscode")
     entry: Values = {"name": NAME, **_entry(vscode)}
-    questions: JsonValue = [*questions_for(vscode, entry)]
+    questions: JsonValue = [*entries.questions_for(vscode, entry)]
     cursor = f"name={NAME}&config={_packed(_entry(client_named('cursor')))}"
     lm_studio = f"name={NAME}&config={_packed(_entry(client_named('lm-studio')))}"
     badge = f"name={NAME}&config={_quoted(entry)}&inputs={_quoted(questions)}"
@@ -72,7 +64,8 @@ def _details(client: Client) -> str:
     if client.file:
         parts += [_fenced("sh", f"uvx {PACKAGE} install {client.name}"), f"or by hand, in {_places(client)}:"]
     else:
-        parts += [_fenced("sh", command_line(NAME, _LAUNCH, {})), f"or for one project, in `{client.project_file}`:"]
+        command = entries.command_line(NAME, _LAUNCH, {})
+        parts += [_fenced("sh", command), f"or for one project, in `{client.project_file}`:"]
     entry = shown_entry(client, NAME, _entry(client)).rstrip()
     return "\n\n".join([*parts, _fenced(client.format, entry), "</details>"])
 
@@ -91,7 +84,7 @@ def _fenced(language: str, text: str) -> str:
 
 
 def _entry(client: Client) -> Values:
-    return fresh_entry(client, NAME, _LAUNCH, environment_for(client, ()))
+    return entries.fresh_entry(client, NAME, _LAUNCH, entries.environment_for(client, ()))
 
 
 def _packed(entry: Values) -> str:

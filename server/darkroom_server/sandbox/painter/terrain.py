@@ -50,7 +50,7 @@ def land(skyline: Skyline, y: float, height: float, ratio: float) -> Polygon:
 
 
 def conifer(x: float, foot: float, height: float, rng: random.Random) -> Polygon:
-    """A fir: drooping tiers, a little uneven, on a short trunk."""
+    """A fir: drooping tiers, a little uneven."""
 
     def side(sign: int) -> list[Point]:
         points: list[Point] = []
@@ -58,8 +58,7 @@ def conifer(x: float, foot: float, height: float, rng: random.Random) -> Polygon
             reach = sign * height * 0.21 * share**0.85
             y = foot - height + height * 0.94 * share
             points += [(x + reach * rng.uniform(0.85, 1.1), y), (x + reach * 0.5, y - height * 0.035)]
-        trunk = x + sign * height * 0.018
-        return [*points[:-1], (trunk, foot - height * 0.06), (trunk, foot + 0.01)]
+        return points
 
     return ((x, foot - height), *side(1), *reversed(side(-1)))
 
