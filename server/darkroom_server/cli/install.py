@@ -40,9 +40,8 @@ def install(
     chosen = client_named(client)
     path = file or chosen.path(_this_machine(), in_project=project)
     name = entries.checked_name(name)
-    launch = entries.launch_for(
-        chosen, command, uvx=shutil.which("uvx"), script=_installed_script(), in_project=project
-    )
+    uvx, script = shutil.which("uvx"), _installed_script()
+    launch = entries.launch_for(chosen, command, uvx=uvx, script=script, in_project=project)
     environment = entries.environment_for(chosen, env or [])
     if path is None:
         note(f"{chosen.title} keeps this list itself. Run:")

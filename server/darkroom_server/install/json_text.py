@@ -6,8 +6,8 @@ would lose what they wrote. So the text is read with positions and only the span
 
 import json
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from pydantic import JsonValue
 
@@ -19,13 +19,16 @@ _DECODER = json.JSONDecoder()
 
 @dataclass(frozen=True, slots=True)
 class _Node:
-    """A value with its place; `spans` are those of its children, from the key on."""
+    """A value with its place. Of each child: where it starts, which is at the key, the key, and its own node."""
 
     start: int
     end: int
     value: JsonValue
-    spans: tuple[tuple[int, int], ...] = ()
-    members: Mapping[str, "_Node"] = field(default_factory=dict[str, "_Node"])
+    children: tuple[tuple[int, str, "_Node"], ...] = ()
+
+    @property
+    def members(self) -> dict[str, "_Node"]:
+        return {key: node for _, key, node in self.children}
 
 
 def read(text: str) -> JsonValue:
@@ -91,12 +94,13 @@ def _insert(text: str, node: _Node, key: str | None, value: JsonValue) -> str:
         raise ValueError(f"line {_line(text, node.start)} has {found!r} where servers belong")
     label = "" if key is None else json.dumps(key, ensure_ascii=False) + ": "
     unit, newline = _unit(text), newline_of(text)
-    if not node.spans:
+    if not node.children:
         outer = _indent(text, node.start)
         body = text[node.start + 1 : node.end - 1].rstrip()
         child = newline + outer + unit + label + _dumped(value, outer + unit, unit, newline) + newline + outer
         return text[: node.start + 1] + body + child + text[node.end - 1 :]
-    first_start, (last_start, last_end) = node.spans[0][0], node.spans[-1]
+    first_start, (last_start, _, last) = node.children[0][0], node.children[-1]
+    last_end = last.end
     if text[text.rfind("\n", 0, first_start) + 1 : first_start].strip():  # it stands on one line
         return text[:last_end] + ", " + label + json.dumps(value, ensure_ascii=False) + text[last_end:]
     indent = _indent(text, last_start)
@@ -165,23 +169,20 @@ def _node(text: str, at: int) -> _Node:
 def _container(text: str, start: int) -> _Node:
     """Read an object or a list; a comma after the last child is allowed. Of equal keys the last one counts."""
     closing = "}" if text[start] == "{" else "]"
-    spans: list[tuple[int, int]] = []
-    children: list[tuple[str, _Node]] = []
+    children: list[tuple[int, str, _Node]] = []
     at = _end_of_space(text, start + 1)
     while text[at : at + 1] != closing:
         key, place = _key(text, at) if closing == "}" else ("", at)
         child = _node(text, place)
-        spans.append((at, child.end))
-        children.append((key, child))
+        children.append((at, key, child))
         at = _end_of_space(text, child.end)
         if text[at : at + 1] == ",":
             at = _end_of_space(text, at + 1)
         elif text[at : at + 1] != closing:
             raise ValueError(f"line {_line(text, at)} misses a ',' or '{closing}'")
-    if closing == "]":
-        return _Node(start, at + 1, [child.value for _, child in children], tuple(spans))
-    members = dict(children)
-    return _Node(start, at + 1, {key: child.value for key, child in members.items()}, tuple(spans), members)
+    values = [child.value for *_, child in children]
+    members = {key: child.value for _, key, child in children}
+    return _Node(start, at + 1, members if closing == "}" else values, tuple(children))
 
 
 def _key(text: str, at: int) -> tuple[str, int]:

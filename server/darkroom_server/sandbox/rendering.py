@@ -3,13 +3,14 @@
 import io
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageOps, ImageStat
 from pydantic import JsonValue
 
 from darkroom_server.sandbox.life import Prediction
-from darkroom_server.sandbox.output_spec import MAX_SIDE_PX, Format, Size, format_of, size_of
+from darkroom_server.sandbox.output_spec import MAX_SIDE_PX, Size, format_of, size_of
 from darkroom_server.sandbox.painter.caption import captioned
 from darkroom_server.sandbox.painter.compose import compose, words_of
 from darkroom_server.sandbox.painter.palette import Palette, pick_palette
@@ -18,19 +19,14 @@ from darkroom_server.sandbox.painter.raster import rasterise
 from darkroom_server.sandbox.painter.scene import Scene, mix
 from darkroom_server.sandbox.painter.vector import to_svg
 
-_ENCODINGS: dict[Format, tuple[str, dict[str, int]]] = {
-    "png": ("PNG", {"compress_level": 4}),
-    "jpg": ("JPEG", {}),
-    "webp": ("WEBP", {"method": 1}),
-}
-# outpaint action -> how far the canvas grows, as shares of the image's width and height: left, top, right, bottom
+# outpaint action -> the canvas in widths and heights of the image, and the shares of what is new at its left and top
 _GROWTH = {
-    "Zoom out 1.5x": (0.25, 0.25, 0.25, 0.25),
-    "Zoom out 2x": (0.5, 0.5, 0.5, 0.5),
-    "Left outpaint": (0.5, 0.0, 0.0, 0.0),
-    "Right outpaint": (0.0, 0.0, 0.5, 0.0),
-    "Top outpaint": (0.0, 0.5, 0.0, 0.0),
-    "Bottom outpaint": (0.0, 0.0, 0.0, 0.5),
+    "Zoom out 1.5x": (1.5, 1.5, 0.5, 0.5),
+    "Zoom out 2x": (2.0, 2.0, 0.5, 0.5),
+    "Left outpaint": (1.5, 1.0, 1.0, 0.0),
+    "Right outpaint": (1.5, 1.0, 0.0, 0.0),
+    "Top outpaint": (1.0, 1.5, 0.0, 1.0),
+    "Bottom outpaint": (1.0, 1.5, 0.0, 0.0),
 }
 
 
@@ -71,11 +67,9 @@ Technique = Callable[[ImagePlan, Size], Image.Image]
 def decoded(reference: str, content: bytes | None) -> Image.Image:
     """The image in these bytes; one painted after the reference if there are none or they cannot be read."""
     if content:
-        try:
+        with suppress(OSError, ValueError, Image.DecompressionBombError):
             opened = ImageOps.exif_transpose(Image.open(io.BytesIO(content)))
             return opened.convert("RGBA" if opened.has_transparency_data else "RGB")
-        except (OSError, ValueError, Image.DecompressionBombError):
-            pass
     return rasterise(compose(reference[-200:], 0, 0, 1.0), 768, 768)
 
 
@@ -92,10 +86,11 @@ def render(plan: ImagePlan) -> bytes:
         image = captioned(image, plan.caption)
     if format == "jpg" and image.mode == "RGBA":  # JPEG shows transparent pixels white
         image = Image.alpha_composite(Image.new("RGBA", image.size, (255, 255, 255)), image).convert("RGB")
-    quality = plan.value(model.concepts.output_quality)
-    name, options = _ENCODINGS[format]
+    asked = plan.value(model.concepts.output_quality)
+    quality = min(100, max(1, asked)) if isinstance(asked, int) else 90
     buffer = io.BytesIO()
-    image.save(buffer, name, quality=min(100, max(1, quality)) if isinstance(quality, int) else 90, **options)
+    # PNG alone reads compress_level, WebP alone method: both make it fast.
+    image.save(buffer, "jpeg" if format == "jpg" else format, quality=quality, compress_level=4, method=1)
     return buffer.getvalue()
 
 
@@ -205,31 +200,25 @@ def expand(plan: ImagePlan, size: Size) -> Image.Image:
     image = plan.images[0]
     width, height = image.size
     action = str(plan.value("outpaint"))
+    wider, higher, left, top = _GROWTH.get(action, (0.0, 0.0, 0.5, 0.5))
     if action in _GROWTH:
-        left, top, right, bottom = _GROWTH[action]
-        x, y = round(width * left), round(height * top)
-        size = round(width * (1 + left + right)), round(height * (1 + top + bottom))
+        size = round(width * wider), round(height * higher)
+    elif action == "Make square":
+        size = max(image.size), max(image.size)
     else:
-        if action == "Make square":
-            size = max(image.size), max(image.size)
-        else:
-            shrink = 0.9 * min(size[0] / width, size[1] / height)
-            width, height = round(width * shrink), round(height * shrink)
-        x, y = (size[0] - width) // 2, (size[1] - height) // 2
+        shrink = 0.9 * min(size[0] / width, size[1] / height)
+        width, height = round(width * shrink), round(height * shrink)
+    place = int((size[0] - width) * left), int((size[1] - height) * top)
     inner = _covering(image.convert("RGB"), (max(1, width), max(1, height)))
     seam = max(2, round(min(inner.size) * 0.015))
     mask = Image.new("L", inner.size)
     ImageDraw.Draw(mask).rectangle((seam, seam, inner.width - seam - 1, inner.height - seam - 1), fill=255)
     painted = plan.painted(size)
-    painted.paste(inner, (x, y), mask.filter(ImageFilter.GaussianBlur(seam / 2)))  # its edges melt into the painting
+    painted.paste(inner, place, mask.filter(ImageFilter.GaussianBlur(seam / 2)))  # its edges melt into the painting
     return painted
 
 
-_BY_TASK: dict[str, Technique] = {
-    "remove_background": cut_out,
-    "upscale": enlarge,
-    "background_replace": replace_background,
-}
+_BY_TASK = {"remove_background": cut_out, "upscale": enlarge, "background_replace": replace_background}
 _BY_ROLE: dict[str, Technique] = {
     "structure": structure,
     "variation": vary,

@@ -1,16 +1,84 @@
 """The grounds: what lies below the sky, and the near land on which subjects stand."""
 
+import math
+import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import groupby
 
-from darkroom_server.sandbox.painter.scene import Fill, Glow, Items, Polygon, Rgb, box, flat, mix
-from darkroom_server.sandbox.painter.terrain import Skyline, jagged, land, outline, rolling, wood_line
+from darkroom_server.sandbox.painter.scene import Fill, Glow, Items, Point, Polygon, Rgb, box, flat, mix
 from darkroom_server.sandbox.painter.view import View, streak
 
+Skyline = Callable[[float], float]
+"""The height over x, about -1 (the highest) to 1."""
 _SNOW_LINE = -0.16  # in skyline heights, -1 the highest
 SAND = (232, 204, 156)
 _SNOW = (240, 245, 250)
+
+
+def rolling(rng: random.Random, ratio: float, *, roughness: float, octaves: int) -> Skyline:
+    """Soft hills over the width `ratio`; `roughness` is the share each finer octave keeps."""
+    waves = [
+        ((1.1 + rng.random() * 0.7) * 2**octave / max(ratio, 0.7), rng.random(), roughness**octave)
+        for octave in range(octaves)
+    ]
+    return lambda x: sum(weight * math.sin((pace * x + turn) * 2 * math.pi) for pace, turn, weight in waves)
+
+
+def jagged(rng: random.Random, ratio: float) -> Skyline:
+    """Mountains: a few peaks with straight flanks, roughened by triangle waves of ever finer pace."""
+    count = max(2, round(ratio * rng.uniform(2.2, 3.2)))
+    peaks = [
+        (ratio * (number + rng.uniform(0.15, 0.85)) / count, rng.uniform(0.5, 1.0), rng.uniform(2.4, 4.2))
+        for number in range(count)
+    ]
+    flanks = [*peaks, (0, -0.5, 0)]
+    waves = [(1.7 * 1.9**octave * rng.uniform(0.85, 1.15), rng.random(), 0.6**octave) for octave in range(9)]
+
+    def height(x: float) -> float:
+        crags = sum(weight * (4 * abs((x * pace + turn) % 1 - 0.5) - 1) for pace, turn, weight in waves)
+        return 0.45 - max(top - abs(x - peak) * slope for peak, top, slope in flanks) - 0.22 * crags
+
+    return height
+
+
+def outline(skyline: Skyline, ratio: float) -> list[Point]:
+    """Points of the skyline from a little left of the image to a little right of it."""
+    steps = max(120, round(320 * ratio))
+    xs = (ratio * (step / steps * 1.04 - 0.02) for step in range(steps + 1))
+    return [(x, skyline(x)) for x in xs]
+
+
+def land(skyline: Skyline, y: float, height: float, ratio: float) -> Polygon:
+    """The skyline at level `y`, `height` tall, closed along the bottom edge."""
+    top = [(x, y + value * height) for x, value in outline(skyline, ratio)]
+    return (*top, (ratio + 0.06, 1.02), (-0.06, 1.02))
+
+
+def conifer(x: float, foot: float, height: float, rng: random.Random) -> Polygon:
+    """A fir: drooping tiers, a little uneven."""
+
+    def side(sign: int) -> list[Point]:
+        points: list[Point] = []
+        for share in (tier / 6 for tier in range(1, 7)):
+            reach = sign * height * 0.21 * share**0.85
+            y = foot - height + height * 0.94 * share
+            points += [(x + reach * rng.uniform(0.85, 1.1), y), (x + reach * 0.5, y - height * 0.035)]
+        return points
+
+    return ((x, foot - height), *side(1), *reversed(side(-1)))
+
+
+def wood_line(
+    skyline: Skyline, y: float, height: float, tree: float, ratio: float, rng: random.Random
+) -> tuple[Polygon, ...]:
+    """Firs of about `tree` units standing closely along a skyline."""
+    trees: list[Polygon] = []
+    x = -tree * 0.2
+    while x < ratio + tree * 0.2:
+        trees.append(conifer(x, y + skyline(x) * height + tree * 0.08, tree * rng.uniform(0.55, 1.15), rng))
+        x += tree * rng.uniform(0.16, 0.42)
+    return tuple(trees)
 
 
 def hill(view: View) -> Items:
@@ -76,13 +144,10 @@ def _snow(view: View, skyline: Skyline, y: float, height: float, share: float) -
 def sea(view: View) -> Items:
     """Water with the light's path, and low land far off."""
     palette, horizon, right = view.palette, view.horizon, view.ratio + 0.02
+    top, bottom = mix(palette.sky[-1], palette.water, 0.22), mix(palette.water, palette.ground, 0.45)
     return (
         view.band((_headland(view, view.rng.random() < 0.5),), 0.15, mist=0.5),
-        Fill(
-            polygons=(box(-0.02, horizon, right, 1.02),),
-            top=mix(palette.sky[-1], palette.water, 0.22),
-            bottom=mix(palette.water, palette.ground, 0.45),
-        ),
+        Fill(polygons=(box(-0.02, horizon, right, 1.02),), top=top, bottom=bottom),
         flat((box(-0.02, horizon - 0.003, right, horizon + 0.006),), palette.sky[-1], opacity=0.7, blur=0.003),
         *_ripples(view),
     )

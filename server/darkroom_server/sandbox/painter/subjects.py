@@ -112,29 +112,19 @@ def _smooth(points: list[Point]) -> list[Point]:
 
 def placed(subject: Subject, coat: str, palette: Palette, foot: Point, size: float, *, is_mirrored: bool) -> Items:
     """The subject with its foot at `foot`, `size` tall, in the light of the palette."""
-    side = -size if is_mirrored else size
-
-    def at(point: Point) -> Point:
-        return foot[0] + side * point[0], foot[1] - size * point[1]
-
+    (middle, level), side = foot, -size if is_mirrored else size
     items: list[Fill | Glow] = []
     for shape in subject.shapes:
         color = _color(shape.color, coat or subject.color, palette)
-        outlines = tuple(tuple(at(point) for point in outline) for outline in shape.outlines)
+        outlines = tuple(tuple((middle + side * x, level - size * y) for x, y in points) for points in shape.outlines)
         if shape.color == "glow":
             (left, y), (right, _) = min(outlines[0]), max(outlines[0])
             items.append(Glow(x=(left + right) / 2, y=y, radius=(right - left) / 2, color=color, opacity=shape.opacity))
             continue
         is_lit = shape.color != "lamp"  # lit by the sky, and does not shine by itself
-        items.append(
-            Fill(
-                polygons=outlines,
-                top=mix(color, palette.light, 0.1 * is_lit),
-                bottom=mix(color, palette.ground, 0.16 * is_lit),
-                opacity=shape.opacity,
-                blur=0 if shape.opacity == 1 else size * 0.025,
-            )
-        )
+        top, bottom = mix(color, palette.light, 0.1 * is_lit), mix(color, palette.ground, 0.16 * is_lit)
+        blur = 0 if shape.opacity == 1 else size * 0.025
+        items.append(Fill(polygons=outlines, top=top, bottom=bottom, opacity=shape.opacity, blur=blur))
     return tuple(items)
 
 

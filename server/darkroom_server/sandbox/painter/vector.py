@@ -12,7 +12,10 @@ def to_svg(scene: Scene, width_px: int, height_px: int, caption: str) -> str:
         _glow(item, number, height_px) if isinstance(item, Glow) else _fill(item, number, height_px)
         for number, item in enumerate(scene.items)
     )
-    words = (_lettering(line, size, foot, scene.ratio, height_px) for line, size, foot in scene.lines())
+    words = (
+        _text(line, width_px / 2, foot * height_px, size * height_px, 'font-weight="bold" text-anchor="middle"')
+        for line, size, foot in scene.lines()
+    )
     sky = "".join(_stop(scene.horizon * spot / (len(scene.sky) - 1), color) for spot, color in enumerate(scene.sky))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width_px}" height="{height_px}" '
@@ -59,10 +62,9 @@ def _path(polygon: Polygon, scale: int) -> str:
     return "M" + "L".join(f"{x * scale:.1f} {y * scale:.1f}" for x, y in points) + "Z"
 
 
-def _lettering(line: str, size: float, foot: float, ratio: float, scale: int) -> str:
-    place = f'x="{ratio * scale / 2:.0f}" y="{foot * scale:.0f}" text-anchor="middle"'
-    look = f'font-family="sans-serif" font-weight="bold" font-size="{size * scale:.0f}" fill="#fffcf4"'
-    return f"<text {place} {look}>{escape(line)}</text>"
+def _text(words: str, x: float, y: float, size: float, look: str) -> str:
+    place = f'x="{x:.0f}" y="{y:.0f}" font-family="sans-serif" font-size="{size:.0f}"'
+    return f'<text {place} fill="#fffcf4" {look}>{escape(words)}</text>'
 
 
 def _caption(caption: str, width_px: int, height_px: int) -> str:
@@ -70,9 +72,7 @@ def _caption(caption: str, width_px: int, height_px: int) -> str:
     margin = round(size * 1.1)
     line = fitted(caption, lambda words: len(words) * size * 0.55, width_px - margin * 3 - len(MARK) * size * 0.55)
     edge = f'stroke="#0c0c14" stroke-opacity="0.4" stroke-width="{size / 6:.1f}" paint-order="stroke"'
-    look = f'font-family="sans-serif" font-size="{size}" fill="#fffcf4" {edge}'
-    y = height_px - margin
-    return (
-        f'<text x="{margin}" y="{y}" {look} fill-opacity="0.88">{escape(line)}</text>'
-        f'<text x="{width_px - margin}" y="{y}" {look} fill-opacity="0.67" text-anchor="end">{MARK}</text>'
+    left = _text(line, margin, height_px - margin, size, f'{edge} fill-opacity="0.88"')
+    return left + _text(
+        MARK, width_px - margin, height_px - margin, size, f'{edge} fill-opacity="0.67" text-anchor="end"'
     )
