@@ -42,9 +42,8 @@ def tools_section() -> str:
 
 def gateways_section() -> str:
     """One row a gateway: address, key variables, what it is known to mirror."""
-    return _table(
-        "`DARKROOM_GATEWAY` | address | key variable | known to have", map(_gateway, load_gateways().values())
-    )
+    rows = map(_gateway, load_gateways().values())
+    return _table("`DARKROOM_GATEWAY` | address | key variable | known to have", rows)
 
 
 def weather_section() -> str:

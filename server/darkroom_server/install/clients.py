@@ -61,10 +61,6 @@ class Client:
     """VS Code: values are asked for once, by `inputs` at the top of the file."""
     next_step: str = ""
 
-    @property
-    def can_refer(self) -> bool:
-        return bool(self.reference or self.reference_list)
-
     def path(self, machine: Machine, *, in_project: bool = False) -> Path | None:
         """The file that holds the servers; None where only the client's own command should write it.
 

@@ -69,17 +69,18 @@ def environment_for(client: Client, wanted: Iterable[str]) -> Environment:
     """
     given: dict[str, str] = {}
     referred: list[str] = []
+    can_refer = bool(client.reference or client.reference_list)
     for text in wanted:
         name, equals, value = text.partition("=")
         if not _VARIABLE.fullmatch(name):
             raise InvalidRequest(f"--env needs NAME=VALUE or NAME, not {name[:40]!r}.")
-        if not equals and not client.can_refer:
+        if not equals and not can_refer:
             raise InvalidRequest(f"{client.title} cannot hand on a variable: give its value, --env {name}=…")
         if equals:
             given[name] = value
         else:
             referred.append(name)
-    if client.refers_unasked and client.can_refer:
+    if client.refers_unasked and can_refer:
         referred += [name for name in REFERRED if name not in given]
     return Environment(given=given, referred=tuple(dict.fromkeys(referred)))
 

@@ -38,19 +38,17 @@ def put(text: str, path: Sequence[str], value: Mapping[str, JsonValue]) -> str:
 
 def _put(text: str, path: Sequence[str], value: Mapping[str, JsonValue]) -> str:
     document = tomlkit.parse(text)
-    place: object = document
-    for depth, key in enumerate(path):
-        if not isinstance(place, MutableMapping):
-            raise ValueError(f"{path[depth - 1]!r} is not a table")
-        table = cast("MutableMapping[str, object]", place)
+    table = cast("MutableMapping[str, object]", document)
+    for key in path:
         if key not in table:
             if not isinstance(table, InlineTable):
                 return _appended(text, path, value)
             table[key] = {}
         place = table[key]
-    if not isinstance(place, MutableMapping):
-        raise ValueError(f"{path[-1]!r} is not a table")
-    _update(cast("MutableMapping[str, object]", place), value)
+        if not isinstance(place, MutableMapping):
+            raise ValueError(f"{key!r} is not a table")
+        table = cast("MutableMapping[str, object]", place)
+    _update(table, value)
     return tomlkit.dumps(document)
 
 

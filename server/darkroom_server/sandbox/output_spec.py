@@ -45,7 +45,7 @@ def size_of(model: Model, input: Mapping[str, JsonValue], source: Size | None) -
     """Width and height in pixels: exact where the input says so, else an aspect ratio over a size class."""
     full = model.with_defaults(input)
     ratio = _ratio(model, full, source)
-    if exact := _exact(model, input, full, ratio):
+    if exact := _exact(model, full, takes_size=ratio is None or model.concepts.size in input):
         return _bounded(*exact)
     if ratio is None and source:
         return _bounded(*source, _MAX_FOLLOWED_PX)
@@ -54,10 +54,8 @@ def size_of(model: Model, input: Mapping[str, JsonValue], source: Size | None) -
     return _bounded(*sides)
 
 
-def _exact(
-    model: Model, input: Mapping[str, JsonValue], full: Mapping[str, JsonValue], ratio: float | None
-) -> Size | None:
-    """The pixels that the input names itself: width and height, a canvas, or a size such as "1365x1024"."""
+def _exact(model: Model, full: Mapping[str, JsonValue], *, takes_size: bool) -> Size | None:
+    """The pixels that the input names: width and height, a canvas or, if it takes one, a size such as "1365x1024"."""
     concepts = model.concepts
     is_custom = all(full.get(name) == value for name, value in concepts.custom_size_requires.items())
     if is_custom and (sides := _pixels([full.get(concepts.width), full.get(concepts.height)])):
@@ -65,9 +63,7 @@ def _exact(
     if sides := _pixels(full.get("canvas_size")):
         return sides
     pair = _PAIR.fullmatch(str(full.get(concepts.size, "")))
-    if not pair or (concepts.size not in input and ratio is not None):
-        return None
-    return int(pair[1]), int(pair[2])
+    return (int(pair[1]), int(pair[2])) if pair and takes_size else None
 
 
 def _pixels(sides: JsonValue) -> Size | None:

@@ -112,19 +112,16 @@ def edit(plan: ImagePlan, size: Size) -> Image.Image:
     canvas = Image.new("RGB", size)
     edges = [round(width * number / len(plan.images)) for number in range(len(plan.images) + 1)]
     for image, left, right in zip(plan.images, edges, edges[1:], strict=False):
-        canvas.paste(_covering(image.convert("RGB"), (max(1, right - left), height)), (left, 0))
+        canvas.paste(ImageOps.fit(image.convert("RGB"), (max(1, right - left), height)), (left, 0))
     is_wash = {"watercolour", "watercolor"} & set(words_of(plan.caption))
     return _washed(canvas) if is_wash else _toned(canvas, plan.palette, 0.8)
 
 
 def vary(plan: ImagePlan, size: Size) -> Image.Image:
     """The same image as another take: mirrored, nearer, in other light."""
-    image, turn = _covering(plan.images[0], size).convert("RGB"), plan.prediction.seed + plan.index
+    image, turn = plan.images[0].convert("RGB"), plan.prediction.seed + plan.index
     mirrored = ImageOps.mirror(image) if turn % 2 == 0 else image
-    shrink = 0.06 + 0.02 * (turn % 4)
-    width, height = mirrored.size
-    box = (round(width * shrink), round(height * shrink), round(width * (1 - shrink)), round(height * (1 - shrink)))
-    return _toned(resized(mirrored.crop(box), mirrored.size), plan.palette, 0.45)
+    return _toned(ImageOps.fit(mirrored, size, bleed=0.06 + 0.02 * (turn % 4)), plan.palette, 0.45)
 
 
 def refer(plan: ImagePlan, size: Size) -> Image.Image:
@@ -132,7 +129,7 @@ def refer(plan: ImagePlan, size: Size) -> Image.Image:
     painted = plan.painted(size)
     side, margin = round(min(painted.size) * 0.26), round(min(painted.size) * 0.05)
     edge = max(2, side // 22)
-    card = ImageOps.expand(_covering(plan.images[0].convert("RGB"), (side, side)), edge, (252, 249, 242))
+    card = ImageOps.expand(ImageOps.fit(plan.images[0].convert("RGB"), (side, side)), edge, (252, 249, 242))
     left, top = painted.width - margin - card.width, margin
     painted.paste((8, 8, 16), (left + edge, top + edge), Image.new("L", card.size, 90))
     painted.paste(card, (left, top))
@@ -142,8 +139,8 @@ def refer(plan: ImagePlan, size: Size) -> Image.Image:
 def structure(plan: ImagePlan, size: Size) -> Image.Image:
     """A painted image with the outlines of the one given drawn into it."""
     painted = plan.painted(size)
-    soft = _covering(plan.images[0].convert("L"), painted.size)
-    soft = soft.filter(ImageFilter.GaussianBlur(min(painted.size) / 260))
+    blur = ImageFilter.GaussianBlur(min(painted.size) / 260)
+    soft = ImageOps.fit(plan.images[0].convert("L"), painted.size).filter(blur)
     edges = ImageOps.expand(ImageOps.crop(soft.filter(ImageFilter.FIND_EDGES), 3), 3)
     lines = mapped(edges, [min(225, max(0, value - 9) * 9) for value in range(256)])
     ink = (255, 250, 238) if ImageStat.Stat(painted.convert("L")).mean[0] < 140 else (40, 46, 70)
@@ -167,9 +164,7 @@ def cut_out(plan: ImagePlan, size: Size) -> Image.Image:
 
 def replace_background(plan: ImagePlan, size: Size) -> Image.Image:
     cut = cut_out(plan, size)
-    ground = plan.painted(cut.size)
-    ground.paste(cut, (0, 0), cut)
-    return ground
+    return Image.composite(cut.convert("RGB"), plan.painted(cut.size), cut.getchannel("A"))
 
 
 def enlarge(plan: ImagePlan, size: Size) -> Image.Image:
@@ -184,7 +179,7 @@ def enlarge(plan: ImagePlan, size: Size) -> Image.Image:
 
 def repaint(plan: ImagePlan, size: Size) -> Image.Image:
     """Only the masked area changes; the caption stands inside it."""
-    image = _covering(plan.images[0].convert("RGB"), size)
+    image = ImageOps.fit(plan.images[0].convert("RGB"), size)
     mask = resized((plan.mask or image).convert("L"), size, Image.Resampling.NEAREST)
     if plan.prediction.model.concepts.mask_polarity != "white_is_edited":
         mask = ImageOps.invert(mask)
@@ -209,7 +204,7 @@ def expand(plan: ImagePlan, size: Size) -> Image.Image:
         shrink = 0.9 * min(size[0] / width, size[1] / height)
         width, height = round(width * shrink), round(height * shrink)
     place = int((size[0] - width) * left), int((size[1] - height) * top)
-    inner = _covering(image.convert("RGB"), (max(1, width), max(1, height)))
+    inner = ImageOps.fit(image.convert("RGB"), (max(1, width), max(1, height)))
     seam = max(2, round(min(inner.size) * 0.015))
     mask = Image.new("L", inner.size)
     ImageDraw.Draw(mask).rectangle((seam, seam, inner.width - seam - 1, inner.height - seam - 1), fill=255)
@@ -224,11 +219,6 @@ _BY_ROLE: dict[str, Technique] = {
     "variation": vary,
     **dict.fromkeys(("reference", "style_or_composition_reference", "face_reference", "character_reference"), refer),
 }
-
-
-def _covering(image: Image.Image, size: Size) -> Image.Image:
-    """Cropped and scaled about its middle so that it fills `size`."""
-    return image if image.size == size else ImageOps.fit(image, size, Image.Resampling.LANCZOS)
 
 
 def _toned(image: Image.Image, palette: Palette, amount: float) -> Image.Image:

@@ -18,7 +18,7 @@ def captioned(image: Image.Image, caption: str) -> Image.Image:
     size = max(9, round(min(image.size) * 0.024))
     font = ImageFont.load_default(size)
     margin = round(size * 1.1)
-    left = fitted(drawable(caption), font.getlength, image.width - font.getlength(MARK) - margin * 3)
+    left = fitted(caption, font.getlength, image.width - font.getlength(MARK) - margin * 3)
     is_opaque = image.mode != "RGBA"
     canvas = _shaded(image.convert("RGB"), size * 5).convert("RGBA") if is_opaque else image
     overlay = Image.new("RGBA", image.size)
@@ -37,13 +37,15 @@ def lettered(image: Image.Image, scene: Scene) -> Image.Image:
     draw = ImageDraw.Draw(image)
     for line, size, foot in scene.lines():
         pixels = max(6, round(size * image.height))
-        place, bold, font = (image.width / 2, foot * image.height), max(1, pixels // 36), ImageFont.load_default(pixels)
+        font, bold = ImageFont.load_default(pixels), max(1, pixels // 36)
+        place = image.width / 2, foot * image.height
         draw.text(place, line, font=font, fill=_WHITE, anchor="ms", stroke_width=bold, stroke_fill=_WHITE)
     return image
 
 
-def fitted(line: str, length_px: Callable[[str], float], width_px: float) -> str:
-    """The line itself, or as much of it as `width_px` takes, cut at a word with an ellipsis."""
+def fitted(caption: str, length_px: Callable[[str], float], width_px: float) -> str:
+    """One line of at most `width_px`, cut at a word with an ellipsis; characters that the font lacks are left out."""
+    line = drawable(caption)
     longest = max(0, int(width_px))  # no letter is narrower than a pixel, and a long line is slow to measure
     if len(line) <= longest and length_px(line) <= width_px:
         return line

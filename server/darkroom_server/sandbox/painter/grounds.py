@@ -1,4 +1,4 @@
-"""The grounds: what lies below the sky, and the near land on which subjects stand."""
+"""The grounds: skylines, what lies below the sky, and the near land on which subjects stand."""
 
 import math
 import random
@@ -16,7 +16,7 @@ SAND = (232, 204, 156)
 _SNOW = (240, 245, 250)
 
 
-def rolling(rng: random.Random, ratio: float, *, roughness: float, octaves: int) -> Skyline:
+def _rolling(rng: random.Random, ratio: float, *, roughness: float, octaves: int) -> Skyline:
     """Soft hills over the width `ratio`; `roughness` is the share each finer octave keeps."""
     waves = [
         ((1.1 + rng.random() * 0.7) * 2**octave / max(ratio, 0.7), rng.random(), roughness**octave)
@@ -25,7 +25,7 @@ def rolling(rng: random.Random, ratio: float, *, roughness: float, octaves: int)
     return lambda x: sum(weight * math.sin((pace * x + turn) * 2 * math.pi) for pace, turn, weight in waves)
 
 
-def jagged(rng: random.Random, ratio: float) -> Skyline:
+def _jagged(rng: random.Random, ratio: float) -> Skyline:
     """Mountains: a few peaks with straight flanks, roughened by triangle waves of ever finer pace."""
     count = max(2, round(ratio * rng.uniform(2.2, 3.2)))
     peaks = [
@@ -42,43 +42,17 @@ def jagged(rng: random.Random, ratio: float) -> Skyline:
     return height
 
 
-def outline(skyline: Skyline, ratio: float) -> list[Point]:
+def _outline(skyline: Skyline, ratio: float) -> list[Point]:
     """Points of the skyline from a little left of the image to a little right of it."""
     steps = max(120, round(320 * ratio))
     xs = (ratio * (step / steps * 1.04 - 0.02) for step in range(steps + 1))
     return [(x, skyline(x)) for x in xs]
 
 
-def land(skyline: Skyline, y: float, height: float, ratio: float) -> Polygon:
+def _land(skyline: Skyline, y: float, height: float, ratio: float) -> Polygon:
     """The skyline at level `y`, `height` tall, closed along the bottom edge."""
-    top = [(x, y + value * height) for x, value in outline(skyline, ratio)]
+    top = [(x, y + value * height) for x, value in _outline(skyline, ratio)]
     return (*top, (ratio + 0.06, 1.02), (-0.06, 1.02))
-
-
-def conifer(x: float, foot: float, height: float, rng: random.Random) -> Polygon:
-    """A fir: drooping tiers, a little uneven."""
-
-    def side(sign: int) -> list[Point]:
-        points: list[Point] = []
-        for share in (tier / 6 for tier in range(1, 7)):
-            reach = sign * height * 0.21 * share**0.85
-            y = foot - height + height * 0.94 * share
-            points += [(x + reach * rng.uniform(0.85, 1.1), y), (x + reach * 0.5, y - height * 0.035)]
-        return points
-
-    return ((x, foot - height), *side(1), *reversed(side(-1)))
-
-
-def wood_line(
-    skyline: Skyline, y: float, height: float, tree: float, ratio: float, rng: random.Random
-) -> tuple[Polygon, ...]:
-    """Firs of about `tree` units standing closely along a skyline."""
-    trees: list[Polygon] = []
-    x = -tree * 0.2
-    while x < ratio + tree * 0.2:
-        trees.append(conifer(x, y + skyline(x) * height + tree * 0.08, tree * rng.uniform(0.55, 1.15), rng))
-        x += tree * rng.uniform(0.16, 0.42)
-    return tuple(trees)
 
 
 def hill(view: View) -> Items:
@@ -86,9 +60,9 @@ def hill(view: View) -> Items:
     items: list[Fill | Glow] = []
     for layer in range(6):
         share = layer / 5
-        skyline = rolling(view.rng, view.ratio, roughness=0.42, octaves=3 + layer // 3)
+        skyline = _rolling(view.rng, view.ratio, roughness=0.42, octaves=3 + layer // 3)
         level = view.horizon + 0.02 + (0.98 - view.horizon) * 0.82 * share**1.25
-        items.append(view.band((land(skyline, level, 0.018 + 0.028 * share, view.ratio),), share**0.9))
+        items.append(view.band((_land(skyline, level, 0.018 + 0.028 * share, view.ratio),), share**0.9))
         if layer == 2:
             items.extend(view.mist(level + 0.03))
     return tuple(items)
@@ -96,7 +70,7 @@ def hill(view: View) -> Items:
 
 def wood(view: View) -> Items:
     """Ridges of firs in the mist."""
-    far = land(jagged(view.rng, view.ratio), view.horizon - 0.02, 0.1, view.ratio)
+    far = _land(_jagged(view.rng, view.ratio), view.horizon - 0.02, 0.1, view.ratio)
     items: list[Fill | Glow] = [view.band((far,), 0.12, mist=0.7)]
     for layer in range(5):
         level = view.horizon + 0.05 + (0.93 - view.horizon) * (layer / 4) ** 1.2
@@ -110,9 +84,9 @@ def mountain(view: View) -> Items:
     """Peaks with snow over a wooded valley."""
     items: list[Fill | Glow] = []
     for level, height, share in ((-0.04, 0.25, 0.14), (0.07, 0.17, 0.34), (0.16, 0.1, 0.56)):
-        skyline = jagged(view.rng, view.ratio)
+        skyline = _jagged(view.rng, view.ratio)
         y = view.horizon + level
-        items.append(view.band((land(skyline, y, height, view.ratio),), share, mist=0.75))
+        items.append(view.band((_land(skyline, y, height, view.ratio),), share, mist=0.75))
         if share < 0.5:
             items.extend(_snow(view, skyline, y, height, share))
         items.extend(view.mist(y + 0.11))
@@ -121,16 +95,35 @@ def mountain(view: View) -> Items:
 
 
 def _firs(view: View, level: float, height: float, tree: float, share: float, *, mist: float = 0.4) -> Fill:
-    """A wooded ridge about `level`; the firs are about `tree` tall."""
-    ridge = rolling(view.rng, view.ratio, roughness=0.45, octaves=3)
-    trees = wood_line(ridge, level, height, tree, view.ratio, view.rng)
-    return view.band((land(ridge, level, height, view.ratio), *trees), share, mist=mist)
+    """A ridge about `level` with firs standing closely along it, each about `tree` tall."""
+    ridge = _rolling(view.rng, view.ratio, roughness=0.45, octaves=3)
+    trees: list[Polygon] = []
+    x = -tree * 0.2
+    while x < view.ratio + tree * 0.2:
+        foot = level + ridge(x) * height + tree * 0.08
+        trees.append(_fir(x, foot, tree * view.rng.uniform(0.55, 1.15), view.rng))
+        x += tree * view.rng.uniform(0.16, 0.42)
+    return view.band((_land(ridge, level, height, view.ratio), *trees), share, mist=mist)
+
+
+def _fir(x: float, foot: float, height: float, rng: random.Random) -> Polygon:
+    """A fir: drooping tiers, a little uneven."""
+
+    def side(sign: int) -> list[Point]:
+        points: list[Point] = []
+        for share in (tier / 6 for tier in range(1, 7)):
+            reach = sign * height * 0.21 * share**0.85
+            y = foot - height + height * 0.94 * share
+            points += [(x + reach * rng.uniform(0.85, 1.1), y), (x + reach * 0.5, y - height * 0.035)]
+        return points
+
+    return ((x, foot - height), *side(1), *reversed(side(-1)))
 
 
 def _snow(view: View, skyline: Skyline, y: float, height: float, share: float) -> Items:
     """White on what rises above the snow line, hanging down in ragged tongues."""
     caps: list[Polygon] = []
-    for is_high, points in groupby(outline(skyline, view.ratio), key=lambda point: point[1] < _SNOW_LINE):
+    for is_high, points in groupby(_outline(skyline, view.ratio), key=lambda point: point[1] < _SNOW_LINE):
         run = list(points)
         if is_high and len(run) > 2:
             few = run[:: max(1, len(run) // 14)]
@@ -177,7 +170,7 @@ def _ripples(view: View) -> Items:
 def _headland(view: View, is_left: bool) -> Polygon:
     """Land that falls into the sea from one side of the image."""
     reach, y, height = view.ratio * view.rng.uniform(0.42, 0.58), view.horizon, 0.05
-    bumps = rolling(view.rng, 1.0, roughness=0.5, octaves=5)
+    bumps = _rolling(view.rng, 1.0, roughness=0.5, octaves=5)
     steps = [step / 60 for step in range(61)]
     points = [(s * reach, y - height * (1 - s**1.7) * (1 + 0.16 * bumps(s)) * 0.8) for s in steps]
     shape = [*points, (reach + 0.015, y + 0.004), (-0.05, y + 0.01), (-0.05, y - height)]
@@ -197,7 +190,7 @@ def plain(view: View) -> Items:
 
 def lake(view: View) -> Items:
     """Still water before mountains."""
-    shore = land(jagged(view.rng, view.ratio), view.horizon - 0.1, 0.16, view.ratio)
+    shore = _land(_jagged(view.rng, view.ratio), view.horizon - 0.1, 0.16, view.ratio)
     return (view.band((shore,), 0.3, mist=0.7), *sea(view))
 
 
@@ -218,9 +211,9 @@ def rise(view: View, level: float, color: Rgb | None = None) -> NearLand:
     """The crest of a near hill along the whole width at about `level`: of `color`, of snow, or of the land's colour."""
     palette = view.palette
     own = color or (_SNOW if palette.extra == "snow" else None)
-    skyline = rolling(view.rng, view.ratio, roughness=0.4, octaves=3)
+    skyline = _rolling(view.rng, view.ratio, roughness=0.4, octaves=3)
     top = mix(own, palette.ground, palette.dimness) if own else palette.land(0.92)
-    crest = Fill(polygons=(land(skyline, level, 0.012, view.ratio),), top=top, bottom=mix(top, palette.ground, 0.12))
+    crest = Fill(polygons=(_land(skyline, level, 0.012, view.ratio),), top=top, bottom=mix(top, palette.ground, 0.12))
     edge = level + 0.012
     return NearLand(items=(crest,), level=lambda x: edge + skyline(x) * 0.012, right=view.ratio)
 
@@ -237,7 +230,7 @@ def cliff(view: View) -> NearLand:
     is_left = view.light[0] > view.ratio / 2
     small = min(1.0, view.ratio)
     edge, reach, top = small * 0.36, small * view.rng.uniform(0.54, 0.62), view.horizon + 0.05
-    bumps = rolling(view.rng, 1.0, roughness=0.55, octaves=5)
+    bumps = _rolling(view.rng, 1.0, roughness=0.55, octaves=5)
     xs = [reach * step / 70 for step in range(71)]
     falls = [max(0.0, (x - edge) / (reach - edge)) ** 1.5 for x in xs]
     shore = [(x, top + (1.05 - top) * fall + 0.012 * bumps(x / reach)) for x, fall in zip(xs, falls, strict=True)]

@@ -2,7 +2,7 @@
 
 from html import escape
 
-from darkroom_server.sandbox.painter.caption import MARK, fitted
+from darkroom_server.sandbox.painter.caption import MARK
 from darkroom_server.sandbox.painter.scene import Fill, Glow, Polygon, Rgb, Scene
 
 
@@ -70,7 +70,8 @@ def _text(words: str, x: float, y: float, size: float, look: str) -> str:
 def _caption(caption: str, width_px: int, height_px: int) -> str:
     size = max(9, round(min(width_px, height_px) * 0.024))
     margin = round(size * 1.1)
-    line = fitted(caption, lambda words: len(words) * size * 0.55, width_px - margin * 3 - len(MARK) * size * 0.55)
+    room = int((width_px - margin * 3) / (size * 0.55)) - len(MARK) - 2
+    line = caption if len(caption) <= room else caption[: max(0, room - 1)].rsplit(" ", 1)[0] + " …"
     edge = f'stroke="#0c0c14" stroke-opacity="0.4" stroke-width="{size / 6:.1f}" paint-order="stroke"'
     left = _text(line, margin, height_px - margin, size, f'{edge} fill-opacity="0.88"')
     return left + _text(

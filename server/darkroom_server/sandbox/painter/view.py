@@ -45,8 +45,7 @@ class View:
 
 def sky(view: View) -> Items:
     """Stars, the sun or moon with its glow, and thin clouds."""
-    x, y = view.light
-    palette = view.palette
+    palette, (x, y) = view.palette, view.light
     is_night = palette.extra == "stars"
     radius = min(1.0, view.ratio) * view.rng.uniform(0.042, 0.062)
     items: list[Fill | Glow] = []
