@@ -14,9 +14,9 @@ import anyio.abc
 from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult
 
-from darkroom.errors import DarkroomError, InvalidRequest, JournalError
+from darkroom.errors import DarkroomError, JournalError
 from darkroom.request_ids import checked_request_id, fresh_request_id
-from darkroom_server.consent import Offer
+from darkroom_server.consent import Offer, offers
 from darkroom_server.content import model_result, prediction_result
 from darkroom_server.deadline import within
 from darkroom_server.opener import DarkroomOpener
@@ -155,7 +155,7 @@ class Calls:
         Raises: DarkroomError where that cannot be found out.
         """
         name = checked_request_id(request_id)
-        found = await self.in_darkroom(_QUESTION_S, lambda darkroom: _offers(darkroom, request, name))
+        found = await self.in_darkroom(_QUESTION_S, lambda darkroom: offers(darkroom, request, name))
         if found is None:
             raise JournalError("The journal did not answer in time. Nothing was sent. Try again.")
         return found[0] if found else None
@@ -262,29 +262,6 @@ class _OpenCalls:
                 await darkroom.work.cancel_all([row for row in rows if is_ours_alone(row)])
             except DarkroomError as error:
                 log.warning("could not cancel %s: %s", call.id, error)
-
-
-async def _offers(darkroom: "Darkroom", request: "ImageRequest", request_id: str) -> list[Offer]:
-    """One offer, or none.
-
-    Of a request_id that was used before: its rows that a repeat may send, with no id yet and nobody here at work on
-    them. A row in doubt is among these, because a repeat sends it once the gateway turns out not to have it.
-    """
-    from darkroom.quotes import quote
-
-    rows = await darkroom.journal.by_request(request_id) if request_id else ()
-    unsent = [row for row in rows if not row.prediction_id and darkroom.work.watched(row) is None]
-    if rows:
-        prices = [row.estimate_usd for row in unsent]
-        known = [price for price in prices if price is not None]
-        total = sum(known) if len(known) == len(prices) else None
-        count = sum(row.image_count for row in unsent)
-        return [Offer(image_count=count, model=rows[0].model, price_usd=total)] if unsent else []
-    try:
-        quoted = await quote(darkroom, request)
-    except InvalidRequest:  # it will be refused in better words
-        return []
-    return [Offer(image_count=quoted.image_count, model=quoted.model.name, price_usd=quoted.total.most_usd)]
 
 
 def _rising(ctx: Context["Calls", Any]) -> "OnProgress":
