@@ -44,8 +44,8 @@ async def render_image(
 ) -> Rendered | str:
     """Have `render.py` decode `content` (PNG, JPEG, WebP, GIF or AVIF bytes) and encode it again.
 
-    `small`: fits `max_bytes` and `max_px` (`keep_size`: by quality alone); `upright`: as it is; `mask`: gray PNG, with
-    `invert` the other way round. Cancelling kills the process.
+    `small`: fits `max_bytes` and `max_px` (0: by quality alone); `upright`: as it is; `mask`: gray PNG, with `invert`
+    the other way round. Cancelling kills the process.
 
     A text says why there is no image, as the end of a sentence: "it is damaged and cannot be decoded".
     """

@@ -6,7 +6,7 @@ Facts of the formats: PNG 3rd ed. § 11.2.1, ITU T.81 § B.2.2, WebP container (
 
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 MAX_PIXELS = 50_000_000
@@ -54,8 +54,10 @@ _SVG_START = re.compile(
 _LENGTH = re.compile(r"((?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?) ?(px|pt|pc|mm|cm|in|)", re.IGNORECASE | re.ASCII)
 _SEPARATOR = re.compile(r"[\s,]+")
 _PX_PER_UNIT = {"": 1.0, "px": 1.0, "pt": 4 / 3, "pc": 16.0, "mm": 96 / 25.4, "cm": 96 / 2.54, "in": 96.0}
+_JPEG_MARK = re.compile(rb"\xff++(.)", re.DOTALL)
 # Start of frame, all kinds: C4 (DHT), C8 (JPG) and CC (DAC) are not frames.
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+JPEG_SCAN = 0xDA
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,26 +129,22 @@ def exif_orientation(tiff: bytes) -> int:
 
 
 def jpeg_segments(content: bytes) -> Iterator[tuple[int, int, int]]:
-    """(marker, start, end) of each segment before the pixels, marker bytes included; ends quietly at broken bytes."""
-    position = 2
-    while position + 4 <= len(content) and content[position] == 0xFF:
-        marker = content[position + 1]
-        if marker == 0xFF:
-            position += 1
-            continue
-        if marker == 0xDA:
-            return
-        (length,) = struct.unpack_from(">H", content, position + 2)
+    """(marker, start, end) of each segment up to the pixels, marker bytes included; ends quietly at broken bytes.
+
+    The last one is then that of JPEG_SCAN, after which the pixels come.
+    """
+    marker, end = 0, 2
+    while marker != JPEG_SCAN and (found := _JPEG_MARK.match(content, end)) and found.end() + 2 <= len(content):
+        marker = found[1][0]
+        (length,) = struct.unpack_from(">H", content, found.end())
         if length < 2:
             return
-        yield marker, position, position + 2 + length
-        position += 2 + length
+        end = found.end() + length
+        yield marker, found.end() - 2, end
 
 
 def _png(head: bytes) -> PixelSize:
-    if head[12:16] != b"IHDR":
-        return PixelSize()
-    return PixelSize(*struct.unpack_from(">II", head, 16))
+    return PixelSize(*struct.unpack_from(">II", head, 16)) if head[12:16] == b"IHDR" else PixelSize()
 
 
 def _jpeg(head: bytes) -> PixelSize:
@@ -171,10 +169,6 @@ def _webp(head: bytes) -> PixelSize:
         width, height = struct.unpack_from("<HH", head, 26)
         return PixelSize(width & 0x3FFF, height & 0x3FFF)
     return PixelSize()
-
-
-def _gif(head: bytes) -> PixelSize:
-    return PixelSize(*struct.unpack_from("<HH", head, 6))
 
 
 def _avif(head: bytes) -> PixelSize:
@@ -218,11 +212,11 @@ def _rounded(number: float) -> int:
     return round(min(number, MAX_SIDE_PX)) if number > 0 else 0  # NaN, from a ratio of two endless sides, is not > 0
 
 
-_READERS = {
+_READERS: dict[str, Callable[[bytes], PixelSize]] = {
     "image/png": _png,
     "image/jpeg": _jpeg,
     "image/webp": _webp,
-    "image/gif": _gif,
+    "image/gif": lambda head: PixelSize(*struct.unpack_from("<HH", head, 6)),
     "image/avif": _avif,
     "image/svg+xml": _svg,
 }

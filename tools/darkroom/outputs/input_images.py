@@ -92,9 +92,8 @@ async def shrunk(image: InputImage, position: Position) -> InputImage:
         if len(made.content) > INLINE_LIMIT_BYTES:
             raise position.refused(f"is too large ({image.words}): {_LIMIT} Give a simpler mask.")
         return made
-    keep_size = position.must_keep_size
-    max_px = 0 if keep_size else _SHRUNK_PX
-    made = await _rendered("small", image, position, max_bytes=INLINE_LIMIT_BYTES, max_px=max_px, keep_size=keep_size)
+    max_px = 0 if position.must_keep_size else _SHRUNK_PX
+    made = await _rendered("small", image, position, max_bytes=INLINE_LIMIT_BYTES, max_px=max_px)
     return _noted(made, f"{position.label} was shrunk from {image.words} to {made.words}: {_LIMIT}")
 
 

@@ -9,7 +9,7 @@ import json
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import anyio
 from anyio import to_thread
@@ -23,11 +23,7 @@ from darkroom.outputs.local import LocalDraft, LocalTarget
 from darkroom.outputs.naming import ImageName
 from darkroom.outputs.whole import is_whole
 
-if TYPE_CHECKING:
-    from hashlib import _Hash as HASH  # pyright: ignore[reportPrivateUsage]  # the type has no public name
-
-_WRITE_BYTES = 1024 * 1024
-
+_WRITE_BYTES = 1024 * 1024  # a piece that is worth a thread
 
 # A flat place for files, and a file in it that has no name yet. Where the place refuses, their methods raise an
 # OutputError that is worth another try.
@@ -73,8 +69,16 @@ class OutputStore:
 
         Raises: OutputError where the bytes are no image (for good), or cannot be written.
         """
+        stream, waiting = _Stream(), bytearray()
         async with self._draft() as draft:
-            stream = await self._receive(draft, chunks)
+            async for chunk in chunks:
+                stream.take(chunk)
+                waiting += chunk
+                if len(waiting) >= _WRITE_BYTES:
+                    await draft.write(bytes(waiting))
+                    waiting.clear()
+            stream.end()
+            await draft.write(bytes(waiting))
             has_end = await draft.examine(lambda content: is_whole(content, stream.mime_type))
             return await self._publish(draft, image, Saved(self._file("", stream), has_end))
 
@@ -116,20 +120,6 @@ class OutputStore:
         finally:
             with anyio.CancelScope(shield=True):
                 await draft.close()
-
-    async def _receive(self, draft: Draft, chunks: AsyncIterator[bytes]) -> "_Stream":
-        """Write the stream in pieces of a size that is worth a thread."""
-        stream = _Stream()
-        waiting = bytearray()
-        async for chunk in chunks:
-            stream.take(chunk)
-            waiting += chunk
-            if len(waiting) >= _WRITE_BYTES:
-                await draft.write(bytes(waiting))
-                waiting.clear()
-        stream.end()
-        await draft.write(bytes(waiting))
-        return stream
 
     async def _publish(self, draft: Draft, image: ImageName, new: Saved) -> Saved:
         """Under a name, unless the same image is there already, or more of one that is not whole either."""
@@ -186,7 +176,7 @@ class _Stream:
         self.head = bytearray()
         self.size_bytes = 0
         self.mime_type = ""
-        self._digest: HASH = hashlib.sha256()
+        self._digest = hashlib.sha256()
         self._look_from_bytes = 0
 
     @property
