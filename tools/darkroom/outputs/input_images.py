@@ -43,43 +43,16 @@ class InputImage(Rendered):
         return f"{self.width_px} x {self.height_px}, {size}"
 
 
-def check_image(content: bytes, position: Position, *, limit_bytes: int) -> InputImage:
-    """Take only what is a raster image by its content and of a sane size. Raises: InvalidInput."""
-    head = content[:HEAD_BYTES]
-    mime_type = sniff(head)
-    if mime_type not in RASTER_TYPES:
-        found = "an SVG drawing" if mime_type else describe(head)
-        words = f"is not an image that can be sent: it is {found}. Allowed: PNG, JPEG, WebP, GIF, AVIF."
-        raise position.refused(words)
-    if len(content) > limit_bytes:
-        raise position.refused(f"is larger than {limit_bytes // 2**20} MiB, the most that is taken.")
-    size = pixel_size(head, mime_type)
-    if size.pixels > MAX_PIXELS:
-        most = MAX_PIXELS // 1_000_000
-        raise position.refused(f"has {size.pixels / 1e6:.0f} million pixels; at most {most} million are taken.")
-    width_px, height_px = size.shown
-    return InputImage(content=content, mime_type=mime_type, width_px=width_px, height_px=height_px)
+async def prepared(content: bytes, position: Position, *, limit_bytes: int, keep_metadata: bool) -> InputImage:
+    """The image as it may be sent: checked, then a mask inverted where the model wants that, else without metadata.
 
-
-async def without_metadata(image: InputImage, position: Position) -> InputImage:
-    """Drop place, camera and comments; the pixels stay untouched where the format allows that and nothing is turned.
-
-    Raises: InvalidInput where the image cannot be decoded.
+    Raises: InvalidInput where it cannot be sent or decoded.
     """
-    stripped = strip_metadata(image.content, image.mime_type)
-    if stripped and stripped.orientation == 1:
-        return replace(image, content=stripped.content)
-    made = await _rendered("upright", image, position, mime_type=image.mime_type)
-    if made.mime_type == image.mime_type:
-        return made
-    old_type = image.mime_type.removeprefix("image/").upper()
-    return _noted(made, f"{position.label} was turned from {old_type} into PNG (one frame) to drop its metadata.")
-
-
-async def inverted(image: InputImage, position: Position) -> InputImage:
-    """The mask with black and white exchanged, as PNG. Raises: InvalidInput where the image cannot be decoded."""
-    made = await _rendered("mask", image, position, invert=True)
-    return _noted(made, "The mask was inverted, because this model edits where it is black.")
+    image = _checked(content, position, limit_bytes)
+    if position.is_inverted:
+        made = await _rendered("mask", image, position, invert=True)
+        return _noted(made, "The mask was inverted, because this model edits where it is black.")
+    return image if keep_metadata else await _without_metadata(image, position)
 
 
 async def shrunk(image: InputImage, position: Position) -> InputImage:
@@ -100,6 +73,36 @@ async def shrunk(image: InputImage, position: Position) -> InputImage:
 def file_name(image: InputImage, position: Position) -> str:
     """A name for an upload that tells nothing of the person's own names."""
     return f"{'mask' if position.is_mask else 'image'}.{EXTENSIONS[image.mime_type]}"
+
+
+def _checked(content: bytes, position: Position, limit_bytes: int) -> InputImage:
+    """Take only what is a raster image by its content and of a sane size."""
+    head = content[:HEAD_BYTES]
+    mime_type = sniff(head)
+    if mime_type not in RASTER_TYPES:
+        found = "an SVG drawing" if mime_type else describe(head)
+        words = f"is not an image that can be sent: it is {found}. Allowed: PNG, JPEG, WebP, GIF, AVIF."
+        raise position.refused(words)
+    if len(content) > limit_bytes:
+        raise position.refused(f"is larger than {limit_bytes // 2**20} MiB, the most that is taken.")
+    size = pixel_size(head, mime_type)
+    if size.pixels > MAX_PIXELS:
+        most = MAX_PIXELS // 1_000_000
+        raise position.refused(f"has {size.pixels / 1e6:.0f} million pixels; at most {most} million are taken.")
+    width_px, height_px = size.shown
+    return InputImage(content=content, mime_type=mime_type, width_px=width_px, height_px=height_px)
+
+
+async def _without_metadata(image: InputImage, position: Position) -> InputImage:
+    """Drop place, camera and comments; the pixels stay untouched where the format allows that and nothing is turned."""
+    stripped = strip_metadata(image.content, image.mime_type)
+    if stripped and stripped.orientation == 1:
+        return replace(image, content=stripped.content)
+    made = await _rendered("upright", image, position, mime_type=image.mime_type)
+    if made.mime_type == image.mime_type:
+        return made
+    old_type = image.mime_type.removeprefix("image/").upper()
+    return _noted(made, f"{position.label} was turned from {old_type} into PNG (one frame) to drop its metadata.")
 
 
 async def _rendered(operation: Operation, image: InputImage, position: Position, **options: int | str) -> InputImage:

@@ -20,16 +20,7 @@ from pydantic import JsonValue
 
 from darkroom.errors import OutputError
 from darkroom.images import ImageState, StoredFile, StoredImage
-from darkroom.outputs.input_images import (
-    INLINE_LIMIT_BYTES,
-    InputImage,
-    Position,
-    check_image,
-    file_name,
-    inverted,
-    shrunk,
-    without_metadata,
-)
+from darkroom.outputs.input_images import INLINE_LIMIT_BYTES, InputImage, Position, file_name, prepared, shrunk
 from darkroom.outputs.local_files import quotable, read_local
 from darkroom.registry import MappedInput
 from darkroom.uris import data_uri, decode_data_uri, host_of, is_loopback_url, scheme_of
@@ -112,11 +103,7 @@ class InputResolver:
             raise position.refused(f"'{quotable(text)}': {error}") from error
         if isinstance(found, str):
             return found, ()
-        image = check_image(found, position, limit_bytes=self.max_bytes)
-        if position.is_inverted:
-            image = await inverted(image, position)
-        elif not self.keep_metadata:
-            image = await without_metadata(image, position)
+        image = await prepared(found, position, limit_bytes=self.max_bytes, keep_metadata=self.keep_metadata)
         return await self._deliver(image, position)
 
     async def _load(self, text: str, position: Position) -> bytes | str:
@@ -194,12 +181,10 @@ def default_input_folders(output_folder: Path | None) -> tuple[Path, ...]:
     """The output folder and the user's pictures, downloads and desktop folders."""
     from platformdirs import user_desktop_path, user_downloads_path, user_pictures_path
 
-    folders = [user_pictures_path(), user_downloads_path(), user_desktop_path()]
-    if output_folder:
-        folders.insert(0, output_folder)
+    folders = (output_folder, user_pictures_path(), user_downloads_path(), user_desktop_path())
     # A folder that is switched off in XDG is given as the home folder, which would open everything.
     home = Path.home()
-    return tuple(dict.fromkeys(folder for folder in folders if not home.is_relative_to(folder)))
+    return tuple(dict.fromkeys(folder for folder in folders if folder and not home.is_relative_to(folder)))
 
 
 def _position(mapped: MappedInput, name: str, label: str) -> Position:

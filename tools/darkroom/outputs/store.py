@@ -97,8 +97,11 @@ class OutputStore:
         """
         name = self._target.name_at(file.location) or ""
         stem = name.rpartition(".")[0]
+        about = {"name": name, **asdict(file)}
+        del about["location"]
+        text = json.dumps({**facts, "file": about}, indent=2, ensure_ascii=False)
         async with self._draft(is_private=True) as draft:
-            await draft.write(_sidecar_bytes(name, file, facts))
+            await draft.write(f"{text}\n".encode("utf-8", "replace"))
             if not await draft.publish(f"{stem}.json", "application/json") and not await self._is_of(stem, file):
                 await draft.publish(f"{stem}-{file.sha256[:8]}.json", "application/json")
 
@@ -212,10 +215,3 @@ class _Stream:
 def _is_more(there: Saved, new: Saved) -> bool:
     """Whether a new file without its end has no more of the image than what is there."""
     return not new.is_whole and (there.is_whole or there.file.size_bytes >= new.file.size_bytes)
-
-
-def _sidecar_bytes(name: str, file: StoredFile, sidecar: Mapping[str, JsonValue]) -> bytes:
-    facts = {"name": name, **asdict(file)}
-    del facts["location"]
-    text = json.dumps({**sidecar, "file": facts}, indent=2, ensure_ascii=False)
-    return (text + "\n").encode("utf-8", "replace")

@@ -4,7 +4,7 @@ import logging
 
 from darkroom.errors import DarkroomError
 from darkroom.gateways import Key, PredictionClient
-from darkroom.journal import Intent, Journal
+from darkroom.journal import Intent, Journal, Look
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +30,10 @@ class Account:
     def origin(self) -> str:
         """The gateway's own, the only place that ever sees the key."""
         return self.client.gateway.origin
+
+    def look(self, now: float, *, is_final: bool = False) -> Look:
+        """A look at this gateway now (seconds since the epoch)."""
+        return Look(now=now, link_lifetime_s=self.client.gateway.link_lifetime_s, is_final=is_final)
 
     async def is_here(self) -> None:
         """Note in the journal that this key is in use now."""

@@ -9,7 +9,6 @@ import anyio
 from pydantic import JsonValue
 
 from darkroom.errors import CreateUnresolved, DarkroomError, JournalError
-from darkroom.gateways import Gateway, PollSchedule
 from darkroom.journal import Intent, IntentState, Journal
 from darkroom.work.create import CreatePlan, Creator
 from darkroom.work.reconcile import Reconciler
@@ -34,17 +33,6 @@ class Budget:
     hold_s: float
     retry_s: float
     secrets: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
-
-
-def create_plan(gateway: Gateway, schedule: PollSchedule, budget: Budget) -> CreatePlan:
-    """How long the gateway may hold this create, and when it must give up."""
-    hold_s = schedule.prefer_wait_s(is_honoured=gateway.honours_prefer, has_list=gateway.has_list)
-    return CreatePlan(
-        prefer_wait_s=min(hold_s, int(budget.hold_s)),
-        cancel_after_s=schedule.cancel_after_s(),
-        retry_budget_s=budget.retry_s,
-        secrets=budget.secrets,
-    )
 
 
 class Sender:

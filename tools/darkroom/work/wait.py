@@ -36,7 +36,9 @@ class Waiting:
 
     async def for_first_look(self, watched: Sequence[Watched], *, until_s: float) -> None:
         """Return as soon as the gateway was asked once about each."""
-        await self._while(lambda: not all(_is_seen(each) for each in watched), watched, until_s, None)
+        await self._while(
+            lambda: not all(each.has_been_looked_up or each.is_settled for each in watched), watched, until_s, None
+        )
 
     def progress(self, watched: Sequence[Watched]) -> tuple[float, str]:
         """Percent over all, and the words of the first that still runs, its id in front (100 characters at most)."""
@@ -54,11 +56,7 @@ class Waiting:
         return {each.handle: each.progress(now_s).percent for each in watched if not each.is_settled}
 
     async def _while(
-        self,
-        is_open: Callable[[], bool],
-        watched: Sequence[Watched],
-        until_s: float,
-        on_progress: OnProgress | None,
+        self, is_open: Callable[[], bool], watched: Sequence[Watched], until_s: float, on_progress: OnProgress | None
     ) -> None:
         while is_open():
             left_s = until_s - self._monotonic()
@@ -71,7 +69,3 @@ class Waiting:
                 await changed.wait()
             if on_progress:
                 await on_progress(*self.progress(watched))
-
-
-def _is_seen(watched: Watched) -> bool:
-    return watched.has_been_looked_up or watched.is_settled

@@ -14,7 +14,7 @@ import anyio
 
 from darkroom.errors import DarkroomError, GatewayError, JournalError, UnknownPrediction
 from darkroom.gateways import PollSchedule
-from darkroom.journal import Intent, IntentState, Journal, Look
+from darkroom.journal import Intent, IntentState, Journal
 from darkroom.predictions import Prediction, PredictionStatus
 from darkroom.progress import Progress, ProgressTracker
 from darkroom.work.accounts import Account
@@ -103,12 +103,7 @@ class Watcher:
     """
 
     def __init__(
-        self,
-        account: Account,
-        journal: Journal,
-        fetching: ImageFetching,
-        runtime: Runtime,
-        settle_s: float,
+        self, account: Account, journal: Journal, fetching: ImageFetching, runtime: Runtime, settle_s: float
     ) -> None:
         self._account = account
         self._client = account.client
@@ -147,7 +142,8 @@ class Watcher:
             prediction = await self._client.get(watched.intent.prediction_id, within_s=_LOOK_WITHIN_S)
             self._runtime.at_crash_point(CrashPoint.SEEN)
             polling.saw(prediction, self._runtime.monotonic())
-            row = await self._journal.record(prediction, self._as_seen(polling))
+            look = self._account.look(self._runtime.clock(), is_final=polling.is_output_overdue)
+            row = await self._journal.record(prediction, look)
             watched.has_been_looked_up = True
             watched.publish(row, note=_NO_OUTPUT_YET if polling.is_without_output else "")
         except UnknownPrediction as error:
@@ -161,10 +157,6 @@ class Watcher:
             watched.has_been_looked_up = True
             watched.publish(problem=error)
         return True
-
-    def _as_seen(self, polling: "_Polling") -> Look:
-        lifetime_s = self._client.gateway.link_lifetime_s
-        return Look(now=self._runtime.clock(), link_lifetime_s=lifetime_s, is_final=polling.is_output_overdue)
 
     async def _end_missing(self, watched: Watched, error: UnknownPrediction) -> None:
         """Record it as failed so that polling stops; another account's prediction is only let alone."""
