@@ -7,7 +7,8 @@ Facts of the formats: PNG 3rd ed. § 11.2.1, ITU T.81 § B.2.2, WebP container (
 import re
 import struct
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from typing import NamedTuple
 
 MAX_PIXELS = 50_000_000
 MAX_SIDE_PX = 2**31 - 1  # whatever a header claims, so that width times height still fits into 64 bits
@@ -60,8 +61,7 @@ _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 JPEG_SCAN = 0xDA
 
 
-@dataclass(frozen=True, slots=True)
-class PixelSize:
+class PixelSize(NamedTuple):
     """Width and height in pixels as stored, 0 x 0 where the header does not say.
 
     `orientation` is the EXIF value (1 to 8) of a JPEG: 5 to 8 mean that it is shown with the sides swapped.
@@ -115,7 +115,7 @@ def pixel_size(head: bytes, mime_type: str) -> PixelSize:
 
 def exif_orientation(tiff: bytes) -> int:
     """The orientation (1 to 8) in an EXIF block that starts at its TIFF header; 1 where it does not say."""
-    try:
+    with suppress(KeyError, struct.error):
         order = {b"II": "<", b"MM": ">"}[tiff[:2]]
         (start,) = struct.unpack_from(order + "I", tiff, 4)
         (count,) = struct.unpack_from(order + "H", tiff, start)
@@ -123,8 +123,6 @@ def exif_orientation(tiff: bytes) -> int:
             tag, _, _, value = struct.unpack_from(order + "HHIH", tiff, start + 2 + 12 * entry)
             if tag == 0x0112:
                 return value if 1 <= value <= 8 else 1
-    except (KeyError, struct.error):
-        pass
     return 1
 
 

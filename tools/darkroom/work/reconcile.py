@@ -123,21 +123,19 @@ class Reconciler:
     async def _missed_for_long(self, sought: tuple[Intent, ...], asked_s: float) -> frozenset[str]:
         """Those that this account sent and that no complete list showed for the settle time (monotonic clock)."""
         long_missed: set[str] = set()
-        seen_before = self._missed_since_s
-        self._missed_since_s = {}
+        seen_before, self._missed_since_s = self._missed_since_s, {}
         for intent in sought:
             attempt = (intent.key, intent.tries)
             since_s = self._missed_since_s[attempt] = seen_before.get(attempt, asked_s)
-            is_second = attempt in seen_before
-            if is_second and asked_s - since_s >= self._rules.settle_s and await self._account.owns(intent):
+            is_long = attempt in seen_before and asked_s - since_s >= self._rules.settle_s
+            if is_long and await self._account.owns(intent):
                 long_missed.add(intent.key)
         return frozenset(long_missed)
 
     async def _read_list(self, oldest_s: float) -> "_Listed":
         """Newest first, back past the oldest open intent, as far as the number of pages allows."""
         listed = _Listed()
-        cursors = {""}
-        cursor = ""
+        cursor, cursors = "", {""}
         for _ in range(_MOST_PAGES):
             try:
                 page = await self._account.client.list_page(cursor)

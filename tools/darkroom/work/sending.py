@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import anyio
 from pydantic import JsonValue
@@ -32,7 +32,7 @@ class Budget:
 
     hold_s: float
     retry_s: float
-    secrets: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
+    secrets: Mapping[str, JsonValue]
 
 
 class Sender:

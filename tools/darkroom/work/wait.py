@@ -45,9 +45,8 @@ class Waiting:
         now_s = self._monotonic()
         steps = [each.progress(now_s) for each in watched]
         percent = sum(step.percent for step in steps) / len(steps)
-        pairs = zip(watched, steps, strict=True)
-        running = next(((each, step) for each, step in pairs if not each.is_settled), None)
-        each, step = running or (watched[0], steps[0])
+        pairs = list(zip(watched, steps, strict=True))
+        each, step = next((pair for pair in pairs if not pair[0].is_settled), pairs[0])
         return percent, f"{each.handle} {step.message}"[:100]
 
     def percents(self, watched: Sequence[Watched]) -> dict[str, float]:

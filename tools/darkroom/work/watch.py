@@ -8,7 +8,7 @@ import logging
 import random
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import anyio
 
@@ -96,22 +96,19 @@ class Watched:
         return self._tracker.update(prediction, now_s - self.started_s)
 
 
+@dataclass(frozen=True)
 class Watcher:
     """Polls by the schedule of its model and ends when the prediction and its images have.
 
     `settle_s`: for how long a gateway has to say that it does not know a prediction before that is believed.
     """
 
-    def __init__(
-        self, account: Account, journal: Journal, fetching: ImageFetching, runtime: Runtime, settle_s: float
-    ) -> None:
-        self._account = account
-        self._client = account.client
-        self._journal = journal
-        self._fetching = fetching
-        self._runtime = runtime
-        self._settle_s = settle_s
-        self._rng = random.Random()
+    _account: Account
+    _journal: Journal
+    _fetching: ImageFetching
+    _runtime: Runtime
+    _settle_s: float
+    _rng: random.Random = field(default_factory=random.Random)
 
     async def watch(self, watched: Watched, schedule: PollSchedule, *, look_first: bool) -> bool:
         """Watch until all is settled; False where the prediction is given up instead.
@@ -139,7 +136,7 @@ class Watcher:
     async def _look(self, watched: Watched, polling: "_Polling") -> bool:
         """One look at the gateway; False where the prediction is gone, or not to be seen with this key."""
         try:
-            prediction = await self._client.get(watched.intent.prediction_id, within_s=_LOOK_WITHIN_S)
+            prediction = await self._account.client.get(watched.intent.prediction_id, within_s=_LOOK_WITHIN_S)
             self._runtime.at_crash_point(CrashPoint.SEEN)
             polling.saw(prediction, self._runtime.monotonic())
             look = self._account.look(self._runtime.clock(), is_final=polling.is_output_overdue)

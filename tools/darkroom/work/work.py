@@ -5,7 +5,7 @@ doing the same twice, and a process that died simply stops renewing its own.
 """
 
 import logging
-from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -135,34 +135,13 @@ class Work:
         async with self._fence("wanting images again"):
             await self._journal.want_all_again(self._client.gateway.origin)
             await self._fetching.write_missing_sidecars(await self._journal.history())
-        self._tasks.start_soon(self._reconcile)
+        self._tasks.start_soon(self._fenced, "looking for lost answers", self._reconciler.run)
         while True:
             async with self._fence("taking up kept ids"):  # also those that a locked journal refused before
                 await self._paid_ids.restore(self._journal, self._look)
-            async with self._fence("taking up unfinished predictions"):
-                await self._take_up_unwatched()
+            await self._fenced("taking up unfinished predictions", self._take_up_unwatched)
             await anyio.sleep(2 * self._rules.lease_s)
-            async with self._fence("looking for lost answers"):
-                await self._reconciler.once()
-
-    async def _take_up_unwatched(self) -> None:
-        """Watch the predictions of the gateway that nobody watches, soonest to expire first."""
-        passed_over = frozenset({*self._watched, *self._given_up})
-        await self._account.is_here()
-        away = await self._account.away()
-        for intent in await self._journal.unfinished(self._account.origin):
-            if intent.account in away:
-                await self._tell_away(intent)
-            elif intent.key not in passed_over and await self._leases.take(intent.key):
-                self.watch(intent)
-
-    async def _tell_away(self, intent: Intent) -> None:
-        words = (
-            f"Prediction '{intent.prediction_id}' was made with another key of gateway '{intent.gateway}', which was "
-            "not used for a day: what became of it is unknown. It is asked after again when that key is back."
-        )
-        if await self._journal.note_problem(intent.key, words):
-            self.notices.append(words)
+            await self._fenced("looking for lost answers", self._reconciler.once)
 
     async def settle_doubts(self, intents: Sequence[Intent]) -> tuple[Intent, ...]:
         """The rows after one look for lost answers, if one of these was lost and cannot come any more."""
@@ -182,6 +161,25 @@ class Work:
     @property
     def _look(self) -> Look:
         return self._account.look(self._runtime.clock())
+
+    async def _take_up_unwatched(self) -> None:
+        """Watch the predictions of the gateway that nobody watches, soonest to expire first."""
+        passed_over = frozenset({*self._watched, *self._given_up})
+        await self._account.is_here()
+        away = await self._account.away()
+        for intent in await self._journal.unfinished(self._account.origin):
+            if intent.account in away:
+                await self._tell_away(intent)
+            elif intent.key not in passed_over and await self._leases.take(intent.key):
+                self.watch(intent)
+
+    async def _tell_away(self, intent: Intent) -> None:
+        words = (
+            f"Prediction '{intent.prediction_id}' was made with another key of gateway '{intent.gateway}', which was "
+            "not used for a day: what became of it is unknown. It is asked after again when that key is back."
+        )
+        if await self._journal.note_problem(intent.key, words):
+            self.notices.append(words)
 
     def _take_over(self, intent: Intent) -> None:
         """Watch a prediction that reconciliation has found."""
@@ -208,9 +206,9 @@ class Work:
         if not is_created or self._is_closing:
             self._watched.pop(key, None)
             if isinstance(watched.problem, CreateUnresolved):
-                self._tasks.start_soon(self._reconcile)
+                self._tasks.start_soon(self._fenced, "looking for lost answers", self._reconciler.run)
             return
-        self._tasks.start_soon(self._learn_name)
+        self._tasks.start_soon(self._fenced, "asking whose key it is", self._account.learn_name)
         watched.started_s = self._started_s(watched.intent)
         if not watched.is_wanted:
             await self._cancel_quietly(watched.intent)
@@ -234,13 +232,9 @@ class Work:
             schedule = await self._schedule(watched.intent)
         await self._watch(watched, schedule, look_first=True)
 
-    async def _reconcile(self) -> None:
-        async with self._fence("looking for lost answers"):
-            await self._reconciler.run()
-
-    async def _learn_name(self) -> None:
-        async with self._fence("asking whose key it is"):
-            await self._account.learn_name()
+    async def _fenced(self, doing: str, run: Callable[[], Awaitable[object]]) -> None:
+        async with self._fence(doing):
+            await run()
 
     async def _watch(self, watched: Watched, schedule: PollSchedule, *, look_first: bool) -> None:
         key = watched.intent.key
