@@ -53,7 +53,6 @@ _SVG_START = re.compile(
     r"\s*+(?:(?><\?.*?\?>|<!--.*?-->|<!DOCTYPE(?>[^>\[]|\[.*?\])*+>)\s*+)*+(<(?:\w{1,20}:)?svg\b[^>]*+)", re.DOTALL
 )
 _LENGTH = re.compile(r"((?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?) ?(px|pt|pc|mm|cm|in|)", re.IGNORECASE | re.ASCII)
-_SEPARATOR = re.compile(r"[\s,]+")
 _PX_PER_UNIT = {"": 1.0, "px": 1.0, "pt": 4 / 3, "pc": 16.0, "mm": 96 / 25.4, "cm": 96 / 2.54, "in": 96.0}
 _JPEG_MARK = re.compile(rb"\xff++(.)", re.DOTALL)
 # Start of frame, all kinds: C4 (DHT), C8 (JPG) and CC (DAC) are not frames.
@@ -172,14 +171,13 @@ def _webp(head: bytes) -> PixelSize:
 def _avif(head: bytes) -> PixelSize:
     """The largest `ispe` box: tiles and thumbnails have their own, always smaller ones."""
     sizes = [struct.unpack_from(">II", head, found.end() + 4) for found in re.finditer(rb"\0\0\0\x14ispe", head)]
-    width, height = max(sizes, key=lambda size: size[0] * size[1], default=(0, 0))
-    return PixelSize(width, height)
+    return PixelSize(*max(sizes, key=lambda size: size[0] * size[1], default=(0, 0)))
 
 
 def _svg(head: bytes) -> PixelSize:
     root = _svg_root(head)
     width, height = (_svg_length(_svg_attribute(root, name)) for name in ("width", "height"))
-    box = [_svg_length(number) for number in _SEPARATOR.split(_svg_attribute(root, "viewBox").strip())]
+    box = [_svg_length(number) for number in re.split(r"[\s,]+", _svg_attribute(root, "viewBox").strip())]
     if not (width and height) and len(box) == 4:
         box_width, box_height = box[2:]
         width = width or (height * box_width / box_height if height and box_height else box_width)

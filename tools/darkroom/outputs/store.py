@@ -39,16 +39,12 @@ class Saved(NamedTuple):
 
 
 class OutputStore:
-    """Saves images in one place and reads them back."""
+    """Saves images in one place and reads them back; `place` is the folder's absolute path, or the bucket's URL."""
 
     def __init__(self, target: Target) -> None:
+        self.place = target.place
         self._target = target
         self._checked_bytes, self._checked_until_s = 0, 0.0
-
-    @property
-    def place(self) -> str:
-        """The folder's absolute path, or the URL of the bucket and prefix."""
-        return self._target.place
 
     async def check(self, *, expected_bytes: int = MAX_IMAGE_BYTES) -> None:
         """Find out if that much can be saved now, leaving nothing behind. A good answer holds for a few seconds.
@@ -160,7 +156,7 @@ class OutputStore:
             width_px=width_px,
             height_px=height_px,
             size_bytes=stream.size_bytes,
-            sha256=stream.sha256,
+            sha256=stream.digest.hexdigest(),
         )
 
     async def _is_of(self, stem: str, file: StoredFile) -> bool:
@@ -179,16 +175,12 @@ class _Stream:
         self.head = bytearray()
         self.size_bytes = 0
         self.mime_type = ""
-        self._digest = hashlib.sha256()
+        self.digest = hashlib.sha256()
         self._look_from_bytes = 0
-
-    @property
-    def sha256(self) -> str:
-        return self._digest.hexdigest()
 
     def take(self, chunk: bytes) -> None:
         """Raises: OutputError as soon as it can be no image."""
-        self._digest.update(chunk)
+        self.digest.update(chunk)
         self.size_bytes += len(chunk)
         self.head += chunk[: HEAD_BYTES - len(self.head)]
         if not self.mime_type and self.size_bytes >= self._look_from_bytes:

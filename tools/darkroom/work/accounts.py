@@ -12,10 +12,11 @@ AWAY_S = 24 * 3600.0
 
 
 class Account:
-    """The key in use at its gateway; `id` is a keyed hash of the key, empty where no key is needed."""
+    """The key in use at its gateway, whose `origin` alone ever sees it; `id` is a keyed hash, empty without a key."""
 
     def __init__(self, client: PredictionClient, journal: Journal, key: Key, id: str) -> None:
         self.client = client
+        self.origin = client.gateway.origin
         self.id = id
         self._journal = journal
         self._key = key
@@ -25,11 +26,6 @@ class Account:
     async def open(cls, client: PredictionClient, journal: Journal, key: Key) -> "Account":
         """Raises: JournalError."""
         return cls(client, journal, key, await journal.account(client.gateway.origin, key.reveal()))
-
-    @property
-    def origin(self) -> str:
-        """The gateway's own, the only place that ever sees the key."""
-        return self.client.gateway.origin
 
     def look(self, now: float, *, is_final: bool = False) -> Look:
         """A look at this gateway now (seconds since the epoch)."""

@@ -74,10 +74,9 @@ class Sender:
 
     async def _after_failure(self, watched: Watched, error: DarkroomError) -> None:
         """A create whose answer was lost is looked for at once; if it is found, continue normally."""
-        is_lost = isinstance(error, CreateUnresolved) and not self._is_closing
         row = None
         with suppress(JournalError):
-            if is_lost:
+            if isinstance(error, CreateUnresolved) and not self._is_closing:
                 await self._reconciler.once()
             row = await self._journal.find(watched.intent.key)
         if row and row.state is IntentState.KNOWN:
