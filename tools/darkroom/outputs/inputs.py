@@ -20,16 +20,7 @@ from pydantic import JsonValue
 
 from darkroom.errors import OutputError
 from darkroom.images import ImageState, StoredFile, StoredImage
-from darkroom.outputs.input_images import (
-    INLINE_LIMIT_BYTES,
-    InputImage,
-    Position,
-    check_image,
-    file_name,
-    inverted,
-    shrunk,
-    without_metadata,
-)
+from darkroom.outputs.input_images import INLINE_LIMIT_BYTES, InputImage, Position, file_name, prepared, shrunk
 from darkroom.outputs.local_files import quotable, read_local
 from darkroom.registry import MappedInput
 from darkroom.uris import data_uri, decode_data_uri, host_of, is_loopback_url, scheme_of
@@ -75,34 +66,33 @@ class InputResolver:
 
         Raises: InvalidInput; GatewayError where an upload failed. Nothing was created then.
         """
-        listed = {name: mapped.input[name] for name in mapped.file_fields if name in mapped.input}
-        sent: dict[tuple[str, int], tuple[JsonValue, tuple[str, ...]]] = {}
+        given = {name: mapped.input[name] for name in mapped.file_fields if name in mapped.input}
+        sent: dict[tuple[str, int], tuple[JsonValue, tuple[str, ...]]] = {
+            (name, number): (reference, ())
+            for name, value in given.items()
+            for number, reference in enumerate(value if isinstance(value, list) else [value])
+        }
         limiter = CapacityLimiter(_AT_ONCE)
 
-        async def send(name: str, number: int, reference: JsonValue) -> None:
-            position = _position(mapped, name, number if isinstance(listed[name], list) else 0)
+        async def send(name: str, number: int, reference: str) -> None:
+            label = f"{name}[{number}]" if isinstance(given[name], list) else name
             async with limiter:
-                is_text = isinstance(reference, str)
-                sent[name, number] = await self._send(reference, position) if is_text else (reference, ())
+                sent[name, number] = await self._send(reference, _position(mapped, name, label))
 
         try:
             async with create_task_group() as tasks:
-                for name, value in listed.items():
-                    for number, reference in enumerate(value if isinstance(value, list) else [value], 1):
-                        tasks.start_soon(send, name, number, reference)
+                for key, (reference, _) in sent.items():
+                    if isinstance(reference, str):
+                        tasks.start_soon(send, *key, reference)
         except ExceptionGroup as errors:
-            raise _first(errors) from errors
-        notes = [
-            note
-            for key in sorted(sent, key=lambda key: (mapped.file_fields.index(key[0]), key[1]))
-            for note in sent[key][1]
-        ]
+            raise errors.exceptions[0] from errors
         values = {
-            name: [sent[name, number][0] for number in range(1, len(value) + 1)]
+            name: [sent[name, number][0] for number in range(len(value))]
             if isinstance(value, list)
-            else sent[name, 1][0]
-            for name, value in listed.items()
+            else sent[name, 0][0]
+            for name, value in given.items()
         }
+        notes = [note for _, about in sent.values() for note in about]
         return Resolved(input={**mapped.input, **values}, notes=tuple(dict.fromkeys(notes)))
 
     async def _send(self, text: str, position: Position) -> tuple[JsonValue, tuple[str, ...]]:
@@ -113,11 +103,7 @@ class InputResolver:
             raise position.refused(f"'{quotable(text)}': {error}") from error
         if isinstance(found, str):
             return found, ()
-        image = check_image(found, position, limit_bytes=self.max_bytes)
-        if position.is_inverted:
-            image = await inverted(image, position)
-        elif not self.keep_metadata:
-            image = await without_metadata(image, position)
+        image = await prepared(found, position, limit_bytes=self.max_bytes, keep_metadata=self.keep_metadata)
         return await self._deliver(image, position)
 
     async def _load(self, text: str, position: Position) -> bytes | str:
@@ -195,25 +181,18 @@ def default_input_folders(output_folder: Path | None) -> tuple[Path, ...]:
     """The output folder and the user's pictures, downloads and desktop folders."""
     from platformdirs import user_desktop_path, user_downloads_path, user_pictures_path
 
-    folders = [user_pictures_path(), user_downloads_path(), user_desktop_path()]
-    if output_folder:
-        folders.insert(0, output_folder)
+    folders = (output_folder, user_pictures_path(), user_downloads_path(), user_desktop_path())
     # A folder that is switched off in XDG is given as the home folder, which would open everything.
     home = Path.home()
-    return tuple(dict.fromkeys(folder for folder in folders if not home.is_relative_to(folder)))
+    return tuple(dict.fromkeys(folder for folder in folders if folder and not home.is_relative_to(folder)))
 
 
-def _position(mapped: MappedInput, name: str, number: int) -> Position:
+def _position(mapped: MappedInput, name: str, label: str) -> Position:
     is_mask = name == mapped.mask_field
     return Position(
         field="mask" if is_mask else name,
-        label="mask" if is_mask else f"{name}[{number - 1}]" if number else name,
+        label="mask" if is_mask else label,
         is_mask=is_mask,
         is_inverted=is_mask and mapped.invert_mask,
         must_keep_size=bool(mapped.mask_field),
     )
-
-
-def _first(errors: ExceptionGroup[Exception]) -> Exception:
-    """One error out of a group."""
-    return errors.exceptions[0]
