@@ -108,7 +108,7 @@ async def _rooms(darkroom: Darkroom, max_usd: float, *, with_day: bool) -> Async
     if call_usd is not None and not darkroom.gateway.is_sandbox:
         yield call_usd, f"the user's limit for a call is {usd(call_usd)} (DARKROOM_MAX_USD_PER_CALL)"
     if with_day and (day := await darkroom.day()):
-        yield day.left_usd, f"{usd(day.left_usd)} of {usd(day.limit_usd)} is left today (DARKROOM_MAX_USD_PER_DAY)"
+        yield day.left_usd, f"{day.words} (DARKROOM_MAX_USD_PER_DAY)"
 
 
 def _has_limit(darkroom: Darkroom) -> bool:
