@@ -94,9 +94,9 @@ async def check_limits(
     async for left_usd, words in _rooms(darkroom, max_usd, with_day=with_day):
         if total.most_usd > left_usd + _ROUNDING_USD:
             fitting = int((max(left_usd, 0.0) + _ROUNDING_USD) * images / total.most_usd)
-            cost = "cost at most" if total.is_bound else "may cost"
+            verb = "may cost" if not total.is_bound else "costs at most" if images == 1 else "cost at most"
             raise SpendingRefused(
-                f"{counted(images, 'image')} {cost} {usd(total.most_usd)}; {words}: "
+                f"{counted(images, 'image')} {verb} {usd(total.most_usd)}; {words}: "
                 f"{f'at most {fitting}' if fitting else 'not even one'}. Nothing was sent. Ask for fewer images or a "
                 "cheaper model, or ask the user."
             )
