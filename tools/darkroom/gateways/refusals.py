@@ -136,10 +136,12 @@ def _error(row: _Sentence, refusal: Refusal, gateway: Gateway, key: Key, subject
     room = _MESSAGE_AT_MOST - len(sentence.format(**fields, quote=': ""'))
     # The sentence brings its own full stop.
     said = "" if refusal.instead else quoted(refusal.reason.rstrip(". "), min(max(room, 0), _QUOTED_AT_MOST))
-    return kind(
+    error = kind(
         sentence.format(**fields, quote=f": {said}" if said else ""),
         gateway=gateway.name,
         status=refusal.status,
         reason=refusal.reason,
         retry_after_s=refusal.retry_after_s,
     )
+    error.request_id = refusal.request_id
+    return error
