@@ -20,8 +20,8 @@ _SPENT = f"""SELECT
     coalesce(sum(CASE WHEN ended_at IS NULL THEN price END), 0) AS reserved,
     count(*) - count(price) AS unpriced FROM ({_CREATES}) AS creates"""
 
-UNBILLED = """WHERE origin = ? AND account = ? AND sent_at >= ? AND cost_basis <> 'billed' AND is_adopted = 0
-    AND (ended_at IS NOT NULL OR state IN ('unknown', 'absent')) ORDER BY sent_at, key"""
+SENT_SINCE = """WHERE origin = ? AND account = ? AND sent_at >= ? AND is_adopted = 0
+    AND state IN ('sent', 'unknown', 'absent', 'known') ORDER BY sent_at, key"""
 _LAST_BILL = """SELECT cost_usd / max(image_count, 1) AS usd FROM intents WHERE origin = ? AND model = ?
     AND cost_basis = 'billed' AND cost_usd > 0 ORDER BY sent_at DESC, key DESC LIMIT 1"""
 _BILL = "UPDATE intents SET cost_usd = ?, cost_basis = 'billed', cost_note = ? WHERE key = ?"
