@@ -27,11 +27,11 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "darkroom.reports",
         "darkroom.work",
         "darkroom.darkroom",
-        "darkroom.get_prediction darkroom.list_models darkroom.repeats",
-        "darkroom.generate_image darkroom.cancel_prediction",
-        "darkroom_server.sandbox darkroom_server.strange_json darkroom_server.setting_texts darkroom_server.deadline",
-        "darkroom_server.content darkroom_server.gallery darkroom_server.settings darkroom_server.hangup"
-        " darkroom_server.prompts darkroom_server.output_schema darkroom_server.http_requests",
+        "darkroom.get_prediction darkroom.list_models darkroom.repeats darkroom.quotes",
+        "darkroom.generate_image darkroom.cancel_prediction darkroom.dry_run",
+        "darkroom_server.sandbox darkroom_server.strange_json darkroom_server.deadline",
+        "darkroom_server.content darkroom_server.gallery darkroom_server.settings"
+        " darkroom_server.prompts darkroom_server.output_schema",
         "darkroom_server.opener darkroom_server.install darkroom_server.consent",
         "darkroom_server.calls",
         "darkroom_server.mcp_server darkroom_server.resources",

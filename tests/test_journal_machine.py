@@ -27,7 +27,7 @@ from journal_fixtures import ORIGIN, START, HandClock, new_intent, prediction
 
 from darkroom.journal import Intent, IntentState, Journal, Search, match
 from darkroom.journal.input_form import normal_form
-from darkroom.journal.intent_codec import read_intents
+from darkroom.journal.intent_rows import read_intents
 from darkroom.journal.sqlite import SqliteDatabase, open_database
 from darkroom.predictions import Prediction
 

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from sandbox_server import HandClock, sandbox_client
 
-from darkroom_server.cli.sandbox import sandbox
+from darkroom_server.cli.serve import sandbox
 from darkroom_server.sandbox import WEATHER, SandboxOptions
 from darkroom_server.sandbox.life import ODD_STATUS
 from darkroom_server.sandbox.weather import read_weather

@@ -6,8 +6,7 @@ import pytest
 
 from darkroom.errors import SettingsError
 from darkroom.gateways import choice
-from darkroom_server.setting_texts import GATEWAY_SETTINGS
-from darkroom_server.settings import Settings, described, settings_table, variable_of
+from darkroom_server.settings import GATEWAY_SETTINGS, Settings, described, settings_table, variable_of
 
 NOTHING: dict[str, str] = {}
 

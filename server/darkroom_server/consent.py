@@ -5,13 +5,17 @@ repeat the call, and an answer counts only for the very same question.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mcp.server.elicitation import AcceptedElicitation, ElicitationResult
 from mcp.server.mcpserver import Context, Elicit
 from pydantic import BaseModel, Field
 
-from darkroom.errors import SpendingRefused
+from darkroom.errors import InvalidRequest, SpendingRefused
+
+if TYPE_CHECKING:
+    from darkroom.darkroom import Darkroom
+    from darkroom.registry import ImageRequest
 
 
 class Consent(BaseModel):
@@ -22,11 +26,34 @@ class Consent(BaseModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """What a call would send: how many images of which model, and their price in US dollars, None where unknown."""
+    """What a call would send, and what it costs at most in US dollars, None where that is unknown."""
 
     image_count: int
     model: str
     price_usd: float | None
+
+
+async def offers(darkroom: "Darkroom", request: "ImageRequest", request_id: str) -> list[Offer]:
+    """One offer, or none.
+
+    Of a request_id that was used before: its rows that a repeat may send, with no id yet and nobody here at work on
+    them. A row in doubt is among these, because a repeat sends it once the gateway turns out not to have it.
+    """
+    from darkroom.quotes import quote
+
+    rows = await darkroom.journal.by_request(request_id) if request_id else ()
+    unsent = [row for row in rows if not row.prediction_id and darkroom.work.watched(row) is None]
+    if rows:
+        prices = [row.estimate_usd for row in unsent]
+        known = [price for price in prices if price is not None]
+        total = sum(known) if len(known) == len(prices) else None
+        count = sum(row.image_count for row in unsent)
+        return [Offer(image_count=count, model=rows[0].model, price_usd=total)] if unsent else []
+    try:
+        quoted = await quote(darkroom, request)
+    except InvalidRequest:  # it will be refused in better words
+        return []
+    return [Offer(image_count=quoted.image_count, model=quoted.model.name, price_usd=quoted.total.most_usd)]
 
 
 def ask(ctx: Context[Any, Any], offer: Offer | None, threshold_usd: float) -> Consent | Elicit[Consent]:
@@ -37,7 +64,7 @@ def ask(ctx: Context[Any, Any], offer: Offer | None, threshold_usd: float) -> Co
         return Consent(confirmed=False)
     from darkroom.reports.amounts import counted, usd
 
-    cost = "at an unknown price" if offer.price_usd is None else f"for about {usd(offer.price_usd)}"
+    cost = "at an unknown price" if offer.price_usd is None else f"for at most {usd(offer.price_usd)}"
     return Elicit(f"Make {counted(offer.image_count, 'image')} with {offer.model} {cost}?", Consent)
 
 
@@ -52,7 +79,7 @@ def require(ctx: Context[Any, Any], answer: ElicitationResult[Consent], threshol
     from darkroom.reports.amounts import usd
 
     raise SpendingRefused(
-        f"this call would cost more than {usd(threshold_usd or 0)} (DARKROOM_CONFIRM_USD), or its price is unknown, "
+        f"this call may cost more than {usd(threshold_usd or 0)} (DARKROOM_CONFIRM_USD), or its price is unknown, "
         "and this host cannot ask the user. Nothing was sent or spent. Tell the user the price; to go ahead they raise "
         "DARKROOM_CONFIRM_USD, or run `darkroom-mcp generate` themselves."
     )

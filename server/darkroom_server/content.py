@@ -5,7 +5,7 @@ Image answers carry no structured content unless asked: several hosts then drop 
 
 import base64
 import mimetypes
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,7 +32,9 @@ def prediction_result(
     `previews` by the image's number in the report, from 1.
     """
     images = [image for intent in report.intents for image in intent.images]
-    content: list[ContentBlock] = [_text(report.text), *_previews(previews or {}), *_links(images)]
+    alive = [image for image in images if image.state is not ImageState.EXPIRED]
+    links = [_link(image) for image in alive if image.file or scheme_of(image.url) == "https"]
+    content: list[ContentBlock] = [_text(report.text), *_previews(previews or {}), *links]
     data = cleaned(report.data)
     return CallToolResult(
         content=content,
@@ -77,11 +79,6 @@ def _previews(previews: "Mapping[int, Preview]") -> list[ImageContent]:
         )
         for number, preview in previews.items()
     ]
-
-
-def _links(images: Sequence[StoredImage]) -> list[ResourceLink]:
-    alive = [image for image in images if image.state is not ImageState.EXPIRED]
-    return [_link(image) for image in alive if image.file or scheme_of(image.url) == "https"]
 
 
 def _link(image: StoredImage) -> ResourceLink:

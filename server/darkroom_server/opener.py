@@ -40,10 +40,7 @@ class DarkroomOpener:
             await self._wanted.wait()
 
     async def darkroom(self) -> "Darkroom":
-        """The open Darkroom.
-
-        Raises: DarkroomError where it cannot be opened now.
-        """
+        """The open Darkroom. Raises: DarkroomError where it cannot be opened now."""
         if self.opened:
             return self.opened
         answered = self._answered

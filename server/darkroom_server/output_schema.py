@@ -7,12 +7,10 @@ real answers.
 import json
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 from mcp.types import CallToolResult
-from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
+from pydantic import BaseModel, ConfigDict, create_model
 
 
 @cache
@@ -21,25 +19,16 @@ def answer_schemas() -> dict[str, dict[str, Any]]:
     return json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
 
 
-class _Answer(BaseModel):
+def _answer(about: str) -> type[BaseModel]:
     """Any object; what is published about it is in the file, under `about`."""
 
-    model_config = ConfigDict(extra="allow")
-    about: ClassVar[str]
+    def publish(schema: dict[str, Any]) -> None:
+        schema.clear()
+        schema.update(answer_schemas()[about])
 
-    @classmethod
-    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        return answer_schemas()[cls.about]
-
-
-class _PredictionAnswer(_Answer):
-    about = "prediction"
-
-
-class _ModelsAnswer(_Answer):
-    about = "models"
+    return create_model(about, __config__=ConfigDict(extra="allow", json_schema_extra=publish))
 
 
 # What the tools return; the schema is published only where structured output is asked for.
-PredictionResult = Annotated[CallToolResult, _PredictionAnswer]
-ModelResult = Annotated[CallToolResult, _ModelsAnswer]
+PredictionResult = Annotated[CallToolResult, _answer("prediction")]
+ModelResult = Annotated[CallToolResult, _answer("models")]

@@ -5,8 +5,9 @@ cannot be used never stops the server silently: `read_or_problem` keeps the erro
 """
 
 import os
+import tomllib
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -16,16 +17,19 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr,
 from darkroom.errors import SettingsError
 from darkroom.spelling import closest
 from darkroom.uris import is_url
-from darkroom_server.setting_texts import GATEWAY_SETTINGS, About, folder, given_texts, read_about
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
+    from starlette.types import ASGIApp
 
     from darkroom.darkroom import DarkroomOptions
-    from darkroom.gateways import ASGIApp, GatewayChoice
+    from darkroom.gateways import GatewayChoice
 
 PREFIX = "DARKROOM_"
 DEFAULT_WAIT_S = 45
+# Read by `choose_gateway`, which knows the gateways; here they are only described.
+GATEWAY_SETTINGS = ("gateway", "base_url", "api_key", "output_hosts")
+_FOLDERS = ("${HOME}", "${DESKTOP}", "${DOCUMENTS}", "${DOWNLOADS}")
 
 
 def _on_or_off(word: object) -> object:
@@ -77,7 +81,7 @@ class Settings(BaseModel):
     @classmethod
     def read_or_problem(cls, environ: Mapping[str, str] | None = None) -> "Settings":
         """The same without raising: what cannot be used keeps its default, and `problem` carries the error."""
-        given = given_texts(os.environ if environ is None else environ)
+        given = _given_texts(os.environ if environ is None else environ)
         values = {
             field: _parsed(field, text, given)
             for name, text in given.items()
@@ -106,10 +110,7 @@ class Settings(BaseModel):
 
     @cached_property
     def choice(self) -> "GatewayChoice":
-        """The gateway with its key, and why it was chosen.
-
-        Raises: SettingsError where the gateway's own settings do not fit together.
-        """
+        """The gateway with its key, and why it was chosen. Raises: SettingsError where its settings do not fit."""
         from darkroom.gateways import choose_gateway
 
         return choose_gateway(self._environ)
@@ -150,10 +151,7 @@ class Settings(BaseModel):
         return closed
 
     def options(self) -> "DarkroomOptions":
-        """What `Darkroom.open` needs; holds the embedded sandbox where that is the gateway.
-
-        Raises: SettingsError as `problem` has it.
-        """
+        """What `Darkroom.open` needs, such as the embedded sandbox. Raises: SettingsError as `problem` has it."""
         from darkroom.darkroom import DarkroomOptions
 
         if self.problem:
@@ -196,6 +194,15 @@ class Settings(BaseModel):
             ) from error
 
 
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a person reads about one setting: its meaning, the allowed values, the default in words."""
+
+    meaning: str
+    allowed: str
+    default: str = ""
+
+
 def variable_of(field: str) -> str:
     """`output_dir` -> `DARKROOM_OUTPUT_DIR`."""
     return PREFIX + field.upper()
@@ -214,7 +221,8 @@ def described() -> dict[str, About]:
     """Every setting by its name, those of the gateway first."""
     from darkroom.gateways import load_gateways
 
-    known = read_about()
+    texts = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+    known = {name: About(**row) for name, row in texts.items()}
     for name, field in Settings.model_fields.items():
         shown = str(field.default).lower() if isinstance(field.default, bool) else field.default
         known[name] = replace(known[name], default=known[name].default or f"`{shown}`")
@@ -224,9 +232,9 @@ def described() -> dict[str, About]:
 def _parsed(name: str, text: str, environ: Mapping[str, str]) -> object:
     """Folders get their absolute path; everything else is parsed by its type."""
     if name == "input_dirs":
-        return tuple(folder(each.strip(), environ) for each in text.split(os.pathsep) if each.strip())
+        return tuple(_folder(each.strip(), environ) for each in text.split(os.pathsep) if each.strip())
     if name in {"data_dir", "models_dir"} or (name == "output_dir" and not is_url(text)):
-        return str(folder(text, environ))
+        return str(_folder(text, environ))
     return text
 
 
@@ -242,3 +250,32 @@ def _explain(wrong: "ErrorDetails", given: Mapping[str, str]) -> SettingsError:
         value = clean_words(given[variable_of(name)], 60)  # a key that was put into the wrong variable is not shown
         said = f"{variable_of(name)} is '{value}'. Allowed: {known[name].allowed}."
     return SettingsError(f"{said} Ask the user to mend it.")
+
+
+def _given_texts(environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables that carry a value. A host that has none to put in leaves an empty text or its own placeholder."""
+    stripped = {name: text.strip() for name, text in environ.items()}
+    return {
+        name: text
+        for name, text in stripped.items()
+        if text and (text.startswith(_FOLDERS) or not text.startswith("${"))
+    }
+
+
+def _folder(text: str, environ: Mapping[str, str]) -> Path:
+    """The absolute folder; a leading `~`, or one of the four names that desktop hosts leave unexpanded, is resolved."""
+    word = next((word for word in _FOLDERS if text.startswith(word)), "")
+    if word:
+        text = _place(word, environ) + text.removeprefix(word)
+    elif text == "~" or text.startswith("~/"):
+        text = _place("${HOME}", environ) + text[1:]
+    return Path(text).absolute()
+
+
+def _place(word: str, environ: Mapping[str, str]) -> str:
+    if word == "${HOME}":
+        return environ.get("HOME") or environ.get("USERPROFILE") or str(Path.home())
+    import platformdirs
+
+    # Such as `user_desktop_dir` for ${DESKTOP}.
+    return getattr(platformdirs, f"user_{word[2:-1].lower()}_dir")()

@@ -7,6 +7,7 @@ among its params; the server answers that in words (`mcp_server`).
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import islice
 from typing import Any, cast
 
@@ -27,11 +28,9 @@ def readable(message: str) -> str:
 
     What is not JSON at all stays as it is.
     """
-    try:
+    with suppress(ValueError):
         from_json(message)
         return message
-    except ValueError:
-        pass
     try:
         parsed = json.loads(_flattened(message), parse_int=_whole_number)
     except (ValueError, RecursionError):

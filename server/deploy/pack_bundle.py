@@ -19,7 +19,6 @@ from pathlib import Path
 MCPB = "@anthropic-ai/mcpb@2.1.2"
 REQUIRED = {"manifest.json", "pyproject.toml", "uv.lock", "README.md", "LICENSE", "server/main.py"}
 
-_INSTALLED_MCPB = Path("tests/node_modules/@anthropic-ai/mcpb/dist/cli/cli.js")
 _PIN = re.compile(r"^([a-z0-9][a-z0-9._-]*==[^ ;\\]+)( ; [^\\]+?)? *\\?$")
 _EXPORT = "uv export --quiet --frozen --no-config --all-extras --all-groups --no-emit-project --no-hashes"
 
@@ -39,7 +38,9 @@ def pack(root: Path, out: Path) -> None:
         bundle = Path(folder)
         _copy_tracked(root, bundle)
         _lock(bundle)
-        mcpb = _mcpb_command(root)
+        installed = root / "tests/node_modules/@anthropic-ai/mcpb/dist/cli/cli.js"
+        npx = [shutil.which("npx") or "npx", "--yes", MCPB]
+        mcpb = ["node", str(installed)] if installed.is_file() else npx
         subprocess.run([*mcpb, "validate", "manifest.json"], cwd=bundle, check=True)
         subprocess.run([*mcpb, "pack", ".", str(out.resolve())], cwd=bundle, check=True)
     with zipfile.ZipFile(out) as packed:
@@ -75,13 +76,6 @@ def _lock(bundle: Path) -> None:
     exported = subprocess.run(_EXPORT.split(), cwd=bundle, env=environ, check=True, capture_output=True, text=True)
     if differing := set(pins(exported.stdout)) ^ set(wanted):
         sys.exit(f"uv.lock and requirements.lock differ: {sorted(differing)}")
-
-
-def _mcpb_command(root: Path) -> list[str]:
-    installed = root / _INSTALLED_MCPB
-    if installed.is_file():
-        return ["node", str(installed)]
-    return [shutil.which("npx") or "npx", "--yes", MCPB]
 
 
 if __name__ == "__main__":

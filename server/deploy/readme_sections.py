@@ -4,8 +4,7 @@ Sections stand between `<!-- NAME:begin -->` and `<!-- NAME:end -->`; a test hol
 write.
 """
 
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import cast
 
@@ -28,7 +27,11 @@ def rendered(text: str) -> str:
     Raises: ValueError where a section's markers are missing.
     """
     for name, make in SECTIONS.items():
-        text = _replaced(text, name, make())
+        head, begin, rest = text.partition(f"<!-- {name}:begin -->")
+        _, end, tail = rest.partition(f"<!-- {name}:end -->")
+        if not end:
+            raise ValueError(f"README.md has no section {name!r}")
+        text = f"{head}{begin}\n{make()}\n{end}{tail}"
     return text
 
 
@@ -39,14 +42,14 @@ def tools_section() -> str:
 
 def gateways_section() -> str:
     """One row a gateway: address, key variables, what it is known to mirror."""
-    rows = [_gateway(gateway) for gateway in load_gateways().values()]
-    return "\n".join(["| `DARKROOM_GATEWAY` | address | key variable | known to have |", "|---|---|---|---|", *rows])
+    rows = map(_gateway, load_gateways().values())
+    return _table("`DARKROOM_GATEWAY` | address | key variable | known to have", rows)
 
 
 def weather_section() -> str:
     """One row a kind of bad weather."""
-    rows = [f"| `sandbox:{name}` | {meaning} |" for name, meaning in WEATHER.items()]
-    return "\n".join(["| prompt begins with | what happens |", "|---|---|", *rows])
+    rows = (f"`sandbox:{name}` | {meaning}" for name, meaning in WEATHER.items())
+    return _table("prompt begins with | what happens", rows)
 
 
 SECTIONS: dict[str, Callable[[], str]] = {
@@ -58,6 +61,11 @@ SECTIONS: dict[str, Callable[[], str]] = {
 }
 
 
+def _table(head: str, rows: Iterable[str]) -> str:
+    line = "|".join("---" for _ in head.split("|"))
+    return "\n".join([f"| {head} |", f"|{line}|", *(f"| {row} |" for row in rows)])
+
+
 async def _listed() -> list[Tool]:
     async with Client(create_server(Settings.read({}))) as client:
         return (await client.list_tools()).tools
@@ -65,14 +73,12 @@ async def _listed() -> list[Tool]:
 
 def _tool(tool: Tool) -> str:
     required = tool.input_schema.get("required", [])
-    rows = [
-        f"| `{name}` | {_default(argument, name in required)} | {_meaning(argument)} |"
+    rows = (
+        f"`{name}` | {_default(argument, name in required)} | {_meaning(argument)}"
         for name, argument in tool.input_schema["properties"].items()
-    ]
-    description = " ".join((tool.description or "").split())
-    return "\n".join(
-        [f"**`{tool.name}`** {description}", "", "| argument | default | meaning |", "|---|---|---|", *rows]
     )
+    description = " ".join((tool.description or "").split())
+    return f"**`{tool.name}`** {description}\n\n{_table('argument | default | meaning', rows)}"
 
 
 def _default(argument: dict[str, object], is_required: bool) -> str:
@@ -96,23 +102,10 @@ def _gateway(gateway: Gateway) -> str:
         "Cancel-After": gateway.honours_cancel_after,
     }
     address = "inside darkroom" if gateway.is_embedded else gateway.base_url or "set `DARKROOM_BASE_URL`"
-    key = (
-        f"`{gateway.key_variables[0]}`"
-        if gateway.key_variables
-        else "none"
-        if gateway.is_sandbox
-        else "`DARKROOM_API_KEY`"
-    )
+    usual = "none" if gateway.is_sandbox else "`DARKROOM_API_KEY`"
+    key = f"`{gateway.key_variables[0]}`" if gateway.key_variables else usual
     abilities = ", ".join(name for name, given in has.items() if given) or "create and get only"
-    return f"| `{gateway.name}` | {address} | {key} | {abilities} |"
-
-
-def _replaced(text: str, name: str, content: str) -> str:
-    begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
-    if begin not in text or end not in text:
-        raise ValueError(f"README.md has no section {name!r}")
-    pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
-    return pattern.sub(lambda _: f"{begin}\n{content}\n{end}", text)
+    return f"`{gateway.name}` | {address} | {key} | {abilities}"
 
 
 if __name__ == "__main__":

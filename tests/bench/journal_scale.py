@@ -16,7 +16,7 @@ from journal_fixtures import ORIGIN, new_intent  # noqa: E402
 from test_journal_scale import readings  # noqa: E402
 
 from darkroom.journal import Journal  # noqa: E402
-from darkroom.journal.intent_codec import INSERT, values_of  # noqa: E402
+from darkroom.journal.codec import INSERT, values_of  # noqa: E402
 from darkroom.journal.sqlite import SqliteDatabase, open_database  # noqa: E402
 
 _TURNS = 20

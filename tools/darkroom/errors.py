@@ -39,95 +39,74 @@ class DarkroomError(Exception):
     kind: ClassVar[str] = "error"
     billed: ClassVar[Billed] = "no"
 
+    def __init_subclass__(cls, *, kind: str, billed: Billed = "no") -> None:
+        cls.kind, cls.billed = kind, billed
+
     @property
     def message(self) -> str:
         """The sentence for the assistant."""
         return str(self)
 
 
-class InvalidRequest(DarkroomError):
+class InvalidRequest(DarkroomError, kind="invalid_request"):
     """The arguments cannot be used as they are; nothing was sent."""
 
-    kind = "invalid_request"
 
-
-class UnknownModel(InvalidRequest):
+class UnknownModel(InvalidRequest, kind="unknown_model"):
     """No such model in the registry; the message names the closest ones."""
 
-    kind = "unknown_model"
 
-
-class InvalidInput(InvalidRequest):
+class InvalidInput(InvalidRequest, kind="invalid_input"):
     """One argument or option does not fit the model; `field` is its name as the caller gave it."""
-
-    kind = "invalid_input"
 
     def __init__(self, message: str, *, field: str = "") -> None:
         super().__init__(message)
         self.field = field
 
 
-class UnknownPrediction(InvalidRequest):
+class UnknownPrediction(InvalidRequest, kind="unknown_prediction"):
     """Neither the journal nor the gateway knows this id."""
 
-    kind = "unknown_prediction"
 
-
-class SettingsError(DarkroomError):
+class SettingsError(DarkroomError, kind="settings"):
     """A setting is wrong or missing; the message names the variable or the file, line and field."""
 
-    kind = "settings"
 
-
-class SpendingRefused(DarkroomError):
+class SpendingRefused(DarkroomError, kind="spending_limit"):
     """A limit that the person has set would be passed; the message says what is left."""
 
-    kind = "spending_limit"
 
-
-class JournalError(DarkroomError):
+class JournalError(DarkroomError, kind="journal"):
     """The journal cannot be opened or written, so nothing may be sent."""
 
-    kind = "journal"
 
-
-class DarkroomClosed(DarkroomError):
+class DarkroomClosed(DarkroomError, kind="closed"):
     """No Darkroom is open at this moment, so nothing was sent."""
 
-    kind = "closed"
 
-
-class InternalFault(DarkroomError):
+class InternalFault(DarkroomError, kind="internal_fault", billed="maybe"):
     """Darkroom itself broke in the middle of a call; how far it had come is not known here."""
 
-    kind = "internal_fault"
-    billed = "maybe"
 
-
-class OutputError(DarkroomError):
+class OutputError(DarkroomError, kind="output"):
     """An image could not be fetched, checked or stored; `can_retry` where the next attempt may succeed."""
-
-    kind = "output"
 
     def __init__(self, message: str, *, can_retry: bool = False) -> None:
         super().__init__(message)
         self.can_retry = can_retry
 
 
-class OutputExpired(OutputError):
+class OutputExpired(OutputError, kind="output_expired"):
     """The link died before the image was saved."""
 
-    kind = "output_expired"
 
-
-class GatewayError(DarkroomError):
+class GatewayError(DarkroomError, kind="gateway"):
     """Something that the gateway answered, or that happened on the way to it.
 
     `gateway` is the profile's name, `status` the HTTP status if there was one, `reason` the gateway's words, cleaned.
     `request_id` is the gateway's own name of a create that failed, where it gave one.
     """
 
-    kind = "gateway"
     request_id = ""
 
     def __init__(
@@ -140,56 +119,36 @@ class GatewayError(DarkroomError):
         retry_after_s: float | None = None,
     ) -> None:
         super().__init__(message)
-        self.gateway = gateway
-        self.status = status
-        self.reason = reason
-        self.retry_after_s = retry_after_s
+        self.gateway, self.status, self.reason, self.retry_after_s = gateway, status, reason, retry_after_s
 
 
-class KeyRefused(GatewayError):
+class KeyRefused(GatewayError, kind="key_refused"):
     """The key is missing, wrong or not allowed here."""
 
-    kind = "key_refused"
 
-
-class CreditExhausted(GatewayError):
+class CreditExhausted(GatewayError, kind="credit_exhausted"):
     """The account has no credit or quota left."""
 
-    kind = "credit_exhausted"
 
-
-class RequestRefused(GatewayError):
+class RequestRefused(GatewayError, kind="request_refused"):
     """This input, model or id is refused for good; the same call will be refused again."""
 
-    kind = "request_refused"
 
-
-class ContentRefused(RequestRefused):
+class ContentRefused(RequestRefused, kind="content_refused"):
     """The prompt or an image was refused by moderation before anything was created."""
 
-    kind = "content_refused"
 
-
-class GatewayBusy(GatewayError):
+class GatewayBusy(GatewayError, kind="gateway_busy"):
     """HTTP 429; nothing was started. `retry_after_s` is the gateway's own time where it gave one, at most an hour."""
 
-    kind = "gateway_busy"
 
-
-class GatewayUnreachable(GatewayError):
+class GatewayUnreachable(GatewayError, kind="gateway_unreachable"):
     """A create of which no byte left, or a look-up that kept failing or took too long; nothing was started by it."""
 
-    kind = "gateway_unreachable"
 
-
-class GatewayMisread(GatewayError):
+class GatewayMisread(GatewayError, kind="gateway_misread"):
     """A refused create or a look-up got what is not of the predictions format: a page, a redirect, broken JSON."""
 
-    kind = "gateway_misread"
 
-
-class CreateUnresolved(GatewayError):
+class CreateUnresolved(GatewayError, kind="create_unresolved", billed="maybe"):
     """The create may have been executed and billed; only reconciliation settles it."""
-
-    kind = "create_unresolved"
-    billed = "maybe"

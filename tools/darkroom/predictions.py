@@ -31,22 +31,17 @@ _YEARS = range(2000, 2101)
 _MOST_FIGURES = 40
 _FIGURE_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _FIGURE_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}")
-_SECONDS_NAMES = frozenset({"predict_time", "total_time"})
+_OWN_FIELDS = frozenset({"predict_time", "total_time", "image_count"})
 _FRACTION = re.compile(r"(\.\d{6})\d+")
 _PLAIN_REST = re.compile(r"[A-Za-z0-9/:?#\[\]@!$&()*+,;=%._~-]*")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@+-]{0,199}")
 # Spellings seen at gateways that re-wrap the format.
 _OTHER_SPELLINGS = {
     "cancelled": "canceled",
-    "success": "succeeded",
-    "completed": "succeeded",
-    "error": "failed",
-    "failure": "failed",
-    "in_progress": "processing",
-    "running": "processing",
-    "queued": "starting",
-    "pending": "starting",
-    "submitted": "starting",
+    **dict.fromkeys(("success", "completed"), "succeeded"),
+    **dict.fromkeys(("error", "failure"), "failed"),
+    **dict.fromkeys(("in_progress", "running"), "processing"),
+    **dict.fromkeys(("queued", "pending", "submitted"), "starting"),
 }
 
 
@@ -63,7 +58,7 @@ class PredictionStatus(StrEnum):
 
     @property
     def is_terminal(self) -> bool:
-        return self in _TERMINAL
+        return self in ("succeeded", "failed", "canceled", "aborted")
 
     @classmethod
     def parse(cls, word: object) -> "PredictionStatus":
@@ -74,9 +69,6 @@ class PredictionStatus(StrEnum):
 
 
 _STATUSES = {status.value: status for status in PredictionStatus}
-_TERMINAL = frozenset(
-    {PredictionStatus.SUCCEEDED, PredictionStatus.FAILED, PredictionStatus.CANCELED, PredictionStatus.ABORTED}
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,11 +165,9 @@ def _uris(output: object, levels: int) -> Iterator[str]:
     if isinstance(output, str):
         if is_data_uri(output) or (len(output) <= _LONGEST_URL and is_web_url(output)):
             yield _plain_uri(output)
-    elif levels and (parts := mapping_in(output)) is not None:
-        for part in parts.values():
-            yield from _uris(part, levels - 1)
-    elif levels and isinstance(output, list):
-        for part in cast("list[object]", output):
+    elif levels and isinstance(output, Mapping | list):
+        parts = cast("Mapping[str, object] | list[object]", output)
+        for part in parts.values() if isinstance(parts, Mapping) else parts:
             yield from _uris(part, levels - 1)
 
 
@@ -205,9 +195,9 @@ def _metrics(raw: object, created: datetime | None, started: datetime | None, co
     """Take what the gateway measured; fill queue and total from the timestamps where they make sense."""
     given = mapping_in(raw) or {}
     count = given.get("image_count")
-    named = {name: value for name, value in given.items() if _FIGURE_NAME.fullmatch(name)}
-    figures = dict(islice(named.items(), _MOST_FIGURES))
-    counts = {name: _figure(value) for name, value in figures.items() if name not in _SECONDS_NAMES}
+    named = ((name, value) for name, value in given.items() if _FIGURE_NAME.fullmatch(name) and name not in _OWN_FIELDS)
+    figures = dict(islice(named, _MOST_FIGURES))
+    counts = {name: _figure(value) for name, value in figures.items()}
     return Metrics(
         predict_s=_figure(given.get("predict_time")),
         queue_s=_seconds_between(created, started),

@@ -11,17 +11,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     is_terminal = sys.stdin is not None and sys.stdin.isatty()
     if arguments in _SERVE_WORDS or (not arguments and not is_terminal):
-        return _serve()
+        import gc
+
+        gc.disable()  # nothing that is imported on the way can be freed; stdio turns it on again
+        from darkroom_server.settings import Settings
+        from darkroom_server.stdio import serve_stdio
+
+        return serve_stdio(Settings.read_or_problem())
     from darkroom_server.cli.commands import run
 
     return run(arguments or ["--help"])
-
-
-def _serve() -> int:
-    import gc
-
-    gc.disable()  # nothing that is imported on the way can be freed; stdio turns it on again
-    from darkroom_server.settings import Settings
-    from darkroom_server.stdio import serve_stdio
-
-    return serve_stdio(Settings.read_or_problem())

@@ -19,9 +19,8 @@ from darkroom_server.cli.generate import generate
 from darkroom_server.cli.history import history
 from darkroom_server.cli.install import install
 from darkroom_server.cli.opened import in_darkroom, read_settings
-from darkroom_server.cli.sandbox import sandbox
 from darkroom_server.cli.screen import note, progress_bar, show_json, show_report
-from darkroom_server.cli.serve import serve
+from darkroom_server.cli.serve import sandbox, serve
 
 _Id = Annotated[str, typer.Argument(metavar="ID", help="Id of a prediction, or `latest`.")]
 _AsJson = Annotated[bool, typer.Option("--json", help="Print the report as JSON.")]
@@ -92,9 +91,12 @@ def models(
     as_json: _AsJson = False,
 ) -> None:
     """List the image models."""
-    registry = ModelRegistry.load(read_settings().models_dir)
+    settings = read_settings()
+    registry = ModelRegistry.load(settings.models_dir)
     words, name = ("", query) if "/" in query else (query, "")
-    report = list_models(registry, query=words, task=task, model=name, limit=limit)
+    has_limit = settings.max_usd_per_call is not None or settings.max_usd_per_day is not None
+    limits = in_darkroom(settings, Darkroom.limits) if has_limit else None
+    report = list_models(registry, query=words, task=task, model=name, limit=limit, limits=limits)
     if as_json:
         show_json(report.data)
     else:

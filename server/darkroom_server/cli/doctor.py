@@ -4,7 +4,6 @@ import importlib.util
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import anyio
 import typer
@@ -16,10 +15,7 @@ from darkroom.registry import ModelRegistry
 from darkroom.uris import is_url
 from darkroom_server.settings import Settings
 
-
-class _Finding(NamedTuple):
-    is_fine: bool
-    words: str
+_Finding = tuple[bool, str]  # whether it is fine, and what to say
 
 
 def doctor() -> None:
@@ -27,25 +23,25 @@ def doctor() -> None:
     settings = Settings.read_or_problem()
     asks = (_about_gateway, _about_journal, _about_images, _about_models, _about_limits)
     findings = [finding for about in asks for finding in about(settings)]
-    for finding in findings:
-        typer.echo(f"{'ok' if finding.is_fine else '!!'}  {finding.words}")
-    raise typer.Exit(0 if all(finding.is_fine for finding in findings) else 1)
+    for is_fine, words in findings:
+        typer.echo(f"{'ok' if is_fine else '!!'}  {words}")
+    raise typer.Exit(0 if all(is_fine for is_fine, _ in findings) else 1)
 
 
 def _about_gateway(settings: Settings) -> Iterator[_Finding]:
     if settings.problem:
-        yield _Finding(False, f"Settings: {settings.problem.message}")
+        yield False, f"Settings: {settings.problem.message}"
         return
     choice = settings.choice
-    yield _Finding(True, f"Gateway: {choice.gateway.title} at {choice.gateway.base_url}. {choice.reason}")
-    yield _Finding(True, f"Key: {choice.key.masked} from {choice.key.variable}." if choice.key else "Key: none needed.")
+    yield True, f"Gateway: {choice.gateway.title} at {choice.gateway.base_url}. {choice.reason}"
+    yield True, f"Key: {choice.key.masked} from {choice.key.variable}." if choice.key else "Key: none needed."
     try:
         probe = anyio.run(_probe, settings)
     except SettingsError as error:
-        yield _Finding(False, f"Answer: {error.message}")
+        yield False, f"Answer: {error.message}"
         return
     account = f", account {probe.account}" if probe.account else ""
-    yield _Finding(probe.is_key_accepted, f"Answer: {probe.words}{account}")
+    yield probe.is_key_accepted, f"Answer: {probe.words}{account}"
 
 
 async def _probe(settings: Settings) -> GatewayProbe:
@@ -58,10 +54,10 @@ def _about_journal(settings: Settings) -> Iterator[_Finding]:
     try:
         warnings = anyio.run(_journal_warnings, settings.data_path / "journal.sqlite3")
     except JournalError as error:
-        yield _Finding(False, f"Journal: {error.message}")
+        yield False, f"Journal: {error.message}"
         return
-    yield _Finding(True, f"Journal: {settings.data_path} can be written.")
-    yield from (_Finding(False, f"Journal: {warning}") for warning in warnings)
+    yield True, f"Journal: {settings.data_path} can be written."
+    yield from ((False, f"Journal: {warning}") for warning in warnings)
 
 
 async def _journal_warnings(path: Path) -> tuple[str, ...]:
@@ -74,26 +70,26 @@ def _about_images(settings: Settings) -> Iterator[_Finding]:
     if is_url(location):
         is_fine = importlib.util.find_spec("obstore") is not None
         words = "go to {}; not tried." if is_fine else "{} needs the extra 'cloud': install darkroom-mcp[cloud]."
-        yield _Finding(is_fine, f"Images: {words.format(location)}")
+        yield is_fine, f"Images: {words.format(location)}"
         return
     try:
         Path(location).mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=location):
-            yield _Finding(True, f"Images: {location} can be written.")
+            yield True, f"Images: {location} can be written."
     except OSError as error:
-        yield _Finding(False, f"Images: {location} cannot be written ({error.strerror}).")
+        yield False, f"Images: {location} cannot be written ({error.strerror})."
 
 
 def _about_models(settings: Settings) -> Iterator[_Finding]:
     registry = ModelRegistry.load(settings.models_dir)
     try:
-        yield _Finding(True, f"Models: {len(registry)} known.")
-        yield from (_Finding(False, f"Models: {problem}") for problem in registry.problems)
+        yield True, f"Models: {len(registry)} known."
+        yield from ((False, f"Models: {problem}") for problem in registry.problems)
     except SettingsError as error:
-        yield _Finding(False, f"Models: {error.message}")
+        yield False, f"Models: {error.message}"
 
 
 def _about_limits(settings: Settings) -> Iterator[_Finding]:
     limits = ((settings.max_usd_per_call, "a call"), (settings.max_usd_per_day, "a day"))
     words = [f"${limit:g} {span}" for limit, span in limits if limit is not None]
-    yield _Finding(True, f"Spending: at most {' and '.join(words)}." if words else "Spending: no limit is set.")
+    yield True, f"Spending: at most {' and '.join(words)}." if words else "Spending: no limit is set."

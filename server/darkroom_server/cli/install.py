@@ -10,21 +10,9 @@ import typer
 
 from darkroom.errors import DarkroomError
 from darkroom_server.cli.screen import note
-from darkroom_server.install import (
-    Client,
-    Environment,
-    Installed,
-    Machine,
-    Platform,
-    checked_name,
-    client_named,
-    command_line,
-    environment_for,
-    fresh_entry,
-    launch_for,
-    shown_entry,
-    write_entry,
-)
+from darkroom_server.install import entries
+from darkroom_server.install.clients import Machine, Platform, client_named
+from darkroom_server.install.writing import shown_entry, write_entry
 
 _DONE = {"added": "Added to", "updated": "Updated in", "unchanged": "Already there in"}
 
@@ -51,40 +39,32 @@ def install(
     """Add darkroom to Claude, Cursor, VS Code and others. The settings file is copied first, and keeps all else."""
     chosen = client_named(client)
     path = file or chosen.path(_this_machine(), in_project=project)
-    _install(chosen, checked_name(name), command, env or [], path, in_project=project, print_only=print_only)
-
-
-def _install(
-    client: Client, name: str, kind: str, wanted: list[str], path: Path | None, *, in_project: bool, print_only: bool
-) -> None:
-    launch = launch_for(client, kind, uvx=shutil.which("uvx"), script=_installed_script(), in_project=in_project)
-    environment = environment_for(client, wanted)
+    name = entries.checked_name(name)
+    uvx, script = shutil.which("uvx"), _installed_script()
+    launch = entries.launch_for(chosen, command, uvx=uvx, script=script, in_project=project)
+    environment = entries.environment_for(chosen, env or [])
     if path is None:
-        note(f"{client.title} keeps this list itself. Run:")
-        typer.echo(command_line(name, launch, environment.given))
+        note(f"{chosen.title} keeps this list itself. Run:")
+        typer.echo(entries.command_line(name, launch, environment.given))
         return
-    entry = fresh_entry(client, name, launch, environment)
+    entry = entries.fresh_entry(chosen, name, launch, environment)
     if print_only:
         note(f"For {path}:")
-        typer.echo(shown_entry(client, name, entry), nl=False)
+        typer.echo(shown_entry(chosen, name, entry), nl=False)
         return
     try:
         stamp = time.strftime("%Y%m%d-%H%M%S")
-        done = write_entry(client, path, name, entry, given=environment.given, stamp=stamp)
+        done = write_entry(chosen, path, name, entry, given=environment.given, stamp=stamp)
     except DarkroomError:
         note("This entry was not written; it can be put in by hand:")
-        typer.echo(shown_entry(client, name, entry), nl=False)
+        typer.echo(shown_entry(chosen, name, entry), nl=False)
         raise
-    _say(client, done, environment)
-
-
-def _say(client: Client, done: Installed, environment: Environment) -> None:
     note(f"{_DONE[done.action]} {done.path}")
     if done.backup:
         note(f"The file before: {done.backup}")
     if done.action != "unchanged":
-        note(client.next_step)
-    if done.action == "added" and not environment.given and not client.has_inputs:
+        note(chosen.next_step)
+    if done.action == "added" and not environment.given and not chosen.has_inputs:
         note("Without a gateway and a key it uses the sandbox. `darkroom-mcp doctor` says how to use a real gateway.")
 
 

@@ -24,10 +24,7 @@ def read_settings() -> Settings:
 
 
 def in_darkroom(settings: Settings, work: Callable[[Darkroom], Awaitable[T]]) -> T:
-    """Open the darkroom, say what its journal warns of, do `work`, close it.
-
-    Raises: DarkroomError; typer.Exit with 130 after Ctrl-C.
-    """
+    """What `work` gives with the darkroom open. Raises: DarkroomError; typer.Exit with 130 after Ctrl-C."""
 
     async def run() -> T:
         refusal: DarkroomError

@@ -3,7 +3,7 @@
 import contextlib
 import json
 import sys
-from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Generator, Iterator
 from typing import cast
 
 import typer
@@ -28,11 +28,12 @@ def show_report(report: PredictionReport, *, as_json: bool) -> int:
     """Print one prediction's report and return the exit code."""
     if as_json:
         show_json(report.data)
-        return _exit_code(report)
-    for line in (report.text.partition("\n")[0], *_remarks(report)):
-        note(line)
-    for path in _saved_paths(report):
-        typer.echo(path)
+    else:
+        headline = report.text.partition("\n")[0]
+        for line in (headline, *_remarks(report, headline)):
+            note(line)
+        for path in _saved_paths(report):
+            typer.echo(path)
     return _exit_code(report)
 
 
@@ -40,9 +41,9 @@ def _exit_code(report: PredictionReport) -> int:
     """A script that is told 0 finds every image on the disk, or has canceled what it wanted to cancel."""
     if report.is_wanted_end:
         return 0
-    if report.outcome is not Outcome.SUCCEEDED or not (unsaved := _unsaved(report)):
+    if report.outcome is not Outcome.SUCCEEDED or not (unsaved := _unsaved_states(report)):
         return _EXIT_CODES[report.outcome]
-    return _EXIT_CODES[Outcome.RUNNING if _can_come(unsaved) else Outcome.FAILED]
+    return _EXIT_CODES[Outcome.RUNNING if "wanted" in unsaved else Outcome.FAILED]
 
 
 def show_json(data: JsonValue) -> None:
@@ -63,17 +64,12 @@ def _saved_paths(report: PredictionReport) -> list[str]:
     return [str(image["path"]) for image in _records(report, "images") if image["path"]]
 
 
-def _unsaved(report: PredictionReport) -> list[dict[str, JsonValue]]:
-    return [image for image in _records(report, "images") if not image["path"]]
+def _unsaved_states(report: PredictionReport) -> set[str]:
+    return {str(image["state"]) for image in _records(report, "images") if not image["path"]}
 
 
-def _can_come(unsaved: list[dict[str, JsonValue]]) -> bool:
-    return any(image["state"] == "wanted" for image in unsaved)
-
-
-def _remarks(report: PredictionReport) -> Iterator[str]:
+def _remarks(report: PredictionReport, headline: str) -> Iterator[str]:
     """What the person should know beside the headline: reasons, lost images, notes, cost, the next step."""
-    headline = report.text.partition("\n")[0]
     for each in _records(report, "predictions"):
         if each["error"] and str(each["error"]) not in headline:
             yield f"Reason: {each['error']}"
@@ -84,18 +80,17 @@ def _remarks(report: PredictionReport) -> Iterator[str]:
             yield f"Image {image['n']}: {image['problem']}"
     yield from (f"Note: {each}" for each in cast("list[str]", report.data.get("notes") or []))
     if _saved_paths(report):
-        yield _cost(report.data)
+        yield _cost(report)
     if report.outcome in (Outcome.RUNNING, Outcome.UNRESOLVED):
         yield pick_up(str(report.data["id"]))
-    elif _can_come(_unsaved(report)):
+    elif "wanted" in _unsaved_states(report):
         yield f"Fetch it again with: darkroom-mcp show {report.data['id']} --wait 60"
 
 
-def _cost(data: Mapping[str, JsonValue]) -> str:
-    if cast("dict[str, JsonValue]", data["gateway"])["is_sandbox"]:
+def _cost(report: PredictionReport) -> str:
+    if cast("dict[str, JsonValue]", report.data["gateway"])["is_sandbox"]:
         return "Made by the sandbox, not by a model. `darkroom-mcp doctor` says how to use a real gateway."
-    price = data["price_usd"]
-    return "Price unknown." if price is None else f"Price about ${price}."
+    return next(line for line in report.text.splitlines() if line.startswith("Charged: "))
 
 
 def pick_up(prediction_id: str) -> str:

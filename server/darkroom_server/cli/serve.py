@@ -1,5 +1,6 @@
-"""`darkroom-mcp serve`: the MCP server over HTTP, and the help. Over stdio it is started without typer, in `cli`."""
+"""What listens: `darkroom-mcp serve` over HTTP, and the sandbox. Over stdio `serve` starts without typer, in `cli`."""
 
+import contextlib
 import re
 import socket
 from collections.abc import Sequence
@@ -11,14 +12,14 @@ from darkroom_server.cli.screen import note
 from darkroom_server.settings import Settings
 from darkroom_server.stdio import log_to_stderr, serve_stdio
 
-LOOPBACK = "127.0.0.1"
+_LOOPBACK = "127.0.0.1"
 _PORT = 8000
 _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]")
 
 
 def serve(
     transport: Annotated[Literal["stdio", "http"], typer.Option(help="How the host talks to the server.")] = "stdio",
-    host: Annotated[str, typer.Option(help="http: address to listen on.")] = LOOPBACK,
+    host: Annotated[str, typer.Option(help="http: address to listen on.")] = _LOOPBACK,
     port: Annotated[int, typer.Option(help="http: port; 0 takes a free one.", min=0, max=65535)] = _PORT,
     allow_host: Annotated[
         list[str] | None,
@@ -29,7 +30,7 @@ def serve(
     if transport == "http":
         _serve_http(host, port, allow_host or [])
         return
-    if (host, port, allow_host) != (LOOPBACK, _PORT, None):
+    if (host, port, allow_host) != (_LOOPBACK, _PORT, None):
         raise typer.BadParameter("--host, --port and --allow-host go with --transport http.")
     raise typer.Exit(serve_stdio(Settings.read_or_problem()))
 
@@ -56,14 +57,45 @@ def _serve_http(host: str, port: int, allowed_hosts: Sequence[str]) -> None:
         )
     settings = Settings.read_or_problem()
     log_to_stderr(settings.log_level)
-    with listening(host, port) as listener:
+    with _listening(host, port) as listener:
         if settings.problem:
             note(settings.problem.message)
         address = f"http://{shown}:{listener.getsockname()[1]}/mcp"
         serve_http(settings, listener, allowed_hosts=allowed_hosts, on_ready=lambda: typer.echo(address))
 
 
-def listening(host: str, port: int) -> socket.socket:
+def sandbox(
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.", min=0, max=65535)] = 8787,
+    profile: Annotated[str, typer.Option(help="Gateway whose habits it takes on, such as replicate.")] = "replicate",
+    key: Annotated[str, typer.Option(help="Made-up key that clients must send; empty lets everybody in.")] = "",
+    speed: Annotated[float, typer.Option(help="Divides the time that a prediction takes.", min=0.1)] = 1.0,
+) -> None:
+    """Serve the sandbox on this machine until Ctrl-C; its first line is its address.
+
+    A prompt that begins with `sandbox:` and one of these has bad weather: cold, slow, stall, unknown, nsfw,
+    interrupted, director, oom, cancel, abort, empty, partial, truncated, expired, 402, 429, 503, 500, 504, html.
+    Seconds go behind an equals sign, as in `sandbox:slow=75 a lighthouse`.
+    """
+    import uvicorn
+
+    from darkroom_server.sandbox import SandboxOptions, create_sandbox
+
+    with _listening(_LOOPBACK, port) as listener:
+        address = f"http://{_LOOPBACK}:{listener.getsockname()[1]}"
+        try:
+            app = create_sandbox(SandboxOptions(profile=profile, key=key, base_url=address, speed=speed))
+        except ValueError as error:
+            raise typer.BadParameter(str(error), param_hint="--profile") from None
+        typer.echo(address)
+        note(
+            f"Sandbox with the habits of {profile}. Point a client at it: DARKROOM_BASE_URL={address}. Ctrl-C ends it."
+        )
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
+        with contextlib.suppress(KeyboardInterrupt):
+            server.run(sockets=[listener])
+
+
+def _listening(host: str, port: int) -> socket.socket:
     """A socket that listens there. Raises: typer.BadParameter where it cannot."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:

@@ -3,30 +3,18 @@
 Pure but for `write_entry`: where the person's folders are and what time it is come in as arguments.
 """
 
-from darkroom_server.install.clients import CLIENTS, Client, Machine, Platform, client_named
-from darkroom_server.install.entries import (
-    Environment,
-    Launch,
-    checked_name,
-    command_line,
-    environment_for,
-    fresh_entry,
-    launch_for,
-)
+from darkroom_server.install.clients import CLIENTS, Client, Machine, client_named
+from darkroom_server.install.entries import Launch, environment_for, fresh_entry, launch_for
 from darkroom_server.install.links import one_click_links, readme_install_section
 from darkroom_server.install.writing import Installed, shown_entry, write_entry
 
 __all__ = [
     "CLIENTS",
     "Client",
-    "Environment",
     "Installed",
     "Launch",
     "Machine",
-    "Platform",
-    "checked_name",
     "client_named",
-    "command_line",
     "environment_for",
     "fresh_entry",
     "launch_for",

@@ -61,10 +61,6 @@ class Client:
     """VS Code: values are asked for once, by `inputs` at the top of the file."""
     next_step: str = ""
 
-    @property
-    def can_refer(self) -> bool:
-        return bool(self.reference or self.reference_list)
-
     def path(self, machine: Machine, *, in_project: bool = False) -> Path | None:
         """The file that holds the servers; None where only the client's own command should write it.
 
@@ -74,8 +70,12 @@ class Client:
             if not self.project_file:
                 raise InvalidRequest(f"{self.title} has no project file; leave --project away.")
             return machine.project / self.project_file
-        place = self.file if isinstance(self.file, str) else self.file[machine.platform]
-        return Path(place.format(home=machine.home, config=machine.config)) if place else None
+        return Path(self.place(machine.platform, str(machine.home), str(machine.config))) if self.file else None
+
+    def place(self, platform: Platform, home: str, config: str) -> str:
+        """The file below these two folders of a computer; empty where `file` is."""
+        file = self.file if isinstance(self.file, str) else self.file[platform]
+        return file.format(home=home, config=config)
 
 
 _TABLE = tomllib.loads(Path(__file__).with_name("clients.toml").read_text(encoding="utf-8"))

@@ -57,8 +57,8 @@ def launch_for(client: Client, kind: str, *, uvx: str | None, script: str | None
     if not client.needs_absolute_command or in_project:
         return Launch(command="uvx", args=(PACKAGE,))
     if not uvx:
-        words = f"uvx was not found, and {client.title} needs its path."
-        raise InvalidRequest(f"{words} Install uv, or take --command path.")
+        words = f"uvx was not found, and {client.title} needs its path. Install uv, or take --command path."
+        raise InvalidRequest(words)
     return Launch(command=uvx, args=(PACKAGE,))
 
 
@@ -69,17 +69,18 @@ def environment_for(client: Client, wanted: Iterable[str]) -> Environment:
     """
     given: dict[str, str] = {}
     referred: list[str] = []
+    can_refer = bool(client.reference or client.reference_list)
     for text in wanted:
         name, equals, value = text.partition("=")
         if not _VARIABLE.fullmatch(name):
             raise InvalidRequest(f"--env needs NAME=VALUE or NAME, not {name[:40]!r}.")
-        if not equals and not client.can_refer:
+        if not equals and not can_refer:
             raise InvalidRequest(f"{client.title} cannot hand on a variable: give its value, --env {name}=…")
         if equals:
             given[name] = value
         else:
             referred.append(name)
-    if client.refers_unasked and client.can_refer:
+    if client.refers_unasked and can_refer:
         referred += [name for name in REFERRED if name not in given]
     return Environment(given=given, referred=tuple(dict.fromkeys(referred)))
 
@@ -143,8 +144,9 @@ def _question(variable: str) -> Values:
         names = ", ".join(name for name, gateway in load_gateways().items() if gateway.base_url)
         about: Values = {"description": f"Gateway for darkroom: {names}", "default": "sandbox"}
         return {"type": "promptString", "id": "darkroom-gateway", **about}
-    own = {"DARKROOM_API_KEY": ("darkroom-key", "API key of the gateway; empty for the sandbox")}
-    name, words = own.get(variable, (f"darkroom-{variable}", f"{variable} for darkroom"))
+    name, words = f"darkroom-{variable}", f"{variable} for darkroom"
+    if variable == "DARKROOM_API_KEY":
+        name, words = "darkroom-key", "API key of the gateway; empty for the sandbox"
     return {"type": "promptString", "id": name, "description": words, "password": True}
 
 

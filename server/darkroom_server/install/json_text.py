@@ -6,8 +6,8 @@ would lose what they wrote. So the text is read with positions and only the span
 
 import json
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from pydantic import JsonValue
 
@@ -19,13 +19,16 @@ _DECODER = json.JSONDecoder()
 
 @dataclass(frozen=True, slots=True)
 class _Node:
-    """A value with its place; `spans` are those of its children, from the key on."""
+    """A value with its place. Of each child: where it starts, which is at the key, the key, and its own node."""
 
     start: int
     end: int
     value: JsonValue
-    spans: tuple[tuple[int, int], ...] = ()
-    members: Mapping[str, "_Node"] = field(default_factory=dict[str, "_Node"])
+    children: tuple[tuple[int, str, "_Node"], ...] = ()
+
+    @property
+    def members(self) -> dict[str, "_Node"]:
+        return {key: node for _, key, node in self.children}
 
 
 def read(text: str) -> JsonValue:
@@ -45,14 +48,14 @@ def put(text: str, path: Sequence[str], value: JsonValue) -> str:
     node = _root(text)
     for depth, key in enumerate(path):
         if key not in node.members:
-            return _insert(text, node, key, _nested(path[depth + 1 :], value))
+            return _insert(text, node, key, nested(path[depth + 1 :], value))
         node = node.members[key]
     if isinstance(value, dict) and isinstance(node.value, dict):
         for key in value:
             if key not in node.value or node.value[key] != value[key]:
                 text = put(text, [*path, key], value[key])
         return text
-    indent, unit, newline = _indent(text, node.start), _unit(text), _newline(text)
+    indent, unit, newline = _indent(text, node.start), _unit(text), newline_of(text)
     return text[: node.start] + _dumped(value, indent, unit, newline) + text[node.end :]
 
 
@@ -69,11 +72,16 @@ def append(text: str, key: str, value: JsonValue) -> str:
 
 
 def _filled(text: str) -> str:
-    is_empty = _end_of_space(text.removeprefix("\ufeff"), 0) == len(text.removeprefix("\ufeff"))
-    return text + "{}\n" if is_empty else text
+    return text if _first(text) < len(text) else text + "{}\n"
 
 
-def _nested(path: Sequence[str], value: JsonValue) -> JsonValue:
+def _first(text: str) -> int:
+    """Where the first value begins."""
+    return _end_of_space(text, 1 if text.startswith("\ufeff") else 0)
+
+
+def nested(path: Sequence[str], value: JsonValue) -> JsonValue:
+    """The value inside one object for each key of the path."""
     for key in reversed(path):
         value = {key: value}
     return value
@@ -85,14 +93,15 @@ def _insert(text: str, node: _Node, key: str | None, value: JsonValue) -> str:
         found = text[node.start : node.end][:30]
         raise ValueError(f"line {_line(text, node.start)} has {found!r} where servers belong")
     label = "" if key is None else json.dumps(key, ensure_ascii=False) + ": "
-    unit, newline = _unit(text), _newline(text)
-    if not node.spans:
+    unit, newline = _unit(text), newline_of(text)
+    if not node.children:
         outer = _indent(text, node.start)
         body = text[node.start + 1 : node.end - 1].rstrip()
         child = newline + outer + unit + label + _dumped(value, outer + unit, unit, newline) + newline + outer
         return text[: node.start + 1] + body + child + text[node.end - 1 :]
-    last_start, last_end = node.spans[-1]
-    if not _starts_its_line(text, node.spans[0][0]):
+    first_start, (last_start, _, last) = node.children[0][0], node.children[-1]
+    last_end = last.end
+    if text[text.rfind("\n", 0, first_start) + 1 : first_start].strip():  # it stands on one line
         return text[:last_end] + ", " + label + json.dumps(value, ensure_ascii=False) + text[last_end:]
     indent = _indent(text, last_start)
     child = newline + indent + label + _dumped(value, indent, unit, newline)
@@ -115,17 +124,14 @@ def _indent(text: str, at: int) -> str:
     return line[: len(line) - len(line.lstrip(" \t"))]
 
 
-def _starts_its_line(text: str, at: int) -> bool:
-    return not text[text.rfind("\n", 0, at) + 1 : at].strip()
-
-
 def _unit(text: str) -> str:
     """One step of indentation, as the first indented line has it."""
     found = re.search(r"^([ \t]+)[\"}\]]", text, re.MULTILINE)
     return found[1] if found else "  "
 
 
-def _newline(text: str) -> str:
+def newline_of(text: str) -> str:
+    """How its lines end."""
     return "\r\n" if "\r\n" in text else "\n"
 
 
@@ -139,9 +145,8 @@ def _end_of_space(text: str, at: int) -> int:
 
 
 def _root(text: str) -> _Node:
-    start = _end_of_space(text, 1 if text.startswith("\ufeff") else 0)
     try:
-        node = _node(text, start)
+        node = _node(text, _first(text))
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
     if not isinstance(node.value, dict):
@@ -154,43 +159,36 @@ def _root(text: str) -> _Node:
 def _node(text: str, at: int) -> _Node:
     if text[at : at + 1] in ("{", "["):
         return _container(text, at)
-    value, end = _scalar(text, at)
+    try:
+        value, end = _DECODER.raw_decode(text, at)
+    except ValueError as error:
+        raise ValueError(f"line {_line(text, at)} has no JSON value where one belongs") from error
     return _Node(at, end, value)
 
 
 def _container(text: str, start: int) -> _Node:
     """Read an object or a list; a comma after the last child is allowed. Of equal keys the last one counts."""
     closing = "}" if text[start] == "{" else "]"
-    spans: list[tuple[int, int]] = []
-    children: list[tuple[str, _Node]] = []
+    children: list[tuple[int, str, _Node]] = []
     at = _end_of_space(text, start + 1)
     while text[at : at + 1] != closing:
         key, place = _key(text, at) if closing == "}" else ("", at)
         child = _node(text, place)
-        spans.append((at, child.end))
-        children.append((key, child))
+        children.append((at, key, child))
         at = _end_of_space(text, child.end)
         if text[at : at + 1] == ",":
             at = _end_of_space(text, at + 1)
         elif text[at : at + 1] != closing:
             raise ValueError(f"line {_line(text, at)} misses a ',' or '{closing}'")
-    if closing == "]":
-        return _Node(start, at + 1, [child.value for _, child in children], tuple(spans))
-    members = dict(children)
-    return _Node(start, at + 1, {key: child.value for key, child in members.items()}, tuple(spans), members)
+    values = [child.value for *_, child in children]
+    members = {key: child.value for _, key, child in children}
+    return _Node(start, at + 1, members if closing == "}" else values, tuple(children))
 
 
 def _key(text: str, at: int) -> tuple[str, int]:
     """The key of a member, and where its value begins."""
-    key, end = _scalar(text, at)
-    colon = _end_of_space(text, end)
-    if not isinstance(key, str) or text[colon : colon + 1] != ":":
+    key = _node(text, at)
+    colon = _end_of_space(text, key.end)
+    if not isinstance(key.value, str) or text[colon : colon + 1] != ":":
         raise ValueError(f"line {_line(text, at)} misses a quoted key and ':'")
-    return key, _end_of_space(text, colon + 1)
-
-
-def _scalar(text: str, at: int) -> tuple[JsonValue, int]:
-    try:
-        return _DECODER.raw_decode(text, at)
-    except ValueError as error:
-        raise ValueError(f"line {_line(text, at)} has no JSON value where one belongs") from error
+    return key.value, _end_of_space(text, colon + 1)

@@ -10,23 +10,21 @@ from urllib.parse import quote, urlencode
 
 from pydantic import JsonValue
 
+from darkroom_server.install import entries
 from darkroom_server.install.clients import CLIENTS, Client, Platform, client_named
-from darkroom_server.install.entries import (
-    PACKAGE,
-    REFERRED,
-    Launch,
-    Values,
-    command_line,
-    environment_for,
-    fresh_entry,
-    questions_for,
-)
+from darkroom_server.install.entries import PACKAGE, Launch, Values
 from darkroom_server.install.writing import shown_entry
 
 NAME = "darkroom"
 _LAUNCH = Launch(command="uvx", args=(PACKAGE,))
-_SYSTEMS: Mapping[Platform, str] = {"darwin": "macOS", "win32": "Windows", "linux": "Linux"}
-_CONFIG = {"darwin": "~/Library/Application Support", "win32": "%APPDATA%", "linux": "~/.config"}
+# platform -> its name, and the folder for settings of applications there
+_SYSTEMS: Mapping[Platform, tuple[str, str]] = {
+    "darwin": ("macOS", "~/Library/Application Support"),
+    "win32": ("Windows", "%APPDATA%"),
+    "linux": ("Linux", "~/.config"),
+}
+# Goose asks for the variables itself, and keeps them in the system's key store.
+_GOOSE_ASKS = dict(zip(entries.REFERRED, ("Gateway", "API key"), strict=True))
 _WEB_LINKS = {"cursor": "cursor web", "vscode": "vscode badge", "lm-studio": "lm studio"}
 
 
@@ -34,17 +32,20 @@ def one_click_links() -> dict[str, str]:
     """By client, the link that adds darkroom there; none holds a key or a path of one computer."""
     vscode = client_named("vscode")
     entry: Values = {"name": NAME, **_entry(vscode)}
-    questions: JsonValue = [*questions_for(vscode, entry)]
+    questions: JsonValue = [*entries.questions_for(vscode, entry)]
     cursor = f"name={NAME}&config={_packed(_entry(client_named('cursor')))}"
     lm_studio = f"name={NAME}&config={_packed(_entry(client_named('lm-studio')))}"
     badge = f"name={NAME}&config={_quoted(entry)}&inputs={_quoted(questions)}"
+    goose = [("cmd", _LAUNCH.command), *(("arg", each) for each in _LAUNCH.args), ("timeout", "300"), ("id", NAME)]
+    goose += [("name", "Darkroom"), ("description", "Make images from a chat")]
+    goose += [("env", f"{variable}={meaning}") for variable, meaning in _GOOSE_ASKS.items()]
     return {
         "cursor": f"cursor://anysphere.cursor-deeplink/mcp/install?{cursor}",
         "cursor web": f"https://cursor.com/en/install-mcp?{cursor}",
         "vscode": f"vscode:mcp/install?{_quoted({**entry, 'inputs': questions})}",
         "vscode badge": f"https://insiders.vscode.dev/redirect/mcp/install?{badge}",
         "lm studio": f"https://lmstudio.ai/install-mcp?{lm_studio}",
-        "goose": f"goose://extension?{_goose_query()}",
+        "goose": f"goose://extension?{urlencode(goose, quote_via=quote)}",
     }
 
 
@@ -63,22 +64,19 @@ def _details(client: Client) -> str:
     if client.file:
         parts += [_fenced("sh", f"uvx {PACKAGE} install {client.name}"), f"or by hand, in {_places(client)}:"]
     else:
-        parts += [_fenced("sh", command_line(NAME, _LAUNCH, {})), f"or for one project, in `{client.project_file}`:"]
+        command = entries.command_line(NAME, _LAUNCH, {})
+        parts += [_fenced("sh", command), f"or for one project, in `{client.project_file}`:"]
     entry = shown_entry(client, NAME, _entry(client)).rstrip()
     return "\n\n".join([*parts, _fenced(client.format, entry), "</details>"])
 
 
 def _places(client: Client) -> str:
     """The file as people write it, once or for each system."""
-    if len({_place(client, each) for each in _SYSTEMS}) == 1:
-        return f"`{_place(client, 'linux')}`"
-    return ", ".join(f"`{_place(client, each)}` ({system})" for each, system in _SYSTEMS.items())
-
-
-def _place(client: Client, platform: Platform) -> str:
-    file = client.file if isinstance(client.file, str) else client.file[platform]
-    place = file.format(home="~", config=_CONFIG[platform])
-    return place.replace("/", "\\") if place.startswith("%") else place
+    places = {system: client.place(each, "~", config) for each, (system, config) in _SYSTEMS.items()}
+    if len(set(places.values())) == 1:
+        return f"`{places['Linux']}`"
+    places = {system: place.replace("/", "\\") if "%" in place else place for system, place in places.items()}
+    return ", ".join(f"`{place}` ({system})" for system, place in places.items())
 
 
 def _fenced(language: str, text: str) -> str:
@@ -86,7 +84,7 @@ def _fenced(language: str, text: str) -> str:
 
 
 def _entry(client: Client) -> Values:
-    return fresh_entry(client, NAME, _LAUNCH, environment_for(client, ()))
+    return entries.fresh_entry(client, NAME, _LAUNCH, entries.environment_for(client, ()))
 
 
 def _packed(entry: Values) -> str:
@@ -95,12 +93,3 @@ def _packed(entry: Values) -> str:
 
 def _quoted(value: JsonValue) -> str:
     return quote(json.dumps(value), safe="")
-
-
-def _goose_query() -> str:
-    """Goose asks for the variables itself, and keeps them in the system's key store."""
-    meanings = zip(REFERRED, ("Gateway", "API key"), strict=True)
-    asked = [("env", f"{variable}={meaning}") for variable, meaning in meanings]
-    entry = [("cmd", _LAUNCH.command), *(("arg", each) for each in _LAUNCH.args), ("timeout", "300")]
-    about = [("id", NAME), ("name", "Darkroom"), ("description", "Make images from a chat")]
-    return urlencode([*entry, *about, *asked], quote_via=quote)

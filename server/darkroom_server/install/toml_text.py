@@ -10,6 +10,8 @@ from pydantic import JsonValue
 from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import InlineTable, Table
 
+from darkroom_server.install.json_text import nested, newline_of
+
 _BOM = "\ufeff"
 
 
@@ -26,40 +28,33 @@ def put(text: str, path: Sequence[str], value: Mapping[str, JsonValue]) -> str:
 
     Raises: ValueError where the text is broken, or something else than a table is on the way.
     """
-    newline = "\r\n" if "\r\n" in text else "\n"
     body = text.removeprefix(_BOM)
     try:
         new = _put(body, path, value)
     except (TOMLKitError, RecursionError) as error:
         raise ValueError(str(error) or "it is nested too deeply") from error
-    new = new if newline == "\n" else re.sub(r"(?<!\r)\n", newline, new)
-    return text[: len(text) - len(body)] + new
+    return text[: len(text) - len(body)] + re.sub(r"\r?\n", newline_of(text), new)
 
 
 def _put(text: str, path: Sequence[str], value: Mapping[str, JsonValue]) -> str:
     document = tomlkit.parse(text)
-    place: object = document
-    for depth, key in enumerate(path):
-        if not isinstance(place, MutableMapping):
-            raise ValueError(f"{path[depth - 1]!r} is not a table")
-        table = cast("MutableMapping[str, object]", place)
+    table = cast("MutableMapping[str, object]", document)
+    for key in path:
         if key not in table:
             if not isinstance(table, InlineTable):
                 return _appended(text, path, value)
             table[key] = {}
         place = table[key]
-    if not isinstance(place, MutableMapping):
-        raise ValueError(f"{path[-1]!r} is not a table")
-    _update(cast("MutableMapping[str, object]", place), value)
+        if not isinstance(place, MutableMapping):
+            raise ValueError(f"{key!r} is not a table")
+        table = cast("MutableMapping[str, object]", place)
+    _update(table, value)
     return tomlkit.dumps(document)
 
 
 def _appended(text: str, path: Sequence[str], value: Mapping[str, JsonValue]) -> str:
-    table: dict[str, object] = dict(value)
-    for key in reversed(path):
-        table = {key: table}
     end = "" if not text or text.endswith("\n") else "\n"
-    return text + end + ("\n" if text.strip() else "") + tomlkit.dumps(table)
+    return text + end + ("\n" if text.strip() else "") + tomlkit.dumps({path[0]: nested(path[1:], dict(value))})
 
 
 def _update(table: MutableMapping[str, object], value: Mapping[str, JsonValue]) -> None:

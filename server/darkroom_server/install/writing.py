@@ -3,7 +3,6 @@
 A file is copied first and then replaced all or nothing, with the mode and the link it had.
 """
 
-import copy
 import os
 import shutil
 import tempfile
@@ -85,7 +84,7 @@ def _entry_in(client: Client, text: str, name: str) -> Values | None:
 
 def _rest_of(client: Client, text: str, name: str) -> str:
     """Everything but our entry and our questions, to compare before and after. In words, which tell 1 from true."""
-    document = copy.deepcopy(_editor(client).read(text))
+    document = _editor(client).read(text)
     if not isinstance(document, dict):
         raise ValueError("it is not a table")
     servers = document.get(client.table)
@@ -157,8 +156,8 @@ def _replace_text(path: Path, old: str, new: str, *, stamp: str) -> Path | None:
         backup = _copy(path, stamp) if path.exists() else None
         _write(path.resolve(), new)
     except OSError as error:
-        words = f"{str(path)[:160]!r} cannot be written ({_reason(error)})."
-        raise SettingsError(f"{words} Nothing was changed.") from error
+        words = f"{str(path)[:160]!r} cannot be written ({_reason(error)}). Nothing was changed."
+        raise SettingsError(words) from error
     return backup
 
 

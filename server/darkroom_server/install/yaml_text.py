@@ -14,6 +14,8 @@ import yaml
 from pydantic import JsonValue
 from yaml.nodes import CollectionNode, MappingNode, Node
 
+from darkroom_server.install.json_text import nested, newline_of
+
 _PLAIN = re.compile(r"[A-Za-z_/][A-Za-z0-9_./-]*")
 _NO_TEXT = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}
 _MOST_CHANGES = 100
@@ -36,14 +38,12 @@ def put(text: str, path: Sequence[str], value: Mapping[str, JsonValue]) -> str:
 
     Raises: ValueError where the text is broken, or where something else than a mapping is on the way.
     """
-    wanted: dict[str, JsonValue] = dict(value)
-    for key in reversed(path):
-        wanted = {key: wanted}
+    wanted = {path[0]: nested(path[1:], dict(value))}
     for _ in range(_MOST_CHANGES):
         known = read(text)
         root = yaml.SafeLoader(text).get_single_node()
         if not known and not isinstance(root, MappingNode):
-            return text + ("\n" if text and not text.endswith("\n") else "") + _dumped(wanted, 0, _newline(text))
+            return text + ("\n" if text and not text.endswith("\n") else "") + _dumped(wanted, 0, newline_of(text))
         if not isinstance(known, dict) or not isinstance(root, MappingNode):
             raise ValueError("it is not a mapping")
         splice = _next_splice(text, root, known, wanted)
@@ -82,7 +82,7 @@ def _insertion(text: str, node: MappingNode, key: str, item: JsonValue) -> _Spli
         member = f"{_written(key)}: {_written(item)}"
         end = node.value[-1][1].end_mark.index if node.value else text.index("{", node.start_mark.index) + 1
         return end, end, f", {member}" if node.value else member
-    newline = _newline(text)
+    newline = newline_of(text)
     new = _dumped({key: item}, node.value[0][0].start_mark.column, newline)
     end = _end(node)
     if text[end - 1] == "\n":
@@ -98,9 +98,9 @@ def _replacement(text: str, node: MappingNode, child: tuple[Node, Node], item: J
     if node.flow_style or not isinstance(item, dict | list) or not item:
         new = " " + _written(item)
     else:
-        newline = _newline(text)
+        newline = newline_of(text)
         new = _dumped({"": item}, key.start_mark.column, newline).partition(":")[2].removesuffix(newline)
-    return start, end, new + (_newline(text) if text[end - 1 : end] == "\n" else "")
+    return start, end, new + (newline_of(text) if text[end - 1 : end] == "\n" else "")
 
 
 def _end(node: Node) -> int:
@@ -112,10 +112,6 @@ def _end(node: Node) -> int:
     key, value = node.value[-1]
     is_alias = value.start_mark.index < key.end_mark.index  # what an alias stands for lies further up
     return key.end_mark.index if is_alias else _end(value)
-
-
-def _newline(text: str) -> str:
-    return "\r\n" if "\r\n" in text else "\n"
 
 
 def _dumped(value: Mapping[str, JsonValue], indent: int, newline: str) -> str:

@@ -25,8 +25,6 @@ class SandboxOptions:
     `base_url` is where clients reach it: output, file and paging URLs are built on it. `files_url` puts the outputs on
     another origin. `store_path` is a SQLite file that lets predictions outlive the process; None keeps them in memory.
     `speed` divides the run time (1 paints in 0.4 to 1.5 s); times that a prompt asks for by weather stay as they are.
-    `inline_sync_output` answers `Prefer: wait` with data URIs, which the official clients turn into files; None does so
-    on plain-http loopback, where they would leave an http URL as a bare string.
     """
 
     profile: str = "replicate"
@@ -38,7 +36,6 @@ class SandboxOptions:
     new_id: Callable[[], str] = random_id
     speed: float = 1.0
     link_lifetime_s: float = 3600.0
-    inline_sync_output: bool | None = None
     registry: ModelRegistry | None = None
 
     @property
@@ -51,8 +48,9 @@ class SandboxOptions:
 
     @property
     def inlines(self) -> bool:
-        """Whether a held create answers with data URIs."""
-        if self.inline_sync_output is not None:
-            return self.inline_sync_output
+        """Whether a held create answers with data URIs, which the official clients turn into files.
+
+        It does on plain-http loopback, where they would leave an http URL as a bare string.
+        """
         parts = urlsplit(self.base_url)
         return parts.scheme == "http" and parts.hostname in _LOOPBACK

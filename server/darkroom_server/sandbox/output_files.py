@@ -4,7 +4,6 @@ import base64
 import binascii
 import re
 import threading
-from collections import OrderedDict
 from urllib.parse import unquote_to_bytes, urlsplit
 
 import anyio.to_thread
@@ -23,7 +22,7 @@ class OutputFiles:
 
     def __init__(self, state: SandboxState) -> None:
         self._state = state
-        self._kept: OrderedDict[tuple[str, str], bytes] = OrderedDict()
+        self._kept: dict[tuple[str, str], bytes] = {}
         self._lock = threading.Lock()  # worker threads write, too
 
     async def content(self, prediction: Prediction, name: str) -> bytes | None:
@@ -31,8 +30,7 @@ class OutputFiles:
         return await anyio.to_thread.run_sync(self._content, prediction, name, 0)
 
     def _content(self, prediction: Prediction, name: str, depth: int) -> bytes | None:
-        from darkroom_server.sandbox.rendering import decoded, render  # loads Pillow
-        from darkroom_server.sandbox.techniques import ImagePlan
+        from darkroom_server.sandbox.rendering import ImagePlan, decoded, render  # loads Pillow
 
         key = (prediction.stored.id, name)
         if (kept := self._kept.get(key)) is not None:
@@ -52,7 +50,7 @@ class OutputFiles:
         with self._lock:
             self._kept[key] = content
             while sum(map(len, self._kept.values())) > _KEPT_BYTES and len(self._kept) > 1:
-                self._kept.popitem(last=False)
+                del self._kept[next(iter(self._kept))]
         return content
 
     def _bytes(self, reference: str, depth: int) -> bytes | None:

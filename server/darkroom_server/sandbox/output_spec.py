@@ -29,7 +29,7 @@ def image_count(model: Model, input: Mapping[str, JsonValue]) -> int:
     if any(full.get(name) != value for name, value in model.concepts.count_requires.items()):
         return 1
     asked = full.get(model.concepts.count)
-    return max(1, int(asked)) if isinstance(asked, int | float) and not isinstance(asked, bool) else 1
+    return max(1, int(asked)) if isinstance(asked, int | float) else 1
 
 
 def format_of(model: Model, input: Mapping[str, JsonValue]) -> Format:
@@ -45,17 +45,17 @@ def size_of(model: Model, input: Mapping[str, JsonValue], source: Size | None) -
     """Width and height in pixels: exact where the input says so, else an aspect ratio over a size class."""
     full = model.with_defaults(input)
     ratio = _ratio(model, full, source)
-    if exact := _exact(model, input, full, ratio):
+    if exact := _exact(model, full, takes_size=ratio is None or model.concepts.size in input):
         return _bounded(*exact)
     if ratio is None and source:
         return _bounded(*source, _MAX_FOLLOWED_PX)
-    return _shaped(ratio or 1.0, _area(model, full, source))
+    width = math.sqrt(_area(model, full, source) * (ratio or 1.0))
+    sides = (max(_MIN_SIDE_PX, round(side / _STEP_PX) * _STEP_PX) for side in (width, width / (ratio or 1.0)))
+    return _bounded(*sides)
 
 
-def _exact(
-    model: Model, input: Mapping[str, JsonValue], full: Mapping[str, JsonValue], ratio: float | None
-) -> Size | None:
-    """The pixels that the input names itself: width and height, a canvas, or a size such as "1365x1024"."""
+def _exact(model: Model, full: Mapping[str, JsonValue], *, takes_size: bool) -> Size | None:
+    """The pixels that the input names: width and height, a canvas or, if it takes one, a size such as "1365x1024"."""
     concepts = model.concepts
     is_custom = all(full.get(name) == value for name, value in concepts.custom_size_requires.items())
     if is_custom and (sides := _pixels([full.get(concepts.width), full.get(concepts.height)])):
@@ -63,21 +63,16 @@ def _exact(
     if sides := _pixels(full.get("canvas_size")):
         return sides
     pair = _PAIR.fullmatch(str(full.get(concepts.size, "")))
-    if not pair or (concepts.size not in input and ratio is not None):
-        return None
-    return int(pair[1]), int(pair[2])
+    return (int(pair[1]), int(pair[2])) if pair and takes_size else None
 
 
 def _pixels(sides: JsonValue) -> Size | None:
     """A list of two numbers that can be a width and a height, as whole pixels."""
-    if not isinstance(sides, list):
-        return None
-    whole = [
-        int(side)
-        for side in sides
-        if isinstance(side, int | float) and not isinstance(side, bool) and side >= _MIN_SIDE_PX
-    ]
-    return (whole[0], whole[1]) if len(sides) == len(whole) == 2 else None
+    match sides:
+        case [int() | float() as width, int() | float() as height] if width >= _MIN_SIDE_PX <= height:
+            return int(width), int(height)
+        case _:
+            return None
 
 
 def _ratio(model: Model, full: Mapping[str, JsonValue], source: Size | None) -> float | None:
@@ -95,7 +90,7 @@ def _area(model: Model, full: Mapping[str, JsonValue], source: Size | None) -> i
     asked = full.get(model.concepts.size)
     if asked in ("match_input", "match_input_image") and source:
         return source[0] * source[1]
-    found = _CLASS.fullmatch(str(asked)) if asked is not None else None
+    found = _CLASS.fullmatch(str(asked))
     if not found:
         return MEGAPIXEL
     number, unit = float(found[1]), (found[2] or "").lower()
@@ -104,12 +99,6 @@ def _area(model: Model, full: Mapping[str, JsonValue], source: Size | None) -> i
     if unit == "p":
         return int(number * number * 16 / 9)
     return int(number * MEGAPIXEL) if number < _MIN_SIDE_PX else int(number * number)
-
-
-def _shaped(ratio: float, area: int) -> Size:
-    width = math.sqrt(area * ratio)
-    sides = (max(_MIN_SIDE_PX, round(side / _STEP_PX) * _STEP_PX) for side in (width, width / ratio))
-    return _bounded(*sides)
 
 
 def _bounded(width: int, height: int, most_px: int = MAX_SIDE_PX) -> Size:

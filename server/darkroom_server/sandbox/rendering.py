@@ -1,45 +1,75 @@
-"""From a plan to the bytes of its file, in the technique of the model and the size and format asked for."""
+"""From a plan to the bytes of its file: painted, or in one of the techniques that edit the images given."""
 
 import io
+import random
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
 
-from PIL import Image, ImageOps
+from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageOps, ImageStat
+from pydantic import JsonValue
 
-from darkroom_server.sandbox import techniques
-from darkroom_server.sandbox.output_spec import Format, format_of, size_of
+from darkroom_server.sandbox.life import Prediction
+from darkroom_server.sandbox.output_spec import MAX_SIDE_PX, Size, format_of, size_of
 from darkroom_server.sandbox.painter.caption import captioned
-from darkroom_server.sandbox.painter.compose import compose
+from darkroom_server.sandbox.painter.compose import compose, words_of
+from darkroom_server.sandbox.painter.palette import Palette, pick_palette
+from darkroom_server.sandbox.painter.pixels import mapped, resized
 from darkroom_server.sandbox.painter.raster import rasterise
+from darkroom_server.sandbox.painter.scene import Scene, mix
 from darkroom_server.sandbox.painter.vector import to_svg
-from darkroom_server.sandbox.techniques import ImagePlan, Technique
 
-_ENCODINGS: dict[Format, tuple[str, dict[str, int]]] = {
-    "png": ("PNG", {"compress_level": 4}),
-    "jpg": ("JPEG", {}),
-    "webp": ("WEBP", {"method": 1}),
+# outpaint action -> the canvas in widths and heights of the image, and the shares of what is new at its left and top
+_GROWTH = {
+    "Zoom out 1.5x": (1.5, 1.5, 0.5, 0.5),
+    "Zoom out 2x": (2.0, 2.0, 0.5, 0.5),
+    "Left outpaint": (1.5, 1.0, 1.0, 0.0),
+    "Right outpaint": (1.5, 1.0, 0.0, 0.0),
+    "Top outpaint": (1.0, 1.5, 0.0, 1.0),
+    "Bottom outpaint": (1.0, 1.5, 0.0, 0.0),
 }
-_BY_TASK: dict[str, Technique] = {
-    "remove_background": techniques.cut_out,
-    "upscale": techniques.enlarge,
-    "background_replace": techniques.replace_background,
-}
-_BY_ROLE: dict[str, Technique] = {
-    "structure": techniques.structure,
-    "variation": techniques.vary,
-    "reference": techniques.refer,
-    "style_or_composition_reference": techniques.refer,
-    "face_reference": techniques.refer,
-    "character_reference": techniques.refer,
-}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImagePlan:
+    """One output to make: number `index` of its prediction; the first of `images` leads."""
+
+    prediction: Prediction
+    index: int
+    images: list[Image.Image]
+    mask: Image.Image | None
+
+    @property
+    def caption(self) -> str:
+        return self.prediction.weather.caption
+
+    @property
+    def palette(self) -> Palette:
+        """The colours that the words ask for, else ones drawn for this seed and index."""
+        rng = random.Random(f"{self.prediction.seed}|{self.index}|{self.caption}")
+        return pick_palette(words_of(self.caption), rng)
+
+    def value(self, name: str) -> JsonValue:
+        """An input, with the model's default."""
+        return self.prediction.model.with_defaults(self.prediction.stored.input).get(name)
+
+    def scene(self, size: Size) -> Scene:
+        """What the prompt asks for, in the shape of this width and height."""
+        return compose(self.caption, self.prediction.seed, self.index, size[0] / size[1])
+
+    def painted(self, size: Size) -> Image.Image:
+        return rasterise(self.scene(size), *size)
+
+
+Technique = Callable[[ImagePlan, Size], Image.Image]
 
 
 def decoded(reference: str, content: bytes | None) -> Image.Image:
     """The image in these bytes; one painted after the reference if there are none or they cannot be read."""
     if content:
-        try:
+        with suppress(OSError, ValueError, Image.DecompressionBombError):
             opened = ImageOps.exif_transpose(Image.open(io.BytesIO(content)))
             return opened.convert("RGBA" if opened.has_transparency_data else "RGB")
-        except (OSError, ValueError, Image.DecompressionBombError):
-            pass
     return rasterise(compose(reference[-200:], 0, 0, 1.0), 768, 768)
 
 
@@ -52,13 +82,15 @@ def render(plan: ImagePlan) -> bytes:
         return to_svg(plan.scene(size), *size, plan.caption).encode()
     technique = _technique(plan)
     image = technique(plan, size)
-    image = image if technique is techniques.repaint else captioned(image, plan.caption)
+    if technique is not repaint:
+        image = captioned(image, plan.caption)
     if format == "jpg" and image.mode == "RGBA":  # JPEG shows transparent pixels white
         image = Image.alpha_composite(Image.new("RGBA", image.size, (255, 255, 255)), image).convert("RGB")
-    quality = plan.value(model.concepts.output_quality)
-    name, options = _ENCODINGS[format]
+    asked = plan.value(model.concepts.output_quality)
+    quality = min(100, max(1, asked)) if isinstance(asked, int) else 90
     buffer = io.BytesIO()
-    image.save(buffer, name, quality=min(100, max(1, quality)) if isinstance(quality, int) else 90, **options)
+    # PNG alone reads compress_level, WebP alone method: both make it fast.
+    image.save(buffer, "jpeg" if format == "jpg" else format, quality=quality, compress_level=4, method=1)
     return buffer.getvalue()
 
 
@@ -70,5 +102,147 @@ def _technique(plan: ImagePlan) -> Technique:
         if task in model.tasks:
             return technique
     if "outpaint" in model.tasks and (plan.mask is None or plan.value("outpaint") not in (None, "None")):
-        return techniques.expand
-    return techniques.repaint if plan.mask else _BY_ROLE.get(model.concepts.image_role, techniques.edit)
+        return expand
+    return repaint if plan.mask else _BY_ROLE.get(model.concepts.image_role, edit)
+
+
+def edit(plan: ImagePlan, size: Size) -> Image.Image:
+    """Carry out an instruction: as a watercolour, else in the colours of its words."""
+    width, height = size
+    canvas = Image.new("RGB", size)
+    edges = [round(width * number / len(plan.images)) for number in range(len(plan.images) + 1)]
+    for image, left, right in zip(plan.images, edges, edges[1:], strict=False):
+        canvas.paste(ImageOps.fit(image.convert("RGB"), (max(1, right - left), height)), (left, 0))
+    is_wash = {"watercolour", "watercolor"} & set(words_of(plan.caption))
+    return _washed(canvas) if is_wash else _toned(canvas, plan.palette, 0.8)
+
+
+def vary(plan: ImagePlan, size: Size) -> Image.Image:
+    """The same image as another take: mirrored, nearer, in other light."""
+    image, turn = plan.images[0].convert("RGB"), plan.prediction.seed + plan.index
+    mirrored = ImageOps.mirror(image) if turn % 2 == 0 else image
+    return _toned(ImageOps.fit(mirrored, size, bleed=0.06 + 0.02 * (turn % 4)), plan.palette, 0.45)
+
+
+def refer(plan: ImagePlan, size: Size) -> Image.Image:
+    """A painted image with the one given pinned to a corner like a photograph on a wall."""
+    painted = plan.painted(size)
+    side, margin = round(min(painted.size) * 0.26), round(min(painted.size) * 0.05)
+    edge = max(2, side // 22)
+    card = ImageOps.expand(ImageOps.fit(plan.images[0].convert("RGB"), (side, side)), edge, (252, 249, 242))
+    left, top = painted.width - margin - card.width, margin
+    painted.paste((8, 8, 16), (left + edge, top + edge), Image.new("L", card.size, 90))
+    painted.paste(card, (left, top))
+    return painted
+
+
+def structure(plan: ImagePlan, size: Size) -> Image.Image:
+    """A painted image with the outlines of the one given drawn into it."""
+    painted = plan.painted(size)
+    blur = ImageFilter.GaussianBlur(min(painted.size) / 260)
+    soft = ImageOps.fit(plan.images[0].convert("L"), painted.size).filter(blur)
+    edges = ImageOps.expand(ImageOps.crop(soft.filter(ImageFilter.FIND_EDGES), 3), 3)
+    lines = mapped(edges, [min(225, max(0, value - 9) * 9) for value in range(256)])
+    ink = (255, 250, 238) if ImageStat.Stat(painted.convert("L")).mean[0] < 140 else (40, 46, 70)
+    return Image.composite(Image.new("RGB", painted.size, ink), painted, lines)
+
+
+def cut_out(plan: ImagePlan, size: Size) -> Image.Image:
+    """RGBA: only what differs from the left edge is opaque, or the middle if too little or too much differs."""
+    image = plan.images[0]
+    color = image.convert("RGB")
+    edge = color.crop((0, 0, max(1, color.width // 24), color.height))
+    edge = resized(resized(edge, (1, color.height)), color.size)
+    contrast = ImageChops.difference(color, edge).convert("L").filter(ImageFilter.GaussianBlur(min(color.size) / 300))
+    alpha = mapped(contrast, [min(255, max(0, (value - 26) * 7)) for value in range(256)])
+    alpha = ImageChops.multiply(alpha, _oval(color.size, 0.03, 40))
+    if not 0.06 < ImageStat.Stat(alpha).mean[0] / 255 < 0.8:
+        alpha = _oval(color.size, 0.14, 24)
+    color.putalpha(ImageChops.multiply(alpha, image.getchannel("A")) if image.mode == "RGBA" else alpha)
+    return color
+
+
+def replace_background(plan: ImagePlan, size: Size) -> Image.Image:
+    cut = cut_out(plan, size)
+    return Image.composite(cut.convert("RGB"), plan.painted(cut.size), cut.getchannel("A"))
+
+
+def enlarge(plan: ImagePlan, size: Size) -> Image.Image:
+    """Sharpened, by the factor asked for, as far as 4096 px a side go."""
+    image = plan.images[0]
+    asked = str(plan.value(plan.prediction.model.concepts.upscale_factor) or "").rstrip("x")
+    factor = float(asked) if asked.replace(".", "", 1).isdigit() else 2.0
+    factor = max(1.0, min(factor, MAX_SIDE_PX / max(image.size)))
+    large = resized(image, (round(image.width * factor), round(image.height * factor)))
+    return large.filter(ImageFilter.UnsharpMask(radius=2, percent=90, threshold=2))
+
+
+def repaint(plan: ImagePlan, size: Size) -> Image.Image:
+    """Only the masked area changes; the caption stands inside it."""
+    image = ImageOps.fit(plan.images[0].convert("RGB"), size)
+    mask = resized((plan.mask or image).convert("L"), size, Image.Resampling.NEAREST)
+    if plan.prediction.model.concepts.mask_polarity != "white_is_edited":
+        mask = ImageOps.invert(mask)
+    white = mapped(mask, [255 if value > 127 else 0 for value in range(256)])
+    left, top, right, bottom = white.getbbox() or (0, 0, *mask.size)
+    painted = image.copy()
+    painted.paste(captioned(plan.painted((right - left, bottom - top)), plan.caption), (left, top))
+    return Image.composite(painted, image, mask)
+
+
+def expand(plan: ImagePlan, size: Size) -> Image.Image:
+    """Paint around the image: by a named action, or around nine tenths of what fits into the size asked for."""
+    image = plan.images[0]
+    width, height = image.size
+    action = str(plan.value("outpaint"))
+    wider, higher, left, top = _GROWTH.get(action, (0.0, 0.0, 0.5, 0.5))
+    if action in _GROWTH:
+        size = round(width * wider), round(height * higher)
+    elif action == "Make square":
+        size = max(image.size), max(image.size)
+    else:
+        shrink = 0.9 * min(size[0] / width, size[1] / height)
+        width, height = round(width * shrink), round(height * shrink)
+    place = int((size[0] - width) * left), int((size[1] - height) * top)
+    inner = ImageOps.fit(image.convert("RGB"), (max(1, width), max(1, height)))
+    seam = max(2, round(min(inner.size) * 0.015))
+    mask = Image.new("L", inner.size)
+    ImageDraw.Draw(mask).rectangle((seam, seam, inner.width - seam - 1, inner.height - seam - 1), fill=255)
+    painted = plan.painted(size)
+    painted.paste(inner, place, mask.filter(ImageFilter.GaussianBlur(seam / 2)))  # its edges melt into the painting
+    return painted
+
+
+_BY_TASK = {"remove_background": cut_out, "upscale": enlarge, "background_replace": replace_background}
+_BY_ROLE: dict[str, Technique] = {
+    "structure": structure,
+    "variation": vary,
+    **dict.fromkeys(("reference", "style_or_composition_reference", "face_reference", "character_reference"), refer),
+}
+
+
+def _toned(image: Image.Image, palette: Palette, amount: float) -> Image.Image:
+    """Its light and shade in the palette's colours."""
+    gray = ImageOps.autocontrast(image.convert("L"), cutoff=1)
+    lightest = mix(palette.light, palette.ground, palette.dimness)
+    return Image.blend(image, ImageOps.colorize(gray, palette.ground, lightest, palette.sky[-2]), amount)
+
+
+def _washed(image: Image.Image) -> Image.Image:
+    """As a watercolour: few colours in soft patches with darker rims, on white paper."""
+    small = resized(image, (max(1, image.width // 3), max(1, image.height // 3)))
+    flat = small.filter(ImageFilter.MedianFilter(5)).quantize(24).convert("RGB").filter(ImageFilter.MedianFilter(5))
+    patches = resized(flat, image.size)
+    edges = patches.convert("L").filter(ImageFilter.FIND_EDGES).filter(ImageFilter.GaussianBlur(1.5))
+    rims = mapped(edges, [max(130, 255 - value * 7) for value in range(256)])
+    paper = Image.new("RGB", image.size, (255, 252, 244))
+    return ImageChops.multiply(Image.blend(patches, paper, 0.22), Image.merge("RGB", (rims, rims, rims)))
+
+
+def _oval(size: Size, margin: float, softness: int) -> Image.Image:
+    """A white oval with soft edges, `margin` of the width away from the sides."""
+    width, height = size
+    oval = Image.new("L", size)
+    box = (width * margin, height * margin, width * (1 - margin), height * (1 + margin))
+    ImageDraw.Draw(oval).ellipse(box, fill=255)
+    return oval.filter(ImageFilter.GaussianBlur(min(size) / softness))

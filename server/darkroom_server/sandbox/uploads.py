@@ -36,16 +36,13 @@ class FileEndpoints:
             noted: Any = json.loads(metadata) if isinstance(metadata, str) else {}
         except ValueError:
             raise faults.bad_body([("invalid_type", "metadata", "metadata is not JSON")]) from None
-        md5 = hashlib.md5(content, usedforsecurity=False)
+        md5, sha256 = hashlib.md5(content, usedforsecurity=False), hashlib.sha256(content)
         body = {
             "name": (upload.filename or "file")[:255],
             "content_type": upload.content_type or "application/octet-stream",
             "size": len(content),
             "etag": md5.hexdigest(),
-            "checksums": {
-                "sha256": hashlib.sha256(content).hexdigest(),
-                "md5": base64.b64encode(md5.digest()).decode(),
-            },
+            "checksums": {"sha256": sha256.hexdigest(), "md5": base64.b64encode(md5.digest()).decode()},
             "metadata": noted,
         }
         now = self._state.now

@@ -19,7 +19,6 @@ from darkroom.registry import Model
 
 _PREFIX = re.compile(r"\s*sandbox:", re.IGNORECASE)
 _TOKEN = re.compile(r"[\s,]*(?:sandbox:)?([a-z0-9]+)(?:=(\d+(?:\.\d+)?))?(?=[\s,]|$)", re.IGNORECASE)
-_BREAK = re.compile(r"[\s,]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,5 +70,5 @@ def read_weather(prompt: str) -> Weather:
         conditions[token[1].lower()] = float(token[2] or condition.seconds)
         end = token.end()
     # A word right behind the colon is meant as a name; with a space between, `sandbox:` is taken for plain words.
-    unknown = "" if conditions else _BREAK.split(prompt[prefix.end() :], maxsplit=1)[0]
+    unknown = "" if conditions else re.split(r"[\s,]", prompt[prefix.end() :], maxsplit=1)[0]
     return Weather(caption=prompt[end:].strip(" ,\t\n"), conditions=conditions, unknown=unknown)

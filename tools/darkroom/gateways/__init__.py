@@ -1,6 +1,5 @@
 """The gateways: which one, what it can do, and the only code that talks HTTP. Importing this loads no HTTP library."""
 
-from darkroom.gateways.asgi import ASGIApp
 from darkroom.gateways.choice import GatewayChoice, choose_gateway
 from darkroom.gateways.client import GatewayProbe, PredictionClient
 from darkroom.gateways.download import OutputFetcher
@@ -13,7 +12,6 @@ from darkroom.gateways.token_log import LogKind, LogRow, TokenLog, TokenUsage
 from darkroom.gateways.words import clean_words, quoted
 
 __all__ = [
-    "ASGIApp",
     "Gateway",
     "GatewayChoice",
     "GatewayProbe",

@@ -38,7 +38,9 @@ def choose_gateway(environ: Mapping[str, str]) -> GatewayChoice:
     Raises: SettingsError, in words that name the variable to mend.
     """
     profiles = load_gateways()
-    values = {name: value.strip() for name, value in environ.items() if _is_set(value)}
+    values = {name: value.strip() for name, value in environ.items()}
+    # A host may leave a placeholder as it is.
+    values = {name: value for name, value in values.items() if value and not value.startswith("${")}
     address = _clean_address(values.get(BASE_URL_VARIABLE, ""))
     profile, reason = _profile(profiles, values, address)
     gateway = _with_output_hosts(_at_address(profile, address), values.get(OUTPUT_HOSTS_VARIABLE, ""))
@@ -47,11 +49,6 @@ def choose_gateway(environ: Mapping[str, str]) -> GatewayChoice:
             f"Gateway '{gateway.name}' has no fixed address: set {BASE_URL_VARIABLE} to the one your reseller gave you."
         )
     return GatewayChoice(gateway=gateway, key=_key(profile, gateway, values), reason=reason)
-
-
-def _is_set(value: str) -> bool:
-    """False also for a placeholder that a host did not fill in."""
-    return bool(value.strip()) and not value.strip().startswith("${")
 
 
 def _profile(profiles: dict[str, Gateway], values: Mapping[str, str], address: str) -> tuple[Gateway, str]:

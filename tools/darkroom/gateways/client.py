@@ -11,18 +11,15 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from random import Random
-from types import TracebackType
-from typing import Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import anyio
 from pydantic import JsonValue
 
 from darkroom.errors import GatewayError, GatewayMisread, InvalidRequest, RequestRefused, UnknownPrediction
-from darkroom.gateways import envelopes, refusals, token_log
-from darkroom.gateways.asgi import ASGIApp
+from darkroom.gateways import envelopes, faults, token_log
 from darkroom.gateways.creates import create_request
 from darkroom.gateways.envelopes import ListPage, Refusal
-from darkroom.gateways.faults import Fault, classify
 from darkroom.gateways.keys import Key
 from darkroom.gateways.limits import Timeouts
 from darkroom.gateways.profiles import Gateway
@@ -30,6 +27,9 @@ from darkroom.gateways.replies import Reply, Request
 from darkroom.gateways.token_log import TokenLog, TokenUsage
 from darkroom.gateways.wire import Wire, WireFault
 from darkroom.predictions import ID_PATTERN, Prediction
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
 
 _FILE_NAME_LIMIT = 100  # the format allows 255 bytes
 _FIRST_BACKOFF_S = 0.5
@@ -61,23 +61,19 @@ class PredictionClient:
         gateway: Gateway,
         key: Key,
         *,
-        app: ASGIApp | None = None,
+        app: "ASGIApp | None" = None,
         timeouts: Timeouts | None = None,
         sleep: Sleep = anyio.sleep,
         rng: Random | None = None,
     ) -> None:
-        self.gateway = gateway
-        self._key = key
+        self.gateway, self._key = gateway, key
         self._wire = Wire(gateway, key, app=app, timeouts=timeouts or Timeouts())
-        self._sleep = sleep
-        self._rng = rng or Random()
+        self._sleep, self._rng = sleep, rng or Random()
 
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self._wire.aclose()
 
     async def create(
@@ -101,19 +97,11 @@ class PredictionClient:
             CreateUnresolved: possibly created and billed. InvalidInput: nothing was sent.
         """
         ends_at = anyio.current_time() + within_s
-        request = create_request(
-            self.gateway,
-            model,
-            version,
-            input,
-            prefer_wait_s=prefer_wait_s,
-            cancel_after_s=cancel_after_s,
-            intent_key=intent_key,
-        )
+        request = create_request(self.gateway, model, version, input, prefer_wait_s, cancel_after_s, intent_key)
         try:
             reply = await self._wire.exchange(request, ends_at)
         except WireFault as fault:
-            raise refusals.create_unanswered(self.gateway, str(fault), is_unsent=fault.is_unsent) from fault
+            raise faults.create_unanswered(self.gateway, str(fault), is_unsent=fault.is_unsent) from fault
         prediction = self._created(reply, model)
         # Under `Prefer: wait` a body can say `processing` beside an output that is whole, or only half there.
         if request.hold_s and prediction.output and not prediction.status.is_terminal:
@@ -159,10 +147,9 @@ class PredictionClient:
         Raises: RequestRefused where the gateway has no list; else as `get`.
         """
         if not self.gateway.has_list:
-            raise refusals.not_offered(self.gateway, "has no list of predictions")
+            raise faults.not_offered(self.gateway, "has no list of predictions")
         request = Request("GET", "/v1/predictions" + (f"?{cursor}" if cursor else ""))
-        read = envelopes.list_page
-        return await self._ask(request, "the list of predictions", read, attempts=2, within_s=within_s)
+        return await self._ask(request, "the list of predictions", envelopes.list_page, attempts=2, within_s=within_s)
 
     async def upload(self, content: bytes, name: str, mime_type: str, *, within_s: float = 60.0) -> str:
         """Hand a file to the gateway; the address that models of this gateway can read it from, for about a day.
@@ -170,10 +157,9 @@ class PredictionClient:
         Raises: RequestRefused where the gateway takes no files, or not this one; else as `get`.
         """
         if not self.gateway.has_files:
-            raise refusals.not_offered(self.gateway, "takes no files")
+            raise faults.not_offered(self.gateway, "takes no files")
         request = Request("POST", "/v1/files", file=(name[-_FILE_NAME_LIMIT:], content, mime_type))
-        read = envelopes.uploaded_address
-        return await self._ask(request, "the file", read, attempts=2, within_s=within_s)
+        return await self._ask(request, "the file", envelopes.uploaded_address, attempts=2, within_s=within_s)
 
     async def account_name(self, *, within_s: float = 10.0) -> str:
         """`user/ada`: the same each time, at most 60 characters; empty where the gateway does not say whose key it is.
@@ -182,8 +168,8 @@ class PredictionClient:
         """
         if not self.gateway.has_account:
             return ""
-        request, read = Request("GET", "/v1/account"), envelopes.account_name
-        return await self._ask(request, "the account", read, attempts=2, within_s=within_s)
+        request = Request("GET", "/v1/account")
+        return await self._ask(request, "the account", envelopes.account_name, attempts=2, within_s=within_s)
 
     async def token_usage(self, *, within_s: float = 10.0) -> TokenUsage | None:
         """What the key may still spend, asked once; None where the gateway does not tell. Raises: GatewayError."""
@@ -196,35 +182,28 @@ class PredictionClient:
     async def probe(self, *, within_s: float = 20.0) -> GatewayProbe:
         """What the gateway answers to a call that costs nothing: its account, else a look at an id that nobody has."""
         try:
-            if self.gateway.has_account:
-                account = await self.account_name(within_s=within_s)
-                return GatewayProbe(is_key_accepted=True, words="key accepted", account=account)
-            await self.get(_PROBE_ID, attempts=1, within_s=within_s)
+            if not self.gateway.has_account:
+                await self.get(_PROBE_ID, attempts=1, within_s=within_s)
+            account = await self.account_name(within_s=within_s)
+            return GatewayProbe(is_key_accepted=True, words="key accepted", account=account)
         except UnknownPrediction:
             return GatewayProbe(is_key_accepted=True, words="key accepted (it knows no such id)")
         except GatewayError as error:
             return GatewayProbe(is_key_accepted=False, words=error.message)
-        return GatewayProbe(is_key_accepted=True, words="key accepted")
 
     async def _ask_at_root(self, path: str, read: Callable[[Reply], _Found | None], within_s: float) -> _Found | None:
         try:
             reply = await self._wire.exchange(Request("GET", path, is_at_root=True), anyio.current_time() + within_s)
         except WireFault as fault:
-            raise refusals.look_up_unanswered(self.gateway, str(fault)) from fault
+            raise faults.look_up_unanswered(self.gateway, str(fault)) from fault
         if (found := read(reply)) is not None or token_log.is_unserved(reply):
             return found
-        raise token_log.not_told(self.gateway, reply) or refusals.look_up_refused(
+        raise token_log.not_told(self.gateway, reply) or faults.look_up_refused(
             self._refusal_in(reply), self.gateway, self._key, "the log of this key"
         )
 
     async def _ask(
-        self,
-        request: Request,
-        subject: str,
-        read: Callable[[Reply], _Found | None],
-        *,
-        within_s: float,
-        attempts: int = 4,
+        self, request: Request, subject: str, read: Callable[[Reply], _Found | None], *, attempts: int, within_s: float
     ) -> _Found:
         """What `read` finds in the first answer that a repeat would not better. `subject`: a prediction's id, or words.
 
@@ -238,8 +217,8 @@ class PredictionClient:
             answer = await self._once(request, subject, read, ends_at)
             if not isinstance(answer, GatewayError):
                 return answer
-            delay_s = _FIRST_BACKOFF_S * 2 ** (attempt - 1) * self._rng.uniform(0.9, 1.1)
-            delay_s = max(delay_s, answer.retry_after_s or 0.0)
+            backoff_s = _FIRST_BACKOFF_S * 2 ** (attempt - 1) * self._rng.uniform(0.9, 1.1)
+            delay_s = max(backoff_s, answer.retry_after_s or 0.0)
             if attempt == attempts or delay_s >= ends_at - anyio.current_time():
                 raise answer
             await self._sleep(delay_s)
@@ -255,18 +234,19 @@ class PredictionClient:
                 return found
             refusal = self._refusal_in(reply)
         except WireFault as fault:
-            error = refusals.look_up_unanswered(self.gateway, str(fault))
+            error = faults.look_up_unanswered(self.gateway, str(fault))
             error.__cause__ = fault
             return error
         except Exception:
             logger.exception("an answer of gateway %s could not be read", self.gateway.name)
-            return refusals.look_up_unanswered(self.gateway, "its answer could not be read")
+            return faults.look_up_unanswered(self.gateway, "its answer could not be read")
         if reply.is_cut and not reply.is_too_long and (reply.status < 300 or reply.status == 404):
-            return refusals.look_up_unanswered(self.gateway, "its answer broke off")
+            return faults.look_up_unanswered(self.gateway, "its answer broke off")
         if refusal.is_missing and ID_PATTERN.fullmatch(subject):
             raise UnknownPrediction(f"Gateway '{self.gateway.name}' knows no prediction '{subject}' (HTTP 404).")
-        error = refusals.look_up_refused(refusal, self.gateway, self._key, subject)
-        if _may_pass(refusal.status) and classify(refusal, self.gateway) in (Fault.BUSY, Fault.UNKNOWN):
+        error = faults.look_up_refused(refusal, self.gateway, self._key, subject)
+        may_pass = refusal.status in (408, 429) or (refusal.status >= 500 and refusal.status != 501)
+        if may_pass and faults.classify(refusal, self.gateway) in ("busy", "unknown"):
             return error
         raise error
 
@@ -279,14 +259,12 @@ class PredictionClient:
         try:
             if prediction := envelopes.created_prediction(reply):
                 return prediction
-            error = refusals.create_refused(self._refusal_in(reply), self.gateway, self._key, model)
-        except Exception as unforeseen:
+            error = faults.create_refused(self._refusal_in(reply), self.gateway, self._key, model)
+        except Exception as fault:
             logger.exception("the answer to a create could not be read")
             if reply.status < 300 and (prediction := envelopes.identified_prediction(reply.body)):
                 return prediction
-            raise refusals.create_unanswered(
-                self.gateway, "its answer could not be read", is_unsent=False
-            ) from unforeseen
+            raise faults.create_unanswered(self.gateway, "its answer could not be read", is_unsent=False) from fault
         raise error
 
 
@@ -294,7 +272,3 @@ def _prediction_path(prediction_id: str) -> str:
     if not ID_PATTERN.fullmatch(prediction_id):
         raise UnknownPrediction(f"'{prediction_id[:100]}' is not the id of a prediction.")
     return f"/v1/predictions/{prediction_id}"
-
-
-def _may_pass(status: int) -> bool:
-    return status in (408, 429) or (status >= 500 and status != 501)

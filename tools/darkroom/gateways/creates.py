@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pydantic import JsonValue
 
 from darkroom.errors import InvalidInput
-from darkroom.gateways import refusals
+from darkroom.gateways import faults
 from darkroom.gateways.profiles import Gateway
 from darkroom.gateways.replies import Request
 
@@ -21,10 +21,9 @@ def create_request(
     model: str,
     version: str,
     input: Mapping[str, JsonValue],
-    *,
-    prefer_wait_s: int = 0,
-    cancel_after_s: int = 0,
-    intent_key: str = "",
+    prefer_wait_s: int,
+    cancel_after_s: int,
+    intent_key: str,
 ) -> Request:
     """Address `model` ("owner/name") the way the gateway can: by its path, by `version`, or in the body.
 
@@ -40,7 +39,10 @@ def create_request(
         headers["Cancel-After"] = f"{cancel_after_s}s"
     if intent_key:
         headers["Idempotency-Key"] = intent_key  # no gateway is known to honour it; it does no harm
-    body = _json_bytes({**fields, "input": dict(input)})
+    try:
+        body = json.dumps({**fields, "input": dict(input)}, allow_nan=False, separators=(",", ":")).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidInput("The input cannot be written as JSON. Nothing was sent.", field="options") from error
     return Request("POST", path, body=body, headers=headers, hold_s=max(hold_s, 0), is_create=True)
 
 
@@ -53,13 +55,4 @@ def _addressed(gateway: Gateway, model: str, version: str) -> tuple[str, dict[st
         return f"/v1/models/{model}/predictions", {}
     if "model-body" in gateway.creates:
         return "/v1/predictions", {"model": model}
-    raise refusals.not_offered(
-        gateway, f"cannot run '{model}' by version" if version else f"cannot run '{model}' by name"
-    )
-
-
-def _json_bytes(body: Mapping[str, JsonValue]) -> bytes:
-    try:
-        return json.dumps(body, allow_nan=False, separators=(",", ":")).encode()
-    except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidInput("The input cannot be written as JSON. Nothing was sent.", field="options") from error
+    raise faults.not_offered(gateway, f"cannot run '{model}' by {'version' if version else 'name'}")

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Self
 import anyio
 
 from darkroom.errors import OutputError, OutputExpired
-from darkroom.gateways.asgi import ASGIApp
 from darkroom.gateways.limits import BOUNDED_ENCODINGS
 from darkroom.gateways.profiles import Gateway
 from darkroom.images import MAX_IMAGE_BYTES
@@ -23,6 +22,7 @@ from darkroom.uris import TooLarge, decode_data_uri, host_of, is_loopback, port_
 
 if TYPE_CHECKING:
     import httpx
+    from starlette.types import ASGIApp
 
 TIME_LIMIT_S = 60.0
 _MOST_REDIRECTS = 3
@@ -40,7 +40,7 @@ class OutputFetcher:
         self,
         gateway: Gateway,
         *,
-        app: ASGIApp | None = None,
+        app: "ASGIApp | None" = None,
         max_bytes: int = MAX_IMAGE_BYTES,
         time_limit_s: float = TIME_LIMIT_S,
     ) -> None:
@@ -78,9 +78,8 @@ class OutputFetcher:
         hop = _parsed(url)
         for _ in range(_MOST_REDIRECTS + 1):
             self._check(hop)
-            with _faults_in_words(f"An image could not be fetched from '{_host(hop)}'."):
-                with anyio.fail_after(ends_at - anyio.current_time()):
-                    response = await self._send(hop)
+            with _faults_in_words(f"An image could not be fetched from '{_host(hop)}'.", ends_at):
+                response = await self._send(hop)
             if not response.has_redirect_location:
                 break
             await _close(response)
@@ -128,9 +127,8 @@ class OutputFetcher:
         parts = response.aiter_bytes()
         size_bytes, host = 0, _host(response.url)
         while True:
-            with _faults_in_words(f"An image from '{host}' broke off."):
-                with anyio.fail_after(ends_at - anyio.current_time()):
-                    part = await anext(parts, None)
+            with _faults_in_words(f"An image from '{host}' broke off.", ends_at):
+                part = await anext(parts, None)
             if part is None:
                 break
             size_bytes += len(part)
@@ -189,9 +187,10 @@ def _parsed(address: str, base: "httpx.URL | None" = None) -> "httpx.URL":
 
 
 @contextmanager
-def _faults_in_words(words: str) -> Generator[None]:
+def _faults_in_words(words: str, ends_at: float) -> Generator[None]:
     try:
-        yield
+        with anyio.fail_after(ends_at - anyio.current_time()):
+            yield
     except OutputError:
         raise
     except Exception as error:  # the border to hosts that nobody vouches for: they break the libraries in many ways

@@ -140,7 +140,7 @@ def list_page(reply: Reply) -> ListPage | None:
     )
 
 
-def read_refusal(reply: Reply, *, is_replicate: bool = False, has_given_json: bool = False) -> Refusal:
+def read_refusal(reply: Reply, *, is_replicate: bool, has_given_json: bool) -> Refusal:
     """What a gateway says instead of a prediction.
 
     Replicate's billing advice is dropped where the account is another's. `has_given_json`: the address did so before.
@@ -151,11 +151,12 @@ def read_refusal(reply: Reply, *, is_replicate: bool = False, has_given_json: bo
     raw = _reason(body, error)[:_READ_AT_MOST]
     if not raw and reply.decoded is None:
         raw = reply.body[:_READ_AT_MOST].decode("utf-8", "replace")
+    without_billing = " ".join(sentence for sentence in _SENTENCE_END.split(raw) if not _BILLING.search(sentence))
     instead = _instead(reply, raw, has_given_json=has_given_json)
     return Refusal(
         status=reply.status,
         code=text_in(error.get("code")) or text_in(body.get("code")) or text_in(error.get("type")),
-        reason=clean_words(raw if is_replicate else _without_billing(raw)),
+        reason=clean_words(raw if is_replicate else without_billing),
         retry_after_s=_retry_after(body, error, reply.headers, raw),
         upstream_status=int(upstream) if _HTTP_STATUS.fullmatch(upstream) else 0,
         instead=instead,
@@ -191,8 +192,7 @@ def _request_id(reply: Reply) -> str:
 
 def _candidates(decoded: object) -> list[Mapping[str, object]]:
     """The objects that may be the prediction, those with a status first: an envelope can have an id of its own."""
-    if (body := mapping_in(decoded)) is None:
-        return []
+    body = mapping_in(decoded) or {}
     inner = [mapping_in(body.get(name)) for name in _WRAPPERS]
     return sorted([body, *filter(None, inner)], key=lambda candidate: "status" not in candidate)
 
@@ -249,7 +249,3 @@ def http_date(text: str) -> datetime | None:
         return parse_time(parsedate_to_datetime(text).isoformat())
     except (ValueError, TypeError, LookupError, ArithmeticError):
         return None
-
-
-def _without_billing(text: str) -> str:
-    return " ".join(sentence for sentence in _SENTENCE_END.split(text) if not _BILLING.search(sentence))

@@ -1,4 +1,4 @@
-"""What the answer to a create means: refused, refused for load, or unknown; and why a prediction failed.
+"""What the answer to a create means: refused, refused for load, or unknown; the error for it; why a prediction failed.
 
 A create is sent again only where it certainly was not carried out, and called refused only where the status says so.
 
@@ -16,59 +16,37 @@ create that was carried out, seen 2026-11-25), a 2xx that cannot be read, any fa
 
 It does not matter if the body is JSON, a page, empty or cut. A code or words under a refusal only say which refusal it
 is: key, credit, content, model. One thing makes a refusal unknown: a reseller that passes it on, but says that its own
-gateway answered with a status that is none.
+gateway answered with a status that is none. The codes and the sentences are data, in `faults.toml`.
 """
 
 import re
-from enum import StrEnum
-from typing import Literal
+import tomllib
+from functools import cache
+from importlib.resources import files
+from typing import Any, Literal
 
-from darkroom.gateways.envelopes import Refusal
+from darkroom import errors
+from darkroom.errors import CreateUnresolved, GatewayError, GatewayUnreachable, RequestRefused
+from darkroom.gateways.envelopes import TOO_LONG, Refusal
+from darkroom.gateways.keys import Key
 from darkroom.gateways.profiles import Gateway
+from darkroom.gateways.words import clean_words, quoted
 
 FailureKind = Literal["moderation", "transient", "too_large", "other"]
+# One for each different next step.
+Fault = Literal["key", "credit", "request", "content", "missing", "address", "busy", "unknown"]
 
-
-class Fault(StrEnum):
-    """One value per different next step."""
-
-    KEY = "key"
-    CREDIT = "credit"
-    REQUEST = "request"
-    CONTENT = "content"
-    MISSING = "missing"
-    ADDRESS = "address"
-    BUSY = "busy"
-    UNKNOWN = "unknown"
-
-
-_BY_STATUS = {
-    400: Fault.REQUEST,
-    401: Fault.KEY,
-    402: Fault.CREDIT,
-    403: Fault.KEY,
-    404: Fault.MISSING,
-    405: Fault.REQUEST,
-    413: Fault.REQUEST,
-    422: Fault.REQUEST,
-    429: Fault.BUSY,
+_BY_STATUS: dict[int, Fault] = {
+    **dict.fromkeys((400, 405, 413, 422), "request"),
+    **dict.fromkeys((401, 403), "key"),
+    402: "credit",
+    404: "missing",
+    429: "busy",
 }
 _AT_WRONG_ADDRESSES = frozenset({403, 404, 405})
 _WITH_MODERATION = frozenset({400, 403, 422})
-# Codes of new-api, one-api and CometAPI, read from their sources and documents, checked 2026-11-20.
-_BY_CODE = {
-    "insufficient_user_quota": Fault.CREDIT,
-    "insufficient_quota": Fault.CREDIT,
-    "pre_consume_token_quota_failed": Fault.CREDIT,
-    "model_not_found": Fault.MISSING,
-    "invalid_request": Fault.REQUEST,
-    "channel:no_available_key": Fault.REQUEST,
-    "get_channel_failed": Fault.REQUEST,
-    "sensitive_words_detected": Fault.CONTENT,
-    "content_policy_violation": Fault.CONTENT,
-    "access_denied": Fault.KEY,
-    "invalid_api_key": Fault.KEY,
-}
+_MESSAGE_AT_MOST = 300
+_QUOTED_AT_MOST = 130  # characters of the gateway's own words inside a message; `reason` holds all of them
 _MODERATION = re.compile(
     r"\bE005\b|flagged as|sensitive (?:content|words?)|敏感|\bnsfw\b|moderation|content policy|safety system",
     re.IGNORECASE,
@@ -88,20 +66,88 @@ def classify(refusal: Refusal, gateway: Gateway) -> Fault:
     fault = _BY_STATUS.get(refusal.status)
     if fault is None or (refusal.upstream_status and refusal.upstream_status not in _BY_STATUS):
         is_documented = f"{refusal.status} {refusal.code}" in gateway.refusal_codes
-        return Fault.REQUEST if is_documented else Fault.UNKNOWN
-    by_code = _BY_CODE.get(refusal.code, fault)
-    if fault is Fault.BUSY:
-        return Fault.CREDIT if by_code is Fault.CREDIT else fault
+        return "request" if is_documented else "unknown"
+    by_code: Fault = _table()["codes"].get(refusal.code, fault)
+    if fault == "busy":
+        return "credit" if by_code == "credit" else fault
     if refusal.instead and refusal.status in _AT_WRONG_ADDRESSES:
-        return Fault.ADDRESS
-    if by_code is fault and refusal.status in _WITH_MODERATION and _MODERATION.search(refusal.reason):
-        return Fault.CONTENT
+        return "address"
+    if by_code == fault and refusal.status in _WITH_MODERATION and _MODERATION.search(refusal.reason):
+        return "content"
     return by_code
+
+
+def create_refused(refusal: Refusal, gateway: Gateway, key: Key, model: str) -> GatewayError:
+    """The error for an answer to a create; only CreateUnresolved leaves open whether something was started."""
+    fault = classify(refusal, gateway)
+    is_doubly_odd = fault == "unknown" and refusal.instead
+    return _error("create", "unknown_at_wrong_address" if is_doubly_odd else fault, refusal, gateway, key, model)
+
+
+def look_up_refused(refusal: Refusal, gateway: Gateway, key: Key, subject: str) -> GatewayError:
+    """The error for an answer to anything but a create."""
+    if refusal.is_too_long:
+        return _error("look_up", "too_long", refusal, gateway, key, subject)
+    fault = classify(refusal, gateway)
+    is_misread = refusal.status < 400 or fault == "address" or (refusal.status == 404 and not refusal.is_missing)
+    return _error("look_up", "address" if is_misread else fault, refusal, gateway, key, subject)
+
+
+def create_unanswered(gateway: Gateway, words: str, *, is_unsent: bool) -> GatewayError:
+    if is_unsent:
+        return look_up_unanswered(gateway, words, "Nothing was started. ")
+    return CreateUnresolved(
+        f"Possibly created and billed: the request went to gateway '{gateway.name}', but {words}. "
+        "Do not start it again before that is settled.",
+        gateway=gateway.name,
+    )
+
+
+def look_up_unanswered(gateway: Gateway, words: str, consequence: str = "") -> GatewayUnreachable:
+    return GatewayUnreachable(
+        f"Gateway '{gateway.name}' at {gateway.origin} cannot be reached ({words}). {consequence}Try again later.",
+        gateway=gateway.name,
+    )
+
+
+def not_offered(gateway: Gateway, what: str) -> RequestRefused:
+    """For what the profile does not promise; nothing was sent."""
+    return RequestRefused(f"Gateway '{gateway.name}' {what}. Nothing was sent.", gateway=gateway.name)
+
+
+def _error(
+    occasion: Literal["create", "look_up"], case: str, refusal: Refusal, gateway: Gateway, key: Key, subject: str
+) -> GatewayError:
+    row = (_table()["both"] | _table()[occasion])[case]
+    kind: type[GatewayError] = getattr(errors, row["error"])
+    sentence: str = row["says"]
+    fields = {
+        "who": f"Gateway '{gateway.name}'",
+        "status": refusal.status,
+        "key": f"the key from {key.variable}" if key.variable else "the call, for which no key is set",
+        "instead": refusal.instead or "something",
+        "address": gateway.base_url[:80],
+        "subject": clean_words(subject, 60),
+        "too_long": TOO_LONG,
+        "when": "" if refusal.retry_after_s is None else f" in {refusal.retry_after_s:.0f} s",
+    }
+    room = _MESSAGE_AT_MOST - len(sentence.format(**fields, quote=': ""'))
+    # The sentence brings its own full stop.
+    said = "" if refusal.instead else quoted(refusal.reason.rstrip(". "), min(max(room, 0), _QUOTED_AT_MOST))
+    message = sentence.format(**fields, quote=f": {said}" if said else "")
+    error = kind(
+        message, gateway=gateway.name, status=refusal.status, reason=refusal.reason, retry_after_s=refusal.retry_after_s
+    )
+    error.request_id = refusal.request_id
+    return error
+
+
+@cache
+def _table() -> dict[str, dict[str, Any]]:
+    return tomllib.loads(files("darkroom.gateways").joinpath("faults.toml").read_text(encoding="utf-8"))
 
 
 def failure_kind(error_text: str) -> FailureKind:
     """Why a prediction failed: "transient" ones are worth one more try with the same input, the others are not."""
-    for kind, pattern in _FAILURES.items():
-        if pattern.search(error_text):
-            return kind
-    return "other"
+    kinds: list[FailureKind] = [kind for kind, pattern in _FAILURES.items() if pattern.search(error_text)]
+    return kinds[0] if kinds else "other"

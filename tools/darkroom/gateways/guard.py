@@ -19,7 +19,6 @@ from darkroom.gateways.wire import tls_context
 
 _MOST_CONNECTIONS = 20
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
-_SocketOption = tuple[int, int, int] | tuple[int, int, bytes | bytearray] | tuple[int, int, None, int]
 
 
 def is_public(address: str) -> bool:
@@ -59,7 +58,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         port: int,
         timeout: float | None = None,
         local_address: str | None = None,
-        socket_options: Iterable[_SocketOption] | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
         is_allowed = (host, port) in self._allowed
         if not is_allowed and port not in self._ports:

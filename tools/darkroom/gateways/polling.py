@@ -15,9 +15,8 @@ _FEWEST_SAMPLES = 3
 _SHORT_STEPS = 8  # steps of half a second while nothing at all is known
 _LONGEST_STEP_S = 10.0
 _SHORTEST_CANCEL_AFTER_S, _LONGEST_CANCEL_AFTER_S = 1800, 7200
-_LONGEST_COLD_START_S = (
-    1080  # of 108 recorded predictions the longest queued 1,029 s before it ran (timings, 2026-11-20)
-)
+# Of 108 recorded predictions the longest queued 1,029 s before it ran (timings, 2026-11-20).
+_LONGEST_COLD_START_S = 1080
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,14 +51,15 @@ class PollSchedule:
 
     def next_delay(self, elapsed_s: float, rng: Random) -> float:
         """Seconds until the next look, `elapsed_s` after the create; about ten at most, to see an early end."""
+        jitter = rng.uniform(0.9, 1.1)
         if self.p5_s is None or self.p95_s is None:
-            return _jittered(_unlearned_step(elapsed_s), rng)
+            return _unlearned_step(elapsed_s) * jitter
         step_s = min(max((self.p95_s - self.p5_s) / 8, 0.3), 2.0)
         if elapsed_s < self.p5_s:
             return min(max(self.p5_s - elapsed_s, 0.3), _LONGEST_STEP_S)
         if elapsed_s > 1.5 * self.p95_s:
             step_s = min(max(0.12 * elapsed_s, step_s), _LONGEST_STEP_S)
-        return _jittered(step_s, rng)
+        return step_s * jitter
 
     def cancel_after_s(self) -> int:
         """Seconds from the create after which the gateway itself should end the prediction, 1800 to 7200.
@@ -75,7 +75,3 @@ def _unlearned_step(elapsed_s: float) -> float:
     if elapsed_s < _SHORT_STEPS * 0.5:
         return 0.5
     return 1.0 if elapsed_s < 60 else min(0.12 * elapsed_s, _LONGEST_STEP_S)
-
-
-def _jittered(step_s: float, rng: Random) -> float:
-    return step_s * rng.uniform(0.9, 1.1)

@@ -3,7 +3,7 @@
 import tomllib
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from darkroom.uris import host_of, is_loopback_url, origin_of
 
@@ -28,14 +28,12 @@ class Gateway:
     has_cancel: bool = False
     has_list: bool = False
     has_files: bool = False
-    has_models: bool = False
     has_account: bool = False
     has_token_log: bool | None = None
     """Whether it keeps a log of what each key used; None: asked once, and remembered in the journal."""
     link_lifetime_s: int = 3600
     refusal_codes: tuple[str, ...] = ()
     """`status code` pairs by which the gateway's documents say that nothing was carried out."""
-    docs_url: str = ""
     output_hosts: tuple[str, ...] = ("*",)
     """Hosts that outputs may come from: exact, `*.suffix`, or `*` for any public host; the gateway's own always may."""
     local_stores: tuple[str, ...] = ()
@@ -60,13 +58,9 @@ class Gateway:
 def load_gateways() -> dict[str, Gateway]:
     """Every known profile by name, in the order in which their key variables are tried."""
     text = files("darkroom.gateways").joinpath("profiles.toml").read_text(encoding="utf-8")
-    rows: dict[str, dict[str, Any]] = tomllib.loads(text)
-    return {name: _gateway(name, row) for name, row in rows.items()}
-
-
-def _gateway(name: str, row: dict[str, Any]) -> Gateway:
-    """Raises: TypeError for a field that no gateway has."""
-    values: dict[str, Any] = {
-        field: tuple(cast("list[str]", value)) if isinstance(value, list) else value for field, value in row.items()
-    }
-    return Gateway(name=name, **values)
+    rows: dict[str, dict[str, str | int | list[str]]] = tomllib.loads(text)
+    gateways: dict[str, Gateway] = {}
+    for name, row in rows.items():
+        fields: dict[str, Any] = {key: tuple(each) if isinstance(each, list) else each for key, each in row.items()}
+        gateways[name] = Gateway(name=name, **fields)
+    return gateways

@@ -49,12 +49,6 @@ class Reply:
     is_too_long: bool = False
 
 
-def in_utf8(body: bytes) -> bytes:
-    """The body without a byte order mark; JSON may also come in UTF-16 or UTF-32."""
-    encoding = json.detect_encoding(body)
-    return body if encoding == "utf-8" else body.decode(encoding, "replace").encode()
-
-
 def read_json(body: bytes) -> object:
     """The decoded body, None where it is not JSON or has more than a million parts.
 
@@ -62,13 +56,10 @@ def read_json(body: bytes) -> object:
     """
     text = "" if _is_crowded(body) else body.decode("utf-8", "replace")
     try:
-        return _DECODER.decode(text)
-    except RecursionError:
-        text = _cut_below(MOST_LEVELS, text)
-    except ValueError:
-        return None
-    try:
-        return _DECODER.decode(text)
+        try:
+            return _DECODER.decode(text)
+        except RecursionError:
+            return _DECODER.decode(_cut_below(MOST_LEVELS, text))
     except (ValueError, RecursionError):
         return None
 
@@ -106,12 +97,8 @@ def _is_crowded(body: bytes) -> bool:
     return sum(body.count(mark) for mark in _MARKS) > _MOST_MARKS
 
 
-def _number(text: str) -> float | None:
-    return number if math.isfinite(number := float(text)) else None
-
-
 _DECODER = json.JSONDecoder(
     parse_int=lambda text: int(text) if len(text) <= _LONGEST_NUMBER else None,
-    parse_float=_number,
+    parse_float=lambda text: number if math.isfinite(number := float(text)) else None,
     parse_constant=lambda name: None,
 )

@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from darkroom.gateways.asgi import ASGIApp
 from darkroom.gateways.keys import Key
 from darkroom.gateways.limits import BOUNDED_ENCODINGS, MAX_REPLY_BYTES, Timeouts
 from darkroom.gateways.profiles import Gateway
-from darkroom.gateways.replies import Reply, Request, in_utf8, read_json
+from darkroom.gateways.replies import Reply, Request, read_json
 from darkroom.uris import scheme_of
 
 if TYPE_CHECKING:
     from ssl import SSLContext
 
     import httpx
+    from starlette.types import ASGIApp
 
 _SHORTEST_SECRET = 8
 _CLOSE_WITHIN_S = 1.0
@@ -59,11 +59,8 @@ class Wire:
     `has_given_json` says that a reply of this address has been JSON before, so that it is no wrong address.
     """
 
-    def __init__(self, gateway: Gateway, key: Key, *, app: ASGIApp | None, timeouts: Timeouts) -> None:
-        self._gateway = gateway
-        self._key = key
-        self._app = app
-        self._timeouts = timeouts
+    def __init__(self, gateway: Gateway, key: Key, *, app: "ASGIApp | None", timeouts: Timeouts) -> None:
+        self._gateway, self._key, self._app, self._timeouts = gateway, key, app, timeouts
         self._tls: SSLContext | None = None
         self._clients: dict[int, httpx.AsyncClient] = {}
         self.has_given_json = False
@@ -117,7 +114,8 @@ class Wire:
             with anyio.move_on_after(_CLOSE_WITHIN_S, shield=True):
                 await response.aclose()
         is_too_long = is_cut and len(content) >= MAX_REPLY_BYTES
-        body = without_key(in_utf8(content), self._key)
+        encoding = json.detect_encoding(content)  # JSON may also come in UTF-16 or UTF-32, and with a byte order mark
+        body = without_key(content if encoding == "utf-8" else content.decode(encoding, "replace").encode(), self._key)
         decoded = None if is_too_long else read_json(body)
         return Reply(
             status=response.status_code,

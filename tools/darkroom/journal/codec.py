@@ -1,18 +1,94 @@
-"""Between records and the text columns of the journal: JSON, predictions, times, keys."""
+"""Between records and the rows of the journal: intents, images, predictions, times, keys."""
 
 import json
 import secrets
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import cast
+from typing import Any
 
 from pydantic import JsonValue
 
-from darkroom.predictions import Prediction
+from darkroom.charges import Basis
+from darkroom.images import ImageState, StoredFile, StoredImage
+from darkroom.journal.records import Intent, NewIntent
+from darkroom.journal.states import IntentState
+from darkroom.predictions import Prediction, PredictionStatus, parse_prediction
 from darkroom.secrets_in_inputs import masked_secrets
 from darkroom.uris import shorten_data_uris
 
 LOG_TAIL_BYTES = 4096
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_TEXTS = ("request_id", "gateway", "origin", "account", "model", "version", "output_place", "conversation")
+_PLAIN = ("part", "image_count", "estimate_usd")
+_TIMES = ("intended_at", "sent_at", "known_at", "ended_at")
+_LATER = ("cost_usd", "cost_note", "gateway_request_id", "reason", "problem", *_TIMES, "tries")
+_COLUMNS = (
+    *_TEXTS,
+    *_PLAIN,
+    "has_bound",
+    "key",
+    "input",
+    "input_shown",
+    "file_fields",
+    "request",
+    "seed",
+    "state",
+    "intended_at",
+)
+INSERT = f"INSERT INTO intents ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
+FILE_COLUMNS = ("location", "mime_type", "width_px", "height_px", "size_bytes", "sha256")
+
+
+def values_of(new: NewIntent, key: str, now: float) -> list[Any]:
+    """The values for INSERT: secrets are masked before anything is written."""
+    return [
+        *(storable(getattr(new, name)) for name in _TEXTS),
+        *(getattr(new, name) for name in _PLAIN),
+        int(new.has_bound),
+        key,
+        to_json(masked_secrets(new.input)),
+        shown_json(dict(new.input)),
+        to_json(list(new.file_fields)),
+        shown_json(dict(new.request)),
+        None if new.seed is None else str(new.seed),
+        IntentState.INTENT.value,
+        now,
+    ]
+
+
+def intent_of(row: Any, images: tuple[StoredImage, ...]) -> Intent:
+    """A row of `intents` and the images of its prediction as a record."""
+    prediction = parse_prediction(json.loads(row["prediction"])) if row["prediction"] else None
+    return Intent(
+        **{name: row[name] for name in ("key", *_TEXTS, *_PLAIN, *_LATER)},
+        has_bound=bool(row["has_bound"]),
+        cost_basis=Basis(row["cost_basis"] or Basis.NONE),
+        input=json.loads(row["input"] or row["input_shown"]),
+        file_fields=tuple(json.loads(row["file_fields"])),
+        request=json.loads(row["request"]),
+        seed=None if row["seed"] is None else int(row["seed"]),
+        state=IntentState(row["state"]),
+        prediction_id=row["prediction_id"] or "",
+        status=PredictionStatus(row["status"]) if row["status"] else None,
+        prediction=prediction and replace(prediction, output=tuple(image.url for image in images)),
+        possible=tuple(json.loads(row["possible"])),
+        is_adopted=bool(row["is_adopted"]),
+        images=images,
+    )
+
+
+def image_of(row: Any) -> StoredImage:
+    """A row of `images` as a record."""
+    is_stored = row["state"] == ImageState.STORED.value
+    return StoredImage(
+        prediction_id=row["prediction_id"],
+        index=row["idx"],
+        url=row["url"],
+        state=ImageState(row["state"]),
+        expires_at=_moment_of(row["expires_at"]),
+        file=StoredFile(**{name: row[name] for name in FILE_COLUMNS}) if is_stored else None,
+        problem=row["problem"],
+    )
 
 
 def new_key(now: float) -> str:
@@ -27,10 +103,6 @@ def _base32(number: int, length: int) -> str:
 def to_json(value: object) -> str:
     """ASCII, so that broken surrogates of a gateway can be stored too."""
     return json.dumps(value, separators=(",", ":"))
-
-
-def from_json(text: str) -> dict[str, JsonValue]:
-    return cast("dict[str, JsonValue]", json.loads(text))
 
 
 def storable(text: str) -> str:
@@ -78,7 +150,7 @@ def seconds_of(moment: datetime | None) -> float | None:
     return moment.timestamp() if moment else None
 
 
-def moment_of(seconds: float | None) -> datetime | None:
+def _moment_of(seconds: float | None) -> datetime | None:
     """A time that no calendar has is no time."""
     try:
         return datetime.fromtimestamp(seconds, UTC) if seconds is not None else None

@@ -1,9 +1,9 @@
 """The rows of `images`: wanted, then stored, expired or refused; what is stored stays stored."""
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
 
-from darkroom.images import ImageState, StoredFile, StoredImage
+from darkroom.images import ImageState, StoredImage
 from darkroom.journal import codec
 from darkroom.journal.database import Session
 from darkroom.journal.records import Look
@@ -15,8 +15,8 @@ _WANT = """INSERT INTO images (prediction_id, idx, url, state, expires_at) VALUE
     ON CONFLICT (prediction_id, idx) DO UPDATE
     SET url = excluded.url, expires_at = excluded.expires_at, state = 'wanted', problem = ''
     WHERE images.state <> 'stored' AND images.url <> excluded.url"""
-_STORED = """UPDATE images SET url = ?, state = 'stored', location = ?, mime_type = ?, width_px = ?, height_px = ?,
-    size_bytes = ?, sha256 = ?, problem = ? WHERE prediction_id = ? AND idx = ?"""
+_STORED = f"""UPDATE images SET state = 'stored', url = ?, problem = ?, {" = ?, ".join(codec.FILE_COLUMNS)} = ?
+    WHERE prediction_id = ? AND idx = ?"""
 _PROBLEM = "UPDATE images SET state = ?, problem = ?, url = ? WHERE prediction_id = ? AND idx = ? AND state = 'wanted'"
 _URL = "SELECT url FROM images WHERE prediction_id = ? AND idx = ?"
 _WANT_REFUSED = """UPDATE images SET state = 'wanted' WHERE prediction_id = ? AND state = 'refused'
@@ -48,17 +48,10 @@ def stored(session: Session, image: StoredImage) -> None:
     """Raises: ValueError for an image without a file."""
     if image.file is None:
         raise ValueError("a stored image has a file")
-    url, file = shorten_data_uri(image.url), image.file
-    content = (
-        file.mime_type,
-        file.width_px,
-        file.height_px,
-        file.size_bytes,
-        file.sha256,
-        codec.storable(image.problem),
-    )
-    place = (codec.storable(url), codec.storable(file.location))
-    session.execute(_STORED, (*place, *content, image.prediction_id, image.index))
+    texts = (codec.storable(shorten_data_uri(image.url)), codec.storable(image.problem))
+    file = replace(image.file, location=codec.storable(image.file.location))
+    columns = (getattr(file, name) for name in codec.FILE_COLUMNS)
+    session.execute(_STORED, (*texts, *columns, image.prediction_id, image.index))
 
 
 def failed(session: Session, prediction_id: str, index: int, state: ImageState, problem: str) -> None:
@@ -79,28 +72,5 @@ def of_predictions(session: Session, prediction_ids: Sequence[str]) -> dict[str,
             f"SELECT * FROM images WHERE prediction_id IN ({names}) ORDER BY prediction_id, idx", some
         )
         for row in rows.fetchall():
-            found[row["prediction_id"]] = (*found.get(row["prediction_id"], ()), _image(row))
+            found[row["prediction_id"]] = (*found.get(row["prediction_id"], ()), codec.image_of(row))
     return found
-
-
-def _image(row: Any) -> StoredImage:
-    return StoredImage(
-        prediction_id=row["prediction_id"],
-        index=row["idx"],
-        url=row["url"],
-        state=ImageState(row["state"]),
-        expires_at=codec.moment_of(row["expires_at"]),
-        file=_file(row) if row["state"] == ImageState.STORED.value else None,
-        problem=row["problem"],
-    )
-
-
-def _file(row: Any) -> StoredFile:
-    return StoredFile(
-        location=row["location"],
-        mime_type=row["mime_type"],
-        width_px=row["width_px"],
-        height_px=row["height_px"],
-        size_bytes=row["size_bytes"],
-        sha256=row["sha256"],
-    )

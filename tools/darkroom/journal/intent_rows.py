@@ -7,7 +7,6 @@ from typing import Any
 from darkroom.errors import InternalFault
 from darkroom.journal import codec, image_rows
 from darkroom.journal.database import Session
-from darkroom.journal.intent_codec import INSERT, read_intents, values_of
 from darkroom.journal.reconcile import Verdict
 from darkroom.journal.records import Intent, Look, NewIntent
 from darkroom.journal.states import Event, IntentState, guarded
@@ -42,7 +41,7 @@ _GIVEN_AWAY = "Reconciliation gave its prediction to an equal request; it is loo
 def insert(session: Session, new: NewIntent, now: float) -> Intent:
     """A new row in state INTENT."""
     key = codec.new_key(now)
-    session.execute(INSERT, values_of(new, key, now))
+    session.execute(codec.INSERT, codec.values_of(new, key, now))
     return get(session, key)
 
 
@@ -81,12 +80,11 @@ def _named(session: Session, prediction: Prediction, look: Look) -> Intent:
 
 
 def settle(session: Session, verdicts: Sequence[Verdict], look: Look) -> tuple[Intent, ...]:
-    changed = [_settle_one(session, verdict, look) for verdict in verdicts]
-    return tuple(intent for intent in changed if intent is not None)
+    """Write down what the gateway's list says of each; gives the rows that have changed."""
+    return tuple(filter(None, [_settle_one(session, verdict, look) for verdict in verdicts]))
 
 
 def _settle_one(session: Session, verdict: Verdict, look: Look) -> Intent | None:
-    """The row if it has changed."""
     before = find(session, verdict.key)
     if before is None:
         return None
@@ -147,6 +145,13 @@ def note_problem(session: Session, id_or_key: str, problem: str) -> bool:
     return session.execute(statement, (text, id_or_key, id_or_key, text)).rowcount > 0
 
 
+def read_intents(session: Session, rest: str, values: Sequence[Any]) -> tuple[Intent, ...]:
+    """Intents by a WHERE or ORDER clause of ours, with their images, in two statements."""
+    rows = session.execute(f"SELECT * FROM intents {rest}", values).fetchall()
+    images = image_rows.of_predictions(session, [row["prediction_id"] for row in rows if row["prediction_id"]])
+    return tuple(codec.intent_of(row, images.get(row["prediction_id"], ())) for row in rows)
+
+
 def find(session: Session, id_or_key: str) -> Intent | None:
     name = codec.storable(id_or_key)
     found = read_intents(session, "WHERE prediction_id = ? OR key = ?", (name, name))
@@ -162,5 +167,5 @@ def get(session: Session, id_or_key: str) -> Intent:
 
 def by_request(session: Session, request_id: str) -> tuple[Intent, ...]:
     """All parts of one request, in order."""
-    values: tuple[Any, ...] = (codec.storable(request_id),)
-    return read_intents(session, "WHERE request_id = ? AND request_id <> '' ORDER BY part", values)
+    name = codec.storable(request_id)
+    return read_intents(session, "WHERE request_id = ? AND request_id <> '' ORDER BY part", (name,))

@@ -10,7 +10,6 @@ from pathlib import Path
 from darkroom.images import ImageState, StoredImage
 from darkroom.journal import account_rows, image_rows, intent_rows, spending_rows, turns
 from darkroom.journal.database import Database, Session
-from darkroom.journal.intent_codec import read_intents
 from darkroom.journal.reconcile import Verdict
 from darkroom.journal.records import Intent, Look, NewIntent, ReceiptOf, Spending, SpendingLimit, Totals
 from darkroom.journal.states import DOUBTFUL, in_list
@@ -49,21 +48,17 @@ class Journal:
         receipt_of: ReceiptOf | None = None,
         warnings: tuple[str, ...] = (),
     ) -> None:
-        self._database = database
+        self._write, self._read = database.write, database.read
         self._clock = clock
         self._look = Look(now=0.0, receipt_of=receipt_of) if receipt_of else Look(now=0.0)
         self.warnings = warnings
         # Names our own claims, so that a late answer cannot undo the claim of another process.
         self._claimed_by = secrets.token_hex(8)
 
-    # Creates
-
     async def intend(self, wanted: Sequence[NewIntent], *, spending: SpendingLimit | None = None) -> tuple[Intent, ...]:
         """Write all parts of one request down, in one commit with their reservation of money, or none.
 
-        Where the request_id was used before, its parts are given unchanged and nothing is written.
-
-        Raises: SpendingRefused where the limit would be passed.
+        Where the request_id was used before, its parts come unchanged and nothing is written. Raises: SpendingRefused.
         """
 
         def work(session: Session) -> tuple[Intent, ...]:
@@ -75,15 +70,13 @@ class Journal:
                 written.append(intent_rows.insert(session, new, now + number * 1e-6))  # so that they keep their order
             return tuple(written)
 
-        return await self._database.write(work)
+        return await self._write(work)
 
     async def claim(self, key: str, *, account: str = "", spending: SpendingLimit | None = None) -> bool:
         """Take the right to send with this account: True for exactly one caller, once `sent` is on the disk.
 
         False: another process has it, or it is unresolved, or it is known. The limit is checked again, because a
-        refused or old intent holds no reservation.
-
-        Raises: SpendingRefused.
+        refused or old intent holds no reservation. Raises: SpendingRefused.
         """
 
         def work(session: Session) -> bool:
@@ -93,7 +86,7 @@ class Journal:
             spending_rows.refuse_beyond(session, spending, intent_rows.get(session, key).estimate_usd, now, key)
             return True
 
-        return await self._database.write(work)
+        return await self._write(work)
 
     async def mark_known(self, key: str, prediction: Prediction, look: Look | None = None) -> Intent:
         """The create has this prediction. Allowed from every state, since a paid prediction is never dropped.
@@ -101,25 +94,19 @@ class Journal:
         Gives the intent that holds the prediction: a new one where `key` has another prediction already, an equal one
         where reconciliation has given it this prediction before.
         """
-        return await self._database.write(
-            lambda session: intent_rows.mark_known(session, key, prediction, self._at(look))
-        )
+        return await self._write(lambda session: intent_rows.mark_known(session, key, prediction, self._at(look)))
 
     async def mark_refused(self, key: str, reason: str) -> bool:
         """The attempt that this journal object claimed was not carried out. False: it is not ours any more."""
-        return await self._database.write(
-            lambda session: intent_rows.mark_refused(session, key, self._claimed_by, reason)
-        )
+        return await self._write(lambda session: intent_rows.mark_refused(session, key, self._claimed_by, reason))
 
     async def mark_unknown(self, key: str, reason: str, request_id: str = "") -> bool:
         """The attempt, which the gateway may have named, may have been carried out; only reconciliation settles it."""
-        return await self._database.write(lambda session: intent_rows.mark_unknown(session, key, reason, request_id))
+        return await self._write(lambda session: intent_rows.mark_unknown(session, key, reason, request_id))
 
     async def settle(self, verdicts: Sequence[Verdict], look: Look | None = None) -> tuple[Intent, ...]:
         """Apply what `reconcile.match` found, in one commit; gives the intents that changed."""
-        return await self._database.write(lambda session: intent_rows.settle(session, verdicts, self._at(look)))
-
-    # Predictions
+        return await self._write(lambda session: intent_rows.settle(session, verdicts, self._at(look)))
 
     async def record(
         self, prediction: Prediction, look: Look | None = None, *, adopting: NewIntent | None = None
@@ -129,20 +116,18 @@ class Journal:
         At `succeeded` its outputs become wanted images in the same commit. An id that is not in the journal is adopted:
         `adopting` names its gateway, origin, account and output place.
         """
-        return await self._database.write(
-            lambda session: intent_rows.record(session, prediction, self._at(look), adopting)
-        )
+        return await self._write(lambda session: intent_rows.record(session, prediction, self._at(look), adopting))
 
     async def note_problem(self, id_or_key: str, problem: str) -> bool:
         """Note a fault met while working on this row ("" takes it away). False where it was noted already."""
-        return await self._database.write(lambda session: intent_rows.note_problem(session, id_or_key, problem))
+        return await self._write(lambda session: intent_rows.note_problem(session, id_or_key, problem))
 
     async def find(self, id_or_key: str) -> Intent | None:
-        return await self._database.read(lambda session: intent_rows.find(session, id_or_key))
+        return await self._read(lambda session: intent_rows.find(session, id_or_key))
 
     async def by_request(self, request_id: str) -> tuple[Intent, ...]:
         """All parts of one request, in order."""
-        return await self._database.read(lambda session: intent_rows.by_request(session, request_id))
+        return await self._read(lambda session: intent_rows.by_request(session, request_id))
 
     async def latest(self, conversation: str = "") -> Intent | None:
         """The newest intent of ours, of this conversation where it has one, whatever became of it."""
@@ -166,7 +151,7 @@ class Journal:
 
     async def known_ids(self, origin: str, since: float) -> frozenset[str]:
         """The prediction ids of that gateway that intents of ours have got since then, for `reconcile.match`."""
-        rows = await self._database.read(lambda session: session.execute(_KNOWN_IDS, (origin, since)).fetchall())
+        rows = await self._read(lambda session: session.execute(_KNOWN_IDS, (origin, since)).fetchall())
         return frozenset(row["prediction_id"] for row in rows)
 
     async def unfinished(self, origin: str) -> tuple[Intent, ...]:
@@ -175,14 +160,12 @@ class Journal:
 
     async def seconds(self, gateway: str, model: str, limit: int = 50) -> tuple[float, ...]:
         """Seconds from create to done of the newest succeeded predictions, newest first."""
-        rows = await self._database.read(lambda session: session.execute(_SECONDS, (gateway, model, limit)).fetchall())
+        rows = await self._read(lambda session: session.execute(_SECONDS, (gateway, model, limit)).fetchall())
         return tuple(row["total_s"] for row in rows)
-
-    # Images
 
     async def image_stored(self, image: StoredImage) -> None:
         """The file is safe; a data URI in `url` is shortened from now on."""
-        await self._database.write(lambda session: image_rows.stored(session, image))
+        await self._write(lambda session: image_rows.stored(session, image))
 
     async def image_failed(self, prediction_id: str, index: int, problem: str) -> None:
         """Not stored yet; it stays wanted."""
@@ -198,85 +181,82 @@ class Journal:
 
     async def want_again(self, prediction_id: str) -> bool:
         """Want what was refused and whose link may still live. True where there was any."""
-        return await self._database.write(lambda session: image_rows.want_again(session, prediction_id, self._clock()))
+        return await self._write(lambda session: image_rows.want_again(session, prediction_id, self._clock()))
 
     async def want_all_again(self, origin: str) -> None:
         """The same for all predictions of a gateway: a setting may have changed since."""
-        await self._database.write(lambda session: image_rows.want_all_again(session, origin, self._clock()))
-
-    # Who does what
+        await self._write(lambda session: image_rows.want_all_again(session, origin, self._clock()))
 
     async def lease(self, key: str, owner: str, lease_s: float) -> bool:
         """Keep others from following it for so long (0 gives it back); False where another owner holds a lease."""
-        return await self._database.write(lambda session: turns.lease(session, key, owner, lease_s, self._clock()))
+        return await self._write(lambda session: turns.lease(session, key, owner, lease_s, self._clock()))
 
     async def take_turn(self, name: str, every_s: float) -> bool:
         """Take the right to do something now; False where a process of this journal has done so within `every_s`."""
-        return await self._database.write(lambda session: turns.take(session, name, every_s, self._clock()))
-
-    # Accounts
+        return await self._write(lambda session: turns.take(session, name, every_s, self._clock()))
 
     async def account(self, origin: str, key: str) -> str:
         """The account of this key at this gateway, noted as being here now: a keyed hash, "" without a key."""
-        return await self._database.write(lambda session: account_rows.here(session, origin, key, self._clock()))
+        return await self._write(lambda session: account_rows.here(session, origin, key, self._clock()))
 
     async def account_name(self, account: str) -> str:
         """The gateway's own name of the account, "" while it was never asked."""
-        return await self._database.read(lambda session: account_rows.name_of(session, account))
+        return await self._read(lambda session: account_rows.name_of(session, account))
 
     async def name_account(self, account: str, name: str) -> None:
-        await self._database.write(lambda session: account_rows.name(session, account, name))
+        await self._write(lambda session: account_rows.name(session, account, name))
 
     async def same_accounts(self, account: str) -> frozenset[str]:
         """This account under all the keys that it has had here, and "" for old rows."""
-        return await self._database.read(lambda session: account_rows.same_as(session, account))
+        return await self._read(lambda session: account_rows.same_as(session, account))
 
     async def accounts_away(self, origin: str, for_s: float) -> frozenset[str]:
         """Accounts of the gateway whose keys were not here for so long."""
         since = self._clock() - for_s
-        return await self._database.read(lambda session: account_rows.away(session, origin, since))
-
-    # Money
+        return await self._read(lambda session: account_rows.away(session, origin, since))
 
     async def bill(self, key: str, usd: float, note: str = "") -> None:
         """The gateway's own log says what it took for this create."""
-        await self._database.write(lambda session: spending_rows.bill(session, key, usd, note))
+        await self._write(lambda session: spending_rows.bill(session, key, usd, note))
 
     async def note_cost(self, key: str, note: str) -> None:
         """Say what is in doubt about its cost, while no bill is known."""
-        await self._database.write(lambda session: spending_rows.note(session, key, note))
+        await self._write(lambda session: spending_rows.note(session, key, note))
 
     async def last_bill(self, origin: str, model: str) -> float | None:
         """What the gateway took last for one image of this model, in US dollars."""
-        return await self._database.read(lambda session: spending_rows.last_bill(session, origin, model))
+        return await self._read(lambda session: spending_rows.last_bill(session, origin, model))
 
     async def sent_since(self, origin: str, account: str, since: float) -> tuple[Intent, ...]:
-        """Creates that this account has sent since then and that the gateway may have carried out, oldest first."""
-        return await self._select(spending_rows.SENT_SINCE, origin, account, since)
+        """Creates that this account has sent since then and that may be in the gateway's log, oldest first.
+
+        Those whose bill is known already are there only beside others of their model.
+        """
+        return await self._select(spending_rows.SENT_SINCE, *(origin, since) * 3, account)
 
     async def remember_token_log(self, account: str, has_one: bool) -> None:
         """Whether the gateway keeps a log for this account's key."""
-        await self._database.write(lambda session: account_rows.remember_token_log(session, account, has_one))
+        await self._write(lambda session: account_rows.remember_token_log(session, account, has_one))
 
     async def has_token_log(self, account: str) -> bool | None:
         """None where it was never asked."""
-        return await self._database.read(lambda session: account_rows.has_token_log(session, account))
+        return await self._read(lambda session: account_rows.has_token_log(session, account))
 
     async def spent_usd(self, since: float) -> Spending:
-        return await self._database.read(lambda session: spending_rows.spent(session, since, self._clock()))
+        return await self._read(lambda session: spending_rows.spent(session, since, self._clock()))
 
     async def totals(self) -> Totals:
         """Sums over all time."""
-        return await self._database.read(spending_rows.totals)
+        return await self._read(spending_rows.totals)
 
     def _at(self, look: Look | None) -> Look:
         return replace(look or self._look, now=self._clock(), receipt_of=self._look.receipt_of)
 
     async def _select(self, rest: str, *values: object) -> tuple[Intent, ...]:
-        return await self._database.read(lambda session: read_intents(session, rest, values))
+        return await self._read(lambda session: intent_rows.read_intents(session, rest, values))
 
     async def _image_problem(self, prediction_id: str, index: int, state: ImageState, problem: str) -> None:
-        await self._database.write(lambda session: image_rows.failed(session, prediction_id, index, state, problem))
+        await self._write(lambda session: image_rows.failed(session, prediction_id, index, state, problem))
 
 
 @asynccontextmanager

@@ -1,5 +1,7 @@
 """The tables, as ordered steps in files of their own. A step that was released is never changed: add one at the end."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
@@ -25,9 +27,16 @@ def migrate(connection: "Connection", migrations: tuple[tuple[str, ...], ...] | 
 
     Raises: JournalError where the file is of a newer darkroom or of another program.
     """
-    connection.execute("BEGIN IMMEDIATE")
-    try:
+    with transaction(connection, "BEGIN IMMEDIATE"):
         _apply(connection, released_steps() if migrations is None else migrations)
+
+
+@contextmanager
+def transaction(connection: "Connection", begin: str) -> Generator[None]:
+    """Commits at the end of the block; what fails is rolled back."""
+    connection.execute(begin)
+    try:
+        yield
         connection.execute("COMMIT")
     finally:
         if connection.in_transaction:

@@ -106,15 +106,11 @@ def match(
         if mine := next((found for found in free.values() if search.is_it(intent, found)), None):
             known[intent.key] = free.pop(mine.id)
     return [
-        _known(intent, known[intent.key])
+        Verdict(key=intent.key, tries=intent.tries, state=IntentState.KNOWN, prediction=known[intent.key])
         if intent.key in known
         else _open(intent, [found for found in free.values() if search.may_be_it(intent, found)], may_be_absent)
         for intent in by_age
     ]
-
-
-def _known(intent: Intent, prediction: Prediction) -> Verdict:
-    return Verdict(key=intent.key, tries=intent.tries, state=IntentState.KNOWN, prediction=prediction)
 
 
 def _open(intent: Intent, possible: list[Prediction], may_be_absent: Collection[str]) -> Verdict:

@@ -6,9 +6,9 @@ from datetime import datetime, tzinfo
 
 from pydantic import JsonValue
 
-from darkroom.charges import UNKNOWN_COST, Basis, Receipt
+from darkroom.charges import NO_CHARGE, UNKNOWN_COST, Basis, Charge, Receipt, Verdict
 from darkroom.images import StoredImage
-from darkroom.journal.states import SENDABLE, IntentState
+from darkroom.journal.states import DOUBTFUL, SENDABLE, IntentState
 from darkroom.predictions import Prediction, PredictionStatus
 
 
@@ -42,8 +42,8 @@ class NewIntent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Intent:
-    """One create and what became of it.
+class Intent(NewIntent):
+    """One create, written down, and what became of it.
 
     `key` is random, 26 characters, and sorts by time. `input` is whole while it may still be sent, afterwards its data
     URIs are shortened and its secrets masked. `tries` counts the claims, so it names the attempt. `prediction` is the
@@ -55,26 +55,11 @@ class Intent:
     """
 
     key: str
-    request_id: str
-    part: int
-    gateway: str
-    origin: str
-    account: str
-    model: str
-    version: str
     input: dict[str, JsonValue]
-    file_fields: tuple[str, ...]
-    request: dict[str, JsonValue]
-    seed: int | None
-    image_count: int
-    estimate_usd: float | None
-    has_bound: bool
     cost_usd: float | None
     cost_basis: Basis
     cost_note: str
     gateway_request_id: str
-    output_place: str
-    conversation: str
     state: IntentState
     prediction_id: str
     status: PredictionStatus | None
@@ -94,6 +79,22 @@ class Intent:
     def may_be_sent(self) -> bool:
         """True while a claim would send it: it costs nothing so far."""
         return self.state in SENDABLE
+
+    @property
+    def charge(self) -> Charge:
+        """What it takes from the person's account, as far as that is known now."""
+        if self.cost_usd is not None:
+            verdict = Verdict.YES if self.cost_usd else Verdict.NO
+            return Charge(verdict=verdict, usd=self.cost_usd, basis=self.cost_basis, doubt=self.cost_note)
+        if self.may_be_sent or self.estimate_usd == 0:
+            return NO_CHARGE
+        is_over = self.status is not None and self.status.is_terminal
+        has_failed = is_over and self.status is not PredictionStatus.SUCCEEDED
+        verdict = Verdict.POSSIBLY if self.state in DOUBTFUL or has_failed else Verdict.AT_MOST
+        if self.estimate_usd is None or not (self.has_bound or verdict is Verdict.POSSIBLY):
+            verdict = Verdict.UNKNOWN
+        basis = Basis.NONE if self.estimate_usd is None else Basis.ESTIMATED
+        return Charge(verdict=verdict, usd=self.estimate_usd, basis=basis, doubt=self.cost_note)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

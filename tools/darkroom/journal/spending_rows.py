@@ -20,8 +20,11 @@ _SPENT = f"""SELECT
     coalesce(sum(CASE WHEN ended_at IS NULL THEN price END), 0) AS reserved,
     count(*) - count(price) AS unpriced FROM ({_CREATES}) AS creates"""
 
-SENT_SINCE = """WHERE origin = ? AND account = ? AND sent_at >= ? AND is_adopted = 0
-    AND state IN ('sent', 'unknown', 'absent', 'known') ORDER BY sent_at, key"""
+_UNBILLED = "FROM intents WHERE origin = ? AND sent_at >= ? AND is_adopted = 0 AND cost_basis <> 'billed'"
+# What is billed has used up rows of the log that would fit others of its model.
+SENT_SINCE = f"""WHERE key IN (SELECT key {_UNBILLED} UNION SELECT key FROM intents WHERE origin = ? AND sent_at >= ?
+    AND cost_basis = 'billed' AND model IN (SELECT model {_UNBILLED}))
+    AND account = ? AND state IN ('sent', 'unknown', 'absent', 'known') ORDER BY sent_at, key"""
 _LAST_BILL = """SELECT cost_usd / max(image_count, 1) AS usd FROM intents WHERE origin = ? AND model = ?
     AND cost_basis = 'billed' AND cost_usd > 0 ORDER BY sent_at DESC, key DESC LIMIT 1"""
 _BILL = "UPDATE intents SET cost_usd = ?, cost_basis = 'billed', cost_note = ? WHERE key = ?"
@@ -63,8 +66,8 @@ def refuse_beyond(
     if spending.total_usd + estimate_usd > limit.limit_usd + 1e-9:
         left_usd = max(0.0, limit.limit_usd - spending.total_usd)
         raise SpendingRefused(
-            f"This would cost about ${estimate_usd:.3f}, and ${left_usd:.3f} of the daily limit of "
-            f"${limit.limit_usd:.2f} is left (${spending.reserved_usd:.3f} is reserved for unfinished predictions). "
+            f"This would cost up to ${estimate_usd:.3f}; ${left_usd:.3f} of ${limit.limit_usd:.2f} is left today "
+            f"(${spending.reserved_usd:.3f} is reserved for unfinished predictions). "
             "Nothing was sent. The user can wait until tomorrow or raise DARKROOM_MAX_USD_PER_DAY."
         )
 
@@ -77,10 +80,5 @@ def totals(session: Session) -> Totals:
         reserved_usd=round(row["reserved_usd"], 9),
         unknown_count=row["unpriced_count"],
     )
-    return Totals(
-        prediction_count=row["prediction_count"],
-        unresolved_count=row["unresolved_count"],
-        stored_count=row["stored_count"],
-        expired_count=row["expired_count"],
-        spending=spending,
-    )
+    counts = ("prediction_count", "unresolved_count", "stored_count", "expired_count")
+    return Totals(spending=spending, **{name: row[name] for name in counts})

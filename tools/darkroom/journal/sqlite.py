@@ -12,7 +12,7 @@ import anyio.to_thread
 
 from darkroom.errors import JournalError
 from darkroom.journal.database import Session
-from darkroom.journal.migrations import migrate
+from darkroom.journal.migrations import migrate, transaction
 
 T = TypeVar("T")
 
@@ -20,10 +20,6 @@ T = TypeVar("T")
 BUSY_TIMEOUT_S = 5.0
 _BROKEN = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _LOCKED = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
-_PRAGMAS = (
-    "PRAGMA synchronous = FULL",  # a commit survives power loss
-    "PRAGMA fullfsync = ON",  # on macOS as well
-)
 _WORDS = {
     sqlite3.SQLITE_FULL: "the disk is full",
     sqlite3.SQLITE_BUSY: "another process keeps it locked",
@@ -34,8 +30,6 @@ _WORDS = {
     sqlite3.SQLITE_CORRUPT: "the file is damaged; restart darkroom, which then keeps it aside",
     sqlite3.SQLITE_NOTADB: "the file is damaged; restart darkroom, which then keeps it aside",
 }
-
-
 _ADVICE = "Nothing new is sent until the person has mended it."
 
 
@@ -66,23 +60,15 @@ class SqliteDatabase:
         return cast("T", result)
 
     def _transaction(self, begin: str, work: Callable[[Session], T]) -> T:
-        self._connection.execute(begin)
-        try:
-            result = work(self._connection)
-            self._connection.execute("COMMIT")
-        finally:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
-        return result
+        with transaction(self._connection, begin):
+            return work(self._connection)
 
 
 def open_database(path: Path, clock: Callable[[], float] = time.time) -> tuple[sqlite3.Connection, tuple[str, ...]]:
     """An open connection with all tables, and warnings for the person; the caller closes it.
 
     The file is created with mode 0600, its folder, if new, with 0700. A damaged file is renamed to
-    `<name>.corrupt-<time>` with its -wal and -shm, and a new one is started.
-
-    Raises: JournalError.
+    `<name>.corrupt-<time>` with its -wal and -shm, and a new one is started. Raises: JournalError.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -91,8 +77,8 @@ def open_database(path: Path, clock: Callable[[], float] = time.time) -> tuple[s
         except sqlite3.DatabaseError as error:
             if _code(error) not in _BROKEN:
                 raise
-            aside = _keep_aside(path, clock())
-            return _connect(path), (_kept_aside_words(aside),)
+            warning = _keep_aside(path, clock())
+            return _connect(path), (warning,)
     except (sqlite3.Error, OSError) as error:
         raise JournalError(
             f"The journal '{_short(path)}' cannot be opened: {_words(error)}. Nothing was sent. The person should make "
@@ -108,10 +94,12 @@ def _connect(path: Path) -> sqlite3.Connection:
     try:
         connection.row_factory = sqlite3.Row
         _switch_to_wal(connection)
-        for pragma in _PRAGMAS:
-            connection.execute(pragma)
+        connection.execute("PRAGMA synchronous = FULL")  # a commit survives power loss
+        connection.execute("PRAGMA fullfsync = ON")  # on macOS as well
         if (found := connection.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
-            raise _damaged(found)
+            damage = sqlite3.DatabaseError(found)
+            damage.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+            raise damage
         migrate(connection)
     except BaseException:
         connection.close()
@@ -132,14 +120,8 @@ def _switch_to_wal(connection: sqlite3.Connection) -> None:
             time.sleep(0.01)
 
 
-def _damaged(found: str) -> sqlite3.DatabaseError:
-    error = sqlite3.DatabaseError(found)
-    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
-    return error
-
-
-def _keep_aside(path: Path, now: float) -> Path:
-    """Rename the database and its companions; never over a file that is there."""
+def _keep_aside(path: Path, now: float) -> str:
+    """Rename the database and its companions, never over a file that is there; gives the words for the person."""
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
     names = (f"{path.name}.corrupt-{stamp}{'' if turn == 0 else f'-{turn}'}" for turn in range(1000))
     aside = next(path.with_name(name) for name in names if not path.with_name(name).exists())
@@ -147,10 +129,6 @@ def _keep_aside(path: Path, now: float) -> Path:
         companion = path.with_name(path.name + suffix)
         if companion.exists():
             companion.rename(aside.with_name(aside.name + suffix))
-    return aside
-
-
-def _kept_aside_words(aside: Path) -> str:
     return (
         f"The journal was damaged. It is kept as '{_short(aside)}' and a new one was started: predictions made before "
         "are found by their id only, and one that was just being created may exist and be billed; look at the "

@@ -105,15 +105,37 @@ class InputResolver:
         }
         return Resolved(input={**mapped.input, **values}, notes=tuple(dict.fromkeys(notes)))
 
-    async def _send(self, text: str, position: Position) -> tuple[JsonValue, tuple[str, ...]]:
-        """What stands in the input in place of one reference, and the notes about it."""
+    async def sizes(self, mapped: MappedInput) -> dict[str, tuple[int, int]]:
+        """Width and height in pixels by reference, where it can be read here and its header says so; nothing is sent.
+
+        Raises: InvalidInput.
+        """
+        found: dict[str, tuple[int, int]] = {}
+        for name in mapped.file_fields:
+            value = mapped.input.get(name)
+            for number, reference in enumerate(value if isinstance(value, list) else [value], 1):
+                if not isinstance(reference, str) or scheme_of(reference) in ("http", "https"):
+                    continue
+                image = await self._checked(
+                    reference, _position(mapped, name, number if isinstance(value, list) else 0)
+                )
+                if not isinstance(image, str) and image.width_px:
+                    found[reference] = image.width_px, image.height_px
+        return found
+
+    async def _checked(self, text: str, position: Position) -> InputImage | str:
+        """The image that a reference means, or the URL that is passed on as it is."""
         try:
             found = await self._load(text, position)
         except (_Unusable, OutputError) as error:
             raise position.refused(f"'{quotable(text)}': {error}") from error
-        if isinstance(found, str):
-            return found, ()
-        image = check_image(found, position, limit_bytes=self.max_bytes)
+        return found if isinstance(found, str) else check_image(found, position, limit_bytes=self.max_bytes)
+
+    async def _send(self, text: str, position: Position) -> tuple[JsonValue, tuple[str, ...]]:
+        """What stands in the input in place of one reference, and the notes about it."""
+        image = await self._checked(text, position)
+        if isinstance(image, str):
+            return image, ()
         if position.is_inverted:
             image = await inverted(image, position)
         elif not self.keep_metadata:

@@ -5,8 +5,8 @@ sources, dates and doubts of each rule: the `price` table of each model file; th
 `billingConfig` of model pages and from measured runs (2026-05 to 2026-10).
 """
 
-from darkroom.pricing.estimate import Estimate, estimate, total_estimate
+from darkroom.pricing.estimate import FREE, Estimate, estimate, price_range, total_estimate
 from darkroom.pricing.receipt import receipt
-from darkroom.pricing.units import Sizes, image_references
+from darkroom.pricing.units import Sizes, needs_sizes
 
-__all__ = ["Estimate", "Sizes", "estimate", "image_references", "receipt", "total_estimate"]
+__all__ = ["FREE", "Estimate", "Sizes", "estimate", "needs_sizes", "price_range", "receipt", "total_estimate"]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from darkroom.pricing.tiers import possible_groups
+from darkroom.pricing.tiers import every_group, possible_groups
 from darkroom.pricing.units import Sizes, Units
 from darkroom.registry import Model
 
@@ -49,6 +49,16 @@ def estimate(model: Model, input: Mapping[str, JsonValue], sizes: Sizes | None =
         most_usd *= 2.5
     has_bound = all(tier.has_bound for tier in dearest)
     return Estimate(most_usd=round(most_usd, 6), usual_usd=round(usual_usd, 6), is_bound=has_bound)
+
+
+def price_range(model: Model) -> tuple[float, float] | None:
+    """The lowest and the highest usual price of one image, over all tiers; None where it is unknown."""
+    if (table := model.price) is None:
+        return None
+    one = model.with_defaults({}) | {table.count_input or model.concepts.count: 1}
+    usual = Units(model=model, table=table, input=one, sizes={}, at_most=False)
+    sums = [round(sum(tier.usd * usual.of(tier) for tier in group), 6) for group in every_group(table)]
+    return (min(sums), max(sums)) if min(sums) else None
 
 
 def total_estimate(estimates: Sequence[Estimate]) -> Estimate:

@@ -12,11 +12,16 @@ Group = tuple[Tier, ...]
 """Tiers that are billed together."""
 
 
+def every_group(table: PriceTable) -> Sequence[Group]:
+    """Every way in which a prediction can be billed, as far as that is known before it runs."""
+    groups = [group for group in _groups(table) if not any(tier.after_only for tier in group)]
+    return [_always(table) + group for group in groups] or [_always(table)]
+
+
 def possible_groups(model: Model, table: PriceTable, input: Mapping[str, JsonValue]) -> Sequence[Group]:
     """The groups that these inputs (defaults filled in) allow; every group where no value decides."""
-    groups = [group for group in _groups(table) if not any(tier.after_only for tier in group)]
-    allowed = [group for group in groups if _fits(model, table, group[0].when, input) is not False]
-    return [_always(table) + group for group in allowed or groups] or [_always(table)]
+    groups = every_group(table)
+    return [group for group in groups if _fits(model, table, group[-1].when, input) is not False] or groups
 
 
 def billed_groups(

@@ -57,7 +57,7 @@ class Units:
 
     @cached_property
     def _images(self) -> tuple[str, ...]:
-        return tuple(image_references(self.model, self.input))
+        return tuple(_image_references(self.model, self.input))
 
     @cached_property
     def _input_megapixels(self) -> int:
@@ -98,7 +98,13 @@ class Units:
             return 1.0
 
 
-def image_references(model: Model, input: Mapping[str, JsonValue]) -> Iterator[str]:
+def needs_sizes(model: Model) -> bool:
+    """Whether the megapixels of an input image change the price."""
+    tiers = model.price.tiers if model.price else ()
+    return any(tier.units or "megapixel" in tier.metric or tier.metric == "image_input_count" for tier in tiers)
+
+
+def _image_references(model: Model, input: Mapping[str, JsonValue]) -> Iterator[str]:
     """Every image that this input holds, masks too."""
     for item in model.inputs:
         value = input.get(item.name)

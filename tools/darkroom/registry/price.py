@@ -3,8 +3,8 @@
 How Replicate bills by them: `darkroom.pricing`.
 """
 
+import datetime
 from collections.abc import Iterator
-from datetime import date
 from typing import Literal
 
 from pydantic import Field, JsonValue
@@ -12,6 +12,7 @@ from pydantic import Field, JsonValue
 from darkroom.registry.model_input import Facts
 
 STALE_AFTER_DAYS = 180
+Confidence = Literal["recorded", "documented", "second-hand", "user"]
 
 
 class Tier(Facts):
@@ -25,7 +26,7 @@ class Tier(Facts):
     """
 
     metric: str = Field(pattern=r"^(run|second:[a-z0-9-]+|[a-z0-9_]+)$")
-    usd: float = Field(gt=0)
+    usd: float = Field(ge=0)
     when: dict[str, JsonValue] = {}
     criteria: dict[str, str] = {}
     after_only: bool = False
@@ -57,9 +58,9 @@ class PriceTable(Facts):
     count_when: dict[str, JsonValue] = {}
     output_mp_input: str = ""
     most_output_mp: float = 4
-    most_input_mp: float = 9
+    most_input_mp: float = 4  # larger ones are resized to 4 (lumenfall.ai on flux-2-pro at Replicate, 2026-11-25)
     typical_s: float | None = None
-    confidence: Literal["recorded", "documented", "second-hand", "user"] = "user"
+    confidence: Confidence = "user"
     source: str = ""
     date: str = ""
     doubt: str = ""
@@ -68,7 +69,7 @@ class PriceTable(Facts):
     def has_bound(self) -> bool:
         return all(tier.has_bound for tier in self.tiers)
 
-    def is_stale(self, today: date) -> bool:
+    def is_stale(self, today: datetime.date) -> bool:
         """Whether it was read more than 180 days ago, or nobody says when."""
         if self.confidence == "user" and not self.date:
             return False
@@ -76,10 +77,10 @@ class PriceTable(Facts):
         return read_on is None or (today - read_on).days > STALE_AFTER_DAYS
 
 
-def _dates(text: str) -> Iterator[date]:
+def _dates(text: str) -> Iterator[datetime.date]:
     """The day that a text such as "2026-10-05", "2026-10" or "2026" names, the first of its span."""
     for rest in ("", "-01", "-01-01"):
         try:
-            yield date.fromisoformat(text + rest)
+            yield datetime.date.fromisoformat(text + rest)
         except ValueError:
             continue

@@ -13,15 +13,16 @@ from pathlib import Path
 from darkroom.errors import CreateUnresolved, DarkroomError, GatewayError, UnknownPrediction
 from darkroom.gateways import clean_words, failure_kind, quoted
 from darkroom.images import ImageState, StoredImage
-from darkroom.reports.amounts import clock, counted, seconds, size, usd
+from darkroom.reports.amounts import clock, counted, seconds, size
+from darkroom.reports.charge_words import charge_line
 from darkroom.reports.prediction_data import (
     LONGEST_SENTENCE,
     RUNNING_WORDS,
     AnswerFacts,
     PredictionView,
+    answer_charge,
     is_alive,
     said_by,
-    total_usd,
 )
 
 _ERROR_WORDS_LIMIT = 300
@@ -41,7 +42,8 @@ def answer_text(views: Sequence[PredictionView], facts: AnswerFacts, outcome: st
         *_failure_lines(views),
         *_image_lines(images, facts),
         *_problem_lines(images),
-        _measure_line(views, facts),
+        _measure_line(views),
+        charge_line(answer_charge(views), facts.day, is_sandbox=facts.gateway.is_sandbox),
         *(f"Note: {note[:LONGEST_SENTENCE]}" for note in facts.notes),
         next_step(views, facts, outcome),
         facts.sandbox_hint,
@@ -174,8 +176,8 @@ def _problem_lines(images: Sequence[StoredImage]) -> list[str]:
     ]
 
 
-def _measure_line(views: Sequence[PredictionView], facts: AnswerFacts) -> str:
-    """Metrics, price and seed of what came; only the price for what runs."""
+def _measure_line(views: Sequence[PredictionView]) -> str:
+    """Metrics and seed of what came."""
     metrics = [view.intent.prediction.metrics for view in views if view.intent.prediction]
     if not metrics:
         return ""
@@ -185,21 +187,9 @@ def _measure_line(views: Sequence[PredictionView], facts: AnswerFacts) -> str:
             words.append(f"{name} {seconds(max(values))}")
     if count := sum(len(view.intent.images) for view in views if view.intent.prediction):
         words.append(f"image count {count}")
-    words.append(_price_words(views, facts))
     if seeds := [str(view.intent.seed) for view in views if view.intent.seed is not None]:
         words.append(f"seed {', '.join(seeds)}")
-    return "; ".join(words).capitalize() + "."
-
-
-def _price_words(views: Sequence[PredictionView], facts: AnswerFacts) -> str:
-    if facts.gateway.is_sandbox:
-        return "no cost (sandbox)"
-    total = total_usd(views)
-    if total is None:
-        return "price unknown"
-    # Gateways often do not bill what failed, but nobody promises it.
-    is_sure = all(view.word == "succeeded" for view in views)
-    return f"price about {usd(total)}" if is_sure else f"price at most about {usd(total)}"
+    return "; ".join(words).capitalize() + "." if words else ""
 
 
 def _named(views: Sequence[PredictionView]) -> str:

@@ -2,7 +2,6 @@
 
 from bisect import bisect_left
 from collections.abc import Callable
-from functools import lru_cache
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -17,7 +16,7 @@ _DARK = (12, 12, 20)
 def captioned(image: Image.Image, caption: str) -> Image.Image:
     """A copy with the prompt at the lower left and the mark at the lower right. An RGBA image stays one."""
     size = max(9, round(min(image.size) * 0.024))
-    font = _font(size)
+    font = ImageFont.load_default(size)
     margin = round(size * 1.1)
     left = fitted(caption, font.getlength, image.width - font.getlength(MARK) - margin * 3)
     is_opaque = image.mode != "RGBA"
@@ -38,8 +37,9 @@ def lettered(image: Image.Image, scene: Scene) -> Image.Image:
     draw = ImageDraw.Draw(image)
     for line, size, foot in scene.lines():
         pixels = max(6, round(size * image.height))
-        place, bold = (image.width / 2, foot * image.height), max(1, pixels // 36)
-        draw.text(place, line, font=_font(pixels), fill=_WHITE, anchor="ms", stroke_width=bold, stroke_fill=_WHITE)
+        font, bold = ImageFont.load_default(pixels), max(1, pixels // 36)
+        place = image.width / 2, foot * image.height
+        draw.text(place, line, font=font, fill=_WHITE, anchor="ms", stroke_width=bold, stroke_fill=_WHITE)
     return image
 
 
@@ -67,8 +67,3 @@ def _shaded(image: Image.Image, height_px: int) -> Image.Image:
     shade = mapped(resized(Image.linear_gradient("L"), (image.width, height_px)), strength)
     image.paste(_DARK, (0, image.height - height_px), shade)
     return image
-
-
-@lru_cache(maxsize=32)
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size)

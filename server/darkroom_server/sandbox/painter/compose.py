@@ -1,6 +1,5 @@
 """From a prompt to a scene. The same prompt, seed and index always give the same scene."""
 
-import hashlib
 import random
 import re
 from dataclasses import dataclass
@@ -32,7 +31,7 @@ def compose(prompt: str, seed: int, index: int, ratio: float) -> Scene:
     """`ratio` is width by height; `index` is the number of the image within its prediction."""
     lettering = _lettering(prompt)
     words = words_of(_LETTERING.sub("", prompt))
-    mood, rng = _rng(prompt, 0, 0), _rng(prompt, seed, index)
+    mood, rng = random.Random(prompt), random.Random(f"{prompt}|{seed}|{index}")
     named = _named(words)
     colors = prompt_words().colors
     palette = pick_palette(tuple(word for word in words if not named or word not in colors), mood)
@@ -50,10 +49,6 @@ def compose(prompt: str, seed: int, index: int, ratio: float) -> Scene:
 def words_of(prompt: str) -> tuple[str, ...]:
     """Its words in lower case, without numbers and signs."""
     return tuple(_WORD.findall(prompt.lower()))
-
-
-def _rng(prompt: str, seed: int, index: int) -> random.Random:
-    return random.Random(hashlib.sha256(f"{prompt}|{seed}|{index}".encode()).digest())
 
 
 def _lettering(prompt: str) -> tuple[str, ...]:
@@ -93,12 +88,7 @@ def _with_subjects(view: View, ground: str, named: list[Named], *, is_sandy: boo
     standing = [one for one in named if one not in afloat and one not in flying]
     near = _near_land(view, ground, standing, is_sandy=is_sandy)
     water = NearLand(level=lambda x: view.horizon + 0.13, right=view.ratio)
-    return (
-        *_row(view, afloat, water),
-        *_row(view, standing, near),
-        *near.items,
-        *_row(view, flying, open_sky(view)),
-    )
+    return (*_row(view, afloat, water), *_row(view, standing, near), *near.items, *_row(view, flying, open_sky(view)))
 
 
 def _near_land(view: View, ground: str, standing: list[Named], *, is_sandy: bool) -> NearLand:

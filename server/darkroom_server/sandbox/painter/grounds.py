@@ -1,16 +1,58 @@
-"""The grounds: what lies below the sky, and the near land on which subjects stand."""
+"""The grounds: skylines, what lies below the sky, and the near land on which subjects stand."""
 
+import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import groupby
 
 from darkroom_server.sandbox.painter.scene import Fill, Glow, Items, Point, Polygon, Rgb, box, flat, mix
-from darkroom_server.sandbox.painter.terrain import height_at, jagged, land, rolling, wood_line
 from darkroom_server.sandbox.painter.view import View, streak
 
+Skyline = Callable[[float], float]
+"""The height over x, about -1 (the highest) to 1."""
 _SNOW_LINE = -0.16  # in skyline heights, -1 the highest
 SAND = (232, 204, 156)
 _SNOW = (240, 245, 250)
+
+
+def _rolling(rng: random.Random, ratio: float, *, roughness: float, octaves: int) -> Skyline:
+    """Soft hills over the width `ratio`; `roughness` is the share each finer octave keeps."""
+    waves = [
+        ((1.1 + rng.random() * 0.7) * 2**octave / max(ratio, 0.7), rng.random(), roughness**octave)
+        for octave in range(octaves)
+    ]
+    return lambda x: sum(weight * math.sin((pace * x + turn) * 2 * math.pi) for pace, turn, weight in waves)
+
+
+def _jagged(rng: random.Random, ratio: float) -> Skyline:
+    """Mountains: a few peaks with straight flanks, roughened by triangle waves of ever finer pace."""
+    count = max(2, round(ratio * rng.uniform(2.2, 3.2)))
+    peaks = [
+        (ratio * (number + rng.uniform(0.15, 0.85)) / count, rng.uniform(0.5, 1.0), rng.uniform(2.4, 4.2))
+        for number in range(count)
+    ]
+    flanks = [*peaks, (0, -0.5, 0)]
+    waves = [(1.7 * 1.9**octave * rng.uniform(0.85, 1.15), rng.random(), 0.6**octave) for octave in range(9)]
+
+    def height(x: float) -> float:
+        crags = sum(weight * (4 * abs((x * pace + turn) % 1 - 0.5) - 1) for pace, turn, weight in waves)
+        return 0.45 - max(top - abs(x - peak) * slope for peak, top, slope in flanks) - 0.22 * crags
+
+    return height
+
+
+def _outline(skyline: Skyline, ratio: float) -> list[Point]:
+    """Points of the skyline from a little left of the image to a little right of it."""
+    steps = max(120, round(320 * ratio))
+    xs = (ratio * (step / steps * 1.04 - 0.02) for step in range(steps + 1))
+    return [(x, skyline(x)) for x in xs]
+
+
+def _land(skyline: Skyline, y: float, height: float, ratio: float) -> Polygon:
+    """The skyline at level `y`, `height` tall, closed along the bottom edge."""
+    top = [(x, y + value * height) for x, value in _outline(skyline, ratio)]
+    return (*top, (ratio + 0.06, 1.02), (-0.06, 1.02))
 
 
 def hill(view: View) -> Items:
@@ -18,9 +60,9 @@ def hill(view: View) -> Items:
     items: list[Fill | Glow] = []
     for layer in range(6):
         share = layer / 5
-        skyline = rolling(view.rng, view.ratio, roughness=0.42, octaves=3 + layer // 3)
+        skyline = _rolling(view.rng, view.ratio, roughness=0.42, octaves=3 + layer // 3)
         level = view.horizon + 0.02 + (0.98 - view.horizon) * 0.82 * share**1.25
-        items.append(view.band((land(skyline, level, 0.018 + 0.028 * share, view.ratio),), share**0.9))
+        items.append(view.band((_land(skyline, level, 0.018 + 0.028 * share, view.ratio),), share**0.9))
         if layer == 2:
             items.extend(view.mist(level + 0.03))
     return tuple(items)
@@ -28,7 +70,7 @@ def hill(view: View) -> Items:
 
 def wood(view: View) -> Items:
     """Ridges of firs in the mist."""
-    far = land(jagged(view.rng, view.ratio), view.horizon - 0.02, 0.1, view.ratio)
+    far = _land(_jagged(view.rng, view.ratio), view.horizon - 0.02, 0.1, view.ratio)
     items: list[Fill | Glow] = [view.band((far,), 0.12, mist=0.7)]
     for layer in range(5):
         level = view.horizon + 0.05 + (0.93 - view.horizon) * (layer / 4) ** 1.2
@@ -42,55 +84,63 @@ def mountain(view: View) -> Items:
     """Peaks with snow over a wooded valley."""
     items: list[Fill | Glow] = []
     for level, height, share in ((-0.04, 0.25, 0.14), (0.07, 0.17, 0.34), (0.16, 0.1, 0.56)):
-        skyline = jagged(view.rng, view.ratio)
+        skyline = _jagged(view.rng, view.ratio)
         y = view.horizon + level
-        items.append(view.band((land(skyline, y, height, view.ratio),), share, mist=0.75))
+        items.append(view.band((_land(skyline, y, height, view.ratio),), share, mist=0.75))
         if share < 0.5:
-            items.append(_snow(view, skyline, y, height, share))
+            items.extend(_snow(view, skyline, y, height, share))
         items.extend(view.mist(y + 0.11))
     trees = _firs(view, view.horizon + 0.24, 0.02, 0.075, 0.78)
     return (*items, trees, _firs(view, 0.95, 0.02, 0.17, 1.0, mist=0.1))
 
 
 def _firs(view: View, level: float, height: float, tree: float, share: float, *, mist: float = 0.4) -> Fill:
-    """A wooded ridge about `level`; the firs are about `tree` tall."""
-    ridge = rolling(view.rng, view.ratio, roughness=0.45, octaves=3)
-    trees = wood_line(ridge, level, height, tree, view.rng)
-    return view.band((land(ridge, level, height, view.ratio), *trees), share, mist=mist)
+    """A ridge about `level` with firs standing closely along it, each about `tree` tall."""
+    ridge = _rolling(view.rng, view.ratio, roughness=0.45, octaves=3)
+    trees: list[Polygon] = []
+    x = -tree * 0.2
+    while x < view.ratio + tree * 0.2:
+        foot = level + ridge(x) * height + tree * 0.08
+        trees.append(_fir(x, foot, tree * view.rng.uniform(0.55, 1.15), view.rng))
+        x += tree * view.rng.uniform(0.16, 0.42)
+    return view.band((_land(ridge, level, height, view.ratio), *trees), share, mist=mist)
 
 
-def _snow(view: View, skyline: list[Point], y: float, height: float, share: float) -> Fill:
+def _fir(x: float, foot: float, height: float, rng: random.Random) -> Polygon:
+    """A fir: drooping tiers, a little uneven."""
+
+    def side(sign: int) -> list[Point]:
+        points: list[Point] = []
+        for share in (tier / 6 for tier in range(1, 7)):
+            reach = sign * height * 0.21 * share**0.85
+            y = foot - height + height * 0.94 * share
+            points += [(x + reach * rng.uniform(0.85, 1.1), y), (x + reach * 0.5, y - height * 0.035)]
+        return points
+
+    return ((x, foot - height), *side(1), *reversed(side(-1)))
+
+
+def _snow(view: View, skyline: Skyline, y: float, height: float, share: float) -> Items:
     """White on what rises above the snow line, hanging down in ragged tongues."""
     caps: list[Polygon] = []
-    run: list[Point] = []
-    for x, value in [*skyline, (skyline[-1][0], 9.0)]:
-        if value < _SNOW_LINE:
-            run.append((x, value))
-            continue
-        if len(run) > 2:
-            caps.append(tuple((px, y + pv * height) for px, pv in [*run, *reversed(_tongues(run, view.rng))]))
-        run = []
+    for is_high, points in groupby(_outline(skyline, view.ratio), key=lambda point: point[1] < _SNOW_LINE):
+        run = list(points)
+        if is_high and len(run) > 2:
+            few = run[:: max(1, len(run) // 14)]
+            depths = [view.rng.uniform(*((0.75, 1.15) if spot % 2 else (0.3, 0.6))) for spot in range(len(few))]
+            edge = [(x, top + (_SNOW_LINE - top) * depth) for (x, top), depth in zip(few, depths, strict=True)]
+            caps.append(tuple((x, y + level * height) for x, level in (*run, *reversed(edge))))
     white = mix(mix(view.palette.light, (255, 255, 255), 0.5), view.palette.land(share), 0.12)
-    return flat(tuple(caps) or (box(-1, -1, -0.9, -0.9),), white, opacity=0.88)
-
-
-def _tongues(run: list[Point], rng: random.Random) -> list[Point]:
-    """The lower edge of a cap: up and down between the ridge and a little below the snow line."""
-    few = run[:: max(1, len(run) // 14)]
-    depths = [rng.uniform(0.75, 1.15) if number % 2 else rng.uniform(0.3, 0.6) for number in range(len(few))]
-    return [(x, value + (_SNOW_LINE - value) * depth) for (x, value), depth in zip(few, depths, strict=True)]
+    return (flat(tuple(caps), white, opacity=0.88),) if caps else ()
 
 
 def sea(view: View) -> Items:
     """Water with the light's path, and low land far off."""
     palette, horizon, right = view.palette, view.horizon, view.ratio + 0.02
+    top, bottom = mix(palette.sky[-1], palette.water, 0.22), mix(palette.water, palette.ground, 0.45)
     return (
         view.band((_headland(view, view.rng.random() < 0.5),), 0.15, mist=0.5),
-        Fill(
-            polygons=(box(-0.02, horizon, right, 1.02),),
-            top=mix(palette.sky[-1], palette.water, 0.22),
-            bottom=mix(palette.water, palette.ground, 0.45),
-        ),
+        Fill(polygons=(box(-0.02, horizon, right, 1.02),), top=top, bottom=bottom),
         flat((box(-0.02, horizon - 0.003, right, horizon + 0.006),), palette.sky[-1], opacity=0.7, blur=0.003),
         *_ripples(view),
     )
@@ -120,9 +170,9 @@ def _ripples(view: View) -> Items:
 def _headland(view: View, is_left: bool) -> Polygon:
     """Land that falls into the sea from one side of the image."""
     reach, y, height = view.ratio * view.rng.uniform(0.42, 0.58), view.horizon, 0.05
-    bumps = rolling(view.rng, 1.0, roughness=0.5, octaves=5)
+    bumps = _rolling(view.rng, 1.0, roughness=0.5, octaves=5)
     steps = [step / 60 for step in range(61)]
-    points = [(s * reach, y - height * (1 - s**1.7) * (1 + 0.16 * height_at(bumps, s)) * 0.8) for s in steps]
+    points = [(s * reach, y - height * (1 - s**1.7) * (1 + 0.16 * bumps(s)) * 0.8) for s in steps]
     shape = [*points, (reach + 0.015, y + 0.004), (-0.05, y + 0.01), (-0.05, y - height)]
     return tuple((x if is_left else view.ratio - x, level) for x, level in shape)
 
@@ -140,7 +190,7 @@ def plain(view: View) -> Items:
 
 def lake(view: View) -> Items:
     """Still water before mountains."""
-    shore = land(jagged(view.rng, view.ratio), view.horizon - 0.1, 0.16, view.ratio)
+    shore = _land(_jagged(view.rng, view.ratio), view.horizon - 0.1, 0.16, view.ratio)
     return (view.band((shore,), 0.3, mist=0.7), *sea(view))
 
 
@@ -161,11 +211,11 @@ def rise(view: View, level: float, color: Rgb | None = None) -> NearLand:
     """The crest of a near hill along the whole width at about `level`: of `color`, of snow, or of the land's colour."""
     palette = view.palette
     own = color or (_SNOW if palette.extra == "snow" else None)
-    skyline = rolling(view.rng, view.ratio, roughness=0.4, octaves=3)
+    skyline = _rolling(view.rng, view.ratio, roughness=0.4, octaves=3)
     top = mix(own, palette.ground, palette.dimness) if own else palette.land(0.92)
-    crest = Fill(polygons=(land(skyline, level, 0.012, view.ratio),), top=top, bottom=mix(top, palette.ground, 0.12))
+    crest = Fill(polygons=(_land(skyline, level, 0.012, view.ratio),), top=top, bottom=mix(top, palette.ground, 0.12))
     edge = level + 0.012
-    return NearLand(items=(crest,), level=lambda x: edge + height_at(skyline, x) * 0.012, right=view.ratio)
+    return NearLand(items=(crest,), level=lambda x: edge + skyline(x) * 0.012, right=view.ratio)
 
 
 def open_sky(view: View) -> NearLand:
@@ -180,11 +230,10 @@ def cliff(view: View) -> NearLand:
     is_left = view.light[0] > view.ratio / 2
     small = min(1.0, view.ratio)
     edge, reach, top = small * 0.36, small * view.rng.uniform(0.54, 0.62), view.horizon + 0.05
-    bumps = rolling(view.rng, 1.0, roughness=0.55, octaves=5)
-    shore: list[Point] = []
-    for x in (reach * step / 70 for step in range(71)):
-        fall = max(0.0, (x - edge) / (reach - edge)) ** 1.5
-        shore.append((x, top + (1.05 - top) * fall + 0.012 * height_at(bumps, x / reach)))
+    bumps = _rolling(view.rng, 1.0, roughness=0.55, octaves=5)
+    xs = [reach * step / 70 for step in range(71)]
+    falls = [max(0.0, (x - edge) / (reach - edge)) ** 1.5 for x in xs]
+    shore = [(x, top + (1.05 - top) * fall + 0.012 * bumps(x / reach)) for x, fall in zip(xs, falls, strict=True)]
     rock = tuple((x if is_left else view.ratio - x, y) for x, y in [*shore, (-0.05, 1.06), (-0.05, top)])
     left = small * 0.1 if is_left else view.ratio - edge
     items = (view.band((rock,), 0.97, mist=0.12),)

@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 
-from PIL import Image
+from PIL.Image import Image, Resampling
+
+Box = tuple[float, float, float, float]
 
 
-def resized(image: Image.Image, size: tuple[int, int], *, is_smooth: bool = True) -> Image.Image:
-    """Scaled to `size`, bicubic or (for plain columns and masks) by the nearest pixel."""
-    how = Image.Resampling.BICUBIC if is_smooth else Image.Resampling.NEAREST
-    return image.resize(size, how)  # pyright: ignore[reportUnknownMemberType]  # its union names numpy
+def resized(image: Image, size: tuple[int, int], how: Resampling = Resampling.BICUBIC, box: Box | None = None) -> Image:
+    """Scaled to `size`, from the part within `box` alone."""
+    return image.resize(size, how, box)  # pyright: ignore[reportUnknownMemberType]  # its union names numpy
 
 
-def mapped(image: Image.Image, table: Sequence[int]) -> Image.Image:
+def mapped(image: Image, table: Sequence[int]) -> Image:
     """Each value of a one-channel image replaced by the table's."""
     return image.point(list(table))  # pyright: ignore[reportUnknownMemberType]  # its union names untyped callables

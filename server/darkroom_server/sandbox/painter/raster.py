@@ -1,7 +1,6 @@
 """Scenes to pixels with Pillow: masks drawn at twice the size and reduced, gradients stretched from one column."""
 
 import random
-from functools import lru_cache
 
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
@@ -19,7 +18,8 @@ def rasterise(scene: Scene, width_px: int, height_px: int) -> Image.Image:
     """The scene as an RGB image of exactly this size."""
     shrink = min(1.0, (_PAINTED_PIXELS / (width_px * height_px)) ** 0.5)
     size = (max(8, round(width_px * shrink)), max(8, round(height_px * shrink)))
-    canvas = _column(scene.sky, size, scene.horizon)
+    canvas = Image.new("RGB", size, scene.sky[-1])
+    canvas.paste(_gradient(scene.sky, (size[0], round(size[1] * scene.horizon))))
     for item in scene.items:
         if isinstance(item, Glow):
             _shine(canvas, item)
@@ -30,42 +30,29 @@ def rasterise(scene: Scene, width_px: int, height_px: int) -> Image.Image:
     return lettered(_grained(canvas), scene)
 
 
-def _column(stops: tuple[Rgb, ...], size: tuple[int, int], until: float = 1.0) -> Image.Image:
-    """A vertical gradient through `stops`, evenly spaced; the last is reached at the share `until` of the height."""
-    width, height = size
-    column = Image.new("RGB", (1, height), stops[-1])
-    edges = [round(height * until * number / (len(stops) - 1)) for number in range(len(stops))]
-    for first, last, top, bottom in zip(stops, stops[1:], edges, edges[1:], strict=False):
-        if bottom > top:
-            size = (1, bottom - top)
-            share = resized(Image.linear_gradient("L").crop((0, 0, 1, 256)), size)
-            column.paste(Image.composite(Image.new("RGB", size, last), Image.new("RGB", size, first), share), (0, top))
-    return resized(column, (width, height), is_smooth=False)
+def _gradient(stops: tuple[Rgb, ...], size: tuple[int, int]) -> Image.Image:
+    """From the first colour at the top edge to the last at the bottom edge, the others evenly between."""
+    column = Image.frombytes("RGB", (1, len(stops)), bytes(value for stop in stops for value in stop))
+    return resized(column, size, Image.Resampling.BILINEAR, (0, 0.5, 1, len(stops) - 0.5))
 
 
 def _fill(canvas: Image.Image, item: Fill) -> None:
     scale = canvas.height
-    xs = [x for polygon in item.polygons for x, _ in polygon]
-    ys = [y for polygon in item.polygons for _, y in polygon]
     margin = round(item.blur * scale * 2.5) + 2
-    left, top = max(0, int(min(xs) * scale) - margin), max(0, int(min(ys) * scale) - margin)
-    right = min(canvas.width, int(max(xs) * scale) + margin)
-    bottom = min(canvas.height, int(max(ys) * scale) + margin)
+    xs, ys = zip(*(point for polygon in item.polygons for point in polygon), strict=True)
+    left, top = (max(0, int(min(values) * scale) - margin) for values in (xs, ys))
+    right, bottom = min(canvas.width, int(max(xs) * scale) + margin), min(scale, int(max(ys) * scale) + margin)
     if right <= left or bottom <= top:
         return
     mask = Image.new("L", ((right - left) * _OVERSAMPLE, (bottom - top) * _OVERSAMPLE))
     draw = ImageDraw.Draw(mask)
-    strength = round(255 * item.opacity)
-    fine = scale * _OVERSAMPLE
     for polygon in item.polygons:
-        draw.polygon([(x * fine - left * _OVERSAMPLE, y * fine - top * _OVERSAMPLE) for x, y in polygon], fill=strength)
+        points = [((x * scale - left) * _OVERSAMPLE, (y * scale - top) * _OVERSAMPLE) for x, y in polygon]
+        draw.polygon(points, fill=round(255 * item.opacity))
     mask = mask.reduce(_OVERSAMPLE)
     if item.blur:
         mask = mask.filter(ImageFilter.GaussianBlur(item.blur * scale))
-    if item.top == item.bottom:
-        canvas.paste(item.top, (left, top, right, bottom), mask)
-    else:
-        canvas.paste(_column((item.top, item.bottom), mask.size), (left, top), mask)
+    canvas.paste(_gradient((item.top, item.bottom), mask.size), (left, top), mask)
 
 
 def _shine(canvas: Image.Image, item: Glow) -> None:
@@ -78,15 +65,6 @@ def _shine(canvas: Image.Image, item: Glow) -> None:
 
 def _grained(image: Image.Image) -> Image.Image:
     """A little film grain, so that gradients do not band."""
-    tile = _grain_tile()
-    grain = Image.new("L", image.size)
-    for x in range(0, image.width, tile.width):
-        for y in range(0, image.height, tile.height):
-            grain.paste(tile, (x, y))
+    noise = Image.frombytes("L", image.size, random.Random(20).randbytes(image.width * image.height))
+    grain = mapped(noise, [value * _GRAIN // 256 for value in range(256)])
     return ImageChops.add(image, Image.merge("RGB", (grain, grain, grain)), offset=-(_GRAIN // 2))
-
-
-@lru_cache(maxsize=1)
-def _grain_tile() -> Image.Image:
-    noise = random.Random(20).randbytes(256 * 256)
-    return mapped(Image.frombytes("L", (256, 256), noise), [value * _GRAIN // 256 for value in range(256)])

@@ -50,6 +50,7 @@ def subjects() -> dict[str, Subject]:
         if row:
             ground, stands, height, color, *more = row.split()
             marks = {mark[0]: int(mark[1:]) for mark in more}
+            shapes = (found[line].shapes if line in found else (_shape(line),) for line in lines)
             subject = Subject(
                 ground=ground,
                 stands=stands,
@@ -57,9 +58,7 @@ def subjects() -> dict[str, Subject]:
                 color=color,
                 copies=marks.get("*", 1),
                 holds=marks.get(">", 0) / 100,
-                shapes=tuple(
-                    shape for line in lines for shape in (found[line].shapes if line in found else [_shape(line)])
-                ),
+                shapes=tuple(shape for group in shapes for shape in group),
             )
             found |= dict.fromkeys(words.split(), subject)
     return found
@@ -68,24 +67,21 @@ def subjects() -> dict[str, Subject]:
 def _shape(line: str) -> Shape:
     paint, kind, *numbers = line.split()
     color, _, opacity = paint.partition("%")
-    outlines = _outlines(kind.removesuffix("s"), [float(number) / 100 for number in numbers])
+    values = [float(number) / 100 for number in numbers]
+    outlines = _outlines(kind.removesuffix("s"), list(zip(values[::2], values[1::2], strict=True)))
     if kind.endswith("s"):
         outlines += tuple(tuple((-x, y) for x, y in outline) for outline in outlines)
     return Shape(color=color, opacity=float(opacity or 100) / 100, outlines=outlines)
 
 
-def _outlines(kind: str, numbers: list[float]) -> tuple[Polygon, ...]:
+def _outlines(kind: str, points: list[Point]) -> tuple[Polygon, ...]:
+    """The first pair of a limb is its widths, the second of an oval its radii."""
     if kind == "oval":
-        x, y, wide, tall = numbers
+        (x, y), (wide, tall) = points
         return (disc(x, y, wide, squash=tall / wide),)
     if kind == "limb":
-        return _limb(numbers[0], numbers[1], _points(numbers[2:]))
-    points = _points(numbers)
+        return _limb(*points[0], points[1:])
     return (tuple(_smooth([points[-1], *points, *points[:2]]) if kind == "blob" else points),)
-
-
-def _points(numbers: list[float]) -> list[Point]:
-    return list(zip(numbers[::2], numbers[1::2], strict=True))
 
 
 def _limb(first: float, last: float, points: list[Point]) -> tuple[Polygon, ...]:
@@ -116,29 +112,19 @@ def _smooth(points: list[Point]) -> list[Point]:
 
 def placed(subject: Subject, coat: str, palette: Palette, foot: Point, size: float, *, is_mirrored: bool) -> Items:
     """The subject with its foot at `foot`, `size` tall, in the light of the palette."""
-    side = -size if is_mirrored else size
-
-    def at(point: Point) -> Point:
-        return foot[0] + side * point[0], foot[1] - size * point[1]
-
+    (middle, level), side = foot, -size if is_mirrored else size
     items: list[Fill | Glow] = []
     for shape in subject.shapes:
         color = _color(shape.color, coat or subject.color, palette)
-        outlines = tuple(tuple(at(point) for point in outline) for outline in shape.outlines)
+        outlines = tuple(tuple((middle + side * x, level - size * y) for x, y in points) for points in shape.outlines)
         if shape.color == "glow":
             (left, y), (right, _) = min(outlines[0]), max(outlines[0])
             items.append(Glow(x=(left + right) / 2, y=y, radius=(right - left) / 2, color=color, opacity=shape.opacity))
             continue
         is_lit = shape.color != "lamp"  # lit by the sky, and does not shine by itself
-        items.append(
-            Fill(
-                polygons=outlines,
-                top=mix(color, palette.light, 0.1 * is_lit),
-                bottom=mix(color, palette.ground, 0.16 * is_lit),
-                opacity=shape.opacity,
-                blur=0 if shape.opacity == 1 else size * 0.025,
-            )
-        )
+        top, bottom = mix(color, palette.light, 0.1 * is_lit), mix(color, palette.ground, 0.16 * is_lit)
+        blur = 0 if shape.opacity == 1 else size * 0.025
+        items.append(Fill(polygons=outlines, top=top, bottom=bottom, opacity=shape.opacity, blur=blur))
     return tuple(items)
 
 

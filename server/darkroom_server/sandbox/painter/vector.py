@@ -8,19 +8,21 @@ from darkroom_server.sandbox.painter.scene import Fill, Glow, Polygon, Rgb, Scen
 
 def to_svg(scene: Scene, width_px: int, height_px: int, caption: str) -> str:
     """One standalone SVG document; scene units times `height_px`."""
-    defs: list[str] = [_sky(scene)]
-    body: list[str] = ['<rect width="100%" height="100%" fill="url(#sky)"/>']
-    for number, item in enumerate(scene.items):
-        if isinstance(item, Glow):
-            _glow(item, number, height_px, defs, body)
-        else:
-            _fill(item, number, height_px, defs, body)
-    body += [_lettering(line, size, foot, scene.ratio, height_px) for line, size, foot in scene.lines()]
-    body.append(_caption(caption, width_px, height_px))
+    items = (
+        _glow(item, number, height_px) if isinstance(item, Glow) else _fill(item, number, height_px)
+        for number, item in enumerate(scene.items)
+    )
+    words = (
+        _text(line, width_px / 2, foot * height_px, size * height_px, 'font-weight="bold" text-anchor="middle"')
+        for line, size, foot in scene.lines()
+    )
+    sky = "".join(_stop(scene.horizon * spot / (len(scene.sky) - 1), color) for spot, color in enumerate(scene.sky))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width_px}" height="{height_px}" '
         f'viewBox="0 0 {width_px} {height_px}"><title>{escape(caption or MARK)}</title>'
-        f"<defs>{''.join(defs)}</defs>{''.join(body)}</svg>"
+        f'<linearGradient id="sky" x2="0" y2="1">{sky}</linearGradient>'
+        f'<rect width="100%" height="100%" fill="url(#sky)"/>'
+        f"{''.join(items)}{''.join(words)}{_caption(caption, width_px, height_px)}</svg>"
     )
 
 
@@ -32,30 +34,25 @@ def _stop(offset: float, color: Rgb, opacity: float = 1.0) -> str:
     return f'<stop offset="{offset:.3f}" stop-color="{_color(color)}" stop-opacity="{opacity:.3f}"/>'
 
 
-def _sky(scene: Scene) -> str:
-    last = len(scene.sky) - 1
-    stops = "".join(_stop(scene.horizon * spot / last, color) for spot, color in enumerate(scene.sky))
-    return f'<linearGradient id="sky" x2="0" y2="1">{stops}</linearGradient>'
-
-
-def _glow(item: Glow, number: int, scale: int, defs: list[str], body: list[str]) -> None:
+def _glow(item: Glow, number: int, scale: int) -> str:
     stops = "".join(_stop(s, item.color, item.opacity * (1 - s) ** 2.2) for s in (0.0, 0.25, 0.5, 0.75, 1.0))
-    defs.append(f'<radialGradient id="g{number}">{stops}</radialGradient>')
     x, y, radius = item.x * scale, item.y * scale, item.radius * scale
-    body.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}" fill="url(#g{number})"/>')
+    circle = f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}" fill="url(#g{number})"/>'
+    return f'<radialGradient id="g{number}">{stops}</radialGradient>{circle}'
 
 
-def _fill(item: Fill, number: int, scale: int, defs: list[str], body: list[str]) -> None:
-    paint = _color(item.top)
+def _fill(item: Fill, number: int, scale: int) -> str:
+    paint, look, needed = _color(item.top), "", ""
     if item.top != item.bottom:
-        stops = _stop(0, item.top) + _stop(1, item.bottom)
-        defs.append(f'<linearGradient id="f{number}" x2="0" y2="1">{stops}</linearGradient>')
         paint = f"url(#f{number})"
-    look = "" if item.opacity == 1 else f' fill-opacity="{item.opacity:.2f}"'
+        stops = _stop(0, item.top) + _stop(1, item.bottom)
+        needed = f'<linearGradient id="f{number}" x2="0" y2="1">{stops}</linearGradient>'
+    if item.opacity != 1:
+        look = f' fill-opacity="{item.opacity:.2f}"'
     if item.blur:
-        defs.append(f'<filter id="b{number}"><feGaussianBlur stdDeviation="{item.blur * scale:.1f}"/></filter>')
         look += f' filter="url(#b{number})"'
-    body.append(f'<path fill="{paint}"{look} d="{"".join(_path(polygon, scale) for polygon in item.polygons)}"/>')
+        needed += f'<filter id="b{number}"><feGaussianBlur stdDeviation="{item.blur * scale:.1f}"/></filter>'
+    return f'{needed}<path fill="{paint}"{look} d="{"".join(_path(polygon, scale) for polygon in item.polygons)}"/>'
 
 
 def _path(polygon: Polygon, scale: int) -> str:
@@ -65,10 +62,9 @@ def _path(polygon: Polygon, scale: int) -> str:
     return "M" + "L".join(f"{x * scale:.1f} {y * scale:.1f}" for x, y in points) + "Z"
 
 
-def _lettering(line: str, size: float, foot: float, ratio: float, scale: int) -> str:
-    place = f'x="{ratio * scale / 2:.0f}" y="{foot * scale:.0f}" text-anchor="middle"'
-    look = f'font-family="sans-serif" font-weight="bold" font-size="{size * scale:.0f}" fill="#fffcf4"'
-    return f"<text {place} {look}>{escape(line)}</text>"
+def _text(words: str, x: float, y: float, size: float, look: str) -> str:
+    place = f'x="{x:.0f}" y="{y:.0f}" font-family="sans-serif" font-size="{size:.0f}"'
+    return f'<text {place} fill="#fffcf4" {look}>{escape(words)}</text>'
 
 
 def _caption(caption: str, width_px: int, height_px: int) -> str:
@@ -77,9 +73,7 @@ def _caption(caption: str, width_px: int, height_px: int) -> str:
     room = int((width_px - margin * 3) / (size * 0.55)) - len(MARK) - 2
     line = caption if len(caption) <= room else caption[: max(0, room - 1)].rsplit(" ", 1)[0] + " …"
     edge = f'stroke="#0c0c14" stroke-opacity="0.4" stroke-width="{size / 6:.1f}" paint-order="stroke"'
-    look = f'font-family="sans-serif" font-size="{size}" fill="#fffcf4" {edge}'
-    y = height_px - margin
-    return (
-        f'<text x="{margin}" y="{y}" {look} fill-opacity="0.88">{escape(line)}</text>'
-        f'<text x="{width_px - margin}" y="{y}" {look} fill-opacity="0.67" text-anchor="end">{MARK}</text>'
+    left = _text(line, margin, height_px - margin, size, f'{edge} fill-opacity="0.88"')
+    return left + _text(
+        MARK, width_px - margin, height_px - margin, size, f'{edge} fill-opacity="0.67" text-anchor="end"'
     )

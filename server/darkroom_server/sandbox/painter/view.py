@@ -30,9 +30,8 @@ class View:
     def mist(self, y: float) -> Items:
         """Long soft streaks about level `y`."""
         rng = self.rng
-        streaks = tuple(
-            streak(rng.random() * self.ratio, y + rng.gauss(0, 0.012), rng.uniform(0.25, 0.6), 0.018) for _ in range(3)
-        )
+        places = [(rng.random() * self.ratio, y + rng.gauss(0, 0.012), rng.uniform(0.25, 0.6)) for _ in range(3)]
+        streaks = tuple(streak(*place, 0.018) for place in places)
         return (flat(streaks, mix(self.palette.haze, self.palette.sky[-1], 0.5), opacity=0.3, blur=0.02),)
 
     def dots(self, count: int, radius: float, lowest: float) -> tuple[Polygon, ...]:
@@ -46,8 +45,7 @@ class View:
 
 def sky(view: View) -> Items:
     """Stars, the sun or moon with its glow, and thin clouds."""
-    x, y = view.light
-    palette = view.palette
+    palette, (x, y) = view.palette, view.light
     is_night = palette.extra == "stars"
     radius = min(1.0, view.ratio) * view.rng.uniform(0.042, 0.062)
     items: list[Fill | Glow] = []
@@ -74,14 +72,12 @@ def _cloud(view: View, opacity: float) -> Fill:
     rng = view.rng
     level = view.horizon * rng.uniform(0.22, 0.86)
     middle = rng.random() * view.ratio
-    streaks = tuple(
-        streak(
-            middle + rng.gauss(0, 0.2), level + rng.gauss(0, 0.014), rng.uniform(0.12, 0.36), rng.uniform(0.004, 0.011)
-        )
-        for _ in range(rng.randint(4, 8))
-    )
+    streaks: list[Polygon] = []
+    for _ in range(rng.randint(4, 8)):
+        x, y = middle + rng.gauss(0, 0.2), level + rng.gauss(0, 0.014)
+        streaks.append(streak(x, y, rng.uniform(0.12, 0.36), rng.uniform(0.004, 0.011)))
     color = mix(view.palette.sky[1], view.palette.light, 0.35 + 0.5 * level / view.horizon)
-    return flat(streaks, color, opacity=opacity, blur=0.006)
+    return flat(tuple(streaks), color, opacity=opacity, blur=0.006)
 
 
 def air(view: View) -> Items:

@@ -10,4 +10,4 @@ ALTER TABLE accounts ADD COLUMN has_token_log INTEGER
 
 CREATE INDEX intents_billed ON intents (origin, model, sent_at) WHERE cost_basis = 'billed'
 
-CREATE INDEX intents_sent ON intents (origin, sent_at)
+CREATE INDEX intents_unbilled ON intents (origin, sent_at) WHERE is_adopted = 0 AND cost_basis <> 'billed'

@@ -1,0 +1,179 @@
+"""What a call would send and what that costs, before anything is sent or written down; and the person's limits."""
+
+import secrets
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from darkroom.darkroom import Darkroom
+from darkroom.errors import InvalidInput, SpendingRefused, UnknownModel
+from darkroom.pricing import FREE, Estimate, estimate, needs_sizes, total_estimate
+from darkroom.registry import (
+    ImageRequest,
+    MappedInput,
+    Model,
+    ModelRef,
+    default_model_for,
+    map_request,
+    unlisted_model,
+)
+from darkroom.reports.amounts import counted, usd
+
+MOST_IMAGES = 10
+_ROUNDING_USD = 1e-9
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quote:
+    """The model and why it was taken; an input and an estimate for each prediction; notes for the assistant."""
+
+    model: Model
+    why: str
+    parts: tuple[MappedInput, ...]
+    estimates: tuple[Estimate, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def priced_parts(self) -> list[tuple[MappedInput, Estimate]]:
+        return list(zip(self.parts, self.estimates, strict=True))
+
+    @property
+    def total(self) -> Estimate:
+        return total_estimate(self.estimates)
+
+    @property
+    def image_count(self) -> int:
+        return sum(part.image_count for part in self.parts)
+
+
+async def quote(darkroom: Darkroom, request: ImageRequest) -> Quote:
+    """Raises: UnknownModel, InvalidInput; JournalError where earlier bills cannot be read."""
+    model, why = _find_model(darkroom, request)
+    parts = _map_parts(model, request)
+    notes = (
+        [f"no model was named; '{model.name}' was taken: {why}."] if not request.model and _has_limit(darkroom) else []
+    )
+    if darkroom.gateway.is_sandbox:
+        estimates = [FREE for _ in parts]
+    else:
+        sizes = await darkroom.sizes(parts[0]) if needs_sizes(model) else None
+        estimates = [estimate(model, part.input, sizes) for part in parts]
+        billed_usd = await darkroom.journal.last_bill(darkroom.gateway.origin, model.name)
+        if billed_usd is not None:
+            notes.append(f"gateway '{darkroom.gateway.name}' billed {usd(billed_usd)} for an image of it last time.")
+            estimates = [
+                _at_least(each, billed_usd * part.image_count) for each, part in zip(estimates, parts, strict=True)
+            ]
+        elif darkroom.gateway.name != "replicate" and model.price:
+            darkroom.say_once(
+                f"prices are Replicate's list prices; gateway '{darkroom.gateway.name}' may bill another sum."
+            )
+    return Quote(model=model, why=why, parts=tuple(parts), estimates=tuple(estimates), notes=tuple(notes))
+
+
+async def check_limits(
+    darkroom: Darkroom, wanted: Sequence[tuple[int, Estimate]], *, max_usd: float, with_day: bool = True
+) -> None:
+    """`wanted`: images and price of each prediction. `with_day` False: what is left of the day is asked elsewhere.
+
+    Raises: SpendingRefused where they may cost more than `max_usd` (0: no limit) or one of the person's limits, or
+    where their price is unknown under one.
+    """
+    total = total_estimate([each for _, each in wanted])
+    if not wanted or not (_has_limit(darkroom) or max_usd):
+        return
+    if total.most_usd is None:
+        if darkroom.options.allow_unknown_price and not max_usd:
+            return
+        raise SpendingRefused(
+            "The price of this model is unknown and there is a spending limit. Nothing was sent. Choose a model with a "
+            "known price (list_models shows them), or ask the user to set DARKROOM_ALLOW_UNKNOWN_PRICE=true."
+        )
+    images = sum(count for count, _ in wanted)
+    async for left_usd, words in _rooms(darkroom, max_usd, with_day=with_day):
+        if total.most_usd > left_usd + _ROUNDING_USD:
+            fitting = int((max(left_usd, 0.0) + _ROUNDING_USD) * images / total.most_usd)
+            cost = "cost at most" if total.is_bound else "may cost"
+            raise SpendingRefused(
+                f"{counted(images, 'image')} {cost} {usd(total.most_usd)}; {words}: "
+                f"{f'at most {fitting}' if fitting else 'not even one'}. Nothing was sent. Ask for fewer images or a "
+                "cheaper model, or ask the user."
+            )
+
+
+async def _rooms(darkroom: Darkroom, max_usd: float, *, with_day: bool) -> AsyncIterator[tuple[float, str]]:
+    """Each limit: how much it leaves in US dollars, and in words."""
+    if max_usd:
+        yield max_usd, f"max_usd is {usd(max_usd)}"
+    call_usd = darkroom.options.max_usd_per_call
+    if call_usd is not None and not darkroom.gateway.is_sandbox:
+        yield call_usd, f"the user's limit for a call is {usd(call_usd)} (DARKROOM_MAX_USD_PER_CALL)"
+    if with_day and (day := await darkroom.day()):
+        yield day.left_usd, f"{usd(day.left_usd)} of {usd(day.limit_usd)} is left today (DARKROOM_MAX_USD_PER_DAY)"
+
+
+def _has_limit(darkroom: Darkroom) -> bool:
+    limits = darkroom.options
+    is_set = limits.max_usd_per_call is not None or limits.max_usd_per_day is not None
+    return is_set and not darkroom.gateway.is_sandbox
+
+
+def _at_least(known: Estimate, billed_usd: float) -> Estimate:
+    """The larger of what the price list says and what this gateway billed."""
+    most_usd = max(known.most_usd or 0.0, round(billed_usd, 6))
+    return replace(known, most_usd=most_usd, usual_usd=round(billed_usd, 6))
+
+
+def _find_model(darkroom: Darkroom, request: ImageRequest) -> tuple[Model, str]:
+    """The model that was named, else the first that can do this: the person's default, the usual one, any other.
+
+    Under a limit only models of known price are taken by themselves. Raises: UnknownModel.
+    """
+    if request.model:
+        return _named_model(darkroom, request.model), "it was named"
+    must_be_priced = _has_limit(darkroom) and not darkroom.options.allow_unknown_price
+    for model, why in _candidates(darkroom, request):
+        if (not model.checked or _can_do(model, request)) and not (must_be_priced and model.price is None):
+            return model, f"{why}, of known price" if must_be_priced else why
+    return darkroom.registry.get(default_model_for(request)), "the usual one for this"
+
+
+def _candidates(darkroom: Darkroom, request: ImageRequest) -> Iterator[tuple[Model, str]]:
+    if darkroom.options.default_model:
+        yield _named_model(darkroom, darkroom.options.default_model), "the user's default"
+    yield darkroom.registry.get(default_model_for(request)), "the usual one for this"
+    yield from ((model, "it can do this") for model in darkroom.registry.search())
+
+
+def _named_model(darkroom: Darkroom, name: str) -> Model:
+    """A listed model, or one that nobody described where the name is whole (`owner/name`)."""
+    try:
+        return darkroom.registry.get(name)
+    except UnknownModel:
+        if "/" not in name:
+            raise
+        return unlisted_model(ModelRef.parse(name))
+
+
+def _can_do(model: Model, request: ImageRequest) -> bool:
+    if request.output_format == "svg" and not model.output.svg:
+        return False
+    if request.mask and not model.concepts.mask:
+        return False
+    return model.edits if request.images else not model.needs_image
+
+
+def _map_parts(model: Model, request: ImageRequest) -> list[MappedInput]:
+    """One mapped input for each prediction that the wished number of images takes; their seeds count up."""
+    if not 1 <= request.count <= MOST_IMAGES:
+        raise InvalidInput(
+            f"count {request.count} is not possible. Allowed: 1 to {MOST_IMAGES} images a call.", field="count"
+        )
+    parts: list[MappedInput] = []
+    for number, count in enumerate(model.split_count(request.count)):
+        seed = request.seed + number if request.seed >= 0 else request.seed
+        parts.append(map_request(model, replace(request, count=count, seed=seed), draw_seed=_draw_seed))
+    return parts
+
+
+def _draw_seed() -> int:
+    return secrets.randbelow(2**31)
