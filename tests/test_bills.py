@@ -416,7 +416,7 @@ async def reseller() -> AsyncGenerator[Reseller]:
 async def billed(room: Darkroom, request_id: str) -> Intent:
     while True:
         (found,) = await room.journal.by_request(request_id)
-        if found.cost_basis is Basis.BILLED or found.cost_note:
+        if found.cost_basis is Basis.BILLED or (found.state is IntentState.UNKNOWN and found.cost_note):
             return found
         await anyio.sleep(0.02)
 
