@@ -1,8 +1,10 @@
 """What the gateway's own log took: joined with our creates, asked for rarely, over a real socket."""
 
+import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ from darkroom.journal import Intent, IntentState, Journal
 from darkroom.predictions import PredictionStatus
 from darkroom.registry import ImageRequest
 from darkroom.work.accounts import Account
-from darkroom.work.bills import Bills
+from darkroom.work.bills import EVERY_S, Bills
 from darkroom.work.runtime import Runtime
 
 pytestmark = pytest.mark.anyio
@@ -302,10 +304,21 @@ async def test_an_end_that_comes_while_it_waits_wakes_it(tmp_path: Path) -> None
 
 async def test_in_twenty_minutes_the_log_is_read_twenty_times_at_most(tmp_path: Path) -> None:
     async with scene(tmp_path, log_of()) as stage:
+        taken = 0
         while stage.clock.now < START + 1200:
-            await stage.ended(int(stage.clock.now - START))
-            await stage.bills_again().run()
-        assert 5 < stage.asked <= 20
+            taken += await stage.journal.take_turn("the log", EVERY_S)
+            stage.clock.advance(5)
+        assert 15 < taken <= 20
+
+
+async def test_however_often_it_is_woken_one_look_serves_all(tmp_path: Path) -> None:
+    """The second look is the one after which no row comes any more."""
+    async with scene(tmp_path, log_of()) as stage:
+        await stage.ended()
+        async with anyio.create_task_group() as tasks:
+            for _ in range(3):
+                tasks.start_soon(stage.bills.run)
+        assert stage.asked == 2
 
 
 async def test_a_clock_that_is_set_back_does_not_stop_the_looking(tmp_path: Path) -> None:
@@ -338,6 +351,7 @@ async def test_a_log_that_was_seen_once_is_asked_for_after_an_outage(tmp_path: P
         await stage.bills.run()
         assert await stage.journal.has_token_log(stage.account.id) is True
         stage.server.answer(Answer("<html>We are down.</html>", 200, {"content-type": "text/html"}))
+        stage.clock.advance(70)
         second = await stage.ended(2, name="r")
         stage.at_sleep = lambda: stage.server.answer(log_of(row(START, request_id="r")))
         await stage.bills.run()
@@ -439,6 +453,18 @@ async def test_a_lost_create_without_a_list_is_billed_or_is_told_that_it_is_not(
             assert (found.cost_usd, found.state) == (usd, IntentState.UNKNOWN)
             assert ("billed at" if usd else "no row") in found.cost_note
         reseller.truth.predictions.clear()
+
+
+async def test_the_name_in_a_lost_answer_finds_the_bill_among_equal_ones(tmp_path: Path) -> None:
+    def answer(request: RecordedRequest) -> Answer:
+        if request.method == "POST":
+            return Answer("", 504, {"x-oneapi-request-id": "mine"})
+        rows = [row(time.time(), request_id=name, quota=quota) for name, quota in (("other", 900), ("mine", 1500))]
+        return replace(log_of(*rows), headers={"date": formatdate(usegmt=True)})
+
+    async with ScriptedGateway(answer) as server, room_at(server, tmp_path, profile="deerapi") as room:
+        await generate_image(room, FOX, wait_s=1, request_id="fox")
+        assert (await billed(room, "fox")).cost_usd == 0.003
 
 
 async def test_the_next_process_picks_up_what_this_one_could_not_read(reseller: Reseller, tmp_path: Path) -> None:
