@@ -79,13 +79,12 @@ class CloudTarget:
 
     async def check(self, expected_bytes: int) -> None:
         """Put a small object and take it away again, as far as that is allowed; room there is always."""
-        with _in_words(self.place):
-            with anyio.fail_after(_CHECK_S):
-                await self._store.put_async(_CHECK_NAME, b"darkroom", use_multipart=False)
+        with _in_words(self.place), anyio.fail_after(_CHECK_S):
+            await self._store.put_async(_CHECK_NAME, b"darkroom", use_multipart=False)
         await self.remove(_CHECK_NAME)
 
     async def draft(self, *, is_private: bool = False) -> "CloudDraft":
-        return CloudDraft(self)
+        return CloudDraft(self.place, self._store)
 
     async def remove(self, name: str) -> None:
         """Remove what is there; what is not, or may not be, stays as it is."""
@@ -101,35 +100,13 @@ class CloudTarget:
                 raise OutputError(f"'{name}' in '{self.place}' is larger than {MAX_IMAGE_BYTES // 2**20} MiB.")
             return bytes(await found.bytes_async())
 
-    async def create(self, name: str, content: bytes, mime_type: str) -> bool:
-        """Put the object where the name is free; False where it is taken."""
-        from obstore.exceptions import AlreadyExistsError, GenericError, NotSupportedError, PreconditionError
-
-        with _in_words(self.place):
-            with suppress(FileNotFoundError):
-                await self._store.head_async(name)
-                return False
-            attributes: Attributes = {"Content-Type": mime_type}
-            if mime_type == "image/svg+xml":
-                # An SVG can carry scripts: opened from the bucket it is saved, not shown.
-                attributes["Content-Disposition"] = "attachment"
-            try:
-                await self._store.put_async(name, content, mode="create", attributes=attributes)
-            except (AlreadyExistsError, PreconditionError):
-                return False
-            except (NotSupportedError, GenericError) as error:
-                # A store that refuses the precondition itself (HTTP 501); the question above stays as the guard.
-                if isinstance(error, GenericError) and not _REFUSES_PRECONDITIONS.search(str(error)):
-                    raise
-                await self._store.put_async(name, content, use_multipart=False, attributes=attributes)
-            return True
-
 
 class CloudDraft:
     """One object on its way, in memory until `publish`."""
 
-    def __init__(self, target: CloudTarget) -> None:
-        self._target = target
+    def __init__(self, place: str, store: "ObjectStore") -> None:
+        self._place = place
+        self._store = store
         self._content = io.BytesIO()
 
     async def write(self, data: bytes) -> None:
@@ -140,7 +117,27 @@ class CloudDraft:
 
     async def publish(self, name: str, mime_type: str) -> bool:
         """Put the object; False where the name is taken (the draft then waits for another one)."""
-        return await self._target.create(name, self._content.getvalue(), mime_type)
+        from obstore.exceptions import AlreadyExistsError, GenericError, NotSupportedError, PreconditionError
+
+        content = self._content.getvalue()
+        attributes: Attributes = {"Content-Type": mime_type}
+        if mime_type == "image/svg+xml":
+            # An SVG can carry scripts: opened from the bucket it is saved, not shown.
+            attributes["Content-Disposition"] = "attachment"
+        with _in_words(self._place):
+            with suppress(FileNotFoundError):
+                await self._store.head_async(name)
+                return False
+            try:
+                await self._store.put_async(name, content, mode="create", attributes=attributes)
+            except (AlreadyExistsError, PreconditionError):
+                return False
+            except (NotSupportedError, GenericError) as error:
+                # A store that refuses the precondition itself (HTTP 501); the question above stays as the guard.
+                if isinstance(error, GenericError) and not _REFUSES_PRECONDITIONS.search(str(error)):
+                    raise
+                await self._store.put_async(name, content, use_multipart=False, attributes=attributes)
+        return True
 
     async def close(self) -> None:
         self._content.close()

@@ -44,8 +44,8 @@ async def render_image(
 ) -> Rendered | str:
     """Have `render.py` decode `content` (PNG, JPEG, WebP, GIF or AVIF bytes) and encode it again.
 
-    `small`: fits `max_bytes` and `max_px` (`keep_size`: by quality alone); `upright`: as it is; `mask`: gray PNG, with
-    `invert` the other way round. Cancelling kills the process.
+    `small`: fits `max_bytes` and `max_px` (0: by quality alone); `upright`: as it is; `mask`: gray PNG, with `invert`
+    the other way round. Cancelling kills the process.
 
     A text says why there is no image, as the end of a sentence: "it is damaged and cannot be decoded".
     """
@@ -64,9 +64,8 @@ async def render_image(
 async def _ask(request: bytes) -> bytes:
     """The process reads everything before it writes, so that sending first cannot lock."""
     command = [sys.executable, "-I", "-S", "-B", render.__file__, str(Path(PIL.__file__).parent.parent)]
-    kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
-    # Each arena of the C library reserves 64 MiB of address space, which the memory limit counts.
-    environment = {**kept, "MALLOC_ARENA_MAX": "2"}
+    environment = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
+    environment["MALLOC_ARENA_MAX"] = "2"  # each reserves 64 MiB of address space, which the memory limit counts
     async with await anyio.open_process(command, stderr=DEVNULL, env=environment) as process:
         assert process.stdin and process.stdout
         with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):

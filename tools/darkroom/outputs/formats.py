@@ -6,8 +6,9 @@ Facts of the formats: PNG 3rd ed. § 11.2.1, ITU T.81 § B.2.2, WebP container (
 
 import re
 import struct
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import NamedTuple
 
 MAX_PIXELS = 50_000_000
 MAX_SIDE_PX = 2**31 - 1  # whatever a header claims, so that width times height still fits into 64 bits
@@ -52,14 +53,14 @@ _SVG_START = re.compile(
     r"\s*+(?:(?><\?.*?\?>|<!--.*?-->|<!DOCTYPE(?>[^>\[]|\[.*?\])*+>)\s*+)*+(<(?:\w{1,20}:)?svg\b[^>]*+)", re.DOTALL
 )
 _LENGTH = re.compile(r"((?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?) ?(px|pt|pc|mm|cm|in|)", re.IGNORECASE | re.ASCII)
-_SEPARATOR = re.compile(r"[\s,]+")
 _PX_PER_UNIT = {"": 1.0, "px": 1.0, "pt": 4 / 3, "pc": 16.0, "mm": 96 / 25.4, "cm": 96 / 2.54, "in": 96.0}
+_JPEG_MARK = re.compile(rb"\xff++(.)", re.DOTALL)
 # Start of frame, all kinds: C4 (DHT), C8 (JPG) and CC (DAC) are not frames.
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+JPEG_SCAN = 0xDA
 
 
-@dataclass(frozen=True, slots=True)
-class PixelSize:
+class PixelSize(NamedTuple):
     """Width and height in pixels as stored, 0 x 0 where the header does not say.
 
     `orientation` is the EXIF value (1 to 8) of a JPEG: 5 to 8 mean that it is shown with the sides swapped.
@@ -113,7 +114,7 @@ def pixel_size(head: bytes, mime_type: str) -> PixelSize:
 
 def exif_orientation(tiff: bytes) -> int:
     """The orientation (1 to 8) in an EXIF block that starts at its TIFF header; 1 where it does not say."""
-    try:
+    with suppress(KeyError, struct.error):
         order = {b"II": "<", b"MM": ">"}[tiff[:2]]
         (start,) = struct.unpack_from(order + "I", tiff, 4)
         (count,) = struct.unpack_from(order + "H", tiff, start)
@@ -121,32 +122,26 @@ def exif_orientation(tiff: bytes) -> int:
             tag, _, _, value = struct.unpack_from(order + "HHIH", tiff, start + 2 + 12 * entry)
             if tag == 0x0112:
                 return value if 1 <= value <= 8 else 1
-    except (KeyError, struct.error):
-        pass
     return 1
 
 
 def jpeg_segments(content: bytes) -> Iterator[tuple[int, int, int]]:
-    """(marker, start, end) of each segment before the pixels, marker bytes included; ends quietly at broken bytes."""
-    position = 2
-    while position + 4 <= len(content) and content[position] == 0xFF:
-        marker = content[position + 1]
-        if marker == 0xFF:
-            position += 1
-            continue
-        if marker == 0xDA:
-            return
-        (length,) = struct.unpack_from(">H", content, position + 2)
+    """(marker, start, end) of each segment up to the pixels, marker bytes included; ends quietly at broken bytes.
+
+    The last one is then that of JPEG_SCAN, after which the pixels come.
+    """
+    marker, end = 0, 2
+    while marker != JPEG_SCAN and (found := _JPEG_MARK.match(content, end)) and found.end() + 2 <= len(content):
+        marker = found[1][0]
+        (length,) = struct.unpack_from(">H", content, found.end())
         if length < 2:
             return
-        yield marker, position, position + 2 + length
-        position += 2 + length
+        end = found.end() + length
+        yield marker, found.end() - 2, end
 
 
 def _png(head: bytes) -> PixelSize:
-    if head[12:16] != b"IHDR":
-        return PixelSize()
-    return PixelSize(*struct.unpack_from(">II", head, 16))
+    return PixelSize(*struct.unpack_from(">II", head, 16)) if head[12:16] == b"IHDR" else PixelSize()
 
 
 def _jpeg(head: bytes) -> PixelSize:
@@ -173,21 +168,16 @@ def _webp(head: bytes) -> PixelSize:
     return PixelSize()
 
 
-def _gif(head: bytes) -> PixelSize:
-    return PixelSize(*struct.unpack_from("<HH", head, 6))
-
-
 def _avif(head: bytes) -> PixelSize:
     """The largest `ispe` box: tiles and thumbnails have their own, always smaller ones."""
     sizes = [struct.unpack_from(">II", head, found.end() + 4) for found in re.finditer(rb"\0\0\0\x14ispe", head)]
-    width, height = max(sizes, key=lambda size: size[0] * size[1], default=(0, 0))
-    return PixelSize(width, height)
+    return PixelSize(*max(sizes, key=lambda size: size[0] * size[1], default=(0, 0)))
 
 
 def _svg(head: bytes) -> PixelSize:
     root = _svg_root(head)
     width, height = (_svg_length(_svg_attribute(root, name)) for name in ("width", "height"))
-    box = [_svg_length(number) for number in _SEPARATOR.split(_svg_attribute(root, "viewBox").strip())]
+    box = [_svg_length(number) for number in re.split(r"[\s,]+", _svg_attribute(root, "viewBox").strip())]
     if not (width and height) and len(box) == 4:
         box_width, box_height = box[2:]
         width = width or (height * box_width / box_height if height and box_height else box_width)
@@ -218,11 +208,11 @@ def _rounded(number: float) -> int:
     return round(min(number, MAX_SIDE_PX)) if number > 0 else 0  # NaN, from a ratio of two endless sides, is not > 0
 
 
-_READERS = {
+_READERS: dict[str, Callable[[bytes], PixelSize]] = {
     "image/png": _png,
     "image/jpeg": _jpeg,
     "image/webp": _webp,
-    "image/gif": _gif,
+    "image/gif": lambda head: PixelSize(*struct.unpack_from("<HH", head, 6)),
     "image/avif": _avif,
     "image/svg+xml": _svg,
 }

@@ -43,8 +43,40 @@ class InputImage(Rendered):
         return f"{self.width_px} x {self.height_px}, {size}"
 
 
+async def prepared(content: bytes, position: Position, *, limit_bytes: int, keep_metadata: bool) -> InputImage:
+    """The image as it may be sent: checked, then a mask inverted where the model wants that, else without metadata.
+
+    Raises: InvalidInput where it cannot be sent or decoded.
+    """
+    image = check_image(content, position, limit_bytes=limit_bytes)
+    if position.is_inverted:
+        made = await _rendered("mask", image, position, invert=True)
+        return _noted(made, "The mask was inverted, because this model edits where it is black.")
+    return image if keep_metadata else await _without_metadata(image, position)
+
+
+async def shrunk(image: InputImage, position: Position) -> InputImage:
+    """The image in at most INLINE_LIMIT_BYTES; one that must keep its size only loses quality.
+
+    Raises: InvalidInput naming the limit where that is not possible.
+    """
+    if position.is_mask:
+        made = await _rendered("mask", image, position)
+        if len(made.content) > INLINE_LIMIT_BYTES:
+            raise position.refused(f"is too large ({image.words}): {_LIMIT} Give a simpler mask.")
+        return made
+    max_px = 0 if position.must_keep_size else _SHRUNK_PX
+    made = await _rendered("small", image, position, max_bytes=INLINE_LIMIT_BYTES, max_px=max_px)
+    return _noted(made, f"{position.label} was shrunk from {image.words} to {made.words}: {_LIMIT}")
+
+
+def file_name(image: InputImage, position: Position) -> str:
+    """A name for an upload that tells nothing of the person's own names."""
+    return f"{'mask' if position.is_mask else 'image'}.{EXTENSIONS[image.mime_type]}"
+
+
 def check_image(content: bytes, position: Position, *, limit_bytes: int) -> InputImage:
-    """Take only what is a raster image by its content and of a sane size. Raises: InvalidInput."""
+    """Take only what is a raster image by its content and of a sane size."""
     head = content[:HEAD_BYTES]
     mime_type = sniff(head)
     if mime_type not in RASTER_TYPES:
@@ -61,11 +93,8 @@ def check_image(content: bytes, position: Position, *, limit_bytes: int) -> Inpu
     return InputImage(content=content, mime_type=mime_type, width_px=width_px, height_px=height_px)
 
 
-async def without_metadata(image: InputImage, position: Position) -> InputImage:
-    """Drop place, camera and comments; the pixels stay untouched where the format allows that and nothing is turned.
-
-    Raises: InvalidInput where the image cannot be decoded.
-    """
+async def _without_metadata(image: InputImage, position: Position) -> InputImage:
+    """Drop place, camera and comments; the pixels stay untouched where the format allows that and nothing is turned."""
     stripped = strip_metadata(image.content, image.mime_type)
     if stripped and stripped.orientation == 1:
         return replace(image, content=stripped.content)
@@ -74,33 +103,6 @@ async def without_metadata(image: InputImage, position: Position) -> InputImage:
         return made
     old_type = image.mime_type.removeprefix("image/").upper()
     return _noted(made, f"{position.label} was turned from {old_type} into PNG (one frame) to drop its metadata.")
-
-
-async def inverted(image: InputImage, position: Position) -> InputImage:
-    """The mask with black and white exchanged, as PNG. Raises: InvalidInput where the image cannot be decoded."""
-    made = await _rendered("mask", image, position, invert=True)
-    return _noted(made, "The mask was inverted, because this model edits where it is black.")
-
-
-async def shrunk(image: InputImage, position: Position) -> InputImage:
-    """The image in at most INLINE_LIMIT_BYTES; one that must keep its size only loses quality.
-
-    Raises: InvalidInput naming the limit where that is not possible.
-    """
-    if position.is_mask:
-        made = await _rendered("mask", image, position)
-        if len(made.content) > INLINE_LIMIT_BYTES:
-            raise position.refused(f"is too large ({image.words}): {_LIMIT} Give a simpler mask.")
-        return made
-    keep_size = position.must_keep_size
-    max_px = 0 if keep_size else _SHRUNK_PX
-    made = await _rendered("small", image, position, max_bytes=INLINE_LIMIT_BYTES, max_px=max_px, keep_size=keep_size)
-    return _noted(made, f"{position.label} was shrunk from {image.words} to {made.words}: {_LIMIT}")
-
-
-def file_name(image: InputImage, position: Position) -> str:
-    """A name for an upload that tells nothing of the person's own names."""
-    return f"{'mask' if position.is_mask else 'image'}.{EXTENSIONS[image.mime_type]}"
 
 
 async def _rendered(operation: Operation, image: InputImage, position: Position, **options: int | str) -> InputImage:

@@ -26,9 +26,8 @@ from darkroom.outputs.input_images import (
     Position,
     check_image,
     file_name,
-    inverted,
+    prepared,
     shrunk,
-    without_metadata,
 )
 from darkroom.outputs.local_files import quotable, read_local
 from darkroom.registry import MappedInput
@@ -75,34 +74,28 @@ class InputResolver:
 
         Raises: InvalidInput; GatewayError where an upload failed. Nothing was created then.
         """
-        listed = {name: mapped.input[name] for name in mapped.file_fields if name in mapped.input}
-        sent: dict[tuple[str, int], tuple[JsonValue, tuple[str, ...]]] = {}
+        given = {name: mapped.input[name] for name in mapped.file_fields if name in mapped.input}
+        sent = {key: (reference, tuple[str, ...]()) for key, reference in _references(mapped).items()}
         limiter = CapacityLimiter(_AT_ONCE)
 
-        async def send(name: str, number: int, reference: JsonValue) -> None:
-            position = _position(mapped, name, number if isinstance(listed[name], list) else 0)
+        async def send(name: str, number: int, reference: str) -> None:
             async with limiter:
-                is_text = isinstance(reference, str)
-                sent[name, number] = await self._send(reference, position) if is_text else (reference, ())
+                sent[name, number] = await self._send(reference, _position(mapped, name, number))
 
         try:
             async with create_task_group() as tasks:
-                for name, value in listed.items():
-                    for number, reference in enumerate(value if isinstance(value, list) else [value], 1):
-                        tasks.start_soon(send, name, number, reference)
+                for key, (reference, _) in sent.items():
+                    if isinstance(reference, str):
+                        tasks.start_soon(send, *key, reference)
         except ExceptionGroup as errors:
-            raise _first(errors) from errors
-        notes = [
-            note
-            for key in sorted(sent, key=lambda key: (mapped.file_fields.index(key[0]), key[1]))
-            for note in sent[key][1]
-        ]
+            raise errors.exceptions[0] from errors
         values = {
-            name: [sent[name, number][0] for number in range(1, len(value) + 1)]
+            name: [sent[name, number][0] for number in range(len(value))]
             if isinstance(value, list)
-            else sent[name, 1][0]
-            for name, value in listed.items()
+            else sent[name, 0][0]
+            for name, value in given.items()
         }
+        notes = [note for _, about in sent.values() for note in about]
         return Resolved(input={**mapped.input, **values}, notes=tuple(dict.fromkeys(notes)))
 
     async def sizes(self, mapped: MappedInput) -> dict[str, tuple[int, int]]:
@@ -111,36 +104,29 @@ class InputResolver:
         Raises: InvalidInput.
         """
         found: dict[str, tuple[int, int]] = {}
-        for name in mapped.file_fields:
-            value = mapped.input.get(name)
-            for number, reference in enumerate(value if isinstance(value, list) else [value], 1):
-                if not isinstance(reference, str) or scheme_of(reference) in ("http", "https"):
-                    continue
-                image = await self._checked(
-                    reference, _position(mapped, name, number if isinstance(value, list) else 0)
-                )
-                if not isinstance(image, str) and image.width_px:
-                    found[reference] = image.width_px, image.height_px
+        for (name, number), reference in _references(mapped).items():
+            if isinstance(reference, str) and scheme_of(reference) not in ("http", "https"):
+                position = _position(mapped, name, number)
+                content = await self._loaded(reference, position)
+                if not isinstance(content, str):
+                    image = check_image(content, position, limit_bytes=self.max_bytes)
+                    found |= {reference: (image.width_px, image.height_px)} if image.width_px else {}
         return found
-
-    async def _checked(self, text: str, position: Position) -> InputImage | str:
-        """The image that a reference means, or the URL that is passed on as it is."""
-        try:
-            found = await self._load(text, position)
-        except (_Unusable, OutputError) as error:
-            raise position.refused(f"'{quotable(text)}': {error}") from error
-        return found if isinstance(found, str) else check_image(found, position, limit_bytes=self.max_bytes)
 
     async def _send(self, text: str, position: Position) -> tuple[JsonValue, tuple[str, ...]]:
         """What stands in the input in place of one reference, and the notes about it."""
-        image = await self._checked(text, position)
-        if isinstance(image, str):
-            return image, ()
-        if position.is_inverted:
-            image = await inverted(image, position)
-        elif not self.keep_metadata:
-            image = await without_metadata(image, position)
+        found = await self._loaded(text, position)
+        if isinstance(found, str):
+            return found, ()
+        image = await prepared(found, position, limit_bytes=self.max_bytes, keep_metadata=self.keep_metadata)
         return await self._deliver(image, position)
+
+    async def _loaded(self, text: str, position: Position) -> bytes | str:
+        """As `_load`. Raises: InvalidInput."""
+        try:
+            return await self._load(text, position)
+        except (_Unusable, OutputError) as error:
+            raise position.refused(f"'{quotable(text)}': {error}") from error
 
     async def _load(self, text: str, position: Position) -> bytes | str:
         """The bytes that a reference means, or the URL that is passed on as it is.
@@ -217,25 +203,29 @@ def default_input_folders(output_folder: Path | None) -> tuple[Path, ...]:
     """The output folder and the user's pictures, downloads and desktop folders."""
     from platformdirs import user_desktop_path, user_downloads_path, user_pictures_path
 
-    folders = [user_pictures_path(), user_downloads_path(), user_desktop_path()]
-    if output_folder:
-        folders.insert(0, output_folder)
+    folders = (output_folder, user_pictures_path(), user_downloads_path(), user_desktop_path())
     # A folder that is switched off in XDG is given as the home folder, which would open everything.
     home = Path.home()
-    return tuple(dict.fromkeys(folder for folder in folders if not home.is_relative_to(folder)))
+    return tuple(dict.fromkeys(folder for folder in folders if folder and not home.is_relative_to(folder)))
+
+
+def _references(mapped: MappedInput) -> dict[tuple[str, int], JsonValue]:
+    """Every image reference by the input that holds it and its place there, from 0."""
+    given = {name: mapped.input[name] for name in mapped.file_fields if name in mapped.input}
+    return {
+        (name, number): reference
+        for name, value in given.items()
+        for number, reference in enumerate(value if isinstance(value, list) else [value])
+    }
 
 
 def _position(mapped: MappedInput, name: str, number: int) -> Position:
     is_mask = name == mapped.mask_field
+    label = f"{name}[{number}]" if isinstance(mapped.input[name], list) else name
     return Position(
         field="mask" if is_mask else name,
-        label="mask" if is_mask else f"{name}[{number - 1}]" if number else name,
+        label="mask" if is_mask else label,
         is_mask=is_mask,
         is_inverted=is_mask and mapped.invert_mask,
         must_keep_size=bool(mapped.mask_field),
     )
-
-
-def _first(errors: ExceptionGroup[Exception]) -> Exception:
-    """One error out of a group."""
-    return errors.exceptions[0]

@@ -37,7 +37,6 @@ _NO_LINKS = frozenset({errno.EPERM, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUP
 _FULL = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
 _PUBLIC_MODE, _PRIVATE_MODE = 0o644, 0o600
 
-
 _Given = ParamSpec("_Given")
 _Result = TypeVar("_Result")
 
@@ -82,10 +81,7 @@ class LocalTarget:
         """The files that can be this very image, whatever its prompt and model were called when they were saved."""
         endings = "|".join(EXTENSIONS.values())
         ours = re.compile(rf"(?:.*-)?{re.escape(image.handle)}(?:-[0-9a-f]{{8,16}})?\.(?:{endings})", re.DOTALL)
-        try:
-            return sorted(name for name in os.listdir(self.root) if ours.fullmatch(name))
-        except FileNotFoundError:
-            return []
+        return sorted(filter(ours.fullmatch, os.listdir(self.root) if self.root.exists() else ()))
 
     @_on_disk
     def check(self, expected_bytes: int) -> None:

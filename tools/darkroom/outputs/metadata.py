@@ -5,20 +5,18 @@ whatever follows the image's end (a video, a second image) is cut off.
 """
 
 import struct
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from darkroom.outputs.formats import exif_orientation, jpeg_segments
+from darkroom.outputs.formats import JPEG_SCAN, exif_orientation, jpeg_segments
 from darkroom.outputs.whole import jpeg_end, png_chunks
 
-_PNG_START = b"\x89PNG\r\n\x1a\n"
 # PNG 3rd ed. § 11.3 and APNG; an upper-case first letter marks the critical ones, which are all kept.
 _PNG_KEPT = frozenset(b"tRNS gAMA cHRM sRGB iCCP sBIT bKGD pHYs cICP mDCV cLLI hIST sPLT acTL fcTL fdAT".split())
 _WEBP_KEPT = frozenset((b"VP8X", b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ANMF", b"ICCP"))
 _WEBP_EXIF_AND_XMP = 0x08 | 0x04
 
 
-@dataclass(frozen=True, slots=True)
-class Stripped:
+class Stripped(NamedTuple):
     """The same image without metadata; `orientation` (1 to 8) is what the metadata said about how to turn it."""
 
     content: bytes
@@ -35,7 +33,7 @@ def strip_metadata(content: bytes, mime_type: str) -> Stripped | None:
 
 
 def _png(content: bytes) -> Stripped | None:
-    kept, orientation, kind = [_PNG_START], 1, b""
+    kept, orientation, kind = [content[:8]], 1, b""
     for kind, start, end in png_chunks(content):
         if kind == b"eXIf":
             orientation = exif_orientation(content[start + 8 : end - 4])
@@ -45,19 +43,16 @@ def _png(content: bytes) -> Stripped | None:
 
 
 def _jpeg(content: bytes) -> Stripped | None:
-    kept, orientation, position = [content[:2]], 1, 2
+    kept, orientation = [content[:2]], 1
     for marker, start, end in jpeg_segments(content):
         body = content[start + 4 : end]
         if marker == 0xE1 and body.startswith(b"Exif\0\0"):
             orientation = exif_orientation(body[6:])
+        if marker == JPEG_SCAN:
+            return Stripped(b"".join(kept) + content[start : jpeg_end(content) or len(content)], orientation)
         if _is_kept_in_jpeg(marker, body):
             kept.append(content[start:end])
-        position = end
-    while content[position : position + 1] == b"\xff" and content[position + 1 : position + 2] == b"\xff":
-        position += 1
-    if content[position : position + 2] != b"\xff\xda":
-        return None
-    return Stripped(b"".join(kept) + content[position : jpeg_end(content) or len(content)], orientation)
+    return None
 
 
 def _is_kept_in_jpeg(marker: int, body: bytes) -> bool:

@@ -7,7 +7,7 @@ import anyio
 
 from darkroom.errors import OutputError
 from darkroom.images import StoredFile
-from darkroom.outputs.decoding import TIMEOUT_S, render_image
+from darkroom.outputs.decoding import TIMEOUT_S, Rendered, render_image
 from darkroom.outputs.formats import HEAD_BYTES, MAX_PIXELS, RASTER_TYPES, pixel_size, sniff
 
 # Claude Desktop refuses a tool result beyond 1,048,576 bytes, base64 included (checked 2026-11-20).
@@ -15,6 +15,7 @@ TOTAL_BASE64_BYTES = 700_000
 MAX_PX = 1536
 MAX_IMAGES = 4
 _PROCESSES = 2
+_IS_VECTOR = "it is a vector image, saved as a file"
 
 Reader = Callable[[StoredFile], Awaitable[bytes]]
 
@@ -64,7 +65,14 @@ async def previews(
 
     async def make(index: int) -> None:
         async with limiter:
-            results[index] = await _preview(index, files[index], read, total_b64 // shown // 4 * 3, timeout_s)
+            made = await _small(files[index], read, total_b64 // shown // 4 * 3, timeout_s)
+        if isinstance(made, str):
+            results[index] = PreviewProblem(index=index, reason=made, is_fault=made != _IS_VECTOR)
+        else:
+            width_px, height_px = made.width_px, made.height_px
+            results[index] = Preview(
+                index=index, data=made.content, mime_type=made.mime_type, width_px=width_px, height_px=height_px
+            )
 
     async with anyio.create_task_group() as tasks:
         for index in range(shown):
@@ -72,35 +80,20 @@ async def previews(
     return results
 
 
-async def _preview(
-    index: int, file: StoredFile, read: Reader, max_bytes: int, timeout_s: float
-) -> Preview | PreviewProblem:
+async def _small(file: StoredFile, read: Reader, max_bytes: int, timeout_s: float) -> Rendered | str:
+    """The image made small, or why it is not, as the end of a sentence."""
     if file.mime_type == "image/svg+xml":
-        return PreviewProblem(index=index, reason="it is a vector image, saved as a file", is_fault=False)
+        return _IS_VECTOR
     try:
         content = await read(file)
     except OutputError as error:
-        return PreviewProblem(index=index, reason=f"it cannot be read: {error.message}")
-    if reason := _refusal(content[:HEAD_BYTES]):
-        return PreviewProblem(index=index, reason=reason)
-    result = await render_image("small", content, timeout_s=timeout_s, max_bytes=max_bytes, max_px=MAX_PX)
-    if isinstance(result, str):
-        return PreviewProblem(index=index, reason=result)
-    return Preview(
-        index=index,
-        data=result.content,
-        mime_type=result.mime_type,
-        width_px=result.width_px,
-        height_px=result.height_px,
-    )
-
-
-def _refusal(head: bytes) -> str:
-    """Why this is not decoded at all, told by its header alone; empty where it may be."""
+        return f"it cannot be read: {error.message}"
+    # What the header alone tells is not decoded at all.
+    head = content[:HEAD_BYTES]
     mime_type = sniff(head) or ""
     if mime_type not in RASTER_TYPES:
         return "it is no image of a known format"
     if (pixels := pixel_size(head, mime_type).pixels) > MAX_PIXELS:
         most = MAX_PIXELS // 1_000_000
         return f"it has {pixels / 1e6:.0f} million pixels, more than the {most} million that are decoded"
-    return ""
+    return await render_image("small", content, timeout_s=timeout_s, max_bytes=max_bytes, max_px=MAX_PX)

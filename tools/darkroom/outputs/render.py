@@ -24,8 +24,6 @@ _SCALES = (1.0, 0.75, 0.5, 0.35, 0.25, 0.12)
 _QUALITIES = (88, 80, 68)
 _LARGEST_PROFILE = 16 * 1024
 
-_TYPES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp"}
-
 
 class Unusable(Exception):
     """The image cannot be used; the message says why."""
@@ -42,7 +40,7 @@ def answer(request: dict[str, Any], content: bytes) -> tuple[dict[str, Any], byt
         return {"problem": "it needs too much memory to decode"}, b""
     except Exception:  # the outermost edge: decoders raise almost anything on broken bytes
         return {"problem": "it is damaged and cannot be decoded"}, b""
-    return {"mime_type": _TYPES[format_name], "width_px": width, "height_px": height}, result
+    return {"mime_type": f"image/{format_name.lower()}", "width_px": width, "height_px": height}, result
 
 
 def _open(content: bytes, max_pixels: int, max_px: int) -> "Image":
@@ -97,15 +95,15 @@ def _encode(image: "Image", format_name: str, **options: Any) -> bytes:
 
 def _small(image: "Image", request: dict[str, Any]) -> tuple[str, bytes, tuple[int, int]]:
     """The best JPEG (or WebP, where there is alpha) of at most `max_bytes`, and of at most `max_px` a side."""
-    max_bytes = int(request["max_bytes"])
+    max_bytes, max_px = int(request["max_bytes"]), int(request.get("max_px") or 0)
     is_opaque = _is_opaque(image)
     format_name = "JPEG" if is_opaque else "WEBP"
     if is_opaque and image.mode.endswith("A"):
         plain = image.convert(image.mode.removesuffix("A"))
         plain.info = image.info
         image = plain
-    first = _fitted(image, int(request.get("max_px") or 0))
-    for scale in _SCALES[:1] if request.get("keep_size") else _SCALES:
+    first = _fitted(image, max_px)
+    for scale in _SCALES if max_px else _SCALES[:1]:
         candidate = _fitted(first, max(1, round(max(first.size) * scale)))
         for quality in _QUALITIES:
             result = _encode(candidate, format_name, quality=quality)

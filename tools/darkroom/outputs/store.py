@@ -9,7 +9,7 @@ import json
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import anyio
 from anyio import to_thread
@@ -23,11 +23,7 @@ from darkroom.outputs.local import LocalDraft, LocalTarget
 from darkroom.outputs.naming import ImageName
 from darkroom.outputs.whole import is_whole
 
-if TYPE_CHECKING:
-    from hashlib import _Hash as HASH  # pyright: ignore[reportPrivateUsage]  # the type has no public name
-
-_WRITE_BYTES = 1024 * 1024
-
+_WRITE_BYTES = 1024 * 1024  # a piece that is worth a thread
 
 # A flat place for files, and a file in it that has no name yet. Where the place refuses, their methods raise an
 # OutputError that is worth another try.
@@ -43,16 +39,12 @@ class Saved(NamedTuple):
 
 
 class OutputStore:
-    """Saves images in one place and reads them back."""
+    """Saves images in one place and reads them back; `place` is the folder's absolute path, or the bucket's URL."""
 
     def __init__(self, target: Target) -> None:
+        self.place = target.place
         self._target = target
         self._checked_bytes, self._checked_until_s = 0, 0.0
-
-    @property
-    def place(self) -> str:
-        """The folder's absolute path, or the URL of the bucket and prefix."""
-        return self._target.place
 
     async def check(self, *, expected_bytes: int = MAX_IMAGE_BYTES) -> None:
         """Find out if that much can be saved now, leaving nothing behind. A good answer holds for a few seconds.
@@ -73,8 +65,16 @@ class OutputStore:
 
         Raises: OutputError where the bytes are no image (for good), or cannot be written.
         """
+        stream, waiting = _Stream(), bytearray()
         async with self._draft() as draft:
-            stream = await self._receive(draft, chunks)
+            async for chunk in chunks:
+                stream.take(chunk)
+                waiting += chunk
+                if len(waiting) >= _WRITE_BYTES:
+                    await draft.write(bytes(waiting))
+                    waiting.clear()
+            stream.end()
+            await draft.write(bytes(waiting))
             has_end = await draft.examine(lambda content: is_whole(content, stream.mime_type))
             return await self._publish(draft, image, Saved(self._file("", stream), has_end))
 
@@ -93,8 +93,11 @@ class OutputStore:
         """
         name = self._target.name_at(file.location) or ""
         stem = name.rpartition(".")[0]
+        about = {"name": name, **asdict(file)}
+        del about["location"]
+        text = json.dumps({**facts, "file": about}, indent=2, ensure_ascii=False)
         async with self._draft(is_private=True) as draft:
-            await draft.write(_sidecar_bytes(name, file, facts))
+            await draft.write(f"{text}\n".encode("utf-8", "replace"))
             if not await draft.publish(f"{stem}.json", "application/json") and not await self._is_of(stem, file):
                 await draft.publish(f"{stem}-{file.sha256[:8]}.json", "application/json")
 
@@ -116,20 +119,6 @@ class OutputStore:
         finally:
             with anyio.CancelScope(shield=True):
                 await draft.close()
-
-    async def _receive(self, draft: Draft, chunks: AsyncIterator[bytes]) -> "_Stream":
-        """Write the stream in pieces of a size that is worth a thread."""
-        stream = _Stream()
-        waiting = bytearray()
-        async for chunk in chunks:
-            stream.take(chunk)
-            waiting += chunk
-            if len(waiting) >= _WRITE_BYTES:
-                await draft.write(bytes(waiting))
-                waiting.clear()
-        stream.end()
-        await draft.write(bytes(waiting))
-        return stream
 
     async def _publish(self, draft: Draft, image: ImageName, new: Saved) -> Saved:
         """Under a name, unless the same image is there already, or more of one that is not whole either."""
@@ -167,7 +156,7 @@ class OutputStore:
             width_px=width_px,
             height_px=height_px,
             size_bytes=stream.size_bytes,
-            sha256=stream.sha256,
+            sha256=stream.digest.hexdigest(),
         )
 
     async def _is_of(self, stem: str, file: StoredFile) -> bool:
@@ -186,16 +175,12 @@ class _Stream:
         self.head = bytearray()
         self.size_bytes = 0
         self.mime_type = ""
-        self._digest: HASH = hashlib.sha256()
+        self.digest = hashlib.sha256()
         self._look_from_bytes = 0
-
-    @property
-    def sha256(self) -> str:
-        return self._digest.hexdigest()
 
     def take(self, chunk: bytes) -> None:
         """Raises: OutputError as soon as it can be no image."""
-        self._digest.update(chunk)
+        self.digest.update(chunk)
         self.size_bytes += len(chunk)
         self.head += chunk[: HEAD_BYTES - len(self.head)]
         if not self.mime_type and self.size_bytes >= self._look_from_bytes:
@@ -222,10 +207,3 @@ class _Stream:
 def _is_more(there: Saved, new: Saved) -> bool:
     """Whether a new file without its end has no more of the image than what is there."""
     return not new.is_whole and (there.is_whole or there.file.size_bytes >= new.file.size_bytes)
-
-
-def _sidecar_bytes(name: str, file: StoredFile, sidecar: Mapping[str, JsonValue]) -> bytes:
-    facts = {"name": name, **asdict(file)}
-    del facts["location"]
-    text = json.dumps({**sidecar, "file": facts}, indent=2, ensure_ascii=False)
-    return (text + "\n").encode("utf-8", "replace")

@@ -15,7 +15,6 @@ _JPEG_END, _JPEG_SCAN = 0xD9, 0xDA
 # Boxes that may follow the pixels; any other word behind them is no box but something added.
 _BOXES = frozenset((b"mdat", b"meta", b"moov", b"free", b"skip", b"uuid", b"moof", b"mfra", b"sidx"))
 _SVG_END = re.compile(rb"</(?:\w{1,20}:)?svg\s*>")
-_PIECE_BYTES = 1024 * 1024
 _XML_IS_CUT = frozenset(
     expat.errors.codes[getattr(expat.errors, f"XML_ERROR_{name}")]
     for name in ("NO_ELEMENTS", "UNCLOSED_TOKEN", "PARTIAL_CHAR", "UNCLOSED_CDATA_SECTION")
@@ -97,12 +96,8 @@ def _has_pixels(boxes: set[bytes]) -> bool:
 
 def _svg(content: Content) -> bool:
     """XML up to its end. Where XML cannot be read for another reason than a cut, the last tag stands near the end."""
-    parser = expat.ParserCreate()
     try:
-        for start in range(0, len(content), _PIECE_BYTES):
-            piece = content[start : start + _PIECE_BYTES]
-            parser.Parse(piece if start else piece.lstrip(), False)
-        parser.Parse(b"", True)
+        expat.ParserCreate().Parse(content[:].lstrip(), True)
         return True
     except expat.ExpatError as error:
         if error.code in _XML_IS_CUT:

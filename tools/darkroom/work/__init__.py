@@ -1,3 +1,3 @@
-"""The life of one create: sent once (creating), found again after a lost answer (reconciling), polled to its end
-(following), its images brought home (image_fetching). The Darkroom owns these; a tool call only waits for them.
+"""The life of one create: sent once (create), found again after a lost answer (reconcile), polled to its end (watch),
+its images brought home (image_fetching). The Darkroom owns these; a tool call only waits for them.
 """

@@ -4,7 +4,7 @@ import logging
 
 from darkroom.errors import DarkroomError
 from darkroom.gateways import Key, PredictionClient
-from darkroom.journal import Intent, Journal
+from darkroom.journal import Intent, Journal, Look
 
 log = logging.getLogger(__name__)
 
@@ -12,10 +12,11 @@ AWAY_S = 24 * 3600.0
 
 
 class Account:
-    """The key in use at its gateway; `id` is a keyed hash of the key, empty where no key is needed."""
+    """The key in use at its gateway, whose `origin` alone ever sees it; `id` is a keyed hash, empty without a key."""
 
     def __init__(self, client: PredictionClient, journal: Journal, key: Key, id: str) -> None:
         self.client = client
+        self.origin = client.gateway.origin
         self.id = id
         self.journal = journal
         self._key = key
@@ -26,10 +27,9 @@ class Account:
         """Raises: JournalError."""
         return cls(client, journal, key, await journal.account(client.gateway.origin, key.reveal()))
 
-    @property
-    def origin(self) -> str:
-        """The gateway's own, the only place that ever sees the key."""
-        return self.client.gateway.origin
+    def look(self, now: float, *, is_final: bool = False) -> Look:
+        """A look at this gateway now (seconds since the epoch)."""
+        return Look(now=now, link_lifetime_s=self.client.gateway.link_lifetime_s, is_final=is_final)
 
     async def is_here(self) -> None:
         """Note in the journal that this key is in use now."""

@@ -7,7 +7,7 @@ certainly not carried out (`refused` for load, or no connection) may be.
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import anyio
 from pydantic import JsonValue
@@ -21,7 +21,7 @@ from darkroom.errors import (
     InvalidRequest,
     JournalError,
 )
-from darkroom.journal import Intent, Journal, Look, SpendingLimit
+from darkroom.journal import Intent, Journal, SpendingLimit
 from darkroom.predictions import Prediction
 from darkroom.secrets_in_inputs import is_masked
 from darkroom.work.accounts import Account
@@ -47,12 +47,12 @@ class CreatePlan:
     `secrets` are inputs that are never written down; `stale_s` is the age at which a claim is not used any more.
     """
 
-    prefer_wait_s: int = 0
-    cancel_after_s: int = 0
-    retry_budget_s: float = 40.0
-    stale_s: float = 60.0
-    spending: SpendingLimit | None = None
-    secrets: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
+    prefer_wait_s: int
+    cancel_after_s: int
+    retry_budget_s: float
+    stale_s: float
+    spending: SpendingLimit | None
+    secrets: Mapping[str, JsonValue]
 
 
 class Creator:
@@ -84,7 +84,7 @@ class Creator:
                     await self._send(watched, plan)
                     break
             except (GatewayBusy, GatewayUnreachable) as error:
-                pause_s = _pause(error, attempt)
+                pause_s = _FIRST_PAUSE_S * 2**attempt if error.retry_after_s is None else error.retry_after_s
                 if attempt + 1 == _ATTEMPTS or pause_s > budget_s:
                     raise
                 log.info("create of %s not carried out, again in %.1f s", intent.key, pause_s)
@@ -138,9 +138,14 @@ class Creator:
     async def _write_down(self, watched: Watched, prediction: Prediction) -> None:
         """Write down the id of what was paid, until that succeeds; meanwhile it is in memory and in a file."""
         intent, failed_s, pause_s = watched.intent, 0.0, _FIRST_PAUSE_S / 2
+        problem = CreateUnresolved(
+            f"Prediction '{prediction.id}' was created and may be billed, but the journal cannot be written just now. "
+            f"darkroom keeps trying. Keep this id; get_prediction with id '{prediction.id}' finds it.",
+            gateway=self._client.gateway.name,
+        )
         while not await self._is_written(intent, prediction):
             failed_s += pause_s
-            watched.publish(problem=self._unwritten(prediction.id), settled=failed_s > _TELL_AFTER_S)
+            watched.publish(problem=problem, settled=failed_s > _TELL_AFTER_S)
             await self._runtime.sleep(pause_s)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
         await self._paid_ids.drop(intent.key)
@@ -150,7 +155,7 @@ class Creator:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._keep_if_slow, intent, prediction.id)
             try:
-                await self._journal.mark_known(intent.key, prediction, self._look)
+                await self._journal.mark_known(intent.key, prediction, self._account.look(self._runtime.clock()))
                 tasks.cancel_scope.cancel()
                 return True
             except JournalError as error:
@@ -166,21 +171,3 @@ class Creator:
     async def _keep(self, intent: Intent, prediction_id: str) -> None:
         await self._paid_ids.keep(intent, prediction_id)
         self._runtime.at_crash_point(CrashPoint.ID_KEPT)
-
-    @property
-    def _look(self) -> Look:
-        return Look(now=self._runtime.clock(), link_lifetime_s=self._client.gateway.link_lifetime_s)
-
-    def _unwritten(self, prediction_id: str) -> CreateUnresolved:
-        return CreateUnresolved(
-            f"Prediction '{prediction_id}' was created and may be billed, but the journal cannot be written just now. "
-            f"darkroom keeps trying. Keep this id; get_prediction with id '{prediction_id}' finds it.",
-            gateway=self._client.gateway.name,
-        )
-
-
-def _pause(error: GatewayError, attempt: int) -> float:
-    """The gateway's own time where it gave one, else half a second, doubling."""
-    if error.retry_after_s is not None:
-        return error.retry_after_s
-    return _FIRST_PAUSE_S * 2**attempt

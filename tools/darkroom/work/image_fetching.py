@@ -17,7 +17,7 @@ from darkroom.errors import DarkroomError, JournalError, OutputError, OutputExpi
 from darkroom.gateways import Gateway, OutputFetcher
 from darkroom.images import ImageState, StoredFile, StoredImage
 from darkroom.journal import Intent, Journal
-from darkroom.outputs import ImageName, OutputStore, OutputStores
+from darkroom.outputs import ImageName, OutputStores
 from darkroom.secrets_in_inputs import masked_secrets
 from darkroom.uris import scheme_of
 from darkroom.work.crash_points import CrashPoint
@@ -65,12 +65,11 @@ class ImageFetching:
 
     async def write_missing_sidecars(self, rows: Sequence[Intent]) -> None:
         """Once for each image that was saved where there was no room for its sidecar any more, and lies there yet."""
-        pairs = [(row, image) for row in rows for image in row.images if _NO_SIDECAR in image.problem]
-        for intent, image in pairs:
+        for intent, image in [(row, image) for row in rows for image in row.images if _NO_SIDECAR in image.problem]:
             with suppress(OutputError):
                 if image.file and await self._stores.read(image.file):
                     problem = image.problem.partition(_NO_SIDECAR)[0].strip()
-                    await self._note_saved(intent, image, self._stores.holding(image.file), image.file, problem)
+                    await self._note_saved(intent, image, image.file, problem)
 
     async def _row(self, intent: Intent) -> Intent:
         """As it stands now, or as it was last seen while the journal cannot be read."""
@@ -98,14 +97,12 @@ class ImageFetching:
         if not saved.is_whole and scheme_of(image.url) != "data":  # which will never be any other
             raise OutputError(f"{_DAMAGED} ({saved.file.size_bytes:,} bytes came).", can_retry=True)
         damage = "" if saved.is_whole else f"{_DAMAGED}."
-        await self._note_saved(intent, image, store, saved.file, f"{damage} {problem}".strip())
+        await self._note_saved(intent, image, saved.file, f"{damage} {problem}".strip())
 
-    async def _note_saved(
-        self, intent: Intent, image: StoredImage, store: OutputStore, file: StoredFile, problem: str
-    ) -> None:
+    async def _note_saved(self, intent: Intent, image: StoredImage, file: StoredFile, problem: str) -> None:
         self._runtime.at_crash_point(CrashPoint.IMAGE_STORED)
         try:
-            await store.write_sidecar(file, sidecar(intent, self._gateway))
+            await self._stores.holding(file).write_sidecar(file, sidecar(intent, self._gateway))
         except Exception as error:  # the image is safe, and that must be noted whatever is wrong with its sidecar
             problem = f"{problem} {_NO_SIDECAR}: {_in_words(error).message}".lstrip()
         await self._journal.image_stored(replace(image, state=ImageState.STORED, file=file, problem=problem))
@@ -119,8 +116,7 @@ class ImageFetching:
             await self._journal.image_failed(image.prediction_id, image.index, error.message)
         elif saved := await self._stores.found(_name(intent, image), intent.output_place):
             words = f"{_DAMAGED} ({saved.file.size_bytes:,} bytes came), and no more is to be had. {error.message}"
-            store = self._stores.holding(saved.file)
-            await self._note_saved(intent, image, store, saved.file, "" if saved.is_whole else words)
+            await self._note_saved(intent, image, saved.file, "" if saved.is_whole else words)
         elif error.can_retry:
             await self._journal.image_expired(image.prediction_id, image.index, error.message)
         else:

@@ -8,29 +8,18 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from anyio import to_thread
 
-from darkroom.journal import Intent
+from darkroom.journal import Intent, Journal, Look, NewIntent
+from darkroom.predictions import Prediction
 
 log = logging.getLogger(__name__)
 
 _PREFIX = "paid-"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PaidId:
-    """What is needed to find a prediction again, also where its row is lost."""
-
-    key: str
-    prediction_id: str
-    gateway: str
-    origin: str
-    account: str
-    output_place: str
-    model: str
+# Beside the id, what is needed to find the prediction again, also where its row is lost.
+_FACTS = ("key", "gateway", "origin", "account", "output_place", "model")
 
 
 class PaidIds:
@@ -42,18 +31,10 @@ class PaidIds:
 
     async def keep(self, intent: Intent, prediction_id: str) -> None:
         """Write it down; a disk that takes nothing at all is told in the log, with the id."""
-        paid = PaidId(
-            key=intent.key,
-            prediction_id=prediction_id,
-            gateway=intent.gateway,
-            origin=intent.origin,
-            account=intent.account,
-            output_place=intent.output_place,
-            model=intent.model,
-        )
+        facts = {name: getattr(intent, name) for name in _FACTS}
         self._kept.add(intent.key)
         try:
-            await to_thread.run_sync(self._write, paid)
+            await to_thread.run_sync(self._write, self._path(intent.key), {**facts, "prediction_id": prediction_id})
         except OSError as error:
             log.error("the id of paid prediction %s could not be kept: %s", prediction_id, error)
 
@@ -64,20 +45,24 @@ class PaidIds:
             with suppress(OSError):
                 await to_thread.run_sync(self._path(key).unlink)
 
-    async def kept(self) -> list[PaidId]:
-        """What earlier processes could not write into the journal."""
+    async def restore(self, journal: Journal, look: Look) -> None:
+        """Write into the journal what earlier processes could not; a row that is lost is made anew."""
         found = await to_thread.run_sync(lambda: list(self._read()))
-        self._kept |= {paid.key for paid in found}
-        return found
+        self._kept |= {key for key, _, _ in found}
+        for key, prediction, place in found:
+            if await journal.find(key):
+                await journal.mark_known(key, prediction, look)
+            else:
+                await journal.record(prediction, look, adopting=place)
+            await self.drop(key)
 
     def _path(self, key: str) -> Path:
         return self._folder / f"{_PREFIX}{key}.json"
 
-    def _write(self, paid: PaidId) -> None:
-        path = self._path(paid.key)
+    def _write(self, path: Path, facts: dict[str, str]) -> None:
         part = path.with_suffix(".part")
-        with open(part, "w", encoding="utf-8", opener=_private) as file:
-            json.dump(asdict(paid), file)
+        with open(part, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+            json.dump(facts, file)
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
@@ -88,13 +73,12 @@ class PaidIds:
             finally:
                 os.close(folder_fd)
 
-    def _read(self) -> Iterator[PaidId]:
+    def _read(self) -> Iterator[tuple[str, Prediction, NewIntent]]:
+        """The key of each, its prediction, and what its row needs to be made anew."""
         for path in sorted(self._folder.glob(f"{_PREFIX}*.json")):
             try:
-                yield PaidId(**json.loads(path.read_text(encoding="utf-8")))
-            except (OSError, ValueError, TypeError) as error:
+                facts = dict(json.loads(path.read_text(encoding="utf-8")))
+                key, prediction = facts.pop("key"), Prediction(id=facts.pop("prediction_id"), model=facts["model"])
+                yield key, prediction, NewIntent(input={}, **facts)
+            except (OSError, ValueError, TypeError, KeyError) as error:
                 log.error("'%s' names a paid prediction but cannot be read: %s", path, error)
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import anyio
 
 from darkroom.errors import GatewayError, JournalError
-from darkroom.journal import Intent, IntentState, Journal, Look, Search, match
+from darkroom.journal import Intent, IntentState, Journal, Search, match
 from darkroom.journal.reconcile import Defaults
 from darkroom.predictions import Prediction
 from darkroom.work.accounts import Account
@@ -40,28 +40,20 @@ class ReconcileRules:
     defaults: Defaults = lambda model: {}
 
 
+@dataclass(eq=False)
 class Reconciler:
     """Asks the list and tells the journal; `on_found` hears of every intent that got its prediction back."""
 
-    def __init__(
-        self,
-        account: Account,
-        journal: Journal,
-        runtime: Runtime,
-        rules: ReconcileRules,
-        on_found: Callable[[Intent], None],
-    ) -> None:
-        self._account = account
-        self._client = account.client
-        self._journal = journal
-        self._runtime = runtime
-        self._rules = rules
-        self._on_found = on_found
-        self._one_at_a_time = anyio.Lock()
-        self._missed_since_s: dict[tuple[str, int], float] = {}
-        self._is_running = False
-        self._has_new_doubt = False
-        self._is_put_off = False
+    _account: Account
+    _journal: Journal
+    _runtime: Runtime
+    _rules: ReconcileRules
+    _on_found: Callable[[Intent], None]
+    _one_at_a_time: anyio.Lock = field(default_factory=anyio.Lock, init=False)
+    _missed_since_s: dict[tuple[str, int], float] = field(default_factory=dict[tuple[str, int], float], init=False)
+    _is_running: bool = field(default=False, init=False)
+    _has_new_doubt: bool = field(default=False, init=False)
+    _is_put_off: bool = field(default=False, init=False)
 
     async def run(self) -> None:
         """Look for lost answers at the set times; a new doubt starts them anew. Returns when told to."""
@@ -90,12 +82,12 @@ class Reconciler:
 
     async def once(self) -> int:
         """One look; gives how many creates are still in doubt. A list that cannot be read changes nothing."""
-        gateway = self._client.gateway
-        if not gateway.has_list:
+        if not self._account.client.gateway.has_list:
             return 0
+        origin = self._account.origin
         async with self._one_at_a_time:
-            doubtful = await self._journal.unresolved(gateway.origin)
-            sought = (*doubtful, *await self._journal.absent(gateway.origin, _ABSENT_S))
+            doubtful = await self._journal.unresolved(origin)
+            sought = (*doubtful, *await self._journal.absent(origin, _ABSENT_S))
             if not sought:
                 return 0
             self._is_put_off = True
@@ -106,7 +98,7 @@ class Reconciler:
                 log.warning("reconciliation put off: %s", error)
             except Exception:
                 log.exception("reconciliation put off by a fault of darkroom's own")
-            return len(await self._journal.unresolved(gateway.origin))
+            return len(await self._journal.unresolved(origin))
 
     async def _settle(self, sought: tuple[Intent, ...]) -> None:
         oldest_s = min(intent.sent_at or intent.intended_at for intent in sought)
@@ -114,16 +106,15 @@ class Reconciler:
         asked_s = self._runtime.monotonic()
         listed = await self._read_list(oldest_s)
         self._runtime.at_crash_point(CrashPoint.LISTED)
-        gateway, rules = self._client.gateway, self._rules
+        rules = self._rules
         verdicts = match(
             sought,
             listed.predictions,
-            await self._journal.known_ids(gateway.origin, oldest_s - _KNOWN_S),
+            await self._journal.known_ids(self._account.origin, oldest_s - _KNOWN_S),
             search=Search(skew_s=listed.skew_s, settle_s=rules.settle_s, margin_s=_MARGIN_S, defaults=rules.defaults),
             may_be_absent=await self._missed_for_long(sought, asked_s) if listed.is_complete else frozenset(),
         )
-        look = Look(now=self._runtime.clock(), link_lifetime_s=gateway.link_lifetime_s)
-        settled = await self._journal.settle(verdicts, look)
+        settled = await self._journal.settle(verdicts, self._account.look(self._runtime.clock()))
         self._runtime.at_crash_point(CrashPoint.SETTLED)
         for intent in settled:
             if intent.state is IntentState.KNOWN:
@@ -132,24 +123,22 @@ class Reconciler:
     async def _missed_for_long(self, sought: tuple[Intent, ...], asked_s: float) -> frozenset[str]:
         """Those that this account sent and that no complete list showed for the settle time (monotonic clock)."""
         long_missed: set[str] = set()
-        seen_before = self._missed_since_s
-        self._missed_since_s = {}
+        seen_before, self._missed_since_s = self._missed_since_s, {}
         for intent in sought:
             attempt = (intent.key, intent.tries)
             since_s = self._missed_since_s[attempt] = seen_before.get(attempt, asked_s)
-            is_second = attempt in seen_before
-            if is_second and asked_s - since_s >= self._rules.settle_s and await self._account.owns(intent):
+            is_long = attempt in seen_before and asked_s - since_s >= self._rules.settle_s
+            if is_long and await self._account.owns(intent):
                 long_missed.add(intent.key)
         return frozenset(long_missed)
 
     async def _read_list(self, oldest_s: float) -> "_Listed":
         """Newest first, back past the oldest open intent, as far as the number of pages allows."""
         listed = _Listed()
-        cursors = {""}
-        cursor = ""
+        cursor, cursors = "", {""}
         for _ in range(_MOST_PAGES):
             try:
-                page = await self._client.list_page(cursor)
+                page = await self._account.client.list_page(cursor)
             except GatewayError:
                 if not cursor:
                     raise

@@ -3,13 +3,12 @@
 import logging
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import anyio
 from pydantic import JsonValue
 
 from darkroom.errors import CreateUnresolved, DarkroomError, JournalError
-from darkroom.gateways import Gateway, PollSchedule
 from darkroom.journal import Intent, IntentState, Journal
 from darkroom.work.create import CreatePlan, Creator
 from darkroom.work.reconcile import Reconciler
@@ -33,18 +32,7 @@ class Budget:
 
     hold_s: float
     retry_s: float
-    secrets: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
-
-
-def create_plan(gateway: Gateway, schedule: PollSchedule, budget: Budget) -> CreatePlan:
-    """How long the gateway may hold this create, and when it must give up."""
-    hold_s = schedule.prefer_wait_s(is_honoured=gateway.honours_prefer, has_list=gateway.has_list)
-    return CreatePlan(
-        prefer_wait_s=min(hold_s, int(budget.hold_s)),
-        cancel_after_s=schedule.cancel_after_s(),
-        retry_budget_s=budget.retry_s,
-        secrets=budget.secrets,
-    )
+    secrets: Mapping[str, JsonValue]
 
 
 class Sender:
@@ -86,10 +74,9 @@ class Sender:
 
     async def _after_failure(self, watched: Watched, error: DarkroomError) -> None:
         """A create whose answer was lost is looked for at once; if it is found, continue normally."""
-        is_lost = isinstance(error, CreateUnresolved) and not self._is_closing
         row = None
         with suppress(JournalError):
-            if is_lost:
+            if isinstance(error, CreateUnresolved) and not self._is_closing:
                 await self._reconciler.once()
             row = await self._journal.find(watched.intent.key)
         if row and row.state is IntentState.KNOWN:

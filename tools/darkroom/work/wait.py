@@ -36,16 +36,17 @@ class Waiting:
 
     async def for_first_look(self, watched: Sequence[Watched], *, until_s: float) -> None:
         """Return as soon as the gateway was asked once about each."""
-        await self._while(lambda: not all(_is_seen(each) for each in watched), watched, until_s, None)
+        await self._while(
+            lambda: not all(each.has_been_looked_up or each.is_settled for each in watched), watched, until_s, None
+        )
 
     def progress(self, watched: Sequence[Watched]) -> tuple[float, str]:
         """Percent over all, and the words of the first that still runs, its id in front (100 characters at most)."""
         now_s = self._monotonic()
         steps = [each.progress(now_s) for each in watched]
         percent = sum(step.percent for step in steps) / len(steps)
-        pairs = zip(watched, steps, strict=True)
-        running = next(((each, step) for each, step in pairs if not each.is_settled), None)
-        each, step = running or (watched[0], steps[0])
+        pairs = list(zip(watched, steps, strict=True))
+        each, step = next((pair for pair in pairs if not pair[0].is_settled), pairs[0])
         return percent, f"{each.handle} {step.message}"[:100]
 
     def percents(self, watched: Sequence[Watched]) -> dict[str, float]:
@@ -54,11 +55,7 @@ class Waiting:
         return {each.handle: each.progress(now_s).percent for each in watched if not each.is_settled}
 
     async def _while(
-        self,
-        is_open: Callable[[], bool],
-        watched: Sequence[Watched],
-        until_s: float,
-        on_progress: OnProgress | None,
+        self, is_open: Callable[[], bool], watched: Sequence[Watched], until_s: float, on_progress: OnProgress | None
     ) -> None:
         while is_open():
             left_s = until_s - self._monotonic()
@@ -71,7 +68,3 @@ class Waiting:
                 await changed.wait()
             if on_progress:
                 await on_progress(*self.progress(watched))
-
-
-def _is_seen(watched: Watched) -> bool:
-    return watched.has_been_looked_up or watched.is_settled

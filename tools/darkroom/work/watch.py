@@ -8,13 +8,13 @@ import logging
 import random
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import anyio
 
 from darkroom.errors import DarkroomError, GatewayError, JournalError, UnknownPrediction
 from darkroom.gateways import PollSchedule
-from darkroom.journal import Intent, IntentState, Journal, Look
+from darkroom.journal import Intent, IntentState, Journal
 from darkroom.predictions import Prediction, PredictionStatus
 from darkroom.progress import Progress, ProgressTracker
 from darkroom.work.accounts import Account
@@ -96,27 +96,19 @@ class Watched:
         return self._tracker.update(prediction, now_s - self.started_s)
 
 
+@dataclass(frozen=True)
 class Watcher:
     """Polls by the schedule of its model and ends when the prediction and its images have.
 
     `settle_s`: for how long a gateway has to say that it does not know a prediction before that is believed.
     """
 
-    def __init__(
-        self,
-        account: Account,
-        journal: Journal,
-        fetching: ImageFetching,
-        runtime: Runtime,
-        settle_s: float,
-    ) -> None:
-        self._account = account
-        self._client = account.client
-        self._journal = journal
-        self._fetching = fetching
-        self._runtime = runtime
-        self._settle_s = settle_s
-        self._rng = random.Random()
+    _account: Account
+    _journal: Journal
+    _fetching: ImageFetching
+    _runtime: Runtime
+    _settle_s: float
+    _rng: random.Random = field(default_factory=random.Random)
 
     async def watch(self, watched: Watched, schedule: PollSchedule, *, look_first: bool) -> bool:
         """Watch until all is settled; False where the prediction is given up instead.
@@ -144,10 +136,11 @@ class Watcher:
     async def _look(self, watched: Watched, polling: "_Polling") -> bool:
         """One look at the gateway; False where the prediction is gone, or not to be seen with this key."""
         try:
-            prediction = await self._client.get(watched.intent.prediction_id, within_s=_LOOK_WITHIN_S)
+            prediction = await self._account.client.get(watched.intent.prediction_id, within_s=_LOOK_WITHIN_S)
             self._runtime.at_crash_point(CrashPoint.SEEN)
             polling.saw(prediction, self._runtime.monotonic())
-            row = await self._journal.record(prediction, self._as_seen(polling))
+            look = self._account.look(self._runtime.clock(), is_final=polling.is_output_overdue)
+            row = await self._journal.record(prediction, look)
             watched.has_been_looked_up = True
             watched.publish(row, note=_NO_OUTPUT_YET if polling.is_without_output else "")
         except UnknownPrediction as error:
@@ -161,10 +154,6 @@ class Watcher:
             watched.has_been_looked_up = True
             watched.publish(problem=error)
         return True
-
-    def _as_seen(self, polling: "_Polling") -> Look:
-        lifetime_s = self._client.gateway.link_lifetime_s
-        return Look(now=self._runtime.clock(), link_lifetime_s=lifetime_s, is_final=polling.is_output_overdue)
 
     async def _end_missing(self, watched: Watched, error: UnknownPrediction) -> None:
         """Record it as failed so that polling stops; another account's prediction is only let alone."""

@@ -5,11 +5,12 @@ doing the same twice, and a process that died simply stops renewing its own.
 """
 
 import logging
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import anyio
 import anyio.abc
@@ -20,14 +21,13 @@ from darkroom.journal import DOUBTFUL, Intent, IntentState, Journal, Look, NewIn
 from darkroom.predictions import Prediction
 from darkroom.work.accounts import Account
 from darkroom.work.bills import Bills
-from darkroom.work.create import Creator
+from darkroom.work.create import CreatePlan, Creator
 from darkroom.work.image_fetching import ImageFetching
 from darkroom.work.leases import LEASE_S, Leases
 from darkroom.work.paid_ids import PaidIds
 from darkroom.work.reconcile import Reconciler, ReconcileRules
 from darkroom.work.runtime import Runtime
-from darkroom.work.sending import Budget, Sender, create_plan
-from darkroom.work.unfinished import Unfinished
+from darkroom.work.sending import Budget, Sender
 from darkroom.work.watch import Watched, Watcher
 
 log = logging.getLogger(__name__)
@@ -71,33 +71,24 @@ class Work:
         self._tasks = tasks
         self._runtime = runtime
         self._rules = rules
-        paid_ids = PaidIds(rules.paid_ids_dir)
+        self._paid_ids = PaidIds(rules.paid_ids_dir)
         self._leases = Leases(journal, rules.lease_s)
-        self._unfinished = Unfinished(account, journal, self._leases, paid_ids, self.notices)
         self._fetching = fetching
         self._watcher = Watcher(account, journal, fetching, runtime, rules.reconcile.settle_s)
         self._reconciler = Reconciler(account, journal, runtime, rules.reconcile, self._take_over)
         self._bills = Bills(account, journal, runtime)
-        self._sender = Sender(Creator(account, journal, paid_ids, runtime), self._reconciler, journal, runtime)
+        self._sender = Sender(Creator(account, journal, self._paid_ids, runtime), self._reconciler, journal, runtime)
         self._watched: dict[str, Watched] = {}
         self._given_up: set[str] = set()
         self._is_closing = False
 
     def start(self, intent: Intent, budget: Budget) -> Watched:
         """Send an intent, unless that was done already, and watch it."""
-        watched = self._watched.get(intent.key)
-        if watched is None:
-            watched = self._new_watched(intent)
-            self._tasks.start_soon(self._create_and_watch, watched, budget)
-        return watched
+        return self._watched.get(intent.key) or self._begin(intent, partial(self._create_and_watch, budget=budget))
 
     def watch(self, intent: Intent) -> Watched:
         """Watch a prediction that exists already, beginning with a look at the gateway."""
-        watched = self._watched.get(intent.key)
-        if watched is None:
-            watched = self._new_watched(intent)
-            self._tasks.start_soon(self._look_and_watch, watched)
-        return watched
+        return self._watched.get(intent.key) or self._begin(intent, self._look_and_watch)
 
     def watched(self, intent: Intent) -> Watched | None:
         """Who watches it in this process, if anybody."""
@@ -146,24 +137,21 @@ class Work:
         async with self._fence("wanting images again"):
             await self._journal.want_all_again(self._client.gateway.origin)
             await self._fetching.write_missing_sidecars(await self._journal.history())
-        self._tasks.start_soon(self._reconcile)
-        self._tasks.start_soon(self._look_for_bills)
+        self._tasks.start_soon(self._fenced, "looking for lost answers", self._reconciler.run)
+        self._look_for_bills()
         while True:
             async with self._fence("taking up kept ids"):  # also those that a locked journal refused before
-                await self._unfinished.restore_paid_ids(self._look)
-            async with self._fence("taking up unfinished predictions"):
-                for intent in await self._unfinished.unwatched(frozenset({*self._watched, *self._given_up})):
-                    self.watch(intent)
+                await self._paid_ids.restore(self._journal, self._look)
+            await self._fenced("taking up unfinished predictions", self._take_up_unwatched)
             await anyio.sleep(2 * self._rules.lease_s)
-            async with self._fence("looking for lost answers"):
-                await self._reconciler.once()
+            await self._fenced("looking for lost answers", self._reconciler.once)
 
     async def settle_doubts(self, intents: Sequence[Intent]) -> tuple[Intent, ...]:
         """The rows after one look for lost answers, if one of these was lost and cannot come any more."""
         is_sought = any(intent.state in (*DOUBTFUL, IntentState.ABSENT) for intent in intents)
         if is_sought and all(intent.key not in self._watched for intent in intents):
             await self._reconciler.once()
-            self._tasks.start_soon(self._look_for_bills)
+            self._look_for_bills()
         return tuple([await self._journal.find(intent.key) or intent for intent in intents])
 
     def close(self) -> None:
@@ -176,16 +164,36 @@ class Work:
 
     @property
     def _look(self) -> Look:
-        return Look(now=self._runtime.clock(), link_lifetime_s=self._client.gateway.link_lifetime_s)
+        return self._account.look(self._runtime.clock())
+
+    async def _take_up_unwatched(self) -> None:
+        """Watch the predictions of the gateway that nobody watches, soonest to expire first."""
+        passed_over = frozenset({*self._watched, *self._given_up})
+        await self._account.is_here()
+        away = await self._account.away()
+        for intent in await self._journal.unfinished(self._account.origin):
+            if intent.account in away:
+                await self._tell_away(intent)
+            elif intent.key not in passed_over and await self._leases.take(intent.key):
+                self.watch(intent)
+
+    async def _tell_away(self, intent: Intent) -> None:
+        words = (
+            f"Prediction '{intent.prediction_id}' was made with another key of gateway '{intent.gateway}', which was "
+            "not used for a day: what became of it is unknown. It is asked after again when that key is back."
+        )
+        if await self._journal.note_problem(intent.key, words):
+            self.notices.append(words)
 
     def _take_over(self, intent: Intent) -> None:
         """Watch a prediction that reconciliation has found."""
         if not self._is_closing:
             self.watch(intent)
 
-    def _new_watched(self, intent: Intent) -> Watched:
+    def _begin(self, intent: Intent, run: Callable[[Watched], Coroutine[Any, Any, None]]) -> Watched:
         watched = Watched(intent, typical_s=self._usual_s(intent), started_s=self._started_s(intent))
         self._watched[intent.key] = watched
+        self._tasks.start_soon(run, watched)
         return watched
 
     def _started_s(self, intent: Intent) -> float:
@@ -198,20 +206,30 @@ class Work:
         schedule = PollSchedule()
         async with self._fence(f"creating {key}", watched):
             schedule = await self._schedule(watched.intent)
-            plan = create_plan(self._client.gateway, schedule, budget)
-            limit, stale_s = self._rules.day_limit(), self._rules.reconcile.settle_s / 2
-            is_created = await self._sender.send(watched, replace(plan, spending=limit, stale_s=stale_s))
+            is_created = await self._sender.send(watched, self._plan(schedule, budget))
         if not is_created or self._is_closing:
             self._watched.pop(key, None)
             if isinstance(watched.problem, CreateUnresolved):
-                self._tasks.start_soon(self._reconcile)
-                self._tasks.start_soon(self._look_for_bills)
+                self._tasks.start_soon(self._fenced, "looking for lost answers", self._reconciler.run)
+                self._look_for_bills()
             return
-        self._tasks.start_soon(self._learn_name)
+        self._tasks.start_soon(self._fenced, "asking whose key it is", self._account.learn_name)
         watched.started_s = self._started_s(watched.intent)
         if not watched.is_wanted:
             await self._cancel_quietly(watched.intent)
         await self._watch(watched, schedule, look_first=False)
+
+    def _plan(self, schedule: PollSchedule, budget: Budget) -> CreatePlan:
+        gateway = self._client.gateway
+        hold_s = schedule.prefer_wait_s(is_honoured=gateway.honours_prefer, has_list=gateway.has_list)
+        return CreatePlan(
+            prefer_wait_s=min(hold_s, int(budget.hold_s)),
+            cancel_after_s=schedule.cancel_after_s(),
+            retry_budget_s=budget.retry_s,
+            stale_s=self._rules.reconcile.settle_s / 2,
+            spending=self._rules.day_limit(),
+            secrets=budget.secrets,
+        )
 
     async def _look_and_watch(self, watched: Watched) -> None:
         schedule = PollSchedule()
@@ -219,17 +237,12 @@ class Work:
             schedule = await self._schedule(watched.intent)
         await self._watch(watched, schedule, look_first=True)
 
-    async def _reconcile(self) -> None:
-        async with self._fence("looking for lost answers"):
-            await self._reconciler.run()
+    async def _fenced(self, doing: str, run: Callable[[], Awaitable[object]]) -> None:
+        async with self._fence(doing):
+            await run()
 
-    async def _look_for_bills(self) -> None:
-        async with self._fence("looking for bills"):
-            await self._bills.run()
-
-    async def _learn_name(self) -> None:
-        async with self._fence("asking whose key it is"):
-            await self._account.learn_name()
+    def _look_for_bills(self) -> None:
+        self._tasks.start_soon(self._fenced, "looking for bills", self._bills.run)
 
     async def _watch(self, watched: Watched, schedule: PollSchedule, *, look_first: bool) -> None:
         key = watched.intent.key
@@ -243,7 +256,7 @@ class Work:
             self._watched.pop(key, None)
             await self._leases.give_back(key)
         if watched.is_settled:
-            self._tasks.start_soon(self._look_for_bills)
+            self._look_for_bills()
             async with self._fence("telling of an end"):
                 self._rules.on_ended(watched.intent)
         if watched.intent.problem and not watched.problem:
@@ -273,7 +286,9 @@ class Work:
         try:
             yield
         except Exception as error:
-            problem = _first(error)
+            problem = error
+            while isinstance(problem, ExceptionGroup):  # task groups in task groups raise groups in groups
+                problem = cast("ExceptionGroup[Exception]", problem).exceptions[0]
             log.error("%s ended: %s", doing, problem, exc_info=None if isinstance(problem, DarkroomError) else error)
             if watched is None:
                 return
@@ -282,10 +297,3 @@ class Work:
             watched.publish(problem=problem, settled=True)
             with suppress(JournalError):
                 await self._journal.note_problem(watched.intent.key, problem.message)
-
-
-def _first(error: Exception) -> Exception:
-    """One error out of nested groups, as nested task groups raise them."""
-    if isinstance(error, ExceptionGroup):
-        return _first(cast("ExceptionGroup[Exception]", error).exceptions[0])
-    return error
