@@ -89,7 +89,10 @@ class Metrics:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
-    """One run of a model. `output` is always a tuple of URIs, in the model's order, empty where there is none."""
+    """One run of a model. `output` is always a tuple of URIs, in the model's order, empty where there is none.
+
+    `request_id` is the gateway's own name of the create, by which its log names it; only the answer to a create has it.
+    """
 
     id: str
     status: PredictionStatus = PredictionStatus.STARTING
@@ -104,6 +107,7 @@ class Prediction:
     started_at: datetime | None = None
     completed_at: datetime | None = None
     is_data_removed: bool = False
+    request_id: str = ""
 
 
 def parse_prediction(body: Mapping[str, object]) -> Prediction:

@@ -14,6 +14,7 @@ from darkroom.gateways import clean_words
 from darkroom.journal import Intent, Spending, Totals, day_start
 from darkroom.reports.amounts import counted, usd
 from darkroom.reports.charge_words import charge_data
+from darkroom_server.cli.balance import balance_words
 from darkroom_server.cli.opened import in_darkroom, read_settings
 from darkroom_server.cli.screen import show_json
 
@@ -26,17 +27,20 @@ def history(
 ) -> None:
     """List earlier predictions and sum up what they cost."""
 
-    async def work(darkroom: Darkroom) -> tuple[tuple[Intent, ...], Totals, Spending]:
+    async def work(darkroom: Darkroom) -> tuple[tuple[Intent, ...], Totals, Spending, str]:
         journal = darkroom.journal
-        return await journal.history(limit), await journal.totals(), await journal.spent_usd(day_start(time.time()))
+        has_balance = await journal.has_token_log(darkroom.account.id) is not False
+        balance = await balance_words(darkroom.client) if has_balance else ""
+        today = await journal.spent_usd(day_start(time.time()))
+        return await journal.history(limit), await journal.totals(), today, balance
 
-    intents, totals, today = in_darkroom(read_settings(), work)
+    intents, totals, today, balance = in_darkroom(read_settings(), work)
     if as_json:
         show_json({"predictions": [_record(each) for each in intents], "totals": _sums(totals, today)})
         return
     for intent in intents:
         typer.echo(_line(intent))
-    typer.echo(_sum_line(totals, today))
+    typer.echo(_sum_line(totals, today, balance))
 
 
 def _line(intent: Intent) -> str:
@@ -88,7 +92,7 @@ def _sums(totals: Totals, today: Spending) -> dict[str, JsonValue]:
     }
 
 
-def _sum_line(totals: Totals, today: Spending) -> str:
+def _sum_line(totals: Totals, today: Spending, balance: str) -> str:
     remarks = (
         (totals.spending.unknown_count, "of unknown price"),
         (totals.unresolved_count, "possibly created, not settled yet"),
@@ -98,5 +102,6 @@ def _sum_line(totals: Totals, today: Spending) -> str:
         f"{counted(totals.prediction_count, 'prediction')}, {counted(totals.stored_count, 'image')} saved",
         f"about {usd(totals.spending.total_usd)} in all, {usd(today.total_usd)} today",
         *(f"{count} {words}" for count, words in remarks if count),
+        balance,
     ]
-    return "; ".join(parts) + "."
+    return "; ".join(filter(None, parts)) + "."

@@ -13,9 +13,11 @@ from darkroom.journal.states import Event, IntentState, guarded
 from darkroom.predictions import Prediction, PredictionStatus
 
 _CLAIM = f"""UPDATE intents SET sent_at = ?, tries = tries + 1, claimed_by = ?, account = ?, reason = '',
-    possible = '[]', {guarded(Event.CLAIM)} AND key = ?"""
+    possible = '[]', cost_note = '', gateway_request_id = '', {guarded(Event.CLAIM)} AND key = ?"""
 _REFUSE = f"UPDATE intents SET reason = ?, {guarded(Event.REFUSE)} AND key = ? AND claimed_by = ?"
-_LOSE = f"UPDATE intents SET reason = ?, {guarded(Event.LOSE)} AND key = ?"
+_LOSE = f"""UPDATE intents SET reason = ?, gateway_request_id = coalesce(nullif(?, ''), gateway_request_id),
+    {guarded(Event.LOSE)} AND key = ?"""
+_NAME = "UPDATE intents SET gateway_request_id = ? WHERE prediction_id = ?"
 _DOUBT = f"UPDATE intents SET possible = ?, {guarded(Event.LOSE)} AND key = ? AND tries = ?"
 _MISS = f"""UPDATE intents SET reason = '', possible = '[]', {guarded(Event.MISS)} AND key = ? AND tries = ?
     AND cost_basis <> 'billed'"""
@@ -51,8 +53,8 @@ def mark_refused(session: Session, key: str, claimed_by: str, reason: str) -> bo
     return session.execute(_REFUSE, (codec.storable(reason), key, claimed_by)).rowcount == 1
 
 
-def mark_unknown(session: Session, key: str, reason: str) -> bool:
-    return session.execute(_LOSE, (codec.storable(reason), key)).rowcount == 1
+def mark_unknown(session: Session, key: str, reason: str, request_id: str = "") -> bool:
+    return session.execute(_LOSE, (codec.storable(reason), request_id, key)).rowcount == 1
 
 
 def mark_known(session: Session, key: str, prediction: Prediction, look: Look) -> Intent:
@@ -61,12 +63,19 @@ def mark_known(session: Session, key: str, prediction: Prediction, look: Look) -
     if holder is not None and holder.key != mine.key:
         if not holder.is_adopted:
             mark_unknown(session, key, _GIVEN_AWAY)
-            return see(session, prediction, look)
+            return _named(session, prediction, look)
         session.execute("DELETE FROM intents WHERE key = ?", (holder.key,))
     if mine.prediction_id in ("", prediction.id):
         session.execute(_ANSWER, (prediction.id, look.now, key))
     else:
         session.execute(_COPY, (codec.new_key(look.now), prediction.id, look.now, look.now, key))
+    return _named(session, prediction, look)
+
+
+def _named(session: Session, prediction: Prediction, look: Look) -> Intent:
+    """Keep the gateway's own name of the create, by which its log names it."""
+    if prediction.request_id:
+        session.execute(_NAME, (prediction.request_id, prediction.id))
     return see(session, prediction, look)
 
 

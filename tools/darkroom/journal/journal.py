@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from darkroom.images import ImageState, StoredImage
-from darkroom.journal import account_rows, image_rows, intent_rows, spending_rows
+from darkroom.journal import account_rows, image_rows, intent_rows, spending_rows, turns
 from darkroom.journal.database import Database, Session
 from darkroom.journal.reconcile import Verdict
 from darkroom.journal.records import Intent, Look, NewIntent, ReceiptOf, Spending, SpendingLimit, Totals
@@ -30,9 +30,6 @@ _SECONDS = """SELECT total_s FROM intents WHERE gateway = ? AND model = ? AND to
 _NEWEST_FIRST = "ORDER BY intended_at DESC, key DESC LIMIT ?"
 _OF_CONVERSATION = f"WHERE conversation = ? AND is_adopted = 0 {_NEWEST_FIRST}"
 _OLDER = "WHERE (intended_at, key) < (SELECT intended_at, key FROM intents WHERE key = ?)"
-# A lease that ends later than any that is given out was taken before the clock was set back.
-_LEASE = """UPDATE intents SET lease_owner = ?, lease_until = ?
-    WHERE key = ? AND (lease_owner IN ('', ?) OR lease_until <= ? OR lease_until > ?)"""
 
 
 class Journal:
@@ -103,9 +100,9 @@ class Journal:
         """The attempt that this journal object claimed was not carried out. False: it is not ours any more."""
         return await self._write(lambda session: intent_rows.mark_refused(session, key, self._claimed_by, reason))
 
-    async def mark_unknown(self, key: str, reason: str) -> bool:
-        """The attempt may have been carried out; only reconciliation settles it."""
-        return await self._write(lambda session: intent_rows.mark_unknown(session, key, reason))
+    async def mark_unknown(self, key: str, reason: str, request_id: str = "") -> bool:
+        """The attempt, which the gateway may have named, may have been carried out; only reconciliation settles it."""
+        return await self._write(lambda session: intent_rows.mark_unknown(session, key, reason, request_id))
 
     async def settle(self, verdicts: Sequence[Verdict], look: Look | None = None) -> tuple[Intent, ...]:
         """Apply what `reconcile.match` found, in one commit; gives the intents that changed."""
@@ -192,9 +189,11 @@ class Journal:
 
     async def lease(self, key: str, owner: str, lease_s: float) -> bool:
         """Keep others from following it for so long (0 gives it back); False where another owner holds a lease."""
-        now = self._clock()
-        values = (owner, now + lease_s, key, owner, now, now + 10 * max(lease_s, 1.0))
-        return await self._write(lambda session: session.execute(_LEASE, values).rowcount == 1)
+        return await self._write(lambda session: turns.lease(session, key, owner, lease_s, self._clock()))
+
+    async def take_turn(self, name: str, every_s: float) -> bool:
+        """Take the right to do something now; False where a process of this journal has done so within `every_s`."""
+        return await self._write(lambda session: turns.take(session, name, every_s, self._clock()))
 
     async def account(self, origin: str, key: str) -> str:
         """The account of this key at this gateway, noted as being here now: a keyed hash, "" without a key."""
@@ -228,9 +227,12 @@ class Journal:
         """What the gateway took last for one image of this model, in US dollars."""
         return await self._read(lambda session: spending_rows.last_bill(session, origin, model))
 
-    async def unbilled(self, origin: str, account: str, since: float) -> tuple[Intent, ...]:
-        """Creates sent since then whose bill is not known: those that have ended, and those whose answer was lost."""
-        return await self._select(spending_rows.UNBILLED, origin, account, since)
+    async def sent_since(self, origin: str, account: str, since: float) -> tuple[Intent, ...]:
+        """Creates that this account has sent since then and that may be in the gateway's log, oldest first.
+
+        Those whose bill is known already are there only beside others of their model.
+        """
+        return await self._select(spending_rows.SENT_SINCE, *(origin, since) * 3, account)
 
     async def remember_token_log(self, account: str, has_one: bool) -> None:
         """Whether the gateway keeps a log for this account's key."""

@@ -20,8 +20,11 @@ _SPENT = f"""SELECT
     coalesce(sum(CASE WHEN ended_at IS NULL THEN price END), 0) AS reserved,
     count(*) - count(price) AS unpriced FROM ({_CREATES}) AS creates"""
 
-UNBILLED = """WHERE origin = ? AND account = ? AND sent_at >= ? AND cost_basis <> 'billed' AND is_adopted = 0
-    AND (ended_at IS NOT NULL OR state IN ('unknown', 'absent')) ORDER BY sent_at, key"""
+_UNBILLED = "FROM intents WHERE origin = ? AND sent_at >= ? AND is_adopted = 0 AND cost_basis <> 'billed'"
+# What is billed has used up rows of the log that would fit others of its model.
+SENT_SINCE = f"""WHERE key IN (SELECT key {_UNBILLED} UNION SELECT key FROM intents WHERE origin = ? AND sent_at >= ?
+    AND cost_basis = 'billed' AND model IN (SELECT model {_UNBILLED}))
+    AND account = ? AND state IN ('sent', 'unknown', 'absent', 'known') ORDER BY sent_at, key"""
 _LAST_BILL = """SELECT cost_usd / max(image_count, 1) AS usd FROM intents WHERE origin = ? AND model = ?
     AND cost_basis = 'billed' AND cost_usd > 0 ORDER BY sent_at DESC, key DESC LIMIT 1"""
 _BILL = "UPDATE intents SET cost_usd = ?, cost_basis = 'billed', cost_note = ? WHERE key = ?"
