@@ -1,4 +1,4 @@
-"""Money as an assistant and a person meet it: a paid gateway played by the sandbox, clients and terminals that are real."""
+"""Money as an assistant and a person meet it: the sandbox plays a paid gateway, clients and terminals are real."""
 
 import json
 import os
@@ -212,7 +212,9 @@ async def test_a_dry_run_on_the_command_line_prints_the_plan(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(("words", "is_made"), [((), False), (("--yes",), True)])
-async def test_without_a_terminal_a_costly_call_needs_yes(tmp_path: Path, words: tuple[str, ...], is_made: bool) -> None:
+async def test_without_a_terminal_a_costly_call_needs_yes(
+    tmp_path: Path, words: tuple[str, ...], is_made: bool
+) -> None:
     async with sandbox_server() as origin:
         environ = settings_of(tmp_path, origin, confirm_usd="0.001")
         done = await run(tmp_path, "generate", "a fox", *words, **environ)

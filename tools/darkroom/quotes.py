@@ -75,8 +75,8 @@ async def check_limits(
 ) -> None:
     """`wanted`: images and price of each prediction. `with_day` False: what is left of the day is asked elsewhere.
 
-    Raises: InvalidInput for a `max_usd` below 0; SpendingRefused where they may cost more than `max_usd` (0: no limit) or one of the person's limits, or
-    where their price is unknown under one.
+    Raises: InvalidInput for a `max_usd` below 0; SpendingRefused where they may cost more than `max_usd` (0: no limit)
+    or one of the person's limits, or where their price is unknown under one.
     """
     if not max_usd >= 0:  # nor is it a number
         raise InvalidInput(f"max_usd {max_usd} is not possible. Allowed: US dollars, 0 or more.", field="max_usd")
