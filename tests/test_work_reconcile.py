@@ -56,10 +56,19 @@ class Scene:
         runtime = Runtime(clock=clock, monotonic=clock.monotonic)
         self.reconciler = Reconciler(self.account, journal, runtime, ReconcileRules(), self.found.append)
 
-    async def state(self) -> IntentState:
-        row = await self._journal.find(self._key)
+    async def state(self, key: str = "") -> IntentState:
+        row = await self._journal.find(key or self._key)
         assert row
         return row.state
+
+    async def lose_another(self, *, sent_s_ago: float) -> str:
+        """Lose the answer of another create, sent that long ago; gives its key."""
+        self.clock.now -= sent_s_ago
+        intent = await intended(self._journal, new_intent(seed=8, origin=self.account.origin))
+        assert await self._journal.claim(intent.key)
+        await self._journal.mark_unknown(intent.key, "HTTP 504")
+        self.clock.now += sent_s_ago
+        return intent.key
 
 
 @asynccontextmanager
@@ -188,3 +197,38 @@ async def test_what_a_list_showed_before_it_broke_off_counts(tmp_path: Path) -> 
     async with scene(tmp_path, answer) as (stage, _):
         assert await stage.reconciler.once() == 0
         assert await stage.state() is IntentState.KNOWN
+
+
+async def test_the_end_of_a_list_that_cannot_be_read_keeps_only_old_creates_in_doubt(tmp_path: Path) -> None:
+    """A busy account has many pages, and an hour-old doubt must not keep a new one open."""
+    clock = HandClock()
+    first = [listed(n, seed=1_000 + n, at=clock.now + 500 - 400 * n) for n in range(6)]
+
+    def answer(request: RecordedRequest) -> Answer:
+        if "cursor=" in request.path:
+            return Answer({"detail": "no more"}, 401)
+        return Answer({"results": first, "next": "https://x/v1/predictions?cursor=1"})
+
+    async with scene(tmp_path, answer) as (stage, _):
+        older = await stage.lose_another(sent_s_ago=7_000)
+        for _ in range(2):
+            await stage.reconciler.once()
+            stage.clock.advance(SETTLED_S)
+        assert await stage.state() is IntentState.ABSENT
+        assert await stage.state(older) is IntentState.UNKNOWN
+
+
+@pytest.mark.parametrize(("is_near", "state"), [(True, IntentState.UNKNOWN), (False, IntentState.ABSENT)])
+async def test_an_item_that_cannot_be_read_counts_for_creates_of_its_time(
+    tmp_path: Path, is_near: bool, state: IntentState
+) -> None:
+    clock = HandClock()
+    newer = [listed(n, seed=1_000 + n, at=clock.now + 9_000 - n) for n in range(3)]
+    around = [listed(10 + n, seed=2_000 + n, at=clock.now + 500 - 400 * n) for n in range(6)]
+    bad: Any = "what is this"
+    rows = ([*newer], [*around, bad]) if is_near else ([bad, *newer], [*around])
+    async with scene(tmp_path, pages(*rows)) as (stage, _):
+        for _ in range(2):
+            await stage.reconciler.once()
+            stage.clock.advance(SETTLED_S)
+        assert await stage.state() is state

@@ -3,6 +3,7 @@
 from darkroom.gateways.choice import GatewayChoice, choose_gateway
 from darkroom.gateways.client import GatewayProbe, PredictionClient
 from darkroom.gateways.download import OutputFetcher
+from darkroom.gateways.envelopes import ListPage
 from darkroom.gateways.faults import failure_kind
 from darkroom.gateways.keys import Key
 from darkroom.gateways.limits import Timeouts
@@ -18,6 +19,7 @@ __all__ = [
     "Key",
     "LogKind",
     "LogRow",
+    "ListPage",
     "OutputFetcher",
     "PollSchedule",
     "PredictionClient",

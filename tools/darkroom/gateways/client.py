@@ -149,7 +149,7 @@ class PredictionClient:
         if not self.gateway.has_list:
             raise faults.not_offered(self.gateway, "has no list of predictions")
         request = Request("GET", "/v1/predictions" + (f"?{cursor}" if cursor else ""))
-        return await self._ask(request, "the list of predictions", envelopes.list_page, attempts=2, within_s=within_s)
+        return await self._ask(request, "the list of predictions", envelopes.list_page, attempts=4, within_s=within_s)
 
     async def upload(self, content: bytes, name: str, mime_type: str, *, within_s: float = 60.0) -> str:
         """Hand a file to the gateway; the address that models of this gateway can read it from, for about a day.

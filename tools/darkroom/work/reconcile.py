@@ -5,13 +5,15 @@ Where a gateway has no list nothing can be settled: the rows stay `unknown` and 
 """
 
 import logging
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import anyio
 
 from darkroom.errors import GatewayError, JournalError
+from darkroom.gateways import ListPage
 from darkroom.journal import Intent, IntentState, Journal, Search, match
 from darkroom.journal.reconcile import Defaults
 from darkroom.predictions import Prediction
@@ -25,6 +27,8 @@ SETTLE_S = 120.0
 # When to look, in settle times after the doubt arose: at once, after 5, 30, 120 and 150 s.
 _LOOKS = (0.0, 1 / 24, 1 / 4, 1.0, 5 / 4)
 _MARGIN_S = 120.0
+# A computer's clock may have been set by so much since the create: further around it nothing may have been left unread.
+_UNSURE_S = 600.0
 _MOST_PAGES = 100
 _PAST_ITEMS = 3  # so many items in a row that are older than the create show that a list was read past it
 # A list may lag longer than the settle time: what was called absent is looked for for so long.
@@ -112,7 +116,7 @@ class Reconciler:
             listed.predictions,
             await self._journal.known_ids(self._account.origin, oldest_s - _KNOWN_S),
             search=Search(skew_s=listed.skew_s, settle_s=rules.settle_s, margin_s=_MARGIN_S, defaults=rules.defaults),
-            may_be_absent=await self._missed_for_long(sought, asked_s) if listed.is_complete else frozenset(),
+            may_be_absent=await self._missed_for_long(sought, listed, asked_s),
         )
         settled = await self._journal.settle(verdicts, self._account.look(self._runtime.clock()))
         self._runtime.at_crash_point(CrashPoint.SETTLED)
@@ -120,20 +124,22 @@ class Reconciler:
             if intent.state is IntentState.KNOWN:
                 self._on_found(intent)
 
-    async def _missed_for_long(self, sought: tuple[Intent, ...], asked_s: float) -> frozenset[str]:
-        """Those that this account sent and that no complete list showed for the settle time (monotonic clock)."""
+    async def _missed_for_long(self, sought: tuple[Intent, ...], listed: "_Listed", asked_s: float) -> frozenset[str]:
+        """Those of this account that no list has shown for the settle time, though it would have shown them."""
         long_missed: set[str] = set()
         seen_before, self._missed_since_s = self._missed_since_s, {}
         for intent in sought:
             attempt = (intent.key, intent.tries)
-            since_s = self._missed_since_s[attempt] = seen_before.get(attempt, asked_s)
-            is_long = attempt in seen_before and asked_s - since_s >= self._rules.settle_s
+            would_show = listed.would_show(intent, self._rules.settle_s)
+            if would_show or attempt in seen_before:
+                self._missed_since_s[attempt] = seen_before.get(attempt, asked_s)
+            is_long = attempt in seen_before and asked_s - seen_before[attempt] >= self._rules.settle_s and would_show
             if is_long and await self._account.owns(intent):
                 long_missed.add(intent.key)
         return frozenset(long_missed)
 
     async def _read_list(self, oldest_s: float) -> "_Listed":
-        """Newest first, back past the oldest open intent, as far as the number of pages allows."""
+        """Newest first, back past the oldest open intent, as far as the number of pages and their faults allow."""
         listed = _Listed()
         cursor, cursors = "", {""}
         for _ in range(_MOST_PAGES):
@@ -146,12 +152,9 @@ class Reconciler:
             if not listed.predictions and page.server_time:
                 now = datetime.fromtimestamp(self._runtime.clock(), UTC)
                 listed.skew_s = (page.server_time - now).total_seconds()
-            listed.predictions += page.predictions
-            listed.is_readable &= not page.unreadable_count
+            listed.add(page)
             cursor = page.next_cursor
-            if not cursor or cursor in cursors or listed.reaches_back_to(oldest_s - _MARGIN_S):
-                is_end = not cursor and not page.is_broken_off
-                listed.is_complete = listed.is_readable and (is_end or listed.reaches_back_to(oldest_s - _MARGIN_S))
+            if not cursor or cursor in cursors or listed.read_back_to_s < oldest_s - _UNSURE_S:
                 break
             cursors.add(cursor)
         return listed
@@ -159,15 +162,34 @@ class Reconciler:
 
 @dataclass(slots=True)
 class _Listed:
-    """What was read; `skew_s` is the gateway's clock less ours. An incomplete list cannot show an absence."""
+    """What was read, all times by our clock; `skew_s` is the gateway's clock less ours.
+
+    Everything newer than `read_back_to_s` was read, but for single items within the `gaps`.
+    """
 
     predictions: list[Prediction] = field(default_factory=list[Prediction])
     skew_s: float = 0.0
-    is_readable: bool = True
-    is_complete: bool = False
+    read_back_to_s: float = math.inf
+    gaps: list[tuple[float, float]] = field(default_factory=list[tuple[float, float]])
 
-    def reaches_back_to(self, moment_s: float) -> bool:
-        """True where the last few items, not one odd one, are older. A list without times has to be read to its end."""
-        times = [found.created_at.timestamp() - self.skew_s for found in self.predictions if found.created_at]
-        last = times[-_PAST_ITEMS:]
-        return len(last) == _PAST_ITEMS and all(time_s < moment_s for time_s in last)
+    def add(self, page: ListPage) -> None:
+        """The next page. A list without times has to be read to its end; one odd time at the foot shows nothing."""
+        newest_s = max(self._times(self.predictions)[-_PAST_ITEMS:], default=math.inf)
+        self.predictions += page.predictions
+        if page.unreadable_count:
+            self.gaps.append((min(self._times(page.predictions), default=-math.inf), newest_s))
+        last = self._times(self.predictions)[-_PAST_ITEMS:]
+        if not page.next_cursor and not page.is_broken_off:
+            self.read_back_to_s = -math.inf
+        elif len(last) == _PAST_ITEMS:
+            self.read_back_to_s = max(last)
+
+    def would_show(self, intent: Intent, settle_s: float) -> bool:
+        """True where a create of that time would have been seen: only then its absence means something."""
+        sent_s = intent.sent_at or intent.intended_at
+        first_s, last_s = sent_s - _UNSURE_S, sent_s + settle_s + _UNSURE_S
+        is_read = self.read_back_to_s < first_s
+        return is_read and all(to_s < first_s or last_s < from_s for from_s, to_s in self.gaps)
+
+    def _times(self, predictions: Iterable[Prediction]) -> list[float]:
+        return [found.created_at.timestamp() - self.skew_s for found in predictions if found.created_at]
