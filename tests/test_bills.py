@@ -20,6 +20,7 @@ from darkroom.charges import Basis
 from darkroom.darkroom import Darkroom
 from darkroom.gateways import Key, PredictionClient
 from darkroom.generate_image import generate_image
+from darkroom.get_prediction import get_prediction
 from darkroom.journal import Intent, IntentState, Journal
 from darkroom.predictions import PredictionStatus
 from darkroom.registry import ImageRequest
@@ -465,6 +466,21 @@ async def test_the_name_in_a_lost_answer_finds_the_bill_among_equal_ones(tmp_pat
     async with ScriptedGateway(answer) as server, room_at(server, tmp_path, profile="deerapi") as room:
         await generate_image(room, FOX, wait_s=1, request_id="fox")
         assert (await billed(room, "fox")).cost_usd == 0.003
+
+
+async def test_who_asks_after_a_lost_create_has_the_log_looked_at_again(reseller: Reseller, tmp_path: Path) -> None:
+    reseller.plan = Plan(script=("504 after",))
+    reseller.log_fault = Answer("", 502)
+    clock = NoonClock()
+    async with room_at(reseller, tmp_path, profile="deerapi", clock=clock) as room:
+        await generate_image(room, FOX, wait_s=1, request_id="fox")
+        while not reseller.log_calls:  # noqa: ASYNC110 - bounded by room_at
+            await anyio.sleep(0.02)
+        reseller.log_fault = None
+        clock.set_by(70)
+        await get_prediction(room, "fox")
+        assert (await billed(room, "fox")).cost_usd == 0.003
+        assert "billed at" in (await get_prediction(room, "fox")).text
 
 
 async def test_the_next_process_picks_up_what_this_one_could_not_read(reseller: Reseller, tmp_path: Path) -> None:
