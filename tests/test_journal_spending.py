@@ -32,7 +32,7 @@ async def journal(tmp_path: Path, clock: HandClock) -> AsyncGenerator[Journal, N
 
 async def test_an_intent_reserves_and_the_next_one_over_the_limit_is_refused(journal: Journal) -> None:
     await intended(journal, new_intent(1, estimate_usd=0.06), spending=LIMIT)
-    with pytest.raises(SpendingRefused, match=r"\$0\.040 of \$0\.10 is left today"):
+    with pytest.raises(SpendingRefused, match=r"\$0\.040 of \$0\.100 is left today"):
         await intended(journal, new_intent(2, estimate_usd=0.06), spending=LIMIT)
     assert len(await journal.history()) == 1
     await intended(journal, new_intent(3, estimate_usd=0.04), spending=LIMIT)

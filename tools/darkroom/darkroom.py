@@ -164,7 +164,7 @@ class Darkroom:
             return None
         spent = await self.journal.spent_usd(limit.since)
         left_usd = max(0.0, round(limit.limit_usd - spent.total_usd, 6))
-        return DayLimit(left_usd=left_usd, limit_usd=limit.limit_usd)
+        return DayLimit(left_usd=left_usd, limit_usd=limit.limit_usd, reserved_usd=round(spent.reserved_usd, 6))
 
     async def limits(self) -> Limits:
         """The person's spending limits as they stand. Raises: JournalError."""

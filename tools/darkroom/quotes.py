@@ -75,9 +75,11 @@ async def check_limits(
 ) -> None:
     """`wanted`: images and price of each prediction. `with_day` False: what is left of the day is asked elsewhere.
 
-    Raises: SpendingRefused where they may cost more than `max_usd` (0: no limit) or one of the person's limits, or
-    where their price is unknown under one.
+    Raises: InvalidInput for a `max_usd` below 0; SpendingRefused where they may cost more than `max_usd` (0: no limit)
+    or one of the person's limits, or where their price is unknown under one.
     """
+    if not max_usd >= 0:  # nor is it a number
+        raise InvalidInput(f"max_usd {max_usd} is not possible. Allowed: US dollars, 0 or more.", field="max_usd")
     total = total_estimate([each for _, each in wanted])
     if not wanted or not (_has_limit(darkroom) or max_usd):
         return
@@ -92,9 +94,9 @@ async def check_limits(
     async for left_usd, words in _rooms(darkroom, max_usd, with_day=with_day):
         if total.most_usd > left_usd + _ROUNDING_USD:
             fitting = int((max(left_usd, 0.0) + _ROUNDING_USD) * images / total.most_usd)
-            cost = "cost at most" if total.is_bound else "may cost"
+            verb = "may cost" if not total.is_bound else "costs at most" if images == 1 else "cost at most"
             raise SpendingRefused(
-                f"{counted(images, 'image')} {cost} {usd(total.most_usd)}; {words}: "
+                f"{counted(images, 'image')} {verb} {usd(total.most_usd)}; {words}: "
                 f"{f'at most {fitting}' if fitting else 'not even one'}. Nothing was sent. Ask for fewer images or a "
                 "cheaper model, or ask the user."
             )
@@ -108,7 +110,7 @@ async def _rooms(darkroom: Darkroom, max_usd: float, *, with_day: bool) -> Async
     if call_usd is not None and not darkroom.gateway.is_sandbox:
         yield call_usd, f"the user's limit for a call is {usd(call_usd)} (DARKROOM_MAX_USD_PER_CALL)"
     if with_day and (day := await darkroom.day()):
-        yield day.left_usd, f"{usd(day.left_usd)} of {usd(day.limit_usd)} is left today (DARKROOM_MAX_USD_PER_DAY)"
+        yield day.left_usd, f"{day.words} (DARKROOM_MAX_USD_PER_DAY)"
 
 
 def _has_limit(darkroom: Darkroom) -> bool:

@@ -16,14 +16,16 @@ _HOW = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DayLimit:
-    """The person's limit for one day, and what of it is left, in US dollars."""
+    """The person's limit for one day, what of it is left, and what open predictions reserve, in US dollars."""
 
     left_usd: float
     limit_usd: float
+    reserved_usd: float = 0.0
 
     @property
     def words(self) -> str:
-        return f"{usd(self.left_usd)} of {usd(self.limit_usd)} is left today"
+        reserved = f", {usd(self.reserved_usd)} is reserved for what is not settled" if self.reserved_usd else ""
+        return f"{usd(self.left_usd)} of {usd(self.limit_usd)} is left today{reserved}"
 
 
 def charge_line(charge: Charge, day: DayLimit | None = None, *, is_sandbox: bool = False) -> str:

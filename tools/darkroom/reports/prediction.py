@@ -89,9 +89,8 @@ def refusal_report(error: DarkroomError) -> PredictionReport:
 def overdue_report(handle: str, waited_s: float) -> PredictionReport:
     """Report that a call had to be answered before its work was done; `handle` is what get_prediction takes."""
     text = words.overdue_text(handle, waited_s)
-    facts: dict[str, JsonValue] = {"id": handle, "next": text.partition("\n")[2], "waited_s": round(waited_s, 2)}
+    facts: dict[str, JsonValue] = {"id": handle, "next": text.rpartition("\n")[2], "waited_s": round(waited_s, 2)}
     charge = Charge(verdict=Verdict.UNKNOWN)
-    text = f"{text}\nCharged: unknown so far; get_prediction tells."
     return PredictionReport(
         outcome=Outcome.RUNNING, text=text, data=_bare_data(Outcome.RUNNING, "unknown", charge) | facts
     )

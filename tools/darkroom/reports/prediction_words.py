@@ -64,7 +64,8 @@ def overdue_text(handle: str, waited_s: float) -> str:
     """A call that must be answered before the work behind it has come to an end."""
     return (
         f"Still working after {seconds(waited_s)}: darkroom has no result yet. Nothing is lost: what was sent goes on "
-        f"by itself and is written down.\n{_sentences()['next']['overdue'].format(id=handle)}"
+        "by itself and is written down.\nCharged: unknown so far; get_prediction says it.\n"
+        f"{_sentences()['next']['overdue'].format(id=handle)}"
     )
 
 
