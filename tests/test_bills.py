@@ -62,6 +62,7 @@ class Scene:
         self.journal, self.account, self.server, self.clock = journal, account, server, clock
         self.sleep: Bed | None = None
         self.at_sleep: Callable[[], Any] = lambda: None
+        self.slept: list[float] = []
         self.bills = self.bills_again()
 
     def bills_again(self, journal: Journal | None = None) -> Bills:
@@ -73,6 +74,7 @@ class Scene:
         if self.sleep:
             await self.sleep(seconds)
         await anyio.lowlevel.checkpoint()
+        self.slept.append(seconds)
         self.clock.advance(seconds)
         self.at_sleep()
 
@@ -301,6 +303,20 @@ async def test_an_end_that_comes_while_it_waits_wakes_it(tmp_path: Path) -> None
         await stage.sleep.is_taken.wait()
         assert (await stage.cost(intent))[0] == 0.003 and stage.asked == 2
         tasks.cancel_scope.cancel()
+
+
+async def test_an_end_in_the_middle_of_a_look_has_the_next_turn(tmp_path: Path) -> None:
+    async with scene(tmp_path, log_of()) as stage, anyio.create_task_group() as tasks:
+
+        def answer(request: RecordedRequest) -> Answer:
+            if stage.asked == 1:
+                tasks.start_soon(stage.bills.run)
+            return log_of()
+
+        stage.server.answer(answer)
+        await stage.lost()
+        await stage.bills.run()
+        assert stage.slept[0] == EVERY_S and stage.asked == 3
 
 
 async def test_in_twenty_minutes_the_log_is_read_twenty_times_at_most(tmp_path: Path) -> None:
