@@ -14,6 +14,7 @@ import pytest
 from fault_gateway import FaultGateway, Plan
 from journal_fixtures import START, HandClock, intended, new_intent, opened, prediction
 from open_rooms import NoonClock, room_at
+from sandbox_server import sandbox_server
 from scripted_gateway import Answer, RecordedRequest, ScriptedGateway, gateway_at
 
 from darkroom.charges import Basis
@@ -27,6 +28,7 @@ from darkroom.registry import ImageRequest
 from darkroom.work.accounts import Account
 from darkroom.work.bills import EVERY_S, Bills
 from darkroom.work.runtime import Runtime
+from darkroom_server.sandbox import SandboxOptions
 
 pytestmark = pytest.mark.anyio
 
@@ -497,6 +499,17 @@ async def test_who_asks_after_a_lost_create_has_the_log_looked_at_again(reseller
         await get_prediction(room, "fox")
         assert (await billed(room, "fox")).cost_usd == 0.003
         assert "billed at" in (await get_prediction(room, "fox")).text
+
+
+async def test_a_lost_create_at_the_sandbox_s_reseller_is_told_what_it_cost(tmp_path: Path) -> None:
+    async with sandbox_server(SandboxOptions(profile="deerapi", speed=20)) as origin:
+        reseller = FaultGateway()
+        reseller.base_url = f"{origin}/replicate"
+        async with room_at(reseller, tmp_path, profile="deerapi") as room:
+            lost = replace(FOX, prompt="sandbox:504 a fox")
+            assert (await generate_image(room, lost, wait_s=1, request_id="fox")).outcome == "unresolved"
+            assert (await billed(room, "fox")).cost_usd == 0.003
+            assert "the picture cannot be fetched" in (await get_prediction(room, "fox")).text
 
 
 async def test_the_next_process_picks_up_what_this_one_could_not_read(reseller: Reseller, tmp_path: Path) -> None:
