@@ -253,7 +253,7 @@ async def test_a_lost_create_that_the_log_does_not_show_is_told_so_and_looked_fo
     async with scene(tmp_path, log_of(row(START - 600))) as stage:
         intent = await stage.lost()
         await stage.bills.run()
-        assert await stage.cost(intent) == (None, Basis.NONE, "no row in the gateway's log so far (14:17 UTC)")
+        assert await stage.cost(intent) == (None, Basis.NONE, "no row in the gateway's log so far, at 14:17 UTC")
         assert stage.asked == 2 and stage.clock.now == START + 240
 
 
