@@ -14,18 +14,21 @@ import pytest
 from fault_gateway import FaultGateway, Plan
 from journal_fixtures import START, HandClock, intended, new_intent, opened, prediction
 from open_rooms import NoonClock, room_at
+from sandbox_server import sandbox_server
 from scripted_gateway import Answer, RecordedRequest, ScriptedGateway, gateway_at
 
 from darkroom.charges import Basis
 from darkroom.darkroom import Darkroom
 from darkroom.gateways import Key, PredictionClient
 from darkroom.generate_image import generate_image
+from darkroom.get_prediction import get_prediction
 from darkroom.journal import Intent, IntentState, Journal
 from darkroom.predictions import PredictionStatus
 from darkroom.registry import ImageRequest
 from darkroom.work.accounts import Account
 from darkroom.work.bills import EVERY_S, Bills
 from darkroom.work.runtime import Runtime
+from darkroom_server.sandbox import SandboxOptions
 
 pytestmark = pytest.mark.anyio
 
@@ -61,6 +64,7 @@ class Scene:
         self.journal, self.account, self.server, self.clock = journal, account, server, clock
         self.sleep: Bed | None = None
         self.at_sleep: Callable[[], Any] = lambda: None
+        self.slept: list[float] = []
         self.bills = self.bills_again()
 
     def bills_again(self, journal: Journal | None = None) -> Bills:
@@ -72,6 +76,7 @@ class Scene:
         if self.sleep:
             await self.sleep(seconds)
         await anyio.lowlevel.checkpoint()
+        self.slept.append(seconds)
         self.clock.advance(seconds)
         self.at_sleep()
 
@@ -248,7 +253,7 @@ async def test_a_lost_create_that_the_log_does_not_show_is_told_so_and_looked_fo
     async with scene(tmp_path, log_of(row(START - 600))) as stage:
         intent = await stage.lost()
         await stage.bills.run()
-        assert await stage.cost(intent) == (None, Basis.NONE, "no row in the gateway's log so far (14:17 UTC)")
+        assert await stage.cost(intent) == (None, Basis.NONE, "no row in the gateway's log so far, at 14:17 UTC")
         assert stage.asked == 2 and stage.clock.now == START + 240
 
 
@@ -300,6 +305,20 @@ async def test_an_end_that_comes_while_it_waits_wakes_it(tmp_path: Path) -> None
         await stage.sleep.is_taken.wait()
         assert (await stage.cost(intent))[0] == 0.003 and stage.asked == 2
         tasks.cancel_scope.cancel()
+
+
+async def test_an_end_in_the_middle_of_a_look_has_the_next_turn(tmp_path: Path) -> None:
+    async with scene(tmp_path, log_of()) as stage, anyio.create_task_group() as tasks:
+
+        def answer(request: RecordedRequest) -> Answer:
+            if stage.asked == 1:
+                tasks.start_soon(stage.bills.run)
+            return log_of()
+
+        stage.server.answer(answer)
+        await stage.lost()
+        await stage.bills.run()
+        assert stage.slept[0] == EVERY_S and stage.asked == 3
 
 
 async def test_in_twenty_minutes_the_log_is_read_twenty_times_at_most(tmp_path: Path) -> None:
@@ -465,6 +484,32 @@ async def test_the_name_in_a_lost_answer_finds_the_bill_among_equal_ones(tmp_pat
     async with ScriptedGateway(answer) as server, room_at(server, tmp_path, profile="deerapi") as room:
         await generate_image(room, FOX, wait_s=1, request_id="fox")
         assert (await billed(room, "fox")).cost_usd == 0.003
+
+
+async def test_who_asks_after_a_lost_create_has_the_log_looked_at_again(reseller: Reseller, tmp_path: Path) -> None:
+    reseller.plan = Plan(script=("504 after",))
+    reseller.log_fault = Answer("", 502)
+    clock = NoonClock()
+    async with room_at(reseller, tmp_path, profile="deerapi", clock=clock) as room:
+        await generate_image(room, FOX, wait_s=1, request_id="fox")
+        while not reseller.log_calls:  # noqa: ASYNC110 - bounded by room_at
+            await anyio.sleep(0.02)
+        reseller.log_fault = None
+        clock.set_by(70)
+        await get_prediction(room, "fox")
+        assert (await billed(room, "fox")).cost_usd == 0.003
+        assert "billed at" in (await get_prediction(room, "fox")).text
+
+
+async def test_a_lost_create_at_the_sandbox_s_reseller_is_told_what_it_cost(tmp_path: Path) -> None:
+    async with sandbox_server(SandboxOptions(profile="deerapi", speed=20)) as origin:
+        reseller = FaultGateway()
+        reseller.base_url = f"{origin}/replicate"
+        async with room_at(reseller, tmp_path, profile="deerapi") as room:
+            lost = replace(FOX, prompt="sandbox:504 a fox")
+            assert (await generate_image(room, lost, wait_s=1, request_id="fox")).outcome == "unresolved"
+            assert (await billed(room, "fox")).cost_usd == 0.003
+            assert "the picture cannot be fetched" in (await get_prediction(room, "fox")).text
 
 
 async def test_the_next_process_picks_up_what_this_one_could_not_read(reseller: Reseller, tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ class Bills:
             coming = [end for end in ends if end > now]
             if not coming:
                 return
-            await self._pause(max(EVERY_S, min(coming) - now))
+            await self._pause(EVERY_S if self._is_new else max(EVERY_S, min(coming) - now))
 
     async def _look(self) -> bool:
         """Read the log once and write down what it says; False where there is none."""

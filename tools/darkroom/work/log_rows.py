@@ -67,7 +67,7 @@ def findings(creates: Sequence[Intent], log: TokenLog, now: float, *, has_list: 
             yield Finding(key=create.key, usd=None, note=_added(create, _AMBIGUOUS))
         elif _is_lost(create, now):
             is_in_sight = log.reaches_back_to(_sent_at(create) - _EARLIER_S + skew_s)
-            words = f"no row in the gateway's log so far ({_clock(now)})" if is_in_sight else _OUT_OF_SIGHT
+            words = f"no row in the gateway's log so far, at {_clock(now)}" if is_in_sight else _OUT_OF_SIGHT
             yield Finding(key=create.key, usd=None, note=words)
 
 
