@@ -237,7 +237,7 @@ async def test_a_lost_create_that_was_billed_is_told_so_and_stays_unresolved(tmp
         await stage.bills.run()
         found = await stage.journal.find(intent.key)
         assert found and (found.state, found.cost_usd, found.cost_basis) == (IntentState.UNKNOWN, 0.003, Basis.BILLED)
-        assert found.cost_note == "billed at 14:13 UTC; matched by model, time and price; the picture cannot be fetched"
+        assert found.cost_note == "billed at 14:13 UTC; matched by model, time and price; the image cannot be fetched"
 
 
 async def test_a_lost_create_is_found_by_the_name_in_the_answer_that_was_no_answer(tmp_path: Path) -> None:
@@ -509,7 +509,7 @@ async def test_a_lost_create_at_the_sandbox_s_reseller_is_told_what_it_cost(tmp_
             lost = replace(FOX, prompt="sandbox:504 a fox")
             assert (await generate_image(room, lost, wait_s=1, request_id="fox")).outcome == "unresolved"
             assert (await billed(room, "fox")).cost_usd == 0.003
-            assert "the picture cannot be fetched" in (await get_prediction(room, "fox")).text
+            assert "the image cannot be fetched" in (await get_prediction(room, "fox")).text
 
 
 async def test_the_next_process_picks_up_what_this_one_could_not_read(reseller: Reseller, tmp_path: Path) -> None:

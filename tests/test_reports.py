@@ -321,3 +321,13 @@ def test_the_data_is_plain_json_and_holds_no_image_bytes() -> None:
 def test_what_failed_may_have_cost_the_estimate_at_most() -> None:
     answer = report(rows.intent(PredictionStatus.FAILED, error="bad", estimate_usd=0.04))
     assert "Charged: possibly, at most $0.04 (by the price list)." in answer.text
+
+
+def test_a_lost_create_that_was_billed_is_told_as_billed_and_without_an_image() -> None:
+    note = "billed at 14:02 UTC; the image cannot be fetched"
+    lost = rows.unsent(IntentState.UNKNOWN, cost_usd=0.003, cost_basis=Basis.BILLED, cost_note=note)
+    answer = report(lost, facts=rows.facts("deerapi"))
+    assert answer.outcome is Outcome.UNRESOLVED
+    assert f"Charged: $0.003 (by the gateway's own log; {note})." in answer.text.splitlines()
+    assert "carried out and billed" in answer.text and "possibly" not in answer.text
+    assert "has no way to fetch the image" in answer.text

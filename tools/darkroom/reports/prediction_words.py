@@ -10,6 +10,7 @@ from datetime import datetime
 from functools import cache
 from pathlib import Path
 
+from darkroom.charges import Basis
 from darkroom.errors import CreateUnresolved, DarkroomError, GatewayError, UnknownPrediction
 from darkroom.gateways import clean_words, failure_kind, quoted
 from darkroom.images import ImageState, StoredImage
@@ -76,7 +77,8 @@ def next_step(views: Sequence[PredictionView], facts: AnswerFacts, outcome: str)
         return steps["running"].format(ids=", ".join(running))
     if outcome == "unresolved":
         view = next(view for view in views if view.word == "unresolved")
-        step = steps["listed" if facts.gateway.has_list else "unlisted"]
+        lost = "billed" if view.intent.cost_basis is Basis.BILLED else "unlisted"
+        step = steps["listed" if facts.gateway.has_list else lost]
         return step.format(id=view.handle, request_id=view.intent.request_id, gateway=facts.gateway.name)
     if any(image.state is ImageState.WANTED for view in views for image in view.intent.images):
         return steps["wanted"].format(id=views[0].handle)
@@ -203,6 +205,8 @@ def _named(views: Sequence[PredictionView]) -> str:
 def _doubt(views: Sequence[PredictionView], facts: AnswerFacts) -> str:
     """Why nobody can tell whether it was created."""
     view = next(view for view in views if view.word == "unresolved")
+    if view.intent.cost_basis is Basis.BILLED:
+        return f"its answer was lost, but {facts.gateway.title}'s own log shows that it was carried out and billed."
     if isinstance(view.problem, CreateUnresolved):
         return said_by(view.problem)
     if view.intent.reason:

@@ -21,7 +21,7 @@ _PRICE_FACTOR = 5.0
 _AMBIGUOUS = "several rows of the gateway's log fit, so the bill is not known"
 _OUT_OF_SIGHT = "the gateway's log does not reach back to it"
 _BY_FIT = "matched by model, time and price"
-_NO_PICTURE = "the picture cannot be fetched"
+_NO_PICTURE = "the image cannot be fetched"
 _NO_REFUNDS = "a refund would not show in the log"
 
 
