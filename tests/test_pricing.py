@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ MODELS = [REGISTRY.get(name) for name in REGISTRY.names()]
 PRICED = [model for model in MODELS if model.price]
 BOUNDED = [model for model in PRICED if model.price and model.price.has_bound]
 PHOTO = "https://example.org/photo.png"
+_ONE_MEGAPIXEL = {"image_output_megapixel_count": 1, "image_input_megapixel_count": 0}
 
 
 def ended(
@@ -151,6 +153,26 @@ def test_a_failed_run_with_a_price_a_run_is_open() -> None:
 
 def test_an_aborted_run_never_began() -> None:
     assert receipt(None, {}, ended(PredictionStatus.ABORTED)).usd == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "figures"),
+    [
+        ("flux-schnell", {"image_output_count": 0}),
+        ("flux-2-pro", {"image_output_megapixel_count": 0, "image_input_megapixel_count": 0}),
+        ("851-labs/background-remover", {"predict_s": 0}),
+    ],
+)
+def test_figures_of_nothing_beside_a_picture_are_no_figures(name: str, figures: dict[str, Any]) -> None:
+    made = replace(ended(**figures), output=(PHOTO,))
+    assert receipt(REGISTRY.get(name), {}, made).usd is None
+    assert receipt(REGISTRY.get("flux-2-pro"), {}, ended(**{**_ONE_MEGAPIXEL, "predict_s": 0})).usd == 0.03
+
+
+def test_a_canceled_run_that_left_a_picture_is_not_called_free() -> None:
+    canceled = replace(ended(PredictionStatus.CANCELED, predict_s=0.4), output=(PHOTO,))
+    found = receipt(REGISTRY.get("flux-schnell"), {}, canceled)
+    assert found.usd is None and "without output" not in found.doubt
 
 
 def test_a_foreign_prediction_is_priced_by_the_input_that_the_gateway_echoes() -> None:
