@@ -1,6 +1,7 @@
 """What a prediction costs before and after it ran: tiers, megapixels, counts, and what is not known."""
 
 import math
+import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -100,6 +101,27 @@ def test_a_model_without_a_price_has_no_estimate() -> None:
 def test_a_quality_that_no_tier_names_counts_as_the_dearest() -> None:
     model = REGISTRY.get("gpt-image-2")
     assert estimate(model, {"quality": "ultra"}).most_usd == 0.128
+
+
+def own(tiers: str) -> Model:
+    """A model of the person's own that draws up to two images, with these tiers."""
+    count = {"name": "num_outputs", "type": "integer", "min": 1, "max": 2}
+    price = tomllib.loads(f"tiers = [{tiers}]")
+    return Model.model_validate({"name": "acme/painter", "inputs": ({"name": "prompt"}, count), "price": price})
+
+
+@pytest.mark.parametrize(
+    ("tiers", "usd"),
+    [
+        ('{metric="image_output_count", usd=0}', 0.0),
+        ('{metric="second:t4", usd=0}', 0.0),
+        ('{metric="run", usd=0.01}, {metric="second:t4", usd=0.001}', None),
+    ],
+)
+def test_a_price_of_nothing_is_known_and_a_price_of_unknown_seconds_is_not(tiers: str, usd: float | None) -> None:
+    found = estimate(own(tiers), {})
+    assert (found.most_usd, found.usual_usd) == (usd, usd)
+    assert price_range(own(tiers)) == (None if usd is None else (usd, usd))
 
 
 # After
