@@ -1,7 +1,9 @@
 """What a prediction costs before and after it ran: tiers, megapixels, counts, and what is not known."""
 
 import math
+import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,6 +21,7 @@ MODELS = [REGISTRY.get(name) for name in REGISTRY.names()]
 PRICED = [model for model in MODELS if model.price]
 BOUNDED = [model for model in PRICED if model.price and model.price.has_bound]
 PHOTO = "https://example.org/photo.png"
+_ONE_MEGAPIXEL = {"image_output_megapixel_count": 1, "image_input_megapixel_count": 0}
 
 
 def ended(
@@ -100,6 +103,27 @@ def test_a_quality_that_no_tier_names_counts_as_the_dearest() -> None:
     assert estimate(model, {"quality": "ultra"}).most_usd == 0.128
 
 
+def own(tiers: str) -> Model:
+    """A model of the person's own that draws up to two images, with these tiers."""
+    count = {"name": "num_outputs", "type": "integer", "min": 1, "max": 2}
+    price = tomllib.loads(f"tiers = [{tiers}]")
+    return Model.model_validate({"name": "acme/painter", "inputs": ({"name": "prompt"}, count), "price": price})
+
+
+@pytest.mark.parametrize(
+    ("tiers", "usd"),
+    [
+        ('{metric="image_output_count", usd=0}', 0.0),
+        ('{metric="second:t4", usd=0}', 0.0),
+        ('{metric="run", usd=0.01}, {metric="second:t4", usd=0.001}', None),
+    ],
+)
+def test_a_price_of_nothing_is_known_and_a_price_of_unknown_seconds_is_not(tiers: str, usd: float | None) -> None:
+    found = estimate(own(tiers), {})
+    assert (found.most_usd, found.usual_usd) == (usd, usd)
+    assert price_range(own(tiers)) == (None if usd is None else (usd, usd))
+
+
 # After
 
 
@@ -151,6 +175,26 @@ def test_a_failed_run_with_a_price_a_run_is_open() -> None:
 
 def test_an_aborted_run_never_began() -> None:
     assert receipt(None, {}, ended(PredictionStatus.ABORTED)).usd == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "figures"),
+    [
+        ("flux-schnell", {"image_output_count": 0}),
+        ("flux-2-pro", {"image_output_megapixel_count": 0, "image_input_megapixel_count": 0}),
+        ("851-labs/background-remover", {"predict_s": 0}),
+    ],
+)
+def test_figures_of_nothing_beside_a_picture_are_no_figures(name: str, figures: dict[str, Any]) -> None:
+    made = replace(ended(**figures), output=(PHOTO,))
+    assert receipt(REGISTRY.get(name), {}, made).usd is None
+    assert receipt(REGISTRY.get("flux-2-pro"), {}, ended(**{**_ONE_MEGAPIXEL, "predict_s": 0})).usd == 0.03
+
+
+def test_a_canceled_run_that_left_a_picture_is_not_called_free() -> None:
+    canceled = replace(ended(PredictionStatus.CANCELED, predict_s=0.4), output=(PHOTO,))
+    found = receipt(REGISTRY.get("flux-schnell"), {}, canceled)
+    assert found.usd is None and "without output" not in found.doubt
 
 
 def test_a_foreign_prediction_is_priced_by_the_input_that_the_gateway_echoes() -> None:

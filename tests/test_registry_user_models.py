@@ -252,3 +252,17 @@ def test_an_older_file_may_state_that_images_are_free(tmp_path: Path) -> None:
 def test_a_wrong_field_of_an_older_price_is_named_with_its_line(tmp_path: Path) -> None:
     problem = problem_of(tmp_path, OLD_PRICES.replace("0.05", '"cheap"'))
     assert "line 30, field 'prices[1].usd': " in problem
+
+
+@pytest.mark.parametrize(
+    "prices",
+    [
+        "[[prices]]\nusd = inf",
+        '[price]\ntiers = [{ metric = "run", usd = inf }]',
+        '[price]\ntypical_s = -3\ntiers = [{ metric = "second:t4", usd = 0.1 }]',
+        '[price]\nmost_output_mp = nan\ntiers = [{ metric = "image_output_megapixel", usd = 0.1 }]',
+        '[price]\ntiers = [{ metric = "image_output_count", usd = 0.1, units = [[4, -1]] }]',
+    ],
+)
+def test_a_price_that_cannot_be_computed_with_is_told(tmp_path: Path, prices: str) -> None:
+    assert "field 'price" in problem_of(tmp_path, f"{SHORT}\n{prices}\n")

@@ -7,7 +7,7 @@ from pydantic import JsonValue
 
 from darkroom.pricing.tiers import every_group, possible_groups
 from darkroom.pricing.units import Sizes, Units
-from darkroom.registry import Model
+from darkroom.registry import Model, Tier
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,12 +39,11 @@ def estimate(model: Model, input: Mapping[str, JsonValue], sizes: Sizes | None =
     most, usual = (
         Units(model=model, table=table, input=seen, sizes=sizes or {}, at_most=at_most) for at_most in (True, False)
     )
+    if any(_has_unknown_seconds(tier, most) for group in groups for tier in group):
+        return UNPRICED
     sums = [(sum(tier.usd * most.of(tier) for tier in group), group) for group in groups]
     most_usd, dearest = max(sums, key=lambda each: each[0])
     usual_usd = sum(tier.usd * usual.of(tier) for tier in dearest)
-    is_by_time = any(tier.is_by_time for tier in dearest)
-    if is_by_time and most_usd == 0:
-        return UNPRICED
     if any(tier.is_typical for tier in dearest):
         most_usd *= 2.5
     has_bound = all(tier.has_bound for tier in dearest)
@@ -57,8 +56,11 @@ def price_range(model: Model) -> tuple[float, float] | None:
         return None
     one = model.with_defaults({}) | {table.count_input or model.concepts.count: 1}
     usual = Units(model=model, table=table, input=one, sizes={}, at_most=False)
-    sums = [round(sum(tier.usd * usual.of(tier) for tier in group), 6) for group in every_group(table)]
-    return (min(sums), max(sums)) if min(sums) else None
+    groups = every_group(table)
+    if any(_has_unknown_seconds(tier, usual) for group in groups for tier in group):
+        return None
+    sums = [round(sum(tier.usd * usual.of(tier) for tier in group), 6) for group in groups]
+    return (min(sums), max(sums))
 
 
 def total_estimate(estimates: Sequence[Estimate]) -> Estimate:
@@ -69,3 +71,7 @@ def total_estimate(estimates: Sequence[Estimate]) -> Estimate:
         return UNPRICED
     is_bound = all(each.is_bound for each in estimates)
     return Estimate(most_usd=round(sum(most), 6), usual_usd=round(sum(usual), 6), is_bound=is_bound)
+
+
+def _has_unknown_seconds(tier: Tier, units: Units) -> bool:
+    return tier.is_by_time and tier.usd > 0 and not units.of(tier)

@@ -1,6 +1,7 @@
 """What a prediction that has ended did cost, by what the gateway measured. A missing figure is unknown, never 0."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from pydantic import JsonValue
 
@@ -13,7 +14,7 @@ from darkroom.registry import Model, Tier
 FREE_WHEN_FAILED = "Replicate states that a run without output is not billed; no bill was seen"
 _TIME_WHEN_FAILED = "Replicate bills the time that it ran, also of a run that failed or was canceled"
 _OPEN_WHEN_FAILED = "nobody states whether a run of this model without output is billed"
-_NO_FIGURES = "the gateway gave no figures for it"
+_NO_FIGURES = "the gateway's figures do not say what it cost"
 
 
 def receipt(model: Model | None, input: Mapping[str, JsonValue], prediction: Prediction) -> Receipt:
@@ -24,18 +25,26 @@ def receipt(model: Model | None, input: Mapping[str, JsonValue], prediction: Pre
         return UNKNOWN_COST
     metrics, has_failed = prediction.metrics, prediction.status is not PredictionStatus.SUCCEEDED
     groups = billed_groups(model, model.price, model.with_defaults(input or prediction.input), metrics.words)
+    if prediction.output:
+        metrics = _beside_a_picture(metrics)
     sums = [_sum(group, metrics, is_run=not has_failed) for group in groups]
     known = [usd for usd in sums if usd is not None]
     if known and len(known) == len(sums) and not any(tier.is_typical for group in groups for tier in group):
         is_by_time = any(tier.is_by_time for group in groups for tier in group)
         doubt = _TIME_WHEN_FAILED if has_failed and is_by_time else ""
         return Receipt(usd=round(max(known), 6), basis=Basis.COMPUTED, doubt=doubt)
-    if not has_failed:
+    if not has_failed or prediction.output:
         return Receipt(usd=None, basis=Basis.NONE, doubt=_NO_FIGURES)
     tiers = [tier for group in groups for tier in group]
     if all(tier.has_bound and tier.metric != "run" for tier in tiers) and not metrics.counts:
         return Receipt(usd=0.0, basis=Basis.COMPUTED, doubt=FREE_WHEN_FAILED)
     return Receipt(usd=None, basis=Basis.NONE, doubt=_OPEN_WHEN_FAILED)
+
+
+def _beside_a_picture(metrics: Metrics) -> Metrics:
+    """Without figures that say that no picture came, or took no time; only inputs may be none."""
+    counts = {name: count for name, count in metrics.counts.items() if count or name.startswith("image_input")}
+    return replace(metrics, predict_s=metrics.predict_s or None, counts=counts)
 
 
 def _sum(group: Group, metrics: Metrics, *, is_run: bool) -> float | None:

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from darkroom.registry.model_input import Facts, ModelInput
-from darkroom.registry.price import Confidence
+from darkroom.registry.price import MOST_USD, Confidence
 
 _SEVERAL_IN_WORDS = "The model file has several prices; the highest that may apply is taken."
 
@@ -17,7 +17,7 @@ _SEVERAL_IN_WORDS = "The model file has several prices; the highest that may app
 class _OldPrice(Facts):
     """US dollars for one image; `condition` in words, and `when` in input values where the words name some."""
 
-    usd: float = Field(ge=0)
+    usd: float = Field(ge=0, le=MOST_USD)
     unit: Literal["image"] = "image"
     condition: str = ""
     when: dict[str, JsonValue] = {}
