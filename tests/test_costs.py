@@ -187,6 +187,19 @@ async def test_list_models_marks_what_the_limit_refuses_and_shows_what_is_left(t
     assert "refused under the limit" in row
 
 
+async def test_a_price_that_was_read_long_ago_is_called_stale(tmp_path: Path) -> None:
+    models = tmp_path / "models"
+    models.mkdir()
+    price = '[price]\ndate = "2024-05"\nsource = "a list"\nconfidence = "second-hand"\n'
+    tier = '[[price.tiers]]\nmetric = "image_output_count"\nusd = 0.01\n'
+    (models / "old.toml").write_text(f'name = "ada/old"\n[[inputs]]\nname = "prompt"\n{price}{tier}')
+    async with client_of(tmp_path, models_dir=str(models)) as (client, _):
+        text, _ = await generate(client, model="ada/old", dry_run=True)
+        found = await client.call_tool("list_models", {"model": "ada/old"})
+    assert "Note: the price of 'ada/old' is stale: read 2024-05." in text.splitlines()
+    assert "$0.01 an image (second-hand 2024-05, stale: it may have changed)" in text_of(found)
+
+
 # The command line
 
 

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 
 from darkroom.darkroom import Darkroom
 from darkroom.errors import InvalidInput, SpendingRefused, UnknownModel
@@ -55,6 +56,8 @@ async def quote(darkroom: Darkroom, request: ImageRequest) -> Quote:
     if darkroom.gateway.is_sandbox:
         estimates = [FREE for _ in parts]
     else:
+        if model.price and model.price.is_stale(date.fromtimestamp(darkroom.options.clock())):
+            notes.append(f"the price of '{model.name}' is stale: read {model.price.date or 'at an unknown date'}.")
         sizes = await darkroom.sizes(parts[0]) if needs_sizes(model) else None
         estimates = [estimate(model, part.input, sizes) for part in parts]
         billed_usd = await darkroom.journal.last_bill(darkroom.gateway.origin, model.name)
