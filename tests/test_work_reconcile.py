@@ -232,3 +232,18 @@ async def test_an_item_that_cannot_be_read_counts_for_creates_of_its_time(
             await stage.reconciler.once()
             stage.clock.advance(SETTLED_S)
         assert await stage.state() is state
+
+
+async def test_an_item_that_is_odd_only_once_is_read_again(tmp_path: Path) -> None:
+    readings = 0
+
+    def answer(request: RecordedRequest) -> Answer:
+        nonlocal readings
+        readings += 1
+        return Answer({"results": ["what is this"] if readings % 2 else [], "next": None})
+
+    async with scene(tmp_path, answer) as (stage, _):
+        for _ in range(2):
+            await stage.reconciler.once()
+            stage.clock.advance(SETTLED_S)
+        assert await stage.state() is IntentState.ABSENT

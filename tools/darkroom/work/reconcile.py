@@ -30,6 +30,7 @@ _MARGIN_S = 120.0
 # A computer's clock may have been set by so much since the create: further around it nothing may have been left unread.
 _UNSURE_S = 600.0
 _MOST_PAGES = 100
+_READINGS = 3  # of a page with odd items
 _PAST_ITEMS = 3  # so many items in a row that are older than the create show that a list was read past it
 # A list may lag longer than the settle time: what was called absent is looked for for so long.
 _ABSENT_S = 3600.0
@@ -144,7 +145,7 @@ class Reconciler:
         cursor, cursors = "", {""}
         for _ in range(_MOST_PAGES):
             try:
-                page = await self._account.client.list_page(cursor)
+                page = await self._page(cursor)
             except GatewayError:
                 if not cursor:
                     raise
@@ -158,6 +159,15 @@ class Reconciler:
                 break
             cursors.add(cursor)
         return listed
+
+    async def _page(self, cursor: str) -> ListPage:
+        """One page, asked for again where single items could not be read: any of them may be the one that is sought."""
+        page = await self._account.client.list_page(cursor)
+        for _ in range(_READINGS - 1):
+            if not page.unreadable_count:
+                break
+            page = await self._account.client.list_page(cursor)
+        return page
 
 
 @dataclass(slots=True)
