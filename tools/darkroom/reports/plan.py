@@ -35,12 +35,12 @@ class Plan:
 def plan_report(plan: Plan) -> PredictionReport:
     """The plan in words and data; `is_error` where the call would be refused."""
     inputs = [_shown(each) for each in plan.inputs]
-    several = f" each of {len(inputs)} predictions" if len(inputs) > 1 else ""
+    which = f"the first of {len(inputs)} predictions" if len(inputs) > 1 else "the prediction"
     lines = [
         f"Dry run: nothing was sent. {counted(plan.image_count, 'image')} by {plan.model} ({plan.why}) "
-        f"through {plan.gateway.title}.",
-        f"Input of{several or ' the prediction'}: {json.dumps(inputs[0], ensure_ascii=False)}",
-        f"Price: {estimate_words(plan.estimate)}.",
+        f"through gateway '{plan.gateway.name}'.",
+        f"Input of {which}: {json.dumps(inputs[0], ensure_ascii=False)}",
+        f"Price: {'nothing (sandbox)' if plan.gateway.is_sandbox else estimate_words(plan.estimate)}.",
         f"The call would be refused: {plan.problem}" if plan.problem else "",
         *(f"Note: {note}" for note in plan.notes),
         charge_line(NO_CHARGE, plan.day, is_sandbox=plan.gateway.is_sandbox),
