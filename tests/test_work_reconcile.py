@@ -56,10 +56,13 @@ class Scene:
         runtime = Runtime(clock=clock, monotonic=clock.monotonic)
         self.reconciler = Reconciler(self.account, journal, runtime, ReconcileRules(), self.found.append)
 
-    async def state(self, key: str = "") -> IntentState:
-        row = await self._journal.find(key or self._key)
+    async def row(self, key: str) -> Intent:
+        row = await self._journal.find(key)
         assert row
-        return row.state
+        return row
+
+    async def state(self, key: str = "") -> IntentState:
+        return (await self.row(key or self._key)).state
 
     async def lose_another(self, *, sent_s_ago: float) -> str:
         """Lose the answer of another create, sent that long ago; gives its key."""
@@ -247,3 +250,26 @@ async def test_an_item_that_is_odd_only_once_is_read_again(tmp_path: Path) -> No
             await stage.reconciler.once()
             stage.clock.advance(SETTLED_S)
         assert await stage.state() is IntentState.ABSENT
+
+
+async def test_an_old_absence_does_not_make_each_look_read_the_whole_hour(tmp_path: Path) -> None:
+    """Only what is in doubt, and every two minutes what was called absent; asked about, it is looked for at once."""
+    clock = HandClock()
+    rows = [
+        [listed(9 * page + n, seed=9_000 + 9 * page + n, at=clock.now + 1_000 - 900 * page - n)]
+        for page in range(6)
+        for n in range(3)
+    ]
+    async with scene(tmp_path, pages([])) as (stage, server):
+        old = await stage.lose_another(sent_s_ago=3_000)
+        await stage.reconciler.once()
+        stage.clock.advance(SETTLED_S)
+        await stage.reconciler.once()
+        assert await stage.state(old) is IntentState.ABSENT
+        server.answer(pages(*rows))
+        await stage.lose_another(sent_s_ago=0)
+        asked = len(server.requests)
+        await stage.reconciler.once()
+        shallow = len(server.requests) - asked
+        await stage.reconciler.once([await stage.row(old)])
+        assert 0 < shallow < len(server.requests) - asked - shallow

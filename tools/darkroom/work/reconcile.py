@@ -6,7 +6,7 @@ Where a gateway has no list nothing can be settled: the rows stay `unknown` and 
 
 import logging
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -34,6 +34,7 @@ _READINGS = 3  # of a page with odd items
 _PAST_ITEMS = 3  # so many items in a row that are older than the create show that a list was read past it
 # A list may lag longer than the settle time: what was called absent is looked for for so long.
 _ABSENT_S = 3600.0
+_DEEP_EVERY_S = 120.0
 _KNOWN_S = 2 * 24 * 3600.0
 
 
@@ -59,6 +60,10 @@ class Reconciler:
     _is_running: bool = field(default=False, init=False)
     _has_new_doubt: bool = field(default=False, init=False)
     _is_put_off: bool = field(default=False, init=False)
+    _deep_at_s: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._deep_at_s = self._runtime.monotonic()
 
     async def run(self) -> None:
         """Look for lost answers at the set times; a new doubt starts them anew. Returns when told to."""
@@ -85,8 +90,12 @@ class Reconciler:
             await self._runtime.sleep(self._rules.settle_s)
             await self.once()
 
-    async def once(self) -> int:
-        """One look; gives how many creates are still in doubt. A list that cannot be read changes nothing."""
+    async def once(self, asked: Sequence[Intent] = ()) -> int:
+        """One look, far enough back for all that is in doubt and for what is `asked` about; gives how many are open.
+
+        What was called absent before is sought in what is read, and every two minutes as far back as that takes.
+        A list that cannot be read changes nothing.
+        """
         if not self._account.client.gateway.has_list:
             return 0
         origin = self._account.origin
@@ -96,8 +105,11 @@ class Reconciler:
             if not sought:
                 return 0
             self._is_put_off = True
+            now_s = self._runtime.monotonic()
+            is_deep = now_s - self._deep_at_s >= _DEEP_EVERY_S or not (doubtful or asked)
+            self._deep_at_s = now_s if is_deep else self._deep_at_s
             try:
-                await self._settle(sought)
+                await self._settle(sought, sought if is_deep else (*doubtful, *asked))
                 self._is_put_off = False
             except (GatewayError, JournalError) as error:
                 log.warning("reconciliation put off: %s", error)
@@ -105,8 +117,9 @@ class Reconciler:
                 log.exception("reconciliation put off by a fault of darkroom's own")
             return len(await self._journal.unresolved(origin))
 
-    async def _settle(self, sought: tuple[Intent, ...]) -> None:
-        oldest_s = min(intent.sent_at or intent.intended_at for intent in sought)
+    async def _settle(self, sought: tuple[Intent, ...], reach: Sequence[Intent]) -> None:
+        """`reach` are those for whom the list is read far enough back."""
+        oldest_s = min(intent.sent_at or intent.intended_at for intent in reach)
         # The list is as old as its first page; the pages after that may take their time.
         asked_s = self._runtime.monotonic()
         listed = await self._read_list(oldest_s)

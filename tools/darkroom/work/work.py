@@ -150,7 +150,7 @@ class Work:
         """The rows after one look for lost answers, if one of these was lost and cannot come any more."""
         is_sought = any(intent.state in (*DOUBTFUL, IntentState.ABSENT) for intent in intents)
         if is_sought and all(intent.key not in self._watched for intent in intents):
-            await self._reconciler.once()
+            await self._reconciler.once(intents)
             self._look_for_bills()
         return tuple([await self._journal.find(intent.key) or intent for intent in intents])
 
