@@ -94,7 +94,9 @@ class Intent(NewIntent):
         if self.estimate_usd is None or not (self.has_bound or verdict is Verdict.POSSIBLY):
             verdict = Verdict.UNKNOWN
         basis = Basis.NONE if self.estimate_usd is None else Basis.ESTIMATED
-        return Charge(verdict=verdict, usd=self.estimate_usd, basis=basis, doubt=self.cost_note)
+        return Charge(
+            verdict=verdict, usd=self.estimate_usd, basis=basis, doubt=self.cost_note, has_bound=self.has_bound
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -59,7 +59,7 @@ def price_words(model: Model, today: datetime.date) -> str:
     groups = [list(group) for _, group in groupby(table.tiers, key=lambda tier: str(tier.when))]
     tiers = "; ".join(" + ".join(map(_tier_words, group)) + _when_words(group[0]) for group in groups)
     typical = f", about {table.typical_s:g} s a run" if table.typical_s else ""
-    stale = ", so it may have changed" if table.is_stale(today) else ""
+    stale = ", stale: it may have changed" if table.is_stale(today) else ""
     return f"{tiers}{typical} ({table.confidence} {table.date or 'at an unknown date'}{stale})"
 
 
