@@ -43,9 +43,15 @@ def test_a_price_of_more_than_180_days_is_called_stale() -> None:
 
 
 def test_what_was_paid_for_certain_is_not_called_possible_beside_a_part_that_is() -> None:
-    both = "Charged: about $0.003, possibly more, at most $0.006 (by the price list)."
+    both = "Charged: at most $0.006, a part of it only possibly (by the price list)."
     assert charge_line(total_charge([PAID, LOST])) == both
     assert charge_line(total_charge([LOST, LOST])) == "Charged: possibly, at most $0.006 (by the price list)."
+
+
+def test_a_canceled_run_is_not_called_billed_beside_a_charge_of_nothing() -> None:
+    row = rows.intent(PredictionStatus.CANCELED, cost_usd=0.0, cost_basis=Basis.COMPUTED, cost_note="stated, not seen")
+    text = prediction_report([row], rows.facts()).text
+    assert "Charged: nothing (stated, not seen)." in text and "may be billed" not in text
 
 
 def test_a_lost_create_of_a_model_without_bound_is_not_called_at_most() -> None:

@@ -40,8 +40,8 @@ UNKNOWN_COST = Receipt(usd=None, basis=Basis.NONE)
 class Charge:
     """What one prediction, or one answer, takes from the person's account, in US dollars; `doubt` is a sentence.
 
-    `has_bound` False: `usd` is no bound, only seldom less than what is taken. `certain_usd`: the part of a sum that was
-    taken for certain.
+    `has_bound` False: `usd` is no bound, only seldom less than what is taken. `is_partly_certain`: a part
+    was taken for certain, whatever the verdict.
     """
 
     verdict: Verdict
@@ -49,7 +49,7 @@ class Charge:
     basis: Basis = Basis.NONE
     doubt: str = ""
     has_bound: bool = True
-    certain_usd: float = 0.0
+    is_partly_certain: bool = False
 
 
 NO_CHARGE = Charge(verdict=Verdict.NO, usd=0.0)
@@ -66,7 +66,7 @@ def total_charge(charges: Sequence[Charge]) -> Charge:
     return Charge(
         verdict=max((charge.verdict for charge in paid), key=_GRAVITY.index),
         has_bound=all(charge.has_bound for charge in paid),
-        certain_usd=round(sum(charge.usd or 0.0 for charge in paid if charge.verdict is Verdict.YES), 6),
+        is_partly_certain=any(charge.verdict in (Verdict.YES, Verdict.AT_MOST) for charge in paid),
         usd=None if None in sums else round(sum(usd for usd in sums if usd is not None), 6),
         basis=max((charge.basis for charge in paid), key=_WEAKNESS.index),
         doubt=next((charge.doubt for charge in paid if charge.doubt), ""),
