@@ -106,6 +106,26 @@ async def test_a_bill_is_never_overwritten_by_a_computed_cost(tmp_path: Path, cl
         assert (await journal.spent_usd(0)).total_usd == pytest.approx(0.004)
 
 
+async def test_a_later_look_without_figures_does_not_take_a_known_cost_away(tmp_path: Path, clock: HandClock) -> None:
+    costs = [Receipt(usd=0.01, basis=Basis.COMPUTED), UNKNOWN_COST, Receipt(usd=0.02, basis=Basis.COMPUTED)]
+    ended = prediction("pred0001", PredictionStatus.SUCCEEDED, output=OUTPUT)
+    async with opened(tmp_path, clock, lambda intent, seen: costs.pop(0)) as journal:
+        intent = await intended(journal, new_intent(estimate_usd=0.02))
+        await journal.claim(intent.key)
+        rows = [await journal.mark_known(intent.key, ended), await journal.record(ended), await journal.record(ended)]
+        assert [row.cost_usd for row in rows] == [0.01, 0.01, 0.02]
+
+
+async def test_a_success_after_a_failure_does_not_keep_its_cost(tmp_path: Path, clock: HandClock) -> None:
+    costs = [Receipt(usd=0.0, basis=Basis.COMPUTED), UNKNOWN_COST]
+    async with opened(tmp_path, clock, lambda intent, seen: costs.pop(0)) as journal:
+        intent = await intended(journal, new_intent(estimate_usd=0.02))
+        await journal.claim(intent.key)
+        await journal.mark_known(intent.key, prediction("pred0001", PredictionStatus.FAILED))
+        done = await journal.record(prediction("pred0001", PredictionStatus.SUCCEEDED, output=OUTPUT))
+        assert done.cost_usd is None and (await journal.spent_usd(0)).total_usd == pytest.approx(0.02)
+
+
 async def test_a_lost_create_that_was_billed_is_never_sent_again(journal: Journal) -> None:
     intent = await intended(journal, new_intent(estimate_usd=0.06))
     await journal.claim(intent.key)
