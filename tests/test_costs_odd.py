@@ -1,12 +1,14 @@
 """Money in odd circumstances: sentences that must not contradict each other, and answers that must not promise."""
 
 import datetime
+import io
 import json
 from pathlib import Path
 
 import pytest
 import rows
 from mcp import Client
+from PIL import Image
 from sandbox_server import sandbox_server
 from test_costs import SCHNELL, client_of, creates, generate, run, settings_of, text_of
 
@@ -105,6 +107,17 @@ async def test_a_dry_run_of_what_was_never_created_keeps_its_seed_and_its_price(
         assert planned["price_usd"] == 0.003 and planned["inputs"][0]["seed"] == made["seed"], text
         text, planned = await generate(client, **refused, dry_run=True, max_usd=0.001)
         assert planned["outcome"] == "invalid" and "max_usd is $0.001: not even one" in text
+
+
+async def test_a_dry_run_refuses_an_image_that_the_call_would_refuse(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.png"
+    whole = io.BytesIO()
+    Image.new("RGB", (64, 64), "teal").save(whole, "PNG")
+    broken.write_bytes(whole.getvalue()[:60])
+    edit = {"model": "black-forest-labs/flux-2-pro", "images": [str(broken)]}
+    async with client_of(tmp_path, input_dirs=str(tmp_path)) as (client, _):
+        told = [await generate(client, **edit, dry_run=is_dry) for is_dry in (True, False)]
+    assert [report["outcome"] for _, report in told] == ["invalid"] * 2 and told[0][0] == told[1][0]
 
 
 async def test_max_usd_alone_gives_no_advice_about_other_limits(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ async def dry_run(
 
 async def _plan(darkroom: Darkroom, request: ImageRequest, max_usd: float) -> Plan:
     quoted = await quote(darkroom, request)
-    await darkroom.sizes(quoted.parts[0])  # an image that cannot be read is said now
+    await darkroom.try_images(quoted.parts[0])
     wanted = [(part.image_count, each) for part, each in quoted.priced_parts]
     return Plan(
         gateway=darkroom.gateway,
