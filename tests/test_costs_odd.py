@@ -120,6 +120,12 @@ async def test_a_dry_run_refuses_an_image_that_the_call_would_refuse(tmp_path: P
     assert [report["outcome"] for _, report in told] == ["invalid"] * 2 and told[0][0] == told[1][0]
 
 
+async def test_a_dry_run_says_whose_prices_these_are(tmp_path: Path) -> None:
+    async with client_of(tmp_path, gateway="deerapi") as (client, _):
+        text, _ = await generate(client, dry_run=True)
+    assert "Note: prices are Replicate's list prices; gateway 'deerapi' may bill another sum." in text
+
+
 async def test_max_usd_alone_gives_no_advice_about_other_limits(tmp_path: Path) -> None:
     async with client_of(tmp_path, allow_unknown_price="true") as (client, _):
         text, _ = await generate(client, model="somebody/something", max_usd=1)

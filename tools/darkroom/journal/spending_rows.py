@@ -66,8 +66,8 @@ def refuse_beyond(
     if spending.total_usd + estimate_usd > limit.limit_usd + 1e-9:
         left_usd = max(0.0, limit.limit_usd - spending.total_usd)
         raise SpendingRefused(
-            f"This would cost up to ${estimate_usd:.3f}; ${left_usd:.3f} of ${limit.limit_usd:.3f} is left today "
-            f"(${spending.reserved_usd:.3f} is reserved for unfinished predictions). "
+            f"This would cost up to ${estimate_usd:.6g}; ${left_usd:.6g} of ${limit.limit_usd:.6g} is left today "
+            f"(${spending.reserved_usd:.6g} is reserved for unfinished predictions). "
             "Nothing was sent. The user can wait until tomorrow or raise DARKROOM_MAX_USD_PER_DAY."
         )
 
