@@ -113,6 +113,16 @@ async def test_a_small_limit_is_not_rounded_in_words(journal: Journal) -> None:
         await intended(journal, new_intent(2, estimate_usd=0.0004), spending=limit)
 
 
+async def test_a_bill_of_an_aborted_run_counts_and_sums_are_whole_cents(journal: Journal) -> None:
+    for number in (1, 2, 3):
+        intent = await intended(journal, new_intent(number, estimate_usd=0.1))
+        await journal.claim(intent.key)
+        await journal.mark_known(intent.key, prediction(f"pred000{number}", PredictionStatus.ABORTED))
+        assert (await journal.spent_usd(0)).total_usd == pytest.approx(0.1 * (number - 1))
+        await journal.bill(intent.key, 0.1)
+    assert (await journal.spent_usd(0)).settled_usd == (await journal.totals()).spending.settled_usd == 0.3
+
+
 async def test_a_later_look_without_figures_does_not_take_a_known_cost_away(tmp_path: Path, clock: HandClock) -> None:
     costs = [Receipt(usd=0.01, basis=Basis.COMPUTED), UNKNOWN_COST, Receipt(usd=0.02, basis=Basis.COMPUTED)]
     ended = prediction("pred0001", PredictionStatus.SUCCEEDED, output=OUTPUT)

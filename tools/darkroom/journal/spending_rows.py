@@ -12,7 +12,7 @@ from darkroom.journal.states import Event, guarded
 
 # An intent that was never sent (its process died first) keeps its reservation no longer than this.
 RESERVED_S = 600.0
-_CREATES = """SELECT ended_at, CASE status WHEN 'aborted' THEN 0 ELSE coalesce(cost_usd, estimate_usd) END AS price
+_CREATES = """SELECT ended_at, coalesce(cost_usd, CASE status WHEN 'aborted' THEN 0 ELSE estimate_usd END) AS price
     FROM intents WHERE coalesce(sent_at, intended_at) >= ? AND is_adopted = 0 AND key <> ?
     AND (state IN ('sent', 'unknown', 'known') OR (state = 'intent' AND intended_at > ?))"""
 _SPENT = f"""SELECT
@@ -48,7 +48,8 @@ def last_bill(session: Session, origin: str, model: str) -> float | None:
 
 def spent(session: Session, since: float, now: float, except_key: str = "") -> Spending:
     row = session.execute(_SPENT, (since, except_key, now - RESERVED_S)).fetchone()
-    return Spending(settled_usd=row["settled"], reserved_usd=row["reserved"], unknown_count=row["unpriced"])
+    settled_usd, reserved_usd = round(row["settled"], 9), round(row["reserved"], 9)
+    return Spending(settled_usd=settled_usd, reserved_usd=reserved_usd, unknown_count=row["unpriced"])
 
 
 def refuse_beyond(
