@@ -126,6 +126,16 @@ async def test_a_dry_run_says_whose_prices_these_are(tmp_path: Path) -> None:
     assert "Note: prices are Replicate's list prices; gateway 'deerapi' may bill another sum." in text
 
 
+async def test_a_model_of_unknown_seconds_is_not_taken_as_one_of_known_price(tmp_path: Path) -> None:
+    (tmp_path / "own.toml").write_text(
+        'name = "acme/painter"\n[[inputs]]\nname = "prompt"\n[price]\ntiers = [{ metric = "second:t4", usd = 0.1 }]\n'
+    )
+    own = {"models_dir": str(tmp_path), "default_model": "acme/painter", "max_usd_per_call": "0.1"}
+    async with client_of(tmp_path, **own) as (client, _):
+        text, report = await generate(client, model="")
+    assert report["outcome"] == "succeeded" and report["model"] == SCHNELL, text
+
+
 async def test_max_usd_alone_gives_no_advice_about_other_limits(tmp_path: Path) -> None:
     async with client_of(tmp_path, allow_unknown_price="true") as (client, _):
         text, _ = await generate(client, model="somebody/something", max_usd=1)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from darkroom.darkroom import Darkroom
 from darkroom.errors import InvalidInput, SpendingRefused, UnknownModel
-from darkroom.pricing import FREE, Estimate, estimate, needs_sizes, total_estimate
+from darkroom.pricing import FREE, Estimate, estimate, needs_sizes, price_range, total_estimate
 from darkroom.registry import (
     ImageRequest,
     MappedInput,
@@ -149,7 +149,7 @@ def _find_model(darkroom: Darkroom, request: ImageRequest) -> tuple[Model, str]:
         return _named_model(darkroom, request.model), "it was named"
     must_be_priced = _has_limit(darkroom) and not darkroom.options.allow_unknown_price
     for model, why in _candidates(darkroom, request):
-        if (not model.checked or _can_do(model, request)) and not (must_be_priced and model.price is None):
+        if (not model.checked or _can_do(model, request)) and not (must_be_priced and price_range(model) is None):
             return model, f"{why}, of known price" if must_be_priced else why
     return darkroom.registry.get(default_model_for(request)), "the usual one for this"
 
