@@ -63,6 +63,12 @@ def test_a_lost_create_of_a_model_without_bound_is_not_called_at_most() -> None:
     assert answer.data["charged"] == {"verdict": "possibly", "usd": 0.0007, "basis": "estimated"}
 
 
+def test_a_lost_create_of_unknown_price_is_possibly_charged() -> None:
+    answer = prediction_report([rows.unsent(IntentState.UNKNOWN, estimate_usd=None)], rows.facts())
+    assert "Charged: possibly, and the price is unknown." in answer.text
+    assert answer.data["charged"] == {"verdict": "possibly", "usd": None, "basis": "none"}
+
+
 def test_a_part_that_is_still_to_be_sent_is_in_the_bound() -> None:
     waiting = rows.unsent(IntentState.INTENT, estimate_usd=0.003)
     answer = prediction_report([rows.intent(PredictionStatus.PROCESSING), waiting], rows.facts())
