@@ -32,7 +32,7 @@ async def journal(tmp_path: Path, clock: HandClock) -> AsyncGenerator[Journal, N
 
 async def test_an_intent_reserves_and_the_next_one_over_the_limit_is_refused(journal: Journal) -> None:
     await intended(journal, new_intent(1, estimate_usd=0.06), spending=LIMIT)
-    with pytest.raises(SpendingRefused, match=r"\$0\.040 of \$0\.100 is left today"):
+    with pytest.raises(SpendingRefused, match=r"\$0\.04 of \$0\.1 is left today"):
         await intended(journal, new_intent(2, estimate_usd=0.06), spending=LIMIT)
     assert len(await journal.history()) == 1
     await intended(journal, new_intent(3, estimate_usd=0.04), spending=LIMIT)
@@ -104,6 +104,43 @@ async def test_a_bill_is_never_overwritten_by_a_computed_cost(tmp_path: Path, cl
         assert (done.cost_usd, done.charge.basis, done.charge.verdict) == (0.004, Basis.BILLED, Verdict.YES)
         assert await journal.last_bill(done.origin, done.model) == 0.004
         assert (await journal.spent_usd(0)).total_usd == pytest.approx(0.004)
+
+
+async def test_a_small_limit_is_not_rounded_in_words(journal: Journal) -> None:
+    limit = SpendingLimit(limit_usd=0.0005, since=0)
+    await intended(journal, new_intent(1, estimate_usd=0.0004), spending=limit)
+    with pytest.raises(SpendingRefused, match=r"cost up to \$0\.0004; \$0\.0001 of \$0\.0005 is left today"):
+        await intended(journal, new_intent(2, estimate_usd=0.0004), spending=limit)
+
+
+async def test_a_bill_of_an_aborted_run_counts_and_sums_are_whole_cents(journal: Journal) -> None:
+    for number in (1, 2, 3):
+        intent = await intended(journal, new_intent(number, estimate_usd=0.1))
+        await journal.claim(intent.key)
+        await journal.mark_known(intent.key, prediction(f"pred000{number}", PredictionStatus.ABORTED))
+        assert (await journal.spent_usd(0)).total_usd == pytest.approx(0.1 * (number - 1))
+        await journal.bill(intent.key, 0.1)
+    assert (await journal.spent_usd(0)).settled_usd == (await journal.totals()).spending.settled_usd == 0.3
+
+
+async def test_a_later_look_without_figures_does_not_take_a_known_cost_away(tmp_path: Path, clock: HandClock) -> None:
+    costs = [Receipt(usd=0.01, basis=Basis.COMPUTED), UNKNOWN_COST, Receipt(usd=0.02, basis=Basis.COMPUTED)]
+    ended = prediction("pred0001", PredictionStatus.SUCCEEDED, output=OUTPUT)
+    async with opened(tmp_path, clock, lambda intent, seen: costs.pop(0)) as journal:
+        intent = await intended(journal, new_intent(estimate_usd=0.02))
+        await journal.claim(intent.key)
+        rows = [await journal.mark_known(intent.key, ended), await journal.record(ended), await journal.record(ended)]
+        assert [row.cost_usd for row in rows] == [0.01, 0.01, 0.02]
+
+
+async def test_a_success_after_a_failure_does_not_keep_its_cost(tmp_path: Path, clock: HandClock) -> None:
+    costs = [Receipt(usd=0.0, basis=Basis.COMPUTED), UNKNOWN_COST]
+    async with opened(tmp_path, clock, lambda intent, seen: costs.pop(0)) as journal:
+        intent = await intended(journal, new_intent(estimate_usd=0.02))
+        await journal.claim(intent.key)
+        await journal.mark_known(intent.key, prediction("pred0001", PredictionStatus.FAILED))
+        done = await journal.record(prediction("pred0001", PredictionStatus.SUCCEEDED, output=OUTPUT))
+        assert done.cost_usd is None and (await journal.spent_usd(0)).total_usd == pytest.approx(0.02)
 
 
 async def test_a_lost_create_that_was_billed_is_never_sent_again(journal: Journal) -> None:

@@ -21,7 +21,7 @@ MODELS = [REGISTRY.get(name) for name in REGISTRY.names()]
 PRICED = [model for model in MODELS if model.price]
 BOUNDED = [model for model in PRICED if model.price and model.price.has_bound]
 PHOTO = "https://example.org/photo.png"
-_ONE_MEGAPIXEL = {"image_output_megapixel_count": 1, "image_input_megapixel_count": 0}
+_ONE_MEGAPIXEL: dict[str, Any] = {"image_output_megapixel_count": 1, "image_input_megapixel_count": 0}
 
 
 def ended(
@@ -188,7 +188,7 @@ def test_an_aborted_run_never_began() -> None:
 def test_figures_of_nothing_beside_a_picture_are_no_figures(name: str, figures: dict[str, Any]) -> None:
     made = replace(ended(**figures), output=(PHOTO,))
     assert receipt(REGISTRY.get(name), {}, made).usd is None
-    assert receipt(REGISTRY.get("flux-2-pro"), {}, ended(**{**_ONE_MEGAPIXEL, "predict_s": 0})).usd == 0.03
+    assert receipt(REGISTRY.get("flux-2-pro"), {}, ended(predict_s=0, **_ONE_MEGAPIXEL)).usd == 0.03
 
 
 def test_a_canceled_run_that_left_a_picture_is_not_called_free() -> None:

@@ -270,7 +270,8 @@ def test_the_parts_of_an_answer_add_up_to_the_least_certain_charge() -> None:
 
 
 def test_the_sandbox_is_named_in_every_answer() -> None:
-    answer = report(rows.succeeded(), facts=rows.facts("sandbox", sandbox_hint="This is the sandbox."))
+    made = rows.succeeded(origin=rows.gateway("sandbox").origin)
+    answer = report(made, facts=rows.facts("sandbox", sandbox_hint="This is the sandbox."))
     assert "Charged: nothing (sandbox)." in answer.text
     assert answer.text.endswith("This is the sandbox.")
 

@@ -16,7 +16,6 @@ from mcp.types import CallToolResult
 
 from darkroom.errors import DarkroomError, JournalError
 from darkroom.request_ids import checked_request_id, fresh_request_id
-from darkroom_server.consent import Offer, offers
 from darkroom_server.content import model_result, prediction_result
 from darkroom_server.deadline import within
 from darkroom_server.opener import DarkroomOpener
@@ -25,6 +24,7 @@ from darkroom_server.settings import DEFAULT_WAIT_S, Settings
 if TYPE_CHECKING:
     from darkroom.darkroom import Darkroom, OnProgress
     from darkroom.journal import Intent
+    from darkroom.offers import Offer
     from darkroom.outputs.preview import Preview
     from darkroom.registry import ImageRequest, ModelRegistry
     from darkroom.reports import Limits, PredictionReport
@@ -147,18 +147,21 @@ class Calls:
         except DarkroomError:
             return None
 
-    async def offer(self, request: "ImageRequest", request_id: str) -> Offer | None:
+    async def offer(self, request: "ImageRequest", request_id: str, max_usd: float) -> "Offer | None":
         """What a call with these arguments would send; None where that is nothing, or would be refused.
-
-        A request_id that was used before sends what has not been created yet, with its first arguments.
 
         Raises: DarkroomError where that cannot be found out.
         """
+        from darkroom.offers import offer
+
         name = checked_request_id(request_id)
-        found = await self.in_darkroom(_QUESTION_S, lambda darkroom: offers(darkroom, request, name))
-        if found is None:
+
+        async def ask(darkroom: "Darkroom") -> "list[Offer | None]":
+            return [await offer(darkroom, request, request_id=name, max_usd=max_usd)]
+
+        if (found := await self.in_darkroom(_QUESTION_S, ask)) is None:
             raise JournalError("The journal did not answer in time. Nothing was sent. Try again.")
-        return found[0] if found else None
+        return found[0]
 
     async def in_darkroom(self, limit_s: float, work: "Callable[[Darkroom], Awaitable[T]]") -> T | None:
         """What `work` gives with the open Darkroom, or None once `limit_s` seconds are over.

@@ -4,18 +4,16 @@ The question depends on nothing but the arguments and the journal, because the n
 repeat the call, and an answer counts only for the very same question.
 """
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mcp.server.elicitation import AcceptedElicitation, ElicitationResult
 from mcp.server.mcpserver import Context, Elicit
 from pydantic import BaseModel, Field
 
-from darkroom.errors import InvalidRequest, SpendingRefused
+from darkroom.errors import SpendingRefused
 
 if TYPE_CHECKING:
-    from darkroom.darkroom import Darkroom
-    from darkroom.registry import ImageRequest
+    from darkroom.offers import Offer
 
 
 class Consent(BaseModel):
@@ -24,39 +22,7 @@ class Consent(BaseModel):
     confirmed: bool = Field(description="Make these images at this price")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Offer:
-    """What a call would send, and what it costs at most in US dollars, None where that is unknown."""
-
-    image_count: int
-    model: str
-    price_usd: float | None
-
-
-async def offers(darkroom: "Darkroom", request: "ImageRequest", request_id: str) -> list[Offer]:
-    """One offer, or none.
-
-    Of a request_id that was used before: its rows that a repeat may send, with no id yet and nobody here at work on
-    them. A row in doubt is among these, because a repeat sends it once the gateway turns out not to have it.
-    """
-    from darkroom.quotes import quote
-
-    rows = await darkroom.journal.by_request(request_id) if request_id else ()
-    unsent = [row for row in rows if not row.prediction_id and darkroom.work.watched(row) is None]
-    if rows:
-        prices = [row.estimate_usd for row in unsent]
-        known = [price for price in prices if price is not None]
-        total = sum(known) if len(known) == len(prices) else None
-        count = sum(row.image_count for row in unsent)
-        return [Offer(image_count=count, model=rows[0].model, price_usd=total)] if unsent else []
-    try:
-        quoted = await quote(darkroom, request)
-    except InvalidRequest:  # it will be refused in better words
-        return []
-    return [Offer(image_count=quoted.image_count, model=quoted.model.name, price_usd=quoted.total.most_usd)]
-
-
-def ask(ctx: Context[Any, Any], offer: Offer | None, threshold_usd: float) -> Consent | Elicit[Consent]:
+def ask(ctx: Context[Any, Any], offer: "Offer | None", threshold_usd: float) -> Consent | Elicit[Consent]:
     """The question about an offer above the threshold or of unknown price; None where nothing is offered."""
     if offer is None or (offer.price_usd is not None and offer.price_usd <= threshold_usd):
         return Consent(confirmed=True)
@@ -64,7 +30,8 @@ def ask(ctx: Context[Any, Any], offer: Offer | None, threshold_usd: float) -> Co
         return Consent(confirmed=False)
     from darkroom.reports.amounts import counted, usd
 
-    cost = "at an unknown price" if offer.price_usd is None else f"for at most {usd(offer.price_usd)}"
+    bound = "at most" if offer.is_bound else "usually less than"
+    cost = "at an unknown price" if offer.price_usd is None else f"for {bound} {usd(offer.price_usd)}"
     return Elicit(f"Make {counted(offer.image_count, 'image')} with {offer.model} {cost}?", Consent)
 
 

@@ -51,14 +51,14 @@ async def image_request(**arguments: Any) -> "ImageRequest":
 
 
 async def ask_about_cost(
-    ctx: Ctx, request: Annotated[Any, Resolve(image_request)], request_id: str, dry_run: bool
+    ctx: Ctx, request: Annotated[Any, Resolve(image_request)], request_id: str, max_usd: float, dry_run: bool
 ) -> Consent | Elicit[Consent]:
     """The person's consent, asked for only where DARKROOM_CONFIRM_USD wants it; the sandbox costs nothing."""
     calls = ctx.request_context.lifespan_context
     settings = calls.settings
     if dry_run or settings.confirm_usd is None or settings.problem or settings.choice.gateway.is_sandbox:
         return Consent(confirmed=True)
-    return consent.ask(ctx, await calls.offer(request, request_id), settings.confirm_usd)
+    return consent.ask(ctx, await calls.offer(request, request_id, max_usd), settings.confirm_usd)
 
 
 async def generate_image(

@@ -38,12 +38,18 @@ UNKNOWN_COST = Receipt(usd=None, basis=Basis.NONE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Charge:
-    """What one prediction, or one answer, takes from the person's account, in US dollars; `doubt` is a sentence."""
+    """What one prediction, or one answer, takes from the person's account, in US dollars; `doubt` is a sentence.
+
+    `has_bound` False: `usd` is no bound, only seldom less than what is taken. `is_partly_certain`: a part
+    was taken for certain, whatever the verdict.
+    """
 
     verdict: Verdict
     usd: float | None = None
     basis: Basis = Basis.NONE
     doubt: str = ""
+    has_bound: bool = True
+    is_partly_certain: bool = False
 
 
 NO_CHARGE = Charge(verdict=Verdict.NO, usd=0.0)
@@ -59,6 +65,8 @@ def total_charge(charges: Sequence[Charge]) -> Charge:
     sums = [charge.usd for charge in paid]
     return Charge(
         verdict=max((charge.verdict for charge in paid), key=_GRAVITY.index),
+        has_bound=all(charge.has_bound for charge in paid),
+        is_partly_certain=any(charge.verdict in (Verdict.YES, Verdict.AT_MOST) for charge in paid),
         usd=None if None in sums else round(sum(usd for usd in sums if usd is not None), 6),
         basis=max((charge.basis for charge in paid), key=_WEAKNESS.index),
         doubt=next((charge.doubt for charge in paid if charge.doubt), ""),

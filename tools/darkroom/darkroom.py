@@ -181,6 +181,11 @@ class Darkroom:
         """
         return await self._resolver().sizes(mapped) if mapped.file_fields else {}
 
+    async def try_images(self, mapped: MappedInput) -> None:
+        """Raises: InvalidInput for an image reference that can be read here and that `resolve` would refuse."""
+        if mapped.file_fields:
+            await self._resolver().try_out(mapped)
+
     async def resolve(self, mapped: MappedInput) -> "Resolved":
         """Put what the gateway accepts in place of image references.
 

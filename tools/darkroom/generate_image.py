@@ -14,10 +14,9 @@ from darkroom.darkroom import CALL_GRACE_S, IMAGES_GRACE_S, Budget, Darkroom, On
 from darkroom.errors import DarkroomError, GatewayUnreachable
 from darkroom.get_prediction import report_on
 from darkroom.journal import Intent, NewIntent
-from darkroom.pricing import Estimate
 from darkroom.quotes import check_limits, quote
 from darkroom.registry import ImageRequest, MappedInput
-from darkroom.repeats import refuse_other_arguments
+from darkroom.repeats import noted_estimate, refuse_other_arguments
 from darkroom.reports import PredictionReport, refusal_report
 from darkroom.request_ids import fresh_request_id
 from darkroom.secrets_in_inputs import secrets_of
@@ -117,16 +116,12 @@ async def _repeat(darkroom: Darkroom, request: ImageRequest, earlier: Sequence[I
     unsent = [intent for intent in earlier if intent.may_be_sent]
     words = "this is what it made, nothing new was started"
     if unsent:
-        wanted = [(each.image_count, _noted_estimate(each)) for each in unsent]
+        wanted = [(each.image_count, noted_estimate(each)) for each in unsent]
         await check_limits(darkroom, wanted, max_usd=max_usd, with_day=False)  # the claim looks at what is left today
         await darkroom.stores.default.check()
         words = "what had not been created is sent now"
     note = f"request_id '{earlier[0].request_id}' was used before; {words}."
     return _Plan(intents=tuple(earlier), notes=(note,), secrets=secrets_of(request.options))
-
-
-def _noted_estimate(intent: Intent) -> Estimate:
-    return Estimate(most_usd=intent.estimate_usd, usual_usd=intent.estimate_usd, is_bound=intent.has_bound)
 
 
 def _too_slow(darkroom: Darkroom) -> GatewayUnreachable:

@@ -106,7 +106,7 @@ async def report_on(
         errors={key: each.problem for key, each in seen.items() if each.problem},
         percents=darkroom.waiting.percents(watched),
         day=await _day(darkroom),
-        sandbox_hint=darkroom.sandbox_hint,
+        sandbox_hint="" if any(row.origin != darkroom.gateway.origin for row in rows) else darkroom.sandbox_hint,
     )
     return prediction_report(rows, facts)
 

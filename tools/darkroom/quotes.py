@@ -7,7 +7,7 @@ from datetime import date
 
 from darkroom.darkroom import Darkroom
 from darkroom.errors import InvalidInput, SpendingRefused, UnknownModel
-from darkroom.pricing import FREE, Estimate, estimate, needs_sizes, total_estimate
+from darkroom.pricing import FREE, Estimate, estimate, needs_sizes, price_range, total_estimate
 from darkroom.registry import (
     ImageRequest,
     MappedInput,
@@ -81,7 +81,7 @@ async def check_limits(
     Raises: InvalidInput for a `max_usd` below 0; SpendingRefused where they may cost more than `max_usd` (0: no limit)
     or one of the person's limits, or where their price is unknown under one.
     """
-    if not max_usd >= 0:  # nor is it a number
+    if not 0 <= max_usd < float("inf"):  # nor may it be no number
         raise InvalidInput(f"max_usd {max_usd} is not possible. Allowed: US dollars, 0 or more.", field="max_usd")
     total = total_estimate([each for _, each in wanted])
     if not wanted or not (_has_limit(darkroom) or max_usd):
@@ -89,6 +89,11 @@ async def check_limits(
     if total.most_usd is None:
         if darkroom.options.allow_unknown_price and not max_usd:
             return
+        if darkroom.options.allow_unknown_price or not _has_limit(darkroom):
+            raise SpendingRefused(
+                "The price of this model is unknown, so max_usd cannot hold. Nothing was sent. Choose a model with a "
+                "known price (list_models shows them), or leave max_usd out if the user agrees to an unknown price."
+            )
         raise SpendingRefused(
             "The price of this model is unknown and there is a spending limit. Nothing was sent. Choose a model with a "
             "known price (list_models shows them), or ask the user to set DARKROOM_ALLOW_UNKNOWN_PRICE=true."
@@ -96,13 +101,23 @@ async def check_limits(
     images = sum(count for count, _ in wanted)
     async for left_usd, words in _rooms(darkroom, max_usd, with_day=with_day):
         if total.most_usd > left_usd + _ROUNDING_USD:
-            fitting = int((max(left_usd, 0.0) + _ROUNDING_USD) * images / total.most_usd)
+            fitting = _fitting(wanted, left_usd)
             verb = "may cost" if not total.is_bound else "costs at most" if images == 1 else "cost at most"
             raise SpendingRefused(
                 f"{counted(images, 'image')} {verb} {usd(total.most_usd)}; {words}: "
                 f"{f'at most {fitting}' if fitting else 'not even one'}. Nothing was sent. Ask for fewer images or a "
                 "cheaper model, or ask the user."
             )
+
+
+def _fitting(wanted: Sequence[tuple[int, Estimate]], left_usd: float) -> int:
+    """How many images cost no more than that; the price of a part that has no bound does not go by its images."""
+    fitting, left_usd = 0, left_usd + _ROUNDING_USD
+    for images, each in wanted:
+        if (most_usd := each.most_usd or 0.0) > left_usd:
+            return fitting + (int(max(left_usd, 0.0) * images / most_usd) if each.is_bound else 0)
+        fitting, left_usd = fitting + images, left_usd - most_usd
+    return fitting
 
 
 async def _rooms(darkroom: Darkroom, max_usd: float, *, with_day: bool) -> AsyncIterator[tuple[float, str]]:
@@ -137,7 +152,7 @@ def _find_model(darkroom: Darkroom, request: ImageRequest) -> tuple[Model, str]:
         return _named_model(darkroom, request.model), "it was named"
     must_be_priced = _has_limit(darkroom) and not darkroom.options.allow_unknown_price
     for model, why in _candidates(darkroom, request):
-        if (not model.checked or _can_do(model, request)) and not (must_be_priced and model.price is None):
+        if (not model.checked or _can_do(model, request)) and not (must_be_priced and price_range(model) is None):
             return model, f"{why}, of known price" if must_be_priced else why
     return darkroom.registry.get(default_model_for(request)), "the usual one for this"
 

@@ -10,9 +10,10 @@ from pydantic import JsonValue
 
 from darkroom.darkroom import Darkroom
 from darkroom.dry_run import dry_run
+from darkroom.errors import SpendingRefused
 from darkroom.generate_image import generate_image
 from darkroom.registry import ImageRequest
-from darkroom.reports import PredictionReport
+from darkroom.reports import PredictionReport, refusal_report
 from darkroom.request_ids import checked_request_id, fresh_request_id
 from darkroom.uris import is_url, scheme_of
 from darkroom_server.cli.agreement import agree
@@ -66,7 +67,10 @@ def generate(
         if is_dry_run:
             return await dry_run(darkroom, request, request_id=request_id, max_usd=max_usd)
         if settings.confirm_usd is not None and not is_agreed:
-            await agree(darkroom, request, settings.confirm_usd)
+            try:
+                await agree(darkroom, request, settings.confirm_usd, request_id=request_id, max_usd=max_usd)
+            except SpendingRefused as error:
+                return refusal_report(error)
         try:
             with progress_bar() as on_progress:
                 return await generate_image(

@@ -92,7 +92,7 @@ def _remarks(report: PredictionReport, headline: str) -> Iterator[str]:
 def _cost(report: PredictionReport) -> Iterator[str]:
     """What it cost; nothing where nothing was sent, as the headline says so."""
     gateway = cast("dict[str, JsonValue]", report.data.get("gateway") or {})
-    if gateway.get("is_sandbox"):
+    if gateway.get("is_sandbox") and "Charged: nothing (sandbox)" in report.text:
         if _saved_paths(report):
             yield "Made by the sandbox, not by a model. `darkroom-mcp doctor` says how to use a real gateway."
     elif gateway:

@@ -125,7 +125,10 @@ def see(session: Session, prediction: Prediction, look: Look) -> Intent:
     session.execute(_SEEN, (prediction.status.value, body, ended_at, total_s, prediction.id))
     if ended_at is not None:
         receipt = look.receipt_of(before, prediction)
-        session.execute(_COST, (receipt.usd, receipt.basis.value, codec.storable(receipt.doubt), prediction.id))
+        # The same end without figures takes nothing away that is known.
+        is_news = receipt.usd is not None or before.status is not prediction.status
+        if is_news or before.cost_usd is None:
+            session.execute(_COST, (receipt.usd, receipt.basis.value, codec.storable(receipt.doubt), prediction.id))
     if has_succeeded:
         image_rows.want(session, prediction, look)
     return get(session, prediction.id)

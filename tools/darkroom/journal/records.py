@@ -91,10 +91,12 @@ class Intent(NewIntent):
         is_over = self.status is not None and self.status.is_terminal
         has_failed = is_over and self.status is not PredictionStatus.SUCCEEDED
         verdict = Verdict.POSSIBLY if self.state in DOUBTFUL or has_failed else Verdict.AT_MOST
-        if self.estimate_usd is None or not (self.has_bound or verdict is Verdict.POSSIBLY):
+        if verdict is Verdict.AT_MOST and (self.estimate_usd is None or not self.has_bound):
             verdict = Verdict.UNKNOWN
         basis = Basis.NONE if self.estimate_usd is None else Basis.ESTIMATED
-        return Charge(verdict=verdict, usd=self.estimate_usd, basis=basis, doubt=self.cost_note)
+        return Charge(
+            verdict=verdict, usd=self.estimate_usd, basis=basis, doubt=self.cost_note, has_bound=self.has_bound
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

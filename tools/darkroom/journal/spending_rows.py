@@ -12,7 +12,7 @@ from darkroom.journal.states import Event, guarded
 
 # An intent that was never sent (its process died first) keeps its reservation no longer than this.
 RESERVED_S = 600.0
-_CREATES = """SELECT ended_at, CASE status WHEN 'aborted' THEN 0 ELSE coalesce(cost_usd, estimate_usd) END AS price
+_CREATES = """SELECT ended_at, coalesce(cost_usd, CASE status WHEN 'aborted' THEN 0 ELSE estimate_usd END) AS price
     FROM intents WHERE coalesce(sent_at, intended_at) >= ? AND is_adopted = 0 AND key <> ?
     AND (state IN ('sent', 'unknown', 'known') OR (state = 'intent' AND intended_at > ?))"""
 _SPENT = f"""SELECT
@@ -48,7 +48,8 @@ def last_bill(session: Session, origin: str, model: str) -> float | None:
 
 def spent(session: Session, since: float, now: float, except_key: str = "") -> Spending:
     row = session.execute(_SPENT, (since, except_key, now - RESERVED_S)).fetchone()
-    return Spending(settled_usd=row["settled"], reserved_usd=row["reserved"], unknown_count=row["unpriced"])
+    settled_usd, reserved_usd = round(row["settled"], 9), round(row["reserved"], 9)
+    return Spending(settled_usd=settled_usd, reserved_usd=reserved_usd, unknown_count=row["unpriced"])
 
 
 def refuse_beyond(
@@ -66,8 +67,8 @@ def refuse_beyond(
     if spending.total_usd + estimate_usd > limit.limit_usd + 1e-9:
         left_usd = max(0.0, limit.limit_usd - spending.total_usd)
         raise SpendingRefused(
-            f"This would cost up to ${estimate_usd:.3f}; ${left_usd:.3f} of ${limit.limit_usd:.3f} is left today "
-            f"(${spending.reserved_usd:.3f} is reserved for unfinished predictions). "
+            f"This would cost up to ${estimate_usd:.6g}; ${left_usd:.6g} of ${limit.limit_usd:.6g} is left today "
+            f"(${spending.reserved_usd:.6g} is reserved for unfinished predictions). "
             "Nothing was sent. The user can wait until tomorrow or raise DARKROOM_MAX_USD_PER_DAY."
         )
 

@@ -10,7 +10,7 @@ where it is large.
 """
 
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,14 +104,24 @@ class InputResolver:
         Raises: InvalidInput.
         """
         found: dict[str, tuple[int, int]] = {}
+        async for reference, content, position in self._readable(mapped):
+            image = check_image(content, position, limit_bytes=self.max_bytes)
+            found |= {reference: (image.width_px, image.height_px)} if image.width_px else {}
+        return found
+
+    async def try_out(self, mapped: MappedInput) -> None:
+        """Do all that `resolve` does with what can be read here, up to the sending. Raises: InvalidInput."""
+        async for _, content, position in self._readable(mapped):
+            await prepared(content, position, limit_bytes=self.max_bytes, keep_metadata=self.keep_metadata)
+
+    async def _readable(self, mapped: MappedInput) -> AsyncIterator[tuple[str, bytes, Position]]:
+        """The content of each reference that is no URL."""
         for (name, number), reference in _references(mapped).items():
             if isinstance(reference, str) and scheme_of(reference) not in ("http", "https"):
                 position = _position(mapped, name, number)
                 content = await self._loaded(reference, position)
                 if not isinstance(content, str):
-                    image = check_image(content, position, limit_bytes=self.max_bytes)
-                    found |= {reference: (image.width_px, image.height_px)} if image.width_px else {}
-        return found
+                    yield reference, content, position
 
     async def _send(self, text: str, position: Position) -> tuple[JsonValue, tuple[str, ...]]:
         """What stands in the input in place of one reference, and the notes about it."""

@@ -41,6 +41,8 @@ def charge_data(charge: Charge) -> dict[str, JsonValue]:
 
 def _words(charge: Charge) -> str:
     doubt = f"; {charge.doubt.rstrip('.')}" if charge.doubt else ""
+    possibly, in_part = ("", ", a part of it only possibly") if charge.is_partly_certain else ("possibly, ", "")
+    no_bound = "(billed by run time, which has no bound"
     sum_usd = "an unknown sum" if charge.usd is None else usd(charge.usd)
     match charge.verdict:
         case Verdict.NO:
@@ -52,9 +54,11 @@ def _words(charge: Charge) -> str:
             return f"at most {sum_usd} ({_HOW[Basis.ESTIMATED]}{doubt})"
         case Verdict.POSSIBLY if charge.usd is None:
             return f"possibly, and the price is unknown{doubt}"
+        case Verdict.POSSIBLY if not charge.has_bound:
+            return f"{possibly}usually less than {sum_usd}{in_part} {no_bound}{doubt})"
         case Verdict.POSSIBLY:
-            return f"possibly, at most {sum_usd} ({_HOW[Basis.ESTIMATED]}{doubt})"
+            return f"{possibly}at most {sum_usd}{in_part} ({_HOW[Basis.ESTIMATED]}{doubt})"
         case _ if charge.usd is None:
             return f"unknown, because no price of this model is known{doubt}"
         case _:
-            return f"unknown so far, usually less than {sum_usd} (billed by run time, which has no bound{doubt})"
+            return f"unknown so far, usually less than {sum_usd} {no_bound}{doubt})"

@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pydantic import JsonValue
 
-from darkroom.charges import Charge, total_charge
+from darkroom.charges import NO_CHARGE, Charge, total_charge
 from darkroom.errors import CreateUnresolved, DarkroomError, GatewayError
 from darkroom.gateways import Gateway, clean_words
 from darkroom.images import ImageState, StoredFile, StoredImage
@@ -61,12 +61,14 @@ class PredictionView:
 
     intent: Intent
     word: str
+    charge: Charge
     problem: DarkroomError | None = None
 
     @classmethod
     def of(cls, intent: Intent, facts: AnswerFacts) -> "PredictionView":
         problem = facts.errors.get(intent.key)
-        return cls(intent=intent, word=_word(intent, problem, is_idle=intent.key in facts.idle), problem=problem)
+        word = _word(intent, problem, is_idle=intent.key in facts.idle)
+        return cls(intent=intent, word=word, charge=_charge(intent, word, facts.gateway), problem=problem)
 
     @property
     def handle(self) -> str:
@@ -86,6 +88,14 @@ def _word(intent: Intent, problem: DarkroomError | None, *, is_idle: bool) -> st
     status = intent.prediction.status if intent.prediction else PredictionStatus.UNKNOWN
     is_empty = status is PredictionStatus.SUCCEEDED and not intent.images and not _output(intent)
     return "empty" if is_empty else status.value
+
+
+def _charge(intent: Intent, word: str, gateway: Gateway) -> Charge:
+    """What it takes; one that is about to be sent counts like one on its way."""
+    if gateway.is_sandbox and intent.origin == gateway.origin:
+        return NO_CHARGE
+    is_next = word == "sending" and intent.state is IntentState.INTENT
+    return replace(intent, state=IntentState.SENT).charge if is_next else intent.charge
 
 
 def answer_data(
@@ -126,7 +136,7 @@ def total_usd(views: Sequence[PredictionView]) -> float | None:
 
 def answer_charge(views: Sequence[PredictionView]) -> Charge:
     """All predictions of the answer together."""
-    return total_charge([view.intent.charge for view in views])
+    return total_charge([view.charge for view in views])
 
 
 def error_data(error: DarkroomError) -> dict[str, JsonValue]:
@@ -161,8 +171,8 @@ def _prediction_data(view: PredictionView, facts: AnswerFacts) -> dict[str, Json
         "created_at": prediction.created_at.isoformat() if prediction.created_at else None,
         "price_usd": view.intent.estimate_usd,
         "cost_usd": view.intent.cost_usd,
-        "cost_basis": view.intent.charge.basis.value,
-        "charged": charge_data(view.intent.charge),
+        "cost_basis": view.charge.basis.value,
+        "charged": charge_data(view.charge),
         "metrics": {
             "predict_s": metrics.predict_s,
             "queue_s": metrics.queue_s,

@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import cache
 from pathlib import Path
 
-from darkroom.charges import Basis
+from darkroom.charges import NO_CHARGE, Basis
 from darkroom.errors import CreateUnresolved, DarkroomError, GatewayError, UnknownPrediction
 from darkroom.gateways import clean_words, failure_kind, quoted
 from darkroom.images import ImageState, StoredImage
@@ -38,13 +38,14 @@ def _sentences() -> dict[str, dict[str, str]]:
 def answer_text(views: Sequence[PredictionView], facts: AnswerFacts, outcome: str) -> str:
     """All lines of an answer."""
     images = [image for view in views for image in view.intent.images]
+    charge = answer_charge(views)
     lines = [
         _headline(views, facts, outcome),
         *_failure_lines(views),
         *_image_lines(images, facts),
         *_problem_lines(images),
         _measure_line(views),
-        charge_line(answer_charge(views), facts.day, is_sandbox=facts.gateway.is_sandbox),
+        charge_line(charge, facts.day, is_sandbox=facts.gateway.is_sandbox and charge == NO_CHARGE),
         *(f"Note: {note[:LONGEST_SENTENCE]}" for note in facts.notes),
         next_step(views, facts, outcome),
         facts.sandbox_hint,
