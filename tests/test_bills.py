@@ -533,3 +533,19 @@ async def test_a_gateway_of_one_s_own_is_asked_once_and_never_again(reseller: Re
             while await room.journal.has_token_log(room.account.id) is None:  # noqa: ASYNC110 - bounded by room_at
                 await anyio.sleep(0.02)
     assert len(reseller.log_calls) == 1
+
+
+async def test_a_failed_run_at_a_reseller_is_not_called_free(tmp_path: Path) -> None:
+    """That a run without output costs nothing is Replicate's word, not a reseller's."""
+    async with sandbox_server(SandboxOptions(profile="deerapi", speed=20)) as origin:
+        reseller = FaultGateway()
+        reseller.base_url = f"{origin}/replicate"
+        async with room_at(reseller, tmp_path, profile="deerapi") as room:
+            report = await generate_image(room, replace(FOX, prompt="sandbox:oom a fox"), wait_s=20, request_id="fox")
+    assert report.outcome == "failed"
+    charged = report.data["charged"]
+    assert charged in (
+        {"verdict": "possibly", "usd": 0.003, "basis": "estimated"},
+        {"verdict": "yes", "usd": 0.003, "basis": "billed"},
+    )
+    assert "Charged: nothing" not in report.text

@@ -119,7 +119,7 @@ async def test_what_still_runs_is_charged_at_most_its_bound(tmp_path: Path) -> N
     async with client_of(tmp_path) as (client, _):
         text, report = await generate(client, prompt="sandbox:slow=50 a lighthouse", wait_seconds=0)
         assert report["charged"] == {"verdict": "at_most", "usd": 0.003, "basis": "estimated"}
-        assert "Charged: at most $0.003 (by the price list)." in text.splitlines()
+        assert "Charged: at most $0.003 (by the price list; it still runs)." in text.splitlines()
 
 
 # Before paying
@@ -184,7 +184,7 @@ async def test_list_models_marks_what_the_limit_refuses_and_shows_what_is_left(t
     over = {row["name"]: row["is_over_limit"] for row in data["models"]}
     assert over["google/nano-banana-pro"] and not over[SCHNELL]
     row = next(line for line in text_of(result).splitlines() if line.startswith("google/nano-banana-pro |"))
-    assert "refused under the limit" in row
+    assert "over the limit with its defaults" in row
 
 
 async def test_a_price_that_was_read_long_ago_is_called_stale(tmp_path: Path) -> None:

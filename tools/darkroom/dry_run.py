@@ -47,7 +47,7 @@ async def _plan(darkroom: Darkroom, request: ImageRequest, max_usd: float) -> Pl
         image_count=quoted.image_count,
         estimate=quoted.total,
         problem=await _problem(darkroom, wanted, max_usd),
-        notes=(*quoted.notes, *_notes(quoted, request), *darkroom.take_notices()),
+        notes=(*quoted.price_notes, *_notes(quoted, request), *darkroom.take_notices()),
         day=await darkroom.day(),
         sandbox_hint=darkroom.sandbox_hint,
     )

@@ -114,7 +114,7 @@ async def _repeat(darkroom: Darkroom, request: ImageRequest, earlier: Sequence[I
     refuse_other_arguments(darkroom, request, earlier)
     earlier = await darkroom.work.settle_doubts(earlier)
     unsent = [intent for intent in earlier if intent.may_be_sent]
-    words = "this is what it made, nothing new was started"
+    words = "nothing new was started or charged, this is what became of it"
     if unsent:
         wanted = [(each.image_count, noted_estimate(each)) for each in unsent]
         await check_limits(darkroom, wanted, max_usd=max_usd, with_day=False)  # the claim looks at what is left today

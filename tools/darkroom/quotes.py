@@ -25,13 +25,14 @@ _ROUNDING_USD = 1e-9
 
 @dataclass(frozen=True, kw_only=True)
 class Quote:
-    """The model and why it was taken; an input and an estimate for each prediction; notes for the assistant."""
+    """The model and why it was taken; an input and an estimate for each prediction; notes on choice and price."""
 
     model: Model
     why: str
     parts: tuple[MappedInput, ...]
     estimates: tuple[Estimate, ...]
     notes: tuple[str, ...] = ()
+    price_notes: tuple[str, ...] = ()
 
     @property
     def priced_parts(self) -> list[tuple[MappedInput, Estimate]]:
@@ -50,19 +51,22 @@ async def quote(darkroom: Darkroom, request: ImageRequest) -> Quote:
     """Raises: UnknownModel, InvalidInput; JournalError where earlier bills cannot be read."""
     model, why = _find_model(darkroom, request)
     parts = _map_parts(model, request)
-    notes = (
-        [f"no model was named; '{model.name}' was taken: {why}."] if not request.model and _has_limit(darkroom) else []
-    )
+    is_chosen = not request.model and _has_limit(darkroom)
+    notes = (f"no model was named; '{model.name}' was taken: {why}.",) if is_chosen else ()
+    price_notes: list[str] = []
     if darkroom.gateway.is_sandbox:
         estimates = [FREE for _ in parts]
     else:
         if model.price and model.price.is_stale(date.fromtimestamp(darkroom.options.clock())):
-            notes.append(f"the price of '{model.name}' is stale: read {model.price.date or 'at an unknown date'}.")
+            price_notes.append(
+                f"the price of '{model.name}' is stale: read {model.price.date or 'at an unknown date'}."
+            )
         sizes = await darkroom.sizes(parts[0]) if needs_sizes(model) else None
         estimates = [estimate(model, part.input, sizes) for part in parts]
         billed_usd = await darkroom.journal.last_bill(darkroom.gateway.origin, model.name)
         if billed_usd is not None:
-            notes.append(f"gateway '{darkroom.gateway.name}' billed {usd(billed_usd)} for an image of it last time.")
+            title, name = darkroom.gateway.title, model.name
+            price_notes.append(f"{title} billed {usd(billed_usd)} for an image of '{name}' last time, by its own log.")
             estimates = [
                 _at_least(each, billed_usd * part.image_count) for each, part in zip(estimates, parts, strict=True)
             ]
@@ -70,7 +74,14 @@ async def quote(darkroom: Darkroom, request: ImageRequest) -> Quote:
             darkroom.say_once(
                 f"prices are Replicate's list prices; gateway '{darkroom.gateway.name}' may bill another sum."
             )
-    return Quote(model=model, why=why, parts=tuple(parts), estimates=tuple(estimates), notes=tuple(notes))
+    return Quote(
+        model=model,
+        why=why,
+        parts=tuple(parts),
+        estimates=tuple(estimates),
+        notes=notes,
+        price_notes=tuple(price_notes),
+    )
 
 
 async def check_limits(
@@ -102,11 +113,13 @@ async def check_limits(
     async for left_usd, words in _rooms(darkroom, max_usd, with_day=with_day):
         if total.most_usd > left_usd + _ROUNDING_USD:
             fitting = _fitting(wanted, left_usd)
-            verb = "may cost" if not total.is_bound else "costs at most" if images == 1 else "cost at most"
+            verb = "costs at most" if images == 1 else "cost at most"
+            verb = verb if total.is_bound else "billed by run time, counted as"
             raise SpendingRefused(
                 f"{counted(images, 'image')} {verb} {usd(total.most_usd)}; {words}: "
-                f"{f'at most {fitting}' if fitting else 'not even one'}. Nothing was sent. Ask for fewer images or a "
-                "cheaper model, or ask the user."
+                f"{f'at most {fitting}' if fitting else 'not even one'}. Nothing was sent. "
+                f"{'Ask for fewer images' if fitting else 'Choose a lower quality or size'} or a cheaper model, or ask "
+                "the user."
             )
 
 

@@ -94,9 +94,9 @@ class Intent(NewIntent):
         if verdict is Verdict.AT_MOST and (self.estimate_usd is None or not self.has_bound):
             verdict = Verdict.UNKNOWN
         basis = Basis.NONE if self.estimate_usd is None else Basis.ESTIMATED
-        return Charge(
-            verdict=verdict, usd=self.estimate_usd, basis=basis, doubt=self.cost_note, has_bound=self.has_bound
-        )
+        is_running = self.state is IntentState.KNOWN and not is_over
+        doubt = self.cost_note or ("it still runs" if is_running else "")
+        return Charge(verdict=verdict, usd=self.estimate_usd, basis=basis, doubt=doubt, has_bound=self.has_bound)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

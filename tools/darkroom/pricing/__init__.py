@@ -6,7 +6,17 @@ sources, dates and doubts of each rule: the `price` table of each model file; th
 """
 
 from darkroom.pricing.estimate import FREE, Estimate, estimate, price_range, total_estimate
-from darkroom.pricing.receipt import receipt
+from darkroom.pricing.receipt import FREE_WHEN_FAILED, receipt
 from darkroom.pricing.units import Sizes, needs_sizes
 
-__all__ = ["FREE", "Estimate", "Sizes", "estimate", "needs_sizes", "price_range", "receipt", "total_estimate"]
+__all__ = [
+    "FREE",
+    "FREE_WHEN_FAILED",
+    "Estimate",
+    "Sizes",
+    "estimate",
+    "needs_sizes",
+    "price_range",
+    "receipt",
+    "total_estimate",
+]

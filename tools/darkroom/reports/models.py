@@ -109,13 +109,13 @@ def _limit_lines(limits: Limits, models: Sequence[Model] = ()) -> list[str]:
     """What is left of the person's limits, and what that means for one model."""
     if not limits.words:
         return []
-    refused = " One image of it would be refused." if any(map(limits.refuse, models)) else ""
+    refused = " With its defaults one image of it would be refused." if any(map(limits.refuse, models)) else ""
     return [f"The user's limits: {limits.words}.{refused}"]
 
 
 def _row(model: Model, limits: Limits) -> str:
     typical = "?" if not model.typical_s else "<1" if model.typical_s < 1 else f"{model.typical_s:.0f}"
-    price = price_cell(model) + (" (refused under the limit)" if limits.refuse(model) else "")
+    price = price_cell(model) + (" (over the limit with its defaults)" if limits.refuse(model) else "")
     cells = (model.name, ", ".join(model.tasks), price, typical, str(model.max_count), model.best_for)
     return " | ".join(cells)
 

@@ -78,7 +78,8 @@ def next_step(views: Sequence[PredictionView], facts: AnswerFacts, outcome: str)
         return steps["running"].format(ids=", ".join(running))
     if outcome == "unresolved":
         view = next(view for view in views if view.word == "unresolved")
-        lost = "billed" if view.intent.cost_basis is Basis.BILLED else "unlisted"
+        unbilled = "unlisted" if facts.gateway.has_token_log is False else "logged"
+        lost = "billed" if view.intent.cost_basis is Basis.BILLED else unbilled
         step = steps["listed" if facts.gateway.has_list else lost]
         return step.format(id=view.handle, request_id=view.intent.request_id, gateway=facts.gateway.name)
     if any(image.state is ImageState.WANTED for view in views for image in view.intent.images):

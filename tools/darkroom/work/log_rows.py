@@ -115,7 +115,7 @@ def _bill(create: Intent, row: LogRow, now: float, *, has_list: bool, doubt: str
         notes = [f"billed at {_clock(row.at)}", doubt, "" if has_list else _NO_PICTURE]
     elif create.status is not PredictionStatus.SUCCEEDED and row.usd:
         notes.append(_NO_REFUNDS)
-    if not _is_near_estimate(create, row):
+    if create.has_bound and not _is_near_estimate(create, row):
         notes.append(f"far from the {usd(create.estimate_usd or 0.0)} of the price list, perhaps in another unit")
     return Finding(key=create.key, usd=row.usd, note="; ".join(filter(None, notes)))
 

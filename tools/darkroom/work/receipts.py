@@ -6,7 +6,7 @@ from darkroom.charges import UNKNOWN_COST, Basis, Receipt
 from darkroom.gateways import Gateway
 from darkroom.journal import Intent, ReceiptOf
 from darkroom.predictions import Prediction
-from darkroom.pricing import receipt
+from darkroom.pricing import FREE_WHEN_FAILED, receipt
 from darkroom.registry import ModelRegistry
 from darkroom.reports.amounts import usd
 
@@ -27,6 +27,10 @@ def receipts(registry: ModelRegistry, gateway: Gateway) -> ReceiptOf:
         except Exception:
             log.exception("the cost of prediction %s could not be computed", prediction.id)
             return UNKNOWN_COST
+        if found.doubt == FREE_WHEN_FAILED and gateway.name != "replicate":
+            return Receipt(
+                usd=None, basis=Basis.NONE, doubt=f"{gateway.title} does not say whether it bills failed runs"
+            )
         return _believed(found, intent)
 
     return receipt_of
