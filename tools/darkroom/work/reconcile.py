@@ -119,9 +119,9 @@ class Reconciler:
 
     async def _settle(self, sought: tuple[Intent, ...], reach: Sequence[Intent]) -> None:
         """`reach` are those for whom the list is read far enough back."""
-        oldest_s = min(intent.sent_at or intent.intended_at for intent in reach)
         # The list is as old as its first page; the pages after that may take their time.
         asked_s = self._runtime.monotonic()
+        oldest_s = min(self._needed_s(intent, asked_s) for intent in reach)
         listed = await self._read_list(oldest_s)
         self._runtime.at_crash_point(CrashPoint.LISTED)
         rules = self._rules
@@ -138,22 +138,26 @@ class Reconciler:
             if intent.state is IntentState.KNOWN:
                 self._on_found(intent)
 
+    def _needed_s(self, intent: Intent, asked_s: float) -> float:
+        """How far back the list is needed: further for what could be called absent now than for what may be found."""
+        since_s = self._missed_since_s.get((intent.key, intent.tries), math.inf)
+        is_due = asked_s - since_s >= self._rules.settle_s
+        return (intent.sent_at or intent.intended_at) - (_UNSURE_S if is_due else _MARGIN_S)
+
     async def _missed_for_long(self, sought: tuple[Intent, ...], listed: "_Listed", asked_s: float) -> frozenset[str]:
         """Those of this account that no list has shown for the settle time, though it would have shown them."""
         long_missed: set[str] = set()
         seen_before, self._missed_since_s = self._missed_since_s, {}
         for intent in sought:
             attempt = (intent.key, intent.tries)
-            would_show = listed.would_show(intent, self._rules.settle_s)
-            if would_show or attempt in seen_before:
-                self._missed_since_s[attempt] = seen_before.get(attempt, asked_s)
-            is_long = attempt in seen_before and asked_s - seen_before[attempt] >= self._rules.settle_s and would_show
-            if is_long and await self._account.owns(intent):
+            since_s = self._missed_since_s[attempt] = seen_before.get(attempt, asked_s)
+            is_long = attempt in seen_before and asked_s - since_s >= self._rules.settle_s
+            if is_long and listed.would_show(intent, self._rules.settle_s) and await self._account.owns(intent):
                 long_missed.add(intent.key)
         return frozenset(long_missed)
 
     async def _read_list(self, oldest_s: float) -> "_Listed":
-        """Newest first, back past the oldest open intent, as far as the number of pages and their faults allow."""
+        """Newest first, back past that time, as far as the number of pages and their faults allow."""
         listed = _Listed()
         cursor, cursors = "", {""}
         for _ in range(_MOST_PAGES):
@@ -168,7 +172,7 @@ class Reconciler:
                 listed.skew_s = (page.server_time - now).total_seconds()
             listed.add(page)
             cursor = page.next_cursor
-            if not cursor or cursor in cursors or listed.read_back_to_s < oldest_s - _UNSURE_S:
+            if not cursor or cursor in cursors or listed.read_back_to_s < oldest_s:
                 break
             cursors.add(cursor)
         return listed
