@@ -39,7 +39,7 @@ def plan_report(plan: Plan) -> PredictionReport:
     lines = [
         f"Dry run: nothing was sent. {counted(plan.image_count, 'image')} by {plan.model} ({plan.why}) "
         f"through {plan.gateway.title}.",
-        f"Input of{several or ' the prediction'}: {json.dumps(inputs[0], ensure_ascii=False)}",
+        *(f"Input of{several or ' the prediction'}: {json.dumps(each, ensure_ascii=False)}" for each in inputs[:1]),
         f"Price: {estimate_words(plan.estimate)}.",
         f"The call would be refused: {plan.problem}" if plan.problem else "",
         *(f"Note: {note}" for note in plan.notes),
