@@ -148,6 +148,12 @@ async def test_max_usd_alone_gives_no_advice_about_other_limits(tmp_path: Path) 
     assert "leave max_usd out" in text and "DARKROOM_ALLOW_UNKNOWN_PRICE" not in text
 
 
+async def test_a_dry_run_tells_what_a_limit_counts_for_a_model_without_bound(tmp_path: Path) -> None:
+    async with client_of(tmp_path) as (client, _):
+        text, _ = await generate(client, model=SDXL, dry_run=True)
+    assert "Price: usually about $0.0063, no bound (billed by run time; limits count $0.0158)." in text
+
+
 async def test_as_many_images_as_are_said_to_fit_do_fit(tmp_path: Path) -> None:
     async with client_of(tmp_path) as (client, _):
         text, _ = await generate(client, model=SDXL, count=10, max_usd=0.0314)

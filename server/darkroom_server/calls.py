@@ -24,8 +24,8 @@ from darkroom_server.settings import DEFAULT_WAIT_S, Settings
 if TYPE_CHECKING:
     from darkroom.darkroom import Darkroom, OnProgress
     from darkroom.journal import Intent
-    from darkroom.offers import Offer
     from darkroom.outputs.preview import Preview
+    from darkroom.quotes import Quote
     from darkroom.registry import ImageRequest, ModelRegistry
     from darkroom.reports import Limits, PredictionReport
 
@@ -147,7 +147,7 @@ class Calls:
         except DarkroomError:
             return None
 
-    async def offer(self, request: "ImageRequest", request_id: str, max_usd: float) -> "Offer | None":
+    async def offer(self, request: "ImageRequest", request_id: str, max_usd: float) -> "Quote | None":
         """What a call with these arguments would send; None where that is nothing, or would be refused.
 
         Raises: DarkroomError where that cannot be found out.
@@ -156,7 +156,7 @@ class Calls:
 
         name = checked_request_id(request_id)
 
-        async def ask(darkroom: "Darkroom") -> "list[Offer | None]":
+        async def ask(darkroom: "Darkroom") -> "list[Quote | None]":
             return [await offer(darkroom, request, request_id=name, max_usd=max_usd)]
 
         if (found := await self.in_darkroom(_QUESTION_S, ask)) is None:

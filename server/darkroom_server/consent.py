@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from darkroom.errors import SpendingRefused
 
 if TYPE_CHECKING:
-    from darkroom.offers import Offer
+    from darkroom.quotes import Quote
 
 
 class Consent(BaseModel):
@@ -22,17 +22,17 @@ class Consent(BaseModel):
     confirmed: bool = Field(description="Make these images at this price")
 
 
-def ask(ctx: Context[Any, Any], offer: "Offer | None", threshold_usd: float) -> Consent | Elicit[Consent]:
+def ask(ctx: Context[Any, Any], offer: "Quote | None", threshold_usd: float) -> Consent | Elicit[Consent]:
     """The question about an offer above the threshold or of unknown price; None where nothing is offered."""
-    if offer is None or (offer.price_usd is not None and offer.price_usd <= threshold_usd):
+    if offer is None or ((most_usd := offer.total.most_usd) is not None and most_usd <= threshold_usd):
         return Consent(confirmed=True)
     if not _can_ask(ctx):
         return Consent(confirmed=False)
     from darkroom.reports.amounts import counted, usd
 
-    bound = "at most" if offer.is_bound else "usually less than"
-    cost = "at an unknown price" if offer.price_usd is None else f"for {bound} {usd(offer.price_usd)}"
-    return Elicit(f"Make {counted(offer.image_count, 'image')} with {offer.model} {cost}?", Consent)
+    bound = "at most" if offer.total.is_bound else "usually less than"
+    cost = "at an unknown price" if most_usd is None else f"for {bound} {usd(most_usd)}"
+    return Elicit(f"Make {counted(offer.image_count, 'image')} with {offer.model.name} {cost}?", Consent)
 
 
 def require(ctx: Context[Any, Any], answer: ElicitationResult[Consent], threshold_usd: float | None) -> None:

@@ -14,9 +14,9 @@ from darkroom.darkroom import CALL_GRACE_S, IMAGES_GRACE_S, Budget, Darkroom, On
 from darkroom.errors import DarkroomError, GatewayUnreachable
 from darkroom.get_prediction import report_on
 from darkroom.journal import Intent, NewIntent
-from darkroom.quotes import check_limits, quote
+from darkroom.quotes import check_limits, noted_estimate, quote
 from darkroom.registry import ImageRequest, MappedInput
-from darkroom.repeats import noted_estimate, refuse_other_arguments
+from darkroom.repeats import refuse_other_arguments
 from darkroom.reports import PredictionReport, refusal_report
 from darkroom.request_ids import fresh_request_id
 from darkroom.secrets_in_inputs import secrets_of
@@ -71,8 +71,8 @@ async def _plan(darkroom: Darkroom, request: ImageRequest, request_id: str, max_
     if earlier := await darkroom.journal.by_request(request_id) if request_id else ():
         return await _repeat(darkroom, request, earlier, max_usd)
     quoted = await quote(darkroom, request)
-    model, wanted = quoted.model, [(part.image_count, each) for part, each in quoted.priced_parts]
-    await check_limits(darkroom, wanted, max_usd=max_usd)
+    model = quoted.model
+    await check_limits(darkroom, quoted.wanted, max_usd=max_usd)
     await darkroom.stores.default.check()
     resolved, notes = await _resolve_files(darkroom, quoted.parts)
     notes = (*quoted.notes, *notes)

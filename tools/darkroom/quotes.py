@@ -7,6 +7,7 @@ from datetime import date
 
 from darkroom.darkroom import Darkroom
 from darkroom.errors import InvalidInput, SpendingRefused, UnknownModel
+from darkroom.journal import Intent
 from darkroom.pricing import FREE, Estimate, estimate, needs_sizes, price_range, total_estimate
 from darkroom.registry import (
     ImageRequest,
@@ -25,7 +26,7 @@ _ROUNDING_USD = 1e-9
 
 @dataclass(frozen=True, kw_only=True)
 class Quote:
-    """The model and why it was taken; an input and an estimate for each prediction; notes on choice and price."""
+    """The model and why it was taken; an input and an estimate for each prediction; notes on the choice, and on the price."""
 
     model: Model
     why: str
@@ -35,8 +36,9 @@ class Quote:
     price_notes: tuple[str, ...] = ()
 
     @property
-    def priced_parts(self) -> list[tuple[MappedInput, Estimate]]:
-        return list(zip(self.parts, self.estimates, strict=True))
+    def wanted(self) -> list[tuple[int, Estimate]]:
+        """Images and price of each prediction."""
+        return [(part.image_count, each) for part, each in zip(self.parts, self.estimates, strict=True)]
 
     @property
     def total(self) -> Estimate:
@@ -82,6 +84,26 @@ async def quote(darkroom: Darkroom, request: ImageRequest) -> Quote:
         notes=notes,
         price_notes=tuple(price_notes),
     )
+
+
+def quote_again(darkroom: Darkroom, earlier: Sequence[Intent]) -> Quote:
+    """What a repeat may send of the rows of its request_id: those with no id yet that nobody here works on.
+
+    One in doubt is among these, because a repeat sends it once the gateway turns out not to have it.
+    """
+    rows = [row for row in earlier if not row.prediction_id and darkroom.work.watched(row) is None]
+    return Quote(
+        model=_named_model(darkroom, earlier[0].model),
+        why=f"request_id '{earlier[0].request_id}' was used before",
+        parts=tuple(MappedInput(input=row.input, image_count=row.image_count) for row in rows),
+        estimates=tuple(map(noted_estimate, rows)),
+        price_notes=("only what was never created would be sent." if rows else "nothing new would be started.",),
+    )
+
+
+def noted_estimate(row: Intent) -> Estimate:
+    """What it was written down with."""
+    return Estimate(most_usd=row.estimate_usd, usual_usd=row.estimate_usd, is_bound=row.has_bound)
 
 
 async def check_limits(

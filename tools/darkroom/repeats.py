@@ -7,7 +7,6 @@ from pydantic import JsonValue
 from darkroom.darkroom import Darkroom
 from darkroom.errors import InvalidInput, UnknownModel
 from darkroom.journal import Intent
-from darkroom.pricing import Estimate
 from darkroom.registry import ImageRequest
 from darkroom.secrets_in_inputs import masked_secrets
 
@@ -38,19 +37,6 @@ def refuse_other_arguments(darkroom: Darkroom, request: ImageRequest, earlier: S
         "Repeat it with the same arguments, or use another request_id for another image.",
         field="request_id",
     )
-
-
-def unsent(darkroom: Darkroom, earlier: Sequence[Intent]) -> list[Intent]:
-    """Those that a repeat may send: with no id yet, and nobody here at work on them.
-
-    One in doubt is among these, because a repeat sends it once the gateway turns out not to have it.
-    """
-    return [row for row in earlier if not row.prediction_id and darkroom.work.watched(row) is None]
-
-
-def noted_estimate(intent: Intent) -> Estimate:
-    """What it was written down with."""
-    return Estimate(most_usd=intent.estimate_usd, usual_usd=intent.estimate_usd, is_bound=intent.has_bound)
 
 
 def _differing(darkroom: Darkroom, request: ImageRequest, first: Intent) -> list[str]:

@@ -22,10 +22,10 @@ async def agree(
     offered = await offer(darkroom, request, request_id=request_id, max_usd=max_usd)
     if offered is None or darkroom.gateway.is_sandbox:
         return
-    if (most_usd := offered.price_usd) is not None and most_usd <= threshold_usd:
+    if (most_usd := offered.total.most_usd) is not None and most_usd <= threshold_usd:
         return
-    images = f"{counted(offered.image_count, 'image')} by {offered.model}"
-    bound = "up to" if offered.is_bound else "usually less than"
+    images = f"{counted(offered.image_count, 'image')} by {offered.model.name}"
+    bound = "up to" if offered.total.is_bound else "usually less than"
     cost = "an unknown sum" if most_usd is None else f"{bound} {usd(most_usd)}"
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise SpendingRefused(

@@ -39,7 +39,7 @@ def plan_report(plan: Plan) -> PredictionReport:
     lines = [
         f"Dry run: nothing was sent. {counted(plan.image_count, 'image')} by {plan.model} ({plan.why}) "
         f"through gateway '{plan.gateway.name}'.",
-        f"Input of {which}: {json.dumps(inputs[0], ensure_ascii=False)}",
+        *(f"Input of {which}: {json.dumps(each, ensure_ascii=False)}" for each in inputs[:1]),
         f"Price: {'nothing (sandbox)' if plan.gateway.is_sandbox else estimate_words(plan.estimate)}.",
         f"The call would be refused: {plan.problem}" if plan.problem else "",
         *(f"Note: {note}" for note in plan.notes),
@@ -70,11 +70,12 @@ def plan_report(plan: Plan) -> PredictionReport:
 
 
 def estimate_words(estimate: Estimate) -> str:
-    """`at most $0.03`, `at most $0.09, usually about $0.03`, `usually about $0.003, no bound (billed by run time)`."""
+    """`at most $0.03`, `at most $0.09, usually about $0.03`, `usually about $0.003, no bound (…)`."""
     if estimate.most_usd is None or estimate.usual_usd is None:
         return "unknown"
     if not estimate.is_bound:
-        return f"usually about {usd(estimate.usual_usd)}, no bound (billed by run time)"
+        counted_usd = usd(estimate.most_usd)
+        return f"usually about {usd(estimate.usual_usd)}, no bound (billed by run time; limits count {counted_usd})"
     usual = "" if estimate.usual_usd == estimate.most_usd else f", usually about {usd(estimate.usual_usd)}"
     return f"at most {usd(estimate.most_usd)}{usual}"
 
