@@ -26,7 +26,7 @@ _ROUNDING_USD = 1e-9
 
 @dataclass(frozen=True, kw_only=True)
 class Quote:
-    """The model and why it was taken; an input and an estimate for each prediction; notes on the choice, and on the price."""
+    """The model and why it was taken; an input and an estimate for each prediction; notes on choice and price."""
 
     model: Model
     why: str
