@@ -164,6 +164,11 @@ def test_a_failed_run_of_an_official_model_costs_nothing_as_far_as_is_stated() -
     assert found.usd == 0 and "Replicate states" in found.doubt
 
 
+def test_figures_that_are_not_billed_leave_a_failed_run_free() -> None:
+    found = receipt(REGISTRY.get("flux-schnell"), {}, ended(PredictionStatus.FAILED, input_token_count=12))
+    assert found.usd == 0
+
+
 def test_a_failed_run_that_is_billed_by_time_costs_its_time() -> None:
     found = receipt(REGISTRY.get("851-labs/background-remover"), {}, ended(PredictionStatus.CANCELED, predict_s=2))
     assert found.usd == pytest.approx(0.00045) and found.doubt

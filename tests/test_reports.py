@@ -212,7 +212,7 @@ def test_an_image_whose_link_died_first_is_said_to_be_lost() -> None:
 
 def test_an_unknown_price_is_said_as_unknown() -> None:
     answer = report(rows.succeeded(estimate_usd=None))
-    assert "Charged: unknown, because no price of this model is known." in answer.text
+    assert "Charged: unknown (no price of this model is known)." in answer.text
     assert answer.data["price_usd"] is None
 
 
@@ -239,7 +239,7 @@ CHARGES: list[tuple[dict[str, object], str, dict[str, object]]] = [
     ),
     (
         {"estimate_usd": None},
-        "Charged: unknown, because no price of this model is known.",
+        "Charged: unknown (no price of this model is known).",
         {"verdict": "unknown", "usd": None, "basis": "none"},
     ),
 ]

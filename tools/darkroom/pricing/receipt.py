@@ -36,7 +36,8 @@ def receipt(model: Model | None, input: Mapping[str, JsonValue], prediction: Pre
     if not has_failed or prediction.output:
         return Receipt(usd=None, basis=Basis.NONE, doubt=_NO_FIGURES)
     tiers = [tier for group in groups for tier in group]
-    if all(tier.has_bound and tier.metric != "run" for tier in tiers) and not metrics.counts:
+    is_by_output = all(tier.has_bound and tier.metric != "run" for tier in tiers)
+    if is_by_output and not any(_counted(tier, metrics, is_run=False) for tier in tiers):
         return Receipt(usd=0.0, basis=Basis.COMPUTED, doubt=FREE_WHEN_FAILED)
     return Receipt(usd=None, basis=Basis.NONE, doubt=_OPEN_WHEN_FAILED)
 

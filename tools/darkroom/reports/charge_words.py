@@ -59,6 +59,6 @@ def _words(charge: Charge) -> str:
         case Verdict.POSSIBLY:
             return f"{possibly}at most {sum_usd}{in_part} ({_HOW[Basis.ESTIMATED]}{doubt})"
         case _ if charge.usd is None:
-            return f"unknown, because no price of this model is known{doubt}"
+            return f"unknown ({charge.doubt.rstrip('.') or 'no price of this model is known'})"
         case _:
             return f"unknown so far, usually less than {sum_usd} {no_bound}{doubt})"
