@@ -43,6 +43,7 @@ def report(count: int = 1, size: tuple[int, int] = (1024, 1024), **changes: Any)
         },
         "seed": 1234567,
         "price_usd": 0.003 * count,
+        "charged": {"verdict": "yes", "usd": 0.003 * count, "basis": "computed"},
         "waited_s": 2.4,
         "predictions": [part()],
         "images": [image(number, size) for number in range(1, count + 1)],

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from darkroom.journal import Intent, IntentState, Journal, NewIntent, SpendingLimit, Verdict, open_journal
+from darkroom.journal import Intent, IntentState, Journal, NewIntent, ReceiptOf, SpendingLimit, Verdict, open_journal
 from darkroom.predictions import Prediction, PredictionStatus
 
 GATEWAY = "sandbox"
@@ -39,8 +39,10 @@ class HandClock:
 
 
 @asynccontextmanager
-async def opened(folder: Path, clock: Callable[[], float]) -> AsyncGenerator[Journal]:
-    async with open_journal(folder / "journal.sqlite3", clock) as journal:
+async def opened(
+    folder: Path, clock: Callable[[], float], receipt_of: ReceiptOf | None = None
+) -> AsyncGenerator[Journal]:
+    async with open_journal(folder / "journal.sqlite3", clock, receipt_of) as journal:
         yield journal
 
 

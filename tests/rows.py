@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from darkroom.charges import Basis
 from darkroom.gateways import Gateway, load_gateways
 from darkroom.images import ImageState, StoredFile, StoredImage
 from darkroom.journal import Intent, IntentState
@@ -28,7 +29,11 @@ _INTENT = Intent(
     seed=42,
     image_count=1,
     estimate_usd=0.003,
+    has_bound=True,
     cost_usd=None,
+    cost_basis=Basis.NONE,
+    cost_note="",
+    gateway_request_id="",
     output_place="",
     conversation="",
     state=IntentState.KNOWN,

@@ -77,7 +77,7 @@ async def test_a_costly_call_is_made_once_the_person_agrees(tmp_path: Path, mode
     async with client_of(tmp_path, mode, person) as (client, origin):
         is_error, text = await said(client, DEAR)
         assert not is_error and text.startswith("Succeeded")
-        assert person.asked == ["Make 1 image with black-forest-labs/flux-1.1-pro for about $0.04?"]
+        assert person.asked == ["Make 1 image with black-forest-labs/flux-1.1-pro for at most $0.04?"]
         assert await creates(origin) == 1
 
 
@@ -103,7 +103,7 @@ async def test_several_cheap_images_add_up(tmp_path: Path, mode: Mode) -> None:
     person = Person("accept")
     async with client_of(tmp_path, mode, person) as (client, _):
         await said(client, {**CHEAP, "count": 4})
-        assert person.asked == ["Make 4 images with black-forest-labs/flux-schnell for about $0.012?"]
+        assert person.asked == ["Make 4 images with black-forest-labs/flux-schnell for at most $0.012?"]
 
 
 async def test_a_host_that_cannot_ask_is_told_how_the_person_can_confirm(tmp_path: Path, mode: Mode) -> None:

@@ -329,7 +329,7 @@ async def test_the_day_ends_with_its_limit_and_begins_anew(gateway: FaultGateway
         for name in ("one", "two"):
             assert (await generate(room, request_id=name)).outcome == "succeeded"
         third = await generate(room, request_id="three")
-        assert third.outcome == "invalid" and "$0.001 of the daily limit" in third.text
+        assert third.outcome == "invalid" and "$0.001 of $0.007 is left today" in third.text
         clock.move(24 * 3600)
         assert (await generate(room, request_id="three")).outcome == "succeeded"
     assert gateway.truth.creates == 3
@@ -340,7 +340,7 @@ async def test_a_call_that_passes_the_limit_in_its_middle_reserves_nothing(
 ) -> None:
     async with room_at(gateway, tmp_path, max_usd_per_day=0.1) as room:
         refused = await generate(room, replace(ONE_AT_ONCE, count=3))
-        assert refused.outcome == "invalid" and "daily limit" in refused.text
+        assert refused.outcome == "invalid" and "at most 2." in refused.text
         assert (await generate(room, replace(ONE_AT_ONCE, count=2), request_id="two")).outcome == "succeeded"
     assert gateway.truth.creates == 2
 
@@ -371,7 +371,7 @@ async def test_a_request_that_was_not_created_meets_the_limit_of_today(gateway: 
         await get_prediction(room, "fox")
         assert (await generate(room, request_id="another")).outcome == "succeeded"
         report = await generate(room)
-    assert report.outcome == "invalid" and "daily limit" in report.text
+    assert report.outcome == "invalid" and "is left today" in report.text
     assert gateway.truth.creates == 2
 
 

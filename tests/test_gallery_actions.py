@@ -83,7 +83,7 @@ def test_the_buttons_say_what_a_press_costs(stage: Stage) -> None:
     stage.begin()
     stage.show(result(report(4), plain_pictures(4)))
     vary = stage.view.get_by_role("button", name="Vary")
-    assert vary.get_attribute("title") == "Makes 4 images with a new seed. It costs about $0.012 once more."
+    assert vary.get_attribute("title") == "Makes 4 images with a new seed. It costs up to $0.012 once more."
     stage.show(result(report(1, price_usd=None), plain_pictures(1)))
     expect(vary).to_have_attribute(
         "title", "Makes 1 image with a new seed. It costs once more; the price is not known."

@@ -46,11 +46,30 @@ def test_four_previews_are_painted_with_what_is_known_about_them(stage: Stage) -
     assert [fact.split("\n") for fact in facts] == [
         ["Model", "black-forest-labs/flux-schnell"],
         ["Time", "1.8 s"],
-        ["Price", "about $0.012"],
+        ["Cost", "about $0.012"],
         ["Seed", "1234567"],
         ["Saved", "4 files"],
         ["Links live", "42 min"],
     ]
+
+
+@pytest.mark.parametrize(
+    ("charged", "words"),
+    [
+        ({"verdict": "yes", "usd": 0.003, "basis": "billed"}, "$0.003"),
+        ({"verdict": "no", "usd": 0.0, "basis": "computed"}, "nothing"),
+        ({"verdict": "at_most", "usd": 0.003, "basis": "estimated"}, "at most $0.003"),
+        ({"verdict": "possibly", "usd": 0.003, "basis": "estimated"}, "possibly $0.003"),
+        ({"verdict": "unknown", "usd": 0.003, "basis": "estimated"}, "usually less than $0.003"),
+        ({"verdict": "unknown", "usd": None, "basis": "none"}, "unknown"),
+    ],
+)
+def test_the_cost_is_told_as_surely_as_it_is_known(stage: Stage, charged: dict[str, object], words: str) -> None:
+    stage.begin()
+    stage.show(result(report(1, charged=charged), plain_pictures(1)))
+    wait_painted(stage, 1)
+    facts = [fact.split("\n") for fact in stage.view.locator("dl > div").all_inner_texts()]
+    assert ["Cost", words] in facts
 
 
 def test_an_image_without_a_preview_is_painted_from_its_link(stage: Stage) -> None:

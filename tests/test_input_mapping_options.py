@@ -77,8 +77,8 @@ def test_a_long_list_is_shortened_with_its_length() -> None:
 
 
 def test_a_value_beyond_an_incomplete_list_is_sent_with_a_note() -> None:
-    sent = mapped("gpt-image-2", options={"background": "transparent"})
-    assert sent.input["background"] == "transparent"
+    sent = mapped("wan-2.7-image", options={"size": "4K"})
+    assert sent.input["size"] == "4K"
     assert "was not checked" in sent.notes[0]
 
 
@@ -197,7 +197,7 @@ def test_an_unlisted_model_refuses_arguments_nobody_can_map(argument: str, value
 def test_an_unlisted_model_of_a_version_is_run_by_it() -> None:
     model = unlisted_model(ModelRef.parse("someone/something:abc"))
     assert (model.name, model.run_by, model.version) == ("someone/something", "version", "abc")
-    assert model.estimate_usd({}, 1) is None
+    assert model.price is None
     assert example_call(model)["model"] == "someone/something"
 
 

@@ -31,6 +31,9 @@ def readings(since: float) -> dict[str, Callable[[Journal], Awaitable[Any]]]:
         "by request": lambda journal: journal.by_request("wish"),
         "find": lambda journal: journal.find("pred0001"),
         "spent today": lambda journal: journal.spent_usd(since),
+        "last bill": lambda journal: journal.last_bill(ORIGIN, MODEL),
+        "sent of late": lambda journal: journal.sent_since(ORIGIN, "mine", since),
+        "has a log": lambda journal: journal.has_token_log("mine"),
     }
 
 

@@ -7,10 +7,11 @@ from zoneinfo import ZoneInfo
 
 import anyio
 import pytest
-from journal_fixtures import START, HandClock, intended, new_intent, opened, prediction
+from journal_fixtures import START, HandClock, intended, missed, new_intent, opened, prediction
 
+from darkroom.charges import UNKNOWN_COST, Basis, Receipt, Verdict
 from darkroom.errors import SpendingRefused
-from darkroom.journal import Journal, Look, SpendingLimit, day_start
+from darkroom.journal import Journal, SpendingLimit, day_start
 from darkroom.predictions import PredictionStatus
 
 pytestmark = pytest.mark.anyio
@@ -31,7 +32,7 @@ async def journal(tmp_path: Path, clock: HandClock) -> AsyncGenerator[Journal, N
 
 async def test_an_intent_reserves_and_the_next_one_over_the_limit_is_refused(journal: Journal) -> None:
     await intended(journal, new_intent(1, estimate_usd=0.06), spending=LIMIT)
-    with pytest.raises(SpendingRefused, match=r"\$0\.040 of the daily limit of \$0\.10 is left"):
+    with pytest.raises(SpendingRefused, match=r"\$0\.04 of \$0\.1 is left today"):
         await intended(journal, new_intent(2, estimate_usd=0.06), spending=LIMIT)
     assert len(await journal.history()) == 1
     await intended(journal, new_intent(3, estimate_usd=0.04), spending=LIMIT)
@@ -68,32 +69,91 @@ async def test_an_unknown_price_is_refused_under_a_limit_unless_allowed(journal:
     assert (await journal.spent_usd(0)).unknown_count == 1
 
 
-async def test_an_end_settles_at_the_cost_or_else_the_estimate(journal: Journal) -> None:
-    for number, (status, cost_usd) in enumerate(
-        [
-            (PredictionStatus.SUCCEEDED, 0.05),
-            (PredictionStatus.CANCELED, None),
-            (PredictionStatus.ABORTED, None),
-            (PredictionStatus.PROCESSING, None),
-        ]
-    ):
-        intent = await intended(journal, new_intent(number, estimate_usd=0.01))
+async def test_an_end_settles_at_its_receipt_or_else_the_estimate(tmp_path: Path, clock: HandClock) -> None:
+    receipts = {
+        "pred0000": Receipt(usd=0.05, basis=Basis.COMPUTED),
+        "pred0001": UNKNOWN_COST,
+        "pred0002": Receipt(usd=0.0, basis=Basis.COMPUTED, doubt="stated, not seen"),
+    }
+    ends = (PredictionStatus.SUCCEEDED, PredictionStatus.CANCELED, PredictionStatus.FAILED, PredictionStatus.PROCESSING)
+    async with opened(tmp_path, clock, lambda intent, seen: receipts[seen.id]) as journal:
+        for number, status in enumerate(ends):
+            intent = await intended(journal, new_intent(number, estimate_usd=0.01))
+            await journal.claim(intent.key)
+            await journal.mark_known(intent.key, prediction(f"pred000{number}", status, output=OUTPUT))
+        spending = await journal.spent_usd(0)
+        rows = [await journal.find(f"pred000{number}") for number in range(4)]
+    assert (spending.settled_usd, spending.reserved_usd) == (pytest.approx(0.06), pytest.approx(0.01))
+    charges = [row.charge for row in rows if row]
+    assert [(charge.verdict.value, charge.usd, charge.basis.value) for charge in charges] == [
+        ("yes", 0.05, "computed"),
+        ("possibly", 0.01, "estimated"),
+        ("no", 0.0, "computed"),
+        ("at_most", 0.01, "estimated"),
+    ]
+    assert charges[2].doubt == "stated, not seen"
+
+
+async def test_a_bill_is_never_overwritten_by_a_computed_cost(tmp_path: Path, clock: HandClock) -> None:
+    async with opened(tmp_path, clock, lambda intent, seen: Receipt(usd=0.01, basis=Basis.COMPUTED)) as journal:
+        intent = await intended(journal, new_intent(estimate_usd=0.02))
         await journal.claim(intent.key)
-        await journal.mark_known(
-            intent.key, prediction(f"pred000{number}", status, output=OUTPUT), Look(now=0, cost_usd=cost_usd)
-        )
-    spending = await journal.spent_usd(0)
-    assert spending.settled_usd == pytest.approx(0.06)
-    assert spending.reserved_usd == pytest.approx(0.01)
+        await journal.mark_known(intent.key, prediction("pred0001"))
+        await journal.bill(intent.key, 0.004, "at 14:02 UTC")
+        done = await journal.record(prediction("pred0001", PredictionStatus.SUCCEEDED, output=OUTPUT))
+        assert (done.cost_usd, done.charge.basis, done.charge.verdict) == (0.004, Basis.BILLED, Verdict.YES)
+        assert await journal.last_bill(done.origin, done.model) == 0.004
+        assert (await journal.spent_usd(0)).total_usd == pytest.approx(0.004)
 
 
-async def test_a_cost_learned_after_the_end_counts(journal: Journal) -> None:
-    intent = await intended(journal, new_intent(estimate_usd=0.01))
+async def test_a_small_limit_is_not_rounded_in_words(journal: Journal) -> None:
+    limit = SpendingLimit(limit_usd=0.0005, since=0)
+    await intended(journal, new_intent(1, estimate_usd=0.0004), spending=limit)
+    with pytest.raises(SpendingRefused, match=r"cost up to \$0\.0004; \$0\.0001 of \$0\.0005 is left today"):
+        await intended(journal, new_intent(2, estimate_usd=0.0004), spending=limit)
+
+
+async def test_a_bill_of_an_aborted_run_counts_and_sums_are_whole_cents(journal: Journal) -> None:
+    for number in (1, 2, 3):
+        intent = await intended(journal, new_intent(number, estimate_usd=0.1))
+        await journal.claim(intent.key)
+        await journal.mark_known(intent.key, prediction(f"pred000{number}", PredictionStatus.ABORTED))
+        assert (await journal.spent_usd(0)).total_usd == pytest.approx(0.1 * (number - 1))
+        await journal.bill(intent.key, 0.1)
+    assert (await journal.spent_usd(0)).settled_usd == (await journal.totals()).spending.settled_usd == 0.3
+
+
+async def test_a_later_look_without_figures_does_not_take_a_known_cost_away(tmp_path: Path, clock: HandClock) -> None:
+    costs = [Receipt(usd=0.01, basis=Basis.COMPUTED), UNKNOWN_COST, Receipt(usd=0.02, basis=Basis.COMPUTED)]
+    ended = prediction("pred0001", PredictionStatus.SUCCEEDED, output=OUTPUT)
+    async with opened(tmp_path, clock, lambda intent, seen: costs.pop(0)) as journal:
+        intent = await intended(journal, new_intent(estimate_usd=0.02))
+        await journal.claim(intent.key)
+        rows = [await journal.mark_known(intent.key, ended), await journal.record(ended), await journal.record(ended)]
+        assert [row.cost_usd for row in rows] == [0.01, 0.01, 0.02]
+
+
+async def test_a_success_after_a_failure_does_not_keep_its_cost(tmp_path: Path, clock: HandClock) -> None:
+    costs = [Receipt(usd=0.0, basis=Basis.COMPUTED), UNKNOWN_COST]
+    async with opened(tmp_path, clock, lambda intent, seen: costs.pop(0)) as journal:
+        intent = await intended(journal, new_intent(estimate_usd=0.02))
+        await journal.claim(intent.key)
+        await journal.mark_known(intent.key, prediction("pred0001", PredictionStatus.FAILED))
+        done = await journal.record(prediction("pred0001", PredictionStatus.SUCCEEDED, output=OUTPUT))
+        assert done.cost_usd is None and (await journal.spent_usd(0)).total_usd == pytest.approx(0.02)
+
+
+async def test_a_lost_create_that_was_billed_is_never_sent_again(journal: Journal) -> None:
+    intent = await intended(journal, new_intent(estimate_usd=0.06))
     await journal.claim(intent.key)
-    done = prediction("pred0001", PredictionStatus.SUCCEEDED, output=("https://files.invalid/a.png",))
-    await journal.mark_known(intent.key, done)
-    assert (await journal.record(prediction("pred0001"), Look(now=0, cost_usd=0.02))).cost_usd == 0.02
-    assert (await journal.spent_usd(0)).settled_usd == pytest.approx(0.02)
+    await journal.mark_unknown(intent.key, "504")
+    await missed(journal, intent.key)
+    await journal.bill(intent.key, 0.05)
+    assert not await missed(journal, intent.key)
+    assert not await journal.claim(intent.key)
+    row = await journal.find(intent.key)
+    assert row and row.charge.verdict is Verdict.YES
+    assert (await journal.spent_usd(0)).total_usd == pytest.approx(0.05)
 
 
 async def test_refused_and_absent_creates_give_their_reservation_back_and_need_room_again(

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
+import anyio.lowlevel
 import pytest
 from broken_journal import BrokenJournal
 from fault_gateway import FaultGateway, Plan
@@ -140,6 +141,20 @@ async def test_an_id_that_the_journal_could_not_take_is_taken_up_by_the_next_pro
             found = await get_prediction(room, "fox", wait_s=20)
     assert found.data["id"] == made and len(images(tmp_path)) == 1
     assert list((tmp_path / "data").glob("paid-*")) == []
+
+
+async def test_a_kept_id_is_offered_to_the_journal_until_it_is_taken(gateway: FaultGateway, tmp_path: Path) -> None:
+    """The journal cannot be written when the next process opens it, and is mended while that runs."""
+    broken, ears = BrokenJournal(tmp_path, "intents"), Ears()
+    ears.at(CrashPoint.CREATED, broken.breaks)
+    async with room_at(gateway, tmp_path, profile="custom", at_crash_point=ears) as room:
+        await generate_image(room, FOX, wait_s=1, request_id="fox")
+    async with room_at(gateway, tmp_path, profile="custom", lease_s=0.1) as room:
+        assert (await get_prediction(room, "fox")).outcome == "unresolved"
+        broken.is_mended()
+        while (await get_prediction(room, "fox", wait_s=20)).outcome != "succeeded":
+            await anyio.lowlevel.checkpoint()
+    assert gateway.truth.creates == 1 and len(images(tmp_path)) == 1
 
 
 async def test_a_journal_that_is_locked_while_a_create_is_answered_gets_the_id_once_it_is_free(

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from journal_fixtures import GATEWAY, MODEL, ORIGIN, START, prediction
 from pydantic import JsonValue
 
+from darkroom.charges import Basis
 from darkroom.journal import Intent, IntentState, Search, Verdict, match
 from darkroom.predictions import Prediction
 
@@ -45,7 +46,11 @@ def unresolved(
         seed=seed if isinstance(seed, int) else None,
         image_count=1,
         estimate_usd=None,
+        has_bound=True,
         cost_usd=None,
+        cost_basis=Basis.NONE,
+        cost_note="",
+        gateway_request_id="",
         state=state,
         prediction_id="",
         status=None,

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 from mapped import DRAWN_SEED, MASK, PHOTO, REGISTRY, every_model, request_of
-from pydantic import JsonValue
 
 import darkroom.registry
 from darkroom.registry import TASKS, ImageRequest, Model, check_input, example_call, map_request
 from darkroom.registry.coherence import find_incoherences
 from darkroom.registry.mapping import suggestions
+from darkroom.registry.price import Tier
 
 DATA = Path(darkroom.registry.__file__).parent / "data"
 
@@ -29,8 +29,8 @@ def test_every_file_is_named_like_its_model() -> None:
 
 def test_all_inputs_and_prices_of_the_files_are_there() -> None:
     facts = [tomllib.loads(path.read_text(encoding="utf-8")) for path in DATA.iterdir()]
-    read = {model.name: (len(model.inputs), len(model.prices)) for model in every_model()}
-    assert read == {each["name"]: (len(each["inputs"]), len(each.get("prices", ()))) for each in facts}
+    read = {model.name: (len(model.inputs), len(tiers_of(model))) for model in every_model()}
+    assert read == {each["name"]: (len(each["inputs"]), len(each.get("price", {}).get("tiers", ()))) for each in facts}
 
 
 def test_every_model_says_what_it_is_for_and_where_its_facts_come_from() -> None:
@@ -48,8 +48,70 @@ def test_a_community_model_has_the_version_it_must_be_run_by() -> None:
     assert not any(model.version for model in every_model() if model.run_by == "model")
 
 
+def tiers_of(model: Model) -> tuple[Tier, ...]:
+    return model.price.tiers if model.price else ()
+
+
 def test_every_price_names_its_source_and_date() -> None:
-    assert all(price.source and price.date and price.usd > 0 for model in every_model() for price in model.prices)
+    tables = [model.price for model in every_model() if model.price is not None]
+    assert all(table.source and table.date and table.confidence != "user" for table in tables)
+    assert all(tier.usd > 0 for table in tables for tier in table.tiers)
+
+
+def test_a_price_that_nobody_saw_is_left_out() -> None:
+    assert REGISTRY.get("openai/gpt-image-1").price is None
+
+
+def test_a_price_whose_reading_is_not_known_says_what_is_doubtful() -> None:
+    assert all(model.price.doubt for model in every_model() if model.price and model.price.confidence == "second-hand")
+
+
+def test_outputs_are_counted_by_the_input_that_asks_for_several() -> None:
+    counted = [
+        (model.concepts.count, model.concepts.count_requires, model.price.count_input, model.price.count_when)
+        for model in every_model()
+        if model.price
+        and model.concepts.count
+        and any(tier.metric.startswith("image_output") for tier in tiers_of(model))
+    ]
+    assert counted
+    assert all((name, requires) == (count_input, count_when) for name, requires, count_input, count_when in counted)
+
+
+def test_a_price_by_size_names_the_largest_output() -> None:
+    by_size = [
+        model.price
+        for model in every_model()
+        if model.price and any(tier.units or tier.metric == "image_output_megapixel" for tier in model.price.tiers)
+    ]
+    assert by_size
+    assert all("most_output_mp" in table.model_fields_set for table in by_size)
+
+
+def test_the_classes_that_a_price_goes_by_are_megapixels_or_follow_the_input() -> None:
+    named = [(model, model.price.output_mp_input) for model in every_model() if model.price]
+    values = [str(value) for model, name in named if name for value in model.inputs_by_name[name].enum]
+    assert values
+    assert all(re.fullmatch(r"[\d.]+( MP)?|match_input(_image)?", value) for value in values)
+
+
+def test_a_price_by_time_says_how_long_a_run_takes() -> None:
+    tables = [model.price for model in every_model() if any(tier.is_by_time for tier in tiers_of(model))]
+    assert tables
+    assert all(table.typical_s for table in tables if table)
+
+
+def test_a_tier_that_only_shows_afterwards_says_by_what() -> None:
+    after_only = [tier for model in every_model() for tier in tiers_of(model) if tier.after_only]
+    assert after_only
+    assert all(tier.criteria for tier in after_only)
+
+
+def test_a_median_of_runs_is_no_fixed_price() -> None:
+    table = REGISTRY.get("sdxl").price
+    assert table is not None
+    assert [(tier.metric, tier.is_typical) for tier in table.tiers] == [("run", True)]
+    assert not table.has_bound
 
 
 def test_typical_seconds_are_the_median_of_the_predictions_known() -> None:
@@ -119,10 +181,3 @@ def test_each_default_model_can_do_what_it_is_chosen_for() -> None:
 
 def test_the_tasks_offered_are_the_tasks_there_are() -> None:
     assert {task for model in every_model() for task in model.tasks} == set(TASKS)
-
-
-@pytest.mark.parametrize(("side_px", "usd"), [(512, 0.03), (1024, 0.06), (1448, 0.12), (2048, 0.24)])
-def test_an_exact_size_costs_what_its_megapixels_cost(side_px: int, usd: float) -> None:
-    model = REGISTRY.get("black-forest-labs/flux-2-flex")
-    input: dict[str, JsonValue] = {"prompt": "a kite", "aspect_ratio": "custom", "width": side_px, "height": side_px}
-    assert model.estimate_usd(input, 1) == usd

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from mapped import DRAWN_SEED, PHOTO, REGISTRY
+from pydantic import JsonValue
 
 from darkroom.registry import ImageRequest, ModelRegistry, map_request
 
@@ -141,3 +142,127 @@ def test_two_files_with_the_same_model_are_a_problem_and_the_first_counts(tmp_pa
 def test_a_file_that_is_no_text_is_a_problem(tmp_path: Path) -> None:
     (tmp_path / "picture.toml").write_bytes(b"\xff\xfe\x00")
     assert "cannot be read" in ModelRegistry.load(tmp_path).problems[0]
+
+
+def with_price(text: str) -> str:
+    return f"{SHORT}\n{text}"
+
+
+PRICED = with_price("""\
+[price]
+source = "my invoice"
+date = "2026-11-01"
+
+[[price.tiers]]
+when = { aspect_ratio = "1:1" }
+metric = "image_output_count"
+usd = 0.02
+
+[[price.tiers]]
+when = { aspect_ratio = "3:2", input_images = "any" }
+metric = "image_output_count"
+usd = 0.03
+""")
+
+
+def test_a_price_of_ones_own_is_a_table_of_tiers(tmp_path: Path) -> None:
+    table = folder_with(tmp_path, mine=PRICED).get("painter").price
+    assert table is not None
+    assert (table.confidence, table.source) == ("user", "my invoice")
+    assert [tier.usd for tier in table.tiers] == [0.02, 0.03]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right", "line", "words"),
+    [
+        ('{ ratio = "1:1" }', '{ aspect_ratio = "1:1" }', 29, "price.tiers[0].when': 'ratio' is not one of the inputs"),
+        ('ratio = "2:1"', 'ratio = "3:2"', 34, "price.tiers[1].when': '2:1' does not fit"),
+        ('images = "one"', 'images = "any"', 34, "price.tiers[1].when': input_images is an image"),
+        ("usd = -1", "usd = 0.03", 36, "price.tiers[1].usd': Input should be greater"),
+        ('date = "2026-11-01"\ncount_input = "n"', 'date = "2026-11-01"', 27, "price.count_input': 'n' is not one of"),
+        ('date = "2026-11-01"\noutput_mp_input = "n"', 'date = "2026-11-01"', 27, "output_mp_input': 'n' is not one"),
+        ('date = "2026-11-01"\ncount_when = { n = 1 }', 'date = "2026-11-01"', 27, "count_when': 'n' is not one of"),
+    ],
+)
+def test_a_price_that_does_not_fit_the_inputs_is_a_problem(
+    tmp_path: Path, wrong: str, right: str, line: int, words: str
+) -> None:
+    problem = problem_of(tmp_path, PRICED.replace(right, wrong, 1))
+    assert f"broken.toml', line {line}, field '" in problem
+    assert words in problem
+
+
+OLD_PRICES = with_price("""\
+[[prices]]
+usd = 0.02
+unit = "image"
+when = { aspect_ratio = "1:1" }
+
+[[prices]]
+usd = 0.05
+condition = "wide"
+when = { aspect_ratio = "3:2" }
+source = "my invoice"
+date = "2026-05-05"
+confidence = "documented"
+""")
+
+
+def old_tiers(tmp_path: Path, text: str) -> list[tuple[float, dict[str, JsonValue]]]:
+    """Price and condition of the tiers that a file in the form of version 0.1.0 leads to."""
+    registry = folder_with(tmp_path, mine=text)
+    assert registry.problems == ()
+    table = registry.get("painter").price
+    assert table is not None
+    assert {tier.metric for tier in table.tiers} == {"image_output_count"}
+    return [(tier.usd, tier.when) for tier in table.tiers]
+
+
+def test_the_prices_of_an_older_file_become_tiers(tmp_path: Path) -> None:
+    assert old_tiers(tmp_path, OLD_PRICES) == [(0.05, {"aspect_ratio": "3:2"}), (0.02, {"aspect_ratio": "1:1"})]
+    table = folder_with(tmp_path, mine=OLD_PRICES).get("painter").price
+    assert table is not None
+    assert (table.confidence, table.source, table.date) == ("documented", "my invoice", "2026-05-05")
+
+
+def test_of_two_older_prices_without_a_condition_the_dearest_counts(tmp_path: Path) -> None:
+    text = with_price('[[prices]]\nusd = 0.03\n\n[[prices]]\nusd = 0.04\nconfidence = "guessed"\n')
+    assert old_tiers(tmp_path, text) == [(0.04, {})]
+    table = folder_with(tmp_path, mine=text).get("painter").price
+    assert table is not None
+    assert table.confidence == "user"
+    assert "several prices" in table.doubt
+
+
+def test_an_older_price_for_all_else_is_left_out_unless_it_is_the_dearest(tmp_path: Path) -> None:
+    cheap = "\n[[prices]]\nusd = 0.01\n"
+    assert [usd for usd, _ in old_tiers(tmp_path, OLD_PRICES + cheap)] == [0.05, 0.02]
+    assert old_tiers(tmp_path, OLD_PRICES + cheap.replace("0.01", "0.09")) == [(0.09, {})]
+
+
+def test_an_older_condition_that_no_input_can_meet_breaks_no_file(tmp_path: Path) -> None:
+    text = with_price('[[prices]]\nusd = 0.03\nwhen = { resolution = "1K", aspect_ratio = "9:9" }\n')
+    assert old_tiers(tmp_path, text) == [(0.03, {})]
+
+
+def test_an_older_file_may_state_that_images_are_free(tmp_path: Path) -> None:
+    assert old_tiers(tmp_path, with_price("[[prices]]\nusd = 0\n")) == [(0, {})]
+
+
+def test_a_wrong_field_of_an_older_price_is_named_with_its_line(tmp_path: Path) -> None:
+    problem = problem_of(tmp_path, OLD_PRICES.replace("0.05", '"cheap"'))
+    assert "line 30, field 'prices[1].usd': " in problem
+
+
+@pytest.mark.parametrize(
+    "prices",
+    [
+        "[[prices]]\nusd = inf",
+        '[price]\ntiers = [{ metric = "run", usd = inf }]',
+        '[price]\ntypical_s = -3\ntiers = [{ metric = "second:t4", usd = 0.1 }]',
+        '[price]\nmost_output_mp = nan\ntiers = [{ metric = "image_output_megapixel", usd = 0.1 }]',
+        '[price]\ntiers = [{ metric = "image_output_count", usd = 0.1, units = [[4, -1]] }]',
+    ],
+)
+def test_a_price_that_cannot_be_computed_with_is_told(tmp_path: Path, prices: str) -> None:
+    assert "field 'price" in problem_of(tmp_path, f"{SHORT}\n{prices}\n")

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.anyio
 
 Mode = Literal["auto", "legacy"]
 DEAR = {"prompt": "a lighthouse", "model": "black-forest-labs/flux-1.1-pro", "request_id": "dear"}  # $0.04 an image
-QUESTION = "Make 1 image with black-forest-labs/flux-1.1-pro for about $0.04?"
+QUESTION = "Make 1 image with black-forest-labs/flux-1.1-pro for at most $0.04?"
 
 
 @pytest.fixture(params=["auto", "legacy"])

@@ -1,18 +1,20 @@
 """What an assistant reads: true, short, and with the next step."""
 
 import json
-from typing import cast
+from typing import Any, cast
 
 import pytest
 import rows
 from pydantic import JsonValue
 
+from darkroom.charges import Basis
 from darkroom.errors import CreateUnresolved, GatewayBusy, InvalidInput, KeyRefused, SpendingRefused, UnknownPrediction
 from darkroom.images import ImageState
 from darkroom.journal import Intent, IntentState
 from darkroom.predictions import Prediction, PredictionStatus
 from darkroom.reports import (
     AnswerFacts,
+    DayLimit,
     Outcome,
     PredictionReport,
     overdue_report,
@@ -34,7 +36,8 @@ def test_a_success_names_status_files_links_their_death_metrics_price_and_seed()
         "Saved in /home/ann/Pictures/darkroom:",
         "1. a-lighthouse-p3nd4jxkgs6r-1.webp (1024x1024 WEBP, 123 kB) " + rows.image().url,
         "The links die at 13:00 UTC; the saved files stay.",
-        "Predict 0.8 s; queue 0.0 s; total 0.8 s; image count 1; price about $0.003; seed 42.",
+        "Predict 0.8 s; queue 0.0 s; total 0.8 s; image count 1; seed 42.",
+        "Charged: at most $0.003 (by the price list).",
     ]
 
 
@@ -209,18 +212,67 @@ def test_an_image_whose_link_died_first_is_said_to_be_lost() -> None:
 
 def test_an_unknown_price_is_said_as_unknown() -> None:
     answer = report(rows.succeeded(estimate_usd=None))
-    assert "price unknown" in answer.text
+    assert "Charged: unknown (no price of this model is known)." in answer.text
     assert answer.data["price_usd"] is None
 
 
-def test_the_price_follows_the_images_that_came() -> None:
-    answer = report(rows.succeeded(2, image_count=4, estimate_usd=0.012))
-    assert answer.data["price_usd"] == 0.006
+CHARGES: list[tuple[dict[str, object], str, dict[str, object]]] = [
+    (
+        {"cost_usd": 0.003, "cost_basis": Basis.BILLED},
+        "Charged: $0.003 (by the gateway's own log).",
+        {"verdict": "yes", "usd": 0.003, "basis": "billed"},
+    ),
+    (
+        {"cost_usd": 0.003, "cost_basis": Basis.COMPUTED},
+        "Charged: about $0.003 (computed from the gateway's figures).",
+        {"verdict": "yes", "usd": 0.003, "basis": "computed"},
+    ),
+    (
+        {"cost_usd": 0.0, "cost_basis": Basis.COMPUTED, "cost_note": "stated, not seen"},
+        "Charged: nothing (stated, not seen).",
+        {"verdict": "no", "usd": 0.0, "basis": "computed"},
+    ),
+    (
+        {"estimate_usd": 0.0007, "has_bound": False},
+        "Charged: unknown so far, usually less than $0.0007 (billed by run time, which has no bound).",
+        {"verdict": "unknown", "usd": 0.0007, "basis": "estimated"},
+    ),
+    (
+        {"estimate_usd": None},
+        "Charged: unknown (no price of this model is known).",
+        {"verdict": "unknown", "usd": None, "basis": "none"},
+    ),
+]
+
+
+@pytest.mark.parametrize(("row", "words", "data"), CHARGES)
+def test_every_answer_says_what_was_charged_and_how_that_is_known(
+    row: dict[str, Any], words: str, data: dict[str, object]
+) -> None:
+    answer = report(rows.succeeded(**row))
+    assert words in answer.text.splitlines()
+    assert answer.data["charged"] == data
+
+
+def test_what_is_left_of_the_day_stands_beside_the_charge() -> None:
+    row = rows.succeeded(cost_usd=0.003, cost_basis=Basis.COMPUTED)
+    answer = report(row, facts=rows.facts(day=DayLimit(left_usd=0.55, limit_usd=0.6)))
+    assert "Charged: about $0.003 (computed from the gateway's figures); $0.55 of $0.60 is left today." in answer.text
+
+
+def test_the_parts_of_an_answer_add_up_to_the_least_certain_charge() -> None:
+    done = rows.succeeded(cost_usd=0.003, cost_basis=Basis.COMPUTED)
+    lost = rows.unsent(IntentState.UNKNOWN, key="another")
+    refused = rows.unsent(IntentState.REFUSED, key="third")
+    assert report(done, lost, refused).data["charged"] == {"verdict": "possibly", "usd": 0.006, "basis": "estimated"}
+    assert report(done, refused).data["charged"] == {"verdict": "yes", "usd": 0.003, "basis": "computed"}
+    assert report(refused).data["charged"] == {"verdict": "no", "usd": 0.0, "basis": "none"}
 
 
 def test_the_sandbox_is_named_in_every_answer() -> None:
-    answer = report(rows.succeeded(), facts=rows.facts("sandbox", sandbox_hint="This is the sandbox."))
-    assert "no cost (sandbox)" in answer.text
+    made = rows.succeeded(origin=rows.gateway("sandbox").origin)
+    answer = report(made, facts=rows.facts("sandbox", sandbox_hint="This is the sandbox."))
+    assert "Charged: nothing (sandbox)." in answer.text
     assert answer.text.endswith("This is the sandbox.")
 
 
@@ -243,7 +295,7 @@ def test_a_refusal_says_once_that_nothing_was_sent_or_spent(
 
 def test_a_refused_look_up_is_not_said_to_have_sent_nothing() -> None:
     text = refusal_report(UnknownPrediction("Gateway 'replicate' knows no prediction 'p1' (HTTP 404).")).text
-    assert text.endswith("(HTTP 404). Nothing was spent.")
+    assert text.endswith("(HTTP 404). Nothing was spent.\nCharged: nothing.")
 
 
 def test_a_busy_gateway_carries_the_seconds_in_the_data() -> None:
@@ -269,4 +321,14 @@ def test_the_data_is_plain_json_and_holds_no_image_bytes() -> None:
 
 def test_what_failed_may_have_cost_the_estimate_at_most() -> None:
     answer = report(rows.intent(PredictionStatus.FAILED, error="bad", estimate_usd=0.04))
-    assert "at most about $0.04" in answer.text
+    assert "Charged: possibly, at most $0.04 (by the price list)." in answer.text
+
+
+def test_a_lost_create_that_was_billed_is_told_as_billed_and_without_an_image() -> None:
+    note = "billed at 14:02 UTC; the image cannot be fetched"
+    lost = rows.unsent(IntentState.UNKNOWN, cost_usd=0.003, cost_basis=Basis.BILLED, cost_note=note)
+    answer = report(lost, facts=rows.facts("deerapi"))
+    assert answer.outcome is Outcome.UNRESOLVED
+    assert f"Charged: $0.003 (by the gateway's own log; {note})." in answer.text.splitlines()
+    assert "carried out and billed" in answer.text and "possibly" not in answer.text
+    assert "has no way to fetch the image" in answer.text

@@ -86,6 +86,7 @@ def changed(first: Image.Image, second: Image.Image) -> float:
         ("black-forest-labs/flux-2-pro", {"resolution": "0.5 MP", "aspect_ratio": "1:1"}, (720, 720)),
         ("black-forest-labs/flux-1.1-pro", {"aspect_ratio": "custom", "width": 512, "height": 768}, (512, 768)),
         ("black-forest-labs/flux-1.1-pro", {"aspect_ratio": "1:1", "width": 512, "height": 768}, (1024, 1024)),
+        ("black-forest-labs/flux-2-klein-4b", {"output_megapixels": "2"}, (1440, 1440)),
         ("google/imagen-4", {"image_size": "2K"}, (2048, 2048)),
         ("ideogram-ai/ideogram-v3-turbo", {"resolution": "512x1536"}, (512, 1536)),
         ("recraft-ai/recraft-v3", {"size": "1365x1024"}, (1365, 1024)),

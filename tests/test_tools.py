@@ -186,7 +186,7 @@ async def test_a_misspelt_argument_is_refused_by_name_and_nothing_is_made(client
 async def test_a_value_that_does_not_fit_is_refused_in_plain_words(client: Client) -> None:
     result = await generate(client, count=99, seed="abc")
     assert text(result).startswith("Refused: count 99: Input should be less than or equal to 10. seed 'abc': ")
-    assert text(result).endswith("Nothing was sent or spent.") and "pydantic" not in text(result)
+    assert text(result).endswith("Nothing was sent or spent.\nCharged: nothing.") and "pydantic" not in text(result)
     assert report(result)["error"]["kind"] == "invalid_request"
     assert text(await client.call_tool("get_prediction", {})).startswith("Refused: id is required.")
 

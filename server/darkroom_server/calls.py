@@ -5,7 +5,7 @@ it. What was sent belongs to the Darkroom and goes on.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Generator, Sequence
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,7 +16,6 @@ from mcp.types import CallToolResult
 
 from darkroom.errors import DarkroomError, JournalError
 from darkroom.request_ids import checked_request_id, fresh_request_id
-from darkroom_server.consent import Offer
 from darkroom_server.content import model_result, prediction_result
 from darkroom_server.deadline import within
 from darkroom_server.opener import DarkroomOpener
@@ -26,8 +25,9 @@ if TYPE_CHECKING:
     from darkroom.darkroom import Darkroom, OnProgress
     from darkroom.journal import Intent
     from darkroom.outputs.preview import Preview
+    from darkroom.quotes import Quote
     from darkroom.registry import ImageRequest, ModelRegistry
-    from darkroom.reports import PredictionReport
+    from darkroom.reports import Limits, PredictionReport
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -69,7 +69,7 @@ class Calls:
         self._told: set[tuple[str, str]] = set()
 
     async def generate_image(
-        self, ctx: Context["Calls", Any], request: "ImageRequest", *, wait_s: int, request_id: str
+        self, ctx: Context["Calls", Any], request: "ImageRequest", *, wait_s: int, request_id: str, max_usd: float
     ) -> CallToolResult:
         """Create and wait; a person's cancel also cancels at the gateway what this call has started."""
         from darkroom.generate_image import generate_image
@@ -85,6 +85,7 @@ class Calls:
                     request,
                     wait_s=self._wait_s(wait_s),
                     request_id=name,
+                    max_usd=max_usd,
                     on_progress=on_progress,
                     conversation=self._conversation,
                 )
@@ -96,6 +97,21 @@ class Calls:
                 if is_person and self._opener.opened:
                     await self._open_calls.cancel_started(self._opener.opened, call)
                 raise
+
+    async def dry_run(
+        self, ctx: Context["Calls", Any], request: "ImageRequest", *, request_id: str, max_usd: float
+    ) -> CallToolResult:
+        """What generate_image would send and what that costs."""
+        from darkroom.dry_run import dry_run
+
+        name = checked_request_id(request_id)
+        return await self._answer(
+            ctx,
+            "generate_image",
+            name,
+            0,
+            lambda darkroom, _: dry_run(darkroom, request, request_id=name, max_usd=max_usd),
+        )
 
     async def get_prediction(self, ctx: Context["Calls", Any], id: str, *, wait_s: int) -> CallToolResult:
         """Find and wait; a cancel only ends the waiting."""
@@ -116,39 +132,36 @@ class Calls:
 
         return await self._answer(ctx, "cancel_prediction", id, 0, lambda darkroom, _: cancel_prediction(darkroom, id))
 
-    def list_models(self, *, query: str, task: str, model: str, limit: int) -> CallToolResult:
-        """The registry in words and data; needs no open Darkroom."""
+    async def list_models(self, *, query: str, task: str, model: str, limit: int) -> CallToolResult:
+        """The registry in words and data; needs an open Darkroom only to say what is left of a limit."""
         from darkroom.list_models import list_models
 
-        report = list_models(self._registry(), query=query, task=task, model=model, limit=limit)
+        has_limit = self.settings.max_usd_per_call is not None or self.settings.max_usd_per_day is not None
+        limits = await self._limits() if has_limit and not self.settings.problem else None
+        report = list_models(self._registry(), query=query, task=task, model=model, limit=limit, limits=limits)
         return model_result(report.with_problems(self._news("list_models")))
 
-    async def offer(self, request: "ImageRequest", request_id: str) -> Offer | None:
-        """What a call with these arguments would send; None where that is nothing.
+    async def _limits(self) -> "Limits | None":
+        try:
+            return await self.in_darkroom(_QUESTION_S, lambda darkroom: darkroom.limits())
+        except DarkroomError:
+            return None
 
-        A request_id that was used before sends what has not been created yet, with its first arguments.
+    async def offer(self, request: "ImageRequest", request_id: str, max_usd: float) -> "Quote | None":
+        """What a call with these arguments would send; None where that is nothing, or would be refused.
 
         Raises: DarkroomError where that cannot be found out.
         """
-        name = checked_request_id(request_id)
-        if name:
-            earlier = await self.in_darkroom(_QUESTION_S, lambda darkroom: _earlier(darkroom, name))
-            if earlier is None:
-                raise JournalError("The journal did not answer in time. Nothing was sent. Try again.")
-            rows, unsent = earlier
-            if rows:
-                prices = [row.estimate_usd for row in unsent]
-                known = [price for price in prices if price is not None]
-                total = sum(known) if len(known) == len(prices) else None
-                count = sum(row.image_count for row in unsent)
-                return Offer(image_count=count, model=rows[0].model, price_usd=total) if unsent else None
-        from darkroom.generate_image import estimate_usd
+        from darkroom.offers import offer
 
-        try:
-            price = estimate_usd(self._registry(), request, self.settings.default_model)
-        except DarkroomError:  # it will be refused in better words
-            return None
-        return Offer(image_count=request.count, model=request.model or "the default model", price_usd=price)
+        name = checked_request_id(request_id)
+
+        async def ask(darkroom: "Darkroom") -> "list[Quote | None]":
+            return [await offer(darkroom, request, request_id=name, max_usd=max_usd)]
+
+        if (found := await self.in_darkroom(_QUESTION_S, ask)) is None:
+            raise JournalError("The journal did not answer in time. Nothing was sent. Try again.")
+        return found[0]
 
     async def in_darkroom(self, limit_s: float, work: "Callable[[Darkroom], Awaitable[T]]") -> T | None:
         """What `work` gives with the open Darkroom, or None once `limit_s` seconds are over.
@@ -252,15 +265,6 @@ class _OpenCalls:
                 await darkroom.work.cancel_all([row for row in rows if is_ours_alone(row)])
             except DarkroomError as error:
                 log.warning("could not cancel %s: %s", call.id, error)
-
-
-async def _earlier(darkroom: "Darkroom", request_id: str) -> "tuple[Sequence[Intent], Sequence[Intent]]":
-    """The rows of a request, and those among them that a repeat may send: no id yet, and nobody here works on them.
-
-    A row in doubt is among these, because a repeat sends it once the gateway turns out not to have it.
-    """
-    rows = await darkroom.journal.by_request(request_id)
-    return rows, [row for row in rows if not row.prediction_id and darkroom.work.watched(row) is None]
 
 
 def _rising(ctx: Context["Calls", Any]) -> "OnProgress":

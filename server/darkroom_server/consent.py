@@ -4,14 +4,16 @@ The question depends on nothing but the arguments and the journal, because the n
 repeat the call, and an answer counts only for the very same question.
 """
 
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mcp.server.elicitation import AcceptedElicitation, ElicitationResult
 from mcp.server.mcpserver import Context, Elicit
 from pydantic import BaseModel, Field
 
 from darkroom.errors import SpendingRefused
+
+if TYPE_CHECKING:
+    from darkroom.quotes import Quote
 
 
 class Consent(BaseModel):
@@ -20,25 +22,17 @@ class Consent(BaseModel):
     confirmed: bool = Field(description="Make these images at this price")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Offer:
-    """What a call would send: how many images of which model, and their price in US dollars, None where unknown."""
-
-    image_count: int
-    model: str
-    price_usd: float | None
-
-
-def ask(ctx: Context[Any, Any], offer: Offer | None, threshold_usd: float) -> Consent | Elicit[Consent]:
+def ask(ctx: Context[Any, Any], offer: "Quote | None", threshold_usd: float) -> Consent | Elicit[Consent]:
     """The question about an offer above the threshold or of unknown price; None where nothing is offered."""
-    if offer is None or (offer.price_usd is not None and offer.price_usd <= threshold_usd):
+    if offer is None or ((most_usd := offer.total.most_usd) is not None and most_usd <= threshold_usd):
         return Consent(confirmed=True)
     if not _can_ask(ctx):
         return Consent(confirmed=False)
     from darkroom.reports.amounts import counted, usd
 
-    cost = "at an unknown price" if offer.price_usd is None else f"for about {usd(offer.price_usd)}"
-    return Elicit(f"Make {counted(offer.image_count, 'image')} with {offer.model} {cost}?", Consent)
+    bound = "at most" if offer.total.is_bound else "usually less than"
+    cost = "at an unknown price" if most_usd is None else f"for {bound} {usd(most_usd)}"
+    return Elicit(f"Make {counted(offer.image_count, 'image')} with {offer.model.name} {cost}?", Consent)
 
 
 def require(ctx: Context[Any, Any], answer: ElicitationResult[Consent], threshold_usd: float | None) -> None:
@@ -52,7 +46,7 @@ def require(ctx: Context[Any, Any], answer: ElicitationResult[Consent], threshol
     from darkroom.reports.amounts import usd
 
     raise SpendingRefused(
-        f"this call would cost more than {usd(threshold_usd or 0)} (DARKROOM_CONFIRM_USD), or its price is unknown, "
+        f"this call may cost more than {usd(threshold_usd or 0)} (DARKROOM_CONFIRM_USD), or its price is unknown, "
         "and this host cannot ask the user. Nothing was sent or spent. Tell the user the price; to go ahead they raise "
         "DARKROOM_CONFIRM_USD, or run `darkroom-mcp generate` themselves."
     )

@@ -51,14 +51,14 @@ async def image_request(**arguments: Any) -> "ImageRequest":
 
 
 async def ask_about_cost(
-    ctx: Ctx, request: Annotated[Any, Resolve(image_request)], request_id: str
+    ctx: Ctx, request: Annotated[Any, Resolve(image_request)], request_id: str, max_usd: float, dry_run: bool
 ) -> Consent | Elicit[Consent]:
     """The person's consent, asked for only where DARKROOM_CONFIRM_USD wants it; the sandbox costs nothing."""
     calls = ctx.request_context.lifespan_context
     settings = calls.settings
-    if settings.confirm_usd is None or settings.problem or settings.choice.gateway.is_sandbox:
+    if dry_run or settings.confirm_usd is None or settings.problem or settings.choice.gateway.is_sandbox:
         return Consent(confirmed=True)
-    return consent.ask(ctx, await calls.offer(request, request_id), settings.confirm_usd)
+    return consent.ask(ctx, await calls.offer(request, request_id, max_usd), settings.confirm_usd)
 
 
 async def generate_image(
@@ -83,20 +83,24 @@ async def generate_image(
     request_id: Annotated[
         str, Field(max_length=64, description="Same value = same image: reuse it to retry, never pays twice")
     ] = "",
+    max_usd: Annotated[float, Field(ge=0, description="Refuse if it may cost more than this; 0: no limit")] = 0.0,
+    dry_run: Annotated[bool, Field(description="Send nothing: show the model, input and price")] = False,
 ) -> PredictionResult:
     """Make or edit images. Each call costs the user money; bad input is refused before anything is spent.
 
-    Returns status, saved files, links (they die after an hour), metrics, price, seed and small previews. If it is
+    Returns status, saved files, links (they die after an hour), metrics, cost, seed and small previews. If it is
     still processing when the wait ends, it goes on by itself: call get_prediction with the id, never this again.
     """
     # The arguments that describe an image arrive in `request`.
     calls = ctx.request_context.lifespan_context
+    if dry_run:
+        return await calls.dry_run(ctx, request, request_id=request_id, max_usd=max_usd)
     consent.require(ctx, answer, calls.settings.confirm_usd)
-    return await calls.generate_image(ctx, request, wait_s=wait_seconds, request_id=request_id)
+    return await calls.generate_image(ctx, request, wait_s=wait_seconds, request_id=request_id, max_usd=max_usd)
 
 
 # The SDK hands a resolver those arguments of the tool that its signature names.
-_OF_THE_CALL = ("ctx", "request", "answer", "wait_seconds", "request_id")
+_OF_THE_CALL = ("ctx", "request", "answer", "wait_seconds", "request_id", "max_usd", "dry_run")
 _WISHES = [each for name, each in inspect.signature(generate_image).parameters.items() if name not in _OF_THE_CALL]
 image_request.__dict__["__signature__"] = inspect.Signature(_WISHES)
 
@@ -125,7 +129,7 @@ async def list_models(
     Call it before generate_image when the user wants a certain look, text in the image, an edit, an upscale, a
     cut-out or a vector file, or names a model.
     """
-    return ctx.request_context.lifespan_context.list_models(query=query, task=task, model=model, limit=limit)
+    return await ctx.request_context.lifespan_context.list_models(query=query, task=task, model=model, limit=limit)
 
 
 async def cancel_prediction(

@@ -17,12 +17,14 @@ from pydantic import JsonValue
 
 from darkroom.gateways import Gateway, Key, OutputFetcher, PredictionClient, Timeouts
 from darkroom.images import StoredFile
-from darkroom.journal import Intent, Journal, SpendingLimit, day_start, open_journal
+from darkroom.journal import Intent, SpendingLimit, day_start, open_journal
 from darkroom.registry import MappedInput, ModelRegistry
+from darkroom.reports import DayLimit, Limits
 from darkroom.work.accounts import Account
 from darkroom.work.crash_points import CrashPoint
 from darkroom.work.image_fetching import ImageFetching
 from darkroom.work.leases import LEASE_S
+from darkroom.work.receipts import receipts
 from darkroom.work.reconcile import SETTLE_S, ReconcileRules
 from darkroom.work.runtime import Runtime
 from darkroom.work.sending import Budget
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from darkroom.outputs import OutputStores
-    from darkroom.outputs.inputs import Resolved
+    from darkroom.outputs.inputs import InputResolver, Resolved
     from darkroom.outputs.preview import Preview, PreviewProblem
 
 __all__ = ["Budget", "Darkroom", "DarkroomOptions", "OnProgress"]
@@ -89,23 +91,24 @@ class Darkroom:
     def __init__(
         self,
         options: DarkroomOptions,
+        registry: ModelRegistry,
         account: Account,
-        journal: Journal,
         stores: "OutputStores",
         fetcher: OutputFetcher,
         tasks: anyio.abc.TaskGroup,
     ) -> None:
         self.options = options
         self.gateway = options.gateway
-        self.registry = ModelRegistry.load(options.models_dir)
+        self.registry = registry
         self.account = account
         self.client = account.client
-        self.journal = journal
+        self.journal = account.journal
         self.stores = stores
         self.fetcher = fetcher
         self.waiting = Waiting(options.monotonic)
-        fetching = ImageFetching(journal, stores, fetcher, self._runtime)
-        self.work = Work(account, journal, fetching, tasks, self._runtime, self._rules())
+        self._said: set[str] = set()
+        fetching = ImageFetching(self.journal, stores, fetcher, self._runtime)
+        self.work = Work(account, self.journal, fetching, tasks, self._runtime, self._rules())
 
     @classmethod
     @asynccontextmanager
@@ -117,8 +120,10 @@ class Darkroom:
         from darkroom.outputs import OutputStores
 
         async with AsyncExitStack() as stack:
+            registry = ModelRegistry.load(options.models_dir)
+            receipt_of = receipts(registry, options.gateway)
             journal = await stack.enter_async_context(
-                open_journal(options.data_dir / "journal.sqlite3", clock=options.clock)
+                open_journal(options.data_dir / "journal.sqlite3", options.clock, receipt_of)
             )
             client = await stack.enter_async_context(
                 PredictionClient(options.gateway, options.key, app=options.app, timeouts=options.timeouts)
@@ -127,7 +132,7 @@ class Darkroom:
             account = await Account.open(client, journal, options.key)
             tasks = await stack.enter_async_context(anyio.create_task_group())
             stores = OutputStores(options.output_dir, spare=options.data_dir / "images")
-            room = cls(options, account, journal, stores, fetcher, tasks)
+            room = cls(options, registry, account, stores, fetcher, tasks)
             tasks.start_soon(room.work.take_up_unfinished)
             try:
                 yield room
@@ -150,6 +155,37 @@ class Darkroom:
             allow_unknown_price=self.options.allow_unknown_price,
         )
 
+    async def day(self) -> DayLimit | None:
+        """What is left of the person's limit for today; None without one.
+
+        Raises: JournalError.
+        """
+        if (limit := self.day_limit()) is None:
+            return None
+        spent = await self.journal.spent_usd(limit.since)
+        left_usd = max(0.0, round(limit.limit_usd - spent.total_usd, 6))
+        return DayLimit(left_usd=left_usd, limit_usd=limit.limit_usd, reserved_usd=round(spent.reserved_usd, 6))
+
+    async def limits(self) -> Limits:
+        """The person's spending limits as they stand. Raises: JournalError."""
+        options = self.options
+        if self.gateway.is_sandbox:
+            return Limits()
+        unknown = options.allow_unknown_price
+        return Limits(call_usd=options.max_usd_per_call, day=await self.day(), allow_unknown_price=unknown)
+
+    async def sizes(self, mapped: MappedInput) -> Mapping[str, tuple[int, int]]:
+        """Width and height in pixels of the image references that can be read here; a URL is not fetched.
+
+        Raises: InvalidInput for one that cannot be used.
+        """
+        return await self._resolver().sizes(mapped) if mapped.file_fields else {}
+
+    async def try_images(self, mapped: MappedInput) -> None:
+        """Raises: InvalidInput for an image reference that can be read here and that `resolve` would refuse."""
+        if mapped.file_fields:
+            await self._resolver().try_out(mapped)
+
     async def resolve(self, mapped: MappedInput) -> "Resolved":
         """Put what the gateway accepts in place of image references.
 
@@ -159,17 +195,7 @@ class Darkroom:
 
         if not mapped.file_fields:
             return Resolved(input=mapped.input)
-        from darkroom.work.input_sources import input_resolver
-
-        resolver = input_resolver(
-            self.journal,
-            self.stores,
-            self.client,
-            self.fetcher,
-            self.options.input_dirs,
-            keep_metadata=self.options.keep_metadata,
-        )
-        return await resolver.resolve(mapped)
+        return await self._resolver().resolve(mapped)
 
     async def previews(self, files: Sequence[StoredFile]) -> "list[Preview | PreviewProblem]":
         """Small images of stored files for the chat, in order, together under the hosts' limit, or the reason."""
@@ -177,10 +203,28 @@ class Darkroom:
 
         return await previews(files, self.stores.read)
 
+    def say_once(self, words: str) -> None:
+        """Have it said in the next answer, and never again while the Darkroom is open."""
+        if words not in self._said:
+            self._said.add(words)
+            self.work.notices.append(words)
+
     def take_notices(self) -> tuple[str, ...]:
         """Sentences about the work that the person should hear once, in the next answer."""
         notices, self.work.notices[:] = tuple(self.work.notices), []
         return notices
+
+    def _resolver(self) -> "InputResolver":
+        from darkroom.work.input_sources import input_resolver
+
+        return input_resolver(
+            self.journal,
+            self.stores,
+            self.client,
+            self.fetcher,
+            self.options.input_dirs,
+            keep_metadata=self.options.keep_metadata,
+        )
 
     @property
     def _runtime(self) -> Runtime:

@@ -104,7 +104,10 @@ class GatewayError(DarkroomError, kind="gateway"):
     """Something that the gateway answered, or that happened on the way to it.
 
     `gateway` is the profile's name, `status` the HTTP status if there was one, `reason` the gateway's words, cleaned.
+    `request_id` is the gateway's own name of a create that failed, where it gave one.
     """
+
+    request_id = ""
 
     def __init__(
         self,

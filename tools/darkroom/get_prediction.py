@@ -13,7 +13,7 @@ from darkroom.errors import DarkroomError, JournalError, UnknownPrediction
 from darkroom.images import ImageState
 from darkroom.journal import Intent, IntentState
 from darkroom.predictions import ID_PATTERN
-from darkroom.reports import AnswerFacts, PredictionReport, prediction_report, refusal_report
+from darkroom.reports import AnswerFacts, DayLimit, PredictionReport, prediction_report, refusal_report
 from darkroom.work.watch import Watched
 
 _LOOK_S = 15.0
@@ -105,7 +105,8 @@ async def report_on(
         now_s=darkroom.options.clock(),
         errors={key: each.problem for key, each in seen.items() if each.problem},
         percents=darkroom.waiting.percents(watched),
-        sandbox_hint=darkroom.sandbox_hint,
+        day=await _day(darkroom),
+        sandbox_hint="" if any(row.origin != darkroom.gateway.origin for row in rows) else darkroom.sandbox_hint,
     )
     return prediction_report(rows, facts)
 
@@ -116,6 +117,13 @@ async def _row(darkroom: Darkroom, intent: Intent, seen: Mapping[str, Watched]) 
         return await darkroom.journal.find(intent.key) or intent
     except JournalError:
         return seen[intent.key].intent if intent.key in seen else intent
+
+
+async def _day(darkroom: Darkroom) -> DayLimit | None:
+    try:
+        return await darkroom.day()
+    except JournalError:
+        return None
 
 
 def _notes(darkroom: Darkroom, rows: Sequence[Intent], seen: Mapping[str, Watched]) -> Iterator[str]:

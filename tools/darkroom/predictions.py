@@ -24,10 +24,14 @@ ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{8,64}")
 MOST_LEVELS = 100  # of lists and objects inside each other
 _MOST_OUTPUTS = 100
 _MOST_IMAGES = 10_000
-_LONGEST_S = 1e6
+_GREATEST_FIGURE = 1e6
 _LONGEST_URL, _LONGEST_ERROR, _LONGEST_LOGS, _LONGEST_WORD = 8_000, 5_000, 100_000, 64
 _GREATEST_INTEGER = 2**63
 _YEARS = range(2000, 2101)
+_MOST_FIGURES = 40
+_FIGURE_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_FIGURE_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}")
+_OWN_FIELDS = frozenset({"predict_time", "total_time", "image_count"})
 _FRACTION = re.compile(r"(\.\d{6})\d+")
 _PLAIN_REST = re.compile(r"[A-Za-z0-9/:?#\[\]@!$&()*+,;=%._~-]*")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@+-]{0,199}")
@@ -69,17 +73,26 @@ _STATUSES = {status.value: status for status in PredictionStatus}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metrics:
-    """Seconds and counts, each None where the gateway does not say."""
+    """Seconds and counts, each None where the gateway does not say.
+
+    `counts` and `words` are its other figures by name, among them those by which official models are billed, such as
+    image_output_count 1 or resolution_target "2K".
+    """
 
     predict_s: float | None = None
     queue_s: float | None = None
     total_s: float | None = None
     image_count: int | None = None
+    counts: Mapping[str, float] = field(default_factory=dict[str, float])
+    words: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
-    """One run of a model. `output` is always a tuple of URIs, in the model's order, empty where there is none."""
+    """One run of a model. `output` is always a tuple of URIs, in the model's order, empty where there is none.
+
+    `request_id` is the gateway's own name of the create, by which its log names it; only the answer to a create has it.
+    """
 
     id: str
     status: PredictionStatus = PredictionStatus.STARTING
@@ -94,6 +107,7 @@ class Prediction:
     started_at: datetime | None = None
     completed_at: datetime | None = None
     is_data_removed: bool = False
+    request_id: str = ""
 
 
 def parse_prediction(body: Mapping[str, object]) -> Prediction:
@@ -181,23 +195,28 @@ def _metrics(raw: object, created: datetime | None, started: datetime | None, co
     """Take what the gateway measured; fill queue and total from the timestamps where they make sense."""
     given = mapping_in(raw) or {}
     count = given.get("image_count")
+    named = ((name, value) for name, value in given.items() if _FIGURE_NAME.fullmatch(name) and name not in _OWN_FIELDS)
+    figures = dict(islice(named, _MOST_FIGURES))
+    counts = {name: _figure(value) for name, value in figures.items()}
     return Metrics(
-        predict_s=_seconds(given.get("predict_time")),
+        predict_s=_figure(given.get("predict_time")),
         queue_s=_seconds_between(created, started),
-        total_s=_seconds(given.get("total_time")) or _seconds_between(created, completed),
+        total_s=_figure(given.get("total_time")) or _seconds_between(created, completed),
         image_count=count if type(count) is int and 0 <= count <= _MOST_IMAGES else None,
+        counts={name: count for name, count in counts.items() if count is not None},
+        words={name: word for name, word in figures.items() if isinstance(word, str) and _FIGURE_WORD.fullmatch(word)},
     )
 
 
 def _seconds_between(earlier: datetime | None, later: datetime | None) -> float | None:
     """`started_at` can precede `created_at` by up to 0.8 s in recorded answers; that is no wait."""
-    return _seconds(max(0.0, (later - earlier).total_seconds())) if earlier and later else None
+    return _figure(max(0.0, (later - earlier).total_seconds())) if earlier and later else None
 
 
-def _seconds(value: object) -> float | None:
+def _figure(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value) if 0 <= value < _LONGEST_S else None
+    return float(value) if 0 <= value < _GREATEST_FIGURE else None
 
 
 def text_in(value: object) -> str:

@@ -91,9 +91,12 @@ def models(
     as_json: _AsJson = False,
 ) -> None:
     """List the image models."""
-    registry = ModelRegistry.load(read_settings().models_dir)
+    settings = read_settings()
+    registry = ModelRegistry.load(settings.models_dir)
     words, name = ("", query) if "/" in query else (query, "")
-    report = list_models(registry, query=words, task=task, model=name, limit=limit)
+    has_limit = settings.max_usd_per_call is not None or settings.max_usd_per_day is not None
+    limits = in_darkroom(settings, Darkroom.limits) if has_limit else None
+    report = list_models(registry, query=words, task=task, model=name, limit=limit, limits=limits)
     if as_json:
         show_json(report.data)
     else:

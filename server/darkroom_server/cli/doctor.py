@@ -13,6 +13,7 @@ from darkroom.gateways import GatewayProbe, PredictionClient
 from darkroom.journal import open_journal
 from darkroom.registry import ModelRegistry
 from darkroom.uris import is_url
+from darkroom_server.cli.balance import balance_words
 from darkroom_server.settings import Settings
 
 _Finding = tuple[bool, str]  # whether it is fine, and what to say
@@ -36,18 +37,21 @@ def _about_gateway(settings: Settings) -> Iterator[_Finding]:
     yield True, f"Gateway: {choice.gateway.title} at {choice.gateway.base_url}. {choice.reason}"
     yield True, f"Key: {choice.key.masked} from {choice.key.variable}." if choice.key else "Key: none needed."
     try:
-        probe = anyio.run(_probe, settings)
+        probe, balance = anyio.run(_probe, settings)
     except SettingsError as error:
         yield False, f"Answer: {error.message}"
         return
     account = f", account {probe.account}" if probe.account else ""
     yield probe.is_key_accepted, f"Answer: {probe.words}{account}"
+    if balance:
+        yield True, f"Key: {balance}."
 
 
-async def _probe(settings: Settings) -> GatewayProbe:
+async def _probe(settings: Settings) -> tuple[GatewayProbe, str]:
     choice = settings.choice
     async with PredictionClient(choice.gateway, choice.key, app=settings.embedded_sandbox()) as client:
-        return await client.probe()
+        probe = await client.probe()
+        return probe, await balance_words(client) if probe.is_key_accepted else ""
 
 
 def _about_journal(settings: Settings) -> Iterator[_Finding]:

@@ -9,11 +9,14 @@ import typer
 from pydantic import JsonValue
 
 from darkroom.darkroom import Darkroom
+from darkroom.dry_run import dry_run
+from darkroom.errors import SpendingRefused
 from darkroom.generate_image import generate_image
 from darkroom.registry import ImageRequest
-from darkroom.reports import PredictionReport
+from darkroom.reports import PredictionReport, refusal_report
 from darkroom.request_ids import checked_request_id, fresh_request_id
 from darkroom.uris import is_url, scheme_of
+from darkroom_server.cli.agreement import agree
 from darkroom_server.cli.opened import in_darkroom, read_settings
 from darkroom_server.cli.screen import note, pick_up, progress_bar, show_report
 from darkroom_server.settings import Settings
@@ -37,6 +40,9 @@ def generate(
     request_id: Annotated[str, typer.Option(help="A name of your own: the same one never pays twice.")] = "",
     output_dir: Annotated[str, typer.Option(help="Folder, or s3://, gs://, az://.")] = "",
     wait: Annotated[float, typer.Option(help="Seconds to wait.", min=0, max=3600)] = 300,
+    max_usd: Annotated[float, typer.Option(help="Refuse if it may cost more; 0: no limit.", min=0)] = 0,
+    is_dry_run: Annotated[bool, typer.Option("--dry-run", help="Send nothing: show model, input and price.")] = False,
+    is_agreed: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask about the cost.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Make images from a prompt and print where they were saved."""
@@ -58,9 +64,18 @@ def generate(
     name = checked_request_id(request_id) or fresh_request_id()
 
     async def work(darkroom: Darkroom) -> PredictionReport:
+        if is_dry_run:
+            return await dry_run(darkroom, request, request_id=request_id, max_usd=max_usd)
+        if settings.confirm_usd is not None and not is_agreed:
+            try:
+                await agree(darkroom, request, settings.confirm_usd, request_id=request_id, max_usd=max_usd)
+            except SpendingRefused as error:
+                return refusal_report(error)
         try:
             with progress_bar() as on_progress:
-                return await generate_image(darkroom, request, wait_s=wait, request_id=name, on_progress=on_progress)
+                return await generate_image(
+                    darkroom, request, wait_s=wait, request_id=name, max_usd=max_usd, on_progress=on_progress
+                )
         except anyio.get_cancelled_exc_class():
             with anyio.move_on_after(1, shield=True):
                 for intent in await darkroom.journal.by_request(name):

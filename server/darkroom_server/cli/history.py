@@ -8,10 +8,13 @@ from typing import Annotated
 import typer
 from pydantic import JsonValue
 
+from darkroom.charges import Charge, Verdict
 from darkroom.darkroom import Darkroom
 from darkroom.gateways import clean_words
 from darkroom.journal import Intent, Spending, Totals, day_start
 from darkroom.reports.amounts import counted, usd
+from darkroom.reports.charge_words import charge_data
+from darkroom_server.cli.balance import balance_words
 from darkroom_server.cli.opened import in_darkroom, read_settings
 from darkroom_server.cli.screen import show_json
 
@@ -24,24 +27,26 @@ def history(
 ) -> None:
     """List earlier predictions and sum up what they cost."""
 
-    async def work(darkroom: Darkroom) -> tuple[tuple[Intent, ...], Totals, Spending]:
+    async def work(darkroom: Darkroom) -> tuple[tuple[Intent, ...], Totals, Spending, str]:
         journal = darkroom.journal
-        return await journal.history(limit), await journal.totals(), await journal.spent_usd(day_start(time.time()))
+        has_balance = await journal.has_token_log(darkroom.account.id) is not False
+        balance = await balance_words(darkroom.client) if has_balance else ""
+        today = await journal.spent_usd(day_start(time.time()))
+        return await journal.history(limit), await journal.totals(), today, balance
 
-    intents, totals, today = in_darkroom(read_settings(), work)
+    intents, totals, today, balance = in_darkroom(read_settings(), work)
     if as_json:
         show_json({"predictions": [_record(each) for each in intents], "totals": _sums(totals, today)})
         return
     for intent in intents:
         typer.echo(_line(intent))
-    typer.echo(_sum_line(totals, today))
+    typer.echo(_sum_line(totals, today, balance))
 
 
 def _line(intent: Intent) -> str:
     when = datetime.fromtimestamp(intent.intended_at).strftime("%Y-%m-%d %H:%M")
     short = clean_words(str(intent.request.get("prompt", "")), _PROMPT_LENGTH)
-    price = _price_usd(intent)
-    cost = "-" if intent.may_be_sent else "$?" if price is None else usd(price)
+    cost = _cost_cell(intent.charge)
     name = intent.prediction_id or intent.key
     return f"{when}  {_status(intent):<10}  {cost:>8}  {len(intent.images)} img  {name}  {intent.model}  {short}"
 
@@ -56,7 +61,10 @@ def _record(intent: Intent) -> dict[str, JsonValue]:
         "status": _status(intent),
         "prompt": intent.request.get("prompt", ""),
         "seed": intent.seed,
-        "price_usd": _price_usd(intent),
+        "price_usd": intent.estimate_usd,
+        "cost_usd": intent.cost_usd,
+        "cost_doubt": intent.cost_note,
+        "charged": charge_data(intent.charge),
         "created_at": datetime.fromtimestamp(intent.intended_at).astimezone().isoformat(timespec="seconds"),
         "paths": [image.file.location for image in intent.images if image.file],
     }
@@ -66,8 +74,12 @@ def _status(intent: Intent) -> str:
     return intent.status.value if intent.status else intent.state.value
 
 
-def _price_usd(intent: Intent) -> float | None:
-    return intent.estimate_usd if intent.cost_usd is None else intent.cost_usd
+def _cost_cell(charge: Charge) -> str:
+    """`$0.003` where it is known, `<$0.003` for a bound, `?$0.003` where nobody can tell, `-` for nothing."""
+    if charge.verdict is Verdict.NO:
+        return "-"
+    sign = {Verdict.YES: "", Verdict.AT_MOST: "<"}.get(charge.verdict, "?")
+    return f"{sign}{usd(charge.usd)}" if charge.usd is not None else "$?"
 
 
 def _sums(totals: Totals, today: Spending) -> dict[str, JsonValue]:
@@ -80,7 +92,7 @@ def _sums(totals: Totals, today: Spending) -> dict[str, JsonValue]:
     }
 
 
-def _sum_line(totals: Totals, today: Spending) -> str:
+def _sum_line(totals: Totals, today: Spending, balance: str) -> str:
     remarks = (
         (totals.spending.unknown_count, "of unknown price"),
         (totals.unresolved_count, "possibly created, not settled yet"),
@@ -90,5 +102,6 @@ def _sum_line(totals: Totals, today: Spending) -> str:
         f"{counted(totals.prediction_count, 'prediction')}, {counted(totals.stored_count, 'image')} saved",
         f"about {usd(totals.spending.total_usd)} in all, {usd(today.total_usd)} today",
         *(f"{count} {words}" for count, words in remarks if count),
+        balance,
     ]
-    return "; ".join(parts) + "."
+    return "; ".join(filter(None, parts)) + "."

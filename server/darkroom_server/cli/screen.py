@@ -3,7 +3,7 @@
 import contextlib
 import json
 import sys
-from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Generator, Iterator
 from typing import cast
 
 import typer
@@ -15,6 +15,7 @@ OnProgress = Callable[[float, str], Awaitable[None]]
 
 _EXIT_CODES = {
     Outcome.SUCCEEDED: 0,
+    Outcome.PLANNED: 0,
     Outcome.FAILED: 1,
     Outcome.INVALID: 2,
     Outcome.REFUSED: 3,
@@ -28,6 +29,8 @@ def show_report(report: PredictionReport, *, as_json: bool) -> int:
     """Print one prediction's report and return the exit code."""
     if as_json:
         show_json(report.data)
+    elif report.data["status"] == "planned":
+        typer.echo(report.text)
     else:
         headline = report.text.partition("\n")[0]
         for line in (headline, *_remarks(report, headline)):
@@ -79,19 +82,21 @@ def _remarks(report: PredictionReport, headline: str) -> Iterator[str]:
         elif image["problem"]:
             yield f"Image {image['n']}: {image['problem']}"
     yield from (f"Note: {each}" for each in cast("list[str]", report.data.get("notes") or []))
-    if _saved_paths(report):
-        yield _cost(report.data)
+    yield from _cost(report)
     if report.outcome in (Outcome.RUNNING, Outcome.UNRESOLVED):
         yield pick_up(str(report.data["id"]))
     elif "wanted" in _unsaved_states(report):
         yield f"Fetch it again with: darkroom-mcp show {report.data['id']} --wait 60"
 
 
-def _cost(data: Mapping[str, JsonValue]) -> str:
-    if cast("dict[str, JsonValue]", data["gateway"])["is_sandbox"]:
-        return "Made by the sandbox, not by a model. `darkroom-mcp doctor` says how to use a real gateway."
-    price = data["price_usd"]
-    return "Price unknown." if price is None else f"Price about ${price}."
+def _cost(report: PredictionReport) -> Iterator[str]:
+    """What it cost; nothing where nothing was sent, as the headline says so."""
+    gateway = cast("dict[str, JsonValue]", report.data.get("gateway") or {})
+    if gateway.get("is_sandbox") and "Charged: nothing (sandbox)" in report.text:
+        if _saved_paths(report):
+            yield "Made by the sandbox, not by a model. `darkroom-mcp doctor` says how to use a real gateway."
+    elif gateway:
+        yield from (line for line in report.text.splitlines() if line.startswith("Charged: "))
 
 
 def pick_up(prediction_id: str) -> str:

@@ -13,6 +13,7 @@ from darkroom_server.sandbox.options import SandboxOptions
 from darkroom_server.sandbox.predictions import PredictionEndpoints
 from darkroom_server.sandbox.profiles import Endpoint
 from darkroom_server.sandbox.state import SandboxState
+from darkroom_server.sandbox.token_log import TokenLogEndpoints
 from darkroom_server.sandbox.uploads import FileEndpoints
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -52,6 +53,7 @@ def build(options: SandboxOptions) -> Starlette:
     """Every route twice: at the root as on Replicate, and under /replicate as at the resellers."""
     state = SandboxState(options)
     predictions, files, models = PredictionEndpoints(state), FileEndpoints(state), ModelEndpoints(state)
+    keys = TokenLogEndpoints(state)
     table: list[tuple[str, str, Handler, int, Endpoint | None]] = [
         ("POST", "/models/{owner}/{name}/predictions", predictions.create_by_model, 599, None),
         ("POST", "/predictions", predictions.create, 599, None),
@@ -74,6 +76,15 @@ def build(options: SandboxOptions) -> Starlette:
         for method, path, endpoint, remaining, needs in table
     ]
 
+    of_keys = [
+        Route(path, _wrapped(state, endpoint, 0, "token_log"), methods=["GET"])
+        for path, endpoint in (
+            ("/api/log/token", keys.log),
+            ("/api/usage/token/", keys.usage),
+            ("/api/usage/token", keys.usage_without_slash),
+        )
+    ]
+
     async def answer_missing(request: Request) -> Response:
         return faults.missing_endpoint(state.profile, request)
 
@@ -87,6 +98,7 @@ def build(options: SandboxOptions) -> Starlette:
             Route("/delivery/{id}/{file}", predictions.deliver, methods=["GET"]),
             Route("/", greet, methods=["GET"]),
             *api,
+            *of_keys,
             Mount("/replicate", routes=[*api, missing]),
             missing,
         ]

@@ -4,6 +4,7 @@ import hashlib
 from datetime import UTC, datetime
 from typing import Any
 
+from darkroom_server.sandbox.billing import billing_metrics
 from darkroom_server.sandbox.life import Prediction, repeatable_random
 from darkroom_server.sandbox.options import SandboxOptions
 from darkroom_server.sandbox.profiles import SandboxProfile
@@ -71,7 +72,7 @@ def _times(prediction: Prediction, now: float) -> dict[str, Any]:
         "total_time": round(prediction.ended_at - prediction.stored.created_at, 6),
     }
     if prediction.is_good:
-        metrics["image_count"] = prediction.output_count
+        metrics |= {"image_count": prediction.output_count} | billing_metrics(prediction)
     return {"started_at": stamp(prediction.started_at), "completed_at": stamp(prediction.ended_at), "metrics": metrics}
 
 

@@ -25,6 +25,8 @@ class StoredPrediction:
     """`created_at` and `canceled_at` are seconds since 1970. `version` is what the create named, "" for a model path.
 
     `cancel_after_s` is the deadline that the create asked for, 0 for none. `run_s` is the run time without weather.
+    `output_px` (pixels of each output) and `input_megapixels` (of all input images, each rounded up) are counted only
+    for models that are billed by them.
     """
 
     id: str
@@ -35,6 +37,8 @@ class StoredPrediction:
     run_s: float
     canceled_at: float | None = None
     cancel_after_s: float = 0.0
+    output_px: int = 0
+    input_megapixels: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,12 +4,18 @@ import base64
 import binascii
 import re
 import threading
+from dataclasses import replace
+from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes, urlsplit
 
 import anyio.to_thread
 
-from darkroom_server.sandbox.life import Prediction
+from darkroom_server.sandbox.billing import image_references, whole_megapixels
+from darkroom_server.sandbox.life import Prediction, StoredPrediction
 from darkroom_server.sandbox.state import SandboxState
+
+if TYPE_CHECKING:
+    from darkroom_server.sandbox.rendering import ImagePlan
 
 _KEPT_BYTES = 48 * 1024 * 1024
 _MAX_CHAIN = 8  # an edit of an edit of an edit ...
@@ -29,22 +35,31 @@ class OutputFiles:
         """The bytes of the output with this name, None if there is none. Whether it has ended is not checked."""
         return await anyio.to_thread.run_sync(self._content, prediction, name, 0)
 
+    async def counted(self, prediction: Prediction) -> StoredPrediction:
+        """With the pixels of each output and the megapixels of its input images."""
+        return await anyio.to_thread.run_sync(self._counted, prediction)
+
+    def _counted(self, prediction: Prediction) -> StoredPrediction:
+        from darkroom_server.sandbox.rendering import decoded, painted_size  # loads Pillow
+
+        stored = prediction.stored
+        sides = [decoded(each, self._bytes(each, 0)).size for each in image_references(prediction.model, stored.input)]
+        width, height = painted_size(self._plan(prediction, 0, 0))
+        return replace(
+            stored,
+            output_px=width * height,
+            input_megapixels=sum(whole_megapixels(wide * high) for wide, high in sides),
+        )
+
     def _content(self, prediction: Prediction, name: str, depth: int) -> bytes | None:
-        from darkroom_server.sandbox.rendering import ImagePlan, decoded, render  # loads Pillow
+        from darkroom_server.sandbox.rendering import render  # loads Pillow
 
         key = (prediction.stored.id, name)
         if (kept := self._kept.get(key)) is not None:
             return kept
         if name not in prediction.output_names:
             return None
-        mask = prediction.stored.input.get(prediction.model.concepts.mask)
-        plan = ImagePlan(
-            prediction=prediction,
-            index=prediction.output_names.index(name),
-            images=[decoded(reference, self._bytes(reference, depth)) for reference in _image_references(prediction)],
-            mask=decoded(str(mask), self._bytes(str(mask), depth)) if mask else None,
-        )
-        content = render(plan)
+        content = render(self._plan(prediction, prediction.output_names.index(name), depth))
         if "truncated" in prediction.weather:
             content = content[: len(content) // 2]
         with self._lock:
@@ -52,6 +67,17 @@ class OutputFiles:
             while sum(map(len, self._kept.values())) > _KEPT_BYTES and len(self._kept) > 1:
                 del self._kept[next(iter(self._kept))]
         return content
+
+    def _plan(self, prediction: Prediction, index: int, depth: int) -> "ImagePlan":
+        from darkroom_server.sandbox.rendering import ImagePlan, decoded
+
+        mask = prediction.stored.input.get(prediction.model.concepts.mask)
+        return ImagePlan(
+            prediction=prediction,
+            index=index,
+            images=[decoded(reference, self._bytes(reference, depth)) for reference in _image_references(prediction)],
+            mask=decoded(str(mask), self._bytes(str(mask), depth)) if mask else None,
+        )
 
     def _bytes(self, reference: str, depth: int) -> bytes | None:
         """What a reference holds; None if it is elsewhere, for nothing is fetched."""

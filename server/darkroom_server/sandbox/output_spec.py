@@ -49,9 +49,12 @@ def size_of(model: Model, input: Mapping[str, JsonValue], source: Size | None) -
         return _bounded(*exact)
     if ratio is None and source:
         return _bounded(*source, _MAX_FOLLOWED_PX)
-    width = math.sqrt(_area(model, full, source) * (ratio or 1.0))
-    sides = (max(_MIN_SIDE_PX, round(side / _STEP_PX) * _STEP_PX) for side in (width, width / (ratio or 1.0)))
-    return _bounded(*sides)
+    area = _area(model, full, source)
+    steps = [math.sqrt(area * shape) / _STEP_PX for shape in (ratio or 1.0, 1.0 / (ratio or 1.0))]
+    width, height = (max(1, round(each)) * _STEP_PX for each in steps)
+    if math.ceil(width * height / MEGAPIXEL) > math.ceil(area / MEGAPIXEL):  # a class is the most that is billed
+        width, height = (max(1, math.floor(each + 1e-9)) * _STEP_PX for each in steps)
+    return _bounded(width, height)
 
 
 def _exact(model: Model, full: Mapping[str, JsonValue], *, takes_size: bool) -> Size | None:

@@ -13,10 +13,12 @@ from starlette.responses import JSONResponse, Response
 
 from darkroom.registry import Model, check_input
 from darkroom_server.sandbox import faults
+from darkroom_server.sandbox.billing import is_by_size
 from darkroom_server.sandbox.bodies import held_body
 from darkroom_server.sandbox.life import Prediction
 from darkroom_server.sandbox.output_files import OutputFiles
 from darkroom_server.sandbox.state import SandboxState
+from darkroom_server.sandbox.token_log import REQUEST_ID_HEADER, request_id
 from darkroom_server.sandbox.weather import WEATHER, Weather, weather_of
 
 PAGE_SIZE = 100
@@ -127,6 +129,8 @@ class PredictionEndpoints:
         if (page := self._refusal(model, weather)) is not None:
             return page
         prediction = self._state.create(model, version, input, _cancel_after_s(request))
+        if is_by_size(model):
+            prediction = self._state.saved(await self._files.counted(prediction))
         if "504" in weather:
             raise faults.of_weather("504")
         return await self._answer(request, prediction)
@@ -152,6 +156,8 @@ class PredictionEndpoints:
         """The new prediction, at once or after the hold that `Prefer: wait` asks for."""
         state = self._state
         headers = {"location": f"{state.options.origin}/v1/predictions/{prediction.stored.id}"}
+        if "token_log" in state.profile.has:
+            headers[REQUEST_ID_HEADER] = request_id(prediction)
         prefer = request.headers.get("prefer", "").strip()
         found = _PREFER.fullmatch(prefer) if state.profile.honours_prefer else None
         wait_s = min(_MAX_WAIT_S, int(found[1] or _MAX_WAIT_S)) if found else 0

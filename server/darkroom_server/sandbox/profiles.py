@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-Endpoint = Literal["cancel", "list", "files", "models", "account"]
+Endpoint = Literal["cancel", "list", "files", "models", "account", "token_log"]
 
 
 class SandboxProfile(BaseModel):

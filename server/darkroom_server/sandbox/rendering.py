@@ -75,9 +75,8 @@ def decoded(reference: str, content: bytes | None) -> Image.Image:
 
 def render(plan: ImagePlan) -> bytes:
     """The finished file. CPU work of 0.1 to 1 s: call it in a worker thread."""
-    model, input = plan.prediction.model, plan.prediction.stored.input
-    size = size_of(model, input, plan.images[0].size if plan.images else None)
-    format = format_of(model, input)
+    model, size = plan.prediction.model, _asked_size(plan)
+    format = format_of(model, plan.prediction.stored.input)
     if format == "svg":
         return to_svg(plan.scene(size), *size, plan.caption).encode()
     technique = _technique(plan)
@@ -92,6 +91,16 @@ def render(plan: ImagePlan) -> bytes:
     # PNG alone reads compress_level, WebP alone method: both make it fast.
     image.save(buffer, "jpeg" if format == "jpg" else format, quality=quality, compress_level=4, method=1)
     return buffer.getvalue()
+
+
+def painted_size(plan: ImagePlan) -> Size:
+    """Width and height of what `render` would give, for every technique that keeps to a size; without painting it."""
+    return _enlarged_size(plan) if _technique(plan) is enlarge else _asked_size(plan)
+
+
+def _asked_size(plan: ImagePlan) -> Size:
+    source = plan.images[0].size if plan.images else None
+    return size_of(plan.prediction.model, plan.prediction.stored.input, source)
 
 
 def _technique(plan: ImagePlan) -> Technique:
@@ -169,12 +178,16 @@ def replace_background(plan: ImagePlan, size: Size) -> Image.Image:
 
 def enlarge(plan: ImagePlan, size: Size) -> Image.Image:
     """Sharpened, by the factor asked for, as far as 4096 px a side go."""
+    large = resized(plan.images[0], _enlarged_size(plan))
+    return large.filter(ImageFilter.UnsharpMask(radius=2, percent=90, threshold=2))
+
+
+def _enlarged_size(plan: ImagePlan) -> Size:
     image = plan.images[0]
     asked = str(plan.value(plan.prediction.model.concepts.upscale_factor) or "").rstrip("x")
     factor = float(asked) if asked.replace(".", "", 1).isdigit() else 2.0
     factor = max(1.0, min(factor, MAX_SIDE_PX / max(image.size)))
-    large = resized(image, (round(image.width * factor), round(image.height * factor)))
-    return large.filter(ImageFilter.UnsharpMask(radius=2, percent=90, threshold=2))
+    return round(image.width * factor), round(image.height * factor)
 
 
 def repaint(plan: ImagePlan, size: Size) -> Image.Image:

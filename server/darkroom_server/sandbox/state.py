@@ -56,7 +56,11 @@ class SandboxState:
             cancel_after_s=cancel_after_s,
         )
         self.store.forget("prediction", stored.created_at - _KEPT_S)
-        return self._saved(stored)
+        return self.saved(stored)
+
+    def saved(self, stored: StoredPrediction) -> Prediction:
+        self.store.put(Row(kind="prediction", id=stored.id, created_at=stored.created_at, body=asdict(stored)))
+        return self._prediction(stored)
 
     def find(self, identifier: str) -> Prediction | None:
         row = self.store.get("prediction", identifier)
@@ -76,7 +80,7 @@ class SandboxState:
         """Stop it now and release the creates that wait for it; one that has ended stays as it is."""
         if prediction.has_ended(self.now):
             return prediction
-        canceled = self._saved(replace(prediction.stored, canceled_at=self.now))
+        canceled = self.saved(replace(prediction.stored, canceled_at=self.now))
         if event := self._cancels.get(canceled.stored.id):
             event.set()
         return canceled
@@ -114,10 +118,6 @@ class SandboxState:
         """With its model, even if the registry has dropped that since."""
         model = self.registry.find(stored.model) or unlisted_model(ModelRef.parse(stored.model))
         return foretold(stored, model, speed=self.options.speed, link_lifetime_s=self.options.link_lifetime_s)
-
-    def _saved(self, stored: StoredPrediction) -> Prediction:
-        self.store.put(Row(kind="prediction", id=stored.id, created_at=stored.created_at, body=asdict(stored)))
-        return self._prediction(stored)
 
 
 def version_id(model: Model) -> str:

@@ -9,6 +9,7 @@ from darkroom.gateways.keys import Key
 from darkroom.gateways.limits import Timeouts
 from darkroom.gateways.polling import PollSchedule
 from darkroom.gateways.profiles import Gateway, load_gateways
+from darkroom.gateways.token_log import LogKind, LogRow, TokenLog, TokenUsage
 from darkroom.gateways.words import clean_words, quoted
 
 __all__ = [
@@ -17,10 +18,14 @@ __all__ = [
     "GatewayProbe",
     "Key",
     "ListPage",
+    "LogKind",
+    "LogRow",
     "OutputFetcher",
     "PollSchedule",
     "PredictionClient",
     "Timeouts",
+    "TokenLog",
+    "TokenUsage",
     "choose_gateway",
     "clean_words",
     "failure_kind",

@@ -8,7 +8,7 @@ No call takes longer than its `within_s` seconds, and no answer raises anything 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Self, TypeVar
@@ -17,13 +17,14 @@ import anyio
 from pydantic import JsonValue
 
 from darkroom.errors import GatewayError, GatewayMisread, InvalidRequest, RequestRefused, UnknownPrediction
-from darkroom.gateways import envelopes, faults
+from darkroom.gateways import envelopes, faults, token_log
 from darkroom.gateways.creates import create_request
 from darkroom.gateways.envelopes import ListPage, Refusal
 from darkroom.gateways.keys import Key
 from darkroom.gateways.limits import Timeouts
 from darkroom.gateways.profiles import Gateway
 from darkroom.gateways.replies import Reply, Request
+from darkroom.gateways.token_log import TokenLog, TokenUsage
 from darkroom.gateways.wire import Wire, WireFault
 from darkroom.predictions import ID_PATTERN, Prediction
 
@@ -105,7 +106,8 @@ class PredictionClient:
         # Under `Prefer: wait` a body can say `processing` beside an output that is whole, or only half there.
         if request.hold_s and prediction.output and not prediction.status.is_terminal:
             with suppress(GatewayError, InvalidRequest):
-                return await self.get(prediction.id, attempts=1, within_s=ends_at - anyio.current_time())
+                seen = await self.get(prediction.id, attempts=1, within_s=ends_at - anyio.current_time())
+                return replace(seen, request_id=prediction.request_id)
         return prediction
 
     async def get(self, prediction_id: str, *, attempts: int = 4, within_s: float = 60.0) -> Prediction:
@@ -169,6 +171,14 @@ class PredictionClient:
         request = Request("GET", "/v1/account")
         return await self._ask(request, "the account", envelopes.account_name, attempts=2, within_s=within_s)
 
+    async def token_usage(self, *, within_s: float = 10.0) -> TokenUsage | None:
+        """What the key may still spend, asked once; None where the gateway does not tell. Raises: GatewayError."""
+        return await self._ask_at_root(token_log.USAGE_PATH, token_log.token_usage, within_s)
+
+    async def token_log(self, *, within_s: float = 30.0) -> TokenLog | None:
+        """What was taken for calls of the key, asked once; None where no log is kept. Raises: GatewayError."""
+        return await self._ask_at_root(token_log.LOG_PATH, token_log.token_log, within_s)
+
     async def probe(self, *, within_s: float = 20.0) -> GatewayProbe:
         """What the gateway answers to a call that costs nothing: its account, else a look at an id that nobody has."""
         try:
@@ -180,6 +190,17 @@ class PredictionClient:
             return GatewayProbe(is_key_accepted=True, words="key accepted (it knows no such id)")
         except GatewayError as error:
             return GatewayProbe(is_key_accepted=False, words=error.message)
+
+    async def _ask_at_root(self, path: str, read: Callable[[Reply], _Found | None], within_s: float) -> _Found | None:
+        try:
+            reply = await self._wire.exchange(Request("GET", path, is_at_root=True), anyio.current_time() + within_s)
+        except WireFault as fault:
+            raise faults.look_up_unanswered(self.gateway, str(fault)) from fault
+        if (found := read(reply)) is not None or token_log.is_unserved(reply):
+            return found
+        raise token_log.not_told(self.gateway, reply) or faults.look_up_refused(
+            self._refusal_in(reply), self.gateway, self._key, "the log of this key"
+        )
 
     async def _ask(
         self, request: Request, subject: str, read: Callable[[Reply], _Found | None], *, attempts: int, within_s: float

@@ -7,7 +7,7 @@ Seen in documentation and recordings, checked 2026-11-20: the bare prediction; `
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import cast
@@ -32,6 +32,7 @@ _FIELDS = frozenset({"id", "task_id", "output", "input", "model", "logs", "metri
 _RESETS_IN = re.compile(r"(?:~|\bin\s+(?:about\s+)?)(\d+(?:\.\d+)?)\s*s(?:ec(?:ond)?s?)?\b", re.IGNORECASE)
 _BILLING = re.compile(r"replicate\.com|purchase credit", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _HTTP_STATUS = re.compile(r"[1-5][0-9]{2}")
 _CURSOR = re.compile(r"[!-~]{1,2000}")
 # The words of one-api and new-api for an address that they do not serve (their relay code, checked 2026-11-25).
@@ -63,6 +64,7 @@ class Refusal:
     `reason` is in the gateway's words, cleaned; `upstream_status` what it says that its own gateway answered, else 0.
     `instead` names what came where JSON was expected ("a web page"), a sign of a wrong address; it is empty where the
     address has given JSON before. `is_missing`: the gateway itself, and no page, does not know what was asked for.
+    `request_id` is its name of the call.
     """
 
     status: int
@@ -73,6 +75,7 @@ class Refusal:
     instead: str = ""
     is_missing: bool = False
     is_too_long: bool = False
+    request_id: str = ""
 
 
 def prediction_in(decoded: object, known_id: str = "") -> Prediction | None:
@@ -96,7 +99,8 @@ def created_prediction(reply: Reply) -> Prediction | None:
     """The prediction that a create made; None where no id is certain."""
     if not 200 <= reply.status < 300:
         return None
-    return identified_prediction(reply.body) if reply.decoded is None else prediction_in(reply.decoded)
+    made = identified_prediction(reply.body) if reply.decoded is None else prediction_in(reply.decoded)
+    return made and replace(made, request_id=_request_id(reply))
 
 
 def identified_prediction(body: bytes) -> Prediction | None:
@@ -130,7 +134,7 @@ def list_page(reply: Reply) -> ListPage | None:
     return ListPage(
         predictions=tuple(prediction for prediction in read if prediction),
         next_cursor=cursor if is_usable else "",
-        server_time=_http_date(reply.headers.get("date", "")),
+        server_time=http_date(reply.headers.get("date", "")),
         unreadable_count=read.count(None),
         is_broken_off=bool(following) and not is_usable,
     )
@@ -158,6 +162,7 @@ def read_refusal(reply: Reply, *, is_replicate: bool, has_given_json: bool) -> R
         instead=instead,
         is_missing=reply.status == 404 and not instead and (reply.decoded is not None or not reply.body.strip()),
         is_too_long=reply.is_too_long,
+        request_id=_request_id(reply),
     )
 
 
@@ -173,6 +178,16 @@ def account_name(reply: Reply) -> str | None:
     if body is None:
         return None
     return clean_words(f"{text_in(body.get('type'))}/{name}", 60) if (name := text_in(body.get("username"))) else ""
+
+
+def plain_name(value: object) -> str:
+    """A name that a gateway gives to a call, as it is; empty where it is none."""
+    return value if isinstance(value, str) and _REQUEST_ID.fullmatch(value) else ""
+
+
+def _request_id(reply: Reply) -> str:
+    """one-api and new-api name each call (their middleware, checked 2026-11-25)."""
+    return plain_name(reply.headers.get("x-oneapi-request-id", "").strip())
 
 
 def _candidates(decoded: object) -> list[Mapping[str, object]]:
@@ -221,14 +236,14 @@ def _retry_after(
     header = headers.get("retry-after", "").strip()
     if re.fullmatch(r"\d+(\.\d+)?", header):
         return min(float(header), _LONGEST_WAIT_S)
-    until, now = _http_date(header), _http_date(headers.get("date", ""))
+    until, now = http_date(header), http_date(headers.get("date", ""))
     if until and now:
         return min(max((until - now).total_seconds(), 0.0), _LONGEST_WAIT_S)
     found = _RESETS_IN.search(reason)
     return min(float(found[1]), _LONGEST_WAIT_S) if found else None
 
 
-def _http_date(text: str) -> datetime | None:
+def http_date(text: str) -> datetime | None:
     """None for what is no date, and for one that cannot be computed with."""
     try:
         return parse_time(parsedate_to_datetime(text).isoformat())

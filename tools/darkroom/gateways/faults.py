@@ -135,9 +135,11 @@ def _error(
     # The sentence brings its own full stop.
     said = "" if refusal.instead else quoted(refusal.reason.rstrip(". "), min(max(room, 0), _QUOTED_AT_MOST))
     message = sentence.format(**fields, quote=f": {said}" if said else "")
-    return kind(
+    error = kind(
         message, gateway=gateway.name, status=refusal.status, reason=refusal.reason, retry_after_s=refusal.retry_after_s
     )
+    error.request_id = refusal.request_id
+    return error
 
 
 @cache

@@ -29,6 +29,8 @@ class Gateway:
     has_list: bool = False
     has_files: bool = False
     has_account: bool = False
+    has_token_log: bool | None = None
+    """Whether it keeps a log of what each key used; None: asked once, and remembered in the journal."""
     link_lifetime_s: int = 3600
     refusal_codes: tuple[str, ...] = ()
     """`status code` pairs by which the gateway's documents say that nothing was carried out."""

@@ -20,7 +20,8 @@ _FIELD = re.compile(r'(?<!\\)"(id|status)"\s*:\s*"([A-Za-z0-9_-]{1,64})"')
 class Request:
     """What goes to base + `path`: a JSON `body`, or a `file` (name, content, MIME type).
 
-    `hold_s` is how long the gateway may hold its answer back. A create goes out on a connection of its own.
+    `hold_s` is how long the gateway may hold its answer back. A create goes out on a connection of its own. With
+    `is_at_root` the path begins at the root of the host instead, outside of the format.
     """
 
     method: str
@@ -30,6 +31,7 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     hold_s: int = 0
     is_create: bool = False
+    is_at_root: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

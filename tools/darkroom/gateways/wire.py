@@ -88,7 +88,7 @@ class Wire:
             connect_s = min(limits.connect_s, 0.9 * left_s)
             built = client.build_request(
                 request.method,
-                self._gateway.base_url + request.path,
+                (self._gateway.origin if request.is_at_root else self._gateway.base_url) + request.path,
                 content=request.body,
                 files={"content": request.file} if request.file else None,
                 headers=self._headers(request),
@@ -99,7 +99,9 @@ class Wire:
             with anyio.fail_after(min(limits.connect_s + limits.write_s + read_s, left_s)):
                 response = await client.send(built, stream=True)
             logger.debug("%s %s: %s", request.method, request.path, response.status_code)
-            return await self._reply(response, min(_BODY_IN_READS * limits.read_s, ends_at - anyio.current_time()))
+            reply = await self._reply(response, min(_BODY_IN_READS * limits.read_s, ends_at - anyio.current_time()))
+            self.has_given_json |= reply.decoded is not None and not request.is_at_root
+            return reply
         except Exception as error:  # whatever the library makes of an odd answer
             # It sends nothing before it has connected. Any other stage, known or not, may have sent a byte.
             is_unsent = stages[-1].startswith("connection.") or type(error).__name__ in _NEVER_SENT
@@ -115,7 +117,6 @@ class Wire:
         encoding = json.detect_encoding(content)  # JSON may also come in UTF-16 or UTF-32, and with a byte order mark
         body = without_key(content if encoding == "utf-8" else content.decode(encoding, "replace").encode(), self._key)
         decoded = None if is_too_long else read_json(body)
-        self.has_given_json = self.has_given_json or decoded is not None
         return Reply(
             status=response.status_code,
             headers={name.lower(): value for name, value in response.headers.items()},

@@ -33,8 +33,10 @@ each state leaves open; every statement that changes a state is built from that 
 
 7.  A lease says who follows a prediction, on the wall clock; one that ends later than any that is given out was taken
     before a clock was set back and does not count. Following twice does no harm, so a lease only saves work.
-8.  Money is reserved in the transaction that writes the intent, counts while the create is open or in doubt, and is
-    settled at the end. The spending day is the calendar day of the person's computer (`day_start`).
+8.  Money is reserved at its bound in the transaction that writes the intent, counts while the create is open or in
+    doubt, and is settled by the receipt in the commit that writes the end down. What the gateway's own log says is
+    never overwritten, and a create that it bills was carried out. The spending day is the calendar day of the person's
+    computer (`day_start`).
 9.  Each row names the account that made it by a keyed hash of the key. That a prediction is there, any key of its
     gateway may show; that it is not there, only its own account.
 
@@ -49,7 +51,7 @@ shortened, as are those of outputs once their file is stored. Times are seconds 
 
 from darkroom.journal.journal import Journal, open_journal
 from darkroom.journal.reconcile import Search, Verdict, match
-from darkroom.journal.records import Intent, Look, NewIntent, Spending, SpendingLimit, Totals, day_start
+from darkroom.journal.records import Intent, Look, NewIntent, ReceiptOf, Spending, SpendingLimit, Totals, day_start
 from darkroom.journal.states import DOUBTFUL, IntentState
 
 __all__ = [
@@ -59,6 +61,7 @@ __all__ = [
     "Journal",
     "Look",
     "NewIntent",
+    "ReceiptOf",
     "Search",
     "Spending",
     "SpendingLimit",

@@ -38,6 +38,16 @@ def name(session: Session, account: str, name: str) -> None:
     session.execute("UPDATE accounts SET name = ? WHERE account = ?", (name, account))
 
 
+def remember_token_log(session: Session, account: str, has_one: bool) -> None:
+    session.execute("UPDATE accounts SET has_token_log = ? WHERE account = ?", (int(has_one), account))
+
+
+def has_token_log(session: Session, account: str) -> bool | None:
+    """Whether the gateway keeps a log for this key; None where it was never asked."""
+    row = session.execute("SELECT has_token_log FROM accounts WHERE account = ?", (account,)).fetchone()
+    return None if row is None or row["has_token_log"] is None else bool(row["has_token_log"])
+
+
 def same_as(session: Session, account: str) -> frozenset[str]:
     """This account under all the keys it has had here, and "", for rows that were written before accounts were."""
     rows = session.execute(_SAME, (account,)).fetchall()

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
+from darkroom.charges import Basis
 from darkroom.images import ImageState, StoredFile, StoredImage
 from darkroom.journal.records import Intent, NewIntent
 from darkroom.journal.states import IntentState
@@ -19,8 +20,21 @@ LOG_TAIL_BYTES = 4096
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _TEXTS = ("request_id", "gateway", "origin", "account", "model", "version", "output_place", "conversation")
 _PLAIN = ("part", "image_count", "estimate_usd")
-_LATER = ("cost_usd", "reason", "problem", "intended_at", "sent_at", "known_at", "ended_at", "tries")
-_COLUMNS = (*_TEXTS, *_PLAIN, "key", "input", "input_shown", "file_fields", "request", "seed", "state", "intended_at")
+_TIMES = ("intended_at", "sent_at", "known_at", "ended_at")
+_LATER = ("cost_usd", "cost_note", "gateway_request_id", "reason", "problem", *_TIMES, "tries")
+_COLUMNS = (
+    *_TEXTS,
+    *_PLAIN,
+    "has_bound",
+    "key",
+    "input",
+    "input_shown",
+    "file_fields",
+    "request",
+    "seed",
+    "state",
+    "intended_at",
+)
 INSERT = f"INSERT INTO intents ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
 FILE_COLUMNS = ("location", "mime_type", "width_px", "height_px", "size_bytes", "sha256")
 
@@ -30,6 +44,7 @@ def values_of(new: NewIntent, key: str, now: float) -> list[Any]:
     return [
         *(storable(getattr(new, name)) for name in _TEXTS),
         *(getattr(new, name) for name in _PLAIN),
+        int(new.has_bound),
         key,
         to_json(masked_secrets(new.input)),
         shown_json(dict(new.input)),
@@ -46,6 +61,8 @@ def intent_of(row: Any, images: tuple[StoredImage, ...]) -> Intent:
     prediction = parse_prediction(json.loads(row["prediction"])) if row["prediction"] else None
     return Intent(
         **{name: row[name] for name in ("key", *_TEXTS, *_PLAIN, *_LATER)},
+        has_bound=bool(row["has_bound"]),
+        cost_basis=Basis(row["cost_basis"] or Basis.NONE),
         input=json.loads(row["input"] or row["input_shown"]),
         file_fields=tuple(json.loads(row["file_fields"])),
         request=json.loads(row["request"]),
@@ -109,6 +126,8 @@ def prediction_json(prediction: Prediction) -> str:
         "predict_time": metrics.predict_s,
         "total_time": metrics.total_s,
         "image_count": metrics.image_count,
+        **metrics.counts,
+        **metrics.words,
     }
     body: dict[str, JsonValue] = {
         "id": prediction.id,

@@ -13,23 +13,28 @@ from darkroom.journal.states import Event, IntentState, guarded
 from darkroom.predictions import Prediction, PredictionStatus
 
 _CLAIM = f"""UPDATE intents SET sent_at = ?, tries = tries + 1, claimed_by = ?, account = ?, reason = '',
-    possible = '[]', {guarded(Event.CLAIM)} AND key = ?"""
+    possible = '[]', cost_note = '', gateway_request_id = '', {guarded(Event.CLAIM)} AND key = ?"""
 _REFUSE = f"UPDATE intents SET reason = ?, {guarded(Event.REFUSE)} AND key = ? AND claimed_by = ?"
-_LOSE = f"UPDATE intents SET reason = ?, {guarded(Event.LOSE)} AND key = ?"
+_LOSE = f"""UPDATE intents SET reason = ?, gateway_request_id = coalesce(nullif(?, ''), gateway_request_id),
+    {guarded(Event.LOSE)} AND key = ?"""
+_NAME = "UPDATE intents SET gateway_request_id = ? WHERE prediction_id = ?"
 _DOUBT = f"UPDATE intents SET possible = ?, {guarded(Event.LOSE)} AND key = ? AND tries = ?"
-_MISS = f"UPDATE intents SET reason = '', possible = '[]', {guarded(Event.MISS)} AND key = ? AND tries = ?"
+_MISS = f"""UPDATE intents SET reason = '', possible = '[]', {guarded(Event.MISS)} AND key = ? AND tries = ?
+    AND cost_basis <> 'billed'"""
 _ANSWER = f"""UPDATE intents SET prediction_id = ?, known_at = coalesce(known_at, ?), input = NULL, reason = '',
     possible = '[]', {guarded(Event.ANSWER)} AND key = ?"""
 _ADOPT = """INSERT INTO intents (key, request_id, part, gateway, origin, account, output_place, model, version,
     input_shown, file_fields, request, image_count, state, prediction_id, intended_at, known_at, is_adopted)
     VALUES (?, '', 0, ?, ?, ?, ?, ?, ?, ?, '[]', '{}', 1, 'known', ?, ?, ?, 1)"""
 _COPIED = """gateway, origin, account, output_place, conversation, model, version, input_shown, file_fields, request,
-    seed, image_count, estimate_usd, sent_at"""
+    seed, image_count, estimate_usd, has_bound, sent_at"""
 _COPY = f"""INSERT INTO intents (key, prediction_id, intended_at, known_at, request_id, part, state, tries, {_COPIED})
     SELECT ?, ?, ?, ?, '', 0, 'known', 1, {_COPIED} FROM intents WHERE key = ?"""
 _SEEN = """UPDATE intents SET status = ?, prediction = ?, ended_at = coalesce(ended_at, ?),
-    total_s = coalesce(?, total_s), cost_usd = coalesce(?, cost_usd) WHERE prediction_id = ?"""
-_COST = "UPDATE intents SET cost_usd = coalesce(?, cost_usd) WHERE prediction_id = ?"
+    total_s = coalesce(?, total_s) WHERE prediction_id = ?"""
+# What the gateway's own log says stays.
+_COST = """UPDATE intents SET cost_usd = ?, cost_basis = ?, cost_note = ?
+    WHERE prediction_id = ? AND cost_basis <> 'billed'"""
 _GIVEN_AWAY = "Reconciliation gave its prediction to an equal request; it is looked for again."
 
 
@@ -48,8 +53,8 @@ def mark_refused(session: Session, key: str, claimed_by: str, reason: str) -> bo
     return session.execute(_REFUSE, (codec.storable(reason), key, claimed_by)).rowcount == 1
 
 
-def mark_unknown(session: Session, key: str, reason: str) -> bool:
-    return session.execute(_LOSE, (codec.storable(reason), key)).rowcount == 1
+def mark_unknown(session: Session, key: str, reason: str, request_id: str = "") -> bool:
+    return session.execute(_LOSE, (codec.storable(reason), request_id, key)).rowcount == 1
 
 
 def mark_known(session: Session, key: str, prediction: Prediction, look: Look) -> Intent:
@@ -58,12 +63,19 @@ def mark_known(session: Session, key: str, prediction: Prediction, look: Look) -
     if holder is not None and holder.key != mine.key:
         if not holder.is_adopted:
             mark_unknown(session, key, _GIVEN_AWAY)
-            return see(session, prediction, look)
+            return _named(session, prediction, look)
         session.execute("DELETE FROM intents WHERE key = ?", (holder.key,))
     if mine.prediction_id in ("", prediction.id):
         session.execute(_ANSWER, (prediction.id, look.now, key))
     else:
         session.execute(_COPY, (codec.new_key(look.now), prediction.id, look.now, look.now, key))
+    return _named(session, prediction, look)
+
+
+def _named(session: Session, prediction: Prediction, look: Look) -> Intent:
+    """Keep the gateway's own name of the create, by which its log names it."""
+    if prediction.request_id:
+        session.execute(_NAME, (prediction.request_id, prediction.id))
     return see(session, prediction, look)
 
 
@@ -102,8 +114,7 @@ def see(session: Session, prediction: Prediction, look: Look) -> Intent:
     """Keep the state seen unless the stored one is later; at `succeeded` want its outputs."""
     before = get(session, prediction.id)
     if before.prediction is not None and not _is_news(before.prediction, prediction):
-        session.execute(_COST, (look.cost_usd, prediction.id))
-        return get(session, prediction.id)
+        return before
     has_succeeded = prediction.status is PredictionStatus.SUCCEEDED
     if has_succeeded and not prediction.output and not (prediction.is_data_removed or look.is_final):
         # Some gateways say so before the outputs appear: no end before they do, or somebody has waited for them.
@@ -111,7 +122,13 @@ def see(session: Session, prediction: Prediction, look: Look) -> Intent:
     ended_at = look.now if prediction.status.is_terminal else None
     total_s = prediction.metrics.total_s if has_succeeded else None
     body = codec.prediction_json(prediction)
-    session.execute(_SEEN, (prediction.status.value, body, ended_at, total_s, look.cost_usd, prediction.id))
+    session.execute(_SEEN, (prediction.status.value, body, ended_at, total_s, prediction.id))
+    if ended_at is not None:
+        receipt = look.receipt_of(before, prediction)
+        # The same end without figures takes nothing away that is known.
+        is_news = receipt.usd is not None or before.status is not prediction.status
+        if is_news or before.cost_usd is None:
+            session.execute(_COST, (receipt.usd, receipt.basis.value, codec.storable(receipt.doubt), prediction.id))
     if has_succeeded:
         image_rows.want(session, prediction, look)
     return get(session, prediction.id)

@@ -8,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from darkroom.images import ImageState, StoredImage
-from darkroom.journal import account_rows, image_rows, intent_rows, spending_rows
+from darkroom.journal import account_rows, image_rows, intent_rows, spending_rows, turns
 from darkroom.journal.database import Database, Session
 from darkroom.journal.reconcile import Verdict
-from darkroom.journal.records import Intent, Look, NewIntent, Spending, SpendingLimit, Totals
+from darkroom.journal.records import Intent, Look, NewIntent, ReceiptOf, Spending, SpendingLimit, Totals
 from darkroom.journal.states import DOUBTFUL, in_list
 from darkroom.predictions import Prediction
 
@@ -30,22 +30,27 @@ _SECONDS = """SELECT total_s FROM intents WHERE gateway = ? AND model = ? AND to
 _NEWEST_FIRST = "ORDER BY intended_at DESC, key DESC LIMIT ?"
 _OF_CONVERSATION = f"WHERE conversation = ? AND is_adopted = 0 {_NEWEST_FIRST}"
 _OLDER = "WHERE (intended_at, key) < (SELECT intended_at, key FROM intents WHERE key = ?)"
-# A lease that ends later than any that is given out was taken before the clock was set back.
-_LEASE = """UPDATE intents SET lease_owner = ?, lease_until = ?
-    WHERE key = ? AND (lease_owner IN ('', ?) OR lease_until <= ? OR lease_until > ?)"""
 
 
 class Journal:
     """The durable record of intents, predictions and images; several processes may share its database.
 
-    `clock` gives seconds since the epoch. `warnings` is what the person should hear about how it was opened. Every
+    `clock` gives seconds since the epoch. `receipt_of` is asked once a prediction has ended, in the commit that writes
+    the end down. `warnings` is what the person should hear about how it was opened. Every
     method raises JournalError where the database cannot be used, and what has begun is finished also when its caller is
     cancelled.
     """
 
-    def __init__(self, database: Database, clock: Callable[[], float], warnings: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Callable[[], float],
+        receipt_of: ReceiptOf | None = None,
+        warnings: tuple[str, ...] = (),
+    ) -> None:
         self._write, self._read = database.write, database.read
         self._clock = clock
+        self._look = Look(now=0.0, receipt_of=receipt_of) if receipt_of else Look(now=0.0)
         self.warnings = warnings
         # Names our own claims, so that a late answer cannot undo the claim of another process.
         self._claimed_by = secrets.token_hex(8)
@@ -95,9 +100,9 @@ class Journal:
         """The attempt that this journal object claimed was not carried out. False: it is not ours any more."""
         return await self._write(lambda session: intent_rows.mark_refused(session, key, self._claimed_by, reason))
 
-    async def mark_unknown(self, key: str, reason: str) -> bool:
-        """The attempt may have been carried out; only reconciliation settles it."""
-        return await self._write(lambda session: intent_rows.mark_unknown(session, key, reason))
+    async def mark_unknown(self, key: str, reason: str, request_id: str = "") -> bool:
+        """The attempt, which the gateway may have named, may have been carried out; only reconciliation settles it."""
+        return await self._write(lambda session: intent_rows.mark_unknown(session, key, reason, request_id))
 
     async def settle(self, verdicts: Sequence[Verdict], look: Look | None = None) -> tuple[Intent, ...]:
         """Apply what `reconcile.match` found, in one commit; gives the intents that changed."""
@@ -184,9 +189,11 @@ class Journal:
 
     async def lease(self, key: str, owner: str, lease_s: float) -> bool:
         """Keep others from following it for so long (0 gives it back); False where another owner holds a lease."""
-        now = self._clock()
-        values = (owner, now + lease_s, key, owner, now, now + 10 * max(lease_s, 1.0))
-        return await self._write(lambda session: session.execute(_LEASE, values).rowcount == 1)
+        return await self._write(lambda session: turns.lease(session, key, owner, lease_s, self._clock()))
+
+    async def take_turn(self, name: str, every_s: float) -> bool:
+        """Take the right to do something now; False where a process of this journal has done so within `every_s`."""
+        return await self._write(lambda session: turns.take(session, name, every_s, self._clock()))
 
     async def account(self, origin: str, key: str) -> str:
         """The account of this key at this gateway, noted as being here now: a keyed hash, "" without a key."""
@@ -208,6 +215,33 @@ class Journal:
         since = self._clock() - for_s
         return await self._read(lambda session: account_rows.away(session, origin, since))
 
+    async def bill(self, key: str, usd: float, note: str = "") -> None:
+        """The gateway's own log says what it took for this create."""
+        await self._write(lambda session: spending_rows.bill(session, key, usd, note))
+
+    async def note_cost(self, key: str, note: str) -> None:
+        """Say what is in doubt about its cost, while no bill is known."""
+        await self._write(lambda session: spending_rows.note(session, key, note))
+
+    async def last_bill(self, origin: str, model: str) -> float | None:
+        """What the gateway took last for one image of this model, in US dollars."""
+        return await self._read(lambda session: spending_rows.last_bill(session, origin, model))
+
+    async def sent_since(self, origin: str, account: str, since: float) -> tuple[Intent, ...]:
+        """Creates that this account has sent since then and that may be in the gateway's log, oldest first.
+
+        Those whose bill is known already are there only beside others of their model.
+        """
+        return await self._select(spending_rows.SENT_SINCE, *(origin, since) * 3, account)
+
+    async def remember_token_log(self, account: str, has_one: bool) -> None:
+        """Whether the gateway keeps a log for this account's key."""
+        await self._write(lambda session: account_rows.remember_token_log(session, account, has_one))
+
+    async def has_token_log(self, account: str) -> bool | None:
+        """None where it was never asked."""
+        return await self._read(lambda session: account_rows.has_token_log(session, account))
+
     async def spent_usd(self, since: float) -> Spending:
         return await self._read(lambda session: spending_rows.spent(session, since, self._clock()))
 
@@ -216,7 +250,7 @@ class Journal:
         return await self._read(spending_rows.totals)
 
     def _at(self, look: Look | None) -> Look:
-        return replace(look, now=self._clock()) if look else Look(now=self._clock())
+        return replace(look or self._look, now=self._clock(), receipt_of=self._look.receipt_of)
 
     async def _select(self, rest: str, *values: object) -> tuple[Intent, ...]:
         return await self._read(lambda session: intent_rows.read_intents(session, rest, values))
@@ -226,7 +260,9 @@ class Journal:
 
 
 @asynccontextmanager
-async def open_journal(path: Path, clock: Callable[[], float] = time.time) -> AsyncGenerator[Journal]:
+async def open_journal(
+    path: Path, clock: Callable[[], float] = time.time, receipt_of: ReceiptOf | None = None
+) -> AsyncGenerator[Journal]:
     """Open or create the journal in one SQLite file. `clock` gives seconds since the epoch.
 
     Raises: JournalError where it cannot be written, or is of a newer darkroom.
@@ -238,6 +274,6 @@ async def open_journal(path: Path, clock: Callable[[], float] = time.time) -> As
     connection, warnings = await anyio.to_thread.run_sync(open_database, path, clock)
     database = SqliteDatabase(connection)
     try:
-        yield Journal(database, clock, warnings)
+        yield Journal(database, clock, receipt_of, warnings)
     finally:
         await database.close()

@@ -1,13 +1,14 @@
 """What the journal takes and gives: frozen records. All times are seconds since the epoch, from the journal's clock."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 
 from pydantic import JsonValue
 
+from darkroom.charges import NO_CHARGE, UNKNOWN_COST, Basis, Charge, Receipt, Verdict
 from darkroom.images import StoredImage
-from darkroom.journal.states import SENDABLE, IntentState
+from darkroom.journal.states import DOUBTFUL, SENDABLE, IntentState
 from darkroom.predictions import Prediction, PredictionStatus
 
 
@@ -18,7 +19,8 @@ class NewIntent:
     `request_id` is the caller's own name for the wish ("" = none) and `part` counts the predictions that it takes, from
     0. `origin` is the gateway's "https://host[:port]", `account` the keyed hash of the key in use. `input` is what will
     be sent, whole; `file_fields` are its names that hold images, which gateways echo as other URLs. `request` is the
-    wish in our words. `output_place` is the folder or bucket in which its images belong, `conversation` who asked.
+    wish in our words. `estimate_usd` is the most that it can cost, or where it has no bound two and a half times what
+    it usually does. `output_place` is the folder or bucket in which its images belong, `conversation` who asked.
     """
 
     request_id: str = ""
@@ -34,6 +36,7 @@ class NewIntent:
     seed: int | None = None
     image_count: int = 1
     estimate_usd: float | None = None
+    has_bound: bool = True
     output_place: str = ""
     conversation: str = ""
 
@@ -46,12 +49,17 @@ class Intent(NewIntent):
     URIs are shortened and its secrets masked. `tries` counts the claims, so it names the attempt. `prediction` is the
     last state seen, its logs cut to the last 4 kB, its outputs those of `images`. `reason` says why it was refused or
     is unknown, `possible` names predictions that may be it, `problem` is a fault that darkroom met while working on it.
+    `cost_usd` is what it did cost, None while that is not known; `cost_note` says what is in doubt about it.
+    `gateway_request_id` is the gateway's own name of the create, where it gave one.
     `is_adopted`: not decided on here, a prediction of the same account that was looked up by its id.
     """
 
     key: str
     input: dict[str, JsonValue]
     cost_usd: float | None
+    cost_basis: Basis
+    cost_note: str
+    gateway_request_id: str
     state: IntentState
     prediction_id: str
     status: PredictionStatus | None
@@ -72,6 +80,24 @@ class Intent(NewIntent):
         """True while a claim would send it: it costs nothing so far."""
         return self.state in SENDABLE
 
+    @property
+    def charge(self) -> Charge:
+        """What it takes from the person's account, as far as that is known now."""
+        if self.cost_usd is not None:
+            verdict = Verdict.YES if self.cost_usd else Verdict.NO
+            return Charge(verdict=verdict, usd=self.cost_usd, basis=self.cost_basis, doubt=self.cost_note)
+        if self.may_be_sent or self.estimate_usd == 0:
+            return NO_CHARGE
+        is_over = self.status is not None and self.status.is_terminal
+        has_failed = is_over and self.status is not PredictionStatus.SUCCEEDED
+        verdict = Verdict.POSSIBLY if self.state in DOUBTFUL or has_failed else Verdict.AT_MOST
+        if verdict is Verdict.AT_MOST and (self.estimate_usd is None or not self.has_bound):
+            verdict = Verdict.UNKNOWN
+        basis = Basis.NONE if self.estimate_usd is None else Basis.ESTIMATED
+        is_running = self.state is IntentState.KNOWN and not is_over
+        doubt = self.cost_note or ("it still runs" if is_running else "")
+        return Charge(verdict=verdict, usd=self.estimate_usd, basis=basis, doubt=doubt, has_bound=self.has_bound)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
@@ -82,8 +108,12 @@ class Look:
 
     now: float
     link_lifetime_s: float = 3600.0
-    cost_usd: float | None = None
     is_final: bool = False
+    receipt_of: "ReceiptOf" = lambda intent, prediction: UNKNOWN_COST
+
+
+ReceiptOf = Callable[[Intent, Prediction], Receipt]
+"""What a prediction that has ended did cost; it must not raise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

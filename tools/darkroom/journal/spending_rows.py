@@ -1,16 +1,18 @@
 """What was spent, what is reserved, and whether one more create fits.
 
-A create counts to the day on which it was sent, at its estimate until a cost is known; one that ended as `aborted`
-never started and costs nothing. Adopted predictions were not ordered here and do not count.
+A create counts to the day on which it was sent, at its estimate until its receipt is known. Adopted predictions were
+not ordered here and do not count.
 """
 
 from darkroom.errors import SpendingRefused
+from darkroom.journal.codec import storable
 from darkroom.journal.database import Session
 from darkroom.journal.records import Spending, SpendingLimit, Totals
+from darkroom.journal.states import Event, guarded
 
 # An intent that was never sent (its process died first) keeps its reservation no longer than this.
 RESERVED_S = 600.0
-_CREATES = """SELECT ended_at, CASE status WHEN 'aborted' THEN 0 ELSE coalesce(cost_usd, estimate_usd) END AS price
+_CREATES = """SELECT ended_at, coalesce(cost_usd, CASE status WHEN 'aborted' THEN 0 ELSE estimate_usd END) AS price
     FROM intents WHERE coalesce(sent_at, intended_at) >= ? AND is_adopted = 0 AND key <> ?
     AND (state IN ('sent', 'unknown', 'known') OR (state = 'intent' AND intended_at > ?))"""
 _SPENT = f"""SELECT
@@ -18,10 +20,36 @@ _SPENT = f"""SELECT
     coalesce(sum(CASE WHEN ended_at IS NULL THEN price END), 0) AS reserved,
     count(*) - count(price) AS unpriced FROM ({_CREATES}) AS creates"""
 
+_UNBILLED = "FROM intents WHERE origin = ? AND sent_at >= ? AND is_adopted = 0 AND cost_basis <> 'billed'"
+# What is billed has used up rows of the log that would fit others of its model.
+SENT_SINCE = f"""WHERE key IN (SELECT key {_UNBILLED} UNION SELECT key FROM intents WHERE origin = ? AND sent_at >= ?
+    AND cost_basis = 'billed' AND model IN (SELECT model {_UNBILLED}))
+    AND account = ? AND state IN ('sent', 'unknown', 'absent', 'known') ORDER BY sent_at, key"""
+_LAST_BILL = """SELECT cost_usd / max(image_count, 1) AS usd FROM intents WHERE origin = ? AND model = ?
+    AND cost_basis = 'billed' AND cost_usd > 0 ORDER BY sent_at DESC, key DESC LIMIT 1"""
+_BILL = "UPDATE intents SET cost_usd = ?, cost_basis = 'billed', cost_note = ? WHERE key = ?"
+_IS_CARRIED_OUT = f"UPDATE intents SET {guarded(Event.BILL)} AND key = ?"
+_NOTE = "UPDATE intents SET cost_note = ? WHERE key = ? AND cost_basis <> 'billed'"
+
+
+def bill(session: Session, key: str, usd: float, note: str) -> None:
+    session.execute(_BILL, (usd, storable(note), key))
+    session.execute(_IS_CARRIED_OUT, (key,))
+
+
+def note(session: Session, key: str, note: str) -> None:
+    session.execute(_NOTE, (storable(note), key))
+
+
+def last_bill(session: Session, origin: str, model: str) -> float | None:
+    row = session.execute(_LAST_BILL, (origin, model)).fetchone()
+    return row["usd"] if row else None
+
 
 def spent(session: Session, since: float, now: float, except_key: str = "") -> Spending:
     row = session.execute(_SPENT, (since, except_key, now - RESERVED_S)).fetchone()
-    return Spending(settled_usd=row["settled"], reserved_usd=row["reserved"], unknown_count=row["unpriced"])
+    settled_usd, reserved_usd = round(row["settled"], 9), round(row["reserved"], 9)
+    return Spending(settled_usd=settled_usd, reserved_usd=reserved_usd, unknown_count=row["unpriced"])
 
 
 def refuse_beyond(
@@ -39,8 +67,8 @@ def refuse_beyond(
     if spending.total_usd + estimate_usd > limit.limit_usd + 1e-9:
         left_usd = max(0.0, limit.limit_usd - spending.total_usd)
         raise SpendingRefused(
-            f"This would cost about ${estimate_usd:.3f}, and ${left_usd:.3f} of the daily limit of "
-            f"${limit.limit_usd:.2f} is left (${spending.reserved_usd:.3f} is reserved for unfinished predictions). "
+            f"This would cost up to ${estimate_usd:.6g}; ${left_usd:.6g} of ${limit.limit_usd:.6g} is left today "
+            f"(${spending.reserved_usd:.6g} is reserved for unfinished predictions). "
             "Nothing was sent. The user can wait until tomorrow or raise DARKROOM_MAX_USD_PER_DAY."
         )
 

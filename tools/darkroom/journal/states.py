@@ -33,6 +33,7 @@ class Event(StrEnum):
     REFUSE = "the gateway refused it, or no byte left"
     LOSE = "its answer was lost or unclear"
     MISS = "the gateway's list does not show it after the settle time"
+    BILL = "the gateway's log shows that it was billed, so it was carried out"
     ANSWER = "its prediction is known"
 
 
@@ -46,6 +47,8 @@ TRANSITIONS: dict[tuple[IntentState, Event], IntentState] = {
     (_S.UNKNOWN, _E.LOSE): _S.UNKNOWN,
     (_S.SENT, _E.MISS): _S.ABSENT,
     (_S.UNKNOWN, _E.MISS): _S.ABSENT,
+    (_S.UNKNOWN, _E.BILL): _S.UNKNOWN,
+    (_S.ABSENT, _E.BILL): _S.UNKNOWN,
     # A paid prediction is never dropped, whatever was believed before.
     **{(state, _E.ANSWER): _S.KNOWN for state in _S},
 }

@@ -48,7 +48,7 @@ async def prepared(content: bytes, position: Position, *, limit_bytes: int, keep
 
     Raises: InvalidInput where it cannot be sent or decoded.
     """
-    image = _checked(content, position, limit_bytes)
+    image = check_image(content, position, limit_bytes=limit_bytes)
     if position.is_inverted:
         made = await _rendered("mask", image, position, invert=True)
         return _noted(made, "The mask was inverted, because this model edits where it is black.")
@@ -75,7 +75,7 @@ def file_name(image: InputImage, position: Position) -> str:
     return f"{'mask' if position.is_mask else 'image'}.{EXTENSIONS[image.mime_type]}"
 
 
-def _checked(content: bytes, position: Position, limit_bytes: int) -> InputImage:
+def check_image(content: bytes, position: Position, *, limit_bytes: int) -> InputImage:
     """Take only what is a raster image by its content and of a sane size."""
     head = content[:HEAD_BYTES]
     mime_type = sniff(head)

@@ -10,7 +10,7 @@ where it is large.
 """
 
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,15 @@ from pydantic import JsonValue
 
 from darkroom.errors import OutputError
 from darkroom.images import ImageState, StoredFile, StoredImage
-from darkroom.outputs.input_images import INLINE_LIMIT_BYTES, InputImage, Position, file_name, prepared, shrunk
+from darkroom.outputs.input_images import (
+    INLINE_LIMIT_BYTES,
+    InputImage,
+    Position,
+    check_image,
+    file_name,
+    prepared,
+    shrunk,
+)
 from darkroom.outputs.local_files import quotable, read_local
 from darkroom.registry import MappedInput
 from darkroom.uris import data_uri, decode_data_uri, host_of, is_loopback_url, scheme_of
@@ -67,17 +75,12 @@ class InputResolver:
         Raises: InvalidInput; GatewayError where an upload failed. Nothing was created then.
         """
         given = {name: mapped.input[name] for name in mapped.file_fields if name in mapped.input}
-        sent: dict[tuple[str, int], tuple[JsonValue, tuple[str, ...]]] = {
-            (name, number): (reference, ())
-            for name, value in given.items()
-            for number, reference in enumerate(value if isinstance(value, list) else [value])
-        }
+        sent = {key: (reference, tuple[str, ...]()) for key, reference in _references(mapped).items()}
         limiter = CapacityLimiter(_AT_ONCE)
 
         async def send(name: str, number: int, reference: str) -> None:
-            label = f"{name}[{number}]" if isinstance(given[name], list) else name
             async with limiter:
-                sent[name, number] = await self._send(reference, _position(mapped, name, label))
+                sent[name, number] = await self._send(reference, _position(mapped, name, number))
 
         try:
             async with create_task_group() as tasks:
@@ -95,16 +98,45 @@ class InputResolver:
         notes = [note for _, about in sent.values() for note in about]
         return Resolved(input={**mapped.input, **values}, notes=tuple(dict.fromkeys(notes)))
 
+    async def sizes(self, mapped: MappedInput) -> dict[str, tuple[int, int]]:
+        """Width and height in pixels by reference, where it can be read here and its header says so; nothing is sent.
+
+        Raises: InvalidInput.
+        """
+        found: dict[str, tuple[int, int]] = {}
+        async for reference, content, position in self._readable(mapped):
+            image = check_image(content, position, limit_bytes=self.max_bytes)
+            found |= {reference: (image.width_px, image.height_px)} if image.width_px else {}
+        return found
+
+    async def try_out(self, mapped: MappedInput) -> None:
+        """Do all that `resolve` does with what can be read here, up to the sending. Raises: InvalidInput."""
+        async for _, content, position in self._readable(mapped):
+            await prepared(content, position, limit_bytes=self.max_bytes, keep_metadata=self.keep_metadata)
+
+    async def _readable(self, mapped: MappedInput) -> AsyncIterator[tuple[str, bytes, Position]]:
+        """The content of each reference that is no URL."""
+        for (name, number), reference in _references(mapped).items():
+            if isinstance(reference, str) and scheme_of(reference) not in ("http", "https"):
+                position = _position(mapped, name, number)
+                content = await self._loaded(reference, position)
+                if not isinstance(content, str):
+                    yield reference, content, position
+
     async def _send(self, text: str, position: Position) -> tuple[JsonValue, tuple[str, ...]]:
         """What stands in the input in place of one reference, and the notes about it."""
-        try:
-            found = await self._load(text, position)
-        except (_Unusable, OutputError) as error:
-            raise position.refused(f"'{quotable(text)}': {error}") from error
+        found = await self._loaded(text, position)
         if isinstance(found, str):
             return found, ()
         image = await prepared(found, position, limit_bytes=self.max_bytes, keep_metadata=self.keep_metadata)
         return await self._deliver(image, position)
+
+    async def _loaded(self, text: str, position: Position) -> bytes | str:
+        """As `_load`. Raises: InvalidInput."""
+        try:
+            return await self._load(text, position)
+        except (_Unusable, OutputError) as error:
+            raise position.refused(f"'{quotable(text)}': {error}") from error
 
     async def _load(self, text: str, position: Position) -> bytes | str:
         """The bytes that a reference means, or the URL that is passed on as it is.
@@ -187,8 +219,19 @@ def default_input_folders(output_folder: Path | None) -> tuple[Path, ...]:
     return tuple(dict.fromkeys(folder for folder in folders if folder and not home.is_relative_to(folder)))
 
 
-def _position(mapped: MappedInput, name: str, label: str) -> Position:
+def _references(mapped: MappedInput) -> dict[tuple[str, int], JsonValue]:
+    """Every image reference by the input that holds it and its place there, from 0."""
+    given = {name: mapped.input[name] for name in mapped.file_fields if name in mapped.input}
+    return {
+        (name, number): reference
+        for name, value in given.items()
+        for number, reference in enumerate(value if isinstance(value, list) else [value])
+    }
+
+
+def _position(mapped: MappedInput, name: str, number: int) -> Position:
     is_mask = name == mapped.mask_field
+    label = f"{name}[{number}]" if isinstance(mapped.input[name], list) else name
     return Position(
         field="mask" if is_mask else name,
         label="mask" if is_mask else label,

@@ -11,6 +11,7 @@ from darkroom.registry.mapping import map_request
 from darkroom.registry.mapping.unlisted import unlisted_model
 from darkroom.registry.model import Model, ModelRef
 from darkroom.registry.model_input import ModelInput
+from darkroom.registry.price import PriceTable, Tier
 from darkroom.registry.request import DEFAULT_MODEL, ImageRequest, MappedInput, default_model_for
 
 __all__ = [
@@ -23,6 +24,8 @@ __all__ = [
     "ModelInput",
     "ModelRef",
     "ModelRegistry",
+    "PriceTable",
+    "Tier",
     "check_input",
     "default_model_for",
     "example_call",

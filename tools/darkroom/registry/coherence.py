@@ -7,6 +7,7 @@ from pydantic import JsonValue
 from darkroom.registry.checks import check_value
 from darkroom.registry.model import Model
 from darkroom.registry.model_input import ModelInput
+from darkroom.registry.price import PriceTable
 
 TomlPath = tuple[str | int, ...]
 
@@ -22,6 +23,8 @@ def find_incoherences(model: Model) -> Iterator[tuple[TomlPath, str]]:
             yield ("concepts", concept), f"{name!r} is not one of the inputs"
     if model.run_by == "version" and not model.version:
         yield ("run_by",), "a model run by version needs its version"
+    if model.price is not None:
+        yield from _price_incoherences(model, model.price)
 
 
 def _input_incoherences(model: Model) -> Iterator[tuple[TomlPath, str]]:
@@ -48,6 +51,28 @@ def _faults_within(item: ModelInput) -> Iterator[tuple[str, str]]:
     for value in item.enum:
         if words := _misfit(unlimited, value):
             yield "enum", words
+
+
+def _price_incoherences(model: Model, price: PriceTable) -> Iterator[tuple[TomlPath, str]]:
+    for field, name in (("count_input", price.count_input), ("output_mp_input", price.output_mp_input)):
+        if name and name not in model.inputs_by_name:
+            yield ("price", field), f"{name!r} is not one of the inputs"
+    conditions: list[tuple[TomlPath, dict[str, JsonValue]]] = [(("price", "count_when"), price.count_when)]
+    conditions += [(("price", "tiers", index, "when"), tier.when) for index, tier in enumerate(price.tiers)]
+    for place, condition in conditions:
+        for name, value in condition.items():
+            if words := _condition_fault(model, name, value):
+                yield place, words
+
+
+def _condition_fault(model: Model, name: str, value: JsonValue) -> str:
+    """What is wrong with a condition on one input: "any" or [] for an image, else a value that the input can have."""
+    item = model.inputs_by_name.get(name)
+    if item is None:
+        return f"{name!r} is not one of the inputs"
+    if model.holds_image(item):
+        return "" if value in ("any", []) else f"{name} is an image: {value!r} is neither 'any' nor []"
+    return _misfit(item, value)
 
 
 def _misfit(item: ModelInput, value: JsonValue) -> str:

@@ -12,7 +12,8 @@ from darkroom.errors import UnknownModel
 from darkroom.model_tasks import Task
 from darkroom.registry.concepts import Concepts, usual_concepts
 from darkroom.registry.model_input import Facts, ModelInput
-from darkroom.registry.size_class import with_size_class
+from darkroom.registry.old_prices import with_price_table
+from darkroom.registry.price import PriceTable
 
 _REFERENCE = re.compile(r"([A-Za-z0-9_-]{1,100})/([A-Za-z0-9._-]{1,100})(?::([A-Za-z0-9._-]{1,128}))?")
 
@@ -70,18 +71,6 @@ class License(Facts):
     commercial_use: str = ""
 
 
-class Price(Facts):
-    """US dollars for one image; `condition` in words, and `when` in input values where the words name some."""
-
-    usd: float
-    unit: Literal["image"] = "image"
-    condition: str = ""
-    when: dict[str, JsonValue] = {}
-    source: str = ""
-    date: str = ""
-    confidence: str = ""
-
-
 class Provenance(Facts):
     """Where the facts come from and how far they can be trusted.
 
@@ -122,11 +111,16 @@ class Model(Facts):
     concepts: Concepts = Concepts.model_construct()
     inputs: tuple[ModelInput, ...]
     output: OutputShape = OutputShape.model_construct()
-    prices: tuple[Price, ...] = ()
+    price: PriceTable | None = None
     predict_s: tuple[Timing, ...] = ()
     gateways: dict[str, str] = {}
     provenance: Provenance = Provenance.model_construct()
     checked: bool = True
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_up_old_prices(cls, facts: dict[str, JsonValue]) -> dict[str, JsonValue]:
+        return with_price_table(facts)
 
     @model_validator(mode="after")
     def _fill_in(self) -> "Model":
@@ -218,14 +212,6 @@ class Model(Facts):
     def with_defaults(self, input: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
         """The input as the model sees it: its own defaults where nothing is sent."""
         return {item.name: item.default for item in self.inputs if item.default is not None} | dict(input)
-
-    def estimate_usd(self, input: Mapping[str, JsonValue], image_count: int) -> float | None:
-        """US dollars for `image_count` images, at the highest price that may fit this input; None if unknown."""
-        seen = with_size_class((price.when for price in self.prices), self.with_defaults(input))
-        fitting = [price for price in self.prices if price.when and price.when.items() <= seen.items()]
-        fitting = fitting or [price for price in self.prices if not price.when and not price.condition]
-        usd = max((price.usd for price in fitting or self.prices), default=None)
-        return None if usd is None else round(usd * image_count, 6)
 
     def at_version(self, version: str) -> "Model":
         """The same model, run by one fixed version."""

@@ -12,7 +12,7 @@ from darkroom.registry.coherence import TomlPath, find_incoherences
 from darkroom.registry.model import Model
 
 _SYNTAX_PLACE = re.compile(r"^(?P<words>.*?) \(at (?:line (?P<line>\d+), column \d+|end of document)\)$", re.DOTALL)
-_HEADER = re.compile(r"\s*(\[\[|\[)\s*([A-Za-z0-9_-]+)[^\]]*\]")
+_HEADER = re.compile(r"\s*\[{1,2}\s*([A-Za-z0-9_.-]+)\s*\]")
 
 
 def read_model_file(path: Path) -> Model:
@@ -39,22 +39,30 @@ def read_model_file(path: Path) -> Model:
 def _line_of(text: str, place: TomlPath) -> int:
     """The line (from 1) where a field stands, or the table that lacks it; 1 for a missing top-level field."""
     lines = text.splitlines()
-    start, end = _table_span(lines, place)
-    keys = [step for step in place if isinstance(step, str)]
-    key = keys[0] if start == 0 else keys[1] if len(keys) > 1 else ""
+    headers = [(number, match[1]) for number, line in enumerate(lines, 1) if (match := _HEADER.match(line))]
+    table, nth, key = _table_and_key(place, {name for _, name in headers})
+    own = [number for number, name in headers if name == table]
+    start = own[nth] if nth < len(own) else 0
+    end = next((number - 1 for number, _ in headers if number > start), len(lines))
     pattern = re.compile(rf'\s*"?{re.escape(key)}"?\s*=')
     numbers = (number for number, line in enumerate(lines[start:end], start + 1) if key and pattern.match(line))
     return next(numbers, max(start, 1))
 
 
-def _table_span(lines: list[str], place: TomlPath) -> tuple[int, int]:
-    """First line after, and the end of, the table that a place lies in; the top of the file where it has no header."""
-    headers = [(number, match[2]) for number, line in enumerate(lines, 1) if (match := _HEADER.match(line))]
-    own = [number for number, name in headers if place and name == place[0]]
-    nth = place[1] if len(place) > 1 and isinstance(place[1], int) else 0
-    start = own[nth] if nth < len(own) else 0
-    end = next((number - 1 for number, _ in headers if number > start), len(lines))
-    return start, end
+def _table_and_key(place: TomlPath, tables: set[str]) -> tuple[str, int, str]:
+    """The innermost table of a place that has a header, which one of that name, and the key in it, if any.
+
+    The table is empty for the top of the file.
+    """
+    table, nth, rest, name = "", 0, place, ""
+    for index, step in enumerate(place):
+        if isinstance(step, str):
+            name = f"{name}.{step}" if name else step
+        if name == table and isinstance(step, int):
+            nth, rest = step, place[index + 1 :]
+        elif name in tables and name != table:
+            table, nth, rest = name, 0, place[index + 1 :]
+    return table, nth, next((step for step in rest if isinstance(step, str)), "")
 
 
 def _syntax_problem(text: str, words: str) -> str:

@@ -5,13 +5,15 @@ How Replicate bills by them: `darkroom.pricing`.
 
 import datetime
 from collections.abc import Iterator
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, NonNegativeInt
 
 from darkroom.registry.model_input import Facts
 
 STALE_AFTER_DAYS = 180
+MOST_USD = 1e6
+_Figure = Annotated[float, Field(gt=0, le=1e6)]
 Confidence = Literal["recorded", "documented", "second-hand", "user"]
 
 
@@ -26,12 +28,12 @@ class Tier(Facts):
     """
 
     metric: str = Field(pattern=r"^(run|second:[a-z0-9-]+|[a-z0-9_]+)$")
-    usd: float = Field(ge=0)
+    usd: float = Field(ge=0, le=MOST_USD)
     when: dict[str, JsonValue] = {}
     criteria: dict[str, str] = {}
     after_only: bool = False
     is_typical: bool = False
-    units: tuple[tuple[float, int], ...] = ()
+    units: tuple[tuple[float, NonNegativeInt], ...] = ()
 
     @property
     def is_by_time(self) -> bool:
@@ -57,9 +59,9 @@ class PriceTable(Facts):
     count_input: str = ""
     count_when: dict[str, JsonValue] = {}
     output_mp_input: str = ""
-    most_output_mp: float = 4
-    most_input_mp: float = 4  # larger ones are resized to 4 (lumenfall.ai on flux-2-pro at Replicate, 2026-11-25)
-    typical_s: float | None = None
+    most_output_mp: _Figure = 4
+    most_input_mp: _Figure = 4  # larger ones are resized to 4 (lumenfall.ai on flux-2-pro at Replicate, 2026-11-25)
+    typical_s: _Figure | None = None
     confidence: Confidence = "user"
     source: str = ""
     date: str = ""

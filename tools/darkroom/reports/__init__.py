@@ -3,7 +3,9 @@
 A report has `text` (complete by itself: hosts may show nothing else) and `data` (JSON, for programs and the gallery).
 """
 
+from darkroom.reports.charge_words import DayLimit
 from darkroom.reports.models import ModelReport, model_report, refused_models, table_report
+from darkroom.reports.plan import Plan, plan_report
 from darkroom.reports.prediction import (
     Outcome,
     PredictionReport,
@@ -14,14 +16,19 @@ from darkroom.reports.prediction import (
     with_notes,
 )
 from darkroom.reports.prediction_data import AnswerFacts
+from darkroom.reports.price_words import Limits
 
 __all__ = [
     "AnswerFacts",
+    "DayLimit",
+    "Limits",
     "ModelReport",
     "Outcome",
+    "Plan",
     "PredictionReport",
     "model_report",
     "overdue_report",
+    "plan_report",
     "prediction_report",
     "refusal_report",
     "refused_models",

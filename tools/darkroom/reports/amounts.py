@@ -16,8 +16,8 @@ def seconds(value: float) -> str:
 
 
 def usd(value: float) -> str:
-    """`$0.003`, `$1.20`: at least cents, and no digits that say nothing."""
-    text = f"{value:.4f}".rstrip("0")
+    """`$0.003`, `$1.20`: at least cents, and no digits that say nothing. A small sum is never shown as nothing."""
+    text = (f"{max(value, 1e-6):.6f}" if 0 < value < 0.00005 else f"{value:.4f}").rstrip("0")
     whole, _, cents = text.partition(".")
     return f"${whole}.{cents.ljust(2, '0')}"
 

@@ -1,5 +1,6 @@
 """What list_models answers: a compact table, or everything one needs to call one model."""
 
+import datetime
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,8 +10,9 @@ from pydantic import JsonValue
 
 from darkroom.errors import DarkroomError
 from darkroom.registry import Model, ModelInput, example_call
-from darkroom.reports.amounts import seconds, usd
+from darkroom.reports.amounts import seconds
 from darkroom.reports.prediction_data import said_by
+from darkroom.reports.price_words import Limits, price_cell, price_data, price_words
 
 _LONGEST_ENUM = 24
 # Inputs that generate_image fills from its own arguments, and how those are shown.
@@ -59,29 +61,34 @@ def refused_models(error: DarkroomError) -> ModelReport:
     return ModelReport(text=words, data={"models": [], "problems": [words]}, is_error=True)
 
 
-def table_report(models: Sequence[Model], *, known: int, sought: str, problems: Sequence[str]) -> ModelReport:
-    """One line a model: name, tasks, price, seconds, images at once, what it is best for."""
+def table_report(
+    models: Sequence[Model], *, known: int, sought: str, problems: Sequence[str], limits: Limits
+) -> ModelReport:
+    """One line a model: name, tasks, price, seconds, images at once, what it is best for; what a limit refuses."""
     lines = [f'No model fits {sought}; {known} are known. Try other words, or task "any".']
     if models:
         lines = [
             f"{len(models)} of {known} models{f' for {sought}' if sought else ''}, best first.",
+            *_limit_lines(limits),
             "name | tasks | USD an image | seconds | images at once | best for",
-            *map(_row, models),
+            *(_row(model, limits) for model in models),
             f'Inputs and an example call of one: list_models(model="{models[0].name}").',
         ]
-    rows: list[JsonValue] = [_row_data(model) for model in models]
+    rows: list[JsonValue] = [_row_data(model, limits) for model in models]
     data: dict[str, JsonValue] = {"models": rows, "shown": len(rows), "known": known, "problems": []}
+    data |= {"left_today_usd": limits.day.left_usd if limits.day else None}
     return ModelReport(text="\n".join(lines), data=data).with_problems(problems)
 
 
-def model_report(model: Model) -> ModelReport:
+def model_report(model: Model, *, today: datetime.date, limits: Limits) -> ModelReport:
     """Everything one needs to call it: our arguments, its own options with ranges, prices, an example."""
     example = example_call(model)
     call = ", ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in example.items())
     whole = model.model_dump(mode="json", exclude={"provenance"}, exclude_defaults=True)
     sections = [
         f"{model.name}: {model.title} ({model.provider}). {model.best_for}".rstrip(),
-        _facts_line(model),
+        _facts_line(model, today),
+        *_limit_lines(limits, [model]),
         _arguments_line(model),
         _options_section(model),
         f"Example: generate_image({call})",
@@ -89,34 +96,35 @@ def model_report(model: Model) -> ModelReport:
     ]
     return ModelReport(
         text="\n".join(section for section in sections if section),
-        data={"models": [{**whole, **_row_data(model), "example": example}], "shown": 1, "known": 1, "problems": []},
+        data={
+            "models": [{**whole, **_row_data(model, limits), "example": example}],
+            "shown": 1,
+            "known": 1,
+            "problems": [],
+        },
     )
 
 
-def _row(model: Model) -> str:
+def _limit_lines(limits: Limits, models: Sequence[Model] = ()) -> list[str]:
+    """What is left of the person's limits, and what that means for one model."""
+    if not limits.words:
+        return []
+    refused = " With its defaults one image of it would be refused." if any(map(limits.refuse, models)) else ""
+    return [f"The user's limits: {limits.words}.{refused}"]
+
+
+def _row(model: Model, limits: Limits) -> str:
     typical = "?" if not model.typical_s else "<1" if model.typical_s < 1 else f"{model.typical_s:.0f}"
-    cells = (model.name, ", ".join(model.tasks), _price_range(model), typical, str(model.max_count), model.best_for)
+    price = price_cell(model) + (" (over the limit with its defaults)" if limits.refuse(model) else "")
+    cells = (model.name, ", ".join(model.tasks), price, typical, str(model.max_count), model.best_for)
     return " | ".join(cells)
 
 
-def _price_range(model: Model) -> str:
-    values = sorted({price.usd for price in model.prices})
-    if not values:
-        return "unknown"
-    return usd(values[0]) if len(values) == 1 else f"{usd(values[0])}-{usd(values[-1])}"
-
-
-def _facts_line(model: Model) -> str:
-    prices = "; ".join(
-        usd(price.usd)
-        + (f" ({price.condition})" if price.condition else "")
-        + (f" [{price.date}]" if price.date else "")
-        for price in model.prices
-    )
+def _facts_line(model: Model, today: datetime.date) -> str:
     run = seconds(model.typical_s) if model.typical_s else "unknown"
     gives = f" Gives: {', '.join(model.output.formats)}." if model.output.formats else ""
     return (
-        f"Tasks: {', '.join(model.tasks)}. Price an image: {prices or 'unknown'}. Typical run: {run}. "
+        f"Tasks: {', '.join(model.tasks)}. Price: {price_words(model, today)}. Typical run: {run}. "
         f"Images at once: {model.max_count}.{gives}"
     )
 
@@ -183,6 +191,10 @@ def _notes(model: Model) -> list[str]:
         (model.deprecated, "Deprecated by its maker."),
         (model.gateways, f"Named by: {', '.join(model.gateways)}."),
         (model.notes, f"Note: {model.notes}"),
+        (
+            model.price and model.price.doubt,
+            f"Price doubt: {model.price.doubt if model.price else ''}".rstrip(".") + ".",
+        ),
         (model.unverified, f"Not verified: {'; '.join(model.unverified)}."),
         (licence, f"Licence: {licence}.".replace("..", ".")),
         (model.docs_url, f"Docs: {model.docs_url}"),
@@ -190,14 +202,14 @@ def _notes(model: Model) -> list[str]:
     return [line for is_so, line in lines if is_so]
 
 
-def _row_data(model: Model) -> dict[str, JsonValue]:
+def _row_data(model: Model, limits: Limits) -> dict[str, JsonValue]:
     return {
         "name": model.name,
         "title": model.title,
         "tier": model.tier,
         "tasks": list(model.tasks),
         "best_for": model.best_for,
-        "prices_usd": [*sorted({price.usd for price in model.prices})],
+        **price_data(model, limits),
         "typical_s": model.typical_s,
         "max_count": model.max_count,
         "takes_images": model.edits,

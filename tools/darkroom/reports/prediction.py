@@ -7,10 +7,12 @@ from typing import cast
 
 from pydantic import JsonValue
 
+from darkroom.charges import NO_CHARGE, Charge, Verdict
 from darkroom.errors import DarkroomError, GatewayError, InvalidRequest, SpendingRefused
 from darkroom.journal import Intent
 from darkroom.reports import prediction_data as data
 from darkroom.reports import prediction_words as words
+from darkroom.reports.charge_words import charge_data, charge_line
 from darkroom.reports.prediction_data import AnswerFacts
 
 
@@ -18,6 +20,7 @@ class Outcome(StrEnum):
     """How an answer ended, one member per different next step of the caller."""
 
     SUCCEEDED = "succeeded"
+    PLANNED = "planned"
     RUNNING = "running"
     FAILED = "failed"
     UNRESOLVED = "unresolved"
@@ -26,7 +29,7 @@ class Outcome(StrEnum):
 
     @property
     def is_error(self) -> bool:
-        return self not in (Outcome.SUCCEEDED, Outcome.RUNNING)
+        return self not in (Outcome.SUCCEEDED, Outcome.RUNNING, Outcome.PLANNED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,20 +80,23 @@ def wanted_end(report: PredictionReport) -> PredictionReport:
 def refusal_report(error: DarkroomError) -> PredictionReport:
     """Report on a call of which nothing was sent, or that the gateway refused."""
     outcome = Outcome.INVALID if isinstance(error, InvalidRequest | SpendingRefused) else Outcome.REFUSED
+    charge = NO_CHARGE if error.billed == "no" else Charge(verdict=Verdict.POSSIBLY)
     facts: dict[str, JsonValue] = {"error": data.error_data(error)}
-    return PredictionReport(
-        outcome=outcome, text=words.refusal_text(error), data=_bare_data(outcome, "refused") | facts
-    )
+    text = f"{words.refusal_text(error)}\n{charge_line(charge)}"
+    return PredictionReport(outcome=outcome, text=text, data=_bare_data(outcome, "refused", charge) | facts)
 
 
 def overdue_report(handle: str, waited_s: float) -> PredictionReport:
     """Report that a call had to be answered before its work was done; `handle` is what get_prediction takes."""
     text = words.overdue_text(handle, waited_s)
-    facts: dict[str, JsonValue] = {"id": handle, "next": text.partition("\n")[2], "waited_s": round(waited_s, 2)}
-    return PredictionReport(outcome=Outcome.RUNNING, text=text, data=_bare_data(Outcome.RUNNING, "unknown") | facts)
+    facts: dict[str, JsonValue] = {"id": handle, "next": text.rpartition("\n")[2], "waited_s": round(waited_s, 2)}
+    charge = Charge(verdict=Verdict.UNKNOWN)
+    return PredictionReport(
+        outcome=Outcome.RUNNING, text=text, data=_bare_data(Outcome.RUNNING, "unknown", charge) | facts
+    )
 
 
-def _bare_data(outcome: Outcome, status: str) -> dict[str, JsonValue]:
+def _bare_data(outcome: Outcome, status: str, charge: Charge) -> dict[str, JsonValue]:
     """The data of an answer that is about no row of the journal."""
     return {
         "outcome": outcome.value,
@@ -100,6 +106,7 @@ def _bare_data(outcome: Outcome, status: str) -> dict[str, JsonValue]:
         "images": [],
         "notes": [],
         "next": "",
+        "charged": charge_data(charge),
         "error": None,
     }
 

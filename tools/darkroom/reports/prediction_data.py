@@ -2,15 +2,17 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pydantic import JsonValue
 
+from darkroom.charges import NO_CHARGE, Charge, total_charge
 from darkroom.errors import CreateUnresolved, DarkroomError, GatewayError
 from darkroom.gateways import Gateway, clean_words
 from darkroom.images import ImageState, StoredFile, StoredImage
 from darkroom.journal import Intent, IntentState
 from darkroom.predictions import Prediction, PredictionStatus
+from darkroom.reports.charge_words import DayLimit, charge_data
 from darkroom.uris import scheme_of
 
 _UNSENT_WORDS = {
@@ -33,8 +35,8 @@ class AnswerFacts:
     """What the words need beside the journal's rows.
 
     `errors` holds, by intent key, why a prediction was not created; `percents`, by prediction id, how far a running one
-    is; `idle` the keys that nobody in this process works on; `now_s` is seconds since 1970 (0: every link counts as
-    alive).
+    is; `idle` the keys that nobody in this process works on; `day` is what is left of the person's limit; `now_s` is
+    seconds since 1970 (0: every link counts as alive).
     """
 
     gateway: Gateway
@@ -44,6 +46,7 @@ class AnswerFacts:
     errors: Mapping[str, DarkroomError] = field(default_factory=dict[str, DarkroomError])
     percents: Mapping[str, float] = field(default_factory=dict[str, float])
     idle: frozenset[str] = frozenset()
+    day: DayLimit | None = None
     sandbox_hint: str = ""
 
 
@@ -58,25 +61,19 @@ class PredictionView:
 
     intent: Intent
     word: str
+    charge: Charge
     problem: DarkroomError | None = None
 
     @classmethod
     def of(cls, intent: Intent, facts: AnswerFacts) -> "PredictionView":
         problem = facts.errors.get(intent.key)
-        return cls(intent=intent, word=_word(intent, problem, is_idle=intent.key in facts.idle), problem=problem)
+        word = _word(intent, problem, is_idle=intent.key in facts.idle)
+        return cls(intent=intent, word=word, charge=_charge(intent, word, facts.gateway), problem=problem)
 
     @property
     def handle(self) -> str:
         """What get_prediction takes: the prediction's id, or the intent's key while there is none."""
         return self.intent.prediction_id or self.intent.key
-
-    @property
-    def price_usd(self) -> float | None:
-        """The estimate, scaled to the images that came; None where unknown."""
-        intent = self.intent
-        if intent.estimate_usd is None or self.word != "succeeded" or not intent.image_count:
-            return intent.estimate_usd
-        return intent.estimate_usd * len(intent.images or _output(intent)) / intent.image_count
 
 
 def _word(intent: Intent, problem: DarkroomError | None, *, is_idle: bool) -> str:
@@ -91,6 +88,14 @@ def _word(intent: Intent, problem: DarkroomError | None, *, is_idle: bool) -> st
     status = intent.prediction.status if intent.prediction else PredictionStatus.UNKNOWN
     is_empty = status is PredictionStatus.SUCCEEDED and not intent.images and not _output(intent)
     return "empty" if is_empty else status.value
+
+
+def _charge(intent: Intent, word: str, gateway: Gateway) -> Charge:
+    """What it takes; one that is about to be sent counts like one on its way."""
+    if gateway.is_sandbox and intent.origin == gateway.origin:
+        return NO_CHARGE
+    is_next = word == "sending" and intent.state is IntentState.INTENT
+    return replace(intent, state=IntentState.SENT).charge if is_next else intent.charge
 
 
 def answer_data(
@@ -112,6 +117,7 @@ def answer_data(
         "request": dict(request) if len(json.dumps(request)) <= LONGEST_REQUEST else {},
         "seed": first.intent.seed,
         "price_usd": total_usd(views),
+        "charged": charge_data(answer_charge(views)),
         "waited_s": round(facts.waited_s, 2),
         "predictions": [_prediction_data(view, facts) for view in views],
         "images": [_image_data(number, image) for number, image in enumerate(images, start=1)],
@@ -122,10 +128,15 @@ def answer_data(
 
 
 def total_usd(views: Sequence[PredictionView]) -> float | None:
-    """Estimate of all predictions that were or may have been created; None where one is unknown."""
-    prices = [view.price_usd for view in views if view.word not in ("refused", "absent")]
+    """What all predictions that were or may have been created cost at most; None where one is unknown."""
+    prices = [view.intent.estimate_usd for view in views if view.word not in ("refused", "absent")]
     known = [price for price in prices if price is not None]
     return round(sum(known), 6) if len(known) == len(prices) else None
+
+
+def answer_charge(views: Sequence[PredictionView]) -> Charge:
+    """All predictions of the answer together."""
+    return total_charge([view.charge for view in views])
 
 
 def error_data(error: DarkroomError) -> dict[str, JsonValue]:
@@ -158,7 +169,10 @@ def _prediction_data(view: PredictionView, facts: AnswerFacts) -> dict[str, Json
         "error": clean_words(prediction.error) or view.intent.reason,
         "percent": facts.percents.get(view.handle),
         "created_at": prediction.created_at.isoformat() if prediction.created_at else None,
-        "price_usd": view.price_usd,
+        "price_usd": view.intent.estimate_usd,
+        "cost_usd": view.intent.cost_usd,
+        "cost_basis": view.charge.basis.value,
+        "charged": charge_data(view.charge),
         "metrics": {
             "predict_s": metrics.predict_s,
             "queue_s": metrics.queue_s,

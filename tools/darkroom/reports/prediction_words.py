@@ -10,18 +10,20 @@ from datetime import datetime
 from functools import cache
 from pathlib import Path
 
+from darkroom.charges import NO_CHARGE, Basis
 from darkroom.errors import CreateUnresolved, DarkroomError, GatewayError, UnknownPrediction
 from darkroom.gateways import clean_words, failure_kind, quoted
 from darkroom.images import ImageState, StoredImage
-from darkroom.reports.amounts import clock, counted, seconds, size, usd
+from darkroom.reports.amounts import clock, counted, seconds, size
+from darkroom.reports.charge_words import charge_line
 from darkroom.reports.prediction_data import (
     LONGEST_SENTENCE,
     RUNNING_WORDS,
     AnswerFacts,
     PredictionView,
+    answer_charge,
     is_alive,
     said_by,
-    total_usd,
 )
 
 _ERROR_WORDS_LIMIT = 300
@@ -36,12 +38,14 @@ def _sentences() -> dict[str, dict[str, str]]:
 def answer_text(views: Sequence[PredictionView], facts: AnswerFacts, outcome: str) -> str:
     """All lines of an answer."""
     images = [image for view in views for image in view.intent.images]
+    charge = answer_charge(views)
     lines = [
         _headline(views, facts, outcome),
         *_failure_lines(views),
         *_image_lines(images, facts),
         *_problem_lines(images),
-        _measure_line(views, facts),
+        _measure_line(views),
+        charge_line(charge, facts.day, is_sandbox=facts.gateway.is_sandbox and charge == NO_CHARGE),
         *(f"Note: {note[:LONGEST_SENTENCE]}" for note in facts.notes),
         next_step(views, facts, outcome),
         facts.sandbox_hint,
@@ -62,7 +66,8 @@ def overdue_text(handle: str, waited_s: float) -> str:
     """A call that must be answered before the work behind it has come to an end."""
     return (
         f"Still working after {seconds(waited_s)}: darkroom has no result yet. Nothing is lost: what was sent goes on "
-        f"by itself and is written down.\n{_sentences()['next']['overdue'].format(id=handle)}"
+        "by itself and is written down.\nCharged: unknown so far; get_prediction says it.\n"
+        f"{_sentences()['next']['overdue'].format(id=handle)}"
     )
 
 
@@ -73,7 +78,9 @@ def next_step(views: Sequence[PredictionView], facts: AnswerFacts, outcome: str)
         return steps["running"].format(ids=", ".join(running))
     if outcome == "unresolved":
         view = next(view for view in views if view.word == "unresolved")
-        step = steps["listed" if facts.gateway.has_list else "unlisted"]
+        unbilled = "unlisted" if facts.gateway.has_token_log is False else "logged"
+        lost = "billed" if view.intent.cost_basis is Basis.BILLED else unbilled
+        step = steps["listed" if facts.gateway.has_list else lost]
         return step.format(id=view.handle, request_id=view.intent.request_id, gateway=facts.gateway.name)
     if any(image.state is ImageState.WANTED for view in views for image in view.intent.images):
         return steps["wanted"].format(id=views[0].handle)
@@ -174,8 +181,8 @@ def _problem_lines(images: Sequence[StoredImage]) -> list[str]:
     ]
 
 
-def _measure_line(views: Sequence[PredictionView], facts: AnswerFacts) -> str:
-    """Metrics, price and seed of what came; only the price for what runs."""
+def _measure_line(views: Sequence[PredictionView]) -> str:
+    """Metrics and seed of what came."""
     metrics = [view.intent.prediction.metrics for view in views if view.intent.prediction]
     if not metrics:
         return ""
@@ -185,21 +192,9 @@ def _measure_line(views: Sequence[PredictionView], facts: AnswerFacts) -> str:
             words.append(f"{name} {seconds(max(values))}")
     if count := sum(len(view.intent.images) for view in views if view.intent.prediction):
         words.append(f"image count {count}")
-    words.append(_price_words(views, facts))
     if seeds := [str(view.intent.seed) for view in views if view.intent.seed is not None]:
         words.append(f"seed {', '.join(seeds)}")
-    return "; ".join(words).capitalize() + "."
-
-
-def _price_words(views: Sequence[PredictionView], facts: AnswerFacts) -> str:
-    if facts.gateway.is_sandbox:
-        return "no cost (sandbox)"
-    total = total_usd(views)
-    if total is None:
-        return "price unknown"
-    # Gateways often do not bill what failed, but nobody promises it.
-    is_sure = all(view.word == "succeeded" for view in views)
-    return f"price about {usd(total)}" if is_sure else f"price at most about {usd(total)}"
+    return "; ".join(words).capitalize() + "." if words else ""
 
 
 def _named(views: Sequence[PredictionView]) -> str:
@@ -212,6 +207,8 @@ def _named(views: Sequence[PredictionView]) -> str:
 def _doubt(views: Sequence[PredictionView], facts: AnswerFacts) -> str:
     """Why nobody can tell whether it was created."""
     view = next(view for view in views if view.word == "unresolved")
+    if view.intent.cost_basis is Basis.BILLED:
+        return f"its answer was lost, but {facts.gateway.title}'s own log shows that it was carried out and billed."
     if isinstance(view.problem, CreateUnresolved):
         return said_by(view.problem)
     if view.intent.reason:

@@ -18,7 +18,7 @@ class Account:
         self.client = client
         self.origin = client.gateway.origin
         self.id = id
-        self._journal = journal
+        self.journal = journal
         self._key = key
         self._is_asked = False
 
@@ -33,16 +33,16 @@ class Account:
 
     async def is_here(self) -> None:
         """Note in the journal that this key is in use now."""
-        await self._journal.account(self.origin, self._key.reveal())
+        await self.journal.account(self.origin, self._key.reveal())
 
     async def owns(self, intent: Intent) -> bool:
         """True where this key may say that the prediction is not there; rows without an account are everybody's."""
-        return intent.account in await self._journal.same_accounts(self.id)
+        return intent.account in await self.journal.same_accounts(self.id)
 
     async def away(self) -> frozenset[str]:
         """Other accounts of this gateway whose keys were not here for a day."""
-        away = await self._journal.accounts_away(self.origin, AWAY_S)
-        return away - await self._journal.same_accounts(self.id)
+        away = await self.journal.accounts_away(self.origin, AWAY_S)
+        return away - await self.journal.same_accounts(self.id)
 
     async def learn_name(self) -> None:
         """Ask the gateway once whose key this is, so that another key of the same account is known as such."""
@@ -50,7 +50,7 @@ class Account:
             return
         self._is_asked = True
         try:
-            if not await self._journal.account_name(self.id) and (name := await self.client.account_name()):
-                await self._journal.name_account(self.id, name)
+            if not await self.journal.account_name(self.id) and (name := await self.client.account_name()):
+                await self.journal.name_account(self.id, name)
         except DarkroomError as error:
             log.info("the gateway did not say whose key it is: %s", error)

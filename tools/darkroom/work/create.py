@@ -114,7 +114,7 @@ class Creator:
             )
         except CreateUnresolved as error:
             self._runtime.at_crash_point(CrashPoint.AMBIGUOUS)
-            await self._journal.mark_unknown(intent.key, error.message)
+            await self._journal.mark_unknown(intent.key, error.message, error.request_id)
             raise
         except (GatewayError, InvalidRequest) as error:
             self._runtime.at_crash_point(CrashPoint.REFUSED)

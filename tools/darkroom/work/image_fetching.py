@@ -162,6 +162,9 @@ def sidecar(intent: Intent, gateway: Gateway) -> dict[str, JsonValue]:
         "predict_s": metrics.predict_s if metrics else None,
         "total_s": metrics.total_s if metrics else None,
         "price_usd": 0.0 if gateway.is_sandbox else intent.estimate_usd,
+        "cost_usd": intent.cost_usd,
+        "cost_basis": intent.charge.basis.value,
+        "cost_doubt": intent.cost_note,
     }
 
 

@@ -20,6 +20,7 @@ from darkroom.gateways import PollSchedule
 from darkroom.journal import DOUBTFUL, Intent, IntentState, Journal, Look, NewIntent, SpendingLimit
 from darkroom.predictions import Prediction
 from darkroom.work.accounts import Account
+from darkroom.work.bills import Bills
 from darkroom.work.create import CreatePlan, Creator
 from darkroom.work.image_fetching import ImageFetching
 from darkroom.work.leases import LEASE_S, Leases
@@ -75,6 +76,7 @@ class Work:
         self._fetching = fetching
         self._watcher = Watcher(account, journal, fetching, runtime, rules.reconcile.settle_s)
         self._reconciler = Reconciler(account, journal, runtime, rules.reconcile, self._take_over)
+        self._bills = Bills(account, journal, runtime)
         self._sender = Sender(Creator(account, journal, self._paid_ids, runtime), self._reconciler, journal, runtime)
         self._watched: dict[str, Watched] = {}
         self._given_up: set[str] = set()
@@ -136,6 +138,7 @@ class Work:
             await self._journal.want_all_again(self._client.gateway.origin)
             await self._fetching.write_missing_sidecars(await self._journal.history())
         self._tasks.start_soon(self._fenced, "looking for lost answers", self._reconciler.run)
+        self._look_for_bills()
         while True:
             async with self._fence("taking up kept ids"):  # also those that a locked journal refused before
                 await self._paid_ids.restore(self._journal, self._look)
@@ -148,6 +151,7 @@ class Work:
         is_sought = any(intent.state in (*DOUBTFUL, IntentState.ABSENT) for intent in intents)
         if is_sought and all(intent.key not in self._watched for intent in intents):
             await self._reconciler.once(intents)
+            self._look_for_bills()
         return tuple([await self._journal.find(intent.key) or intent for intent in intents])
 
     def close(self) -> None:
@@ -207,6 +211,7 @@ class Work:
             self._watched.pop(key, None)
             if isinstance(watched.problem, CreateUnresolved):
                 self._tasks.start_soon(self._fenced, "looking for lost answers", self._reconciler.run)
+                self._look_for_bills()
             return
         self._tasks.start_soon(self._fenced, "asking whose key it is", self._account.learn_name)
         watched.started_s = self._started_s(watched.intent)
@@ -236,6 +241,9 @@ class Work:
         async with self._fence(doing):
             await run()
 
+    def _look_for_bills(self) -> None:
+        self._tasks.start_soon(self._fenced, "looking for bills", self._bills.run)
+
     async def _watch(self, watched: Watched, schedule: PollSchedule, *, look_first: bool) -> None:
         key = watched.intent.key
         try:
@@ -248,6 +256,7 @@ class Work:
             self._watched.pop(key, None)
             await self._leases.give_back(key)
         if watched.is_settled:
+            self._look_for_bills()
             async with self._fence("telling of an end"):
                 self._rules.on_ended(watched.intent)
         if watched.intent.problem and not watched.problem:

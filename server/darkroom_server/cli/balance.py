@@ -1,0 +1,28 @@
+"""What the gateway says that the key may still spend, in words. It fails no command, and delays it by 3 s at most."""
+
+from contextlib import suppress
+from datetime import datetime
+
+import anyio
+
+from darkroom.errors import GatewayError
+from darkroom.gateways import PredictionClient, TokenUsage
+from darkroom.reports.amounts import usd
+
+_WITHIN_S = 3.0
+
+
+async def balance_words(client: PredictionClient) -> str:
+    """`balance $4.20 of $10.00`; empty where the gateway does not tell in time."""
+    if client.gateway.has_token_log is not False:
+        with anyio.move_on_after(_WITHIN_S), suppress(GatewayError):
+            usage = await client.token_usage(within_s=_WITHIN_S)
+            return _words(usage) if usage else ""
+    return ""
+
+
+def _words(usage: TokenUsage) -> str:
+    until = f" until {datetime.fromtimestamp(usage.expires_at):%Y-%m-%d}" if usage.expires_at else ""
+    if usage.is_unlimited:
+        return f"the key has no limit of its own{until}, {usd(usage.used_usd)} used"
+    return f"balance {usd(max(0.0, usage.available_usd))} of {usd(usage.granted_usd)}{until}"

@@ -1,0 +1,24 @@
+"""What a call would send and cost at most, for asking the person first. Nothing is sent or written down."""
+
+from darkroom.darkroom import Darkroom
+from darkroom.errors import InvalidRequest, SpendingRefused
+from darkroom.quotes import Quote, check_limits, quote, quote_again
+from darkroom.registry import ImageRequest
+from darkroom.repeats import refuse_other_arguments
+
+
+async def offer(darkroom: Darkroom, request: ImageRequest, *, request_id: str, max_usd: float) -> Quote | None:
+    """None where nothing would be sent, or the call will be refused in better words.
+
+    Of a request_id that was used before: what a repeat may send, with its first arguments.
+    """
+    rows = await darkroom.journal.by_request(request_id) if request_id else ()
+    try:
+        if rows:
+            refuse_other_arguments(darkroom, request, rows)
+        quoted = quote_again(darkroom, rows) if rows else await quote(darkroom, request)
+        # What is left of the day may grow until it is sent.
+        await check_limits(darkroom, quoted.wanted, max_usd=max_usd, with_day=False)
+    except (InvalidRequest, SpendingRefused):
+        return None
+    return quoted if quoted.parts else None
