@@ -7,15 +7,18 @@ from pathlib import Path
 
 import pytest
 import rows
+from fault_gateway import FaultGateway, Plan
 from mcp import Client
+from open_rooms import room_at
 from PIL import Image
 from sandbox_server import sandbox_server
 from test_costs import SCHNELL, client_of, creates, generate, run, settings_of, text_of
 
 from darkroom.charges import Basis, Charge, Verdict, total_charge
+from darkroom.generate_image import generate_image
 from darkroom.journal import IntentState
 from darkroom.predictions import PredictionStatus
-from darkroom.registry import ModelRegistry
+from darkroom.registry import ImageRequest, ModelRegistry
 from darkroom.reports import prediction_report
 from darkroom.reports.amounts import usd
 from darkroom.reports.charge_words import charge_line
@@ -193,3 +196,26 @@ async def test_a_refusal_before_the_question_is_a_report_too(
     report = json.loads(done.stdout)
     assert report["charged"] == {"verdict": "no", "usd": 0.0, "basis": "none"} and done.returncode == 2
     assert report["error"]["kind"] == kind and advice in report["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("figures", "charged", "left_usd"),
+    [
+        ({"image_output_count": 1000}, {"verdict": "at_most", "usd": 0.003, "basis": "estimated"}, 0.007),
+        ({"image_output_count": 2}, {"verdict": "yes", "usd": 0.006, "basis": "computed"}, 0.004),
+        ({"image_output_count": "one"}, {"verdict": "at_most", "usd": 0.003, "basis": "estimated"}, 0.007),
+        ({"image_output_count": -1}, {"verdict": "at_most", "usd": 0.003, "basis": "estimated"}, 0.007),
+    ],
+)
+async def test_absurd_figures_take_nothing_from_the_limit_and_larger_ones_are_said_to_be_odd(
+    tmp_path: Path, figures: dict[str, object], charged: dict[str, object], left_usd: float
+) -> None:
+    async with FaultGateway() as gateway:
+        gateway.plan, gateway.odd = Plan(run_s=0), {"metrics": figures}
+        async with room_at(gateway, tmp_path, max_usd_per_day=0.01) as room:
+            report = await generate_image(room, ImageRequest(prompt="a fox", model=SCHNELL), wait_s=20)
+            limits = await room.limits()
+    assert report.data["charged"] == charged
+    assert limits.day and limits.day.left_usd == left_usd
+    is_odd = figures["image_output_count"] in (2, 1000)
+    assert ("more than the price list allows" in report.text) is is_odd
