@@ -1,5 +1,6 @@
 """What the key may still spend, as `doctor` and `history` say it: told by the gateway, or left out."""
 
+import json
 import os
 import sys
 from collections.abc import Callable
@@ -91,4 +92,6 @@ async def test_what_was_spent_at_a_reseller_is_gone_from_the_balance_and_in_the_
         await told(tmp_path, base_url, "generate", "a fox", "--model", model, "--count", "2", "--wait", "30")
         assert "balance $9.994 of $10.00" in await told(tmp_path, base_url, "doctor")
         said = await told(tmp_path, base_url, "history")
+        (noted,) = json.loads(await told(tmp_path, base_url, "history", "--json"))["predictions"]
+    assert noted["charged"] == {"verdict": "yes", "usd": 0.006, "basis": "billed"}
     assert "$0.006" in said and said.splitlines()[-1].endswith("; balance $9.994 of $10.00.")

@@ -9,14 +9,14 @@ from darkroom.errors import GatewayError
 from darkroom.gateways import PredictionClient, TokenUsage
 from darkroom.reports.amounts import usd
 
-_WITHIN_S = 3.0
+BALANCE_WITHIN_S = 3.0
 
 
 async def balance_words(client: PredictionClient) -> str:
     """`balance $4.20 of $10.00`; empty where the gateway does not tell in time."""
     if client.gateway.has_token_log is not False:
-        with anyio.move_on_after(_WITHIN_S), suppress(GatewayError):
-            usage = await client.token_usage(within_s=_WITHIN_S)
+        with anyio.move_on_after(BALANCE_WITHIN_S), suppress(GatewayError):
+            usage = await client.token_usage(within_s=BALANCE_WITHIN_S)
             return _words(usage) if usage else ""
     return ""
 

@@ -1,6 +1,7 @@
 """`darkroom-mcp generate`: from a prompt to files."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -10,13 +11,14 @@ from pydantic import JsonValue
 
 from darkroom.darkroom import Darkroom
 from darkroom.dry_run import dry_run
-from darkroom.errors import SpendingRefused
+from darkroom.errors import DarkroomError, SpendingRefused
 from darkroom.generate_image import generate_image
 from darkroom.registry import ImageRequest
 from darkroom.reports import PredictionReport, refusal_report
 from darkroom.request_ids import checked_request_id, fresh_request_id
 from darkroom.uris import is_url, scheme_of
 from darkroom_server.cli.agreement import agree
+from darkroom_server.cli.balance import BALANCE_WITHIN_S
 from darkroom_server.cli.opened import in_darkroom, read_settings
 from darkroom_server.cli.screen import note, pick_up, progress_bar, show_report
 from darkroom_server.settings import Settings
@@ -73,9 +75,12 @@ def generate(
                 return refusal_report(error)
         try:
             with progress_bar() as on_progress:
-                return await generate_image(
+                report = await generate_image(
                     darkroom, request, wait_s=wait, request_id=name, max_usd=max_usd, on_progress=on_progress
                 )
+            with suppress(DarkroomError):
+                await darkroom.work.bills.look_once(BALANCE_WITHIN_S)  # for the next command; this process ends now
+            return report
         except anyio.get_cancelled_exc_class():
             with anyio.move_on_after(1, shield=True):
                 for intent in await darkroom.journal.by_request(name):

@@ -14,7 +14,7 @@ from darkroom.gateways import clean_words
 from darkroom.journal import Intent, Spending, Totals, day_start
 from darkroom.reports.amounts import counted, usd
 from darkroom.reports.charge_words import charge_data
-from darkroom_server.cli.balance import balance_words
+from darkroom_server.cli.balance import BALANCE_WITHIN_S, balance_words
 from darkroom_server.cli.opened import in_darkroom, read_settings
 from darkroom_server.cli.screen import show_json
 
@@ -29,6 +29,7 @@ def history(
 
     async def work(darkroom: Darkroom) -> tuple[tuple[Intent, ...], Totals, Spending, str]:
         journal = darkroom.journal
+        await darkroom.work.bills.look_once(BALANCE_WITHIN_S)
         has_balance = await journal.has_token_log(darkroom.account.id) is not False
         balance = await balance_words(darkroom.client) if has_balance else ""
         today = await journal.spent_usd(day_start(time.time()))

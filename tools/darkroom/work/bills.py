@@ -33,6 +33,7 @@ class Bills:
         self._runtime = runtime
         self._gateway = account.client.gateway
         self._turn = f"token log of {account.id}"
+        self._one_at_a_time = anyio.Lock()
         self._is_running = False
         self._is_new = False
         self._woken = anyio.Event()
@@ -51,15 +52,26 @@ class Bills:
         finally:
             self._is_running = False
 
+    async def look_once(self, within_s: float) -> None:
+        """One look if its turn has come, or the end of the one under way: for programs that end right after.
+
+        Raises: JournalError.
+        """
+        if not self._account.id or self._gateway.has_token_log is False:
+            return
+        with anyio.move_on_after(within_s):
+            if self._open(await self._creates()) and await self._may_have_log():
+                await self._look_in_turn()
+
     async def _until_billed(self) -> None:
         if not self._open(await self._creates()) or not await self._may_have_log():
             return
         while self._open(await self._creates()):
-            if not await self._journal.take_turn(self._turn, EVERY_S):
+            has_looked = await self._look_in_turn()
+            if has_looked is None:
                 await self._pause(EVERY_S)
                 continue
-            self._is_new = False
-            if not await self._look():
+            if not has_looked:
                 return
             now = self._runtime.clock()
             ends = [appears_until(create) for create in self._open(await self._creates())]
@@ -67,6 +79,14 @@ class Bills:
             if not coming:
                 return
             await self._pause(EVERY_S if self._is_new else max(EVERY_S, min(coming) - now))
+
+    async def _look_in_turn(self) -> bool | None:
+        """As `_look`; None where it is not the turn of this process yet."""
+        async with self._one_at_a_time:
+            if not await self._journal.take_turn(self._turn, EVERY_S):
+                return None
+            self._is_new = False
+            return await self._look()
 
     async def _look(self) -> bool:
         """Read the log once and write down what it says; False where there is none."""

@@ -76,7 +76,7 @@ class Work:
         self._fetching = fetching
         self._watcher = Watcher(account, journal, fetching, runtime, rules.reconcile.settle_s)
         self._reconciler = Reconciler(account, journal, runtime, rules.reconcile, self._take_over)
-        self._bills = Bills(account, journal, runtime)
+        self.bills = Bills(account, journal, runtime)
         self._sender = Sender(Creator(account, journal, self._paid_ids, runtime), self._reconciler, journal, runtime)
         self._watched: dict[str, Watched] = {}
         self._given_up: set[str] = set()
@@ -242,7 +242,7 @@ class Work:
             await run()
 
     def _look_for_bills(self) -> None:
-        self._tasks.start_soon(self._fenced, "looking for bills", self._bills.run)
+        self._tasks.start_soon(self._fenced, "looking for bills", self.bills.run)
 
     async def _watch(self, watched: Watched, schedule: PollSchedule, *, look_first: bool) -> None:
         key = watched.intent.key
