@@ -32,7 +32,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "darkroom_server.sandbox darkroom_server.strange_json darkroom_server.deadline",
         "darkroom_server.content darkroom_server.gallery darkroom_server.settings"
         " darkroom_server.prompts darkroom_server.output_schema",
-        "darkroom_server.opener darkroom_server.install darkroom_server.consent",
+        "darkroom_server.opener darkroom_server.install darkroom_server.consent darkroom_server.open_calls",
         "darkroom_server.calls",
         "darkroom_server.mcp_server darkroom_server.resources",
         "darkroom_server.tools",

@@ -50,7 +50,7 @@ class DarkroomServer(MCPServer["Calls"]):
     """Every failing call is a refusal in words; `refusals` gives each tool's answer to a refused call."""
 
     def __init__(self, *args: Any, refusals: Mapping[str, Refuse], **kwargs: Any) -> None:
-        super().__init__(*args, middleware=[_refuse_strange_params], **kwargs)
+        super().__init__(*args, middleware=[_hear_cancel, _refuse_strange_params], **kwargs)
         self._refusals = refusals
         self._known: dict[str, tuple[str, ...]] = {}
 
@@ -108,6 +108,13 @@ async def _pass_on(incoming: Any, inlet: MemoryObjectSendStream[SessionMessage |
                 with suppress(ValidationError):
                     passed = SessionMessage(jsonrpc_message_adapter.validate_json(text, by_name=False))
             await inlet.send(passed)
+
+
+async def _hear_cancel(ctx: ServerRequestContext["Calls", Any], call_next: CallNext) -> HandlerResult:
+    """Hand on why the host cancels a call: the SDK ends the call, and keeps the reason from it."""
+    if ctx.method == "notifications/cancelled":
+        ctx.lifespan_context.open_calls.hear(ctx)
+    return await call_next(ctx)
 
 
 async def _refuse_strange_params(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
