@@ -149,6 +149,14 @@ async def cancelled_call(scene: Scene) -> None:
         await scene.note(host.get())
 
 
+async def timed_out_call(scene: Scene) -> None:
+    """The SDK's client cancels a call when its own time is up; nobody has stopped the prediction."""
+    scene.follow()
+    async with scene.host() as host:
+        await _broken_call(host, scene.row, limit_s=scene.pace.job_s / 2)
+        await scene.until_home(host)
+
+
 async def killed_host(scene: Scene) -> None:
     """Its server sees the end of stdin, leaves, and cancels nothing; the next one brings the picture home."""
     scene.follow()
@@ -179,9 +187,9 @@ async def killed_server(scene: Scene) -> None:
         await scene.picture_home()
 
 
-async def _broken_call(host: Host, row: Row) -> None:
+async def _broken_call(host: Host, row: Row, limit_s: float | None = None) -> None:
     try:
-        await host.generate(wait_s=30)
+        await host.generate(wait_s=30, limit_s=limit_s)
     except MCPError as error:
         row.answers.append(error.message)
 
@@ -234,6 +242,7 @@ CASES: dict[str, Callable[[Scene], Awaitable[None]]] = {
     "reset after the request": partial(lost_answer, fault="reset after"),
     "429 with a time": busy,
     "the client cancels": cancelled_call,
+    "the client's own time-out": timed_out_call,
     "the client is killed": killed_host,
     "the server is killed in its wait": killed_server,
     "two servers on one journal": two_servers,

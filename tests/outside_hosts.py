@@ -52,9 +52,14 @@ class Host:
         self.told: list[str] = []
         self._has_told = anyio.Event()
 
-    async def generate(self, *, wait_s: int, request_id: str = "fox", prompt: str = "a fox") -> CallToolResult:
+    async def generate(
+        self, *, wait_s: int, request_id: str = "fox", prompt: str = "a fox", limit_s: float | None = None
+    ) -> CallToolResult:
+        """After `limit_s` the client gives up, and the SDK cancels the call."""
         arguments = {"prompt": prompt, "wait_seconds": wait_s, "request_id": request_id}
-        return await self._client.call_tool("generate_image", arguments, progress_callback=self._hear)
+        return await self._client.call_tool(
+            "generate_image", arguments, progress_callback=self._hear, read_timeout_seconds=limit_s
+        )
 
     async def get(self, id: str = "fox", *, wait_s: int = 0) -> CallToolResult:
         return await self._client.call_tool("get_prediction", {"id": id, "wait_seconds": wait_s})

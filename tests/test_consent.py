@@ -116,5 +116,5 @@ async def test_a_host_that_cannot_ask_is_told_how_the_person_can_confirm(tmp_pat
 async def test_a_bad_input_is_refused_in_its_own_words_without_a_question(tmp_path: Path, mode: Mode) -> None:
     person = Person("accept")
     async with client_of(tmp_path, mode, person) as (client, _):
-        is_error, text = await said(client, {**DEAR, "options": {"guidanc": 3}})
+        is_error, text = await said(client, {**DEAR, "model_options": {"guidanc": 3}})
         assert is_error and "guidanc" in text and not person.asked

@@ -95,22 +95,6 @@ async def test_a_picture_of_several_megabytes_passes_as_a_data_uri(client: Clien
     assert text(edited).startswith("Succeeded: 1 image")
 
 
-async def test_a_call_that_the_client_cancels_cancels_the_prediction(client: Client) -> None:
-    begun = anyio.Event()
-
-    async def on_progress(progress: float, total: float | None, message: str | None) -> None:
-        if is_under_way(message):
-            begun.set()
-
-    arguments = {"prompt": "sandbox:slow=60 a fox", "request_id": f"given-up-{client.protocol_version}"}
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(lambda: client.call_tool("generate_image", arguments, progress_callback=on_progress))
-        await begun.wait()
-        tasks.cancel_scope.cancel()
-    again = await client.call_tool("generate_image", arguments)
-    assert text(again).startswith("Canceled")
-
-
 # Who is let in
 
 

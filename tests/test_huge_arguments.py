@@ -22,12 +22,16 @@ _ARGUMENTS: list[tuple[str, dict[str, Any], str]] = [
     ("list_models", {"query": "ab " * (_LONG // 3)}, "at most 1,000 are searched"),
     ("list_models", {"query": "a" * _LONG}, "at most 1,000 are searched"),
     ("list_models", {"model": "flux" * (_LONG // 4)}, "Unknown model 'flux"),
-    ("list_models", {"e" * _LONG: ""}, "has no argument 'eee"),
+    ("list_models", {"e" * _LONG: ""}, "Unknown argument 'eee"),
     ("generate_image", {"prompt": "a fox", "model": "flux-" * (_LONG // 5)}, "Unknown model 'flux-"),
     ("generate_image", {"prompt": "a fox", "model": "a/" + "e" * _LONG}, "is not a model name"),
     ("generate_image", {"prompt": "a fox", "aspect_ratio": "16" + " " * _LONG}, "is not width:height"),
-    ("generate_image", {"prompt": "a fox", "options": {"go_fast" * (_LONG // 7): True}}, "has no option 'go_fast"),
-    ("generate_image", {"prompt": "a fox", "options": {"output_format": "p" * _LONG}}, "Allowed: webp, jpg, png"),
+    (
+        "generate_image",
+        {"prompt": "a fox", "model_options": {"go_fast" * (_LONG // 7): True}},
+        "has no option 'go_fast",
+    ),
+    ("generate_image", {"prompt": "a fox", "model_options": {"output_format": "p" * _LONG}}, "Allowed: webp, jpg, png"),
 ]
 
 

@@ -146,7 +146,7 @@ async def test_a_request_id_is_found_again_whatever_white_space_stood_around_it(
     assert gateway.truth.creates == 1
 
 
-# Cancelling
+# Cancelling: in process only the older era tells the server so, as a host does over stdio in both
 
 
 class Call:
@@ -190,12 +190,12 @@ async def _is_canceled(client: Client) -> bool:
 
 @pytest.mark.parametrize("other", ["generate_image", "get_prediction"])
 async def test_cancelling_one_of_two_calls_leaves_the_other_its_prediction(
-    gateway: FaultGateway, tmp_path: Path, mode: Mode, other: str
+    gateway: FaultGateway, tmp_path: Path, other: str
 ) -> None:
     """Only the last one that waits may cancel at the gateway, so that in the end there was one cancel."""
     gateway.plan = Plan(run_s=60)
     wish = {"prompt": "a fox", "request_id": "fox", "wait_seconds": 40}
-    async with session(gateway, tmp_path, mode) as client, anyio.create_task_group() as tasks:
+    async with session(gateway, tmp_path, "legacy") as client, anyio.create_task_group() as tasks:
         first = await Call(client, "generate_image", **wish).start(tasks)
         waiting = wish if other == "generate_image" else {"id": gateway.truth.predictions[0].id, "wait_seconds": 40}
         second = await Call(client, other, **waiting).start(tasks)
@@ -212,11 +212,11 @@ async def test_cancelling_one_of_two_calls_leaves_the_other_its_prediction(
 
 
 async def test_cancelling_a_repeat_does_not_cancel_what_an_earlier_call_started(
-    gateway: FaultGateway, tmp_path: Path, mode: Mode
+    gateway: FaultGateway, tmp_path: Path
 ) -> None:
     gateway.plan = Plan(run_s=60)
     wish = {"prompt": "a fox", "request_id": "fox"}
-    async with session(gateway, tmp_path, mode) as client, anyio.create_task_group() as tasks:
+    async with session(gateway, tmp_path, "legacy") as client, anyio.create_task_group() as tasks:
         assert (await generate(client, **wish, wait_seconds=0)).startswith("Still")
         repeat = await Call(client, "generate_image", **wish, wait_seconds=40).start(tasks)
         await repeat.cancel()

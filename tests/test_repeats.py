@@ -60,7 +60,7 @@ async def test_a_repeat_of_what_is_made_needs_no_room_under_a_limit(gateway: Fau
         ({"count": 2}, "count 1, not 2"),
         ({"seed": 5}, "seed -1, not 5"),
         ({"aspect_ratio": "16:9"}, "aspect_ratio '', not '16:9'"),
-        ({"options": {"go_fast": False}}, "options {}, not {'go_fast': False}"),
+        ({"options": {"go_fast": False}}, "model_options {}, not {'go_fast': False}"),
         ({"model": "black-forest-labs/flux-dev"}, "not 'black-forest-labs/flux-dev'"),
         ({"prompt": "a badger", "count": 4}, "(count differ as well)"),
     ],

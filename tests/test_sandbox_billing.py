@@ -41,7 +41,7 @@ def example_input(model: Model, **more: Any) -> dict[str, JsonValue]:
         model=model.name,
         images=tuple(cast("list[str]", call.get("images", []))),
         mask=str(call.get("mask", "")),
-        options=cast("dict[str, JsonValue]", call.get("options", {})),
+        options=cast("dict[str, JsonValue]", call.get("model_options", {})),
     )
     return dict(map_request(model, request, draw_seed=lambda: 7).input)
 

@@ -24,7 +24,7 @@ def request_of(call: dict[str, JsonValue]) -> ImageRequest:
         model=str(call["model"]),
         images=tuple(cast("list[str]", call.get("images", []))),
         mask=str(call.get("mask", "")),
-        options=cast("dict[str, JsonValue]", call.get("options", {})),
+        options=cast("dict[str, JsonValue]", call.get("model_options", {})),
     )
 
 

@@ -27,7 +27,7 @@ STRANGE = {
     "too many values": "[" + "1," * 200_000 + "1]",
 }
 PLACES = {
-    "generate_image": '{{"name": "generate_image", "arguments": {{"prompt": "a fox", "options": {{"x": {}}}}}}}',
+    "generate_image": '{{"name": "generate_image", "arguments": {{"prompt": "a fox", "model_options": {{"x": {}}}}}}}',
     "prompt": '{{"name": "generate_image", "arguments": {{"prompt": {}}}}}',
     "get_prediction": '{{"name": "get_prediction", "arguments": {{"id": {}}}}}',
     "list_models": '{{"name": "list_models", "arguments": {{"query": {}}}}}',
@@ -177,7 +177,7 @@ def test_options_of_megabytes_are_not_repeated_in_the_answer(line: Stdio | Http,
     arguments = {
         "prompt": "a fox",
         "model": "acme/kite",
-        "options": {"x": beginning + LONG, **{f"o{n}": "y" * 30_000 for n in range(9)}},
+        "model_options": {"x": beginning + LONG, **{f"o{n}": "y" * 30_000 for n in range(9)}},
     }
     answer = line.ask(
         "tools/call", json.dumps({"name": "generate_image", "arguments": {**arguments, "wait_seconds": 0}})

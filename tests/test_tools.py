@@ -179,7 +179,7 @@ async def test_every_answer_of_the_sandbox_says_so(client: Client) -> None:
 async def test_a_misspelt_argument_is_refused_by_name_and_nothing_is_made(client: Client) -> None:
     result = await generate(client, aspectratio="16:9")
     assert result.is_error
-    assert "no argument 'aspectratio' (did you mean 'aspect_ratio'?)" in text(result)
+    assert text(result).startswith("Refused: Unknown argument 'aspectratio': did you mean 'aspect_ratio'?")
     assert "There is no prediction yet" in text(await client.call_tool("get_prediction", {"id": "latest"}))
 
 
@@ -198,7 +198,7 @@ async def test_an_unknown_model_names_the_closest(client: Client) -> None:
 
 
 async def test_a_bad_option_is_refused_before_anything_is_sent(client: Client) -> None:
-    result = await generate(client, options={"num_inference_step": 4})
+    result = await generate(client, model_options={"num_inference_step": 4})
     assert result.is_error and "num_inference_steps" in text(result) and "othing was sent" in text(result)
 
 

@@ -4,9 +4,7 @@ An answer leaves by its deadline whatever the verb does: the verb runs in a task
 it. What was sent belongs to the Darkroom and goes on.
 """
 
-import logging
-from collections.abc import Awaitable, Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
@@ -18,27 +16,22 @@ from darkroom.errors import DarkroomError, JournalError
 from darkroom.request_ids import checked_request_id, fresh_request_id
 from darkroom_server.content import model_result, prediction_result
 from darkroom_server.deadline import within
+from darkroom_server.open_calls import OpenCall, OpenCalls
 from darkroom_server.opener import DarkroomOpener
 from darkroom_server.settings import DEFAULT_WAIT_S, Settings
 
 if TYPE_CHECKING:
     from darkroom.darkroom import Darkroom, OnProgress
-    from darkroom.journal import Intent
     from darkroom.outputs.preview import Preview
     from darkroom.quotes import Quote
     from darkroom.registry import ImageRequest, ModelRegistry
     from darkroom.reports import Limits, PredictionReport
 
-log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-# Hosts end a call at about 60 s (TypeScript SDK: 60 000 ms, checked 2026-11-20); a cancel after this is the host's, not
-# the person's, and the prediction goes on.
-_HOST_LIMIT_S = 54.0
 # Everything besides the waiting itself: opening, uploads, fetching and previews.
 ANSWER_WITHIN_S = 10.0
 _QUESTION_S = 5.0
-_CANCEL_S = 1.0
 _LONGEST_ID = 70
 _CUT_WAIT = "wait_seconds {} was cut to {}, as many hosts end a call at about 60 s; DARKROOM_WAIT_SECONDS raises it."
 _Verb = Callable[["Darkroom", "OnProgress"], "Awaitable[PredictionReport]"]
@@ -47,7 +40,7 @@ _Verb = Callable[["Darkroom", "OnProgress"], "Awaitable[PredictionReport]"]
 class Calls:
     """What the tools share while the server runs. `tasks` outlives every call; `is_leaving`: the host has hung up.
 
-    `conversation` names whose calls they are, "" where one server serves many.
+    `conversation` names whose calls they are, "" where one server serves many. `open_calls` are those that wait.
     """
 
     def __init__(
@@ -65,7 +58,7 @@ class Calls:
         self._tasks = tasks
         self._is_leaving = is_leaving
         self._conversation = conversation
-        self._open_calls = _OpenCalls()
+        self.open_calls = OpenCalls()
         self._told: set[tuple[str, str]] = set()
 
     async def generate_image(
@@ -75,8 +68,7 @@ class Calls:
         from darkroom.generate_image import generate_image
 
         name = checked_request_id(request_id) or fresh_request_id()
-        began_s = anyio.current_time()
-        with self._open_calls.waiting(name) as call:
+        with self.open_calls.waiting(ctx.request_context, name) as call:
 
             async def verb(darkroom: "Darkroom", on_progress: "OnProgress") -> "PredictionReport":
                 await call.keep_earlier(darkroom)
@@ -93,10 +85,13 @@ class Calls:
             try:
                 return await self._answer(ctx, "generate_image", name, wait_s, verb)
             except anyio.get_cancelled_exc_class():
-                is_person = anyio.current_time() - began_s < _HOST_LIMIT_S and not self._is_leaving()
-                if is_person and self._opener.opened:
-                    await self._open_calls.cancel_started(self._opener.opened, call)
+                if await self._is_stopped(call) and self._opener.opened:
+                    await self.open_calls.cancel_started(self._opener.opened, call)
                 raise
+
+    async def _is_stopped(self, call: OpenCall) -> bool:
+        """Whether a person has stopped it, and the host is still there: one that leaves cancels what is open."""
+        return not self._is_leaving() and await call.is_stopped() and not self._is_leaving()
 
     async def dry_run(
         self, ctx: Context["Calls", Any], request: "ImageRequest", *, request_id: str, max_usd: float
@@ -123,7 +118,7 @@ class Calls:
                 darkroom, id, wait_s=wait_here_s, on_progress=on_progress, conversation=conversation
             )
 
-        with self._open_calls.waiting(id):
+        with self.open_calls.waiting(ctx.request_context, id):
             return await self._answer(ctx, "get_prediction", id, wait_s, verb)
 
     async def cancel_prediction(self, ctx: Context["Calls", Any], id: str) -> CallToolResult:
@@ -222,49 +217,6 @@ class Calls:
         shown = {numbers[each.index]: each for each in made if isinstance(each, Preview)}
         problems = [each for each in made if not isinstance(each, Preview) and each.is_fault]
         return shown, [f"image {numbers[each.index]} cannot be shown: {each.reason.rstrip('.')}." for each in problems]
-
-
-class _OpenCall:
-    """One call that waits for `id`; `kept` are the keys of what others have started, which it must not cancel."""
-
-    def __init__(self, id: str) -> None:
-        self.id = id.strip().removeprefix("prediction:")
-        self.kept: set[str] = set()
-
-    async def keep_earlier(self, darkroom: "Darkroom") -> None:
-        """Note what was sent under this request_id before; what was not sent belongs to whoever sends it now."""
-        self.kept |= {row.key for row in await darkroom.journal.by_request(self.id) if not row.may_be_sent}
-
-
-class _OpenCalls:
-    """Every call of generate_image and get_prediction is among these while it waits."""
-
-    def __init__(self) -> None:
-        self._calls: list[_OpenCall] = []
-
-    @contextmanager
-    def waiting(self, id: str) -> Generator[_OpenCall]:
-        """One more for as long as the block runs."""
-        call = _OpenCall(id)
-        self._calls.append(call)
-        try:
-            yield call
-        finally:
-            self._calls.remove(call)
-
-    async def cancel_started(self, darkroom: "Darkroom", call: _OpenCall) -> None:
-        """Cancel at the gateway what this call has started and no other call waits for; faults are logged."""
-        awaited = {each.id for each in self._calls if each is not call}
-
-        def is_ours_alone(row: "Intent") -> bool:
-            return row.key not in call.kept and awaited.isdisjoint({call.id, row.key, row.prediction_id, "latest"})
-
-        with anyio.move_on_after(_CANCEL_S, shield=True):
-            try:
-                rows = await darkroom.journal.by_request(call.id)
-                await darkroom.work.cancel_all([row for row in rows if is_ours_alone(row)])
-            except DarkroomError as error:
-                log.warning("could not cancel %s: %s", call.id, error)
 
 
 def _rising(ctx: Context["Calls", Any]) -> "OnProgress":

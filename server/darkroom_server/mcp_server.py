@@ -1,12 +1,11 @@
 """The SDK's server, where it has to behave differently: how a call fails, strange JSON, and which type an image has.
 
-The SDK would drop an unknown argument, and the image would be paid for all the same. Its messages about wrong values
-are technical, and lack the structured content that a tool with an output schema owes. It drops a message that it cannot
-read, and knows one type for all resources of a template.
+The SDK's messages about wrong values are technical, and lack the structured content that a tool with an output schema
+owes. It drops a message that it cannot read, and knows one type for all resources of a template.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -26,8 +25,8 @@ from pydantic import AnyUrl, ValidationError
 from pydantic_core import ErrorDetails
 
 from darkroom.errors import DarkroomError, InternalFault, InvalidRequest
-from darkroom.spelling import closest
 from darkroom_server.strange_json import FLAW, LONGEST_TEXT, cleaned, flaw_in, readable
+from darkroom_server.tool_arguments import as_meant
 
 if TYPE_CHECKING:
     from darkroom_server.calls import Calls
@@ -50,9 +49,9 @@ class DarkroomServer(MCPServer["Calls"]):
     """Every failing call is a refusal in words; `refusals` gives each tool's answer to a refused call."""
 
     def __init__(self, *args: Any, refusals: Mapping[str, Refuse], **kwargs: Any) -> None:
-        super().__init__(*args, middleware=[_refuse_strange_params], **kwargs)
+        super().__init__(*args, middleware=[_hear_cancel, _refuse_strange_params], **kwargs)
         self._refusals = refusals
-        self._known: dict[str, tuple[str, ...]] = {}
+        self._schemas: dict[str, dict[str, dict[str, Any]]] = {}
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context["Calls", Any] | None = None
@@ -63,11 +62,12 @@ class DarkroomServer(MCPServer["Calls"]):
             raise ToolError(f"There is no tool {name[:_LONGEST_VALUE]!r}. There are: {', '.join(self._refusals)}.")
         if flaw := arguments.get(FLAW):
             return refuse(InvalidRequest(f"The arguments cannot be used: {flaw}. Nothing was sent or spent."))
-        known = await self._arguments_of(name)
-        if unknown := [each for each in arguments if each not in known]:
-            return refuse(InvalidRequest(_unknown_words(name, unknown, known)))
         try:
-            return await super().call_tool(name, arguments, context)
+            meant = as_meant(name, arguments, await self._schemas_of(name))
+        except InvalidRequest as error:
+            return refuse(error)
+        try:
+            return await super().call_tool(name, meant, context)
         except UnexpectedToolError as error:
             if isinstance(error.__cause__, DarkroomError):
                 return refuse(error.__cause__)
@@ -92,10 +92,11 @@ class DarkroomServer(MCPServer["Calls"]):
             await server.run(outlet, outgoing, server.create_initialization_options())
             tasks.cancel_scope.cancel()
 
-    async def _arguments_of(self, tool: str) -> tuple[str, ...]:
-        if not self._known:
-            self._known = {each.name: tuple(each.input_schema["properties"]) for each in await self.list_tools()}
-        return self._known[tool]
+    async def _schemas_of(self, tool: str) -> dict[str, dict[str, Any]]:
+        """Of each argument that the tool has."""
+        if not self._schemas:
+            self._schemas = {each.name: each.input_schema["properties"] for each in await self.list_tools()}
+        return self._schemas[tool]
 
 
 async def _pass_on(incoming: Any, inlet: MemoryObjectSendStream[SessionMessage | Exception]) -> None:
@@ -108,6 +109,13 @@ async def _pass_on(incoming: Any, inlet: MemoryObjectSendStream[SessionMessage |
                 with suppress(ValidationError):
                     passed = SessionMessage(jsonrpc_message_adapter.validate_json(text, by_name=False))
             await inlet.send(passed)
+
+
+async def _hear_cancel(ctx: ServerRequestContext["Calls", Any], call_next: CallNext) -> HandlerResult:
+    """Hand on why the host cancels a call: the SDK ends the call, and keeps the reason from it."""
+    if ctx.method == "notifications/cancelled":
+        ctx.lifespan_context.open_calls.hear(ctx)
+    return await call_next(ctx)
 
 
 async def _refuse_strange_params(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
@@ -129,17 +137,6 @@ def _typed(read: ReadResourceContents) -> ReadResourceContents:
     from darkroom.outputs.formats import sniff
 
     return replace(read, mime_type=sniff(read.content) or read.mime_type)
-
-
-def _unknown_words(tool: str, unknown: Sequence[str], known: tuple[str, ...]) -> str:
-    words = ", ".join(_named(name, known) for name in unknown[:_MOST_NAMED])
-    hint = " An input that only the model has goes into `options`." if "options" in known else ""
-    return f"{tool} has no argument {words}. Nothing was sent or spent. It takes: {', '.join(known)}.{hint}"
-
-
-def _named(name: str, known: tuple[str, ...]) -> str:
-    close = closest(name, known, limit=1)
-    return f"{name[:_LONGEST_VALUE]!r} (did you mean {close[0]!r}?)" if close else repr(name[:_LONGEST_VALUE])
 
 
 def _unfit_words(error: ToolError) -> str:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 Ctx = Context[Calls, Any]
 TaskOrAny = Literal["any", Task]
-Options = Annotated[
+ModelOptions = Annotated[
     dict[str, JsonValue],
     Field(description="Inputs of the model itself under its own names; list_models(model=…) lists them"),
     WithJsonSchema({"type": "object"}),
@@ -47,6 +47,7 @@ async def image_request(**arguments: Any) -> "ImageRequest":
     from darkroom.registry import ImageRequest
 
     arguments["images"] = tuple(arguments["images"])
+    arguments["options"] = arguments.pop("model_options")
     return ImageRequest(**arguments)
 
 
@@ -78,7 +79,7 @@ async def generate_image(
     seed: Annotated[int, Field(ge=-1, description="Same seed, same image; -1 draws one and reports it")] = -1,
     negative_prompt: str = "",
     output_format: Literal["auto", "png", "jpg", "webp", "svg"] = "auto",
-    options: Options = {},  # noqa: B006  # a schema default, never changed
+    model_options: ModelOptions = {},  # noqa: B006  # a schema default, never changed
     wait_seconds: WaitSeconds = AS_SET,
     request_id: Annotated[
         str, Field(max_length=64, description="Same value = same image: reuse it to retry, never pays twice")

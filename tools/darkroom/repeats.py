@@ -29,12 +29,12 @@ def refuse_other_arguments(darkroom: Darkroom, request: ImageRequest, earlier: S
         )
     if not (differing := _differing(darkroom, request, first)):
         return
-    field = differing[0]
+    field, told = differing[0], [_told(each) for each in differing]
     before, now = _shown(first.request.get(field)), _shown(_as_noted(request)[field])
-    also = f" ({', '.join(differing[1:])} differ as well)" if len(differing) > 1 else ""
+    also = f" ({', '.join(told[1:])} differ as well)" if len(told) > 1 else ""
     raise InvalidInput(
-        f"request_id '{name}' stands for prediction '{made}' with {field} {before}, not {now}{also}. Nothing was sent. "
-        "Repeat it with the same arguments, or use another request_id for another image.",
+        f"request_id '{name}' stands for prediction '{made}' with {told[0]} {before}, not {now}{also}. Nothing was "
+        "sent. Repeat it with the same arguments, or use another request_id for another image.",
         field="request_id",
     )
 
@@ -56,6 +56,11 @@ def _is_model(darkroom: Darkroom, name: str, first: Intent) -> bool:
         return darkroom.registry.get(name).name == first.model
     except UnknownModel:
         return name.partition(":")[0] == first.model
+
+
+def _told(field: str) -> str:
+    """The field of a request under the name of the tool's argument."""
+    return "model_options" if field == "options" else field
 
 
 def _shown(value: JsonValue) -> str:

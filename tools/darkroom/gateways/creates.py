@@ -42,7 +42,7 @@ def create_request(
     try:
         body = json.dumps({**fields, "input": dict(input)}, allow_nan=False, separators=(",", ":")).encode()
     except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidInput("The input cannot be written as JSON. Nothing was sent.", field="options") from error
+        raise InvalidInput("The input cannot be written as JSON. Nothing was sent.", field="model_options") from error
     return Request("POST", path, body=body, headers=headers, hold_s=max(hold_s, 0), is_create=True)
 
 

@@ -22,7 +22,7 @@ def example_call(model: Model) -> dict[str, JsonValue]:
     filled = (model.concepts.prompt, model.concepts.image, model.concepts.mask)
     others = [item for item in model.inputs if item.required and not item.secret and item.name not in filled]
     if others:
-        call["options"] = {item.name: _stand_in(item) for item in others}
+        call["model_options"] = {item.name: _stand_in(item) for item in others}
     return call
 
 

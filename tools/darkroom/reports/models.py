@@ -152,7 +152,7 @@ def _options_section(model: Model) -> str:
     options = [item for item in model.inputs if item.name not in ours and not item.secret and not item.deprecated]
     if not options:
         return "Options: none."
-    return "\n".join(["Options (pass them in `options`):", *map(_option_line, options)])
+    return "\n".join(["Options (pass them in `model_options`):", *map(_option_line, options)])
 
 
 def _option_line(item: ModelInput) -> str:

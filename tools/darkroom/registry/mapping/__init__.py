@@ -79,7 +79,7 @@ def _refuse_faults(model: Model, input: Input) -> None:
     for fault in check_input(model, input):
         if fault.kind == "required":
             argument = arguments.get(fault.field)
-            how = f"the argument {argument}" if argument else f"{fault.field}: give it in options"
+            how = f"the argument {argument}" if argument else f"{fault.field}: give it in model_options"
             raise refusal(fault.field, f"'{model.name}' needs {how}.")
         item = model.inputs_by_name[fault.field.partition(".")[0]]
         raise fault_refusal(model, item, input[item.name], fault)

@@ -1,4 +1,4 @@
-"""`options`: inputs under the model's own names, checked one by one before anything is sent."""
+"""`model_options`: inputs under the model's own names, checked one by one before anything is sent."""
 
 from collections.abc import Mapping
 from dataclasses import fields
@@ -33,7 +33,7 @@ def map_options(model: Model, options: Mapping[str, JsonValue]) -> ArgumentInput
             notes.append(f"Option {name} is deprecated by the model.")
         if item.enum and not item.enum_complete and asked[name] not in item.enum:
             notes.append(f"Option {name}: not all values of this model are known, so {quoted(value)} was not checked.")
-    return ArgumentInputs(argument="options", asked=asked, notes=tuple(notes))
+    return ArgumentInputs(argument="model_options", asked=asked, notes=tuple(notes))
 
 
 def _known_input(model: Model, name: str) -> ModelInput:
@@ -49,7 +49,8 @@ def _known_input(model: Model, name: str) -> ModelInput:
 def _unknown_words(model: Model, name: str) -> str:
     shown = quoted(name)
     if name in _ARGUMENTS:
-        return f"{shown} is an argument of generate_image, not an option of '{model.name}'. Give it outside of options."
+        words = f"{shown} is an argument of generate_image, not an option of '{model.name}'."
+        return f"{words} Give it outside of model_options."
     near = closest(name, model.inputs_by_name, cutoff=0.5)
     hint = f" Closest: {', '.join(near)}." if near else ""
     return f"'{model.name}' has no option {shown}.{hint} list_models(model=\"{model.name}\") shows all."

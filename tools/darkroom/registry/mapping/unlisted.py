@@ -26,7 +26,7 @@ def map_unlisted(model: Model, request: ImageRequest) -> MappedInput:
         if getattr(request, each.name) != each.default:
             words = f"'{model.name}' is not in the registry, so what it calls {each.name} is not known."
             raise refusal(
-                each.name, f"{words} Give it in options under the model's own name, and leave {each.name} out."
+                each.name, f"{words} Give it in model_options under the model's own name, and leave {each.name} out."
             )
     input = dict(request.options)
     if request.prompt:

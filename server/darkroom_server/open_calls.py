@@ -1,0 +1,114 @@
+"""The calls that wait, and why one of them was cancelled: by a person, or because the host gave up waiting.
+
+Only a person's cancel reaches the gateway. Hosts cancel a call for many reasons, most often their own time-out, and the
+prediction is then wanted as before. What they say stands in the reason of `notifications/cancelled`. The SDK (2.3.0)
+ends the call without it and hands the notification to the middleware right after, so the call waits for it.
+"""
+
+import logging
+import re
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import anyio
+from mcp.server.context import ServerRequestContext
+
+from darkroom.errors import DarkroomError
+
+if TYPE_CHECKING:
+    from darkroom.darkroom import Darkroom
+    from darkroom.journal import Intent
+
+log = logging.getLogger(__name__)
+
+_CANCEL_S = 1.0
+_REASON_S = 0.5
+_NOBODY_STOPPED = re.compile(
+    r"tim(e|ed|ing)[\s_-]*(d[\s_-]*)?out|time[\s_-]*limit|deadline|-32001|disconnect|hang[\s_-]*up"
+    r"|(connection|transport|stream|socket|session)\W.*(clos|lost|reset|end|gone|terminat|abort|drop)"
+    r"|(clos|lost|reset|end|terminat|abort|drop)\w*\W.*(connection|transport|stream|socket|session)"
+    r"|connection[\s_-]*(clos|lost|reset|end|abort|drop)",
+    re.IGNORECASE,
+)
+# Which call a host means: the session of handshake HTTP, "" elsewhere, and the id of the request.
+_OnWire = tuple[str, str]
+
+
+class OpenCall:
+    """One call that waits for `id`; `kept` are the keys of what others have started, which it must not cancel.
+
+    `others` are the calls that waited when it was cancelled; one that comes later only asks what became of it.
+    """
+
+    def __init__(self, id: str, on_wire: _OnWire) -> None:
+        self.id = id.strip().removeprefix("prediction:")
+        self.on_wire = on_wire
+        self.kept: set[str] = set()
+        self.others: list[OpenCall] = []
+        self._reason = ""
+        self._is_told = anyio.Event()
+
+    async def keep_earlier(self, darkroom: "Darkroom") -> None:
+        """Note what was sent under this request_id before; what was not sent belongs to whoever sends it now."""
+        self.kept |= {row.key for row in await darkroom.journal.by_request(self.id) if not row.may_be_sent}
+
+    def tell(self, reason: str, others: "list[OpenCall]") -> None:
+        """Hear why the host cancels it, and who else waits at this moment."""
+        self._reason, self.others = reason, others
+        self._is_told.set()
+
+    async def is_stopped(self) -> bool:
+        """Whether it was cancelled for a reason of a person's; False where no reason comes, as after a disconnect."""
+        with anyio.move_on_after(_REASON_S, shield=True):
+            await self._is_told.wait()
+        return is_of_a_person(self._reason)
+
+
+class OpenCalls:
+    """Every call of generate_image and get_prediction is among these while it waits."""
+
+    def __init__(self) -> None:
+        self._calls: list[OpenCall] = []
+
+    @contextmanager
+    def waiting(self, ctx: ServerRequestContext[Any, Any], id: str) -> Generator[OpenCall]:
+        """One more for as long as the block runs."""
+        call = OpenCall(id, _on_wire(ctx, ctx.request_id))
+        self._calls.append(call)
+        try:
+            yield call
+        finally:
+            self._calls.remove(call)
+
+    def hear(self, ctx: ServerRequestContext[Any, Any]) -> None:
+        """Tell the call that a `notifications/cancelled` names why it is cancelled."""
+        params = ctx.params or {}
+        meant, reason = _on_wire(ctx, params.get("requestId")), params.get("reason")
+        for call in self._calls:
+            if call.on_wire == meant:
+                call.tell(reason if isinstance(reason, str) else "", [each for each in self._calls if each is not call])
+
+    async def cancel_started(self, darkroom: "Darkroom", call: OpenCall) -> None:
+        """Cancel at the gateway what this call has started and no other call waits for; faults are logged."""
+        awaited = {each.id for each in call.others if each in self._calls}
+
+        def is_ours_alone(row: "Intent") -> bool:
+            return row.key not in call.kept and awaited.isdisjoint({call.id, row.key, row.prediction_id, "latest"})
+
+        with anyio.move_on_after(_CANCEL_S, shield=True):
+            try:
+                rows = await darkroom.journal.by_request(call.id)
+                await darkroom.work.cancel_all([row for row in rows if is_ours_alone(row)])
+            except DarkroomError as error:
+                log.warning("could not cancel %s: %s", call.id, error)
+
+
+def is_of_a_person(reason: str) -> bool:
+    """Whether a host that gives this reason has stopped the work, and not only its waiting. In doubt it has not."""
+    return bool(reason.strip()) and not _NOBODY_STOPPED.search(reason)
+
+
+def _on_wire(ctx: ServerRequestContext[Any, Any], request_id: object) -> _OnWire:
+    session = ctx.request.headers.get("mcp-session-id", "") if ctx.request else ""
+    return (session, str(request_id))

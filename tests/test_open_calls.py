@@ -1,0 +1,195 @@
+"""Who may stop a prediction by cancelling a call: a host that gives a person's reason, and nobody else."""
+
+from collections.abc import Generator
+from typing import Any
+
+import anyio
+import pytest
+from fault_gateway import GatewayProcess, Plan, gateway_process
+from http_process import HttpProcess
+from mcp import Client, MCPError
+from mcp.types import CallToolResult, TextContent
+from stdio_host import Host
+
+from darkroom_server.open_calls import is_of_a_person
+
+MODERN = {
+    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+    "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
+    "io.modelcontextprotocol/clientCapabilities": {},
+}
+NO_CANCEL = (None, "", "Request timed out", "McpError -32001", "deadline exceeded", "connection closed")
+
+
+def variables(gateway: GatewayProcess) -> dict[str, str]:
+    return {"DARKROOM_GATEWAY": "replicate", "DARKROOM_BASE_URL": gateway.base_url, "DARKROOM_API_KEY": "r8_nobody"}
+
+
+@pytest.fixture(scope="module")
+def gateway() -> Generator[GatewayProcess]:
+    with gateway_process() as gateway:
+        yield gateway
+
+
+# The words
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "timed out after 5s",
+        "MCP error -32001: Request timed out",
+        "TimeoutError: The operation was aborted due to timeout",
+        "time-out",
+        "time limit of 30 s exceeded",
+        "Connection lost",
+        "ConnectionClosed",
+        "transport closed",
+        "the session was terminated",
+        "client disconnected",
+        "socket hang up",
+        "closing the connection",
+        "  ",
+    ],
+)
+def test_a_reason_of_the_host_itself_stops_nothing(reason: str) -> None:
+    assert not is_of_a_person(reason)
+
+
+@pytest.mark.parametrize(
+    "reason", ["user pressed stop", "caller cancelled", "The user no longer wants it", "Abgebrochen", "User requested"]
+)
+def test_any_other_reason_is_a_persons(reason: str) -> None:
+    assert is_of_a_person(reason)
+
+
+# Over stdio, line by line
+
+
+class Wire:
+    """A host over stdio in one era. `stop` begins a call, cancels it, and tells what became of its prediction."""
+
+    def __init__(self, host: Host, meta: dict[str, Any]) -> None:
+        self.host = host
+        self._meta = meta
+        self._number = 10
+
+    def stop(self, name: str, params: dict[str, Any]) -> str:
+        number = self._send("generate_image", {"prompt": "a fox", "request_id": name, "wait_seconds": 40})
+        while "processing" not in self.host.receive().get("params", {}).get("message", ""):
+            pass
+        self.host.send("notifications/cancelled", {"requestId": number, **params})
+        looks = self._send("get_prediction", {"id": name, "wait_seconds": 40})
+        while (answer := self.host.receive()).get("id") != looks:
+            assert answer.get("id") != number, "a cancelled call is not answered"
+        return answer["result"]["content"][0]["text"]
+
+    def _send(self, tool: str, arguments: dict[str, Any]) -> int:
+        self._number += 1
+        meta = {**self._meta, "progressToken": self._number}
+        self.host.send("tools/call", {"name": tool, "arguments": arguments, "_meta": meta}, self._number)
+        return self._number
+
+
+@pytest.fixture(scope="module", params=["handshake", "modern"])
+def wire(
+    request: pytest.FixtureRequest, gateway: GatewayProcess, tmp_path_factory: pytest.TempPathFactory
+) -> Generator[Wire]:
+    host = Host(tmp_path_factory.mktemp("stdio"), **variables(gateway))
+    try:
+        if request.param == "handshake":
+            host.greet()
+        yield Wire(host, MODERN if request.param == "modern" else {})
+    finally:
+        host.close()
+
+
+def test_a_person_who_stops_the_call_stops_the_prediction_once(wire: Wire, gateway: GatewayProcess) -> None:
+    """Fails where the SDK no longer hands the reason to the middleware after it has ended the call."""
+    gateway.follow(Plan(run_s=60))
+    before = gateway.truth().cancels
+    assert wire.stop("stopped", {"reason": "user pressed stop"}).startswith("Canceled")
+    after = gateway.truth()
+    assert after.cancels == [*before, after.predictions[-1].id]
+
+
+@pytest.mark.parametrize("reason", NO_CANCEL)
+def test_a_host_that_gives_up_waiting_leaves_the_prediction_alone(
+    wire: Wire, gateway: GatewayProcess, reason: str | None
+) -> None:
+    gateway.follow(Plan(run_s=1.0))
+    before = gateway.truth().cancels
+    said = wire.stop(f"given up {reason!r}", {} if reason is None else {"reason": reason})
+    assert said.startswith("Succeeded") and gateway.truth().cancels == before
+
+
+def test_a_reason_that_is_no_text_stops_nothing(wire: Wire, gateway: GatewayProcess) -> None:
+    gateway.follow(Plan(run_s=1.0))
+    assert wire.stop("odd", {"reason": {"code": 5}}).startswith("Succeeded")
+
+
+# Over HTTP
+
+
+@pytest.fixture(scope="module")
+def served(gateway: GatewayProcess, tmp_path_factory: pytest.TempPathFactory) -> Generator[HttpProcess]:
+    with HttpProcess(tmp_path_factory.mktemp("http"), **variables(gateway)) as process:
+        yield process
+
+
+def text(result: CallToolResult) -> str:
+    assert isinstance(result.content[0], TextContent)
+    return result.content[0].text
+
+
+async def cancelled(client: Client, name: str, *, limit_s: float | None = None) -> str:
+    """Leave a call once its prediction runs, or let the client's own time-out end it; what became of the prediction."""
+    async with anyio.create_task_group() as tasks:
+
+        async def hear(progress: float, total: float | None, message: str | None) -> None:
+            if limit_s is None and "processing" in (message or ""):
+                tasks.cancel_scope.cancel()
+
+        arguments = {"prompt": "a fox", "request_id": name, "wait_seconds": 40}
+        try:
+            await client.call_tool("generate_image", arguments, progress_callback=hear, read_timeout_seconds=limit_s)
+        except MCPError as error:
+            assert "timed out" in error.message
+    return text(await client.call_tool("get_prediction", {"id": name, "wait_seconds": 40}))
+
+
+@pytest.mark.anyio
+async def test_a_cancel_over_handshake_http_stops_the_prediction_of_its_own_session(
+    served: HttpProcess, gateway: GatewayProcess
+) -> None:
+    gateway.follow(Plan(run_s=60))
+    before = gateway.truth().cancels
+    with anyio.fail_after(60):
+        async with Client(served.url, mode="legacy") as client:
+            assert (await cancelled(client, "stopped")).startswith("Canceled")
+    after = gateway.truth()
+    assert after.cancels == [*before, after.predictions[-1].id]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_a_time_out_over_http_leaves_the_prediction_alone(
+    served: HttpProcess, gateway: GatewayProcess, mode: Any
+) -> None:
+    gateway.follow(Plan(run_s=2.0))
+    before = gateway.truth().cancels
+    with anyio.fail_after(60):
+        async with Client(served.url, mode=mode) as client:
+            assert (await cancelled(client, f"timed out {mode}", limit_s=1.0)).startswith("Succeeded")
+    assert gateway.truth().cancels == before
+
+
+@pytest.mark.anyio
+async def test_a_dropped_connection_leaves_the_prediction_alone(served: HttpProcess, gateway: GatewayProcess) -> None:
+    """In this era a client cancels by closing the answer's stream, and so does a network that fails."""
+    gateway.follow(Plan(run_s=1.5))
+    before = gateway.truth().cancels
+    with anyio.fail_after(60):
+        async with Client(served.url) as client:
+            assert (await cancelled(client, "dropped")).startswith("Succeeded")
+    assert gateway.truth().cancels == before
