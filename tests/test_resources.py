@@ -115,7 +115,7 @@ async def test_tasks_are_completed(client: Client) -> None:
 async def test_the_owner_narrows_the_names(client: Client) -> None:
     reference = ResourceTemplateReference(uri="models://{owner}/{name}")
     done = await client.complete(reference, {"name": "name", "value": ""}, context_arguments={"owner": "luma"})
-    assert done.completion.values == ["photon", "photon-flash"]
+    assert done.completion.values == ["photon", "photon-flash", "reframe-image"]
 
 
 async def test_picture_tools_are_bound_to_the_gallery_and_list_models_is_not(client: Client) -> None:
