@@ -14,6 +14,8 @@ _ARGUMENTS = (
     *("output_format",),
 )
 _STAND_INS: dict[str, JsonValue] = {"string": "text", "integer": 1, "number": 1.0, "boolean": True, "array": []}
+# In the names of options that width, height and aspect_ratio may set.
+_OF_THE_SHAPE = ("size", "resolution", "megapixel")
 
 
 def example_call(model: Model) -> dict[str, JsonValue]:
@@ -34,12 +36,15 @@ def example_call(model: Model) -> dict[str, JsonValue]:
 
 def _own_options(model: Model) -> dict[str, JsonValue]:
     """A few of the options that only this model has, with its defaults: they show how and change nothing."""
-    arguments = {getattr(model.concepts, name) for name in _ARGUMENTS}
+    concepts = model.concepts
+    arguments = {getattr(concepts, name) for name in _ARGUMENTS} | {concepts.match_input}
+    arguments |= concepts.count_requires.keys() | concepts.custom_size_requires.keys()
     own = [
         item
         for item in model.inputs
         if item.default is not None
         and item.name not in arguments
+        and not any(word in item.name for word in _OF_THE_SHAPE)
         and not (item.secret or item.deprecated or item.is_file or item.applies_when)
         and (item.enum or item.type in ("integer", "number"))
     ]

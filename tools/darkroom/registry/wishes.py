@@ -18,6 +18,7 @@ _MARKS = re.compile(r"[\u0300-\u036f]")
 _BETWEEN = re.compile(r"[^\w.*]+|_|\.(?!\d)")
 # Chinese and Japanese are written without spaces, so that their words are found anywhere.
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
+_EDGE = re.compile(rf"(?<=[a-z0-9])(?={_UNSPACED.pattern})|(?<={_UNSPACED.pattern})(?=[a-z0-9])")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +46,7 @@ class Wish:
 def plain(text: str) -> str:
     """Lower case without accents, with one space between words."""
     bare = unicodedata.normalize("NFKC", _MARKS.sub("", unicodedata.normalize("NFKD", text.casefold())))
-    return " ".join(_BETWEEN.sub(" ", bare).split())
+    return " ".join(_EDGE.sub(" ", _BETWEEN.sub(" ", bare)).split())
 
 
 def read_wish(query: str, *, has_task: bool) -> Wish:
