@@ -14,7 +14,7 @@ from mcp.types import CallToolResult, ImageContent, ResourceLink, TextContent
 from PIL import Image
 from snapshot_tools import SNAPSHOT
 
-from darkroom.registry import ModelRegistry
+from darkroom.registry import ModelRegistry, example_call
 from darkroom_server.app import create_server
 from darkroom_server.settings import Settings
 
@@ -299,14 +299,15 @@ async def test_a_prediction_that_a_closed_server_left_running_comes_home_at_the_
 async def test_models_are_found_by_words_and_task(client: Client) -> None:
     result = await client.call_tool("list_models", {"query": "text", "task": "text_to_image", "limit": 5})
     assert not result.is_error and text(result).startswith(f"5 of {len(ModelRegistry.load(None))} models")
-    assert result.structured_content and len(result.structured_content["models"]) == 5
+    assert text(result).count(" | ") == 3 * 6 and " more can do it" in text(result)
+    assert result.structured_content is None
 
 
 async def test_one_model_comes_with_its_inputs_and_an_example_that_works(client: Client) -> None:
     result = await client.call_tool("list_models", {"model": "flux-schnell"})
     assert "num_inference_steps: integer 1..4" in text(result)
-    assert result.structured_content
-    example = result.structured_content["models"][0]["example"]
+    example = example_call(ModelRegistry.load(None).get("flux-schnell"))
+    assert f'prompt="{example["prompt"]}", options=' in text(result) and result.structured_content is None
     assert text(await client.call_tool("generate_image", example)).startswith("Succeeded")
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from darkroom.darkroom import Darkroom, OnProgress
     from darkroom.outputs.preview import Preview
     from darkroom.quotes import Quote
-    from darkroom.registry import ImageRequest, ModelRegistry
+    from darkroom.registry import ImageRequest, ModelRegistry, Sort
     from darkroom.reports import Limits, PredictionReport
 
 T = TypeVar("T")
@@ -127,14 +127,26 @@ class Calls:
 
         return await self._answer(ctx, "cancel_prediction", id, 0, lambda darkroom, _: cancel_prediction(darkroom, id))
 
-    async def list_models(self, *, query: str, task: str, model: str, limit: int) -> CallToolResult:
-        """The registry in words and data; needs an open Darkroom only to say what is left of a limit."""
+    async def list_models(
+        self, *, query: str, task: str, model: str, sort: "Sort", max_usd: float, limit: int
+    ) -> CallToolResult:
+        """The registry in words; needs an open Darkroom only to say what is left of a limit."""
         from darkroom.list_models import list_models
 
         has_limit = self.settings.max_usd_per_call is not None or self.settings.max_usd_per_day is not None
         limits = await self._limits() if has_limit and not self.settings.problem else None
-        report = list_models(self._registry(), query=query, task=task, model=model, limit=limit, limits=limits)
-        return model_result(report.with_problems(self._news("list_models")))
+        report = list_models(
+            self._registry(),
+            query=query,
+            task=task,
+            model=model,
+            sort=sort,
+            max_usd=max_usd,
+            limit=limit,
+            limits=limits,
+        )
+        report = report.with_problems(self._news("list_models"))
+        return model_result(report, is_structured=self.settings.structured_output)
 
     async def _limits(self) -> "Limits | None":
         try:

@@ -1,6 +1,6 @@
 """A report as MCP content: text for the assistant first, then small previews, then links to the originals.
 
-Image answers carry no structured content unless asked: several hosts then drop the images or the text.
+Answers carry no structured content unless asked: several hosts then drop the images or the text, or show both.
 """
 
 import base64
@@ -44,10 +44,12 @@ def prediction_result(
     )
 
 
-def model_result(report: "ModelReport") -> CallToolResult:
-    """The answer of list_models: text, and the same facts as structured content."""
+def model_result(report: "ModelReport", *, is_structured: bool = False) -> CallToolResult:
+    """The answer of list_models: text, which says it all."""
     return CallToolResult(
-        content=[_text(report.text)], is_error=report.is_error, structured_content=cleaned(report.data)
+        content=[_text(report.text)],
+        is_error=report.is_error,
+        structured_content=cleaned(report.data) if is_structured else None,
     )
 
 
@@ -59,10 +61,10 @@ def refusal(error: DarkroomError, *, is_structured: bool) -> CallToolResult:
 
 
 def model_refusal(error: DarkroomError, *, is_structured: bool) -> CallToolResult:
-    """A call of list_models that was not carried out; like each of its answers structured in any case."""
+    """A call of list_models that was not carried out."""
     from darkroom.reports import refused_models
 
-    return model_result(refused_models(error))
+    return model_result(refused_models(error), is_structured=is_structured)
 
 
 def _text(text: str) -> TextContent:

@@ -120,17 +120,21 @@ async def get_prediction(
 
 async def list_models(
     ctx: Ctx,
-    query: Annotated[str, Field(description='Words such as "text in image", "cheap", "photo"')] = "",
+    query: Annotated[str, Field(description='The wish: "cheap poster with text", "Hintergrund entfernen"')] = "",
     task: TaskOrAny = "any",
-    model: Annotated[str, Field(description="One model: all its inputs, prices and an example call")] = "",
-    limit: Annotated[int, Field(ge=1, le=100)] = 20,
+    model: Annotated[str, Field(description="One model: its inputs, price, example call")] = "",
+    sort: Literal["best", "price", "speed"] = "best",
+    max_usd: Annotated[float, Field(ge=0, description="Dearer ones last; 0: any")] = 0.0,
+    limit: Annotated[int, Field(ge=1, le=100)] = 8,
 ) -> ModelResult:
-    """Search the curated image models, at no cost: tasks, prices, speed; with model=, everything needed to call it.
+    """Find image models, at no cost: tasks, prices, speed; with model=, everything needed to call it.
 
     Call it before generate_image when the user wants a certain look, text in the image, an edit, an upscale, a
     cut-out or a vector file, or names a model.
     """
-    return await ctx.request_context.lifespan_context.list_models(query=query, task=task, model=model, limit=limit)
+    return await ctx.request_context.lifespan_context.list_models(
+        query=query, task=task, model=model, sort=sort, max_usd=max_usd, limit=limit
+    )
 
 
 async def cancel_prediction(

@@ -1,12 +1,17 @@
 """list_models: the registry as the assistant reads it. Asks no gateway and costs nothing."""
 
 import datetime
+from collections.abc import Callable
 
 from darkroom.errors import InvalidRequest
-from darkroom.registry import ModelRegistry
-from darkroom.reports import Limits, ModelReport, model_report, refused_models, table_report
+from darkroom.pricing import estimate, price_range
+from darkroom.registry import Found, Model, ModelRegistry, Ranked, Sort
+from darkroom.reports import Limits, ModelReport, Sought, model_report, refused_models, table_report
 
 _LONGEST_SHOWN = 100
+_QUICK_S = 5.0
+_SAYS_QUICK = ("fast", "quick", "sub-second")
+_NEVER = float("inf")
 
 
 def list_models(
@@ -15,20 +20,75 @@ def list_models(
     query: str = "",
     task: str = "any",
     model: str = "",
+    sort: Sort = "best",
+    max_usd: float = 0.0,
     limit: int = 20,
     limits: Limits | None = None,
 ) -> ModelReport:
-    """The models that fit, best first; or, with `model`, everything about one. An unknown name or task is named.
+    """The models that can do it, in the order of `sort`; or, with `model`, everything about one.
 
+    Words such as "cheap" and "fast" in the query sort too. Models that may charge more than `max_usd` US dollars
+    for an image (0: no such wish) are marked and come last. An unknown name or task is named.
     `limits` are the person's: what they would refuse is marked.
     """
     limits = limits or Limits()
     try:
         if model:
             return model_report(registry.get(model), today=datetime.date.today(), limits=limits)
-        found = registry.search(query, task, limit)
+        found = registry.ranked(query, task)
     except InvalidRequest as error:
         return refused_models(error)
     words = (f'"{query[:_LONGEST_SHOWN]}"' if query else "", f"task {task}" if task != "any" else "")
-    sought = " ".join(filter(None, words))
-    return table_report(found, known=len(registry), sought=sought, problems=registry.problems, limits=limits)
+    order = sort if sort != "best" else found.sort
+    prices = {row.model.name: _usual_usd(row.model) for row in found.rows}
+    excess = {row.model.name: _excess(estimate(row.model, {}).most_usd, max_usd) for row in found.rows}
+    models = _in_order(found, order, excess, prices)
+    sought = Sought(
+        words=" ".join(filter(None, words)),
+        is_understood=found.is_understood or not query.strip(),
+        order=order,
+        able=found.able,
+        known=len(registry),
+        over=frozenset(name for name, step in excess.items() if step == 2),
+        max_usd=max_usd,
+    )
+    return table_report(models[: max(limit, 0)], sought=sought, problems=registry.problems, limits=limits)
+
+
+def _in_order(found: Found, order: Sort, excess: dict[str, int], prices: dict[str, float | None]) -> list[Model]:
+    """What can do most comes first in each order; only within that do price and speed count."""
+
+    def by_price(row: Ranked) -> tuple[float, ...]:
+        usd = prices[row.model.name]
+        return (_NEVER if usd is None else usd,)
+
+    def by_speed(row: Ranked) -> tuple[float, ...]:
+        typical_s = row.model.typical_s
+        is_quick = (
+            typical_s <= _QUICK_S if typical_s else any(each in row.model.best_for.lower() for each in _SAYS_QUICK)
+        )
+        return (not is_quick, typical_s or _NEVER)
+
+    keys: dict[Sort, Callable[[Ranked], tuple[float, ...]]] = {"price": by_price, "speed": by_speed}
+    if key := keys.get(order):
+        rows = sorted(found.rows, key=lambda row: (excess[row.model.name], *row.misses, *key(row)))
+    else:
+        rows = sorted(found.rows, key=lambda row: excess[row.model.name])
+    return [row.model for row in rows]
+
+
+def _excess(usd: float | None, max_usd: float) -> int:
+    """0: within what an image may cost, 1: nobody knows, 2: above it."""
+    if not max_usd:
+        return 0
+    if usd is None:
+        return 1
+    return 2 if usd > max_usd + 1e-9 else 0
+
+
+def _usual_usd(model: Model) -> float | None:
+    """What one image with the model's defaults usually costs; the highest of its prices where those do not tell."""
+    if (usual := estimate(model, {}).usual_usd) is not None:
+        return usual
+    prices = price_range(model)
+    return prices[1] if prices else None

@@ -11,7 +11,7 @@ from darkroom.darkroom import Darkroom
 from darkroom.errors import DarkroomError, GatewayError
 from darkroom.get_prediction import get_prediction
 from darkroom.list_models import list_models
-from darkroom.registry import ModelRegistry
+from darkroom.registry import ModelRegistry, Sort
 from darkroom.reports import PredictionReport
 from darkroom_server import __version__
 from darkroom_server.cli.doctor import doctor
@@ -87,6 +87,8 @@ def cancel(prediction_id: _Id, as_json: _AsJson = False) -> None:
 def models(
     query: Annotated[str, typer.Argument(help="Words to search for, or OWNER/NAME for all about one model.")] = "",
     task: Annotated[str, typer.Option(help="Only models for this task.")] = "any",
+    sort: Annotated[Sort, typer.Option(help="Which come first.")] = "best",
+    max_usd: Annotated[float, typer.Option(help="Those that may charge more for an image come last.", min=0)] = 0,
     limit: Annotated[int, typer.Option(help="How many at most.", min=1)] = 20,
     as_json: _AsJson = False,
 ) -> None:
@@ -96,9 +98,11 @@ def models(
     words, name = ("", query) if "/" in query else (query, "")
     has_limit = settings.max_usd_per_call is not None or settings.max_usd_per_day is not None
     limits = in_darkroom(settings, Darkroom.limits) if has_limit else None
-    report = list_models(registry, query=words, task=task, model=name, limit=limit, limits=limits)
+    report = list_models(
+        registry, query=words, task=task, model=name, sort=sort, max_usd=max_usd, limit=limit, limits=limits
+    )
     if as_json:
         show_json(report.data)
     else:
-        typer.echo(_CALL.sub(r"darkroom-mcp models \1", report.text))
+        typer.echo("\n".join([_CALL.sub(r"darkroom-mcp models \1", report.text), *report.sources]))
     raise typer.Exit(2 if report.is_error else 0)

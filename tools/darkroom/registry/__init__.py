@@ -13,11 +13,14 @@ from darkroom.registry.model import Model, ModelRef
 from darkroom.registry.model_input import ModelInput
 from darkroom.registry.price import PriceTable, Tier
 from darkroom.registry.request import DEFAULT_MODEL, ImageRequest, MappedInput, default_model_for
+from darkroom.registry.search import Found, Ranked
+from darkroom.registry.wishes import Sort
 
 __all__ = [
     "DEFAULT_MODEL",
     "TASKS",
     "FieldFault",
+    "Found",
     "ImageRequest",
     "MappedInput",
     "Model",
@@ -25,6 +28,8 @@ __all__ = [
     "ModelRef",
     "ModelRegistry",
     "PriceTable",
+    "Ranked",
+    "Sort",
     "Tier",
     "check_input",
     "default_model_for",

@@ -7,7 +7,7 @@ from darkroom.errors import InvalidInput, SettingsError, UnknownModel
 from darkroom.model_tasks import TASKS
 from darkroom.registry.model import Model
 from darkroom.registry.model_file import read_model_file
-from darkroom.registry.search import rank
+from darkroom.registry.search import Found, rank
 from darkroom.spelling import closest
 
 _DATA = Path(__file__).parent / "data"
@@ -71,7 +71,11 @@ class ModelRegistry:
         return tuple(dict.fromkeys(spellings[spelling] for spelling in near))[:limit]
 
     def search(self, query: str = "", task: str = "any", limit: int = 20) -> tuple[Model, ...]:
-        """The models for a task ("any" for all) that fit the words, best first, core models before others.
+        """The best of `ranked`."""
+        return tuple(row.model for row in self.ranked(query, task).rows[: max(limit, 0)])
+
+    def ranked(self, query: str = "", task: str = "any") -> Found:
+        """The models for a task ("any" for all) that can do what the words wish, best first.
 
         Raises: InvalidInput for a task that does not exist, or more than 1,000 characters of words.
         """
@@ -81,7 +85,7 @@ class ModelRegistry:
         if task not in ("any", *TASKS):
             raise InvalidInput(f"Unknown task {task[:40]!r}. Tasks: any, {', '.join(TASKS)}.", field="task")
         models = [model for model in map(self._model, self.names()) if task == "any" or task in model.tasks]
-        return tuple(rank(models, query)[: max(limit, 0)])
+        return rank(models, query, has_task=task != "any")
 
     @cached_property
     def _files(self) -> dict[str, Path]:

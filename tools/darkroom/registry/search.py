@@ -1,47 +1,124 @@
-"""Find models by words: which fit, and in which order."""
+"""Find models by words: which can do what is wished, and in which order.
 
-import tomllib
-from collections.abc import Iterable, Sequence
-from functools import cache
-from pathlib import Path
+A wish is read in `wishes.py`. What decides first is whether a model can do it at all (its tasks, its name where one is
+given), then whether it has what else must be (lettering, 4K), then how much of it the model's own texts say.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from darkroom.registry.model import Model
+from darkroom.registry.wishes import Sort, Wish, plain, read_wish
+
+_SAYS_SO = 3
+_CAN = 1
+_NAMED = 2
+_CORE = 1
 
 
-@cache
-def _known_words() -> tuple[frozenset[str], dict[str, tuple[str, ...]]]:
-    """The words that are passed over, and those with other spellings in the models' texts."""
-    words = tomllib.loads(Path(__file__).with_name("search_words.toml").read_text(encoding="utf-8"))
-    return frozenset(words["filler"]), {said: tuple(row["meant"]) for row in words["synonyms"] for said in row["said"]}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ranked:
+    """A model among others. `misses`: tasks and names that it lacks, then what else must be; (0, 0) can do it all."""
+
+    model: Model
+    misses: tuple[int, int]
+    score: int
 
 
-def rank(models: Iterable[Model], query: str) -> list[Model]:
-    """The models that fit at least one of the words, best first.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """Models that can do at least one thing wished, best first.
 
-    The one meant by name leads; then those that fit most words, core models before others, found in the name before
-    found in the description, and much used before little used.
+    `sort` is the order that the words ask for; `is_understood` False: no word says anything about a model.
     """
-    filler, synonyms = _known_words()
-    words = [word for word in dict.fromkeys(query.lower().replace(",", " ").split()) if word not in filler]
-    wanted = query.strip().lower()
-    spellings = [synonyms.get(word) or {word, word.replace("-", "_"), word.replace("_", " ")} for word in words]
-    scored = [(model, _scores(model, spellings)) for model in models]
-    fitting = [(_order(model, scores, wanted), model) for model, scores in scored if any(scores) or not words]
-    return [model for _, model in sorted(fitting, key=lambda pair: pair[0])]
+
+    rows: tuple[Ranked, ...]
+    sort: Sort
+    is_understood: bool
+
+    @property
+    def able(self) -> int:
+        """How many can do as much of it as the best one can."""
+        fewest = min((row.misses for row in self.rows), default=(0, 0))
+        return sum(row.misses == fewest for row in self.rows)
 
 
-def _order(model: Model, scores: list[int], wanted: str) -> tuple[bool, int, bool, int, int, str]:
-    is_meant = bool(wanted) and wanted in (model.name, model.name.partition("/")[2])
-    missed = scores.count(0)
-    return not is_meant, missed, model.tier != "core", -sum(scores), -model.provenance.run_count, model.name
+def rank(models: Iterable[Model], query: str, *, has_task: bool = False) -> Found:
+    """The models that can do what the query wishes. `has_task`: they were chosen by a task already.
+
+    The one meant by name leads; then those that can do most of it, and among equals core models, other makers and
+    much used ones first. A wish that names no task is one for a new image.
+    """
+    texts = {model.name: _Text(model) for model in models}
+    wish = read_wish(query, has_task=has_task)
+    names = _names_in(wish, texts.values())
+    if not names and not wish.tasks and query.strip() and not has_task:
+        wish = wish.for_a_new_image()
+    rows = [row for text in texts.values() if (row := _ranked(text, wish, names))]
+    is_understood = wish.is_understood or bool(names) or any(text.says_any(wish.rest) for text in texts.values())
+    ordered = sorted(rows, key=lambda row: (row.misses, -row.score, -row.model.provenance.run_count, row.model.name))
+    ordered = _makers_mixed(ordered) if query.strip() else ordered
+    ordered.sort(key=lambda row: query.strip().lower() not in (row.model.name, row.model.name.partition("/")[2]))
+    return Found(rows=tuple(ordered), sort=wish.sort, is_understood=is_understood)
 
 
-def _scores(model: Model, words: Sequence[Iterable[str]]) -> list[int]:
-    """For each word, given in its spellings, how well the model fits it."""
-    name = model.name.lower()
-    strong = f"{name} {model.title} {model.provider} {' '.join(model.tasks)}".lower()
-    weak = f"{model.best_for} {model.notes}".lower()
-    places = ((4, name), (3, strong), (1, weak))
-    return [
-        next((points for points, text in places if any(each in text for each in spellings)), 0) for spellings in words
-    ]
+class _Text:
+    """What the registry says of a model, as words to look in."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self.name = f" {plain(f'{model.name} {model.title} {model.provider}')} "
+        values = [str(value) for item in model.inputs for value in item.enum or ()]
+        has = (
+            "negative prompt" if model.concepts.negative_prompt else "",
+            "exact size" if model.concepts.width and model.concepts.height else "",
+            "several at once" if model.max_count > 1 else "",
+        )
+        self.says = f" {plain(f'{model.title} {model.best_for}')} "
+        self.has = f" {plain(' '.join([*values, *has]))} "
+
+    def has_any(self, fragments: Iterable[str]) -> bool:
+        """Whether it says or has one of these; each is the beginning of a word."""
+        return any(f" {each}" in text for each in fragments for text in (self.says, self.has))
+
+    def says_any(self, fragments: Iterable[str]) -> bool:
+        return any(f" {each}" in self.says or f" {each} " in self.name for each in fragments)
+
+
+def _names_in(wish: Wish, texts: Iterable[_Text]) -> tuple[str, ...]:
+    """The words of the wish that are names of models or makers, without those that are everyday words as well."""
+    names = [text.name for text in texts]
+    return (*wish.names, *(word for word in wish.rest_names if any(f" {word} " in name for name in names)))
+
+
+def _ranked(text: _Text, wish: Wish, names: tuple[str, ...]) -> Ranked | None:
+    """None where it can do nothing of what is asked for."""
+    model = text.model
+    able = [each for each in wish.tasks if set(each) & set(model.tasks)]
+    named = [each for each in names if f" {each} " in text.name]
+    if (wish.tasks or names) and not able and not named:
+        return None
+    lacked = sum(not text.has_any(each) for each in wish.musts)
+    score = sum(_SAYS_SO if each[0] in model.tasks else _CAN for each in able)
+    score += _SAYS_SO * sum(any(f" {each}" in text.says for each in likes) for likes in wish.likes)
+    score += _CAN * sum(any(f" {each} " in text.has for each in likes) for likes in wish.likes)
+    score += sum(_NAMED if f" {each} " in text.name else f" {each}" in text.says for each in wish.rest)
+    score += _CORE * (model.tier == "core")
+    cannot_run = 2 * bool(model.required_secrets or model.deprecated)
+    missed = len(wish.tasks) - len(able) + len(names) - len(named)
+    return Ranked(model=model, misses=(missed + cannot_run, lacked), score=score)
+
+
+def _makers_mixed(rows: list[Ranked]) -> list[Ranked]:
+    """A further model of the same maker or family counts a little less, so that equals are not all of one maker."""
+    return [row for _, row in sorted(_with_places(rows), key=lambda pair: pair[0])]
+
+
+def _with_places(rows: list[Ranked]) -> Iterator[tuple[tuple[tuple[int, int], int], Ranked]]:
+    seen: Counter[str] = Counter()
+    for row in rows:
+        owner, _, bare = row.model.name.partition("/")
+        kin = (owner, bare.partition("-")[0])
+        yield (row.misses, max(seen[each] for each in kin) - row.score), row
+        seen.update(set(kin))

@@ -4,7 +4,8 @@ A report has `text` (complete by itself: hosts may show nothing else) and `data`
 """
 
 from darkroom.reports.charge_words import DayLimit
-from darkroom.reports.models import ModelReport, model_report, refused_models, table_report
+from darkroom.reports.model_card import model_report
+from darkroom.reports.models import ModelReport, Sought, refused_models, table_report
 from darkroom.reports.plan import Plan, plan_report
 from darkroom.reports.prediction import (
     Outcome,
@@ -26,6 +27,7 @@ __all__ = [
     "Outcome",
     "Plan",
     "PredictionReport",
+    "Sought",
     "model_report",
     "overdue_report",
     "plan_report",

@@ -53,14 +53,19 @@ def price_cell(model: Model) -> str:
 
 
 def price_words(model: Model, today: datetime.date) -> str:
-    """Every tier, those that add up joined by +, and when they were read."""
+    """Every tier, those that add up joined by +; when they were read only where that is long ago."""
     if (table := model.price) is None:
         return "unknown"
     groups = [list(group) for _, group in groupby(table.tiers, key=lambda tier: str(tier.when))]
     tiers = "; ".join(" + ".join(map(_tier_words, group)) + _when_words(group[0]) for group in groups)
     typical = f", about {table.typical_s:g} s a run" if table.typical_s else ""
-    stale = ", stale: it may have changed" if table.is_stale(today) else ""
-    return f"{tiers}{typical} ({table.confidence} {table.date or 'at an unknown date'}{stale})"
+    stale = f" ({read_words(model)}, stale: it may have changed)" if table.is_stale(today) else ""
+    return f"{tiers}{typical}{stale}"
+
+
+def read_words(model: Model) -> str:
+    """`recorded 2026-10-05`: how the price was read, and when."""
+    return f"{model.price.confidence} {model.price.date or 'at an unknown date'}" if model.price else "unknown"
 
 
 def price_data(model: Model, limits: Limits) -> dict[str, JsonValue]:
