@@ -23,6 +23,7 @@ def request_of(call: dict[str, Any]) -> ImageRequest:
     """The request of a call as a tool would receive it."""
     arguments = dict[str, Any](call)
     arguments["images"] = tuple(call.get("images", ()))
+    arguments["options"] = arguments.pop("model_options", {})
     return ImageRequest(**arguments)
 
 

@@ -307,7 +307,7 @@ async def test_one_model_comes_with_its_inputs_and_an_example_that_works(client:
     result = await client.call_tool("list_models", {"model": "flux-schnell"})
     assert "num_inference_steps: integer 1..4" in text(result)
     example = example_call(ModelRegistry.load(None).get("flux-schnell"))
-    assert f'prompt="{example["prompt"]}", options=' in text(result) and result.structured_content is None
+    assert f'prompt="{example["prompt"]}", model_options=' in text(result) and result.structured_content is None
     assert text(await client.call_tool("generate_image", example)).startswith("Succeeded")
 
 
