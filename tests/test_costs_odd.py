@@ -3,6 +3,7 @@
 import datetime
 import io
 import json
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -219,3 +220,15 @@ async def test_absurd_figures_take_nothing_from_the_limit_and_larger_ones_are_sa
     assert limits.day and limits.day.left_usd == left_usd
     is_odd = figures["image_output_count"] in (2, 1000)
     assert ("more than the price list allows" in report.text) is is_odd
+
+
+async def test_a_dry_run_beside_a_locked_journal_is_refused_and_names_no_prediction(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    lock = sqlite3.connect(tmp_path / "data" / "journal.sqlite3", isolation_level=None)
+    lock.execute("BEGIN EXCLUSIVE")
+    async with client_of(tmp_path) as (client, origin):
+        text, report = await generate(client, dry_run=True)
+        assert await creates(origin) == 0
+    lock.close()
+    assert report["outcome"] in ("refused", "invalid")
+    assert "Nothing" in text and "Charged: nothing." in text and "get_prediction" not in text

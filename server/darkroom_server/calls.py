@@ -93,20 +93,19 @@ class Calls:
         """Whether a person has stopped it, and the host is still there: one that leaves cancels what is open."""
         return not self._is_leaving() and await call.is_stopped() and not self._is_leaving()
 
-    async def dry_run(
-        self, ctx: Context["Calls", Any], request: "ImageRequest", *, request_id: str, max_usd: float
-    ) -> CallToolResult:
-        """What generate_image would send and what that costs."""
+    async def dry_run(self, request: "ImageRequest", *, request_id: str, max_usd: float) -> CallToolResult:
+        """What generate_image would send and what that costs. Raises: DarkroomError."""
         from darkroom.dry_run import dry_run
+        from darkroom.reports import with_notes
 
         name = checked_request_id(request_id)
-        return await self._answer(
-            ctx,
-            "generate_image",
-            name,
-            0,
-            lambda darkroom, _: dry_run(darkroom, request, request_id=name, max_usd=max_usd),
+        report = await self.in_darkroom(
+            ANSWER_WITHIN_S, lambda darkroom: dry_run(darkroom, request, request_id=name, max_usd=max_usd)
         )
+        if report is None:
+            raise JournalError("The journal did not answer in time. Nothing was sent. Try again.")
+        report = with_notes(report, self._news("generate_image"))
+        return prediction_result(report, is_structured=self.settings.structured_output)
 
     async def get_prediction(self, ctx: Context["Calls", Any], id: str, *, wait_s: int) -> CallToolResult:
         """Find and wait; a cancel only ends the waiting."""

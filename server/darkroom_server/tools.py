@@ -95,7 +95,7 @@ async def generate_image(
     # The arguments that describe an image arrive in `request`.
     calls = ctx.request_context.lifespan_context
     if dry_run:
-        return await calls.dry_run(ctx, request, request_id=request_id, max_usd=max_usd)
+        return await calls.dry_run(request, request_id=request_id, max_usd=max_usd)
     consent.require(ctx, answer, calls.settings.confirm_usd)
     return await calls.generate_image(ctx, request, wait_s=wait_seconds, request_id=request_id, max_usd=max_usd)
 

@@ -52,8 +52,32 @@ def _check_key(wanted: str, given: str) -> None:
 def build(options: SandboxOptions) -> Starlette:
     """Every route twice: at the root as on Replicate, and under /replicate as at the resellers."""
     state = SandboxState(options)
-    predictions, files, models = PredictionEndpoints(state), FileEndpoints(state), ModelEndpoints(state)
-    keys = TokenLogEndpoints(state)
+    predictions = PredictionEndpoints(state)
+    api = _format_routes(state, predictions)
+
+    async def answer_missing(request: Request) -> Response:
+        return faults.missing_endpoint(state.profile, request)
+
+    async def greet(request: Request) -> Response:
+        return PlainTextResponse("This is darkroom's sandbox. It speaks the Replicate predictions format under /v1.\n")
+
+    every_method = ["GET", "POST", "PUT", "PATCH", "DELETE", "QUERY"]
+    missing = Route("/{path:path}", answer_missing, methods=every_method)
+    return Starlette(
+        routes=[
+            Route("/delivery/{id}/{file}", predictions.deliver, methods=["GET"]),
+            Route("/", greet, methods=["GET"]),
+            *api,
+            *_key_routes(state),
+            Mount("/replicate", routes=[*api, missing]),
+            missing,
+        ]
+    )
+
+
+def _format_routes(state: SandboxState, predictions: PredictionEndpoints) -> list[Route]:
+    """What Replicate's documents describe."""
+    files, models = FileEndpoints(state), ModelEndpoints(state)
     table: list[tuple[str, str, Handler, int, Endpoint | None]] = [
         ("POST", "/models/{owner}/{name}/predictions", predictions.create_by_model, 599, None),
         ("POST", "/predictions", predictions.create, 599, None),
@@ -71,35 +95,18 @@ def build(options: SandboxOptions) -> Starlette:
         ("GET", "/models/{owner}/{name}/versions", models.versions, 2999, "models"),
         ("GET", "/models/{owner}/{name}/versions/{id}", models.version, 2999, "models"),
     ]
-    api = [
+    return [
         Route(f"/v1{path}", _wrapped(state, endpoint, remaining, needs), methods=[method])
         for method, path, endpoint, remaining, needs in table
     ]
 
-    of_keys = [
-        Route(path, _wrapped(state, endpoint, 0, "token_log"), methods=["GET"])
-        for path, endpoint in (
-            ("/api/log/token", keys.log),
-            ("/api/usage/token/", keys.usage),
-            ("/api/usage/token", keys.usage_without_slash),
-        )
-    ]
 
-    async def answer_missing(request: Request) -> Response:
-        return faults.missing_endpoint(state.profile, request)
-
-    async def greet(request: Request) -> Response:
-        return PlainTextResponse("This is darkroom's sandbox. It speaks the Replicate predictions format under /v1.\n")
-
-    every_method = ["GET", "POST", "PUT", "PATCH", "DELETE", "QUERY"]
-    missing = Route("/{path:path}", answer_missing, methods=every_method)
-    return Starlette(
-        routes=[
-            Route("/delivery/{id}/{file}", predictions.deliver, methods=["GET"]),
-            Route("/", greet, methods=["GET"]),
-            *api,
-            *of_keys,
-            Mount("/replicate", routes=[*api, missing]),
-            missing,
-        ]
+def _key_routes(state: SandboxState) -> list[Route]:
+    """What new-api tells about a key, at the root of the host."""
+    keys = TokenLogEndpoints(state)
+    table = (
+        ("/api/log/token", keys.log),
+        ("/api/usage/token/", keys.usage),
+        ("/api/usage/token", keys.usage_without_slash),
     )
+    return [Route(path, _wrapped(state, endpoint, 0, "token_log"), methods=["GET"]) for path, endpoint in table]
