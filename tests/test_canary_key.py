@@ -246,12 +246,7 @@ class EchoingGateway(ScriptedGateway):
 def environ_for(folder: Path, **variables: str) -> dict[str, str]:
     kept = {name: text for name, text in os.environ.items() if not name.startswith("DARKROOM_")}
     folders = {"DARKROOM_DATA_DIR": str(folder / "data"), "DARKROOM_OUTPUT_DIR": str(folder / "images")}
-    return (
-        kept
-        | folders
-        | {"HOME": str(folder), "DARKROOM_LOG_LEVEL": "DEBUG", "DARKROOM_CANCEL_TOOL": "true"}
-        | variables
-    )
+    return kept | folders | {"HOME": str(folder), "DARKROOM_LOG_LEVEL": "DEBUG"} | variables
 
 
 def traces_in_files(key: str, folder: Path) -> dict[str, list[str]]:
@@ -335,7 +330,7 @@ async def use_every_tool(session: Session, folder: Path) -> None:
     ok = ID.format(len(ECHOES))
     for name in (ok, ID.format(len(ECHOES) + 1), ID.format(9999), "latest", "r1"):
         await session.call("get_prediction", id=name, wait_seconds=1)
-    await session.call("cancel_prediction", id=ID.format(len(ECHOES) + 1))
+    await session.call("get_prediction", id=ID.format(len(ECHOES) + 1), cancel=True)
     await session.call("list_models", model=MODEL)
     for uri in (f"prediction://{ok}", f"prediction://{ok}/images/1", "models://registry"):
         await session.ask("resources/read", uri=uri)

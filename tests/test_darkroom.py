@@ -14,7 +14,6 @@ from broken_journal import BrokenJournal
 from fault_gateway import FaultGateway, Plan
 from open_rooms import Ears, NoonClock, room_at
 
-from darkroom.cancel_prediction import cancel_prediction
 from darkroom.darkroom import Darkroom, DarkroomOptions
 from darkroom.gateways import Key, load_gateways
 from darkroom.generate_image import generate_image
@@ -125,7 +124,7 @@ async def test_a_prediction_is_canceled_by_its_request_id(gateway: FaultGateway,
     gateway.plan = Plan(run_s=60)
     async with room_at(gateway, tmp_path) as room:
         await generate(room, wait_s=0)
-        report = await cancel_prediction(room, "fox")
+        report = await get_prediction(room, "fox", cancel=True)
     assert report.text.startswith("Canceled") and len(gateway.truth.cancels) == 1
 
 

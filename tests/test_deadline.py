@@ -52,7 +52,7 @@ async def _say_nothing(stream: anyio.abc.SocketStream) -> None:
         await anyio.sleep_forever()
 
 
-@pytest.mark.parametrize("tool", ["get_prediction", "cancel_prediction", "generate_image"])
+@pytest.mark.parametrize("tool", ["get_prediction", "generate_image"])
 async def test_a_gateway_that_never_answers_does_not_keep_the_host_waiting(tmp_path: Path, tool: str) -> None:
     """Well before hosts give up at 60 s, and where something was sent with the name under which it is found."""
     async with await anyio.create_tcp_listener(local_host="127.0.0.1") as listener, anyio.create_task_group() as tasks:
@@ -63,7 +63,6 @@ async def test_a_gateway_that_never_answers_does_not_keep_the_host_waiting(tmp_p
                 "DARKROOM_GATEWAY": "replicate",
                 "DARKROOM_BASE_URL": f"http://127.0.0.1:{port}",
                 "DARKROOM_API_KEY": "r8_nobody",
-                "DARKROOM_CANCEL_TOOL": "true",
                 "DARKROOM_DATA_DIR": str(tmp_path / "data"),
                 "DARKROOM_OUTPUT_DIR": str(tmp_path / "images"),
             }

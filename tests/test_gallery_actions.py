@@ -201,24 +201,24 @@ def test_a_prediction_of_several_parts_shows_their_common_progress(stage: Stage)
 
 def test_cancel_appears_only_where_the_report_allows_it(stage: Stage) -> None:
     canceled = result(report(0, outcome="failed", status="canceled", predictions=[part("canceled")]))
-    stage.begin(answers={"cancel_prediction": [canceled]})
+    stage.begin(answers={"get_prediction": [canceled]})
     stage.show(result(running()))
     expect(stage.view.get_by_role("button", name="Cancel")).to_have_count(0)
     stage.show(result(running(can_cancel=True)))
     press(stage, "Cancel")
     expect(stage.view.locator("#title")).to_have_text("Canceled")
-    assert stage.calls("cancel_prediction") == [{"id": report()["request_id"]}]
+    assert stage.calls("get_prediction") == [{"id": report()["request_id"], "cancel": True}]
 
 
 def test_a_cancel_that_is_refused_is_told_and_following_goes_on(stage: Stage) -> None:
     words = {"content": [{"type": "text", "text": "Refused: too late."}]}
     refusal = {**words, "_meta": {"darkroom/report": {"outcome": "refused", "status": "refused"}}}
-    stage.begin(answers={"cancel_prediction": [refusal], "get_prediction": ["wait"]})
+    stage.begin(answers={"get_prediction": [refusal, "wait"]})
     stage.show(result(running(can_cancel=True)))
     press(stage, "Cancel")
     expect(stage.view.locator("#reasons")).to_have_text("Not canceled: Refused: too late.")
     stage.page.clock.run_for(2_000)
-    wait_called(stage, "get_prediction", 1)
+    wait_called(stage, "get_prediction", 2)
 
 
 def test_originals_open_through_the_host(stage: Stage) -> None:

@@ -27,8 +27,9 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "darkroom.reports",
         "darkroom.work",
         "darkroom.darkroom",
-        "darkroom.get_prediction darkroom.list_models darkroom.repeats darkroom.quotes",
-        "darkroom.generate_image darkroom.cancel_prediction darkroom.dry_run darkroom.offers",
+        "darkroom.list_predictions darkroom.cancelling darkroom.list_models darkroom.repeats darkroom.quotes",
+        "darkroom.get_prediction",
+        "darkroom.generate_image darkroom.dry_run darkroom.offers",
         "darkroom_server.sandbox darkroom_server.strange_json darkroom_server.deadline darkroom_server.tool_arguments",
         "darkroom_server.content darkroom_server.gallery darkroom_server.settings"
         " darkroom_server.prompts darkroom_server.output_schema",

@@ -13,9 +13,9 @@ from odd_answers import ODD_ANSWERS, RawAnswer
 from open_rooms import room_at
 from scripted_gateway import Answer, RecordedRequest, ScriptedGateway
 
-from darkroom.cancel_prediction import cancel_prediction
 from darkroom.darkroom import Darkroom
 from darkroom.generate_image import generate_image
+from darkroom.get_prediction import get_prediction
 from darkroom.registry import ImageRequest
 
 ROUNDS, ANSWERS_A_ROUND, CALLS_AFTER = 40, 50, 5
@@ -86,7 +86,7 @@ async def play(folder: Path, answers: Round) -> None:
                         name = f"odd {next(numbers)}"
                         await ask(room, name, wait_s=0.05)
                         if gateway.stage == "cancel":
-                            await cancel_prediction(room, name)
+                            await get_prediction(room, name, cancel=True)
                     gateway.stage = ""
                     after = [await ask(room, f"plain {next(numbers)}", wait_s=30) for _ in range(CALLS_AFTER)]
                     assert after == ["succeeded"] * CALLS_AFTER

@@ -17,6 +17,7 @@ from darkroom.reports import (
     DayLimit,
     Outcome,
     PredictionReport,
+    look_up_refusal,
     overdue_report,
     prediction_report,
     refusal_report,
@@ -36,7 +37,7 @@ def test_a_success_names_status_files_links_their_death_metrics_price_and_seed()
         "Saved in /home/ann/Pictures/darkroom:",
         "1. a-lighthouse-p3nd4jxkgs6r-1.webp (1024x1024 WEBP, 123 kB) " + rows.image().url,
         "The links die at 13:00 UTC; the saved files stay.",
-        "Predict 0.8 s; queue 0.0 s; total 0.8 s; image count 1; seed 42.",
+        "Predict 0.8 s; queue 0.0 s; total 0.8 s; image count 1; seed 42; request_id lighthouse-1.",
         "Charged: at most $0.003 (by the price list).",
     ]
 
@@ -109,7 +110,8 @@ def test_a_success_whose_data_the_gateway_has_removed_is_said_to_be_lost() -> No
     seen = Prediction(id=rows.ID, status=PredictionStatus.SUCCEEDED, is_data_removed=True)
     answer = report(rows.intent(prediction=seen))
     assert answer.outcome is Outcome.FAILED
-    assert "removed its output already, so the image is lost" in answer.text
+    assert answer.text.startswith("Lost: 1 image") and "probably charged, but removed before" in answer.text
+    assert answer.data["status"] == "lost" and "ask the user before repeating" in answer.text
     assert "no output" not in answer.text
 
 
@@ -117,7 +119,7 @@ def test_partial_success_is_reported_one_by_one() -> None:
     refused = rows.intent(PredictionStatus.FAILED, error="flagged as sensitive", part=1)
     answer = report(rows.succeeded(3, image_count=3), refused)
     assert answer.outcome is Outcome.SUCCEEDED
-    assert answer.text.startswith("Succeeded: 3 of 4 images")
+    assert answer.text.startswith("Partial: 3 of 4 images")
     assert "Prediction 2 of 2:" in answer.text
 
 
@@ -182,15 +184,16 @@ def test_a_saved_image_is_shown_without_its_link_once_that_has_died() -> None:
     assert "https://" not in answer.text and "links die" not in answer.text
 
 
-def test_a_wanted_cancel_is_no_error_and_an_unwanted_one_is() -> None:
-    canceled = report(rows.intent(PredictionStatus.CANCELED))
-    assert canceled.is_error and not wanted_end(canceled).is_error
-    failed = report(rows.intent(PredictionStatus.FAILED))
-    assert wanted_end(failed).is_error
+@pytest.mark.parametrize("status", [PredictionStatus.FAILED, PredictionStatus.CANCELED, PredictionStatus.ABORTED])
+def test_a_failure_is_an_error_of_the_call_that_made_it_and_none_of_a_look_up(status: PredictionStatus) -> None:
+    assert report(rows.intent(status)).is_error
+    looked_up = report(rows.intent(status), facts=rows.facts(is_look_up=True))
+    assert not looked_up.is_error and looked_up.outcome is Outcome.FAILED
+    assert wanted_end(looked_up).is_wanted_end is (status is not PredictionStatus.FAILED)
 
 
 def test_an_answer_that_had_to_leave_early_says_how_to_go_on() -> None:
-    answer = overdue_report("fox-1", 55)
+    answer = overdue_report("fox-1", 55, 25)
     assert not answer.is_error and answer.data["id"] == "fox-1"
     assert "Nothing is lost" in answer.text and "get_prediction with id 'fox-1'" in answer.text
     assert answer.text.endswith(str(answer.data["next"]))
@@ -293,9 +296,10 @@ def test_a_refusal_says_once_that_nothing_was_sent_or_spent(
     assert answer.text.count("Nothing was") == 1
 
 
-def test_a_refused_look_up_is_not_said_to_have_sent_nothing() -> None:
-    text = refusal_report(UnknownPrediction("Gateway 'replicate' knows no prediction 'p1' (HTTP 404).")).text
-    assert text.endswith("(HTTP 404). Nothing was spent.\nCharged: nothing.")
+def test_a_refused_look_up_promises_nothing_about_what_was_charged_before() -> None:
+    answer = look_up_refusal(UnknownPrediction("Gateway 'replicate' knows no prediction 'p1' (HTTP 404)."))
+    assert answer.text.endswith("(HTTP 404).\nCharged: not known from here; asking is free.")
+    assert answer.is_error and answer.data["charged"] == {"verdict": "unknown", "usd": None, "basis": "none"}
 
 
 def test_a_busy_gateway_carries_the_seconds_in_the_data() -> None:

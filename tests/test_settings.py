@@ -13,7 +13,7 @@ NOTHING: dict[str, str] = {}
 
 def test_without_any_variable_everything_has_its_default() -> None:
     settings = Settings.read(NOTHING)
-    assert settings.wait_seconds == 45
+    assert settings.wait_seconds == 25
     assert settings.previews == "on"
     assert settings.max_usd_per_call is None
     assert settings.problem is None
@@ -62,7 +62,14 @@ def test_images_may_be_read_from_the_output_folder_where_no_input_folder_is_name
 
 @pytest.mark.parametrize(("text", "flag"), [("true", True), ("false", False), ("1", True), ("no", False)])
 def test_flags_are_read_as_hosts_write_them(text: str, flag: bool) -> None:
-    assert Settings.read({"DARKROOM_CANCEL_TOOL": text}).cancel_tool is flag
+    assert Settings.read({"DARKROOM_KEEP_METADATA": text}).keep_metadata is flag
+
+
+def test_a_setting_of_an_earlier_version_is_no_fault_and_is_named_as_gone() -> None:
+    settings = Settings.read({"DARKROOM_CANCEL_TOOL": "true"})
+    assert settings.problem is None
+    assert settings.gone == ("DARKROOM_CANCEL_TOOL is gone: get_prediction(id, cancel=true) does it now.",)
+    assert Settings.read({}).gone == ()
 
 
 @pytest.mark.parametrize(("text", "word"), [("off", "off"), ("false", "off"), ("ON", "on"), ("true", "on")])
@@ -79,7 +86,7 @@ def test_previews_are_on_or_off_in_any_spelling(text: str, word: str) -> None:
         ("DARKROOM_CONFIRM_USD", "inf", "US dollars"),
         ("DARKROOM_WAIT_SECONDS", "900", "0 to 600"),
         ("DARKROOM_PREVIEWS", "small", "on or off"),
-        ("DARKROOM_CANCEL_TOOL", "maybe", "true or false"),
+        ("DARKROOM_KEEP_METADATA", "maybe", "true or false"),
         ("DARKROOM_LOG_LEVEL", "loud", "WARNING"),
     ],
 )
@@ -100,7 +107,7 @@ def test_a_wrong_value_is_carried_as_a_problem_and_the_rest_is_kept() -> None:
     settings = Settings.read_or_problem({"DARKROOM_WAIT_SECONDS": "soon", "DARKROOM_PREVIEWS": "off"})
     assert settings.problem is not None
     assert "DARKROOM_WAIT_SECONDS" in settings.problem.message
-    assert (settings.wait_seconds, settings.previews) == (45, "off")
+    assert (settings.wait_seconds, settings.previews) == (25, "off")
     with pytest.raises(SettingsError, match="DARKROOM_WAIT_SECONDS"):
         settings.options()
 
@@ -149,4 +156,4 @@ def test_every_setting_has_a_reader() -> None:
 def test_the_table_names_every_setting_with_its_default() -> None:
     table = settings_table()
     assert all(f"| `{variable_of(name)}` |" in table for name in described())
-    assert "| `DARKROOM_WAIT_SECONDS` | `45` | How long a call waits" in table
+    assert "| `DARKROOM_WAIT_SECONDS` | `25` | How long a call waits" in table

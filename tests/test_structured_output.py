@@ -33,7 +33,6 @@ def settings_in(folder: Path, **more: str) -> Settings:
             "DARKROOM_DATA_DIR": str(folder / "data"),
             "DARKROOM_OUTPUT_DIR": str(folder / "pictures"),
             "DARKROOM_STRUCTURED_OUTPUT": "true",
-            "DARKROOM_CANCEL_TOOL": "true",
             **more,
         }
     )
@@ -70,7 +69,7 @@ def faults(answer: dict[str, Any], schema: dict[str, Any]) -> list[str]:
 
 async def test_every_tool_has_an_output_schema_without_references(client: Client) -> None:
     tools = (await client.list_tools()).tools
-    assert len(tools) == 4
+    assert len(tools) == 3
     for tool in tools:
         assert tool.output_schema == (MODELS_ANSWER if tool.name == "list_models" else PREDICTION_ANSWER)
         assert "$ref" not in str(tool.output_schema)
@@ -79,7 +78,7 @@ async def test_every_tool_has_an_output_schema_without_references(client: Client
 async def test_without_the_setting_no_tool_has_an_output_schema(tmp_path: Path) -> None:
     settings = settings_in(tmp_path, DARKROOM_STRUCTURED_OUTPUT="false")
     async with Client(create_server(settings)) as client:
-        assert [tool.output_schema for tool in (await client.list_tools()).tools] == [None] * 4
+        assert [tool.output_schema for tool in (await client.list_tools()).tools] == [None] * 3
 
 
 async def test_the_schema_names_all_that_an_answer_holds(client: Client) -> None:
@@ -94,8 +93,10 @@ async def test_structured_content_repeats_the_report(client: Client) -> None:
     assert result.meta and data(result) == result.meta["darkroom/report"]
     assert {block.type for block in result.content} == {"text", "image", "resource_link"}
     again = await client.call_tool("get_prediction", {"id": data(result)["id"]})
-    assert data(again)["images"] == data(result)["images"]
-    assert data(await client.call_tool("cancel_prediction", {"id": data(result)["id"]}))["status"] == "succeeded"
+    assert [image["path"] for image in data(again)["images"]] == [image["path"] for image in data(result)["images"]]
+    assert faults(data(again), PREDICTION_ANSWER) == []
+    listed = await client.call_tool("get_prediction", {"id": "today"})
+    assert data(listed)["status"] == "listed" and faults(data(listed), PREDICTION_ANSWER) == []
 
 
 @pytest.mark.parametrize(
@@ -107,7 +108,8 @@ async def test_structured_content_repeats_the_report(client: Client) -> None:
         pytest.param("generate_image", {"prompt": "sandbox:402 a fox"}, "credit_exhausted", id="no credit"),
         pytest.param("get_prediction", {}, "invalid_request", id="missing"),
         pytest.param("get_prediction", {"id": "nothing"}, "unknown_prediction", id="unknown id"),
-        pytest.param("cancel_prediction", {"id": "nothing"}, "unknown_prediction", id="unknown id to cancel"),
+        pytest.param("get_prediction", {"id": "nothing", "cancel": True}, "unknown_prediction", id="unknown to cancel"),
+        pytest.param("get_prediction", {"id": "today", "cancel": True}, "invalid_input", id="a list to cancel"),
     ],
 )
 async def test_a_refusal_is_structured_too(client: Client, tool: str, arguments: dict[str, Any], kind: str) -> None:

@@ -15,7 +15,7 @@ from darkroom_server.settings import Settings
 
 pytestmark = pytest.mark.anyio
 
-TOOLS = ("generate_image", "get_prediction", "list_models", "cancel_prediction")
+TOOLS = ("generate_image", "get_prediction", "list_models")
 PHOTO = "https://example.com/photo.jpg"
 
 
@@ -35,7 +35,6 @@ async def client(request: pytest.FixtureRequest, gateway: FaultGateway, tmp_path
             "DARKROOM_API_KEY": "r8_nobody",
             "DARKROOM_DATA_DIR": str(tmp_path / "data"),
             "DARKROOM_OUTPUT_DIR": str(tmp_path / "images"),
-            "DARKROOM_CANCEL_TOOL": "true",
         }
     )
     async with Client(create_server(settings), mode=request.param) as client:
@@ -67,9 +66,8 @@ async def test_null_is_not_given_in_every_argument(client: Client, gateway: Faul
     assert (await sent(client, gateway, **(nothing | {"prompt": "a fox"})))["prompt"] == "a fox"
 
 
-@pytest.mark.parametrize("tool", ["get_prediction", "cancel_prediction"])
-async def test_null_for_what_is_required_is_refused_as_missing(client: Client, tool: str) -> None:
-    assert text(await say(client, tool, id=None)).startswith("Refused: id is required.")
+async def test_null_for_what_is_required_is_refused_as_missing(client: Client) -> None:
+    assert text(await say(client, "get_prediction", id=None)).startswith("Refused: id is required.")
 
 
 async def test_null_inside_an_argument_is_not_given_either(client: Client, gateway: FaultGateway) -> None:
@@ -131,10 +129,12 @@ async def test_an_unknown_argument_is_refused_with_the_closest_name(
     assert gateway.truth.creates == 0
 
 
-@pytest.mark.parametrize("tool", ["generate_image", "get_prediction", "cancel_prediction"])
-async def test_the_refusal_of_an_unknown_argument_is_a_whole_one(client: Client, tool: str) -> None:
+@pytest.mark.parametrize(
+    ("tool", "charged"), [("generate_image", "nothing"), ("get_prediction", "not known from here; asking is free")]
+)
+async def test_the_refusal_of_an_unknown_argument_is_a_whole_one(client: Client, tool: str, charged: str) -> None:
     result = await say(client, tool, zzz=1)
-    assert text(result).startswith("Refused: ") and text(result).endswith("\nCharged: nothing.")
+    assert text(result).startswith("Refused: ") and text(result).endswith(f"\nCharged: {charged}.")
     assert result.meta and result.meta["darkroom/report"]["error"]["kind"] == "invalid_request"
 
 

@@ -328,25 +328,10 @@ async def test_a_wrong_setting_is_the_answer_to_each_call_not_the_end_of_the_ser
         assert not (await client.call_tool("list_models", {})).is_error
 
 
-async def test_a_cancel_that_was_asked_for_is_no_error(tmp_path: Path) -> None:
-    settings = Settings.read(
-        {
-            "DARKROOM_DATA_DIR": str(tmp_path / "data"),
-            "DARKROOM_OUTPUT_DIR": str(tmp_path / "pictures"),
-            "DARKROOM_CANCEL_TOOL": "true",
-        }
-    )
-    async with Client(create_server(settings)) as client:
-        assert [tool.name for tool in (await client.list_tools()).tools][-1] == "cancel_prediction"
-        started = await generate(client, prompt="sandbox:slow=60 a lighthouse", wait_seconds=0)
-        ended = await client.call_tool("cancel_prediction", {"id": report(started)["id"]})
-    assert not ended.is_error and text(ended).startswith("Canceled")
-
-
 # How long a call waits
 
 
-@pytest.mark.parametrize(("variable", "most"), [("20", 45), ("100", 100)])
+@pytest.mark.parametrize(("variable", "most"), [("20", 50), ("100", 100)])
 async def test_a_wait_beyond_the_limit_of_hosts_is_cut_and_noted(tmp_path: Path, variable: str, most: int) -> None:
     environ = {"DARKROOM_DATA_DIR": str(tmp_path), "DARKROOM_OUTPUT_DIR": str(tmp_path)}
     settings = Settings.read({**environ, "DARKROOM_WAIT_SECONDS": variable})

@@ -64,11 +64,10 @@ def create_server(
             finally:
                 tasks.cancel_scope.cancel()
 
-    rows = [row for row in TOOLS if settings.cancel_tool or not row.is_extra]
     server = DarkroomServer(
         "darkroom",
-        tools=[row.tool(settings) for row in rows],
-        refusals={row.name: row.refusal(settings) for row in rows},
+        tools=[row.tool(settings) for row in TOOLS],
+        refusals={row.name: row.refusal(settings) for row in TOOLS},
         title="Darkroom",
         version=__version__,
         instructions=_INSTRUCTIONS_FILE.read_text(encoding="utf-8").strip(),

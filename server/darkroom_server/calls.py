@@ -18,7 +18,7 @@ from darkroom_server.content import model_result, prediction_result
 from darkroom_server.deadline import within
 from darkroom_server.open_calls import OpenCall, OpenCalls
 from darkroom_server.opener import DarkroomOpener
-from darkroom_server.settings import DEFAULT_WAIT_S, Settings
+from darkroom_server.settings import MOST_WAIT_S, Settings
 
 if TYPE_CHECKING:
     from darkroom.darkroom import Darkroom, OnProgress
@@ -107,24 +107,25 @@ class Calls:
         report = with_notes(report, self._news("generate_image"))
         return prediction_result(report, is_structured=self.settings.structured_output)
 
-    async def get_prediction(self, ctx: Context["Calls", Any], id: str, *, wait_s: int) -> CallToolResult:
-        """Find and wait; a cancel only ends the waiting."""
+    async def get_prediction(
+        self, ctx: Context["Calls", Any], id: str, *, wait_s: int, cancel: bool, limit: int
+    ) -> CallToolResult:
+        """Find and wait, cancel, or list; a cancel of the call only ends the waiting."""
         from darkroom.get_prediction import get_prediction
 
         async def verb(darkroom: "Darkroom", on_progress: "OnProgress") -> "PredictionReport":
-            wait_here_s, conversation = self._wait_s(wait_s), self._conversation
             return await get_prediction(
-                darkroom, id, wait_s=wait_here_s, on_progress=on_progress, conversation=conversation
+                darkroom,
+                id,
+                wait_s=self._wait_s(wait_s),
+                cancel=cancel,
+                limit=limit,
+                on_progress=on_progress,
+                conversation=self._conversation,
             )
 
         with self.open_calls.waiting(ctx.request_context, id):
             return await self._answer(ctx, "get_prediction", id, wait_s, verb)
-
-    async def cancel_prediction(self, ctx: Context["Calls", Any], id: str) -> CallToolResult:
-        """Ask the gateway to stop it, and report what became of it."""
-        from darkroom.cancel_prediction import cancel_prediction
-
-        return await self._answer(ctx, "cancel_prediction", id, 0, lambda darkroom, _: cancel_prediction(darkroom, id))
 
     async def list_models(
         self, *, query: str, task: str, model: str, sort: "Sort", max_usd: float, limit: int
@@ -193,18 +194,18 @@ class Calls:
 
         report = await self.in_darkroom(limit_s, lambda darkroom: verb(darkroom, on_progress))
         if report is None:
-            report = overdue_report(handle[:_LONGEST_ID], limit_s)
+            report = overdue_report(handle[:_LONGEST_ID], limit_s, self.settings.wait_seconds)
         previews, notes = await self._previews(report, began_s + limit_s)
         if wait_s > waited_s:
             notes.insert(0, _CUT_WAIT.format(wait_s, waited_s))
         report = with_notes(report, [*notes, *self._news(tool)])
-        report.data["can_cancel"] = self.settings.cancel_tool and self.settings.choice.gateway.has_cancel
+        report.data["can_cancel"] = self.settings.choice.gateway.has_cancel
         return prediction_result(report, previews, is_structured=self.settings.structured_output)
 
     def _wait_s(self, asked_s: int) -> int:
         """The seconds that a call may wait, where the host lives by the usual limits or by the person's own setting."""
         set_s = self.settings.wait_seconds
-        return min(asked_s, max(DEFAULT_WAIT_S, set_s)) if asked_s >= 0 else set_s
+        return min(asked_s, max(MOST_WAIT_S, set_s)) if asked_s >= 0 else set_s
 
     def _news(self, tool: str) -> list[str]:
         """What the journal warns of, once for each tool."""
@@ -217,7 +218,7 @@ class Calls:
         """Small images by their number in the report, as time allows, and a note for each that cannot be shown."""
         from darkroom.outputs.preview import Preview
 
-        images = [image for intent in report.intents for image in intent.images]
+        images = [image for intent in report.intents for image in intent.images] if report.shows_images else []
         stored = {number: image.file for number, image in enumerate(images, start=1) if image.file}
         if not stored or self.settings.previews == "off":
             return {}, []

@@ -31,7 +31,7 @@ def prediction_result(
 
     `previews` by the image's number in the report, from 1.
     """
-    images = [image for intent in report.intents for image in intent.images]
+    images = [image for intent in report.intents for image in intent.images] if report.shows_images else []
     alive = [image for image in images if image.state is not ImageState.EXPIRED]
     links = [_link(image) for image in alive if image.file or scheme_of(image.url) == "https"]
     content: list[ContentBlock] = [_text(report.text), *_previews(previews or {}), *links]
@@ -58,6 +58,13 @@ def refusal(error: DarkroomError, *, is_structured: bool) -> CallToolResult:
     from darkroom.reports import refusal_report
 
     return prediction_result(refusal_report(error), is_structured=is_structured)
+
+
+def look_up_refusal(error: DarkroomError, *, is_structured: bool) -> CallToolResult:
+    """A question of get_prediction that was not answered."""
+    from darkroom.reports import look_up_refusal
+
+    return prediction_result(look_up_refusal(error), is_structured=is_structured)
 
 
 def model_refusal(error: DarkroomError, *, is_structured: bool) -> CallToolResult:

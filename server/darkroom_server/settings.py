@@ -26,7 +26,11 @@ if TYPE_CHECKING:
     from darkroom.gateways import GatewayChoice
 
 PREFIX = "DARKROOM_"
-DEFAULT_WAIT_S = 45
+DEFAULT_WAIT_S = 25
+# A call may ask for so much more; hosts end calls at about 60 s.
+MOST_WAIT_S = 50
+# Settings of earlier versions that do nothing any more: named by doctor, and no fault.
+GONE = {"cancel_tool": "get_prediction(id, cancel=true) does it now"}
 # Read by `choose_gateway`, which knows the gateways; here they are only described.
 GATEWAY_SETTINGS = ("gateway", "base_url", "api_key", "output_hosts")
 _FOLDERS = ("${HOME}", "${DESKTOP}", "${DOCUMENTS}", "${DOWNLOADS}")
@@ -58,7 +62,6 @@ class Settings(BaseModel):
     wait_seconds: Annotated[int, Field(ge=0, le=600)] = DEFAULT_WAIT_S
     previews: Annotated[Literal["on", "off"], BeforeValidator(_on_or_off)] = "on"
     structured_output: bool = False
-    cancel_tool: bool = False
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(lambda word: str(word).upper())
     ] = "WARNING"
@@ -85,7 +88,8 @@ class Settings(BaseModel):
         values = {
             field: _parsed(field, text, given)
             for name, text in given.items()
-            if name.startswith(PREFIX) and (field := name.removeprefix(PREFIX).lower()) not in GATEWAY_SETTINGS
+            if name.startswith(PREFIX)
+            and (field := name.removeprefix(PREFIX).lower()) not in (*GATEWAY_SETTINGS, *GONE)
         }
         try:
             settings = cls.model_validate(values)
@@ -169,6 +173,14 @@ class Settings(BaseModel):
             max_usd_per_call=self.max_usd_per_call,
             max_usd_per_day=self.max_usd_per_day,
             allow_unknown_price=self.allow_unknown_price,
+            wait_s=self.wait_seconds,
+        )
+
+    @property
+    def gone(self) -> tuple[str, ...]:
+        """A sentence for each variable that is set and does nothing any more."""
+        return tuple(
+            f"{variable_of(name)} is gone: {why}." for name, why in GONE.items() if variable_of(name) in self._environ
         )
 
     def embedded_sandbox(self) -> "ASGIApp | None":

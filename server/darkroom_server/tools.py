@@ -20,7 +20,7 @@ from darkroom.model_tasks import Task
 from darkroom_server import consent
 from darkroom_server.calls import Calls
 from darkroom_server.consent import Consent
-from darkroom_server.content import model_refusal, refusal
+from darkroom_server.content import look_up_refusal, model_refusal, refusal
 from darkroom_server.gallery import GALLERY_URI
 from darkroom_server.mcp_server import Refuse
 from darkroom_server.output_schema import ModelResult, PredictionResult
@@ -37,7 +37,7 @@ ModelOptions = Annotated[
     WithJsonSchema({"type": "object"}),
 ]
 WaitSeconds = Annotated[
-    int, Field(ge=0, le=600, description="How long this call may wait; hosts end calls at about 60 s")
+    int, Field(ge=0, le=600, description="How long this call may wait; over 50 only where the user has set more")
 ]
 AS_SET = -1  # in place of a default that is a setting
 
@@ -108,14 +108,25 @@ image_request.__dict__["__signature__"] = inspect.Signature(_WISHES)
 
 async def get_prediction(
     ctx: Ctx,
-    id: Annotated[str, Field(description='The id, a request_id, or "latest"')],
+    id: Annotated[
+        str,
+        Field(
+            description='The id, a request_id or "latest"; for a list "recent", "today", "yesterday", a date '
+            '(YYYY-MM-DD) or "find: red fox"'
+        ),
+    ],
     wait_seconds: WaitSeconds = 0,
+    cancel: Annotated[bool, Field(description="Stop it; what is done by then may be billed")] = False,
+    limit: Annotated[int, Field(ge=1, le=100, description="Of a list")] = 10,
 ) -> PredictionResult:
     """Find a prediction again, at no cost: one still processing, of an earlier session, or whose answer was lost.
 
-    Returns the same as generate_image. Works after restarts and after the links have died (saved files answer).
+    Returns the same as generate_image. Works after restarts and after the links have died (saved files answer). A
+    list has a line for each prediction (time, status, charge, prompt, path, id) and what each day has cost.
     """
-    return await ctx.request_context.lifespan_context.get_prediction(ctx, id, wait_s=wait_seconds)
+    return await ctx.request_context.lifespan_context.get_prediction(
+        ctx, id, wait_s=wait_seconds, cancel=cancel, limit=limit
+    )
 
 
 async def list_models(
@@ -137,19 +148,9 @@ async def list_models(
     )
 
 
-async def cancel_prediction(
-    ctx: Ctx, id: Annotated[str, Field(description='The id, a request_id, or "latest"')]
-) -> PredictionResult:
-    """Stop a prediction that the user no longer wants. Work done before the cancel may be billed.
-
-    Returns the same as get_prediction. Some gateways cannot cancel; then the answer says so.
-    """
-    return await ctx.request_context.lifespan_context.cancel_prediction(ctx, id)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolRow:
-    """One tool. `refuse` words a call that is not carried out; `is_extra`: only where DARKROOM_CANCEL_TOOL wants it."""
+    """One tool. `refuse` words a call that is not carried out."""
 
     function: Callable[..., Awaitable[CallToolResult]]
     title: str
@@ -158,7 +159,6 @@ class ToolRow:
     is_idempotent: bool = True
     is_open_world: bool = True
     is_in_gallery: bool = False
-    is_extra: bool = False
     refuse: Callable[..., CallToolResult] = refusal
 
     @property
@@ -192,10 +192,15 @@ class ToolRow:
 
 TOOLS = (
     ToolRow(function=generate_image, title="Generate an image", is_idempotent=False, is_in_gallery=True),
-    # Not read-only: it saves images that are not saved yet.
-    ToolRow(function=get_prediction, title="Get a prediction", is_in_gallery=True),
+    # Not read-only: it saves images that are not saved yet. Destructive: it may cancel.
+    ToolRow(
+        function=get_prediction,
+        title="Get a prediction",
+        is_destructive=True,
+        is_in_gallery=True,
+        refuse=look_up_refusal,
+    ),
     ToolRow(
         function=list_models, title="List image models", is_read_only=True, is_open_world=False, refuse=model_refusal
     ),
-    ToolRow(function=cancel_prediction, title="Cancel a prediction", is_destructive=True, is_extra=True),
 )

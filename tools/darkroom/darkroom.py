@@ -44,10 +44,7 @@ __all__ = ["Budget", "Darkroom", "DarkroomOptions", "OnProgress"]
 IMAGES_GRACE_S = 6.0
 # A call ends at the latest so many seconds after the budget that it was given.
 CALL_GRACE_S = 8.0
-SANDBOX_HINT = (
-    "This is darkroom's own sandbox: no model ran, nothing was paid. For real models the user sets a gateway's key, "
-    "such as REPLICATE_API_TOKEN."
-)
+SANDBOX_HINT = "Made by the sandbox, not by a model. For real ones the user sets a key, such as REPLICATE_API_TOKEN."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +54,8 @@ class DarkroomOptions:
     `keep_metadata` leaves EXIF data in input images. `app` is the embedded sandbox where that is the gateway.
     `output_dir` is a folder or an object URL (`s3://…`). `at_crash_point` hears every moment at which a crash would
     matter; `settle_s` is how long a lost create may take to show up in the gateway's list; `lease_s` for how long a
-    process that says nothing more keeps others from following its predictions; `on_ended` hears of every prediction
+    process that says nothing more keeps others from following its predictions; `wait_s` is how long a call waits where
+    it does not say, which the next steps name; `on_ended` hears of every prediction
     that has ended and whose images are home or lost.
     """
 
@@ -78,6 +76,7 @@ class DarkroomOptions:
     timeouts: Timeouts = field(default_factory=Timeouts)
     settle_s: float = SETTLE_S
     lease_s: float = LEASE_S
+    wait_s: float = 25.0
     on_ended: Callable[[Intent], None] = lambda intent: None
     at_crash_point: Callable[[CrashPoint], None] = lambda moment: None
 

@@ -25,10 +25,14 @@ from darkroom.work.crash_points import CrashPoint
 
 @dataclass(frozen=True, kw_only=True)
 class _Plan:
-    """What is written down for one call (its intents in order, notes for the assistant), and what never is."""
+    """What is written down for one call (its intents in order, notes for the assistant), and what never is.
+
+    `is_free`: it sends nothing that was not sent before.
+    """
 
     intents: tuple[Intent, ...]
     notes: tuple[str, ...]
+    is_free: bool = False
     secrets: dict[str, JsonValue] = field(default_factory=dict[str, JsonValue])
 
 
@@ -64,7 +68,8 @@ async def generate_image(
     await darkroom.waiting.for_create(watched, until_s=end_s, on_progress=on_progress)
     await darkroom.waiting.for_end(watched, until_s=until_s, on_progress=on_progress)
     await darkroom.waiting.for_images(watched, until_s=min(until_s + IMAGES_GRACE_S, end_s))
-    return await report_on(darkroom, plan.intents, watched, started_s, plan.notes)
+    free_call = "this repeat" if plan.is_free else ""
+    return await report_on(darkroom, plan.intents, watched, started_s, plan.notes, free_call=free_call)
 
 
 async def _plan(darkroom: Darkroom, request: ImageRequest, request_id: str, max_usd: float, conversation: str) -> _Plan:
@@ -121,7 +126,7 @@ async def _repeat(darkroom: Darkroom, request: ImageRequest, earlier: Sequence[I
         await darkroom.stores.default.check()
         words = "what had not been created is sent now"
     note = f"request_id '{earlier[0].request_id}' was used before; {words}."
-    return _Plan(intents=tuple(earlier), notes=(note,), secrets=secrets_of(request.options))
+    return _Plan(intents=tuple(earlier), notes=(note,), is_free=not unsent, secrets=secrets_of(request.options))
 
 
 def _too_slow(darkroom: Darkroom) -> GatewayUnreachable:

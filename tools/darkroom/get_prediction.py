@@ -1,22 +1,36 @@
-"""get_prediction: finds a prediction again, after any interruption, and waits on if asked.
+"""get_prediction: finds a prediction again, after any interruption, and waits on or cancels it if asked; or lists many.
 
 The journal answers first: also after a restart, and after the links have died. What it does not know is asked of the
 gateway and taken into the journal.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 
 import anyio
 
+from darkroom import cancelling
 from darkroom.darkroom import CALL_GRACE_S, IMAGES_GRACE_S, Darkroom, OnProgress
-from darkroom.errors import DarkroomError, JournalError, UnknownPrediction
+from darkroom.errors import DarkroomError, InvalidInput, JournalError, UnknownPrediction
 from darkroom.images import ImageState
-from darkroom.journal import Intent, IntentState
-from darkroom.predictions import ID_PATTERN
-from darkroom.reports import AnswerFacts, DayLimit, PredictionReport, prediction_report, refusal_report
+from darkroom.journal import Intent, IntentState, NewIntent
+from darkroom.list_predictions import list_predictions
+from darkroom.predictions import ID_PATTERN, Prediction
+from darkroom.reports import (
+    AnswerFacts,
+    DayLimit,
+    PredictionReport,
+    Whose,
+    look_up_refusal,
+    prediction_report,
+    wanted_end,
+)
+from darkroom.request_ids import is_latest, is_list
+from darkroom.work.receipts import price_of
 from darkroom.work.watch import Watched
 
 _LOOK_S = 15.0
+_RECORDS_S = 1.0
 
 
 async def get_prediction(
@@ -24,27 +38,64 @@ async def get_prediction(
     id: str,
     *,
     wait_s: float = 0.0,
+    cancel: bool = False,
+    limit: int = 10,
     on_progress: OnProgress | None = None,
-    conversation: str = "",
+    conversation: str | None = None,
 ) -> PredictionReport:
     """Report on a prediction by its id, an intent's key, a request_id or "latest"; wait at most `wait_s` s for its end.
 
-    The answer comes within 10 s more, whatever happens. "latest" is of `conversation` where that has one. A
-    DarkroomError becomes a report.
+    The answer comes within 10 s more, whatever happens. `cancel` asks the gateway to stop it first. "recent", "today",
+    "yesterday", a date and "find: words" give a list of `limit` predictions at most, from the journal alone.
+
+    `conversation` is who asks ("": nobody knows): a "latest" of another one is only named, and not waited for. None is
+    the person, to whom all conversations belong. A DarkroomError becomes a report.
     """
     started_s = darkroom.options.monotonic()
     until_s, end_s = started_s + wait_s, started_s + wait_s + CALL_GRACE_S
+    notes: tuple[str, ...] = ()
     try:
-        found = await find(darkroom, id, within_s=wait_s + CALL_GRACE_S, conversation=conversation)
+        if is_list(id):
+            return await _listed(darkroom, id, limit, cancel=cancel)
+        found = await find(darkroom, id, within_s=wait_s + CALL_GRACE_S, conversation=conversation or "")
+        whose = _whose(id, found, conversation)
+        if whose != "own":
+            _refuse_to_cancel(found, cancel=cancel)
+            return await report_on(darkroom, found, [], started_s, is_look_up=True, whose=whose)
         with anyio.move_on_after(end_s - darkroom.options.monotonic()):
             found = await darkroom.work.settle_doubts(found)
+        if cancel:
+            notes = await cancelling.cancel(darkroom, found)
         watched = [each for intent in found if (each := await _watched(darkroom, intent))]
     except DarkroomError as error:
-        return refusal_report(error)
+        return look_up_refusal(error)
     await darkroom.waiting.for_first_look(watched, until_s=min(max(until_s, started_s + _LOOK_S), end_s))
     await darkroom.waiting.for_end(watched, until_s=until_s, on_progress=on_progress)
     await darkroom.waiting.for_images(watched, until_s=min(until_s + IMAGES_GRACE_S, end_s))
-    return await report_on(darkroom, found, watched, started_s)
+    report = await report_on(darkroom, found, watched, started_s, notes, is_look_up=True)
+    return wanted_end(report) if cancel else report
+
+
+async def _listed(darkroom: Darkroom, id: str, limit: int, *, cancel: bool) -> PredictionReport:
+    if cancel:
+        raise InvalidInput(f"'{id.strip()[:40]}' names a list. To cancel, give the id of one prediction.", field="id")
+    return await list_predictions(darkroom, id, limit)
+
+
+def _whose(id: str, found: Sequence[Intent], conversation: str | None) -> Whose:
+    if not is_latest(id) or conversation is None or (conversation and found[0].conversation == conversation):
+        return "own"
+    return "other" if conversation else "unknown"
+
+
+def _refuse_to_cancel(found: Sequence[Intent], *, cancel: bool) -> None:
+    if cancel:
+        handle = found[0].prediction_id or found[0].key
+        raise InvalidInput(
+            f"Nothing was canceled: the newest prediction, '{handle}', was not surely started in this conversation. "
+            "If the user means it, give its id.",
+            field="id",
+        )
 
 
 async def find(darkroom: Darkroom, id: str, *, within_s: float, conversation: str = "") -> tuple[Intent, ...]:
@@ -54,22 +105,38 @@ async def find(darkroom: Darkroom, id: str, *, within_s: float, conversation: st
 
     Raises: UnknownPrediction, GatewayError, JournalError.
     """
-    id = id.strip().removeprefix("prediction:")
-    if id == "latest":
+    if is_latest(id):
         newest = await darkroom.journal.latest(conversation)
         if newest is None:
             raise UnknownPrediction("There is no prediction yet. Call generate_image to make one.")
         return await darkroom.journal.by_request(newest.request_id) or (newest,)
+    id = id.strip().removeprefix("prediction:")
     if row := await darkroom.journal.find(id):
         return (row,)
     if parts := await darkroom.journal.by_request(id):
         return parts
     if not ID_PATTERN.fullmatch(id):
         raise UnknownPrediction(
-            f"{id[:70]!r} is no prediction id. Use the id from generate_image's answer, or 'latest'."
+            f"{id[:70]!r} is no prediction id. Use the id from generate_image's answer, 'latest', 'today', or "
+            "'find: words of the prompt'."
         )
-    prediction = await darkroom.client.get(id, within_s=within_s)
-    return (await darkroom.work.adopt(prediction, darkroom.stores.default.place),)
+    return (await _adopt(darkroom, await darkroom.client.get(id, within_s=within_s)),)
+
+
+async def _adopt(darkroom: Darkroom, prediction: Prediction) -> Intent:
+    """The row of a prediction that was not ordered here."""
+    price = price_of(darkroom.registry, darkroom.gateway, prediction)
+    place = NewIntent(
+        gateway=darkroom.gateway.name,
+        origin=darkroom.gateway.origin,
+        account=darkroom.account.id,
+        output_place=darkroom.stores.default.place,
+        model=prediction.model,
+        input={},
+        estimate_usd=price.most_usd,
+        has_bound=price.is_bound,
+    )
+    return await darkroom.work.adopt(prediction, place)
 
 
 async def _watched(darkroom: Darkroom, intent: Intent) -> Watched | None:
@@ -87,14 +154,27 @@ def _is_open(darkroom: Darkroom, intent: Intent) -> bool:
     return is_running or any(image.state is ImageState.WANTED for image in intent.images)
 
 
+def _is_home(intent: Intent) -> bool:
+    """True once nothing can change any more: it has ended, and its images are saved or lost."""
+    has_ended = intent.prediction is not None and intent.prediction.status.is_terminal
+    return has_ended and all(image.state is not ImageState.WANTED for image in intent.images)
+
+
 async def report_on(
     darkroom: Darkroom,
     found: Sequence[Intent],
     watched: Sequence[Watched],
     started_s: float,
     notes: Sequence[str] = (),
+    *,
+    is_look_up: bool = False,
+    free_call: str = "",
+    whose: Whose = "own",
 ) -> PredictionReport:
-    """The report on rows of the journal as they stand now; `started_s` is when the call began (monotonic clock)."""
+    """The report on rows of the journal as they stand now; `started_s` is when the call began (monotonic clock).
+
+    `free_call` names a call other than a look-up that has cost nothing itself.
+    """
     seen = {each.intent.key: each for each in watched}
     rows = [await _row(darkroom, intent, seen) for intent in found]
     facts = AnswerFacts(
@@ -106,9 +186,25 @@ async def report_on(
         errors={key: each.problem for key, each in seen.items() if each.problem},
         percents=darkroom.waiting.percents(watched),
         day=await _day(darkroom),
+        wait_s=darkroom.options.wait_s,
+        is_look_up=is_look_up,
+        free_call="this look-up" if is_look_up else free_call,
+        records=await _records(darkroom, rows) if is_look_up else {},
+        conversation=whose,
         sandbox_hint="" if any(row.origin != darkroom.gateway.origin for row in rows) else darkroom.sandbox_hint,
     )
     return prediction_report(rows, facts)
+
+
+async def _records(darkroom: Darkroom, rows: Sequence[Intent]) -> dict[str, str]:
+    """The sidecars of the saved images, by the location of the image, as far as they can be read in a moment."""
+    records: dict[str, str] = {}
+    with anyio.move_on_after(_RECORDS_S):
+        for file in [image.file for row in rows for image in row.images if image.file]:
+            with suppress(DarkroomError):
+                if record := await darkroom.stores.holding(file).sidecar_of(file):
+                    records[file.location] = record
+    return records
 
 
 async def _row(darkroom: Darkroom, intent: Intent, seen: Mapping[str, Watched]) -> Intent:
@@ -127,7 +223,7 @@ async def _day(darkroom: Darkroom) -> DayLimit | None:
 
 
 def _notes(darkroom: Darkroom, rows: Sequence[Intent], seen: Mapping[str, Watched]) -> Iterator[str]:
-    if foreign := next((row for row in rows if row.origin != darkroom.gateway.origin), None):
+    if foreign := next((row for row in rows if row.origin != darkroom.gateway.origin and not _is_home(row)), None):
         yield f"it was made through gateway '{foreign.gateway}', not the one in use now; this is what was noted then."
     for row in rows:
         if row.possible:

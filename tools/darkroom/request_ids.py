@@ -1,8 +1,23 @@
 """The caller's own name for a wish: how one is drawn, and which ones can be found again."""
 
+import re
 import secrets
 
 from darkroom.errors import InvalidInput
+
+_LIST = re.compile(
+    r"recent|today|yesterday|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}|find\s*[:\uff1a].*", re.IGNORECASE | re.DOTALL
+)
+
+
+def is_list(id: str) -> bool:
+    """Whether it asks for a list of predictions: "recent", "today", "yesterday", a date, or "find: words"."""
+    return _LIST.fullmatch(id.strip()) is not None
+
+
+def is_latest(id: str) -> bool:
+    """Whether it asks for the newest prediction."""
+    return id.strip().removeprefix("prediction:").lower() == "latest"
 
 
 def fresh_request_id() -> str:
@@ -16,10 +31,10 @@ def checked_request_id(text: str) -> str:
     Raises: InvalidInput for one under which get_prediction would look for something else.
     """
     name = text.strip()
-    if text and (not name or name == "latest" or name.startswith("prediction:")):
+    if text and (not name or is_latest(name) or is_list(name) or name.startswith("prediction:")):
         raise InvalidInput(
-            f"request_id {text[:40]!r} could not be found again: it must not be blank, 'latest' or begin with "
-            "'prediction:'. Nothing was sent. Choose another name.",
+            f"request_id {text[:40]!r} could not be found again: it must not be blank, a word for a list ('latest', "
+            "'today', a date, 'find: …') or begin with 'prediction:'. Nothing was sent. Choose another name.",
             field="request_id",
         )
     return name

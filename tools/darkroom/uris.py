@@ -66,6 +66,11 @@ def port_of(url: str) -> int | None:
     return _USUAL_PORTS.get(scheme) if port is None else port
 
 
+def is_unresolvable(url: str) -> bool:
+    """Whether its host has a name that nobody can look up (`.invalid`, RFC 2606)."""
+    return host_of(url).endswith(".invalid")
+
+
 def is_loopback_url(url: str) -> bool:
     """Whether the host of the URL is this machine."""
     return is_loopback(host_of(url))

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from darkroom.cancel_prediction import cancel_prediction
 from darkroom.darkroom import Darkroom
 from darkroom.errors import DarkroomError, GatewayError
 from darkroom.get_prediction import get_prediction
@@ -22,7 +21,10 @@ from darkroom_server.cli.opened import in_darkroom, read_settings
 from darkroom_server.cli.screen import note, progress_bar, show_json, show_report
 from darkroom_server.cli.serve import sandbox, serve
 
-_Id = Annotated[str, typer.Argument(metavar="ID", help="Id of a prediction, or `latest`.")]
+_Id = Annotated[str, typer.Argument(metavar="ID", help="Id of a prediction, a request_id, or `latest`.")]
+_IdOrList = Annotated[
+    str, typer.Argument(metavar="ID", help="The same, or for a list `today`, `recent`, a date or `find: words`.")
+]
 _AsJson = Annotated[bool, typer.Option("--json", help="Print the report as JSON.")]
 # The report words its hint for assistants.
 _CALL = re.compile(r'list_models\(model="([^"]+)"\)')
@@ -65,7 +67,7 @@ def _shared(
 
 
 def show(
-    prediction_id: _Id,
+    prediction_id: _IdOrList,
     wait: Annotated[float, typer.Option(help="Seconds to wait.", min=0, max=3600)] = 0,
     as_json: _AsJson = False,
 ) -> None:
@@ -80,7 +82,7 @@ def show(
 
 def cancel(prediction_id: _Id, as_json: _AsJson = False) -> None:
     """Stop a prediction; what it has done so far may be billed."""
-    report = in_darkroom(read_settings(), lambda darkroom: cancel_prediction(darkroom, prediction_id))
+    report = in_darkroom(read_settings(), lambda darkroom: get_prediction(darkroom, prediction_id, cancel=True))
     raise typer.Exit(show_report(report, as_json=as_json))
 
 

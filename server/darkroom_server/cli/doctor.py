@@ -33,6 +33,7 @@ def _about_gateway(settings: Settings) -> Iterator[_Finding]:
     if settings.problem:
         yield False, f"Settings: {settings.problem.message}"
         return
+    yield from ((True, f"Settings: {words}") for words in settings.gone)
     choice = settings.choice
     yield True, f"Gateway: {choice.gateway.title} at {choice.gateway.base_url}. {choice.reason}"
     yield True, f"Key: {choice.key.masked} from {choice.key.variable}." if choice.key else "Key: none needed."

@@ -16,6 +16,7 @@ OnProgress = Callable[[float, str], Awaitable[None]]
 _EXIT_CODES = {
     Outcome.SUCCEEDED: 0,
     Outcome.PLANNED: 0,
+    Outcome.LISTED: 0,
     Outcome.FAILED: 1,
     Outcome.INVALID: 2,
     Outcome.REFUSED: 3,
@@ -29,7 +30,7 @@ def show_report(report: PredictionReport, *, as_json: bool) -> int:
     """Print one prediction's report and return the exit code."""
     if as_json:
         show_json(report.data)
-    elif report.data["status"] == "planned":
+    elif report.data["status"] in ("planned", "listed"):
         typer.echo(report.text)
     else:
         headline = report.text.partition("\n")[0]

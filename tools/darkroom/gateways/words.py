@@ -31,9 +31,13 @@ _QUOTES = dict.fromkeys(
 _DROPPED_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
 
 
+# So that nobody takes it for the request_id of a call of ours.
+_LOG_ID = re.compile(r"\brequest[\s_-]?id(?=\W{1,3}\w)", re.IGNORECASE)
+
+
 def quoted(text: str, limit: int = 300) -> str:
     """`clean_words` in quotation marks, which nothing inside can end; empty where nothing is left."""
-    words = clean_words(text, limit).translate(_QUOTES)
+    words = clean_words(_LOG_ID.sub("the gateway's log id", text[:_READ_AT_MOST]), limit).translate(_QUOTES)
     return f'"{words}"' if words else ""
 
 
@@ -47,7 +51,7 @@ def clean_words(text: str, limit: int = 300) -> str:
 
 
 def _named_link(link: re.Match[str]) -> str:
-    host = next((name for name in link.groups() if name), "")
+    host = next((name for name in link.groups() if name), "").rstrip(".,;:!?)]}")
     return f"[link to {host}]" if host else "[link]"
 
 

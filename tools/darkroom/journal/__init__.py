@@ -50,6 +50,7 @@ shortened, as are those of outputs once their file is stored. Times are seconds 
 """
 
 from darkroom.journal.journal import Journal, open_journal
+from darkroom.journal.listing import Listed, Money
 from darkroom.journal.reconcile import Search, Verdict, match
 from darkroom.journal.records import Intent, Look, NewIntent, ReceiptOf, Spending, SpendingLimit, Totals, day_start
 from darkroom.journal.states import DOUBTFUL, IntentState
@@ -59,7 +60,9 @@ __all__ = [
     "Intent",
     "IntentState",
     "Journal",
+    "Listed",
     "Look",
+    "Money",
     "NewIntent",
     "ReceiptOf",
     "Search",

@@ -24,8 +24,8 @@ _MISS = f"""UPDATE intents SET reason = '', possible = '[]', {guarded(Event.MISS
 _ANSWER = f"""UPDATE intents SET prediction_id = ?, known_at = coalesce(known_at, ?), input = NULL, reason = '',
     possible = '[]', {guarded(Event.ANSWER)} AND key = ?"""
 _ADOPT = """INSERT INTO intents (key, request_id, part, gateway, origin, account, output_place, model, version,
-    input_shown, file_fields, request, image_count, state, prediction_id, intended_at, known_at, is_adopted)
-    VALUES (?, '', 0, ?, ?, ?, ?, ?, ?, ?, '[]', '{}', 1, 'known', ?, ?, ?, 1)"""
+    input_shown, file_fields, request, image_count, state, prediction_id, intended_at, known_at, estimate_usd,
+    has_bound, is_adopted) VALUES (?, '', 0, ?, ?, ?, ?, ?, ?, ?, '[]', '{}', 1, 'known', ?, ?, ?, ?, ?, 1)"""
 _COPIED = """gateway, origin, account, output_place, conversation, model, version, input_shown, file_fields, request,
     seed, image_count, estimate_usd, has_bound, sent_at"""
 _COPY = f"""INSERT INTO intents (key, prediction_id, intended_at, known_at, request_id, part, state, tries, {_COPIED})
@@ -106,7 +106,8 @@ def record(session: Session, prediction: Prediction, look: Look, adopting: NewIn
         names = (adopting.gateway, adopting.origin, adopting.account, adopting.output_place)
         texts = [codec.storable(text) for text in (*names, prediction.model, prediction.version)]
         values = (codec.new_key(created_at), *texts, codec.shown_json(dict(prediction.input)), prediction.id)
-        session.execute(_ADOPT, (*values, created_at, look.now))
+        price = (adopting.estimate_usd, int(adopting.has_bound))
+        session.execute(_ADOPT, (*values, created_at, look.now, *price))
     return see(session, prediction, look)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from darkroom.images import ImageState, StoredImage
 from darkroom.journal import account_rows, image_rows, intent_rows, spending_rows, turns
 from darkroom.journal.database import Database, Session
+from darkroom.journal.listing import Lists
 from darkroom.journal.reconcile import Verdict
 from darkroom.journal.records import Intent, Look, NewIntent, ReceiptOf, Spending, SpendingLimit, Totals
 from darkroom.journal.states import DOUBTFUL, in_list
@@ -36,7 +37,7 @@ class Journal:
     """The durable record of intents, predictions and images; several processes may share its database.
 
     `clock` gives seconds since the epoch. `receipt_of` is asked once a prediction has ended, in the commit that writes
-    the end down. `warnings` is what the person should hear about how it was opened. Every
+    the end down. `warnings` is what the person should hear about how it was opened. `lists` reads many rows. Every
     method raises JournalError where the database cannot be used, and what has begun is finished also when its caller is
     cancelled.
     """
@@ -49,6 +50,7 @@ class Journal:
         warnings: tuple[str, ...] = (),
     ) -> None:
         self._write, self._read = database.write, database.read
+        self.lists = Lists(database)
         self._clock = clock
         self._look = Look(now=0.0, receipt_of=receipt_of) if receipt_of else Look(now=0.0)
         self.warnings = warnings

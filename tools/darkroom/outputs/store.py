@@ -101,6 +101,14 @@ class OutputStore:
             if not await draft.publish(f"{stem}.json", "application/json") and not await self._is_of(stem, file):
                 await draft.publish(f"{stem}-{file.sha256[:8]}.json", "application/json")
 
+    async def sidecar_of(self, file: StoredFile) -> str:
+        """Where the sidecar of this very image lies, "" where there is none that can be read."""
+        stem = (self._target.name_at(file.location) or "").rpartition(".")[0]
+        for name in (stem, f"{stem}-{file.sha256[:8]}") if stem else ():
+            if await self._is_of(name, file):
+                return self._target.location(f"{name}.json")
+        return ""
+
     async def read(self, file: StoredFile) -> bytes:
         """The bytes of an image that lies directly in this place.
 

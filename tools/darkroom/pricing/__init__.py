@@ -5,13 +5,14 @@ sources, dates and doubts of each rule: the `price` table of each model file; th
 `billingConfig` of model pages and from measured runs (2026-05 to 2026-10).
 """
 
-from darkroom.pricing.estimate import FREE, Estimate, estimate, price_range, total_estimate
+from darkroom.pricing.estimate import FREE, UNPRICED, Estimate, estimate, price_range, total_estimate
 from darkroom.pricing.receipt import FREE_WHEN_FAILED, receipt
 from darkroom.pricing.units import Sizes, needs_sizes
 
 __all__ = [
     "FREE",
     "FREE_WHEN_FAILED",
+    "UNPRICED",
     "Estimate",
     "Sizes",
     "estimate",

@@ -4,30 +4,36 @@ A report has `text` (complete by itself: hosts may show nothing else) and `data`
 """
 
 from darkroom.reports.charge_words import DayLimit
+from darkroom.reports.listing import ListFacts, list_report
 from darkroom.reports.model_card import model_report
 from darkroom.reports.models import ModelReport, Sought, refused_models, table_report
 from darkroom.reports.plan import Plan, plan_report
 from darkroom.reports.prediction import (
     Outcome,
     PredictionReport,
+    look_up_refusal,
     overdue_report,
     prediction_report,
     refusal_report,
     wanted_end,
     with_notes,
 )
-from darkroom.reports.prediction_data import AnswerFacts
+from darkroom.reports.prediction_data import AnswerFacts, Whose
 from darkroom.reports.price_words import Limits
 
 __all__ = [
     "AnswerFacts",
     "DayLimit",
     "Limits",
+    "ListFacts",
     "ModelReport",
     "Outcome",
     "Plan",
     "PredictionReport",
     "Sought",
+    "Whose",
+    "list_report",
+    "look_up_refusal",
     "model_report",
     "overdue_report",
     "plan_report",

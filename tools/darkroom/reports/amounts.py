@@ -1,6 +1,6 @@
 """Numbers as words: seconds, money, bytes, clock times, plurals."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 
 _BYTE_STEPS = ((1_000_000, "MB"), (1_000, "kB"))
 
@@ -34,6 +34,17 @@ def size(value: int) -> str:
 def clock(moment: datetime) -> str:
     """`14:32 UTC`: the same for every reader."""
     return f"{moment.astimezone(UTC):%H:%M} UTC"
+
+
+def local_time(moment_s: float, zone: tzinfo | None = None) -> str:
+    """`14:02` by the person's clock, of seconds since 1970; `zone` defaults to the computer's own."""
+    return f"{datetime.fromtimestamp(moment_s, zone):%H:%M}"
+
+
+def local_moment(moment_s: float, now_s: float, zone: tzinfo | None = None) -> str:
+    """`14:02`, with the date in front where that is not the day of `now_s`."""
+    moment, now = (datetime.fromtimestamp(each, zone) for each in (moment_s, now_s))
+    return f"{moment:%H:%M}" if moment.date() == now.date() else f"{moment:%Y-%m-%d %H:%M}"
 
 
 def counted(number: int, noun: str) -> str:

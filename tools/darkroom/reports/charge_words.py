@@ -28,10 +28,14 @@ class DayLimit:
         return f"{usd(self.left_usd)} of {usd(self.limit_usd)} is left today{reserved}"
 
 
-def charge_line(charge: Charge, day: DayLimit | None = None, *, is_sandbox: bool = False) -> str:
-    """`Charged: about $0.003 (computed from the gateway's figures); $0.55 of $0.60 is left today.`"""
-    said = "nothing (sandbox)" if is_sandbox else _words(charge)
-    return f"Charged: {said}{f'; {day.words}' if day else ''}."
+def charge_line(charge: Charge, day: DayLimit | None = None, *, is_sandbox: bool = False, free_call: str = "") -> str:
+    """`Charged: about $0.003 (computed from the gateway's figures); $0.55 of $0.60 is left today.`
+
+    `free_call` names a call that adds nothing to what it tells: `…about $0.003 in all (…); this look-up is free`.
+    """
+    said = "nothing (sandbox)" if is_sandbox else _words(charge, " in all" if free_call else "")
+    free = f"; {free_call} is free" if free_call and charge.verdict is not Verdict.NO else ""
+    return f"Charged: {said}{free}{f'; {day.words}' if day else ''}."
 
 
 def charge_data(charge: Charge) -> dict[str, JsonValue]:
@@ -39,11 +43,11 @@ def charge_data(charge: Charge) -> dict[str, JsonValue]:
     return {"verdict": charge.verdict.value, "usd": charge.usd, "basis": charge.basis.value}
 
 
-def _words(charge: Charge) -> str:
+def _words(charge: Charge, in_all: str) -> str:
     doubt = f"; {charge.doubt.rstrip('.')}" if charge.doubt else ""
     possibly, in_part = ("", ", a part of it only possibly") if charge.is_partly_certain else ("possibly, ", "")
     no_bound = "(billed by run time, which has no bound"
-    sum_usd = "an unknown sum" if charge.usd is None else usd(charge.usd)
+    sum_usd = ("an unknown sum" if charge.usd is None else usd(charge.usd)) + in_all
     match charge.verdict:
         case Verdict.NO:
             return f"nothing ({charge.doubt.rstrip('.')})" if charge.doubt else "nothing"

@@ -13,6 +13,7 @@ from darkroom.journal import Intent
 from darkroom.reports import prediction_data as data
 from darkroom.reports import prediction_words as words
 from darkroom.reports.charge_words import charge_data, charge_line
+from darkroom.reports.next_steps import next_step
 from darkroom.reports.prediction_data import AnswerFacts
 
 
@@ -21,6 +22,7 @@ class Outcome(StrEnum):
 
     SUCCEEDED = "succeeded"
     PLANNED = "planned"
+    LISTED = "listed"
     RUNNING = "running"
     FAILED = "failed"
     UNRESOLVED = "unresolved"
@@ -29,26 +31,29 @@ class Outcome(StrEnum):
 
     @property
     def is_error(self) -> bool:
-        return self not in (Outcome.SUCCEEDED, Outcome.RUNNING, Outcome.PLANNED)
+        return self not in (Outcome.SUCCEEDED, Outcome.RUNNING, Outcome.PLANNED, Outcome.LISTED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PredictionReport:
     """`text` for the assistant, `data` for programs; `intents` is what they were made from, empty for a refusal.
 
-    `is_wanted_end`: the caller had asked for the cancel that ended it.
+    `is_look_up`: it was asked what became of a prediction, and any answer to that is good. `is_wanted_end`: the caller
+    had asked for the cancel that ended it. `shows_images` False: only the words tell of its images.
     """
 
     outcome: Outcome
     text: str
     data: dict[str, JsonValue]
     intents: tuple[Intent, ...] = ()
+    is_look_up: bool = False
     is_wanted_end: bool = False
+    shows_images: bool = True
 
     @property
     def is_error(self) -> bool:
         """Whether hosts should treat the answer as a failure."""
-        return self.outcome.is_error and not self.is_wanted_end
+        return self.outcome.is_error and not self.is_look_up
 
 
 def prediction_report(intents: Sequence[Intent], facts: AnswerFacts) -> PredictionReport:
@@ -58,8 +63,10 @@ def prediction_report(intents: Sequence[Intent], facts: AnswerFacts) -> Predicti
     return PredictionReport(
         outcome=outcome,
         text=words.answer_text(views, facts, outcome.value),
-        data=data.answer_data(views, facts, outcome.value, words.next_step(views, facts, outcome.value)),
+        data=data.answer_data(views, facts, outcome.value, next_step(views, facts, outcome.value)),
         intents=tuple(intents),
+        is_look_up=facts.is_look_up,
+        shows_images=facts.conversation == "own",
     )
 
 
@@ -73,7 +80,7 @@ def with_notes(report: PredictionReport, notes: Sequence[str]) -> PredictionRepo
 
 
 def wanted_end(report: PredictionReport) -> PredictionReport:
-    """The same report for a caller who had asked for a cancel: being canceled is then no error."""
+    """The same report for a caller who had asked for a cancel."""
     return replace(report, is_wanted_end=report.data["status"] in ("canceled", "aborted"))
 
 
@@ -83,20 +90,32 @@ def refusal_report(error: DarkroomError) -> PredictionReport:
     charge = NO_CHARGE if error.billed == "no" else Charge(verdict=Verdict.POSSIBLY)
     facts: dict[str, JsonValue] = {"error": data.error_data(error)}
     text = f"{words.refusal_text(error)}\n{charge_line(charge)}"
-    return PredictionReport(outcome=outcome, text=text, data=_bare_data(outcome, "refused", charge) | facts)
+    return PredictionReport(outcome=outcome, text=text, data=bare_data(outcome, "refused", charge) | facts)
 
 
-def overdue_report(handle: str, waited_s: float) -> PredictionReport:
-    """Report that a call had to be answered before its work was done; `handle` is what get_prediction takes."""
-    text = words.overdue_text(handle, waited_s)
+def look_up_refusal(error: DarkroomError) -> PredictionReport:
+    """Report on a question that could not be answered; it promises nothing about what was charged before."""
+    outcome = Outcome.INVALID if isinstance(error, InvalidRequest | SpendingRefused) else Outcome.REFUSED
+    charge = Charge(verdict=Verdict.UNKNOWN)
+    facts: dict[str, JsonValue] = {"error": data.error_data(error)}
+    text = f"Refused: {data.said_by(error)}\nCharged: not known from here; asking is free."
+    return PredictionReport(outcome=outcome, text=text, data=bare_data(outcome, "refused", charge) | facts)
+
+
+def overdue_report(handle: str, waited_s: float, wait_s: float) -> PredictionReport:
+    """Report that a call had to be answered before its work was done; `handle` is what get_prediction takes.
+
+    `wait_s` are the seconds that the next call should wait.
+    """
+    text = words.overdue_text(handle, waited_s, wait_s)
     facts: dict[str, JsonValue] = {"id": handle, "next": text.rpartition("\n")[2], "waited_s": round(waited_s, 2)}
     charge = Charge(verdict=Verdict.UNKNOWN)
     return PredictionReport(
-        outcome=Outcome.RUNNING, text=text, data=_bare_data(Outcome.RUNNING, "unknown", charge) | facts
+        outcome=Outcome.RUNNING, text=text, data=bare_data(Outcome.RUNNING, "unknown", charge) | facts
     )
 
 
-def _bare_data(outcome: Outcome, status: str, charge: Charge) -> dict[str, JsonValue]:
+def bare_data(outcome: Outcome, status: str, charge: Charge) -> dict[str, JsonValue]:
     """The data of an answer that is about no row of the journal."""
     return {
         "outcome": outcome.value,

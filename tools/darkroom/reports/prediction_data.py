@@ -3,6 +3,8 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Literal
 
 from pydantic import JsonValue
 
@@ -13,7 +15,8 @@ from darkroom.images import ImageState, StoredFile, StoredImage
 from darkroom.journal import Intent, IntentState
 from darkroom.predictions import Prediction, PredictionStatus
 from darkroom.reports.charge_words import DayLimit, charge_data
-from darkroom.uris import scheme_of
+from darkroom.secrets_in_inputs import masked_secrets
+from darkroom.uris import scheme_of, shorten_data_uris
 
 _UNSENT_WORDS = {
     IntentState.INTENT: "sending",
@@ -27,6 +30,8 @@ RUNNING_WORDS = frozenset({"starting", "processing", "unknown", "sending"})
 # An answer repeats at most this much of the call's arguments, and of one sentence about them.
 LONGEST_REQUEST = 64_000
 LONGEST_SENTENCE = 1_000
+# Whose the newest prediction is: of the conversation that asks, of another one, or nobody knows.
+Whose = Literal["own", "other", "unknown"]
 _NO_FILE = StoredFile(location="", mime_type="", width_px=0, height_px=0, size_bytes=0, sha256="")
 
 
@@ -36,7 +41,11 @@ class AnswerFacts:
 
     `errors` holds, by intent key, why a prediction was not created; `percents`, by prediction id, how far a running one
     is; `idle` the keys that nobody in this process works on; `day` is what is left of the person's limit; `now_s` is
-    seconds since 1970 (0: every link counts as alive).
+    seconds since 1970 (0: every link counts as alive). `wait_s` is how long a call waits where it does not say.
+
+    `is_look_up`: it was asked what became of it; `records` are then the sidecars by the image's location. `free_call`
+    names a call that has cost nothing itself, such as "this look-up". `conversation` says whose it is, where the newest
+    one was asked for.
     """
 
     gateway: Gateway
@@ -48,6 +57,11 @@ class AnswerFacts:
     idle: frozenset[str] = frozenset()
     day: DayLimit | None = None
     sandbox_hint: str = ""
+    wait_s: float = 25.0
+    is_look_up: bool = False
+    free_call: str = ""
+    records: Mapping[str, str] = field(default_factory=dict[str, str])
+    conversation: Whose = "own"
 
 
 _UNSENT = (IntentState.INTENT, IntentState.REFUSED, IntentState.ABSENT)
@@ -75,6 +89,27 @@ class PredictionView:
         """What get_prediction takes: the prediction's id, or the intent's key while there is none."""
         return self.intent.prediction_id or self.intent.key
 
+    @property
+    def made_count(self) -> int:
+        """Images that it gave and that are not lost; while no row of an image is written, as many as it has outputs."""
+        if self.intent.images:
+            return sum(image.state is not ImageState.EXPIRED for image in self.intent.images)
+        return len(_output(self.intent))
+
+    @property
+    def lost_count(self) -> int:
+        """Images that were made and can never be had."""
+        if self.word == "lost" and not self.intent.images:
+            return self.intent.image_count
+        return sum(image.state is ImageState.EXPIRED for image in self.intent.images)
+
+    @property
+    def missing_count(self) -> int:
+        """Images that were asked for and will not come of it, lost ones among them."""
+        if self.word in RUNNING_WORDS or self.word == "unresolved":
+            return 0
+        return max(self.intent.image_count - self.made_count, 0)
+
 
 def _word(intent: Intent, problem: DarkroomError | None, *, is_idle: bool) -> str:
     if isinstance(problem, CreateUnresolved):
@@ -86,8 +121,13 @@ def _word(intent: Intent, problem: DarkroomError | None, *, is_idle: bool) -> st
     if intent.state is not IntentState.KNOWN:
         return _UNSENT_WORDS[intent.state]
     status = intent.prediction.status if intent.prediction else PredictionStatus.UNKNOWN
-    is_empty = status is PredictionStatus.SUCCEEDED and not intent.images and not _output(intent)
-    return "empty" if is_empty else status.value
+    if status is not PredictionStatus.SUCCEEDED:
+        return status.value
+    if intent.images:
+        return "lost" if all(image.state is ImageState.EXPIRED for image in intent.images) else status.value
+    if _output(intent):
+        return status.value
+    return "lost" if intent.prediction and intent.prediction.is_data_removed else "empty"
 
 
 def _charge(intent: Intent, word: str, gateway: Gateway) -> Charge:
@@ -112,15 +152,15 @@ def answer_data(
         "request_id": first.intent.request_id,
         "gateway": {name: getattr(facts.gateway, name) for name in ("name", "title", "is_sandbox")},
         "model": first.intent.model,
-        "prompt": str(request.get("prompt", ""))[:LONGEST_REQUEST],
+        "prompt": prompt_of(first.intent)[:LONGEST_REQUEST],
         # Whole, or not at all where it is too long: with a part of the arguments another image would be made.
         "request": dict(request) if len(json.dumps(request)) <= LONGEST_REQUEST else {},
         "seed": first.intent.seed,
         "price_usd": total_usd(views),
         "charged": charge_data(answer_charge(views)),
         "waited_s": round(facts.waited_s, 2),
-        "predictions": [_prediction_data(view, facts) for view in views],
-        "images": [_image_data(number, image) for number, image in enumerate(images, start=1)],
+        "predictions": [_prediction_data(view, facts) | _details(view, facts) for view in views],
+        "images": [_image_data(number, image) | _record(image, facts) for number, image in enumerate(images, start=1)],
         "notes": [note[:LONGEST_SENTENCE] for note in facts.notes],
         "next": next_step,
         "error": error_data(problem) if problem else None,
@@ -180,6 +220,42 @@ def _prediction_data(view: PredictionView, facts: AnswerFacts) -> dict[str, Json
             "image_count": metrics.image_count or len(view.intent.images) or None,
         },
     }
+
+
+def _details(view: PredictionView, facts: AnswerFacts) -> dict[str, JsonValue]:
+    """What only a look-up tells of one prediction: what was sent, to whom and when."""
+    if not facts.is_look_up:
+        return {}
+    intent = view.intent
+    sent = masked_secrets({name: shorten_data_uris(value) for name, value in intent.input.items()})
+    return {
+        "gateway": intent.gateway,
+        "model": intent.model,
+        "version": intent.version or (intent.prediction.version if intent.prediction else ""),
+        "request_id": intent.request_id,
+        "image_count": intent.image_count,
+        "input": sent if len(json.dumps(sent)) <= LONGEST_REQUEST else {},
+        "decided_at": _stamp(intent.intended_at),
+        "sent_at": _stamp(intent.sent_at),
+        "known_at": _stamp(intent.known_at),
+        "ended_at": _stamp(intent.ended_at),
+        "gateway_log_id": intent.gateway_request_id,
+        "is_adopted": intent.is_adopted,
+    }
+
+
+def _record(image: StoredImage, facts: AnswerFacts) -> dict[str, JsonValue]:
+    """Where the sidecar lies; only a look-up tells it."""
+    return {"record": facts.records.get(image.file.location, "") if image.file else ""} if facts.is_look_up else {}
+
+
+def prompt_of(intent: Intent) -> str:
+    """The prompt as it was asked for; of a prediction that was only looked up, as the gateway holds it."""
+    return str((intent.input if intent.is_adopted else intent.request).get("prompt") or "")
+
+
+def _stamp(moment_s: float | None) -> str | None:
+    return None if moment_s is None else datetime.fromtimestamp(moment_s, UTC).isoformat(timespec="seconds")
 
 
 def _image_data(number: int, image: StoredImage) -> dict[str, JsonValue]:

@@ -4,18 +4,16 @@ At most about 1 kB for four images; words that came from outside stand in quotat
 """
 
 import os.path
-import tomllib
 from collections.abc import Sequence
 from datetime import datetime
-from functools import cache
-from pathlib import Path
 
 from darkroom.charges import NO_CHARGE, Basis
 from darkroom.errors import CreateUnresolved, DarkroomError, GatewayError, UnknownPrediction
-from darkroom.gateways import clean_words, failure_kind, quoted
+from darkroom.gateways import failure_kind, quoted
 from darkroom.images import ImageState, StoredImage
-from darkroom.reports.amounts import clock, counted, seconds, size
+from darkroom.reports.amounts import clock, counted, local_moment, seconds, size
 from darkroom.reports.charge_words import charge_line
+from darkroom.reports.next_steps import call_again, next_step, sentences
 from darkroom.reports.prediction_data import (
     LONGEST_SENTENCE,
     RUNNING_WORDS,
@@ -23,16 +21,13 @@ from darkroom.reports.prediction_data import (
     PredictionView,
     answer_charge,
     is_alive,
+    prompt_of,
     said_by,
 )
+from darkroom.uris import is_unresolvable
 
 _ERROR_WORDS_LIMIT = 300
-
-
-@cache
-def _sentences() -> dict[str, dict[str, str]]:
-    """The sentences of sentences.toml by table and name."""
-    return tomllib.loads(Path(__file__).with_name("sentences.toml").read_text(encoding="utf-8"))
+_PROMPT_LIMIT = 80
 
 
 def answer_text(views: Sequence[PredictionView], facts: AnswerFacts, outcome: str) -> str:
@@ -40,12 +35,19 @@ def answer_text(views: Sequence[PredictionView], facts: AnswerFacts, outcome: st
     images = [image for view in views for image in view.intent.images]
     charge = answer_charge(views)
     lines = [
+        _whose(views, facts),
         _headline(views, facts, outcome),
         *_failure_lines(views),
         *_image_lines(images, facts),
         *_problem_lines(images),
         _measure_line(views),
-        charge_line(charge, facts.day, is_sandbox=facts.gateway.is_sandbox and charge == NO_CHARGE),
+        _record_line(images, facts),
+        charge_line(
+            charge,
+            facts.day,
+            is_sandbox=facts.gateway.is_sandbox and charge == NO_CHARGE,
+            free_call=facts.free_call,
+        ),
         *(f"Note: {note[:LONGEST_SENTENCE]}" for note in facts.notes),
         next_step(views, facts, outcome),
         facts.sandbox_hint,
@@ -62,43 +64,42 @@ def refusal_text(error: DarkroomError) -> str:
     return f"Refused: {said}" if error.billed == "no" else f"Unresolved: {said}"
 
 
-def overdue_text(handle: str, waited_s: float) -> str:
+def overdue_text(handle: str, waited_s: float, wait_s: float) -> str:
     """A call that must be answered before the work behind it has come to an end."""
+    again = call_again(f"'{handle}'", wait_s)
     return (
         f"Still working after {seconds(waited_s)}: darkroom has no result yet. Nothing is lost: what was sent goes on "
         "by itself and is written down.\nCharged: unknown so far; get_prediction says it.\n"
-        f"{_sentences()['next']['overdue'].format(id=handle)}"
+        f"{sentences()['next']['overdue'].format(again=again)}"
     )
 
 
-def next_step(views: Sequence[PredictionView], facts: AnswerFacts, outcome: str) -> str:
-    """What the assistant should do now; empty where nothing is left to do."""
-    steps = _sentences()["next"]
-    if running := [f"'{view.handle}'" for view in views if view.word in RUNNING_WORDS]:
-        return steps["running"].format(ids=", ".join(running))
-    if outcome == "unresolved":
-        view = next(view for view in views if view.word == "unresolved")
-        unbilled = "unlisted" if facts.gateway.has_token_log is False else "logged"
-        lost = "billed" if view.intent.cost_basis is Basis.BILLED else unbilled
-        step = steps["listed" if facts.gateway.has_list else lost]
-        return step.format(id=view.handle, request_id=view.intent.request_id, gateway=facts.gateway.name)
-    if any(image.state is ImageState.WANTED for view in views for image in view.intent.images):
-        return steps["wanted"].format(id=views[0].handle)
-    return ""
+def _whose(views: Sequence[PredictionView], facts: AnswerFacts) -> str:
+    """What "latest" has found where that is not this conversation's own."""
+    if facts.conversation == "own":
+        return ""
+    intent = views[0].intent
+    moment = local_moment(intent.intended_at, facts.now_s)
+    said = quoted(prompt_of(intent), _PROMPT_LIMIT) or "without a prompt"
+    begun = "Not started" if facts.conversation == "other" else "The newest of all, perhaps not started"
+    return f"{begun} in this conversation: {moment}, {said} (id '{views[0].handle}')."
 
 
 def _headline(views: Sequence[PredictionView], facts: AnswerFacts, outcome: str) -> str:
     model = views[0].intent.model
-    images = [image for view in views for image in view.intent.images]
     asked = sum(view.intent.image_count for view in views)
     if outcome == "succeeded":
-        made = len(images) or sum(len(view.intent.prediction.output) for view in views if view.intent.prediction)
-        share = counted(made, "image") if made >= asked else f"{made} of {counted(asked, 'image')}"
-        return f"Succeeded: {share} by {model}{_named(views)}."
+        made = sum(view.made_count for view in views)
+        if made >= asked:
+            return f"Succeeded: {counted(made, 'image')} by {model}{_named(views)}."
+        return f"Partial: {made} of {counted(asked, 'image')} by {model}{_named(views)}."
     if outcome == "running":
         return _running_headline(views, facts, model)
     if outcome == "unresolved":
         return f"Unresolved: {_doubt(views, facts)}"
+    if outcome == "failed" and {view.word for view in views} == {"lost"}:
+        lost = counted(sum(view.lost_count for view in views), "image")
+        return f"Lost: {lost} by {model}{_named(views)}, {sentences()['ended']['lost']}"
     if outcome == "failed":
         return f"{_ended_word(views)}: {model}{_named(views)} made no image."
     if {view.word for view in views} == {"absent"}:
@@ -124,24 +125,24 @@ def _failure_lines(views: Sequence[PredictionView]) -> list[str]:
     lines: list[str] = []
     for number, view in enumerate(views, start=1):
         name = f"Prediction {number} of {len(views)}" if several else "Reason"
-        if view.word in ("failed", "empty", "canceled", "aborted"):
+        if view.word == "succeeded" and view.missing_count > view.lost_count:
+            lines.append(f"{name}: {sentences()['ended']['fewer']}")
+        elif view.word in ("failed", "empty", "canceled", "aborted") or (view.word == "lost" and several):
             lines.append(f"{name}: {_failure_sentence(view)}")
         elif view.word in ("refused", "unresolved", "absent") and several:
-            why = said_by(view.problem) if view.problem else view.intent.reason
+            why = said_by(view.problem) if view.problem else _reason(view)
             lines.append(f"{name}: {view.word}. {why}".rstrip())
     return lines
 
 
 def _failure_sentence(view: PredictionView) -> str:
     prediction = view.intent.prediction
-    if view.word == "empty" and prediction and prediction.is_data_removed:
-        return _sentences()["ended"]["removed"]
     if view.word != "failed":
-        return _sentences()["ended"][view.word]
+        return sentences()["ended"][view.word]
     error = prediction.error if prediction else ""
     words = quoted(error, _ERROR_WORDS_LIMIT)
     said = f"the gateway said {words}." if words else "the gateway gave no reason."
-    return f"{said} {_sentences()['advice'][failure_kind(error)]}"
+    return f"{said} {sentences()['advice'][failure_kind(error)]}"
 
 
 def _image_lines(images: Sequence[StoredImage], facts: AnswerFacts) -> list[str]:
@@ -151,7 +152,9 @@ def _image_lines(images: Sequence[StoredImage], facts: AnswerFacts) -> list[str]
     is_short = bool(lines)
     deaths: list[datetime] = []
     for number, image in enumerate(images, start=1):
-        has_link = image.url.startswith(("https://", "http://")) and is_alive(image, facts)
+        # That of the sandbox inside darkroom opens nowhere, and its file is here.
+        is_of_use = image.url.startswith(("https://", "http://")) and not (image.file and is_unresolvable(image.url))
+        has_link = is_of_use and is_alive(image, facts)
         lines.append(f"{number}. {_image_words(image, image.url if has_link else '', is_short=is_short)}")
         if has_link and image.expires_at:
             deaths.append(image.expires_at)
@@ -175,17 +178,23 @@ def _image_words(image: StoredImage, link: str, *, is_short: bool) -> str:
 
 def _problem_lines(images: Sequence[StoredImage]) -> list[str]:
     return [
-        f"Image {number} {_sentences()['image'][image.state]} {image.problem[:LONGEST_SENTENCE]}".rstrip()
+        f"Image {number} {sentences()['image'][image.state]} {image.problem[:LONGEST_SENTENCE]}".rstrip()
         for number, image in enumerate(images, start=1)
         if image.problem or image.state is ImageState.EXPIRED
     ]
 
 
+def _record_line(images: Sequence[StoredImage], facts: AnswerFacts) -> str:
+    """Where the sidecars lie; only a look-up tells it."""
+    locations = [image.file.location for image in images if image.file]
+    records = [facts.records[location] for location in locations if location in facts.records]
+    more = " (one beside each image)" if len(records) > 1 else ""
+    return f"Record: {records[0]}{more}" if records else ""
+
+
 def _measure_line(views: Sequence[PredictionView]) -> str:
-    """Metrics and seed of what came."""
+    """Metrics and seed of what came, and the request_id."""
     metrics = [view.intent.prediction.metrics for view in views if view.intent.prediction]
-    if not metrics:
-        return ""
     words: list[str] = []
     for name in ("predict", "queue", "total"):
         if values := [value for entry in metrics if (value := getattr(entry, f"{name}_s")) is not None]:
@@ -194,7 +203,10 @@ def _measure_line(views: Sequence[PredictionView]) -> str:
         words.append(f"image count {count}")
     if seeds := [str(view.intent.seed) for view in views if view.intent.seed is not None]:
         words.append(f"seed {', '.join(seeds)}")
-    return "; ".join(words).capitalize() + "." if words else ""
+    if request_id := views[0].intent.request_id:
+        words.append(f"request_id {request_id}")
+    line = "; ".join(words)
+    return f"{line[:1].upper()}{line[1:]}." if line else ""
 
 
 def _named(views: Sequence[PredictionView]) -> str:
@@ -212,7 +224,7 @@ def _doubt(views: Sequence[PredictionView], facts: AnswerFacts) -> str:
     if isinstance(view.problem, CreateUnresolved):
         return said_by(view.problem)
     if view.intent.reason:
-        return clean_words(view.intent.reason, _ERROR_WORDS_LIMIT)
+        return _reason(view)
     return f"{facts.gateway.title} was sent the create of {view.intent.model}; it was possibly carried out and billed."
 
 
@@ -220,7 +232,12 @@ def _first_problem(views: Sequence[PredictionView]) -> str:
     problem = next((view.problem for view in views if view.problem), None)
     if problem:
         return said_by(problem)
-    return next((clean_words(view.intent.reason) for view in views if view.intent.reason), "nothing was sent.")
+    return next((reason for view in views if (reason := _reason(view))), "nothing was sent.")
+
+
+def _reason(view: PredictionView) -> str:
+    """Our own sentence on why it was not created; the gateway's words in it were cleaned when it was written."""
+    return " ".join(view.intent.reason[:LONGEST_SENTENCE].split())
 
 
 def _ended_word(views: Sequence[PredictionView]) -> str:

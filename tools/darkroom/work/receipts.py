@@ -6,7 +6,7 @@ from darkroom.charges import UNKNOWN_COST, Basis, Receipt
 from darkroom.gateways import Gateway
 from darkroom.journal import Intent, ReceiptOf
 from darkroom.predictions import Prediction
-from darkroom.pricing import FREE_WHEN_FAILED, receipt
+from darkroom.pricing import FREE_WHEN_FAILED, UNPRICED, Estimate, estimate, receipt
 from darkroom.registry import ModelRegistry
 from darkroom.reports.amounts import usd
 
@@ -34,6 +34,18 @@ def receipts(registry: ModelRegistry, gateway: Gateway) -> ReceiptOf:
         return _believed(found, intent)
 
     return receipt_of
+
+
+def price_of(registry: ModelRegistry, gateway: Gateway, prediction: Prediction) -> Estimate:
+    """What a prediction may cost that was not ordered here, by its model and the input that the gateway shows."""
+    model = registry.find(prediction.model)
+    if model is None or gateway.is_sandbox:
+        return UNPRICED
+    try:
+        return estimate(model, prediction.input)
+    except Exception:
+        log.exception("the price of prediction %s could not be computed", prediction.id)
+        return UNPRICED
 
 
 def _believed(found: Receipt, intent: Intent) -> Receipt:

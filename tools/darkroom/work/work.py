@@ -119,17 +119,8 @@ class Work:
             watched.publish(row, settled=prediction.status.is_terminal or None)
         return prediction
 
-    async def adopt(self, prediction: Prediction, output_place: str) -> Intent:
+    async def adopt(self, prediction: Prediction, place: NewIntent) -> Intent:
         """Take a prediction that was looked up by its id into the journal."""
-        gateway = self._client.gateway
-        place = NewIntent(
-            gateway=gateway.name,
-            origin=gateway.origin,
-            account=self._account.id,
-            output_place=output_place,
-            model=prediction.model,
-            input={},
-        )
         return await self._journal.record(prediction, self._look, adopting=place)
 
     async def take_up_unfinished(self) -> None:

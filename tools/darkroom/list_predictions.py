@@ -1,0 +1,132 @@
+"""Which predictions there were: "recent", "today", "yesterday", a date, or words of a prompt.
+
+Only the journal is asked, for all gateways and accounts in it. A day is the person's calendar day, as the daily limit
+counts it.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+
+from darkroom.darkroom import Darkroom
+from darkroom.errors import InvalidInput
+from darkroom.journal import Intent, Listed, Money
+from darkroom.reports import AnswerFacts, ListFacts, PredictionReport, list_report
+
+MOST_LISTED = 100
+_EVER = 1e18
+_QUOTES = "\"'`\u201c\u201d\u201e\u2018\u2019\u00ab\u00bb"
+_FIND = re.compile(r"find\s*[:\uff1a]", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """One stretch of time (seconds since the epoch), or `words` of a prompt; `title` and `empty` are sentences."""
+
+    title: str
+    empty: str
+    since: float = 0.0
+    until: float = _EVER
+    words: tuple[str, ...] = ()
+
+
+async def list_predictions(darkroom: Darkroom, asked: str, limit: int = 10) -> PredictionReport:
+    """A line for each prediction, newest first, `limit` (1 to 100) at most, and what the days have cost.
+
+    Raises: InvalidInput for what names no list; JournalError.
+    """
+    if not 1 <= limit <= MOST_LISTED:
+        raise InvalidInput(f"limit {limit} is not possible. Allowed: 1 to {MOST_LISTED}.", field="limit")
+    today = datetime.fromtimestamp(darkroom.options.clock()).date()
+    wanted = _asked(asked.strip(), today)
+    lists = darkroom.journal.lists
+    if wanted.words:
+        listed = await lists.with_words(wanted.words, limit)
+    else:
+        listed = await lists.between(wanted.since, wanted.until, limit)
+    answer = AnswerFacts(
+        gateway=darkroom.gateway,
+        now_s=darkroom.options.clock(),
+        idle=frozenset(row.key for row in listed.rows if darkroom.work.watched(row) is None),
+        day=await darkroom.day(),
+    )
+    facts = ListFacts(
+        title=wanted.title,
+        empty=wanted.empty,
+        answer=answer,
+        today=today,
+        money=await _money(darkroom, _days(listed, wanted, today)),
+        notes=darkroom.take_notices(),
+        is_search=bool(wanted.words),
+    )
+    return list_report(listed, facts)
+
+
+def _asked(text: str, today: date) -> _Asked:
+    """Raises: InvalidInput for a day that no calendar has, or a search without words."""
+    word = text.lower()
+    if found := _FIND.match(text):
+        words = tuple(filter(None, (each.strip(_QUOTES) for each in text[found.end() :].split())))
+        if not words:
+            raise InvalidInput("find: needs words of the prompt, such as 'find: red fox'.", field="id")
+        said = " ".join(words)[:60]
+        return _Asked(title=f"Predictions whose prompt has '{said}'", empty=f"No prompt has '{said}'.", words=words)
+    if word == "recent":
+        return _Asked(title="Recent predictions", empty="There is no prediction yet.")
+    named = {"today": today, "yesterday": today - timedelta(days=1)}
+    try:
+        day = named.get(word) or date(*map(int, word.split("-")))
+    except ValueError as error:
+        raise InvalidInput(
+            f"'{text[:20]}' is no day of the calendar. Give a date as YYYY-MM-DD.", field="id"
+        ) from error
+    name = f"{word} ({day})" if word in named else f"{day}"
+    since, until = _bounds(day)
+    empty = f"No prediction was made {'' if word in named else 'on '}{name}."
+    return _Asked(title=f"Predictions of {name}", empty=empty, since=since, until=until)
+
+
+def _bounds(day: date) -> tuple[float, float]:
+    """Midnight at which it began and ended, seconds since the epoch; an empty stretch for a day out of all reach."""
+    try:
+        first, last = (datetime(each.year, each.month, each.day) for each in (day, day + timedelta(days=1)))
+        return first.timestamp(), last.timestamp()
+    except (OverflowError, OSError, ValueError):
+        return _EVER, _EVER
+
+
+def _days(listed: Listed, wanted: _Asked, today: date) -> Sequence[date]:
+    """The days whose money is told: each of a list by time, and today."""
+    if wanted.words:
+        return (today,)
+    if wanted.until < _EVER:
+        return (datetime.fromtimestamp(wanted.since).date(),)
+    return tuple(dict.fromkeys((*map(_day_of, listed.rows), today)))
+
+
+def _day_of(intent: Intent) -> date:
+    return datetime.fromtimestamp(intent.intended_at if intent.sent_at is None else intent.sent_at).date()
+
+
+async def _money(darkroom: Darkroom, days: Sequence[date]) -> Mapping[date, Sequence[Money]]:
+    found = {day: await darkroom.journal.lists.money(*_bounds(day)) for day in days}
+    accounts = {(share.gateway, share.account) for shares in found.values() for share in shares}
+    names: dict[tuple[str, str], str] = {}
+    for gateway, account in sorted(accounts):
+        is_alone = sum(other == gateway for other, _ in accounts) == 1
+        name = "" if is_alone else await darkroom.journal.account_name(account) or f"key {len(names) + 1}"
+        names[gateway, account] = f"{gateway} ({name})" if name else gateway
+    return {
+        day: _by_account([replace(share, account=names[share.gateway, share.account]) for share in shares])
+        for day, shares in found.items()
+    }
+
+
+def _by_account(shares: Sequence[Money]) -> list[Money]:
+    """One for each account, also where it had several keys."""
+    found: dict[str, Money] = {}
+    for share in shares:
+        before = found.get(share.account)
+        found[share.account] = before.plus(share) if before else share
+    return list(found.values())
