@@ -28,7 +28,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "darkroom.work",
         "darkroom.darkroom",
         "darkroom.list_predictions darkroom.cancelling darkroom.list_models darkroom.repeats darkroom.quotes",
-        "darkroom.get_prediction",
+        "darkroom.get_prediction darkroom.cheaper",
         "darkroom.generate_image darkroom.dry_run darkroom.offers",
         "darkroom_server.sandbox darkroom_server.strange_json darkroom_server.deadline darkroom_server.tool_arguments",
         "darkroom_server.content darkroom_server.gallery darkroom_server.settings"

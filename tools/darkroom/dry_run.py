@@ -1,7 +1,10 @@
 """A call of generate_image up to the point where money would move: nothing is sent, uploaded or written down."""
 
+from functools import partial
+
 import anyio
 
+from darkroom.cheaper import cheaper_way
 from darkroom.darkroom import CALL_GRACE_S, Darkroom
 from darkroom.errors import DarkroomError, SpendingRefused
 from darkroom.journal import DOUBTFUL
@@ -34,7 +37,7 @@ async def dry_run(
                 inputs=tuple(part.input for part in quoted.parts),
                 image_count=quoted.image_count,
                 estimate=quoted.total,
-                problem=await _problem(darkroom, quoted, max_usd, with_day=not is_reserved),
+                problem=await _problem(darkroom, quoted, request, max_usd, with_day=not is_reserved),
                 notes=(*quoted.price_notes, *_notes(quoted, request), *darkroom.take_notices()),
                 day=await darkroom.day(),
                 sandbox_hint=darkroom.sandbox_hint,
@@ -46,9 +49,10 @@ async def dry_run(
     return plan_report(plan)
 
 
-async def _problem(darkroom: Darkroom, quoted: Quote, max_usd: float, *, with_day: bool) -> str:
+async def _problem(darkroom: Darkroom, quoted: Quote, request: ImageRequest, max_usd: float, *, with_day: bool) -> str:
+    cheaper = partial(cheaper_way, darkroom, quoted.model, request)
     try:
-        await check_limits(darkroom, quoted.wanted, max_usd=max_usd, with_day=with_day)
+        await check_limits(darkroom, quoted.wanted, max_usd=max_usd, with_day=with_day, cheaper=cheaper)
     except SpendingRefused as error:
         return error.message
     return ""

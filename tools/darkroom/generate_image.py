@@ -6,10 +6,12 @@ every prediction is written down as an intent, and the Darkroom takes over; this
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import anyio
 from pydantic import JsonValue
 
+from darkroom.cheaper import cheaper_way
 from darkroom.darkroom import CALL_GRACE_S, IMAGES_GRACE_S, Budget, Darkroom, OnProgress
 from darkroom.errors import DarkroomError, GatewayUnreachable
 from darkroom.get_prediction import report_on
@@ -77,7 +79,8 @@ async def _plan(darkroom: Darkroom, request: ImageRequest, request_id: str, max_
         return await _repeat(darkroom, request, earlier, max_usd)
     quoted = await quote(darkroom, request)
     model = quoted.model
-    await check_limits(darkroom, quoted.wanted, max_usd=max_usd)
+    cheaper = partial(cheaper_way, darkroom, model, request)
+    await check_limits(darkroom, quoted.wanted, max_usd=max_usd, cheaper=cheaper)
     await darkroom.stores.default.check()
     resolved, notes = await _resolve_files(darkroom, quoted.parts)
     notes = (*quoted.notes, *notes)

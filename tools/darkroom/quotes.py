@@ -1,7 +1,7 @@
 """What a call would send and what that costs, before anything is sent or written down; and the person's limits."""
 
 import secrets
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -107,9 +107,16 @@ def noted_estimate(row: Intent) -> Estimate:
 
 
 async def check_limits(
-    darkroom: Darkroom, wanted: Sequence[tuple[int, Estimate]], *, max_usd: float, with_day: bool = True
+    darkroom: Darkroom,
+    wanted: Sequence[tuple[int, Estimate]],
+    *,
+    max_usd: float,
+    with_day: bool = True,
+    cheaper: Callable[[float], str] = lambda left_usd: "",
 ) -> None:
     """`wanted`: images and price of each prediction. `with_day` False: what is left of the day is asked elsewhere.
+
+    `cheaper` says what fits into so many US dollars, where not even one image does.
 
     Raises: InvalidInput for a `max_usd` below 0; SpendingRefused where they may cost more than `max_usd` (0: no limit)
     or one of the person's limits, or where their price is unknown under one.
@@ -137,11 +144,13 @@ async def check_limits(
             fitting = _fitting(wanted, left_usd)
             verb = "costs at most" if images == 1 else "cost at most"
             verb = verb if total.is_bound else "billed by run time, counted as"
+            advice = "Ask for fewer images or a cheaper model, or ask the user."
+            if not fitting:
+                way = cheaper(left_usd) or "Choose a lower quality or size or a cheaper model."
+                advice = f"{way} Else ask the user."
             raise SpendingRefused(
                 f"{counted(images, 'image')} {verb} {usd(total.most_usd)}; {words}: "
-                f"{f'at most {fitting}' if fitting else 'not even one'}. Nothing was sent. "
-                f"{'Ask for fewer images' if fitting else 'Choose a lower quality or size'} or a cheaper model, or ask "
-                "the user."
+                f"{f'at most {fitting}' if fitting else 'not even one'}. Nothing was sent. {advice}"
             )
 
 
@@ -187,7 +196,7 @@ def _find_model(darkroom: Darkroom, request: ImageRequest) -> tuple[Model, str]:
         return _named_model(darkroom, request.model), "it was named"
     must_be_priced = _has_limit(darkroom) and not darkroom.options.allow_unknown_price
     for model, why in _candidates(darkroom, request):
-        if (not model.checked or _can_do(model, request)) and not (must_be_priced and price_range(model) is None):
+        if (not model.checked or can_do(model, request)) and not (must_be_priced and price_range(model) is None):
             return model, f"{why}, of known price" if must_be_priced else why
     return darkroom.registry.get(default_model_for(request)), "the usual one for this"
 
@@ -209,7 +218,8 @@ def _named_model(darkroom: Darkroom, name: str) -> Model:
         return unlisted_model(ModelRef.parse(name))
 
 
-def _can_do(model: Model, request: ImageRequest) -> bool:
+def can_do(model: Model, request: ImageRequest) -> bool:
+    """Whether it has what the request needs at all."""
     if request.output_format == "svg" and not model.output.svg:
         return False
     if request.mask and not model.concepts.mask:
