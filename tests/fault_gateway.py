@@ -92,6 +92,7 @@ class Plan:
     files: str = ""
     looks_404: int = 0
     hollow_looks: int = 0
+    has_cancel: bool = True
     oddities: float = 0.0
 
 
@@ -309,6 +310,8 @@ class FaultGateway:
         return {"results": shown, "next": link, "previous": None}
 
     def _cancel(self, name: str) -> Answer:
+        if not self.plan.has_cancel:
+            return Answer({"detail": "Not found"}, 404)
         self.truth.cancels.append(name)
         made = self._by_id[name]
         if made.status(time.time()) == "processing":

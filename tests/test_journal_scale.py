@@ -33,6 +33,10 @@ def readings(since: float) -> dict[str, Callable[[Journal], Awaitable[Any]]]:
         "spent today": lambda journal: journal.spent_usd(since),
         "last bill": lambda journal: journal.last_bill(ORIGIN, MODEL),
         "sent of late": lambda journal: journal.sent_since(ORIGIN, "mine", since),
+        "the newest": lambda journal: journal.lists.between(0.0, 1e18, 10),
+        "a day": lambda journal: journal.lists.between(since, since + 86_400, 10),
+        "words of a prompt": lambda journal: journal.lists.with_words(("fox",), 10),
+        "money of a day": lambda journal: journal.lists.money(since, since + 86_400),
         "has a log": lambda journal: journal.has_token_log("mine"),
     }
 

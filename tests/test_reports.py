@@ -123,6 +123,43 @@ def test_partial_success_is_reported_one_by_one() -> None:
     assert "Prediction 2 of 2:" in answer.text
 
 
+def test_partial_success_says_how_to_complete_it_and_at_what_price() -> None:
+    refused = rows.intent(PredictionStatus.FAILED, error="flagged as sensitive", part=1, image_count=2)
+    answer = report(rows.succeeded(4, request_id="auto-1"), refused)
+    assert answer.text.startswith("Partial: 4 of 6 images")
+    assert str(answer.data["next"]) == (
+        "To complete: call generate_image with the same arguments and count=2, about $0.003; ask the user first."
+    )
+    given = {"prompt": "a lighthouse", "seed": 7}
+    named = report(rows.succeeded(1, image_count=2, request=given), facts=rows.facts("sandbox"))
+    assert "Reason: the gateway gave fewer images than were asked for." in named.text
+    assert "the same arguments, another seed, a new request_id and count=1" in named.text
+
+
+def test_a_part_in_doubt_is_never_called_missing() -> None:
+    doubtful = rows.unsent(IntentState.UNKNOWN, part=1, key="another")
+    answer = report(rows.succeeded(), doubtful, facts=rows.facts("cometapi"))
+    assert "To complete" not in answer.text and "Do not repeat it on your own" in answer.text
+    assert "request_id 'lighthouse-1' only repeats this answer, and a new one may pay a second time" in answer.text
+
+
+def test_a_lost_image_among_saved_ones_is_missing_and_called_lost() -> None:
+    images = (rows.image(1), rows.image(2, state=ImageState.EXPIRED))
+    answer = report(rows.succeeded(2, images=images))
+    assert answer.text.startswith("Partial: 1 of 2 images") and "count=1, about $0.0015" in answer.text
+    assert "Image 2 is lost: made and probably charged, but its link died before it could be saved." in answer.text
+
+
+def test_our_own_words_on_a_refusal_keep_their_address() -> None:
+    reason = "Ask the user to check the address http://127.0.0.1:8932; a retry will not help."
+    assert reason in report(rows.unsent(IntentState.REFUSED, reason=reason)).text
+
+
+def test_the_gateways_own_name_of_a_call_is_not_called_a_request_id() -> None:
+    answer = report(rows.intent(PredictionStatus.FAILED, error="upstream broke (request id: 20261125abc)"))
+    assert "(the gateway's log id: 20261125abc)" in answer.text
+
+
 def test_a_lost_answer_says_possibly_billed_and_how_to_go_on() -> None:
     error = CreateUnresolved("The answer of gateway 'replicate' was lost.", gateway="replicate")
     row = rows.unsent(IntentState.UNKNOWN, reason=error.message)
@@ -209,7 +246,8 @@ def test_arguments_of_megabytes_are_not_repeated() -> None:
 
 def test_an_image_whose_link_died_first_is_said_to_be_lost() -> None:
     answer = report(rows.succeeded(images=(rows.image(state=ImageState.EXPIRED),)))
-    assert "Image 1 is lost" in answer.text
+    assert "Image 1 is lost" in answer.text and answer.text.startswith("Lost: 1 image by ")
+    assert answer.outcome is Outcome.FAILED and answer.data["status"] == "lost"
     assert "https://" not in answer.text
 
 

@@ -205,6 +205,12 @@ def test_a_prompt_that_begins_with_the_word_data_is_kept_whole() -> None:
     assert shorten_data_uri(prompt) == prompt
 
 
+def test_a_data_uri_with_blanks_in_its_head_is_one_too() -> None:
+    uri = "data:image/png; name=a photo.png;base64," + "A" * 400
+    assert is_data_uri(uri) and shorten_data_uri(uri) == "data:image/png;… (300 bytes)"
+    assert not is_data_uri("data: what base64, means")
+
+
 def test_a_data_uri_without_its_comma_is_cut_too() -> None:
     assert shorten_data_uri("data:" + "A" * 1_000_000) == f"data:{'A' * 55};… (1000005 bytes)"
 

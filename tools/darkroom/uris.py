@@ -22,7 +22,8 @@ _ADDRESS = re.compile(
     rf"(\[[0-9A-Fa-f:.]{{2,60}}\]|{_PLAIN}{{1,255}})(?::([0-9]{{0,5}}))?(?=[/?#]|\Z)"
 )
 _USUAL_PORTS = {"https": 443, "http": 80}
-_DATA_URI = re.compile(r"\s*data:[^\s,]*(?:,|\Z)", re.IGNORECASE)
+# With blanks in its head, such as those of a file name, only base64 tells it from words.
+_DATA_URI = re.compile(r"\s*data:(?:[^\s,]*(?:,|\Z)|[^,]{0,200};\s*base64\s*,)", re.IGNORECASE)
 _SHOWN_CHARACTERS = 60
 _MOST_ESCAPES = 1_000_000  # of percent-encoding, which takes a while to decode; an SVG of 1 MB has fewer
 
