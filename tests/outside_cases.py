@@ -30,7 +30,7 @@ class Pace:
 
 
 QUICK = Pace(name="quick", job_s=2.0, wait_s=1, stall_s=1.5, settle_s=3.0)
-REAL = Pace(name="real", job_s=75.0, wait_s=45, stall_s=90.0, settle_s=120.0)
+REAL = Pace(name="real", job_s=75.0, wait_s=25, stall_s=90.0, settle_s=120.0)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -94,6 +94,10 @@ class Scene:
 
     def pictures(self) -> list[Path]:
         return sorted((self.folder / "images").glob("*.png"))
+
+    def made(self) -> str:
+        """The id of the only prediction: what is the latest to another server is not this one's."""
+        return self.gateway.truth().predictions[0].id
 
     async def picture_home(self) -> None:
         while not self.pictures():  # noqa: ASYNC110 - the file comes from another process
@@ -171,7 +175,7 @@ async def killed_host(scene: Scene) -> None:
         process.kill()
     await servers_gone(scene.folder)
     async with scene.host() as host:
-        await scene.note(host.get("latest", wait_s=scene.pace.wait_s))
+        await scene.note(host.get(scene.made(), wait_s=scene.pace.wait_s))
         await scene.picture_home()
 
 
@@ -183,7 +187,7 @@ async def killed_server(scene: Scene) -> None:
         host.kill()
     await servers_gone(scene.folder)
     async with scene.host() as host:
-        await scene.note(host.get("latest", wait_s=scene.pace.wait_s))
+        await scene.note(host.get(scene.made(), wait_s=scene.pace.wait_s))
         await scene.picture_home()
 
 

@@ -189,7 +189,7 @@ async def test_a_server_that_is_stopped_leaves_with_0_and_the_prediction_goes_on
         assert broken.group_contains(MCPError)
         with HttpProcess(tmp_path) as server:
             async with Client(server.url, mode=mode) as client:
-                later = await client.call_tool("get_prediction", {"id": "latest", "wait_seconds": 60})
+                later = await client.call_tool("get_prediction", {"id": "fox", "wait_seconds": 50})
     code, said = left[0]
     assert code == 0
     assert "Traceback" not in said and "uvicorn" not in said

@@ -135,8 +135,9 @@ async def test_odd_prompts_are_shown_safe_and_short(gateway: FaultGateway, tmp_p
     [
         ("2026-02-30", 10, "no day of the calendar"),
         ("0000-00-00", 10, "no day of the calendar"),
-        ("find:", 10, "needs words"),
-        ("find: \u201c\u201d", 10, "needs words"),
+        ("find:", 10, "needs 1 to 20 words"),
+        ("find: " + "x " * 30_000, 10, "needs 1 to 20 words"),
+        ("find: \u201c\u201d", 10, "needs 1 to 20 words"),
         ("today", 0, "limit 0"),
         ("today", 101, "limit 101"),
         ("red fox", 10, "'find: words of the prompt'"),
@@ -148,6 +149,17 @@ async def test_what_names_no_list_is_refused_in_words(
     async with room_at(gateway, tmp_path) as room:
         report = await get_prediction(room, id, limit=limit)
     assert report.is_error and words in report.text and "Charged: nothing" not in report.text
+
+
+async def test_a_time_that_no_calendar_has_ends_no_list(gateway: FaultGateway, tmp_path: Path) -> None:
+    async with room_at(gateway, tmp_path / "one") as room:
+        made = await make(room, "a fox")
+    for odd in ("9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z"):
+        gateway.odd = {"created_at": odd}
+        gateway.truth.predictions[0].odd = {"created_at": odd}
+        async with room_at(gateway, tmp_path / odd[:4]) as room:
+            await get_prediction(room, str(made.data["id"]))
+            assert "not ordered here" in await said(room, "recent")
 
 
 @pytest.mark.parametrize("id", ["0001-01-01", "9999-12-31", "9999-12-30", "1969-12-31"])

@@ -25,9 +25,14 @@ async function call(name, args) {
 }
 
 const calls = [await call("generate_image", { prompt })];
-// It follows the answer's own advice, as an assistant does.
-const [, id, seconds] = /call get_prediction with id '(\w+)' and wait_seconds (\d+)/.exec(calls[0].text) ?? [];
-if (id) calls.push(await call("get_prediction", { id, wait_seconds: Number(seconds) }));
+// It follows the answers' own advice, as an assistant does.
+let id;
+for (let tries = 0; tries < 10; tries += 1) {
+  const advice = /call get_prediction with id '(\w+)' and wait_seconds (\d+)/.exec(calls.at(-1).text);
+  if (!advice) break;
+  id = advice[1];
+  calls.push(await call("get_prediction", { id, wait_seconds: Number(advice[2]) }));
+}
 const tools = (await client.listTools()).tools.map((tool) => tool.name);
 await client.close();
 console.log(JSON.stringify({ id, tools, calls }));

@@ -1,4 +1,4 @@
-"""The table of faults from outside, at the product's own pace: a job of 75 s, calls that wait 45 s.
+"""The table of faults from outside, at the product's own pace: a job of 75 s, calls that wait 25 s.
 
 Run: PYTHONPATH=tests python tests/bench/faults_from_outside.py [quick]. It takes about a quarter of an hour, or one
 minute.

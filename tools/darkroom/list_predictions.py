@@ -13,9 +13,11 @@ from darkroom.darkroom import Darkroom
 from darkroom.errors import InvalidInput
 from darkroom.journal import Intent, Listed, Money
 from darkroom.reports import AnswerFacts, ListFacts, PredictionReport, list_report
+from darkroom.reports.amounts import local
 
 MOST_LISTED = 100
 _EVER = 1e18
+_MOST_WORDS = 20
 _QUOTES = "\"'`\u201c\u201d\u201e\u2018\u2019\u00ab\u00bb"
 _FIND = re.compile(r"find\s*[:\uff1a]", re.IGNORECASE)
 
@@ -26,7 +28,7 @@ class _Asked:
 
     title: str
     empty: str
-    since: float = 0.0
+    since: float = -_EVER
     until: float = _EVER
     words: tuple[str, ...] = ()
 
@@ -38,7 +40,7 @@ async def list_predictions(darkroom: Darkroom, asked: str, limit: int = 10) -> P
     """
     if not 1 <= limit <= MOST_LISTED:
         raise InvalidInput(f"limit {limit} is not possible. Allowed: 1 to {MOST_LISTED}.", field="limit")
-    today = datetime.fromtimestamp(darkroom.options.clock()).date()
+    today = local(darkroom.options.clock()).date()
     wanted = _asked(asked.strip(), today)
     lists = darkroom.journal.lists
     if wanted.words:
@@ -68,8 +70,9 @@ def _asked(text: str, today: date) -> _Asked:
     word = text.lower()
     if found := _FIND.match(text):
         words = tuple(filter(None, (each.strip(_QUOTES) for each in text[found.end() :].split())))
-        if not words:
-            raise InvalidInput("find: needs words of the prompt, such as 'find: red fox'.", field="id")
+        if not 0 < len(words) <= _MOST_WORDS:
+            few = f"find: needs 1 to {_MOST_WORDS} words of the prompt, such as 'find: red fox'."
+            raise InvalidInput(few, field="id")
         said = " ".join(words)[:60]
         return _Asked(title=f"Predictions whose prompt has '{said}'", empty=f"No prompt has '{said}'.", words=words)
     if word == "recent":
@@ -101,12 +104,12 @@ def _days(listed: Listed, wanted: _Asked, today: date) -> Sequence[date]:
     if wanted.words:
         return (today,)
     if wanted.until < _EVER:
-        return (datetime.fromtimestamp(wanted.since).date(),)
+        return (local(wanted.since).date(),)
     return tuple(dict.fromkeys((*map(_day_of, listed.rows), today)))
 
 
 def _day_of(intent: Intent) -> date:
-    return datetime.fromtimestamp(intent.intended_at if intent.sent_at is None else intent.sent_at).date()
+    return local(intent.intended_at if intent.sent_at is None else intent.sent_at).date()
 
 
 async def _money(darkroom: Darkroom, days: Sequence[date]) -> Mapping[date, Sequence[Money]]:

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, tzinfo
 
+_LAST_S = 253_370_764_800.0  # 9999-01-01
 _BYTE_STEPS = ((1_000_000, "MB"), (1_000, "kB"))
 
 
@@ -36,14 +37,17 @@ def clock(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%H:%M} UTC"
 
 
-def local_time(moment_s: float, zone: tzinfo | None = None) -> str:
-    """`14:02` by the person's clock, of seconds since 1970; `zone` defaults to the computer's own."""
-    return f"{datetime.fromtimestamp(moment_s, zone):%H:%M}"
+def local(moment_s: float, zone: tzinfo | None = None) -> datetime:
+    """Seconds since 1970 by the person's clock; `zone` defaults to the computer's own.
+
+    A time that a calendar has no day for (a gateway may claim any) becomes the nearest that it has.
+    """
+    return datetime.fromtimestamp(min(max(moment_s, 0.0), _LAST_S), zone).astimezone(zone)
 
 
 def local_moment(moment_s: float, now_s: float, zone: tzinfo | None = None) -> str:
     """`14:02`, with the date in front where that is not the day of `now_s`."""
-    moment, now = (datetime.fromtimestamp(each, zone) for each in (moment_s, now_s))
+    moment, now = local(moment_s, zone), local(now_s, zone)
     return f"{moment:%H:%M}" if moment.date() == now.date() else f"{moment:%Y-%m-%d %H:%M}"
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, tzinfo
+from datetime import date, tzinfo
 from itertools import groupby
 
 from pydantic import JsonValue
@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from darkroom.charges import NO_CHARGE, Basis, Charge, Verdict, total_charge
 from darkroom.gateways import clean_words, quoted
 from darkroom.journal import Intent, Listed, Money
-from darkroom.reports.amounts import counted, local_time, usd
+from darkroom.reports.amounts import counted, local, usd
 from darkroom.reports.charge_words import charge_data
 from darkroom.reports.prediction import Outcome, PredictionReport, bare_data
 from darkroom.reports.prediction_data import AnswerFacts, PredictionView, prompt_of
@@ -69,8 +69,7 @@ def list_report(listed: Listed, facts: ListFacts) -> PredictionReport:
 def _headline(views: Sequence[PredictionView], found: int, facts: ListFacts) -> str:
     if not views:
         return facts.empty
-    moment = datetime.fromtimestamp(_at(views[0].intent), facts.zone).astimezone(facts.zone)
-    offset = f"{moment:%z}" or "+0000"
+    offset = f"{local(_at(views[0].intent), facts.zone):%z}"
     which = f"{found}" if found == len(views) else f"{len(views)} of {found}"
     return f"{facts.title}: {which}, newest first; local time (UTC{offset[:3]}:{offset[3:5]})."
 
@@ -91,7 +90,7 @@ def _line(view: PredictionView, facts: ListFacts) -> str:
     model = clean_words(intent.model.rpartition("/")[2], 60) or "unknown model"
     lost = "" if paths or view.word != "succeeded" else " no file"
     saved = f" {paths[0]}{more}" if paths else lost
-    moment = local_time(_at(intent), facts.zone)
+    moment = f"{local(_at(intent), facts.zone):%H:%M}"
     said = quoted(prompt_of(intent), _PROMPT_SHOWN) or "no prompt"
     return f"{moment} {view.word}, {model}, {_cell(view.charge, intent)}: {said}{saved}, id {view.handle}"
 
@@ -178,7 +177,7 @@ def _row_data(view: PredictionView, facts: ListFacts) -> dict[str, JsonValue]:
         "gateway": intent.gateway,
         "model": intent.model,
         "prompt": prompt_of(intent)[:_PROMPT_IN_DATA],
-        "created_at": datetime.fromtimestamp(_at(intent), facts.zone).astimezone(facts.zone).isoformat("T", "seconds"),
+        "created_at": local(_at(intent), facts.zone).isoformat("T", "seconds"),
         "price_usd": intent.estimate_usd,
         "cost_usd": intent.cost_usd,
         "cost_basis": view.charge.basis.value,
@@ -211,4 +210,4 @@ def _at(intent: Intent) -> float:
 
 
 def _day(intent: Intent, facts: ListFacts) -> date:
-    return datetime.fromtimestamp(_at(intent), facts.zone).date()
+    return local(_at(intent), facts.zone).date()
