@@ -50,6 +50,7 @@ shortened, as are those of outputs once their file is stored. Times are seconds 
 """
 
 from darkroom.journal.journal import Journal, open_journal
+from darkroom.journal.rates import Rate
 from darkroom.journal.reconcile import Search, Verdict, match
 from darkroom.journal.records import Intent, Look, NewIntent, ReceiptOf, Spending, SpendingLimit, Totals, day_start
 from darkroom.journal.states import DOUBTFUL, IntentState
@@ -61,6 +62,7 @@ __all__ = [
     "Journal",
     "Look",
     "NewIntent",
+    "Rate",
     "ReceiptOf",
     "Search",
     "Spending",

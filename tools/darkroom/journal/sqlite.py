@@ -43,6 +43,16 @@ class SqliteDatabase:
     async def write(self, work: Callable[[Session], T]) -> T:
         return await self._run(lambda: self._transaction("BEGIN IMMEDIATE", work))
 
+    async def note(self, work: Callable[[Session], T]) -> T:
+        def without_sync() -> T:
+            self._connection.execute("PRAGMA synchronous = NORMAL")  # no fsync at the commit
+            try:
+                return self._transaction("BEGIN IMMEDIATE", work)
+            finally:
+                self._connection.execute("PRAGMA synchronous = FULL")
+
+        return await self._run(without_sync)
+
     async def read(self, work: Callable[[Session], T]) -> T:
         return await self._run(lambda: self._transaction("BEGIN", work))
 

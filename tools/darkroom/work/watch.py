@@ -37,7 +37,8 @@ _NO_OUTPUT_YET = "the gateway calls it succeeded but shows no output yet; darkro
 class Watched:
     """One intent as this process sees it now; `started_s` is on the monotonic clock.
 
-    `is_settled`: no further change is expected soon. `problem` is the last fault, `note` what else there is to say.
+    `is_settled`: no further change is expected soon. `is_queued`: its turn to be sent has not come. `problem` is the
+    last fault, `note` what else there is to say.
     """
 
     def __init__(self, intent: Intent, *, typical_s: float | None, started_s: float) -> None:
@@ -46,6 +47,7 @@ class Watched:
         self.problem: DarkroomError | None = None
         self.note = ""
         self.is_settled = False
+        self.is_queued = False
         self.has_been_looked_up = False
         self.is_wanted = True
         self._tracker = ProgressTracker(typical_s)
@@ -60,6 +62,11 @@ class Watched:
     def is_being_sent(self) -> bool:
         """True until the gateway has answered the create, or it has failed."""
         return not self.is_settled and self.intent.state is not IntentState.KNOWN
+
+    @property
+    def is_on_its_way(self) -> bool:
+        """True while the answer to its create may come at any moment."""
+        return self.is_being_sent and not self.is_queued
 
     @property
     def has_images_on_their_way(self) -> bool:
@@ -80,6 +87,16 @@ class Watched:
         self.is_settled = self.is_settled if settled is None else settled
         for waiter in self._waiters:
             waiter.set()
+
+    @contextmanager
+    def queued(self) -> Generator[None]:
+        """Its turn has not come while the block runs."""
+        self.is_queued = True
+        self.publish(problem=self.problem, note=self.note)
+        try:
+            yield
+        finally:
+            self.is_queued = False
 
     @contextmanager
     def waking(self, waiter: anyio.Event) -> Generator[None]:
