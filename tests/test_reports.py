@@ -147,7 +147,7 @@ def test_a_lost_image_among_saved_ones_is_missing_and_called_lost() -> None:
     images = (rows.image(1), rows.image(2, state=ImageState.EXPIRED))
     answer = report(rows.succeeded(2, images=images))
     assert answer.text.startswith("Partial: 1 of 2 images") and "count=1, about $0.0015" in answer.text
-    assert "Image 2 is lost: made and probably charged, but its link died before it could be saved." in answer.text
+    assert "Image 2 is lost: its link died before it could be saved; it was made and probably charged." in answer.text
 
 
 def test_our_own_words_on_a_refusal_keep_their_address() -> None:

@@ -44,7 +44,7 @@ async def _cancel_unnamed(darkroom: Darkroom, intent: Intent) -> str:
     watched = darkroom.work.watched(intent)
     if watched and watched.is_being_sent:
         await darkroom.work.cancel_all([intent])
-        return "it is being sent; it is canceled as soon as the gateway gives its id."
+        return "it has no id yet: it is stopped before it is sent, or canceled as soon as the gateway gives its id."
     if intent.state in DOUBTFUL:
         return "its create was never answered, so there is no id to cancel by; it may run and be billed."
     return "it was never created, so there is nothing to cancel." if intent.state is not IntentState.KNOWN else ""
