@@ -15,6 +15,7 @@ from darkroom.reports.prediction import (
     refusal_report,
     wanted_end,
     with_notes,
+    with_preview,
 )
 from darkroom.reports.prediction_data import AnswerFacts
 from darkroom.reports.price_words import Limits
@@ -37,4 +38,5 @@ __all__ = [
     "table_report",
     "wanted_end",
     "with_notes",
+    "with_preview",
 ]

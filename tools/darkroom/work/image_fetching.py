@@ -101,12 +101,24 @@ class ImageFetching:
 
     async def _note_saved(self, intent: Intent, image: StoredImage, file: StoredFile, problem: str) -> None:
         self._runtime.at_crash_point(CrashPoint.IMAGE_STORED)
+        file, flaw = await self._examined(file)
+        problem = f"{problem} {flaw}".strip()
         try:
             await self._stores.holding(file).write_sidecar(file, sidecar(intent, self._gateway))
         except Exception as error:  # the image is safe, and that must be noted whatever is wrong with its sidecar
             problem = f"{problem} {_NO_SIDECAR}: {_in_words(error).message}".lstrip()
         await self._journal.image_stored(replace(image, state=ImageState.STORED, file=file, problem=problem))
         self._runtime.at_crash_point(CrashPoint.IMAGE_NOTED)
+
+    async def _examined(self, file: StoredFile) -> tuple[StoredFile, str]:
+        """With what its pixels say. The image is safe, whatever goes wrong here."""
+        from darkroom.outputs.appearance import examined
+
+        try:
+            return await examined(file, self._stores.holding(file))
+        except Exception as error:
+            is_drawing = file.mime_type == "image/svg+xml"
+            return file, f"No PNG was made of it: {_in_words(error).message}" if is_drawing else ""
 
     async def _note(self, intent: Intent, image: StoredImage, error: OutputError) -> None:
         """Note a passing fault while the link lives; with any other the image is refused or lost."""
