@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mcp.types import Annotations, CallToolResult, ContentBlock, ImageContent, ResourceLink, TextContent
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from darkroom.reports import ModelReport, PredictionReport
 
 REPORT_KEY = "darkroom/report"
+# Of a picture that shows one image alone: its number in the report. A contact sheet has none.
 NUMBER_KEY = "darkroom/n"
-# Of a contact sheet: [number, x, y, width, height] of each picture on it, in pixels.
-SHEET_KEY = "darkroom/sheet"
+_ALWAYS_TOLD = frozenset({"path", "url", "error"})
 # Codex does not show the images of a tool, but the ones that an answer names as Markdown with a whole path.
 _SHOWS_MARKDOWN = re.compile(r"codex\b", re.IGNORECASE)
 
@@ -55,7 +55,7 @@ def prediction_result(
         content=content,
         is_error=report.is_error,
         structured_content=data if shape.is_structured else None,
-        _meta={REPORT_KEY: data},
+        _meta={REPORT_KEY: data if shape.is_structured else _terse(data)},
     )
 
 
@@ -86,13 +86,22 @@ def _text(text: str) -> TextContent:
     return TextContent(text=cleaned(text), annotations=Annotations(audience=["assistant"], priority=1.0))
 
 
+def _terse(data: dict[str, Any]) -> dict[str, Any]:
+    """The report without what says nothing inside its parts: some frameworks hand `_meta` to the model as well."""
+    parts = {name: [_told(part) for part in data[name]] for name in ("predictions", "images")}
+    return data | parts | ({"request": _told(data["request"])} if "request" in data else {})
+
+
+def _told(part: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in part.items() if name in _ALWAYS_TOLD or value not in (None, "", [], {})}
+
+
 def _picture(preview: "Preview") -> ImageContent:
-    sheet = [[cell.number, *cell.box] for cell in preview.cells]
     return ImageContent(
         data=base64.b64encode(preview.data).decode(),
         mime_type=preview.mime_type,
         annotations=Annotations(audience=["user", "assistant"], priority=0.9),
-        _meta={SHEET_KEY: sheet} if sheet else {NUMBER_KEY: preview.numbers[0]},
+        _meta={NUMBER_KEY: preview.numbers[0]} if len(preview.numbers) == 1 else None,
     )
 
 

@@ -1,4 +1,4 @@
-"""Bytes that reach a host, and tokens that reach a model: tools/list, the instructions, answers with one and four images.
+"""Bytes that reach a host and tokens that reach a model: tools/list, instructions, answers with one and four images.
 
 Run: python tests/bench/sizes.py. Tokens of text are bytes / 3.5, those of an image its width times height / 750.
 """

@@ -1,4 +1,4 @@
-"""What runs in a process of its own, started for one request by `outputs.decoding`: untrusted images meet decoders here.
+"""What runs in a process of its own, started by `outputs.decoding` for one request: untrusted bytes meet decoders.
 
     program.py   the process: its limits, one request in, one answer out
     frames.py    how requests and answers look on a pipe; the only module that the parent uses too

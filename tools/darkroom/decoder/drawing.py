@@ -122,17 +122,15 @@ def _has_ink(png: bytes) -> bool:
 
 @contextmanager
 def _no_files(is_wanted: bool) -> Generator[None]:
-    """No file can be opened meanwhile, where the system has such a limit."""
+    """No file can be opened meanwhile, where that is wanted and the system has such a limit."""
     try:
-        import resource
+        from resource import RLIMIT_NOFILE, getrlimit, setrlimit
     except ImportError:
-        is_wanted = False
-    if not is_wanted:
         yield
         return
-    before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (0, before[1]))
+    before = getrlimit(RLIMIT_NOFILE)
+    setrlimit(RLIMIT_NOFILE, (0, before[1]) if is_wanted else before)
     try:
         yield
     finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+        setrlimit(RLIMIT_NOFILE, before)

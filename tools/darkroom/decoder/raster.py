@@ -1,8 +1,8 @@
-"""One request carried out: the image is opened, turned upright, brought into a plain mode, and what is asked is done."""
+"""One request carried out: the image is opened, turned upright, brought into a plain mode, and made what is asked."""
 
 import io
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from darkroom.decoder.encoding import Encoded, encode, fitted, is_opaque, small
 from darkroom.decoder.frames import Unusable
@@ -93,8 +93,9 @@ def _in_srgb(image: "Image", profile: bytes) -> "Image":
         return image
     try:
         mode = "RGB" if image.mode == "CMYK" else image.mode
-        source, target = ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB")
-        return ImageCms.profileToProfile(image, source, target, outputMode=mode) or image
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        plain = cast("Any", ImageCms).createProfile("sRGB")  # Pillow does not say what that is
+        return ImageCms.profileToProfile(image, source, plain, outputMode=mode) or image
     except (ImageCms.PyCMSError, OSError, ValueError):
         return image
 

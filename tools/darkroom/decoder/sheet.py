@@ -51,18 +51,12 @@ def _place(ground: "Image", picture: "Image", box: tuple[int, int, int, int]) ->
 def _checks(size: tuple[int, int]) -> "Image":
     from PIL import Image
 
-    tile = Image.new("RGB", (2, 2), _CHECKS[0])
-    tile.putpixel((1, 0), _CHECKS[1])
-    tile.putpixel((0, 1), _CHECKS[1])
-    across, down = (-(-side // (2 * _CHECK_PX)) for side in size)
-    row = Image.new("RGB", (2 * _CHECK_PX * across, 2 * _CHECK_PX))
-    wide = tile.resize((2 * _CHECK_PX, 2 * _CHECK_PX), Image.Resampling.NEAREST)
-    for number in range(across):
-        row.paste(wide, (number * wide.width, 0))
-    whole = Image.new("RGB", (row.width, row.height * down))
-    for number in range(down):
-        whole.paste(row, (0, number * row.height))
-    return whole.crop((0, 0, *size))
+    light, dark = _CHECKS
+    whole = Image.new("RGB", size, light)
+    for row, top in enumerate(range(0, size[1], _CHECK_PX)):
+        for left in range(row % 2 * _CHECK_PX, size[0], 2 * _CHECK_PX):
+            whole.paste(dark, (left, top, left + _CHECK_PX, top + _CHECK_PX))
+    return whole
 
 
 def _badge(draw: "ImageDraw", number: str, x: int, y: int, cell_px: int) -> None:

@@ -109,9 +109,10 @@ def file_values(file: StoredFile) -> list[Any]:
 
 
 def _file_of(row: Any) -> StoredFile:
-    look = row["is_transparent"]
-    values = {name: row[name] for name in FILE_COLUMNS} | {"is_transparent": None if look is None else bool(look)}
-    return StoredFile(**values)
+    values: dict[str, Any] = {name: row[name] for name in FILE_COLUMNS}
+    if (look := values.pop("is_transparent")) is not None:
+        look = bool(look)
+    return StoredFile(**values, is_transparent=look)
 
 
 def new_key(now: float) -> str:

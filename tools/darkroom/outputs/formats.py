@@ -23,7 +23,6 @@ EXTENSIONS = {
     "image/avif": "avif",
     "image/svg+xml": "svg",
 }
-RASTER_TYPES = frozenset(EXTENSIONS) - {"image/svg+xml"}
 
 _MAGIC = (
     (re.compile(rb"\x89PNG\r\n\x1a\n"), "image/png"),

@@ -27,14 +27,13 @@ Reader = Callable[[StoredFile], Awaitable[bytes]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
-    """A JPEG, PNG or WebP. `numbers` are the images on it, from 1; on a contact sheet each has its cell."""
+    """A JPEG, PNG or WebP. `numbers` are the images on it, from 1; more than one on a contact sheet."""
 
     numbers: tuple[int, ...]
     data: bytes
     mime_type: str
     width_px: int
     height_px: int
-    cells: tuple[Cell, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,9 +139,7 @@ def _original_if_smaller(content: bytes, made: Rendered, longest_px: int) -> Ren
     plain = strip_metadata(content, mime_type)
     if plain is None or plain.orientation != 1 or len(plain.content) >= len(made.content):
         return made
-    return replace(
-        made, content=plain.content, mime_type=mime_type, width_px=size.width_px, height_px=size.height_px
-    )
+    return replace(made, content=plain.content, mime_type=mime_type, width_px=size.width_px, height_px=size.height_px)
 
 
 async def _sheet(work: _Work, files: Mapping[int, StoredFile], longest_px: int) -> Previewed:
@@ -161,10 +158,7 @@ async def _sheet(work: _Work, files: Mapping[int, StoredFile], longest_px: int) 
         max_bytes=work.max_bytes,
         width=place.width,
         height=place.height,
-        cells=[
-            [cell.number, *cell.box, len(content)]
-            for cell, content in zip(place.cells, contents, strict=True)
-        ],
+        cells=[[cell.number, *cell.box, len(content)] for cell, content in zip(place.cells, contents, strict=True)],
     )
     if isinstance(made, str):
         missing = (PreviewProblem(number=cell.number, reason=f"of the contact sheet: {made}") for cell in place.cells)
@@ -176,7 +170,6 @@ async def _sheet(work: _Work, files: Mapping[int, StoredFile], longest_px: int) 
             mime_type=made.mime_type,
             width_px=made.width_px,
             height_px=made.height_px,
-            cells=place.scaled(made.width_px / place.width),
         ),
         problems=problems,
     )

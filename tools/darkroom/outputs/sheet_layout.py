@@ -33,15 +33,6 @@ class Layout:
     height: int
     cells: tuple[Cell, ...]
 
-    def scaled(self, share: float) -> tuple[Cell, ...]:
-        """The cells on a sheet that was made smaller (`share` < 1) afterwards."""
-        if share == 1:
-            return self.cells
-        boxes = ((cell.number, [round(share * px) for px in cell.box]) for cell in self.cells)
-        return tuple(
-            Cell(number=number, x=x, y=y, width=width, height=height) for number, (x, y, width, height) in boxes
-        )
-
 
 def layout(sizes: Mapping[int, tuple[int, int]], longest_px: int) -> Layout:
     """Place pictures of these sizes (width, height in px; 0 x 0 where not known) by their numbers.
@@ -70,9 +61,7 @@ def layout(sizes: Mapping[int, tuple[int, int]], longest_px: int) -> Layout:
         for place, number in enumerate(sorted(sizes))
     )
     rows = -(-len(sizes) // columns)
-    return Layout(
-        width=_GAP_PX + columns * (width + _GAP_PX), height=_GAP_PX + rows * (height + _GAP_PX), cells=cells
-    )
+    return Layout(width=_GAP_PX + columns * (width + _GAP_PX), height=_GAP_PX + rows * (height + _GAP_PX), cells=cells)
 
 
 def _width(count: int, columns: int, shape: float, longest_px: int) -> int:

@@ -18,7 +18,15 @@ from pydantic import JsonValue
 from darkroom.errors import OutputError
 from darkroom.images import MAX_IMAGE_BYTES, StoredFile
 from darkroom.outputs.cloud import CloudDraft, CloudTarget
-from darkroom.outputs.formats import EXTENSIONS, HEAD_BYTES, describe, may_become_image, may_be_transparent, pixel_size, sniff
+from darkroom.outputs.formats import (
+    EXTENSIONS,
+    HEAD_BYTES,
+    describe,
+    may_be_transparent,
+    may_become_image,
+    pixel_size,
+    sniff,
+)
 from darkroom.outputs.local import LocalDraft, LocalTarget
 from darkroom.outputs.naming import ImageName
 from darkroom.outputs.whole import is_whole
