@@ -233,5 +233,16 @@ def test_creating_the_server_loads_nothing_heavy() -> None:
         "print(*sorted(sys.modules))"
     )
     answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    heavy = {"httpx", "PIL", "typer", "rich.logging", "platformdirs", "obstore", "sqlite3", "tomlkit", "yaml", "resvg_py"}
+    heavy = {
+        "httpx",
+        "PIL",
+        "resvg_py",
+        "typer",
+        "rich.logging",
+        "platformdirs",
+        "obstore",
+        "sqlite3",
+        "tomlkit",
+        "yaml",
+    }
     assert heavy & set(answer.stdout.split()) == set()

@@ -7,7 +7,7 @@ from darkroom.outputs.decoding import SVG_PX, render_image
 from darkroom.outputs.formats import MAX_PIXELS
 from darkroom.outputs.store import OutputStore
 
-_TIMEOUT_S = 6.0
+_TIMEOUT_S = 15.0
 _SVG = "image/svg+xml"
 
 
