@@ -60,8 +60,8 @@ async def test_a_photo_becomes_a_jpeg_and_a_drawing_of_few_colours_a_png() -> No
 @pytest.mark.parametrize("format_name", ["PNG", "JPEG", "WEBP"])
 @pytest.mark.parametrize("content_kind", ["noise", "flat"])
 async def test_a_preview_is_never_larger_than_an_original_that_fits(format_name: str, content_kind: str) -> None:
-    quality = {"quality": 20} if format_name != "PNG" else {}
-    content = (noise if content_kind == "noise" else picture)(format_name, size=(300, 200), **quality)
+    options: dict[str, Any] = {"quality": 20} if format_name != "PNG" else {}
+    content = (noise if content_kind == "noise" else picture)(format_name, size=(300, 200), **options)
     preview = await the_preview(content)
     assert len(preview.data) <= len(content)
     assert opened(preview.data).size == (300, 200)

@@ -111,7 +111,9 @@ async def test_a_drawing_is_shown_and_its_png_is_named(host: Opened) -> None:
         [image] = images(result)
         assert image["mime_type"] == "image/svg+xml" and image["path"].endswith(".svg")
         png = Path(image["png_path"])
-        assert max(Image.open(png).size) == 2048 and png.parent == Path(image["path"]).parent
+        with Image.open(png) as drawn:
+            assert max(drawn.size) == 2048
+        assert png.parent == Path(image["path"]).parent
         assert f"; as PNG: {png.name})" in text(result)
         assert [max(shown.size) for shown in pictures(result)] == [768]
         edited = await generate(images=[f"prediction:{image['prediction_id']}"])

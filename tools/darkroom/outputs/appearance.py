@@ -7,7 +7,8 @@ from darkroom.outputs.decoding import SVG_PX, render_image
 from darkroom.outputs.formats import MAX_PIXELS
 from darkroom.outputs.store import OutputStore
 
-_TIMEOUT_S = 15.0
+# A large drawing takes seconds of its own, and nobody waits for it but its answer; `decoder` bounds the CPU time.
+_TIMEOUT_S = 30.0
 _SVG = "image/svg+xml"
 
 
