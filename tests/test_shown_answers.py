@@ -12,7 +12,9 @@ import pytest
 from mcp import Client
 from mcp.types import CallToolResult, ImageContent, Implementation, ResourceLink, TextContent
 from PIL import Image
+from rows import facts, succeeded
 
+from darkroom.reports import prediction_report, with_preview
 from darkroom_server.app import create_server
 from darkroom_server.settings import Settings
 
@@ -153,3 +155,19 @@ async def test_the_report_beside_an_answer_tells_nothing_empty_twice(host: Opene
         name: value for name, value in told["request"].items() if value not in ("", [], {}, None)
     }
     assert None not in told["images"][0].values() and None not in told["predictions"][0].values()
+
+
+@pytest.mark.parametrize(
+    ("count", "numbers", "words"),
+    [
+        (1, (1,), ""),
+        (3, (2,), "Preview: image 2."),
+        (3, (1, 2, 3), "Preview: one sheet, numbered as above."),
+        (3, (), ""),
+    ],
+)
+def test_an_answer_says_what_its_picture_shows_where_that_is_not_plain(
+    count: int, numbers: tuple[int, ...], words: str
+) -> None:
+    report = prediction_report([succeeded(count)], facts())
+    assert with_preview(report, numbers).text.removeprefix(report.text).strip() == words

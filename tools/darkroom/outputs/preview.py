@@ -73,11 +73,8 @@ async def preview_of(
     if len(files) == 1:
         return await _alone(work, numbers[0], files[numbers[0]], longest_px)
     shown = await _sheet(work, {number: files[number] for number in numbers}, round(longest_px * _SHEET_SHARE))
-    left_out = tuple(
-        PreviewProblem(number=number, reason=f"only the first {MOST_ON_A_SHEET} images are shown")
-        for number in sorted(files)[MOST_ON_A_SHEET:]
-    )
-    return replace(shown, problems=shown.problems + left_out)
+    left_out = dict.fromkeys(sorted(files)[MOST_ON_A_SHEET:], f"only the first {MOST_ON_A_SHEET} images are shown")
+    return replace(shown, problems=shown.problems + _problems(left_out))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,17 +114,8 @@ async def _alone(work: _Work, number: int, file: StoredFile, longest_px: int) ->
         svg_px=longest_px,
     )
     if isinstance(made, str):
-        return Previewed(problems=(PreviewProblem(number=number, reason=made),))
-    made = _original_if_smaller(content, made, longest_px)
-    return Previewed(
-        preview=Preview(
-            numbers=(number,),
-            data=made.content,
-            mime_type=made.mime_type,
-            width_px=made.width_px,
-            height_px=made.height_px,
-        )
-    )
+        return Previewed(problems=_problems({number: made}))
+    return Previewed(preview=_preview((number,), _original_if_smaller(content, made, longest_px)))
 
 
 def _original_if_smaller(content: bytes, made: Rendered, longest_px: int) -> Rendered:
@@ -145,13 +133,18 @@ def _original_if_smaller(content: bytes, made: Rendered, longest_px: int) -> Ren
 async def _sheet(work: _Work, files: Mapping[int, StoredFile], longest_px: int) -> Previewed:
     place = layout({number: _drawn_size(file, longest_px) for number, file in files.items()}, longest_px)
     pictures = await _pictures(work, files, place)
-    problems = tuple(
-        PreviewProblem(number=number, reason=made) for number, made in pictures.items() if isinstance(made, str)
-    )
+    problems = _problems({number: made for number, made in pictures.items() if isinstance(made, str)})
     if len(problems) == len(files):
         return Previewed(problems=problems)
+    made = await _drawn_sheet(work, place, pictures)
+    if isinstance(made, str):
+        return Previewed(problems=_problems(dict.fromkeys(files, f"of the contact sheet: {made}")))
+    return Previewed(preview=_preview(tuple(files), made), problems=problems)
+
+
+async def _drawn_sheet(work: _Work, place: Layout, pictures: Mapping[int, Rendered | str]) -> Rendered | str:
     contents = [b"" if isinstance(made := pictures[cell.number], str) else made.content for cell in place.cells]
-    made = await render_image(
+    return await render_image(
         "sheet",
         b"".join(contents),
         timeout_s=work.timeout_s,
@@ -160,19 +153,21 @@ async def _sheet(work: _Work, files: Mapping[int, StoredFile], longest_px: int) 
         height=place.height,
         cells=[[cell.number, *cell.box, len(content)] for cell, content in zip(place.cells, contents, strict=True)],
     )
-    if isinstance(made, str):
-        missing = (PreviewProblem(number=cell.number, reason=f"of the contact sheet: {made}") for cell in place.cells)
-        return Previewed(problems=tuple(missing))
-    return Previewed(
-        preview=Preview(
-            numbers=tuple(cell.number for cell in place.cells),
-            data=made.content,
-            mime_type=made.mime_type,
-            width_px=made.width_px,
-            height_px=made.height_px,
-        ),
-        problems=problems,
+
+
+def _preview(numbers: tuple[int, ...], made: Rendered) -> Preview:
+    return Preview(
+        numbers=numbers,
+        data=made.content,
+        mime_type=made.mime_type,
+        width_px=made.width_px,
+        height_px=made.height_px,
     )
+
+
+def _problems(reasons: Mapping[int, str]) -> tuple[PreviewProblem, ...]:
+    """In the order of their numbers."""
+    return tuple(PreviewProblem(number=number, reason=reasons[number]) for number in sorted(reasons))
 
 
 def _drawn_size(file: StoredFile, longest_px: int) -> tuple[int, int]:
