@@ -18,7 +18,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
     frozenset(floor.split())
     for floor in (
         "darkroom darkroom_server",
-        "darkroom.uris darkroom.model_tasks darkroom.spelling",
+        "darkroom.decoder darkroom.uris darkroom.model_tasks darkroom.spelling",
         "darkroom.errors darkroom.predictions darkroom.images darkroom.charges darkroom.secrets_in_inputs",
         "darkroom.progress darkroom.request_ids",
         "darkroom.registry",
@@ -48,7 +48,7 @@ OPEN_TO_THE_SANDBOX = frozenset({"darkroom.registry", "darkroom_server.sandbox",
 
 BANNED_NAMES = frozenset({"utils", "util", "helpers", "helper", "common", "base", "manager", "handler", "misc"})
 # Programs that run in a process of their own, with a stdout of their own.
-CHILD_PROGRAMS = frozenset({"darkroom.outputs.render"})
+CHILD_PROGRAMS = frozenset({"darkroom.decoder.program"})
 # They read no setting: they give a child process a bare environment, without any key.
 PARENTS = frozenset({"darkroom.outputs.decoding"})
 NAMES_OF_THE_HOUSE = frozenset({"http"})  # house words that the standard library has too
@@ -234,5 +234,16 @@ def test_creating_the_server_loads_nothing_heavy() -> None:
         "print(*sorted(sys.modules))"
     )
     answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    heavy = {"httpx", "PIL", "typer", "rich.logging", "platformdirs", "obstore", "sqlite3", "tomlkit", "yaml"}
+    heavy = {
+        "httpx",
+        "PIL",
+        "resvg_py",
+        "typer",
+        "rich.logging",
+        "platformdirs",
+        "obstore",
+        "sqlite3",
+        "tomlkit",
+        "yaml",
+    }
     assert heavy & set(answer.stdout.split()) == set()

@@ -333,7 +333,8 @@ async def test_the_name_of_an_image_holds_words_model_and_id(world: World) -> No
     world.host.files["/a.svg"] = [SVG]
     intent = await world.finished("/a.svg", request={"prompt": "夜の灯台"})
     await world.fetch(intent)
-    assert world.names() == [f"夜の灯台-flux-schnell-{ID}-1.{ending}" for ending in ("json", "svg")]
+    endings = ("-2048px.png", ".json", ".svg")
+    assert world.names() == [f"夜の灯台-flux-schnell-{ID}-1{ending}" for ending in endings]
 
 
 # The sidecar

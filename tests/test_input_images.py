@@ -159,8 +159,22 @@ async def test_a_percent_encoded_data_uri_is_read_too(resolver: InputResolver) -
     assert sent(await resolved(resolver, reference))[0] == "image/png"
 
 
-async def test_a_drawing_is_refused(resolver: InputResolver) -> None:
-    assert "an SVG drawing. Allowed: PNG, JPEG" in await refusal(resolver, data_uri(SVG))
+async def test_a_drawing_is_sent_as_png_and_noted(resolver: InputResolver) -> None:
+    made = await resolved(resolver, data_uri(SVG))
+    mime_type, content = sent(made)
+    assert (mime_type, opened(content).size) == ("image/png", (2048, 1366))
+    assert made.notes == ("image is an SVG: it was sent as PNG of 2048 x 1366 px.",)
+
+
+async def test_a_drawing_that_cannot_be_drawn_is_refused_with_the_reason(resolver: InputResolver) -> None:
+    words = await refusal(resolver, data_uri(b'<svg xmlns="http://www.w3.org/2000/svg"><rect></svg>'))
+    assert "cannot be used: it is damaged: its XML cannot be read." in words
+
+
+async def test_a_drawing_may_be_a_mask(resolver: InputResolver) -> None:
+    mask = data_uri(b'<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"><rect width="4" height="8"/></svg>')
+    mime_type, content = sent(await resolved(resolver, mask, is_mask=True, inverts=True))
+    assert mime_type == "image/png" and opened(content).mode == "L"
 
 
 async def test_a_bomb_is_refused_by_its_header(resolver: InputResolver) -> None:

@@ -177,9 +177,9 @@ def test_no_text_leads_outside(reference: str) -> None:
     raise AssertionError("something was read")
 
 
-@pytest.mark.parametrize("name", ["passwd", "page.png", "drawing.png"])
+@pytest.mark.parametrize("name", ["passwd", "page.png"])
 async def test_only_images_by_content_are_sent_from_an_allowed_folder(home: Path, name: str) -> None:
-    contents = {"passwd": b"root:x:0:0:root\n", "page.png": b"<html>", "drawing.png": b"<svg/>"}
+    contents = {"passwd": b"root:x:0:0:root\n", "page.png": b"<html>"}
     (home / "Pictures" / name).write_bytes(contents[name])
     with pytest.raises(InvalidInput, match="not an image that can be sent"):
         await resolve(str(home / "Pictures" / name), home / "Pictures")

@@ -58,7 +58,7 @@ def test_a_call_makes_a_picture(inspector: Inspector, era: str) -> None:
     call = ("--method", "tools/call", "--tool-name", "generate_image")
     result = answer_of(inspector.ask(era, *call, "--tool-args-json", '{"prompt": "a lighthouse at dawn"}'))
     assert result["content"][0]["text"].startswith("Succeeded: 1 image")
-    assert {"image", "resource_link"} <= {block["type"] for block in result["content"]}
+    assert {block["type"] for block in result["content"]} == {"text", "image"}
 
 
 def test_a_refused_call_is_seen_as_an_error(inspector: Inspector) -> None:

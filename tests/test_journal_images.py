@@ -1,6 +1,7 @@
 """Images in the journal: wanted at `succeeded`, then stored or expired."""
 
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -127,3 +128,11 @@ async def test_an_image_without_a_file_is_not_stored(journal: Journal) -> None:
     with pytest.raises(ValueError, match="has a file"):
         await journal.image_stored(StoredImage(prediction_id="pred0001", index=0, url=URLS[0]))
     assert (await images(journal))[0].state is ImageState.WANTED
+
+
+async def test_what_is_known_of_a_file_comes_back_as_it_was(journal: Journal) -> None:
+    for index, look in enumerate((True, None)):
+        file = replace(FILE, is_transparent=look, raster_location="/pictures/a-2048px.png" if look else "")
+        image = StoredImage(prediction_id="pred0001", index=index, url=URLS[index], state=ImageState.STORED, file=file)
+        await journal.image_stored(image)
+        assert (await images(journal))[index].file == file

@@ -67,6 +67,21 @@ def test_a_card_says_nothing_of_where_its_facts_were_read(name: str) -> None:
     assert "Example: generate_image(" in card.text
 
 
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        (
+            "openai/gpt-image-1.5",
+            'Transparent background: background="transparent" in `model_options`, as PNG or WebP.',
+        ),
+        ("bria/expand-image", "Transparency of the image given is kept with preserve_alpha in `model_options`."),
+        ("xai/grok-imagine-image-2", "Never transparent: it gives JPEG only."),
+    ],
+)
+def test_a_card_says_what_the_schema_says_of_transparency(name: str, line: str) -> None:
+    assert line in list_models(REGISTRY, model=name).text.splitlines()
+
+
 def test_a_doubt_that_changes_what_is_paid_stays_on_the_card() -> None:
     card = list_models(REGISTRY, model="black-forest-labs/flux-redux-schnell")
     assert card.sources

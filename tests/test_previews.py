@@ -1,56 +1,21 @@
-"""Small pictures for the chat, made by a process with limits."""
+"""One image made small for the chat by a process with limits."""
 
 import base64
 import stat
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import pytest
-from pictures import SVG, bomb, encoded, exif, in_chunks, noise, opened, picture
-from PIL import Image
+from pictures import bomb, encoded, exif, in_chunks, noise, opened, picture
+from PIL import Image, ImageCms
+from previewed import previewed, the_preview, the_problem
 
-from darkroom.images import StoredFile
 from darkroom.outputs import ImageName, OutputStore, open_target
-from darkroom.outputs.formats import sniff
-from darkroom.outputs.preview import Preview, PreviewProblem, previews
+from darkroom.outputs.preview import Preview, preview_of
 
 pytestmark = pytest.mark.anyio
-
-
-async def previews_of(*contents: bytes, **options: Any) -> list[Preview | PreviewProblem]:
-    """Previews of files with these contents."""
-
-    async def read(file: StoredFile) -> bytes:
-        return contents[int(file.location)]
-
-    files = [
-        StoredFile(
-            location=str(number),
-            mime_type=sniff(content) or "",
-            width_px=0,
-            height_px=0,
-            size_bytes=len(content),
-            sha256="",
-        )
-        for number, content in enumerate(contents)
-    ]
-    return await previews(files, read, **options)
-
-
-async def the_preview(content: bytes, *, total_b64: int = 700_000) -> Preview:
-    with anyio.fail_after(30):
-        (made,) = await previews_of(content, total_b64=total_b64)
-    assert isinstance(made, Preview), made
-    return made
-
-
-async def the_problem(content: bytes) -> str:
-    with anyio.fail_after(30):
-        (made,) = await previews_of(content)
-    assert isinstance(made, PreviewProblem), made
-    return made.reason
 
 
 def gradient(mode: str, size: tuple[int, int] = (64, 64)) -> Image.Image:
@@ -59,27 +24,58 @@ def gradient(mode: str, size: tuple[int, int] = (64, 64)) -> Image.Image:
 
 
 @pytest.mark.parametrize(
-    ("content", "mime_type"),
+    ("content", "is_transparent"),
     [
-        (picture("PNG", mode="1"), "image/jpeg"),
-        (picture("PNG", mode="L"), "image/jpeg"),
-        (picture("PNG", mode="LA"), "image/webp"),
-        (encoded(gradient("P"), "PNG"), "image/jpeg"),
-        (encoded(gradient("RGB").quantize(8), "PNG", transparency=3), "image/webp"),
-        (picture("PNG", mode="RGBA"), "image/webp"),
-        (picture("PNG", mode="RGBA", color=(1, 2, 3, 255)), "image/jpeg"),
-        (picture("PNG", mode="I;16"), "image/jpeg"),
-        (picture("JPEG", mode="CMYK"), "image/jpeg"),
-        (picture("JPEG", mode="L"), "image/jpeg"),
-        (picture("WEBP", mode="RGBA"), "image/webp"),
-        (picture("GIF"), "image/jpeg"),
-        (picture("AVIF"), "image/jpeg"),
+        (picture("PNG", mode="1"), False),
+        (picture("PNG", mode="L"), False),
+        (picture("PNG", mode="LA"), True),
+        (encoded(gradient("P"), "PNG"), False),
+        (encoded(gradient("RGB").quantize(8), "PNG", transparency=3), True),
+        (picture("PNG", mode="RGBA"), True),
+        (picture("PNG", mode="RGBA", color=(1, 2, 3, 255)), False),
+        (picture("PNG", mode="I;16"), False),
+        (picture("JPEG", mode="CMYK"), False),
+        (picture("JPEG", mode="L"), False),
+        (picture("WEBP", mode="RGBA"), True),
+        (picture("GIF"), False),
+        (picture("AVIF"), False),
     ],
 )
-async def test_every_mode_gets_a_preview_with_alpha_only_where_there_is_some(content: bytes, mime_type: str) -> None:
+async def test_every_mode_gets_a_preview_with_alpha_only_where_there_is_some(
+    content: bytes, is_transparent: bool
+) -> None:
     preview = await the_preview(content)
-    assert preview.mime_type == mime_type
-    assert opened(preview.data).size == (preview.width_px, preview.height_px) == (opened(content).size)
+    shown = opened(preview.data)
+    assert preview.mime_type == f"image/{str(shown.format).lower()}"
+    assert shown.size == (preview.width_px, preview.height_px) == opened(content).size
+    assert (shown.convert("RGBA").getchannel("A").getextrema()[0] != 255) == is_transparent
+
+
+async def test_a_photo_becomes_a_jpeg_and_a_drawing_of_few_colours_a_png() -> None:
+    assert (await the_preview(noise(size=(900, 900)))).mime_type == "image/jpeg"
+    flat = encoded(Image.new("RGB", (900, 900), "teal"), "PNG")
+    assert (await the_preview(flat)).mime_type == "image/png"
+
+
+@pytest.mark.parametrize("format_name", ["PNG", "JPEG", "WEBP"])
+@pytest.mark.parametrize("content_kind", ["noise", "flat"])
+async def test_a_preview_is_never_larger_than_an_original_that_fits(format_name: str, content_kind: str) -> None:
+    options: dict[str, Any] = {"quality": 20} if format_name != "PNG" else {}
+    content = (noise if content_kind == "noise" else picture)(format_name, size=(300, 200), **options)
+    preview = await the_preview(content)
+    assert len(preview.data) <= len(content)
+    assert opened(preview.data).size == (300, 200)
+
+
+@pytest.mark.parametrize("profile", ["sRGB", "broken"])
+async def test_a_preview_carries_no_profile_and_a_broken_one_does_no_harm(profile: str) -> None:
+    known: bytes = ImageCms.ImageCmsProfile(cast("Any", ImageCms).createProfile("sRGB")).tobytes()
+    content = encoded(
+        Image.new("RGB", (900, 900), (10, 200, 30)), "PNG", icc_profile=known if profile == "sRGB" else b"\0" * 200
+    )
+    shown = opened((await the_preview(content)).data)
+    assert "icc_profile" not in shown.info
+    assert shown.convert("RGB").getpixel((5, 5)) == pytest.approx((10, 200, 30), abs=2)
 
 
 async def test_sixteen_bits_are_scaled_not_clipped() -> None:
@@ -118,17 +114,10 @@ async def test_a_preview_carries_no_metadata() -> None:
     assert "comment" not in shown.info
 
 
-async def test_a_large_image_is_made_smaller() -> None:
-    preview = await the_preview(encoded(gradient("RGB", (4000, 1000)), "PNG"))
-    assert (preview.width_px, preview.height_px) == (1536, 384)
-
-
-@pytest.mark.parametrize("count", [1, 4])
-async def test_all_previews_of_an_answer_fit_into_the_budget_together(count: int) -> None:
-    made = await previews_of(*[noise(size=(1200, 1200))] * count)
-    data = [preview.data for preview in made if isinstance(preview, Preview)]
-    assert len(data) == count
-    assert sum(len(base64.b64encode(part)) for part in data) <= 700_000
+@pytest.mark.parametrize(("longest_px", "size"), [(768, (768, 192)), (128, (128, 32)), (1536, (1536, 384))])
+async def test_a_large_image_is_made_smaller(longest_px: int, size: tuple[int, int]) -> None:
+    preview = await the_preview(encoded(gradient("RGB", (4000, 1000)), "PNG"), longest_px=longest_px)
+    assert (preview.width_px, preview.height_px) == size
 
 
 async def test_noise_with_alpha_fits_into_a_small_budget_too() -> None:
@@ -147,7 +136,7 @@ async def test_a_bomb_is_refused_by_its_header() -> None:
 
 async def test_an_image_just_under_the_pixel_limit_is_shown() -> None:
     preview = await the_preview(bomb(7_000, 7_000))
-    assert preview.width_px == 1536
+    assert preview.width_px == 768
 
 
 @pytest.mark.parametrize(
@@ -164,45 +153,29 @@ async def test_a_damaged_image_is_reported_not_raised(content: bytes) -> None:
     assert await the_problem(content) == "it is damaged and cannot be decoded"
 
 
-async def test_a_drawing_is_never_rendered() -> None:
-    assert await the_problem(SVG) == "it is a vector image, saved as a file"
-
-
 async def test_what_is_no_image_is_reported() -> None:
     assert await the_problem(b"<html>") == "it is no image of a known format"
 
 
-async def test_one_bad_image_does_not_spoil_the_others() -> None:
-    made = await previews_of(picture(), picture()[:50], SVG, picture())
-    assert [type(result) for result in made] == [Preview, PreviewProblem, PreviewProblem, Preview]
-    assert [result.index for result in made] == [0, 1, 2, 3]
-
-
-async def test_more_images_than_the_limit_are_counted_out() -> None:
-    made = await previews_of(*[SVG] * 5, max_images=2)
-    assert made[4] == PreviewProblem(index=4, reason="only the first 2 images are shown", is_fault=False)
-
-
 async def test_no_image_gives_no_preview() -> None:
-    assert await previews_of() == []
+    made = await previewed()
+    assert made.preview is None and made.problems == ()
 
 
 async def test_a_decoder_that_takes_too_long_is_stopped() -> None:
     with anyio.fail_after(20):
-        (made,) = await previews_of(noise(size=(2000, 2000)), timeout_s=0.01)
-    assert made == PreviewProblem(index=0, reason="decoding it took longer than 0.01 s")
+        made = await previewed(noise(size=(2000, 2000)), timeout_s=0.01)
+    assert made.problems[0].reason == "decoding it took longer than 0.01 s"
 
 
 async def test_stored_files_are_read_from_the_output_folder(tmp_path: Path) -> None:
     store = OutputStore(open_target(str(tmp_path)))
     name = ImageName(prediction_id="rrr4z55ocneqzikepnug6xezpe", index=0)
     file = (await store.save(name, in_chunks(picture()))).file
-    (made,) = await previews([file], store.read)
-    assert isinstance(made, Preview)
+    assert isinstance((await preview_of({1: file}, store.read)).preview, Preview)
     Path(file.location).unlink()  # one file of a test
-    (gone,) = await previews([file], store.read)
-    assert isinstance(gone, PreviewProblem)
-    assert "moved or deleted" in gone.reason
+    gone = await preview_of({1: file}, store.read)
+    assert "moved or deleted" in gone.problems[0].reason
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a shell script")

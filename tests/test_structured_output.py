@@ -91,7 +91,7 @@ async def test_the_schema_names_all_that_an_answer_holds(client: Client) -> None
 async def test_structured_content_repeats_the_report(client: Client) -> None:
     result = await client.call_tool("generate_image", {"prompt": "a lighthouse"})
     assert result.meta and data(result) == result.meta["darkroom/report"]
-    assert {block.type for block in result.content} == {"text", "image", "resource_link"}
+    assert {block.type for block in result.content} == {"text", "image"}
     again = await client.call_tool("get_prediction", {"id": data(result)["id"]})
     assert [image["path"] for image in data(again)["images"]] == [image["path"] for image in data(result)["images"]]
     assert faults(data(again), PREDICTION_ANSWER) == []

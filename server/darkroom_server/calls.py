@@ -14,7 +14,7 @@ from mcp.types import CallToolResult
 
 from darkroom.errors import DarkroomError, JournalError
 from darkroom.request_ids import checked_request_id, fresh_request_id
-from darkroom_server.content import model_result, prediction_result
+from darkroom_server.content import AnswerShape, model_result, prediction_result
 from darkroom_server.deadline import within
 from darkroom_server.open_calls import OpenCall, OpenCalls
 from darkroom_server.opener import DarkroomOpener
@@ -105,7 +105,7 @@ class Calls:
         if report is None:
             raise JournalError("The journal did not answer in time. Nothing was sent. Try again.")
         report = with_notes(report, self._news("generate_image"))
-        return prediction_result(report, is_structured=self.settings.structured_output)
+        return prediction_result(report, shape=AnswerShape(is_structured=self.settings.structured_output))
 
     async def get_prediction(
         self, ctx: Context["Calls", Any], id: str, *, wait_s: int, cancel: bool, limit: int
@@ -185,7 +185,7 @@ class Calls:
         self, ctx: Context["Calls", Any], tool: str, handle: str, wait_s: int, verb: _Verb
     ) -> CallToolResult:
         """The report of a verb as an answer. `handle` finds its prediction again. Raises: DarkroomError."""
-        from darkroom.reports import overdue_report, with_notes
+        from darkroom.reports import overdue_report, with_notes, with_preview
 
         began_s = anyio.current_time()
         waited_s = self._wait_s(wait_s)
@@ -195,12 +195,21 @@ class Calls:
         report = await self.in_darkroom(limit_s, lambda darkroom: verb(darkroom, on_progress))
         if report is None:
             report = overdue_report(handle[:_LONGEST_ID], limit_s, self.settings.wait_seconds)
-        previews, notes = await self._previews(report, began_s + limit_s)
+        preview, notes = await self._preview(report, began_s + limit_s)
         if wait_s > waited_s:
             notes.insert(0, _CUT_WAIT.format(wait_s, waited_s))
-        report = with_notes(report, [*notes, *self._news(tool)])
+        report = with_notes(with_preview(report, preview.numbers if preview else ()), [*notes, *self._news(tool)])
         report.data["can_cancel"] = self.settings.choice.gateway.has_cancel
-        return prediction_result(report, previews, is_structured=self.settings.structured_output)
+        return prediction_result(report, preview, self._shape(ctx))
+
+    def _shape(self, ctx: Context["Calls", Any]) -> AnswerShape:
+        """How this host gets its answers."""
+        client = ctx.session.client_params
+        return AnswerShape(
+            is_structured=self.settings.structured_output,
+            has_links=self.settings.resource_links,
+            client=client.client_info.name if client else "",
+        )
 
     def _wait_s(self, asked_s: int) -> int:
         """The seconds that a call may wait, where the host lives by the usual limits or by the person's own setting."""
@@ -214,21 +223,18 @@ class Calls:
         self._told |= {(tool, each) for each in news}
         return news
 
-    async def _previews(self, report: "PredictionReport", until_s: float) -> "tuple[dict[int, Preview], list[str]]":
-        """Small images by their number in the report, as time allows, and a note for each that cannot be shown."""
-        from darkroom.outputs.preview import Preview
-
+    async def _preview(self, report: "PredictionReport", until_s: float) -> "tuple[Preview | None, list[str]]":
+        """One small picture of all saved images, as time allows, and a note for each that cannot be shown."""
         images = [image for intent in report.intents for image in intent.images] if report.shows_images else []
         stored = {number: image.file for number, image in enumerate(images, start=1) if image.file}
         if not stored or self.settings.previews == "off":
-            return {}, []
+            return None, []
 
-        left_s = until_s - anyio.current_time()
-        made = await self.in_darkroom(left_s, lambda darkroom: darkroom.previews(list(stored.values()))) or ()
-        numbers = list(stored)
-        shown = {numbers[each.index]: each for each in made if isinstance(each, Preview)}
-        problems = [each for each in made if not isinstance(each, Preview) and each.is_fault]
-        return shown, [f"image {numbers[each.index]} cannot be shown: {each.reason.rstrip('.')}." for each in problems]
+        left_s, longest_px = until_s - anyio.current_time(), self.settings.preview_px
+        made = await self.in_darkroom(left_s, lambda darkroom: darkroom.preview(stored, longest_px))
+        if made is None:
+            return None, []
+        return made.preview, [f"image {each.number} cannot be shown: {each.reason}." for each in made.problems]
 
 
 def _rising(ctx: Context["Calls", Any]) -> "OnProgress":

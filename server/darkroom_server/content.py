@@ -1,13 +1,17 @@
-"""A report as MCP content: text for the assistant first, then small previews, then links to the originals.
+"""A report as MCP content: text for the assistant first, then one small picture, then links where they are wanted.
 
-Answers carry no structured content unless asked: several hosts then drop the images or the text, or show both.
+Answers carry no structured content unless asked: several hosts then drop the images or the text, or show both. They
+carry no links to files either: of a `resource_link` some agent frameworks make an error, others an image that no model
+takes. The paths stand in the text.
 """
 
 import base64
 import mimetypes
-from collections.abc import Mapping
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mcp.types import Annotations, CallToolResult, ContentBlock, ImageContent, ResourceLink, TextContent
 
@@ -21,26 +25,37 @@ if TYPE_CHECKING:
     from darkroom.reports import ModelReport, PredictionReport
 
 REPORT_KEY = "darkroom/report"
+# Of a picture that shows one image alone: its number in the report. A contact sheet has none.
 NUMBER_KEY = "darkroom/n"
+_ALWAYS_TOLD = frozenset({"path", "url", "error"})
+# Codex does not show the images of a tool, but the ones that an answer names as Markdown with a whole path.
+_SHOWS_MARKDOWN = re.compile(r"codex\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerShape:
+    """How a host gets its answers; `client` is the name that it gives itself."""
+
+    is_structured: bool = False
+    has_links: bool = False
+    client: str = ""
 
 
 def prediction_result(
-    report: "PredictionReport", previews: "Mapping[int, Preview] | None" = None, *, is_structured: bool = False
+    report: "PredictionReport", preview: "Preview | None" = None, shape: AnswerShape | None = None
 ) -> CallToolResult:
-    """The answer of generate_image and get_prediction; the whole report lies in `_meta`.
-
-    `previews` by the image's number in the report, from 1.
-    """
+    """The answer of generate_image and get_prediction; the whole report lies in `_meta`."""
+    shape = shape or AnswerShape()
     images = [image for intent in report.intents for image in intent.images] if report.shows_images else []
-    alive = [image for image in images if image.state is not ImageState.EXPIRED]
-    links = [_link(image) for image in alive if image.file or scheme_of(image.url) == "https"]
-    content: list[ContentBlock] = [_text(report.text), *_previews(previews or {}), *links]
+    lines = [report.text, *(_markdown(images) if _SHOWS_MARKDOWN.match(shape.client) else ())]
+    links = _links(images) if shape.has_links else []
+    content: list[ContentBlock] = [_text("\n".join(lines)), *([_picture(preview)] if preview else ()), *links]
     data = cleaned(report.data)
     return CallToolResult(
         content=content,
         is_error=report.is_error,
-        structured_content=data if is_structured else None,
-        _meta={REPORT_KEY: data},
+        structured_content=data if shape.is_structured else None,
+        _meta={REPORT_KEY: data if shape.is_structured else _terse(data)},
     )
 
 
@@ -57,14 +72,14 @@ def refusal(error: DarkroomError, *, is_structured: bool) -> CallToolResult:
     """A call that was not carried out, of any tool that reports on a prediction."""
     from darkroom.reports import refusal_report
 
-    return prediction_result(refusal_report(error), is_structured=is_structured)
+    return prediction_result(refusal_report(error), shape=AnswerShape(is_structured=is_structured))
 
 
 def look_up_refusal(error: DarkroomError, *, is_structured: bool) -> CallToolResult:
     """A question of get_prediction that was not answered."""
     from darkroom.reports import look_up_refusal
 
-    return prediction_result(look_up_refusal(error), is_structured=is_structured)
+    return prediction_result(look_up_refusal(error), shape=AnswerShape(is_structured=is_structured))
 
 
 def model_refusal(error: DarkroomError, *, is_structured: bool) -> CallToolResult:
@@ -78,16 +93,40 @@ def _text(text: str) -> TextContent:
     return TextContent(text=cleaned(text), annotations=Annotations(audience=["assistant"], priority=1.0))
 
 
-def _previews(previews: "Mapping[int, Preview]") -> list[ImageContent]:
-    return [
-        ImageContent(
-            data=base64.b64encode(preview.data).decode(),
-            mime_type=preview.mime_type,
-            annotations=Annotations(audience=["user", "assistant"], priority=0.9),
-            _meta={NUMBER_KEY: number},
-        )
-        for number, preview in previews.items()
-    ]
+def _terse(data: dict[str, Any]) -> dict[str, Any]:
+    """The report without what says nothing inside its parts: some frameworks hand `_meta` to the model as well."""
+    parts = {name: [_told(part) for part in data[name]] for name in ("predictions", "images")}
+    return data | parts | ({"request": _told(data["request"])} if "request" in data else {})
+
+
+def _told(part: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in part.items() if name in _ALWAYS_TOLD or value not in (None, "", [], {})}
+
+
+def _picture(preview: "Preview") -> ImageContent:
+    return ImageContent(
+        data=base64.b64encode(preview.data).decode(),
+        mime_type=preview.mime_type,
+        annotations=Annotations(audience=["user", "assistant"], priority=0.9),
+        _meta={NUMBER_KEY: preview.numbers[0]} if len(preview.numbers) == 1 else None,
+    )
+
+
+def _markdown(images: Sequence[StoredImage]) -> list[str]:
+    """A line for each image that lies on this computer; of a drawing its PNG."""
+    paths = [image.file.raster_location or image.file.location for image in images if image.file]
+    return [f"![]({_destination(path)})" for path in paths if not is_url(path)]
+
+
+def _destination(path: str) -> str:
+    """A path as Markdown takes it: in angle brackets where it has more than plain characters."""
+    plain = Path(path).as_posix()
+    return plain if re.fullmatch(r"[\w./:-]+", plain, re.ASCII) else "<" + re.sub(r"([<>\\])", r"\\\1", plain) + ">"
+
+
+def _links(images: Sequence[StoredImage]) -> list[ResourceLink]:
+    alive = [image for image in images if image.state is not ImageState.EXPIRED]
+    return [_link(image) for image in alive if image.file or scheme_of(image.url) == "https"]
 
 
 def _link(image: StoredImage) -> ResourceLink:

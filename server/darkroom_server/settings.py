@@ -61,6 +61,8 @@ class Settings(BaseModel):
     confirm_usd: _Usd = None
     wait_seconds: Annotated[int, Field(ge=0, le=600)] = DEFAULT_WAIT_S
     previews: Annotated[Literal["on", "off"], BeforeValidator(_on_or_off)] = "on"
+    preview_px: Annotated[int, Field(ge=128, le=1536)] = 768
+    resource_links: bool = False
     structured_output: bool = False
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(lambda word: str(word).upper())

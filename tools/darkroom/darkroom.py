@@ -5,7 +5,7 @@ goes on. After a restart the unfinished predictions of earlier processes are tak
 """
 
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from darkroom.outputs import OutputStores
     from darkroom.outputs.inputs import InputResolver, Resolved
-    from darkroom.outputs.preview import Preview, PreviewProblem
+    from darkroom.outputs.preview import Previewed
 
 __all__ = ["Budget", "Darkroom", "DarkroomOptions", "OnProgress"]
 
@@ -196,11 +196,11 @@ class Darkroom:
             return Resolved(input=mapped.input)
         return await self._resolver().resolve(mapped)
 
-    async def previews(self, files: Sequence[StoredFile]) -> "list[Preview | PreviewProblem]":
-        """Small images of stored files for the chat, in order, together under the hosts' limit, or the reason."""
-        from darkroom.outputs.preview import previews
+    async def preview(self, files: Mapping[int, StoredFile], longest_px: int) -> "Previewed":
+        """One small picture of stored files for the chat, by their numbers in the answer, under the hosts' limit."""
+        from darkroom.outputs.preview import preview_of
 
-        return await previews(files, self.stores.read)
+        return await preview_of(files, self.stores.read, longest_px=longest_px)
 
     def say_once(self, words: str) -> None:
         """Have it said in the next answer, and never again while the Darkroom is open."""

@@ -24,7 +24,8 @@ class StoredFile:
     """What lies in the output folder. `location` is an absolute path or an object URL such as `s3://bucket/key`.
 
     Type, width and height are read from the content, never from a header; 0 x 0 where the format has no pixels (SVG
-    without a size).
+    without a size). `is_transparent`: a pixel lets something through; None where nobody has looked. `raster_location`
+    is where the PNG of a drawing (SVG) lies, beside it.
     """
 
     location: str
@@ -33,6 +34,8 @@ class StoredFile:
     height_px: int
     size_bytes: int
     sha256: str
+    is_transparent: bool | None = None
+    raster_location: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

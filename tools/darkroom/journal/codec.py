@@ -36,7 +36,16 @@ _COLUMNS = (
     "intended_at",
 )
 INSERT = f"INSERT INTO intents ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
-FILE_COLUMNS = ("location", "mime_type", "width_px", "height_px", "size_bytes", "sha256")
+FILE_COLUMNS = (
+    "location",
+    "mime_type",
+    "width_px",
+    "height_px",
+    "size_bytes",
+    "sha256",
+    "is_transparent",
+    "raster_location",
+)
 
 
 def values_of(new: NewIntent, key: str, now: float) -> list[Any]:
@@ -86,9 +95,24 @@ def image_of(row: Any) -> StoredImage:
         url=row["url"],
         state=ImageState(row["state"]),
         expires_at=_moment_of(row["expires_at"]),
-        file=StoredFile(**{name: row[name] for name in FILE_COLUMNS}) if is_stored else None,
+        file=_file_of(row) if is_stored else None,
         problem=row["problem"],
     )
+
+
+def file_values(file: StoredFile) -> list[Any]:
+    """The values of FILE_COLUMNS."""
+    values: dict[str, Any] = {name: getattr(file, name) for name in FILE_COLUMNS}
+    places = {name: storable(values[name]) for name in ("location", "raster_location")}
+    look = None if file.is_transparent is None else int(file.is_transparent)
+    return list((values | places | {"is_transparent": look}).values())
+
+
+def _file_of(row: Any) -> StoredFile:
+    values: dict[str, Any] = {name: row[name] for name in FILE_COLUMNS}
+    if (look := values.pop("is_transparent")) is not None:
+        look = bool(look)
+    return StoredFile(**values, is_transparent=look)
 
 
 def new_key(now: float) -> str:

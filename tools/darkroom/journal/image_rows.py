@@ -1,7 +1,6 @@
 """The rows of `images`: wanted, then stored, expired or refused; what is stored stays stored."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from darkroom.images import ImageState, StoredImage
 from darkroom.journal import codec
@@ -49,9 +48,7 @@ def stored(session: Session, image: StoredImage) -> None:
     if image.file is None:
         raise ValueError("a stored image has a file")
     texts = (codec.storable(shorten_data_uri(image.url)), codec.storable(image.problem))
-    file = replace(image.file, location=codec.storable(image.file.location))
-    columns = (getattr(file, name) for name in codec.FILE_COLUMNS)
-    session.execute(_STORED, (*texts, *columns, image.prediction_id, image.index))
+    session.execute(_STORED, (*texts, *codec.file_values(image.file), image.prediction_id, image.index))
 
 
 def failed(session: Session, prediction_id: str, index: int, state: ImageState, problem: str) -> None:

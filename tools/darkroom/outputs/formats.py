@@ -23,7 +23,6 @@ EXTENSIONS = {
     "image/avif": "avif",
     "image/svg+xml": "svg",
 }
-RASTER_TYPES = frozenset(EXTENSIONS) - {"image/svg+xml"}
 
 _MAGIC = (
     (re.compile(rb"\x89PNG\r\n\x1a\n"), "image/png"),
@@ -110,6 +109,14 @@ def pixel_size(head: bytes, mime_type: str) -> PixelSize:
     except (KeyError, struct.error, IndexError, ValueError):
         return PixelSize()
     return PixelSize(min(size.width_px, MAX_SIDE_PX), min(size.height_px, MAX_SIDE_PX), size.orientation)
+
+
+def may_be_transparent(head: bytes, mime_type: str) -> bool:
+    """Whether these first HEAD_BYTES of an image announce transparency; whether any is used, only the pixels tell."""
+    try:
+        return _ALPHA[mime_type](head)
+    except (KeyError, struct.error, IndexError):
+        return False
 
 
 def exif_orientation(tiff: bytes) -> int:
@@ -208,6 +215,23 @@ def _rounded(number: float) -> int:
     return round(min(number, MAX_SIDE_PX)) if number > 0 else 0  # NaN, from a ratio of two endless sides, is not > 0
 
 
+def _webp_has_alpha(head: bytes) -> bool:
+    kind = head[12:16]
+    return (kind == b"VP8X" and bool(head[20] & 0x10)) or (kind == b"VP8L" and bool(head[24] & 0x10))
+
+
+def _png_has_alpha(head: bytes) -> bool:
+    """An alpha channel (colour types 4 and 6), or a colour that counts as transparent."""
+    return head[25] in (4, 6) or b"tRNS" in head[: head.find(b"IDAT") + 1 or None]
+
+
+_ALPHA: dict[str, Callable[[bytes], bool]] = {
+    "image/png": _png_has_alpha,
+    "image/webp": _webp_has_alpha,
+    "image/gif": lambda head: any(found[1][0] & 1 for found in re.finditer(rb"!\xf9\x04(.)", head, re.DOTALL)),
+    "image/avif": lambda head: b"auxC" in head and b"auxiliary:alpha" in head,
+    "image/svg+xml": lambda head: True,
+}
 _READERS: dict[str, Callable[[bytes], PixelSize]] = {
     "image/png": _png,
     "image/jpeg": _jpeg,

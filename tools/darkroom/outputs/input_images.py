@@ -2,15 +2,18 @@
 
 from dataclasses import asdict, dataclass, replace
 
+from pydantic import JsonValue
+
 from darkroom.errors import InvalidInput
-from darkroom.outputs.decoding import TIMEOUT_S, Operation, Rendered, render_image
-from darkroom.outputs.formats import EXTENSIONS, HEAD_BYTES, MAX_PIXELS, RASTER_TYPES, describe, pixel_size, sniff
+from darkroom.outputs.decoding import SVG_PX, TIMEOUT_S, Operation, Rendered, render_image
+from darkroom.outputs.formats import EXTENSIONS, HEAD_BYTES, MAX_PIXELS, PixelSize, describe, pixel_size, sniff
 from darkroom.outputs.metadata import strip_metadata
 
 # Beyond that Replicate asks for a URL instead of a data URI (its HTTP reference, checked 2026-11-20).
 INLINE_LIMIT_BYTES = 256_000
 _LIMIT = f"this gateway has no file upload, and an image inside the request may have {INLINE_LIMIT_BYTES / 1e3:.0f} kB."
 _SHRUNK_PX = 2048
+_SVG = "image/svg+xml"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +35,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputImage(Rendered):
-    """A checked raster, as it came or rendered; 0 x 0 pixels where the header does not say."""
+    """A checked image, as it came or rendered; 0 x 0 pixels where the header does not say."""
 
     notes: tuple[str, ...] = ()
 
@@ -44,11 +47,14 @@ class InputImage(Rendered):
 
 
 async def prepared(content: bytes, position: Position, *, limit_bytes: int, keep_metadata: bool) -> InputImage:
-    """The image as it may be sent: checked, then a mask inverted where the model wants that, else without metadata.
+    """The image as it may be sent: checked, a drawing (SVG) as PNG, without metadata; a mask inverted where the model
+    wants that.
 
     Raises: InvalidInput where it cannot be sent or decoded.
     """
     image = check_image(content, position, limit_bytes=limit_bytes)
+    if image.mime_type == _SVG:
+        image = await _drawn(image, position)
     if position.is_inverted:
         made = await _rendered("mask", image, position, invert=True)
         return _noted(made, "The mask was inverted, because this model edits where it is black.")
@@ -66,7 +72,7 @@ async def shrunk(image: InputImage, position: Position) -> InputImage:
             raise position.refused(f"is too large ({image.words}): {_LIMIT} Give a simpler mask.")
         return made
     max_px = 0 if position.must_keep_size else _SHRUNK_PX
-    made = await _rendered("small", image, position, max_bytes=INLINE_LIMIT_BYTES, max_px=max_px)
+    made = await _rendered("small", image, position, max_bytes=INLINE_LIMIT_BYTES, box=[max_px, max_px])
     return _noted(made, f"{position.label} was shrunk from {image.words} to {made.words}: {_LIMIT}")
 
 
@@ -76,16 +82,17 @@ def file_name(image: InputImage, position: Position) -> str:
 
 
 def check_image(content: bytes, position: Position, *, limit_bytes: int) -> InputImage:
-    """Take only what is a raster image by its content and of a sane size."""
+    """Take only what is an image by its content and of a sane size; that of a drawing is the one it is drawn in."""
     head = content[:HEAD_BYTES]
     mime_type = sniff(head)
-    if mime_type not in RASTER_TYPES:
-        found = "an SVG drawing" if mime_type else describe(head)
-        words = f"is not an image that can be sent: it is {found}. Allowed: PNG, JPEG, WebP, GIF, AVIF."
+    if mime_type is None:
+        words = f"is not an image that can be sent: it is {describe(head)}. Allowed: PNG, JPEG, WebP, GIF, AVIF, SVG."
         raise position.refused(words)
     if len(content) > limit_bytes:
         raise position.refused(f"is larger than {limit_bytes // 2**20} MiB, the most that is taken.")
     size = pixel_size(head, mime_type)
+    if mime_type == _SVG:
+        size = _drawn_size(size)
     if size.pixels > MAX_PIXELS:
         most = MAX_PIXELS // 1_000_000
         raise position.refused(f"has {size.pixels / 1e6:.0f} million pixels; at most {most} million are taken.")
@@ -93,19 +100,35 @@ def check_image(content: bytes, position: Position, *, limit_bytes: int) -> Inpu
     return InputImage(content=content, mime_type=mime_type, width_px=width_px, height_px=height_px)
 
 
+def _drawn_size(size: PixelSize) -> PixelSize:
+    """As large as a drawing is drawn, 0 x 0 where it does not say its shape."""
+    if not size.pixels:
+        return PixelSize()
+    scale = SVG_PX / max(size.width_px, size.height_px)
+    return PixelSize(max(1, round(size.width_px * scale)), max(1, round(size.height_px * scale)))
+
+
+async def _drawn(image: InputImage, position: Position) -> InputImage:
+    made = await _rendered("drawn", image, position)
+    lacks = f", without {made.flaw}" if made.flaw else ""
+    return _noted(
+        made, f"{position.label} is an SVG: it was sent as PNG of {made.width_px} x {made.height_px} px{lacks}."
+    )
+
+
 async def _without_metadata(image: InputImage, position: Position) -> InputImage:
     """Drop place, camera and comments; the pixels stay untouched where the format allows that and nothing is turned."""
     stripped = strip_metadata(image.content, image.mime_type)
     if stripped and stripped.orientation == 1:
         return replace(image, content=stripped.content)
-    made = await _rendered("upright", image, position, mime_type=image.mime_type)
+    made = await _rendered("upright", image, position)
     if made.mime_type == image.mime_type:
         return made
     old_type = image.mime_type.removeprefix("image/").upper()
     return _noted(made, f"{position.label} was turned from {old_type} into PNG (one frame) to drop its metadata.")
 
 
-async def _rendered(operation: Operation, image: InputImage, position: Position, **options: int | str) -> InputImage:
+async def _rendered(operation: Operation, image: InputImage, position: Position, **options: JsonValue) -> InputImage:
     made = await render_image(operation, image.content, timeout_s=TIMEOUT_S, **options)
     if isinstance(made, str):
         raise position.refused(f"({image.words}) cannot be used: {made}.")

@@ -1,30 +1,35 @@
-"""Small images for the chat: each answer's previews together stay under what the strictest host takes."""
+"""Small pictures for the chat: one image alone, several on one numbered contact sheet."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
 
 import anyio
 
 from darkroom.errors import OutputError
 from darkroom.images import StoredFile
 from darkroom.outputs.decoding import TIMEOUT_S, Rendered, render_image
-from darkroom.outputs.formats import HEAD_BYTES, MAX_PIXELS, RASTER_TYPES, pixel_size, sniff
+from darkroom.outputs.formats import EXTENSIONS, HEAD_BYTES, MAX_PIXELS, pixel_size, sniff
+from darkroom.outputs.metadata import strip_metadata
+from darkroom.outputs.sheet_layout import Cell, Layout, layout
 
-# Claude Desktop refuses a tool result beyond 1,048,576 bytes, base64 included (checked 2026-11-20).
-TOTAL_BASE64_BYTES = 700_000
-MAX_PX = 1536
-MAX_IMAGES = 4
+# Half of what the strictest host takes: Claude Desktop refuses a tool result beyond 1,048,576 bytes, base64 included
+# (checked 2026-11-20).
+TOTAL_BASE64_BYTES = 500_000
+DEFAULT_PX = 768
+# A sheet has more to show than one image: with 768 px its longer side has 1,024.
+_SHEET_SHARE = 4 / 3
+MOST_ON_A_SHEET = 25
 _PROCESSES = 2
-_IS_VECTOR = "it is a vector image, saved as a file"
+_SHOWN_AS_THEY_ARE = frozenset({"image/png", "image/jpeg", "image/webp"})
 
 Reader = Callable[[StoredFile], Awaitable[bytes]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
-    """A JPEG, or a WebP where the image has transparency; `index` is its number (from 0) among those asked for."""
+    """A JPEG, PNG or WebP. `numbers` are the images on it, from 1; more than one on a contact sheet."""
 
-    index: int
+    numbers: tuple[int, ...]
     data: bytes
     mime_type: str
     width_px: int
@@ -33,67 +38,164 @@ class Preview:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreviewProblem:
-    """Why number `index` has no preview, as the end of a sentence: "it is a vector image, saved as a file".
+    """Why an image cannot be shown, as the end of a sentence: "it is damaged and cannot be decoded"."""
 
-    `is_fault` where something is wrong with the image or its file, False where none is made of such an image at all.
-    """
-
-    index: int
+    number: int
     reason: str
-    is_fault: bool = True
 
 
-async def previews(
-    files: Sequence[StoredFile],
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Previewed:
+    """What came of it; no preview where there is no image that can be shown."""
+
+    preview: Preview | None = None
+    problems: tuple[PreviewProblem, ...] = ()
+
+
+async def preview_of(
+    files: Mapping[int, StoredFile],
     read: Reader,
     *,
+    longest_px: int = DEFAULT_PX,
     total_b64: int = TOTAL_BASE64_BYTES,
-    max_images: int = MAX_IMAGES,
     timeout_s: float = TIMEOUT_S,
-) -> list[Preview | PreviewProblem]:
-    """One preview or problem for each file, in order; the base64 of all together is at most `total_b64` characters.
+) -> Previewed:
+    """One picture of all files, by their numbers in the answer; its base64 is at most `total_b64` characters.
 
-    `read` gives the bytes of a file (`OutputStores.read`). Whatever is wrong with an image is a problem in the list,
-    never an exception. `timeout_s` holds for each image.
+    A single image has a longer side of at most `longest_px`, a contact sheet of a third more. `read` gives the bytes
+    of a file (`OutputStores.read`). Whatever is wrong with an image is a problem in the list, never an exception, and
+    its cell on the sheet is empty. `timeout_s` holds for each image.
     """
-    shown = min(len(files), max_images)
-    limiter = anyio.CapacityLimiter(_PROCESSES)
-    results: list[Preview | PreviewProblem] = [
-        PreviewProblem(index=index, reason=f"only the first {max_images} images are shown", is_fault=False)
-        for index in range(len(files))
-    ]
+    work = _Work(read=read, max_bytes=total_b64 // 4 * 3, timeout_s=timeout_s)
+    numbers = sorted(files)[:MOST_ON_A_SHEET]
+    if not numbers:
+        return Previewed()
+    if len(files) == 1:
+        return await _alone(work, numbers[0], files[numbers[0]], longest_px)
+    shown = await _sheet(work, {number: files[number] for number in numbers}, round(longest_px * _SHEET_SHARE))
+    left_out = dict.fromkeys(sorted(files)[MOST_ON_A_SHEET:], f"only the first {MOST_ON_A_SHEET} images are shown")
+    return replace(shown, problems=shown.problems + _problems(left_out))
 
-    async def make(index: int) -> None:
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Work:
+    """How images are read and what holds for all of them."""
+
+    read: Reader
+    max_bytes: int
+    timeout_s: float
+
+    async def content(self, file: StoredFile) -> tuple[bytes, str]:
+        """The bytes of an image that can be decoded, or none and why not, as the end of a sentence."""
+        try:
+            content = await self.read(file)
+        except OutputError as error:
+            return b"", f"it cannot be read: {error.message.rstrip('.')}"
+        # What the header alone tells is not decoded at all.
+        head = content[:HEAD_BYTES]
+        mime_type = sniff(head) or ""
+        if mime_type not in EXTENSIONS:
+            return b"", "it is no image of a known format"
+        pixels = 0 if mime_type == "image/svg+xml" else pixel_size(head, mime_type).pixels
+        if pixels > MAX_PIXELS:
+            most = MAX_PIXELS // 1_000_000
+            return b"", f"it has {pixels / 1e6:.0f} million pixels, more than the {most} million that are decoded"
+        return content, ""
+
+
+async def _alone(work: _Work, number: int, file: StoredFile, longest_px: int) -> Previewed:
+    content, problem = await work.content(file)
+    made = problem or await render_image(
+        "small",
+        content,
+        timeout_s=work.timeout_s,
+        max_bytes=work.max_bytes,
+        box=[longest_px, longest_px],
+        svg_px=longest_px,
+    )
+    if isinstance(made, str):
+        return Previewed(problems=_problems({number: made}))
+    return Previewed(preview=_preview((number,), _original_if_smaller(content, made, longest_px)))
+
+
+def _original_if_smaller(content: bytes, made: Rendered, longest_px: int) -> Rendered:
+    """The image itself without its metadata, where that fits, is no larger, and can be shown as it is."""
+    mime_type = sniff(content[:HEAD_BYTES]) or ""
+    size = pixel_size(content[:HEAD_BYTES], mime_type)
+    if mime_type not in _SHOWN_AS_THEY_ARE or max(size.shown) > longest_px or not made.is_still:
+        return made
+    plain = strip_metadata(content, mime_type)
+    if plain is None or plain.orientation != 1 or len(plain.content) >= len(made.content):
+        return made
+    return replace(made, content=plain.content, mime_type=mime_type, width_px=size.width_px, height_px=size.height_px)
+
+
+async def _sheet(work: _Work, files: Mapping[int, StoredFile], longest_px: int) -> Previewed:
+    place = layout({number: _drawn_size(file, longest_px) for number, file in files.items()}, longest_px)
+    pictures = await _pictures(work, files, place)
+    problems = _problems({number: made for number, made in pictures.items() if isinstance(made, str)})
+    if len(problems) == len(files):
+        return Previewed(problems=problems)
+    made = await _drawn_sheet(work, place, pictures)
+    if isinstance(made, str):
+        return Previewed(problems=_problems(dict.fromkeys(files, f"of the contact sheet: {made}")))
+    return Previewed(preview=_preview(tuple(files), made), problems=problems)
+
+
+async def _drawn_sheet(work: _Work, place: Layout, pictures: Mapping[int, Rendered | str]) -> Rendered | str:
+    contents = [b"" if isinstance(made := pictures[cell.number], str) else made.content for cell in place.cells]
+    return await render_image(
+        "sheet",
+        b"".join(contents),
+        timeout_s=work.timeout_s,
+        max_bytes=work.max_bytes,
+        width=place.width,
+        height=place.height,
+        cells=[[cell.number, *cell.box, len(content)] for cell, content in zip(place.cells, contents, strict=True)],
+    )
+
+
+def _preview(numbers: tuple[int, ...], made: Rendered) -> Preview:
+    return Preview(
+        numbers=numbers,
+        data=made.content,
+        mime_type=made.mime_type,
+        width_px=made.width_px,
+        height_px=made.height_px,
+    )
+
+
+def _problems(reasons: Mapping[int, str]) -> tuple[PreviewProblem, ...]:
+    """In the order of their numbers."""
+    return tuple(PreviewProblem(number=number, reason=reasons[number]) for number in sorted(reasons))
+
+
+def _drawn_size(file: StoredFile, longest_px: int) -> tuple[int, int]:
+    """Width and height in pixels; a drawing is as large as one likes."""
+    size = (file.width_px, file.height_px)
+    if file.mime_type != "image/svg+xml" or not all(size):
+        return size
+    scale = longest_px / max(size)
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+async def _pictures(work: _Work, files: Mapping[int, StoredFile], place: Layout) -> dict[int, Rendered | str]:
+    """Each image at the size of its cell, or why there is none; one process each, so that none spoils the others."""
+    limiter = anyio.CapacityLimiter(_PROCESSES)
+    made: dict[int, Rendered | str] = {}
+
+    async def make(cell: Cell) -> None:
         async with limiter:
-            made = await _small(files[index], read, total_b64 // shown // 4 * 3, timeout_s)
-        if isinstance(made, str):
-            results[index] = PreviewProblem(index=index, reason=made, is_fault=made != _IS_VECTOR)
-        else:
-            width_px, height_px = made.width_px, made.height_px
-            results[index] = Preview(
-                index=index, data=made.content, mime_type=made.mime_type, width_px=width_px, height_px=height_px
+            content, problem = await work.content(files[cell.number])
+            made[cell.number] = problem or await render_image(
+                "cell",
+                content,
+                timeout_s=work.timeout_s,
+                box=[cell.width, cell.height],
+                svg_px=max(cell.width, cell.height),
             )
 
     async with anyio.create_task_group() as tasks:
-        for index in range(shown):
-            tasks.start_soon(make, index)
-    return results
-
-
-async def _small(file: StoredFile, read: Reader, max_bytes: int, timeout_s: float) -> Rendered | str:
-    """The image made small, or why it is not, as the end of a sentence."""
-    if file.mime_type == "image/svg+xml":
-        return _IS_VECTOR
-    try:
-        content = await read(file)
-    except OutputError as error:
-        return f"it cannot be read: {error.message}"
-    # What the header alone tells is not decoded at all.
-    head = content[:HEAD_BYTES]
-    mime_type = sniff(head) or ""
-    if mime_type not in RASTER_TYPES:
-        return "it is no image of a known format"
-    if (pixels := pixel_size(head, mime_type).pixels) > MAX_PIXELS:
-        most = MAX_PIXELS // 1_000_000
-        return f"it has {pixels / 1e6:.0f} million pixels, more than the {most} million that are decoded"
-    return await render_image("small", content, timeout_s=timeout_s, max_bytes=max_bytes, max_px=MAX_PX)
+        for cell in place.cells:
+            tasks.start_soon(make, cell)
+    return made

@@ -18,7 +18,15 @@ from pydantic import JsonValue
 from darkroom.errors import OutputError
 from darkroom.images import MAX_IMAGE_BYTES, StoredFile
 from darkroom.outputs.cloud import CloudDraft, CloudTarget
-from darkroom.outputs.formats import EXTENSIONS, HEAD_BYTES, describe, may_become_image, pixel_size, sniff
+from darkroom.outputs.formats import (
+    EXTENSIONS,
+    HEAD_BYTES,
+    describe,
+    may_be_transparent,
+    may_become_image,
+    pixel_size,
+    sniff,
+)
 from darkroom.outputs.local import LocalDraft, LocalTarget
 from darkroom.outputs.naming import ImageName
 from darkroom.outputs.whole import is_whole
@@ -109,6 +117,17 @@ class OutputStore:
                 return self._target.location(f"{name}.json")
         return ""
 
+    async def save_beside(self, file: StoredFile, ending: str, content: bytes, mime_type: str) -> str:
+        """Save what was made of an image beside it, unless that was done before; gives its location.
+
+        Raises: OutputError where it cannot be written; the image is safe all the same.
+        """
+        name = (self._target.name_at(file.location) or "").rpartition(".")[0] + ending
+        async with self._draft() as draft:
+            await draft.write(content)
+            await draft.publish(name, mime_type)
+        return self._target.location(name)
+
     async def read(self, file: StoredFile) -> bytes:
         """The bytes of an image that lies directly in this place.
 
@@ -165,6 +184,7 @@ class OutputStore:
             height_px=height_px,
             size_bytes=stream.size_bytes,
             sha256=stream.digest.hexdigest(),
+            is_transparent=None if may_be_transparent(bytes(stream.head), stream.mime_type) else False,
         )
 
     async def _is_of(self, stem: str, file: StoredFile) -> bool:

@@ -17,6 +17,7 @@ from darkroom.reports.prediction import (
     refusal_report,
     wanted_end,
     with_notes,
+    with_preview,
 )
 from darkroom.reports.prediction_data import AnswerFacts, Whose
 from darkroom.reports.price_words import Limits
@@ -43,4 +44,5 @@ __all__ = [
     "table_report",
     "wanted_end",
     "with_notes",
+    "with_preview",
 ]

@@ -56,6 +56,7 @@ def model_report(model: Model, *, today: datetime.date, limits: Limits) -> Model
         *limit_lines(limits, [model]),
         _arguments_line(model),
         _options_section(model),
+        _transparency_line(model),
         f"Example: generate_image({call})",
         *_notes(model),
     ]
@@ -101,6 +102,18 @@ def _options_section(model: Model) -> str:
     if not options:
         return "Options: none."
     return "\n".join(["Options (pass them in `model_options`):", *map(_option_line, options)])
+
+
+def _transparency_line(model: Model) -> str:
+    """What the model's own schema says of transparency; empty where it says nothing."""
+    asked = next((item.name for item in model.inputs if "transparent" in (item.enum or ())), "")
+    kept = next((item.name for item in model.inputs if item.name == "preserve_alpha" and not item.deprecated), "")
+    if asked:
+        return f'Transparent background: {asked}="transparent" in `model_options`, as PNG or WebP.'
+    if kept:
+        return f"Transparency of the image given is kept with {kept} in `model_options`."
+    is_jpeg = bool(model.output.formats) and set(model.output.formats) <= {"jpg", "jpeg"}
+    return "Never transparent: it gives JPEG only." if is_jpeg else ""
 
 
 def _option_line(item: ModelInput) -> str:

@@ -79,6 +79,16 @@ def with_notes(report: PredictionReport, notes: Sequence[str]) -> PredictionRepo
     return replace(report, text=text, data={**report.data, "notes": [*earlier, *notes]})
 
 
+def with_preview(report: PredictionReport, numbers: Sequence[int]) -> PredictionReport:
+    """The same report, its text saying what the picture beside it shows, where that is not plain: these images."""
+    count = sum(len(intent.images) for intent in report.intents)
+    if len(numbers) > 1:
+        words = "Preview: one sheet, numbered as above."
+    else:
+        words = f"Preview: image {numbers[0]}." if numbers and count > 1 else ""
+    return replace(report, text=f"{report.text}\n{words}") if words else report
+
+
 def wanted_end(report: PredictionReport) -> PredictionReport:
     """The same report for a caller who had asked for a cancel."""
     return replace(report, is_wanted_end=report.data["status"] in ("canceled", "aborted"))

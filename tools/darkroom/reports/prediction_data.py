@@ -277,6 +277,8 @@ def _image_data(number: int, image: StoredImage) -> dict[str, JsonValue]:
         "height": file.height_px,
         "size_bytes": file.size_bytes,
         "sha256": file.sha256,
+        "is_transparent": file.is_transparent,
+        "png_path": file.raster_location,
     }
 
 

@@ -171,7 +171,9 @@ def _image_words(image: StoredImage, link: str, *, is_short: bool) -> str:
         name = os.path.basename(file.location) if is_short else file.location
         shape = f"{file.width_px}x{file.height_px} " if file.width_px else ""
         kind = file.mime_type.removeprefix("image/").removesuffix("+xml").upper()
-        return f"{name} ({shape}{kind}, {size(file.size_bytes)}) {link}".rstrip()
+        look = ", transparent" if file.is_transparent else ""
+        beside = f"; as PNG: {os.path.basename(file.raster_location)}" if file.raster_location else ""
+        return f"{name} ({shape}{kind}{look}, {size(file.size_bytes)}{beside}) {link}".rstrip()
     if image.state is ImageState.EXPIRED:
         return "lost"
     wait = "not fetched" if image.state is ImageState.REFUSED else "not saved yet"

@@ -32,6 +32,7 @@ _DEAD_LOOKS, _DEAD_FOR_S = 3, 60.0
 _LAST_CHANCE_S = 600.0
 _DAMAGED = "The file is damaged: its end is missing"
 _NO_SIDECAR = "Its sidecar is not written yet"
+_NO_PNG = "No PNG was made of it"
 
 
 class ImageFetching:
@@ -68,7 +69,7 @@ class ImageFetching:
         for intent, image in [(row, image) for row in rows for image in row.images if _NO_SIDECAR in image.problem]:
             with suppress(OutputError):
                 if image.file and await self._stores.read(image.file):
-                    problem = image.problem.partition(_NO_SIDECAR)[0].strip()
+                    problem = image.problem.partition(_NO_SIDECAR)[0].partition(_NO_PNG)[0].strip()
                     await self._note_saved(intent, image, image.file, problem)
 
     async def _row(self, intent: Intent) -> Intent:
@@ -101,12 +102,24 @@ class ImageFetching:
 
     async def _note_saved(self, intent: Intent, image: StoredImage, file: StoredFile, problem: str) -> None:
         self._runtime.at_crash_point(CrashPoint.IMAGE_STORED)
+        file, flaw = await self._examined(file)
+        problem = f"{problem} {flaw}".strip()
         try:
             await self._stores.holding(file).write_sidecar(file, sidecar(intent, self._gateway))
         except Exception as error:  # the image is safe, and that must be noted whatever is wrong with its sidecar
             problem = f"{problem} {_NO_SIDECAR}: {_in_words(error).message}".lstrip()
         await self._journal.image_stored(replace(image, state=ImageState.STORED, file=file, problem=problem))
         self._runtime.at_crash_point(CrashPoint.IMAGE_NOTED)
+
+    async def _examined(self, file: StoredFile) -> tuple[StoredFile, str]:
+        """With what its pixels say. The image is safe, whatever goes wrong here."""
+        from darkroom.outputs.appearance import examined
+
+        try:
+            return await examined(file, self._stores.holding(file))
+        except Exception as error:
+            is_drawing = file.mime_type == "image/svg+xml"
+            return file, f"{_NO_PNG}: {_in_words(error).message}" if is_drawing else ""
 
     async def _note(self, intent: Intent, image: StoredImage, error: OutputError) -> None:
         """Note a passing fault while the link lives; with any other the image is refused or lost."""
