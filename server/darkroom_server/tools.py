@@ -110,12 +110,13 @@ async def get_prediction(
     ctx: Ctx,
     id: Annotated[str, Field(description='The id, a request_id, or "latest"')],
     wait_seconds: WaitSeconds = 0,
+    previews: Annotated[bool, Field(description="Show previews again")] = False,
 ) -> PredictionResult:
     """Find a prediction again, at no cost: one still processing, of an earlier session, or whose answer was lost.
 
     Returns the same as generate_image. Works after restarts and after the links have died (saved files answer).
     """
-    return await ctx.request_context.lifespan_context.get_prediction(ctx, id, wait_s=wait_seconds)
+    return await ctx.request_context.lifespan_context.get_prediction(ctx, id, wait_s=wait_seconds, previews=previews)
 
 
 async def list_models(

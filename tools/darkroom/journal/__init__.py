@@ -40,6 +40,14 @@ each state leaves open; every statement that changes a state is built from that 
 9.  Each row names the account that made it by a keyed hash of the key. That a prediction is there, any key of its
     gateway may show; that it is not there, only its own account.
 
+10. A call that brought no request_id carries a hash of its arguments as they were given. A retry of it (the same
+    arguments, while its prediction runs or within two minutes of its end) takes the rows over and creates nothing, as
+    long as the answer was never delivered. Delivered is marked after the answer was written, never before: a process
+    that dies between the two leaves a delivered answer unmarked, and an equal wish within two minutes is then shown the
+    same picture and told how to get another. The other order would pay twice for one wish whenever a process dies
+    there. Calls are told apart by a clock that starts on the wall clock and then counts on the monotonic one, so that
+    setting the clock makes no retry of two wishes, nor two wishes of a retry. `answers.joinable` is the rule.
+
 What remains: a gateway without a list, a list that lags longer than the settle time (absent creates are looked for for
 another hour), a process that is suspended between its claim and its send for longer than the settle time, and two
 computers that send equal inputs without a seed on one account.
@@ -51,11 +59,22 @@ shortened, as are those of outputs once their file is stored. Times are seconds 
 
 from darkroom.journal.journal import Journal, open_journal
 from darkroom.journal.reconcile import Search, Verdict, match
-from darkroom.journal.records import Intent, Look, NewIntent, ReceiptOf, Spending, SpendingLimit, Totals, day_start
+from darkroom.journal.records import (
+    Call,
+    Intent,
+    Look,
+    NewIntent,
+    ReceiptOf,
+    Spending,
+    SpendingLimit,
+    Totals,
+    day_start,
+)
 from darkroom.journal.states import DOUBTFUL, IntentState
 
 __all__ = [
     "DOUBTFUL",
+    "Call",
     "Intent",
     "IntentState",
     "Journal",
