@@ -234,7 +234,7 @@ async def test_a_budget_and_a_wait_make_no_other_wish(gateway: FaultGateway, tmp
     async with calls_at(gateway, tmp_path) as calls:
         await calls.call(max_usd=1.0)
         calls.clock.advance(5)
-        assert not (await calls.call(max_usd=0.000001, wait_s=0.1)).is_error
+        assert not (await calls.call(max_usd=0.000001)).is_error
         assert calls.joined and gateway.truth.creates == 1
 
 

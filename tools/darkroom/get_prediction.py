@@ -10,6 +10,7 @@ import anyio
 
 from darkroom.darkroom import CALL_GRACE_S, IMAGES_GRACE_S, Darkroom, OnProgress
 from darkroom.errors import DarkroomError, JournalError, UnknownPrediction
+from darkroom.failures import repeated_failure
 from darkroom.images import ImageState
 from darkroom.journal import Intent, IntentState
 from darkroom.predictions import ID_PATTERN
@@ -106,6 +107,7 @@ async def report_on(
         errors={key: each.problem for key, each in seen.items() if each.problem},
         percents=darkroom.waiting.percents(watched),
         day=await _day(darkroom),
+        repeated=await repeated_failure(darkroom, rows),
         sandbox_hint="" if any(row.origin != darkroom.gateway.origin for row in rows) else darkroom.sandbox_hint,
     )
     return prediction_report(rows, facts)

@@ -16,7 +16,7 @@ from darkroom.reports.prediction import (
     wanted_end,
     with_notes,
 )
-from darkroom.reports.prediction_data import AnswerFacts
+from darkroom.reports.prediction_data import AnswerFacts, RepeatedFailure
 from darkroom.reports.price_words import Limits
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "Outcome",
     "Plan",
     "PredictionReport",
+    "RepeatedFailure",
     "Sought",
     "model_report",
     "overdue_report",

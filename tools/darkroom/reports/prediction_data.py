@@ -31,12 +31,21 @@ _NO_FILE = StoredFile(location="", mime_type="", width_px=0, height_px=0, size_b
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RepeatedFailure:
+    """One wish that failed more than once: how many calls, in how many seconds, and what they took together."""
+
+    count: int
+    within_s: float
+    charge: Charge
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerFacts:
     """What the words need beside the journal's rows.
 
     `errors` holds, by intent key, why a prediction was not created; `percents`, by prediction id, how far a running one
     is; `idle` the keys that nobody in this process works on; `day` is what is left of the person's limit; `now_s` is
-    seconds since 1970 (0: every link counts as alive).
+    seconds since 1970 (0: every link counts as alive). `repeated` is there where the same wish has failed before.
     """
 
     gateway: Gateway
@@ -48,6 +57,7 @@ class AnswerFacts:
     idle: frozenset[str] = frozenset()
     day: DayLimit | None = None
     sandbox_hint: str = ""
+    repeated: RepeatedFailure | None = None
 
 
 _UNSENT = (IntentState.INTENT, IntentState.REFUSED, IntentState.ABSENT)

@@ -10,17 +10,18 @@ from datetime import datetime
 from functools import cache
 from pathlib import Path
 
-from darkroom.charges import NO_CHARGE, Basis
+from darkroom.charges import NO_CHARGE, Basis, Verdict
 from darkroom.errors import CreateUnresolved, DarkroomError, GatewayError, UnknownPrediction
 from darkroom.gateways import clean_words, failure_kind, quoted
 from darkroom.images import ImageState, StoredImage
-from darkroom.reports.amounts import clock, counted, seconds, size
+from darkroom.reports.amounts import clock, counted, seconds, size, usd
 from darkroom.reports.charge_words import charge_line
 from darkroom.reports.prediction_data import (
     LONGEST_SENTENCE,
     RUNNING_WORDS,
     AnswerFacts,
     PredictionView,
+    RepeatedFailure,
     answer_charge,
     is_alive,
     said_by,
@@ -41,7 +42,7 @@ def answer_text(views: Sequence[PredictionView], facts: AnswerFacts, outcome: st
     charge = answer_charge(views)
     lines = [
         _headline(views, facts, outcome),
-        *_failure_lines(views),
+        *_failure_lines(views, facts),
         *_image_lines(images, facts),
         *_problem_lines(images),
         _measure_line(views),
@@ -118,30 +119,42 @@ def _running_headline(views: Sequence[PredictionView], facts: AnswerFacts, model
     return f"Still {running[0].word}{waited}: {done}{model}{_named(running)}{share}. It goes on by itself."
 
 
-def _failure_lines(views: Sequence[PredictionView]) -> list[str]:
+def _failure_lines(views: Sequence[PredictionView], facts: AnswerFacts) -> list[str]:
     """One line for each prediction that made nothing: why."""
     several = len(views) > 1
     lines: list[str] = []
     for number, view in enumerate(views, start=1):
         name = f"Prediction {number} of {len(views)}" if several else "Reason"
         if view.word in ("failed", "empty", "canceled", "aborted"):
-            lines.append(f"{name}: {_failure_sentence(view)}")
+            lines.append(f"{name}: {_failure_sentence(view, facts)}")
         elif view.word in ("refused", "unresolved", "absent") and several:
             why = said_by(view.problem) if view.problem else view.intent.reason
             lines.append(f"{name}: {view.word}. {why}".rstrip())
     return lines
 
 
-def _failure_sentence(view: PredictionView) -> str:
+def _failure_sentence(view: PredictionView, facts: AnswerFacts) -> str:
     prediction = view.intent.prediction
     if view.word == "empty" and prediction and prediction.is_data_removed:
         return _sentences()["ended"]["removed"]
+    repeated = _repeated_words(facts.repeated) if facts.repeated else ""
+    if view.word == "empty" and repeated:
+        return f"{_sentences()['ended']['without']} {repeated}"
     if view.word != "failed":
         return _sentences()["ended"][view.word]
     error = prediction.error if prediction else ""
     words = quoted(error, _ERROR_WORDS_LIMIT)
     said = f"the gateway said {words}." if words else "the gateway gave no reason."
-    return f"{said} {_sentences()['advice'][failure_kind(error)]}"
+    return f"{said} {repeated or _sentences()['advice'][failure_kind(error)]}"
+
+
+def _repeated_words(repeated: RepeatedFailure) -> str:
+    charge, minutes = repeated.charge, max(1, round(repeated.within_s / 60))
+    about = "" if charge.basis is Basis.BILLED else "about "
+    bound = about if charge.verdict is Verdict.YES else "at most " if charge.has_bound else "usually less than "
+    cost = "at an unknown cost" if charge.usd is None else f"{bound}{usd(charge.usd)}" if charge.usd else "nothing paid"
+    span = "a minute" if minutes == 1 else f"{minutes} minutes"
+    return _sentences()["advice"]["repeated"].format(count=repeated.count, span=span, cost=cost)
 
 
 def _image_lines(images: Sequence[StoredImage], facts: AnswerFacts) -> list[str]:
