@@ -26,8 +26,8 @@ async def gateway() -> AsyncGenerator[FaultGateway]:
             yield gateway
 
 
-async def said(room: Darkroom, prompt: str = "a fox", model: str = "", **more: int) -> str:
-    return (await generate_image(room, ImageRequest(prompt=prompt, model=model, **more), wait_s=20)).text
+async def said(room: Darkroom, prompt: str = "a fox", model: str = "", count: int = 1) -> str:
+    return (await generate_image(room, ImageRequest(prompt=prompt, model=model, count=count), wait_s=20)).text
 
 
 async def test_the_second_failure_of_a_prompt_ends_the_advice_to_repeat(gateway: FaultGateway, tmp_path: Path) -> None:

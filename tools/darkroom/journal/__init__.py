@@ -40,7 +40,9 @@ each state leaves open; every statement that changes a state is built from that 
 9.  Each row names the account that made it by a keyed hash of the key. That a prediction is there, any key of its
     gateway may show; that it is not there, only its own account.
 
-10. A call that brought no request_id carries a hash of its arguments as they were given. A retry of it (the same
+10. Creates, and looks where there are many, take turns of a rate that all processes of the account share (`rates.py`).
+    A power cut may take a turn back, which only costs a refusal.
+11. A call that brought no request_id carries a hash of its arguments as they were given. A retry of it (the same
     arguments, while its prediction runs or within two minutes of its end) takes the rows over and creates nothing, as
     long as the answer was never delivered. Delivered is marked after the answer was written, never before: a process
     that dies between the two leaves a delivered answer unmarked, and an equal wish within two minutes is then shown the
@@ -58,6 +60,7 @@ shortened, as are those of outputs once their file is stored. Times are seconds 
 """
 
 from darkroom.journal.journal import Journal, open_journal
+from darkroom.journal.rates import Rate
 from darkroom.journal.reconcile import Search, Verdict, match
 from darkroom.journal.records import (
     Call,
@@ -80,6 +83,7 @@ __all__ = [
     "Journal",
     "Look",
     "NewIntent",
+    "Rate",
     "ReceiptOf",
     "Search",
     "Spending",

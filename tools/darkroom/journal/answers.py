@@ -1,4 +1,4 @@
-"""Which calls were answered: what a retry joins, and when a wish has failed often enough (theory of operation, 10).
+"""Which calls were answered: what a retry joins, and when a wish has failed often enough (theory of operation, 11).
 
 `joinable` is the rule; the statements around it run in one transaction, so of two processes each sees what the other
 has written.
