@@ -27,13 +27,16 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "darkroom.reports",
         "darkroom.work",
         "darkroom.darkroom",
-        "darkroom.list_predictions darkroom.cancelling darkroom.list_models darkroom.repeats darkroom.quotes",
+        "darkroom.failures darkroom.list_predictions darkroom.cancelling darkroom.list_models darkroom.repeats"
+        " darkroom.quotes darkroom.joining",
         "darkroom.get_prediction darkroom.cheaper",
         "darkroom.generate_image darkroom.dry_run darkroom.offers",
-        "darkroom_server.sandbox darkroom_server.strange_json darkroom_server.deadline darkroom_server.tool_arguments",
+        "darkroom_server.sandbox darkroom_server.strange_json darkroom_server.deadline darkroom_server.tool_arguments"
+        " darkroom_server.conversations darkroom_server.wire",
         "darkroom_server.content darkroom_server.gallery darkroom_server.settings"
         " darkroom_server.prompts darkroom_server.output_schema",
         "darkroom_server.opener darkroom_server.install darkroom_server.consent darkroom_server.open_calls",
+        "darkroom_server.answers",
         "darkroom_server.calls",
         "darkroom_server.mcp_server darkroom_server.resources",
         "darkroom_server.tools",

@@ -8,6 +8,7 @@ import pytest
 from fault_gateway import GatewayProcess, Plan, gateway_process
 from http_process import HttpProcess
 from mcp import Client, MCPError
+from mcp.shared.jsonrpc_dispatcher import JSONRPCDispatcher
 from mcp.types import CallToolResult, TextContent
 from stdio_host import Host
 
@@ -18,7 +19,15 @@ MODERN = {
     "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
     "io.modelcontextprotocol/clientCapabilities": {},
 }
-NO_CANCEL = (None, "", "Request timed out", "McpError -32001", "deadline exceeded", "connection closed")
+NO_CANCEL = (
+    None,
+    "",
+    "caller cancelled",
+    "Request timed out",
+    "McpError -32001",
+    "deadline exceeded",
+    "connection closed",
+)
 
 
 def variables(gateway: GatewayProcess) -> dict[str, str]:
@@ -49,6 +58,14 @@ def gateway() -> Generator[GatewayProcess]:
         "client disconnected",
         "socket hang up",
         "closing the connection",
+        "caller cancelled",
+        "context canceled",
+        "context deadline exceeded",
+        "CancelledError()",
+        "asyncio.exceptions.CancelledError",
+        "Cancelled via cancel scope 7fb1a0; reason: fail_after",
+        "task was cancelled",
+        "cancelled",
         "  ",
     ],
 )
@@ -57,7 +74,18 @@ def test_a_reason_of_the_host_itself_stops_nothing(reason: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "reason", ["user pressed stop", "caller cancelled", "The user no longer wants it", "Abgebrochen", "User requested"]
+    "reason",
+    [
+        "user pressed stop",
+        "stopped by user",
+        "The user no longer wants it",
+        "Abgebrochen",
+        "User requested",
+        "user cancelled the task",
+        "AbortError: The operation was aborted.",
+        "AbortError: This operation was aborted",
+        "cancelled by the user",
+    ],
 )
 def test_any_other_reason_is_a_persons(reason: str) -> None:
     assert is_of_a_person(reason)
@@ -131,6 +159,16 @@ def test_a_reason_that_is_no_text_stops_nothing(wire: Wire, gateway: GatewayProc
 # Over HTTP
 
 
+def cancel_with(reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the SDK's client give this reason instead of its own, as a host for people does."""
+    send = JSONRPCDispatcher._cancel_outbound  # pyright: ignore[reportPrivateUsage]  # there is no other way to say it
+
+    async def say(dispatcher: Any, request_id: Any, _: str, related: Any) -> None:
+        await send(dispatcher, request_id, reason, related)
+
+    monkeypatch.setattr(JSONRPCDispatcher, "_cancel_outbound", say)
+
+
 @pytest.fixture(scope="module")
 def served(gateway: GatewayProcess, tmp_path_factory: pytest.TempPathFactory) -> Generator[HttpProcess]:
     with HttpProcess(tmp_path_factory.mktemp("http"), **variables(gateway)) as process:
@@ -159,9 +197,10 @@ async def cancelled(client: Client, name: str, *, limit_s: float | None = None) 
 
 
 @pytest.mark.anyio
-async def test_a_cancel_over_handshake_http_stops_the_prediction_of_its_own_session(
-    served: HttpProcess, gateway: GatewayProcess
+async def test_a_persons_cancel_over_handshake_http_stops_the_prediction_of_its_own_session(
+    served: HttpProcess, gateway: GatewayProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    cancel_with("user pressed stop", monkeypatch)
     gateway.follow(Plan(run_s=60))
     before = gateway.truth().cancels
     with anyio.fail_after(60):
@@ -181,6 +220,18 @@ async def test_a_time_out_over_http_leaves_the_prediction_alone(
     with anyio.fail_after(60):
         async with Client(served.url, mode=mode) as client:
             assert (await cancelled(client, f"timed out {mode}", limit_s=1.0)).startswith("Succeeded")
+    assert gateway.truth().cancels == before
+
+
+@pytest.mark.anyio
+async def test_a_task_that_a_framework_cancels_leaves_the_prediction_alone(
+    served: HttpProcess, gateway: GatewayProcess
+) -> None:
+    gateway.follow(Plan(run_s=1.5))
+    before = gateway.truth().cancels
+    with anyio.fail_after(60):
+        async with Client(served.url, mode="legacy") as client:
+            assert (await cancelled(client, "task")).startswith("Succeeded")
     assert gateway.truth().cancels == before
 
 

@@ -11,6 +11,7 @@ import anyio.abc
 import pytest
 from fault_gateway import FaultGateway, Plan
 from mcp import Client
+from mcp.shared.jsonrpc_dispatcher import JSONRPCDispatcher
 from mcp.types import CallToolResult, ElicitRequestParams, ElicitResult, TextContent
 
 from darkroom_server.app import create_server
@@ -149,6 +150,16 @@ async def test_a_request_id_is_found_again_whatever_white_space_stood_around_it(
 # Cancelling: in process only the older era tells the server so, as a host does over stdio in both
 
 
+def cancel_as_a_person(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the SDK's client give a person's reason instead of its own."""
+    send = JSONRPCDispatcher._cancel_outbound  # pyright: ignore[reportPrivateUsage]  # there is no other way to say it
+
+    async def say(dispatcher: Any, request_id: Any, _: str, related: Any) -> None:
+        await send(dispatcher, request_id, "stopped by the user", related)
+
+    monkeypatch.setattr(JSONRPCDispatcher, "_cancel_outbound", say)
+
+
 class Call:
     """A call in a task of its own; `is_under_way` once the gateway has the prediction and the call waits for it."""
 
@@ -190,9 +201,10 @@ async def _is_canceled(client: Client) -> bool:
 
 @pytest.mark.parametrize("other", ["generate_image", "get_prediction"])
 async def test_cancelling_one_of_two_calls_leaves_the_other_its_prediction(
-    gateway: FaultGateway, tmp_path: Path, other: str
+    gateway: FaultGateway, tmp_path: Path, other: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Only the last one that waits may cancel at the gateway, so that in the end there was one cancel."""
+    cancel_as_a_person(monkeypatch)
     gateway.plan = Plan(run_s=60)
     wish = {"prompt": "a fox", "request_id": "fox", "wait_seconds": 40}
     async with session(gateway, tmp_path, "legacy") as client, anyio.create_task_group() as tasks:
@@ -212,8 +224,9 @@ async def test_cancelling_one_of_two_calls_leaves_the_other_its_prediction(
 
 
 async def test_cancelling_a_repeat_does_not_cancel_what_an_earlier_call_started(
-    gateway: FaultGateway, tmp_path: Path
+    gateway: FaultGateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    cancel_as_a_person(monkeypatch)
     gateway.plan = Plan(run_s=60)
     wish = {"prompt": "a fox", "request_id": "fox"}
     async with session(gateway, tmp_path, "legacy") as client, anyio.create_task_group() as tasks:

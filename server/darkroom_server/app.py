@@ -15,6 +15,7 @@ from mcp.server.mcpserver.resources import FileResource
 from mcp.server.subscriptions import InMemorySubscriptionBus
 
 from darkroom_server import __version__
+from darkroom_server.answers import Host
 from darkroom_server.calls import Calls
 from darkroom_server.gallery import GALLERY_FILE, GALLERY_URI, image_hosts
 from darkroom_server.mcp_server import DarkroomServer
@@ -36,7 +37,7 @@ def create_server(
 ) -> MCPServer[Calls]:
     """The server, not yet running. `is_leaving` tells whether the host has hung up (stdio); then nothing is canceled.
 
-    `conversation` is given where one host talks to this process alone: "latest" is then its own.
+    `conversation` is given where one host talks to this process alone and by no HTTP: "latest" is then its own.
     """
 
     def open_darkroom() -> "AbstractAsyncContextManager[Darkroom]":
@@ -50,6 +51,7 @@ def create_server(
 
         return ModelRegistry.load(settings.models_dir)
 
+    host = Host(is_leaving=is_leaving, conversation=conversation)
     bus = InMemorySubscriptionBus()
     notices = EndNotices(bus)
     opener = DarkroomOpener(open_darkroom)
@@ -60,7 +62,8 @@ def create_server(
             tasks.start_soon(notices.publish)
             tasks.start_soon(opener.keep_open)
             try:
-                yield Calls(opener, registry, settings, tasks, is_leaving, conversation)
+                yield (calls := Calls(opener, registry, settings, tasks, host))
+                await calls.answers.settle()
             finally:
                 tasks.cancel_scope.cancel()
 
@@ -68,6 +71,7 @@ def create_server(
         "darkroom",
         tools=[row.tool(settings) for row in TOOLS],
         refusals={row.name: row.refusal(settings) for row in TOOLS},
+        stdout=host.stdout,
         title="Darkroom",
         version=__version__,
         instructions=_INSTRUCTIONS_FILE.read_text(encoding="utf-8").strip(),

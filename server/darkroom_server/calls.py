@@ -4,6 +4,7 @@ An answer leaves by its deadline whatever the verb does: the verb runs in a task
 it. What was sent belongs to the Darkroom and goes on.
 """
 
+import secrets
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,13 +15,17 @@ from mcp.types import CallToolResult
 
 from darkroom.errors import DarkroomError, JournalError
 from darkroom.request_ids import checked_request_id, fresh_request_id
+from darkroom_server.answers import Answer, Answers, Host, pictured_in
 from darkroom_server.content import AnswerShape, model_result, prediction_result
+from darkroom_server.conversations import conversation_of
 from darkroom_server.deadline import within
 from darkroom_server.open_calls import OpenCall, OpenCalls
 from darkroom_server.opener import DarkroomOpener
 from darkroom_server.settings import MOST_WAIT_S, Settings
 
 if TYPE_CHECKING:
+    from mcp.server.context import ServerRequestContext
+
     from darkroom.darkroom import Darkroom, OnProgress
     from darkroom.outputs.preview import Preview
     from darkroom.quotes import Quote
@@ -34,13 +39,14 @@ ANSWER_WITHIN_S = 10.0
 _QUESTION_S = 5.0
 _LONGEST_ID = 70
 _CUT_WAIT = "wait_seconds {} was cut to {}, as many hosts end a call at about 60 s; DARKROOM_WAIT_SECONDS raises it."
+_SHOWN_BEFORE = "its preview was shown before; get_prediction with previews=true shows it again."
 _Verb = Callable[["Darkroom", "OnProgress"], "Awaitable[PredictionReport]"]
 
 
 class Calls:
-    """What the tools share while the server runs. `tasks` outlives every call; `is_leaving`: the host has hung up.
+    """What the tools share while the server runs. `tasks` outlives every call.
 
-    `conversation` names whose calls they are, "" where one server serves many. `open_calls` are those that wait.
+    `open_calls` are those that wait, `answers` what became of the answers.
     """
 
     def __init__(
@@ -49,26 +55,31 @@ class Calls:
         registry: "Callable[[], ModelRegistry]",
         settings: Settings,
         tasks: anyio.abc.TaskGroup,
-        is_leaving: Callable[[], bool],
-        conversation: str,
+        host: Host,
     ) -> None:
         self._opener = opener
         self._registry = registry
         self.settings = settings
         self._tasks = tasks
-        self._is_leaving = is_leaving
-        self._conversation = conversation
+        self._host = host
         self.open_calls = OpenCalls()
+        self.answers = Answers(opener, tasks, host.stdout)
         self._told: set[tuple[str, str]] = set()
 
     async def generate_image(
         self, ctx: Context["Calls", Any], request: "ImageRequest", *, wait_s: int, request_id: str, max_usd: float
     ) -> CallToolResult:
-        """Create and wait; a person's cancel also cancels at the gateway what this call has started."""
-        from darkroom.generate_image import generate_image
+        """Create and wait; a person's cancel also cancels at the gateway what this call has started.
 
-        name = checked_request_id(request_id) or fresh_request_id()
-        with self.open_calls.waiting(ctx.request_context, name) as call:
+        One without a request_id may join an equal one that was never answered.
+        """
+        from darkroom.generate_image import generate_image
+        from darkroom.joining import Caller
+
+        given = checked_request_id(request_id)
+        name, caller = given or fresh_request_id(), "" if given else secrets.token_hex(8)
+        with self.open_calls.waiting(ctx.request_context, name, caller) as call:
+            self.answers.watch(ctx.request_context, call)
 
             async def verb(darkroom: "Darkroom", on_progress: "OnProgress") -> "PredictionReport":
                 await call.keep_earlier(darkroom)
@@ -79,19 +90,30 @@ class Calls:
                     request_id=name,
                     max_usd=max_usd,
                     on_progress=on_progress,
-                    conversation=self._conversation,
+                    conversation=self._conversation(ctx),
+                    caller=Caller(id=caller, answered=self.answers.answered, on_joined=call.joins) if caller else None,
                 )
 
             try:
-                return await self._answer(ctx, "generate_image", name, wait_s, verb)
+                return await self._answer(ctx, "generate_image", call, wait_s, verb)
             except anyio.get_cancelled_exc_class():
+                await self.answers.left(call.id, call.caller)
                 if await self._is_stopped(call) and self._opener.opened:
                     await self.open_calls.cancel_started(self._opener.opened, call)
                 raise
 
     async def _is_stopped(self, call: OpenCall) -> bool:
         """Whether a person has stopped it, and the host is still there: one that leaves cancels what is open."""
-        return not self._is_leaving() and await call.is_stopped() and not self._is_leaving()
+        return not self._host.is_leaving() and await call.is_stopped() and not self._host.is_leaving()
+
+    def hear_cancel(self, ctx: "ServerRequestContext[Calls, Any]") -> None:
+        """Take in a `notifications/cancelled`: which call it means, and why."""
+        self.open_calls.hear(ctx)
+        if ctx.request is None:
+            self._host.stdout.lose((ctx.params or {}).get("requestId"))
+
+    def _conversation(self, ctx: Context["Calls", Any]) -> str:
+        return conversation_of(ctx.request_context, self._host.conversation)
 
     async def dry_run(self, request: "ImageRequest", *, request_id: str, max_usd: float) -> CallToolResult:
         """What generate_image would send and what that costs. Raises: DarkroomError."""
@@ -108,9 +130,12 @@ class Calls:
         return prediction_result(report, shape=AnswerShape(is_structured=self.settings.structured_output))
 
     async def get_prediction(
-        self, ctx: Context["Calls", Any], id: str, *, wait_s: int, cancel: bool, limit: int
+        self, ctx: Context["Calls", Any], id: str, *, wait_s: int, cancel: bool, previews: bool, limit: int
     ) -> CallToolResult:
-        """Find and wait, cancel, or list; a cancel of the call only ends the waiting."""
+        """Find and wait, cancel, or list; a cancel of the call only ends the waiting.
+
+        `previews`: also those that were shown before.
+        """
         from darkroom.get_prediction import get_prediction
 
         async def verb(darkroom: "Darkroom", on_progress: "OnProgress") -> "PredictionReport":
@@ -121,11 +146,11 @@ class Calls:
                 cancel=cancel,
                 limit=limit,
                 on_progress=on_progress,
-                conversation=self._conversation,
+                conversation=self._conversation(ctx),
             )
 
-        with self.open_calls.waiting(ctx.request_context, id):
-            return await self._answer(ctx, "get_prediction", id, wait_s, verb)
+        with self.open_calls.waiting(ctx.request_context, id) as call:
+            return await self._answer(ctx, "get_prediction", call, wait_s, verb, shows_again=previews)
 
     async def list_models(
         self, *, query: str, task: str, model: str, sort: "Sort", max_usd: float, limit: int
@@ -182,9 +207,16 @@ class Calls:
         return await within(self._tasks, limit_s, run)
 
     async def _answer(
-        self, ctx: Context["Calls", Any], tool: str, handle: str, wait_s: int, verb: _Verb
+        self,
+        ctx: Context["Calls", Any],
+        tool: str,
+        call: OpenCall,
+        wait_s: int,
+        verb: _Verb,
+        *,
+        shows_again: bool = False,
     ) -> CallToolResult:
-        """The report of a verb as an answer. `handle` finds its prediction again. Raises: DarkroomError."""
+        """The report of a verb as an answer, which leaves now. Raises: DarkroomError."""
         from darkroom.reports import overdue_report, with_notes, with_preview
 
         began_s = anyio.current_time()
@@ -194,12 +226,18 @@ class Calls:
 
         report = await self.in_darkroom(limit_s, lambda darkroom: verb(darkroom, on_progress))
         if report is None:
-            report = overdue_report(handle[:_LONGEST_ID], limit_s, self.settings.wait_seconds)
-        preview, notes = await self._preview(report, began_s + limit_s)
+            report = overdue_report(call.id[:_LONGEST_ID], limit_s, self.settings.wait_seconds)
+        conversation, pictured = self._conversation(ctx), pictured_in(report)
+        if not shows_again and pictured and self.answers.has_shown(conversation, pictured):
+            preview, notes = None, [_SHOWN_BEFORE]
+        else:
+            preview, notes = await self._preview(report, began_s + limit_s)
         if wait_s > waited_s:
             notes.insert(0, _CUT_WAIT.format(wait_s, waited_s))
         report = with_notes(with_preview(report, preview.numbers if preview else ()), [*notes, *self._news(tool)])
         report.data["can_cancel"] = self.settings.choice.gateway.has_cancel
+        answer = Answer.of(report, call, conversation=conversation, has_previews=preview is not None)
+        await self.answers.see_off(ctx.request_context, answer)
         return prediction_result(report, preview, self._shape(ctx))
 
     def _shape(self, ctx: Context["Calls", Any]) -> AnswerShape:

@@ -25,6 +25,7 @@ from darkroom_server import __version__
 from darkroom_server.app import create_server
 from darkroom_server.settings import Settings
 from darkroom_server.strange_json import readable
+from darkroom_server.wire import Exchanges
 
 _LOCAL_HOSTS = ("127.0.0.1", "localhost", "[::1]")
 _LEAVE_WITHIN_S = 2
@@ -62,6 +63,7 @@ def _app(settings: Settings, allowed_hosts: Iterable[str], is_leaving: Callable[
         transport_security=_security([*_LOCAL_HOSTS, *allowed_hosts]), max_request_body_size=_MAX_REQUEST_BYTES
     )
     app.add_middleware(_WholeBodies, most_bytes=_MAX_REQUEST_BYTES)
+    app.add_middleware(Exchanges)
     return app
 
 

@@ -27,6 +27,7 @@ from pydantic_core import ErrorDetails
 from darkroom.errors import DarkroomError, InternalFault, InvalidRequest
 from darkroom_server.strange_json import FLAW, LONGEST_TEXT, cleaned, flaw_in, readable
 from darkroom_server.tool_arguments import as_meant
+from darkroom_server.wire import Stdout
 
 if TYPE_CHECKING:
     from darkroom_server.calls import Calls
@@ -46,11 +47,15 @@ _FAULT_WORDS = (
 
 
 class DarkroomServer(MCPServer["Calls"]):
-    """Every failing call is a refusal in words; `refusals` gives each tool's answer to a refused call."""
+    """Every failing call is a refusal in words; `refusals` gives each tool's answer to a refused call.
 
-    def __init__(self, *args: Any, refusals: Mapping[str, Refuse], **kwargs: Any) -> None:
+    `stdout` hears of what is written over stdio.
+    """
+
+    def __init__(self, *args: Any, refusals: Mapping[str, Refuse], stdout: Stdout | None = None, **kwargs: Any) -> None:
         super().__init__(*args, middleware=[_hear_cancel, _refuse_strange_params], **kwargs)
         self._refusals = refusals
+        self._stdout = stdout or Stdout()
         self._schemas: dict[str, dict[str, dict[str, Any]]] = {}
 
     async def call_tool(
@@ -84,12 +89,15 @@ class DarkroomServer(MCPServer["Calls"]):
         return read if isinstance(read, InputRequiredResult) else [_typed(each) for each in read]
 
     async def run_stdio_async(self) -> None:
-        """Serve on stdin and stdout; a message that the SDK could not read gets its answer too."""
+        """Serve on stdin and stdout; also a message that the SDK could not read, and see each answer off."""
         server = self._lowlevel_server
         async with stdio_server() as (incoming, outgoing), anyio.create_task_group() as tasks:
             inlet, outlet = anyio.create_memory_object_stream[SessionMessage | Exception](0)
+            told, answers = anyio.create_memory_object_stream[SessionMessage](0)
             tasks.start_soon(_pass_on, incoming, inlet)
-            await server.run(outlet, outgoing, server.create_initialization_options())
+            async with anyio.create_task_group() as writing:
+                writing.start_soon(self._stdout.pass_on, answers, outgoing, tasks)
+                await server.run(outlet, told, server.create_initialization_options())
             tasks.cancel_scope.cancel()
 
     async def _schemas_of(self, tool: str) -> dict[str, dict[str, Any]]:
@@ -114,7 +122,7 @@ async def _pass_on(incoming: Any, inlet: MemoryObjectSendStream[SessionMessage |
 async def _hear_cancel(ctx: ServerRequestContext["Calls", Any], call_next: CallNext) -> HandlerResult:
     """Hand on why the host cancels a call: the SDK ends the call, and keeps the reason from it."""
     if ctx.method == "notifications/cancelled":
-        ctx.lifespan_context.open_calls.hear(ctx)
+        ctx.lifespan_context.hear_cancel(ctx)
     return await call_next(ctx)
 
 

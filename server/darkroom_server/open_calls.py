@@ -1,8 +1,12 @@
 """The calls that wait, and why one of them was cancelled: by a person, or because the host gave up waiting.
 
 Only a person's cancel reaches the gateway. Hosts cancel a call for many reasons, most often their own time-out, and the
-prediction is then wanted as before. What they say stands in the reason of `notifications/cancelled`. The SDK (2.3.0)
-ends the call without it and hands the notification to the middleware right after, so the call waits for it.
+prediction is then wanted as before: the retry that follows joins it. What they say stands in the reason of
+`notifications/cancelled`. The SDK (2.3.0) ends the call without it and hands the notification to the middleware right
+after, so the call waits for it. Words that a library puts there by itself say nothing of a person: "caller cancelled"
+is what the Python SDK sends when a framework's own time-out cancels its task, "context canceled" is Go's. An
+"AbortError" without a time-out in it is what a host such as Claude Code sends when a person presses Esc. In doubt the
+prediction goes on; get_prediction can stop it.
 """
 
 import logging
@@ -15,6 +19,7 @@ import anyio
 from mcp.server.context import ServerRequestContext
 
 from darkroom.errors import DarkroomError
+from darkroom_server.conversations import session_of
 
 if TYPE_CHECKING:
     from darkroom.darkroom import Darkroom
@@ -31,6 +36,12 @@ _NOBODY_STOPPED = re.compile(
     r"|connection[\s_-]*(clos|lost|reset|end|abort|drop)",
     re.IGNORECASE,
 )
+_LIBRARY = re.compile(
+    r"((the\s+)?(caller|context|task|scope|future|coroutine|request|operation)\s+((was|is|has\s+been)\s+)?)?cancell?ed\.?"
+    r"|([\w.]+\.)?cancell?ederror\b.*"
+    r"|cancell?ed\s+(by|via)\s+(cancel\s+)?(scope|task)\b.*",
+    re.IGNORECASE | re.DOTALL,
+)
 # Which call a host means: the session of handshake HTTP, "" elsewhere, and the id of the request.
 _OnWire = tuple[str, str]
 
@@ -38,11 +49,13 @@ _OnWire = tuple[str, str]
 class OpenCall:
     """One call that waits for `id`; `kept` are the keys of what others have started, which it must not cancel.
 
+    `caller` names a call that brought no request_id, "" any other; `joins` changes its `id` to that of an earlier call.
     `others` are the calls that waited when it was cancelled; one that comes later only asks what became of it.
     """
 
-    def __init__(self, id: str, on_wire: _OnWire) -> None:
+    def __init__(self, id: str, on_wire: _OnWire, caller: str = "") -> None:
         self.id = id.strip().removeprefix("prediction:")
+        self.caller = caller
         self.on_wire = on_wire
         self.kept: set[str] = set()
         self.others: list[OpenCall] = []
@@ -52,6 +65,10 @@ class OpenCall:
     async def keep_earlier(self, darkroom: "Darkroom") -> None:
         """Note what was sent under this request_id before; what was not sent belongs to whoever sends it now."""
         self.kept |= {row.key for row in await darkroom.journal.by_request(self.id) if not row.may_be_sent}
+
+    def joins(self, request_id: str) -> None:
+        """From now on it waits for what an earlier call has started, and may stop it as its own."""
+        self.id = request_id
 
     def tell(self, reason: str, others: "list[OpenCall]") -> None:
         """Hear why the host cancels it, and who else waits at this moment."""
@@ -72,9 +89,9 @@ class OpenCalls:
         self._calls: list[OpenCall] = []
 
     @contextmanager
-    def waiting(self, ctx: ServerRequestContext[Any, Any], id: str) -> Generator[OpenCall]:
+    def waiting(self, ctx: ServerRequestContext[Any, Any], id: str, caller: str = "") -> Generator[OpenCall]:
         """One more for as long as the block runs."""
-        call = OpenCall(id, _on_wire(ctx, ctx.request_id))
+        call = OpenCall(id, _on_wire(ctx, ctx.request_id), caller)
         self._calls.append(call)
         try:
             yield call
@@ -90,7 +107,10 @@ class OpenCalls:
                 call.tell(reason if isinstance(reason, str) else "", [each for each in self._calls if each is not call])
 
     async def cancel_started(self, darkroom: "Darkroom", call: OpenCall) -> None:
-        """Cancel at the gateway what this call has started and no other call waits for; faults are logged."""
+        """Cancel at the gateway what this call has started and no other call waits for; faults are logged.
+
+        What is cancelled there is not joined any more.
+        """
         awaited = {each.id for each in call.others if each in self._calls}
 
         def is_ours_alone(row: "Intent") -> bool:
@@ -98,17 +118,18 @@ class OpenCalls:
 
         with anyio.move_on_after(_CANCEL_S, shield=True):
             try:
-                rows = await darkroom.journal.by_request(call.id)
-                await darkroom.work.cancel_all([row for row in rows if is_ours_alone(row)])
+                rows = [row for row in await darkroom.journal.by_request(call.id) if is_ours_alone(row)]
+                if rows and darkroom.gateway.has_cancel:
+                    await darkroom.journal.answers.delivered(call.id)
+                await darkroom.work.cancel_all(rows)
             except DarkroomError as error:
                 log.warning("could not cancel %s: %s", call.id, error)
 
 
 def is_of_a_person(reason: str) -> bool:
     """Whether a host that gives this reason has stopped the work, and not only its waiting. In doubt it has not."""
-    return bool(reason.strip()) and not _NOBODY_STOPPED.search(reason)
+    return bool(reason.strip()) and not (_NOBODY_STOPPED.search(reason) or _LIBRARY.fullmatch(reason.strip()))
 
 
 def _on_wire(ctx: ServerRequestContext[Any, Any], request_id: object) -> _OnWire:
-    session = ctx.request.headers.get("mcp-session-id", "") if ctx.request else ""
-    return (session, str(request_id))
+    return (session_of(ctx), str(request_id))

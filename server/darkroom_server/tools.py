@@ -117,6 +117,7 @@ async def get_prediction(
     ],
     wait_seconds: WaitSeconds = 0,
     cancel: Annotated[bool, Field(description="Stop it; what is done by then may be billed")] = False,
+    previews: Annotated[bool, Field(description="Show previews again")] = False,
     limit: Annotated[int, Field(ge=1, le=100, description="Of a list")] = 10,
 ) -> PredictionResult:
     """Find a prediction again, at no cost: one still processing, of an earlier session, or whose answer was lost.
@@ -125,7 +126,7 @@ async def get_prediction(
     list has a line for each prediction (time, status, charge, prompt, path, id) and what each day has cost.
     """
     return await ctx.request_context.lifespan_context.get_prediction(
-        ctx, id, wait_s=wait_seconds, cancel=cancel, limit=limit
+        ctx, id, wait_s=wait_seconds, cancel=cancel, previews=previews, limit=limit
     )
 
 

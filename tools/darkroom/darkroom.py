@@ -106,6 +106,7 @@ class Darkroom:
         self.fetcher = fetcher
         self.waiting = Waiting(options.monotonic)
         self._said: set[str] = set()
+        self._opened_at = options.clock() - options.monotonic()
         fetching = ImageFetching(self.journal, stores, fetcher, self._runtime)
         self.work = Work(account, self.journal, fetching, tasks, self._runtime, self._rules())
 
@@ -142,6 +143,10 @@ class Darkroom:
     def sandbox_hint(self) -> str:
         """Said with every answer of the sandbox; empty for real gateways."""
         return SANDBOX_HINT if self.gateway.is_sandbox else ""
+
+    def steady_clock(self, monotonic_s: float) -> float:
+        """A moment of the monotonic clock in seconds since the epoch, as the wall clock stood when this was opened."""
+        return self._opened_at + monotonic_s
 
     def day_limit(self) -> SpendingLimit | None:
         """The person's limit for this calendar day; None where there is none, and in the sandbox, which is free."""

@@ -13,16 +13,20 @@ from pydantic import JsonValue
 
 from darkroom.cheaper import cheaper_way
 from darkroom.darkroom import CALL_GRACE_S, IMAGES_GRACE_S, Budget, Darkroom, OnProgress
-from darkroom.errors import DarkroomError, GatewayUnreachable
+from darkroom.errors import DarkroomError, GatewayUnreachable, OutputError, SpendingRefused
 from darkroom.get_prediction import report_on
-from darkroom.journal import Intent, NewIntent
-from darkroom.quotes import check_limits, noted_estimate, quote
+from darkroom.joining import Caller, call_of, joined_words
+from darkroom.journal import Call, Intent, NewIntent
+from darkroom.quotes import Quote, check_limits, noted_estimate, quote
 from darkroom.registry import ImageRequest, MappedInput
 from darkroom.repeats import refuse_other_arguments
 from darkroom.reports import PredictionReport, refusal_report
 from darkroom.request_ids import fresh_request_id
 from darkroom.secrets_in_inputs import secrets_of
 from darkroom.work.crash_points import CrashPoint
+
+_NOTHING_NEW = "nothing new was started or charged, this is what became of it"
+_REST_IS_SENT = "what had not been created is sent now"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +42,17 @@ class _Plan:
     secrets: dict[str, JsonValue] = field(default_factory=dict[str, JsonValue])
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Asked:
+    """The call around a request. `call` is what tells its retries, for whom `caller` speaks."""
+
+    request_id: str
+    max_usd: float
+    conversation: str
+    caller: Caller | None
+    call: Call
+
+
 async def generate_image(
     darkroom: Darkroom,
     request: ImageRequest,
@@ -47,11 +62,13 @@ async def generate_image(
     max_usd: float = 0.0,
     on_progress: OnProgress | None = None,
     conversation: str = "",
+    caller: Caller | None = None,
 ) -> PredictionReport:
     """Create what is asked for and wait at most `wait_s` seconds; the answer comes within 10 s more, whatever happens.
 
     The same `request_id` gives the same predictions, whatever happened in between. Nothing is sent where it may cost
-    more than `max_usd` US dollars (0: no limit of its own). `conversation` is who asks. A DarkroomError becomes a
+    more than `max_usd` US dollars (0: no limit of its own). `conversation` is who asks. With a `caller` its
+    `request_id` is a fresh one, and where an equal call was not answered it joins that one. A DarkroomError becomes a
     report.
     """
     started_s = darkroom.options.monotonic()
@@ -60,7 +77,9 @@ async def generate_image(
         await on_progress(0.0, "checking the request")
     try:
         with anyio.fail_after(wait_s + CALL_GRACE_S):
-            plan = await _plan(darkroom, request, request_id, max_usd, conversation)
+            call = await call_of(darkroom, request, caller, started_s)
+            asked = _Asked(request_id=request_id, max_usd=max_usd, conversation=conversation, caller=caller, call=call)
+            plan = await _plan(darkroom, request, asked)
     except TimeoutError:
         return refusal_report(_too_slow(darkroom))
     except DarkroomError as error:
@@ -75,22 +94,37 @@ async def generate_image(
     return await report_on(darkroom, plan.intents, watched, started_s, plan.notes, free_call=free_call)
 
 
-async def _plan(darkroom: Darkroom, request: ImageRequest, request_id: str, max_usd: float, conversation: str) -> _Plan:
-    if earlier := await darkroom.journal.by_request(request_id) if request_id else ():
-        return await _repeat(darkroom, request, earlier, max_usd)
+async def _plan(darkroom: Darkroom, request: ImageRequest, asked: _Asked) -> _Plan:
+    if asked.caller and (joined := await darkroom.journal.answers.join(asked.call)):
+        return await _joined(darkroom, request, joined, asked)
+    if earlier := await darkroom.journal.by_request(asked.request_id) if asked.request_id else ():
+        return await _repeat(darkroom, request, earlier, asked.max_usd)
     quoted = await quote(darkroom, request)
-    model = quoted.model
-    cheaper = partial(cheaper_way, darkroom, model, request)
-    await check_limits(darkroom, quoted.wanted, max_usd=max_usd, cheaper=cheaper)
+    cheaper = partial(cheaper_way, darkroom, quoted.model, request)
+    await check_limits(darkroom, quoted.wanted, max_usd=asked.max_usd, cheaper=cheaper)
     await darkroom.stores.default.check()
     resolved, notes = await _resolve_files(darkroom, quoted.parts)
     notes = (*quoted.notes, *notes)
     if ":" in request.model and "version" not in darkroom.gateway.creates:
         notes = (*notes, f"gateway '{darkroom.gateway.name}' runs models by name only, so no version was asked for.")
-    name = request_id or fresh_request_id()
-    intents = [
+    asked = replace(asked, request_id=asked.request_id or fresh_request_id())
+    intents = _intents(darkroom, request, quoted, resolved, asked)
+    written = await darkroom.journal.intend(intents, spending=darkroom.day_limit(), call=asked.call)
+    if written[0].request_id != asked.request_id:  # an equal call was quicker
+        return await _joined(darkroom, request, written, asked)
+    refuse_other_arguments(darkroom, request, written)  # another process may have been first with this request_id
+    darkroom.options.at_crash_point(CrashPoint.INTENDED)
+    return _Plan(intents=written, notes=notes, secrets=secrets_of(quoted.parts[0].input))
+
+
+def _intents(
+    darkroom: Darkroom, request: ImageRequest, quoted: Quote, resolved: Sequence[MappedInput], asked: _Asked
+) -> list[NewIntent]:
+    """One for each prediction that the request takes, in order."""
+    model, call = quoted.model, asked.call
+    return [
         NewIntent(
-            request_id=name,
+            request_id=asked.request_id,
             part=number,
             gateway=darkroom.gateway.name,
             origin=darkroom.gateway.origin,
@@ -105,14 +139,13 @@ async def _plan(darkroom: Darkroom, request: ImageRequest, request_id: str, max_
             estimate_usd=estimate.most_usd,
             has_bound=estimate.is_bound,
             output_place=darkroom.stores.default.place,
-            conversation=conversation,
+            conversation=asked.conversation,
+            wish=call.wish,
+            caller=call.id,
+            called_at=call.begun_at,
         )
         for number, (part, estimate) in enumerate(zip(resolved, quoted.estimates, strict=True))
     ]
-    written = await darkroom.journal.intend(intents, spending=darkroom.day_limit())
-    refuse_other_arguments(darkroom, request, written)  # another process may have been first with this request_id
-    darkroom.options.at_crash_point(CrashPoint.INTENDED)
-    return _Plan(intents=written, notes=notes, secrets=secrets_of(quoted.parts[0].input))
 
 
 async def _repeat(darkroom: Darkroom, request: ImageRequest, earlier: Sequence[Intent], max_usd: float) -> _Plan:
@@ -121,16 +154,41 @@ async def _repeat(darkroom: Darkroom, request: ImageRequest, earlier: Sequence[I
     What would be sent now is checked like a new call. Raises: InvalidInput, SpendingRefused, OutputError.
     """
     refuse_other_arguments(darkroom, request, earlier)
-    earlier = await darkroom.work.settle_doubts(earlier)
-    unsent = [intent for intent in earlier if intent.may_be_sent]
-    words = "nothing new was started or charged, this is what became of it"
-    if unsent:
-        wanted = [(each.image_count, noted_estimate(each)) for each in unsent]
-        await check_limits(darkroom, wanted, max_usd=max_usd, with_day=False)  # the claim looks at what is left today
-        await darkroom.stores.default.check()
-        words = "what had not been created is sent now"
-    note = f"request_id '{earlier[0].request_id}' was used before; {words}."
-    return _Plan(intents=tuple(earlier), notes=(note,), is_free=not unsent, secrets=secrets_of(request.options))
+    intents = await darkroom.work.settle_doubts(earlier)
+    is_free = not any(intent.may_be_sent for intent in intents)
+    if not is_free:
+        await _check_unsent(darkroom, intents, max_usd)
+    note = f"request_id '{earlier[0].request_id}' was used before; {_NOTHING_NEW if is_free else _REST_IS_SENT}."
+    return _Plan(intents=intents, notes=(note,), is_free=is_free, secrets=secrets_of(request.options))
+
+
+async def _joined(darkroom: Darkroom, request: ImageRequest, earlier: Sequence[Intent], asked: _Asked) -> _Plan:
+    """An equal call was never answered: this one waits for what that has started.
+
+    What is not created yet is left alone where it may not be sent now. Raises: SpendingRefused, OutputError if that is
+    all of it.
+    """
+    if asked.caller:
+        asked.caller.on_joined(earlier[0].request_id)
+    intents = await darkroom.work.settle_doubts(earlier)
+    became = _NOTHING_NEW
+    if any(intent.may_be_sent for intent in intents):
+        became = _REST_IS_SENT
+        try:
+            await _check_unsent(darkroom, intents, asked.max_usd)
+        except (SpendingRefused, OutputError):
+            if not (intents := tuple(each for each in intents if not each.may_be_sent)):
+                raise
+            became = _NOTHING_NEW
+    note, is_free = joined_words(asked.call, earlier, became), became == _NOTHING_NEW
+    return _Plan(intents=intents, notes=(note,), is_free=is_free, secrets=secrets_of(request.options))
+
+
+async def _check_unsent(darkroom: Darkroom, intents: Sequence[Intent], max_usd: float) -> None:
+    """Check what would be sent now like a new call; the claim itself looks at what is left of the day."""
+    wanted = [(each.image_count, noted_estimate(each)) for each in intents if each.may_be_sent]
+    await check_limits(darkroom, wanted, max_usd=max_usd, with_day=False)
+    await darkroom.stores.default.check()
 
 
 def _too_slow(darkroom: Darkroom) -> GatewayUnreachable:

@@ -12,6 +12,7 @@ import anyio
 from darkroom import cancelling
 from darkroom.darkroom import CALL_GRACE_S, IMAGES_GRACE_S, Darkroom, OnProgress
 from darkroom.errors import DarkroomError, InvalidInput, JournalError, UnknownPrediction
+from darkroom.failures import repeated_failure
 from darkroom.images import ImageState
 from darkroom.journal import Intent, IntentState, NewIntent
 from darkroom.list_predictions import list_predictions
@@ -191,6 +192,7 @@ async def report_on(
         free_call="this look-up" if is_look_up else free_call,
         records=await _records(darkroom, rows) if is_look_up else {},
         conversation=whose,
+        repeated=await repeated_failure(darkroom, rows),
         sandbox_hint="" if any(row.origin != darkroom.gateway.origin for row in rows) else darkroom.sandbox_hint,
     )
     return prediction_report(rows, facts)

@@ -42,6 +42,13 @@ each state leaves open; every statement that changes a state is built from that 
 
 10. Creates, and looks where there are many, take turns of a rate that all processes of the account share (`rates.py`).
     A power cut may take a turn back, which only costs a refusal.
+11. A call that brought no request_id carries a hash of its arguments as they were given. A retry of it (the same
+    arguments, while its prediction runs or within two minutes of its end) takes the rows over and creates nothing, as
+    long as the answer was never delivered. Delivered is marked after the answer was written, never before: a process
+    that dies between the two leaves a delivered answer unmarked, and an equal wish within two minutes is then shown the
+    same picture and told how to get another. The other order would pay twice for one wish whenever a process dies
+    there. Calls are told apart by a clock that starts on the wall clock and then counts on the monotonic one, so that
+    setting the clock makes no retry of two wishes, nor two wishes of a retry. `answers.joinable` is the rule.
 
 What remains: a gateway without a list, a list that lags longer than the settle time (absent creates are looked for for
 another hour), a process that is suspended between its claim and its send for longer than the settle time, and two
@@ -56,11 +63,22 @@ from darkroom.journal.journal import Journal, open_journal
 from darkroom.journal.listing import Listed, Money
 from darkroom.journal.rates import Rate
 from darkroom.journal.reconcile import Search, Verdict, match
-from darkroom.journal.records import Intent, Look, NewIntent, ReceiptOf, Spending, SpendingLimit, Totals, day_start
+from darkroom.journal.records import (
+    Call,
+    Intent,
+    Look,
+    NewIntent,
+    ReceiptOf,
+    Spending,
+    SpendingLimit,
+    Totals,
+    day_start,
+)
 from darkroom.journal.states import DOUBTFUL, IntentState
 
 __all__ = [
     "DOUBTFUL",
+    "Call",
     "Intent",
     "IntentState",
     "Journal",

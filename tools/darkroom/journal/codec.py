@@ -18,10 +18,31 @@ from darkroom.uris import shorten_data_uris
 
 LOG_TAIL_BYTES = 4096
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
-_TEXTS = ("request_id", "gateway", "origin", "account", "model", "version", "output_place", "conversation")
-_PLAIN = ("part", "image_count", "estimate_usd")
+_TEXTS = (
+    "request_id",
+    "gateway",
+    "origin",
+    "account",
+    "model",
+    "version",
+    "output_place",
+    "conversation",
+    "wish",
+    "caller",
+)
+_PLAIN = ("part", "image_count", "estimate_usd", "called_at")
 _TIMES = ("intended_at", "sent_at", "known_at", "ended_at")
-_LATER = ("cost_usd", "cost_note", "gateway_request_id", "reason", "problem", *_TIMES, "tries")
+_LATER = (
+    "cost_usd",
+    "cost_note",
+    "gateway_request_id",
+    "reason",
+    "problem",
+    *_TIMES,
+    "tries",
+    "joined_at",
+    "answered_at",
+)
 _COLUMNS = (
     *_TEXTS,
     *_PLAIN,
@@ -82,6 +103,7 @@ def intent_of(row: Any, images: tuple[StoredImage, ...]) -> Intent:
         prediction=prediction and replace(prediction, output=tuple(image.url for image in images)),
         possible=tuple(json.loads(row["possible"])),
         is_adopted=bool(row["is_adopted"]),
+        is_left=bool(row["is_left"]),
         images=images,
     )
 

@@ -8,12 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from darkroom.images import ImageState, StoredImage
-from darkroom.journal import account_rows, image_rows, intent_rows, rates, spending_rows, turns
+from darkroom.journal import account_rows, answers, image_rows, intent_rows, rates, spending_rows, turns
 from darkroom.journal.database import Database, Session
 from darkroom.journal.listing import Lists
 from darkroom.journal.rates import Rate
 from darkroom.journal.reconcile import Verdict
-from darkroom.journal.records import Intent, Look, NewIntent, ReceiptOf, Spending, SpendingLimit, Totals
+from darkroom.journal.records import Call, Intent, Look, NewIntent, ReceiptOf, Spending, SpendingLimit, Totals
 from darkroom.journal.states import DOUBTFUL, in_list
 from darkroom.predictions import Prediction
 
@@ -38,9 +38,9 @@ class Journal:
     """The durable record of intents, predictions and images; several processes may share its database.
 
     `clock` gives seconds since the epoch. `receipt_of` is asked once a prediction has ended, in the commit that writes
-    the end down. `warnings` is what the person should hear about how it was opened. `lists` reads many rows. Every
-    method raises JournalError where the database cannot be used, and what has begun is finished also when its caller is
-    cancelled.
+    the end down. `warnings` is what the person should hear about how it was opened. `lists` reads many
+    rows, `answers` marks which calls got their answer. Every method raises JournalError where the database cannot be
+    used, and what has begun is finished also when its caller is cancelled.
     """
 
     def __init__(
@@ -55,18 +55,24 @@ class Journal:
         self._clock = clock
         self._look = Look(now=0.0, receipt_of=receipt_of) if receipt_of else Look(now=0.0)
         self.warnings = warnings
+        self.answers = answers.Answers(database, clock)
         # Names our own claims, so that a late answer cannot undo the claim of another process.
         self._claimed_by = secrets.token_hex(8)
 
-    async def intend(self, wanted: Sequence[NewIntent], *, spending: SpendingLimit | None = None) -> tuple[Intent, ...]:
+    async def intend(
+        self, wanted: Sequence[NewIntent], *, spending: SpendingLimit | None = None, call: Call | None = None
+    ) -> tuple[Intent, ...]:
         """Write all parts of one request down, in one commit with their reservation of money, or none.
 
-        Where the request_id was used before, its parts come unchanged and nothing is written. Raises: SpendingRefused.
+        Where the request_id was used before, its parts come unchanged and nothing is written; where `call` may join an
+        earlier one, that one's parts. Raises: SpendingRefused.
         """
 
         def work(session: Session) -> tuple[Intent, ...]:
             if there := intent_rows.by_request(session, wanted[0].request_id):
                 return there
+            if call and (earlier := answers.join(session, call, self._clock())):
+                return earlier
             now, written = self._clock(), list[Intent]()
             for number, new in enumerate(wanted):
                 spending_rows.refuse_beyond(session, spending, new.estimate_usd, now)

@@ -21,6 +21,7 @@ class NewIntent:
     be sent, whole; `file_fields` are its names that hold images, which gateways echo as other URLs. `request` is the
     wish in our words. `estimate_usd` is the most that it can cost, or where it has no bound two and a half times what
     it usually does. `output_place` is the folder or bucket in which its images belong, `conversation` who asked.
+    `wish`, `caller` and `called_at` are those of the `Call`, "" and 0 where it brought a request_id.
     """
 
     request_id: str = ""
@@ -39,6 +40,9 @@ class NewIntent:
     has_bound: bool = True
     output_place: str = ""
     conversation: str = ""
+    wish: str = ""
+    caller: str = ""
+    called_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +56,8 @@ class Intent(NewIntent):
     `cost_usd` is what it did cost, None while that is not known; `cost_note` says what is in doubt about it.
     `gateway_request_id` is the gateway's own name of the create, where it gave one.
     `is_adopted`: not decided on here, a prediction of the same account that was looked up by its id.
+    `is_left`: the host gave the call up; `joined_at`: when a retry took it over last; `answered_at`: when the answer
+    was delivered, or a person stopped it.
     """
 
     key: str
@@ -74,6 +80,9 @@ class Intent(NewIntent):
     tries: int
     is_adopted: bool
     images: tuple[StoredImage, ...]
+    is_left: bool = False
+    joined_at: float | None = None
+    answered_at: float | None = None
 
     @property
     def may_be_sent(self) -> bool:
@@ -97,6 +106,22 @@ class Intent(NewIntent):
         is_running = self.state is IntentState.KNOWN and not is_over
         doubt = self.cost_note or ("it still runs" if is_running else "")
         return Charge(verdict=verdict, usd=self.estimate_usd, basis=basis, doubt=doubt, has_bound=self.has_bound)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One call of generate_image that brought no request_id, as a retry is told by it.
+
+    `wish` is a hash of its arguments as they were given, `id` its own random name. `begun_at` is on a clock that nobody
+    can set while the process runs. `answered` are request_ids whose answers are on their way out of this process.
+    """
+
+    id: str
+    wish: str
+    origin: str
+    account: str
+    begun_at: float
+    answered: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,7 @@ from darkroom.reports.prediction import (
     with_notes,
     with_preview,
 )
-from darkroom.reports.prediction_data import AnswerFacts, Whose
+from darkroom.reports.prediction_data import AnswerFacts, RepeatedFailure, Whose
 from darkroom.reports.price_words import Limits
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "Outcome",
     "Plan",
     "PredictionReport",
+    "RepeatedFailure",
     "Sought",
     "Whose",
     "list_report",

@@ -37,12 +37,22 @@ _NO_FILE = StoredFile(location="", mime_type="", width_px=0, height_px=0, size_b
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RepeatedFailure:
+    """One wish that failed more than once: how many calls, in how many seconds, and what they took together."""
+
+    count: int
+    within_s: float
+    charge: Charge
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerFacts:
     """What the words need beside the journal's rows.
 
     `errors` holds, by intent key, why a prediction was not created; `percents`, by prediction id, how far a running one
     is; `idle` the keys that nobody in this process works on; `day` is what is left of the person's limit; `now_s` is
     seconds since 1970 (0: every link counts as alive). `wait_s` is how long a call waits where it does not say.
+    `repeated` is there where the same wish has failed before.
 
     `is_look_up`: it was asked what became of it; `records` are then the sidecars by the image's location. `free_call`
     names a call that has cost nothing itself, such as "this look-up". `conversation` says whose it is, where the newest
@@ -63,6 +73,7 @@ class AnswerFacts:
     free_call: str = ""
     records: Mapping[str, str] = field(default_factory=dict[str, str])
     conversation: Whose = "own"
+    repeated: RepeatedFailure | None = None
 
 
 _UNSENT = (IntentState.INTENT, IntentState.REFUSED, IntentState.ABSENT)

@@ -7,11 +7,11 @@ import os.path
 from collections.abc import Sequence
 from datetime import datetime
 
-from darkroom.charges import NO_CHARGE, Basis
+from darkroom.charges import NO_CHARGE, Basis, Verdict
 from darkroom.errors import CreateUnresolved, DarkroomError, GatewayError, UnknownPrediction
 from darkroom.gateways import failure_kind, quoted
 from darkroom.images import ImageState, StoredImage
-from darkroom.reports.amounts import clock, counted, local_moment, seconds, size
+from darkroom.reports.amounts import clock, counted, local_moment, seconds, size, usd
 from darkroom.reports.charge_words import charge_line
 from darkroom.reports.next_steps import call_again, next_step, sentences
 from darkroom.reports.prediction_data import (
@@ -19,6 +19,7 @@ from darkroom.reports.prediction_data import (
     RUNNING_WORDS,
     AnswerFacts,
     PredictionView,
+    RepeatedFailure,
     answer_charge,
     is_alive,
     prompt_of,
@@ -37,7 +38,7 @@ def answer_text(views: Sequence[PredictionView], facts: AnswerFacts, outcome: st
     lines = [
         _whose(views, facts),
         _headline(views, facts, outcome),
-        *_failure_lines(views),
+        *_failure_lines(views, facts),
         *_image_lines(images, facts),
         *_problem_lines(images),
         _measure_line(views),
@@ -121,7 +122,7 @@ def _running_headline(views: Sequence[PredictionView], facts: AnswerFacts, model
     return f"Still {running[0].word}{waited}: {done}{model}{_named(running)}{share}. It goes on by itself."
 
 
-def _failure_lines(views: Sequence[PredictionView]) -> list[str]:
+def _failure_lines(views: Sequence[PredictionView], facts: AnswerFacts) -> list[str]:
     """One line for each prediction that made nothing: why."""
     several = len(views) > 1
     lines: list[str] = []
@@ -130,21 +131,33 @@ def _failure_lines(views: Sequence[PredictionView]) -> list[str]:
         if view.word == "succeeded" and view.missing_count > view.lost_count:
             lines.append(f"{name}: {sentences()['ended']['fewer']}")
         elif view.word in ("failed", "empty", "canceled", "aborted") or (view.word == "lost" and several):
-            lines.append(f"{name}: {_failure_sentence(view)}")
+            lines.append(f"{name}: {_failure_sentence(view, facts)}")
         elif view.word in ("refused", "unresolved", "absent") and several:
             why = said_by(view.problem) if view.problem else _reason(view)
             lines.append(f"{name}: {view.word}. {why}".rstrip())
     return lines
 
 
-def _failure_sentence(view: PredictionView) -> str:
+def _failure_sentence(view: PredictionView, facts: AnswerFacts) -> str:
     prediction = view.intent.prediction
+    repeated = _repeated_words(facts.repeated) if facts.repeated else ""
+    if view.word == "empty" and repeated:
+        return f"{sentences()['ended']['without']} {repeated}"
     if view.word != "failed":
         return sentences()["ended"][view.word]
     error = prediction.error if prediction else ""
     words = quoted(error, _ERROR_WORDS_LIMIT)
     said = f"the gateway said {words}." if words else "the gateway gave no reason."
-    return f"{said} {sentences()['advice'][failure_kind(error)]}"
+    return f"{said} {repeated or sentences()['advice'][failure_kind(error)]}"
+
+
+def _repeated_words(repeated: RepeatedFailure) -> str:
+    charge, minutes = repeated.charge, max(1, round(repeated.within_s / 60))
+    about = "" if charge.basis is Basis.BILLED else "about "
+    bound = about if charge.verdict is Verdict.YES else "at most " if charge.has_bound else "usually less than "
+    cost = "at an unknown cost" if charge.usd is None else f"{bound}{usd(charge.usd)}" if charge.usd else "nothing paid"
+    span = "a minute" if minutes == 1 else f"{minutes} minutes"
+    return sentences()["advice"]["repeated"].format(count=repeated.count, span=span, cost=cost)
 
 
 def _image_lines(images: Sequence[StoredImage], facts: AnswerFacts) -> list[str]:

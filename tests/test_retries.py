@@ -1,0 +1,244 @@
+"""Real clients whose time is up and that ask again, as frameworks do: one prediction, whatever stands between."""
+
+import json
+import subprocess
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from fault_gateway import GatewayProcess, Plan, gateway_process
+from http_process import DARKROOM, HttpProcess, bare_environ
+from mcp import Client, MCPError
+from mcp.client.stdio import StdioServerParameters
+from mcp.types import CallToolResult, ImageContent, TextContent
+from node_programs import NODE_MODULES, node_command
+from stdio_host import Host
+
+FOX = {"prompt": "a fox", "wait_seconds": 40}
+RUNS = Plan(run_s=600)
+DONE = Plan(born_done=1.0)
+
+
+@pytest.fixture
+def gateway() -> Generator[GatewayProcess]:
+    with gateway_process(RUNS) as gateway:
+        yield gateway
+
+
+def variables(gateway: GatewayProcess) -> dict[str, str]:
+    return {"DARKROOM_GATEWAY": "replicate", "DARKROOM_BASE_URL": gateway.base_url, "DARKROOM_API_KEY": "r8_nobody"}
+
+
+@asynccontextmanager
+async def client_of(way: str, gateway: GatewayProcess, folder: Path) -> AsyncGenerator[Client]:
+    """A client of the SDK over stdio, or over HTTP in one of both eras; its server has this folder."""
+    with anyio.fail_after(90):
+        if way == "stdio":
+            environ = bare_environ(folder, **variables(gateway))
+            async with Client(StdioServerParameters(command=DARKROOM[0], args=[*DARKROOM[1:]], env=environ)) as client:
+                yield client
+        else:
+            mode: Any = "legacy" if way == "handshake http" else "auto"
+            with HttpProcess(folder, **variables(gateway)) as server:
+                async with Client(server.url, mode=mode) as client:
+                    yield client
+
+
+def text(result: CallToolResult) -> str:
+    assert isinstance(result.content[0], TextContent)
+    return result.content[0].text
+
+
+async def give_up(client: Client, limit_s: float) -> None:
+    """A call that ends by the client's own time-out."""
+    with pytest.raises(MCPError, match="timed out"):
+        await client.call_tool("generate_image", FOX, read_timeout_seconds=limit_s)
+
+
+async def abandon(client: Client, gateway: GatewayProcess) -> None:
+    """A call whose task is cancelled once its prediction runs."""
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(client.call_tool, "generate_image", FOX)
+        while not gateway.truth().predictions:  # noqa: ASYNC110 - the gateway is another process
+            await anyio.sleep(0.02)
+        tasks.cancel_scope.cancel()
+
+
+WAYS = pytest.mark.parametrize("way", ["stdio", "handshake http", "modern http"])
+
+
+@pytest.mark.anyio
+@WAYS
+async def test_a_framework_that_calls_three_times_gets_one_prediction(
+    gateway: GatewayProcess, tmp_path: Path, way: str
+) -> None:
+    async with client_of(way, gateway, tmp_path) as client:
+        await abandon(client, gateway)
+        await give_up(client, 1.0)
+        last = text(await client.call_tool("generate_image", {**FOX, "wait_seconds": 0}))
+        assert "joined the equal call of" in last and last.startswith("Still processing")
+        assert gateway.truth().creates == 1 and not gateway.truth().cancels
+
+
+@pytest.mark.anyio
+@WAYS
+async def test_two_equal_wishes_in_a_row_are_two_pictures(gateway: GatewayProcess, tmp_path: Path, way: str) -> None:
+    gateway.follow(DONE)
+    async with client_of(way, gateway, tmp_path) as client:
+        for number in (1, 2):
+            answer = text(await client.call_tool("generate_image", FOX))
+            assert answer.startswith("Succeeded") and "joined" not in answer
+            assert gateway.truth().creates == number
+    async with client_of(way, gateway, tmp_path) as client:
+        assert "joined" not in text(await client.call_tool("generate_image", FOX))
+    assert gateway.truth().creates == 3
+
+
+@pytest.mark.anyio
+@WAYS
+async def test_equal_calls_side_by_side_are_two_wishes(gateway: GatewayProcess, tmp_path: Path, way: str) -> None:
+    gateway.follow(DONE)
+    async with client_of(way, gateway, tmp_path) as client, anyio.create_task_group() as tasks:
+        for _ in range(2):
+            tasks.start_soon(client.call_tool, "generate_image", FOX)
+    assert gateway.truth().creates == 2
+
+
+@pytest.mark.anyio
+async def test_a_result_that_was_looked_up_is_answered(gateway: GatewayProcess, tmp_path: Path) -> None:
+    gateway.follow(Plan(run_s=1.0))
+    async with client_of("stdio", gateway, tmp_path) as client:
+        await abandon(client, gateway)
+        look = {"id": "latest", "wait_seconds": 40}
+        assert text(await client.call_tool("get_prediction", look)).startswith("Succeeded")
+        assert "joined" not in text(await client.call_tool("generate_image", {**FOX, "wait_seconds": 0}))
+    assert gateway.truth().creates == 2
+
+
+@pytest.mark.anyio
+async def test_a_preview_is_shown_once_in_a_conversation_and_again_when_asked(
+    gateway: GatewayProcess, tmp_path: Path
+) -> None:
+    gateway.follow(DONE)
+    async with client_of("stdio", gateway, tmp_path) as client:
+        first = await client.call_tool("generate_image", FOX)
+        look = {"id": gateway.truth().predictions[0].id}
+        second = await client.call_tool("get_prediction", look)
+        third = await client.call_tool("get_prediction", look | {"previews": True})
+    assert [pictures(each) for each in (first, second, third)] == [1, 0, 1]
+    assert "shown before; get_prediction with previews=true shows it again" in text(second)
+
+
+@pytest.mark.anyio
+async def test_each_look_up_of_a_conversation_that_nobody_knows_shows_its_preview(
+    gateway: GatewayProcess, tmp_path: Path
+) -> None:
+    gateway.follow(DONE)
+    async with client_of("modern http", gateway, tmp_path) as client:
+        await client.call_tool("generate_image", FOX)
+        for _ in range(2):
+            found = await client.call_tool("get_prediction", {"id": gateway.truth().predictions[0].id})
+            assert pictures(found) == 1
+
+
+@pytest.mark.anyio
+async def test_latest_is_of_the_session_over_handshake_http(gateway: GatewayProcess, tmp_path: Path) -> None:
+    gateway.follow(DONE)
+    with anyio.fail_after(90), HttpProcess(tmp_path, **variables(gateway)) as server:
+        async with Client(server.url, mode="legacy") as one, Client(server.url, mode="legacy") as two:
+            await one.call_tool("generate_image", {"prompt": "a fox"})
+            await two.call_tool("generate_image", {"prompt": "a hen"})
+            ids = [each.id for each in gateway.truth().predictions]
+            found = [text(await each.call_tool("get_prediction", {"id": "latest"})) for each in (one, two)]
+    assert [id in said for id, said in zip(ids, found, strict=True)] == [True, True]
+
+
+def pictures(result: CallToolResult) -> int:
+    return sum(isinstance(block, ImageContent) for block in result.content)
+
+
+# Line by line: what a host that dies leaves behind
+
+
+def call(host: Host, number: int, **more: Any) -> None:
+    host.send("tools/call", {"name": "generate_image", "arguments": FOX | more}, number)
+
+
+def answer(host: Host, number: int) -> str:
+    while (message := host.receive()).get("id") != number:
+        pass
+    return message["result"]["content"][0]["text"]
+
+
+def begun(host: Host, gateway: GatewayProcess) -> None:
+    host.greet()
+    call(host, 2)
+    while not gateway.truth().predictions:
+        assert host.is_running
+
+
+@pytest.mark.parametrize("end", ["kill", "terminate", "stdin"])
+def test_the_next_process_joins_what_the_last_one_did_not_answer(
+    gateway: GatewayProcess, tmp_path: Path, end: str
+) -> None:
+    first = Host(tmp_path, **variables(gateway))
+    begun(first, gateway)
+    first.stdin.close() if end == "stdin" else getattr(first.process, end)()
+    first.process.wait(timeout=20)
+    first.close()
+    second = Host(tmp_path, **variables(gateway))
+    try:
+        second.greet()
+        call(second, 2, wait_seconds=0)
+        assert "joined the equal call" in answer(second, 2)
+        assert gateway.truth().creates == 1
+    finally:
+        second.close()
+
+
+def test_what_a_person_has_stopped_is_not_joined(gateway: GatewayProcess, tmp_path: Path) -> None:
+    host = Host(tmp_path, **variables(gateway))
+    try:
+        begun(host, gateway)
+        host.send("notifications/cancelled", {"requestId": 2, "reason": "user pressed stop"})
+        while not gateway.truth().cancels:
+            assert host.is_running
+        call(host, 3, wait_seconds=0)
+        assert "joined" not in answer(host, 3)
+        assert gateway.truth().creates == 2
+    finally:
+        host.close()
+
+
+# The client of the TypeScript SDK
+
+
+def retried(folder: Path, *target: str, **more: str) -> dict[str, Any]:
+    done = subprocess.run(
+        node_command("./typescript_retry.mjs", str(NODE_MODULES), "a fox", *target),
+        env=bare_environ(folder, **more),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_the_typescript_client_joins_its_own_call_over_stdio(gateway: GatewayProcess, tmp_path: Path) -> None:
+    seen = retried(tmp_path, *DARKROOM, "serve", **variables(gateway))
+    assert "timed out" in seen["first"] and "joined the equal call" in seen["second"]
+    assert gateway.truth().creates == 1 and not gateway.truth().cancels
+
+
+def test_the_typescript_client_joins_its_own_call_over_http(gateway: GatewayProcess, tmp_path: Path) -> None:
+    with HttpProcess(tmp_path, **variables(gateway)) as server:
+        seen = retried(tmp_path, server.url)
+    assert "timed out" in seen["first"] and "joined the equal call" in seen["second"]
+    assert gateway.truth().creates == 1 and not gateway.truth().cancels
