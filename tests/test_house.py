@@ -27,6 +27,8 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "darkroom.reports",
         "darkroom.work",
         "darkroom.darkroom",
+        "darkroom.like",
+        "darkroom.input_facts",
         "darkroom.get_prediction darkroom.list_models darkroom.repeats darkroom.quotes",
         "darkroom.generate_image darkroom.cancel_prediction darkroom.dry_run darkroom.offers",
         "darkroom_server.sandbox darkroom_server.strange_json darkroom_server.deadline darkroom_server.tool_arguments",

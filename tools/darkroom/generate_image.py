@@ -13,8 +13,11 @@ from pydantic import JsonValue
 from darkroom.darkroom import CALL_GRACE_S, IMAGES_GRACE_S, Budget, Darkroom, OnProgress
 from darkroom.errors import DarkroomError, GatewayUnreachable
 from darkroom.get_prediction import report_on
+from darkroom.images import ReadImage
+from darkroom.input_facts import wanted_output
 from darkroom.journal import Intent, NewIntent
-from darkroom.quotes import check_limits, noted_estimate, quote
+from darkroom.like import whole
+from darkroom.quotes import Quote, check_limits, noted_estimate, quote
 from darkroom.registry import ImageRequest, MappedInput
 from darkroom.repeats import refuse_other_arguments
 from darkroom.reports import PredictionReport, refusal_report
@@ -68,20 +71,38 @@ async def generate_image(
 
 
 async def _plan(darkroom: Darkroom, request: ImageRequest, request_id: str, max_usd: float, conversation: str) -> _Plan:
+    wish = await whole(darkroom, request)
+    request = wish.request
     if earlier := await darkroom.journal.by_request(request_id) if request_id else ():
         return await _repeat(darkroom, request, earlier, max_usd)
-    quoted = await quote(darkroom, request)
-    model = quoted.model
+    quoted = await quote(darkroom, wish)
     await check_limits(darkroom, quoted.wanted, max_usd=max_usd)
     await darkroom.stores.default.check()
-    resolved, notes = await _resolve_files(darkroom, quoted.parts)
+    resolved, read, notes = await _resolve_files(darkroom, quoted.parts)
+    wish.refuse_other_images(read)
     notes = (*quoted.notes, *notes)
     if ":" in request.model and "version" not in darkroom.gateway.creates:
         notes = (*notes, f"gateway '{darkroom.gateway.name}' runs models by name only, so no version was asked for.")
+    intents = _intents(darkroom, request, quoted, resolved, read)
     name = request_id or fresh_request_id()
-    intents = [
+    intents = [replace(each, request_id=name, conversation=conversation) for each in intents]
+    written = await darkroom.journal.intend(intents, spending=darkroom.day_limit())
+    refuse_other_arguments(darkroom, request, written)  # another process may have been first with this request_id
+    darkroom.options.at_crash_point(CrashPoint.INTENDED)
+    return _Plan(intents=written, notes=notes, secrets=secrets_of(quoted.parts[0].input))
+
+
+def _intents(
+    darkroom: Darkroom,
+    request: ImageRequest,
+    quoted: Quote,
+    resolved: Sequence[MappedInput],
+    read: tuple[ReadImage, ...],
+) -> list[NewIntent]:
+    """One for each prediction; `resolved` are their inputs as they are sent, `read` the images read for them."""
+    model = quoted.model
+    return [
         NewIntent(
-            request_id=name,
             part=number,
             gateway=darkroom.gateway.name,
             origin=darkroom.gateway.origin,
@@ -96,14 +117,11 @@ async def _plan(darkroom: Darkroom, request: ImageRequest, request_id: str, max_
             estimate_usd=estimate.most_usd,
             has_bound=estimate.is_bound,
             output_place=darkroom.stores.default.place,
-            conversation=conversation,
+            images_read=read,
+            wanted=wanted_output(model, request, quoted.parts[number], read),
         )
         for number, (part, estimate) in enumerate(zip(resolved, quoted.estimates, strict=True))
     ]
-    written = await darkroom.journal.intend(intents, spending=darkroom.day_limit())
-    refuse_other_arguments(darkroom, request, written)  # another process may have been first with this request_id
-    darkroom.options.at_crash_point(CrashPoint.INTENDED)
-    return _Plan(intents=written, notes=notes, secrets=secrets_of(quoted.parts[0].input))
 
 
 async def _repeat(darkroom: Darkroom, request: ImageRequest, earlier: Sequence[Intent], max_usd: float) -> _Plan:
@@ -132,12 +150,14 @@ def _too_slow(darkroom: Darkroom) -> GatewayUnreachable:
     )
 
 
-async def _resolve_files(darkroom: Darkroom, parts: Sequence[MappedInput]) -> tuple[list[MappedInput], tuple[str, ...]]:
-    """Put what the gateway accepts in place of image references, once for all parts, and gather the notes."""
+async def _resolve_files(
+    darkroom: Darkroom, parts: Sequence[MappedInput]
+) -> tuple[list[MappedInput], tuple[ReadImage, ...], tuple[str, ...]]:
+    """Put what the gateway accepts in place of image references, once for all parts; what was read, and the notes."""
     first = await darkroom.resolve(parts[0])
     files: dict[str, JsonValue] = {name: first.input[name] for name in parts[0].file_fields if name in first.input}
     resolved = [replace(part, input={**part.input, **files}) for part in parts]
     notes = [*parts[0].notes, *first.notes]
     if len(parts) > 1:
         notes.append(f"this model makes fewer images at once, so {len(parts)} predictions were created.")
-    return resolved, tuple(dict.fromkeys(notes))
+    return resolved, first.read, tuple(dict.fromkeys(notes))

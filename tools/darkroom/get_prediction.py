@@ -13,7 +13,7 @@ from darkroom.errors import DarkroomError, JournalError, UnknownPrediction
 from darkroom.images import ImageState
 from darkroom.journal import Intent, IntentState
 from darkroom.predictions import ID_PATTERN
-from darkroom.reports import AnswerFacts, DayLimit, PredictionReport, prediction_report, refusal_report
+from darkroom.reports import AnswerFacts, DayLimit, PredictionReport, output_notes, prediction_report, refusal_report
 from darkroom.work.watch import Watched
 
 _LOOK_S = 15.0
@@ -129,6 +129,7 @@ async def _day(darkroom: Darkroom) -> DayLimit | None:
 def _notes(darkroom: Darkroom, rows: Sequence[Intent], seen: Mapping[str, Watched]) -> Iterator[str]:
     if foreign := next((row for row in rows if row.origin != darkroom.gateway.origin), None):
         yield f"it was made through gateway '{foreign.gateway}', not the one in use now; this is what was noted then."
+    yield from output_notes(rows)
     for row in rows:
         if row.possible:
             ids = ", ".join(f"'{each}'" for each in row.possible[:5])

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 TIMEOUT_S = 15.0
 
-Operation = Literal["small", "upright", "mask"]
+Operation = Literal["small", "upright", "mask", "scaled"]
 # What a process needs to start at all, on Windows and where Python's libraries lie in an unusual place.
 _KEPT_VARIABLES = ("SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 
@@ -45,7 +45,7 @@ async def render_image(
     """Have `render.py` decode `content` (PNG, JPEG, WebP, GIF or AVIF bytes) and encode it again.
 
     `small`: fits `max_bytes` and `max_px` (0: by quality alone); `upright`: as it is; `mask`: gray PNG, with `invert`
-    the other way round. Cancelling kills the process.
+    the other way round; `scaled`: PNG of `width_px` x `height_px`. Cancelling kills the process.
 
     A text says why there is no image, as the end of a sentence: "it is damaged and cannot be decoded".
     """

@@ -132,10 +132,22 @@ def _gray_mask(image: "Image", request: dict[str, Any]) -> tuple[str, bytes, tup
     return "PNG", _encode(gray, "PNG", optimize=True), gray.size
 
 
+def _scaled(image: "Image", request: dict[str, Any]) -> tuple[str, bytes, tuple[int, int]]:
+    """The same picture in another size, as PNG; edges stay as hard as they are where it grows."""
+    from PIL import Image
+
+    size = (int(request["width_px"]), int(request["height_px"]))
+    grows = size[0] * size[1] > image.width * image.height
+    image = image.resize(size, Image.Resampling.NEAREST if grows else Image.Resampling.BOX)
+    image.info = {}
+    return "PNG", _encode(image, "PNG"), image.size
+
+
 _OPERATIONS: dict[str, Callable[["Image", dict[str, Any]], tuple[str, bytes, tuple[int, int]]]] = {
     "small": _small,
     "upright": _upright,
     "mask": _gray_mask,
+    "scaled": _scaled,
 }
 
 

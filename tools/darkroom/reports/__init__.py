@@ -6,6 +6,7 @@ A report has `text` (complete by itself: hosts may show nothing else) and `data`
 from darkroom.reports.charge_words import DayLimit
 from darkroom.reports.model_card import model_report
 from darkroom.reports.models import ModelReport, Sought, refused_models, table_report
+from darkroom.reports.output_notes import output_notes
 from darkroom.reports.plan import Plan, plan_report
 from darkroom.reports.prediction import (
     Outcome,
@@ -29,6 +30,7 @@ __all__ = [
     "PredictionReport",
     "Sought",
     "model_report",
+    "output_notes",
     "overdue_report",
     "plan_report",
     "prediction_report",

@@ -2,7 +2,6 @@
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import fields
 from functools import cache
 from pathlib import Path
 
@@ -13,10 +12,10 @@ from darkroom.registry.checks import FieldFault, check_value
 from darkroom.registry.mapping.argument_inputs import ArgumentInputs, listed, quoted, refusal
 from darkroom.registry.model import Model
 from darkroom.registry.model_input import ModelInput
-from darkroom.registry.request import ImageRequest
+from darkroom.registry.request import ARGUMENTS
 from darkroom.spelling import closest
 
-_ARGUMENTS = frozenset(field.name for field in fields(ImageRequest)) - {"options"}
+_ARGUMENTS = frozenset(ARGUMENTS) - {"options"}
 _ARTICLES = {"integer": "an integer", "array": "a list", "boolean": "true or false"}
 
 

@@ -1,0 +1,386 @@
+"""`like`: an earlier prediction as it was asked for, with what is given beside it changed."""
+
+from collections.abc import AsyncGenerator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fault_gateway import FaultGateway, Plan
+from open_rooms import room_at
+from pictures import picture
+from pydantic import JsonValue
+
+from darkroom.darkroom import Darkroom
+from darkroom.dry_run import dry_run
+from darkroom.generate_image import generate_image
+from darkroom.registry import ImageRequest
+from darkroom.reports import PredictionReport
+
+pytestmark = pytest.mark.anyio
+
+FOX = ImageRequest(
+    prompt="a fox", model="black-forest-labs/flux-schnell", aspect_ratio="16:9", options={"megapixels": "0.25"}
+)
+EDITOR = "black-forest-labs/flux-kontext-dev"
+
+
+@pytest.fixture
+async def gateway() -> AsyncGenerator[FaultGateway]:
+    async with FaultGateway(Plan(run_s=0)) as gateway:
+        yield gateway
+
+
+@pytest.fixture
+async def room(gateway: FaultGateway, tmp_path: Path) -> AsyncGenerator[Darkroom]:
+    async with room_at(gateway, tmp_path, input_dirs=(tmp_path,)) as room:
+        yield room
+
+
+async def ask(room: Darkroom, request: ImageRequest, request_id: str = "") -> PredictionReport:
+    return await generate_image(room, request, wait_s=20, request_id=request_id)
+
+
+async def made(room: Darkroom, request: ImageRequest, request_id: str = "") -> str:
+    """The id of a prediction that has succeeded."""
+    report = await ask(room, request, request_id)
+    assert report.outcome == "succeeded", report.text
+    return str(report.data["id"])
+
+
+def like(id: str, **changes: Any) -> ImageRequest:
+    return ImageRequest(like=id, **changes)
+
+
+async def refused(room: Darkroom, gateway: FaultGateway, request: ImageRequest) -> str:
+    """The refusal of this request, which must send nothing."""
+    before = len(gateway.truth.predictions)
+    report = await ask(room, request)
+    assert report.outcome == "invalid" and "othing was sent" in report.text, report.text
+    assert len(gateway.truth.predictions) == before
+    return report.text
+
+
+def inputs(gateway: FaultGateway) -> list[dict[str, JsonValue]]:
+    return [each.input for each in gateway.truth.predictions]
+
+
+# What is taken over, and what gives way
+
+
+async def test_all_is_taken_over_but_what_is_given(room: Darkroom, gateway: FaultGateway) -> None:
+    id = await made(room, FOX)
+    report = await ask(room, like(id, prompt="a badger"))
+    first, second = inputs(gateway)
+    assert second == {**first, "prompt": "a badger"}
+    assert f"all of '{id}' was taken over but prompt; seed {first['seed']} was kept" in report.text
+
+
+async def test_a_chain_of_likes_keeps_everything(room: Darkroom, gateway: FaultGateway) -> None:
+    id = await made(room, replace(FOX, seed=7))
+    id = await made(room, like(id, prompt="a badger"))
+    await made(room, like(f"prediction:{id}", aspect_ratio="1:1"))
+    assert inputs(gateway)[2] == {
+        **inputs(gateway)[0],
+        "prompt": "a badger",
+        "aspect_ratio": "1:1",
+    }
+
+
+async def test_another_seed_makes_another_image_of_the_same_wish(room: Darkroom, gateway: FaultGateway) -> None:
+    id = await made(room, FOX)
+    await made(room, like(id, seed=5))
+    first, second = inputs(gateway)
+    assert second == {**first, "seed": 5}
+
+
+async def test_options_merge_by_name_and_none_takes_one_away(room: Darkroom, gateway: FaultGateway) -> None:
+    id = await made(room, replace(FOX, options={"megapixels": "0.25", "go_fast": False}))
+    await made(room, like(id, options={"megapixels": None, "output_quality": 50}))
+    sent = inputs(gateway)[1]
+    assert "megapixels" not in sent and sent["go_fast"] is False and sent["output_quality"] == 50
+
+
+async def test_an_argument_wins_over_an_earlier_option_of_the_same_meaning(
+    room: Darkroom, gateway: FaultGateway
+) -> None:
+    id = await made(room, ImageRequest(prompt="a fox", model=FOX.model, options={"aspect_ratio": "16:9", "seed": 4}))
+    await made(room, like(id, aspect_ratio="1:1"))
+    assert inputs(gateway)[1] == {**inputs(gateway)[0], "aspect_ratio": "1:1"}
+    await made(room, like(id, seed=9))
+    assert inputs(gateway)[2] == {**inputs(gateway)[0], "seed": 9}
+
+
+async def test_an_option_wins_over_an_earlier_argument_of_the_same_meaning(
+    room: Darkroom, gateway: FaultGateway
+) -> None:
+    id = await made(room, FOX)
+    await made(room, like(id, options={"aspect_ratio": "1:1"}))
+    await made(room, like(id, options={"aspect_ratio": None}))
+    assert inputs(gateway)[1]["aspect_ratio"] == "1:1" and "aspect_ratio" not in inputs(gateway)[2]
+
+
+async def test_a_seed_taken_away_is_drawn_anew(room: Darkroom, gateway: FaultGateway) -> None:
+    id = await made(room, replace(FOX, seed=5))
+    await made(room, like(id, options={"seed": None}))
+    assert isinstance(inputs(gateway)[1]["seed"], int) and inputs(gateway)[1]["seed"] != 5
+
+
+async def test_a_shape_gives_way_to_any_other(room: Darkroom, gateway: FaultGateway) -> None:
+    id = await made(room, ImageRequest(prompt="a fox", model="black-forest-labs/flux-1.1-pro", aspect_ratio="16:9"))
+    await made(room, like(id, width=512, height=512))
+    assert inputs(gateway)[1] | {"seed": 0} == {
+        "prompt": "a fox",
+        "aspect_ratio": "custom",
+        "width": 512,
+        "height": 512,
+        "seed": 0,
+    }
+
+
+async def test_as_many_images_as_before_unless_a_count_is_given(room: Darkroom, gateway: FaultGateway) -> None:
+    id = await made(room, replace(FOX, count=3))
+    await made(room, like(id, prompt="a badger"))
+    await made(room, like(id, prompt="a badger", has_count=True))
+    await made(room, like(id, count=2))
+    assert [each.get("num_outputs", 1) for each in inputs(gateway)] == [3, 3, 1, 2]
+
+
+async def test_one_of_several_predictions_comes_with_its_own_seed(room: Darkroom, gateway: FaultGateway) -> None:
+    wish = ImageRequest(prompt="a fox", model="black-forest-labs/flux-1.1-pro", count=3, seed=10)
+    id = await made(room, wish, "foxes")
+    await made(room, like("foxes/2", prompt="a badger"))
+    await made(room, like(f"{id}/3", prompt="a badger"))
+    await made(room, like(inputs_id(gateway, 12), prompt="an owl"))
+    assert [each["seed"] for each in inputs(gateway)[3:]] == [11, 12, 12]
+    assert "there is no image 4, only 3" in await refused(room, gateway, like("foxes/4", prompt="x"))
+
+
+def inputs_id(gateway: FaultGateway, seed: int) -> str:
+    return next(each.id for each in gateway.truth.predictions if each.input["seed"] == seed)
+
+
+async def test_a_whole_request_is_made_again_with_as_many_predictions(room: Darkroom, gateway: FaultGateway) -> None:
+    wish = ImageRequest(prompt="a fox", model="black-forest-labs/flux-1.1-pro", count=2, seed=10)
+    id = await made(room, wish)
+    await made(room, like(id, prompt="a badger"))
+    assert sorted(int(str(each["seed"])) for each in inputs(gateway)) == [10, 10, 11, 11]
+
+
+async def test_one_image_of_a_batch_is_told_to_share_its_seed(room: Darkroom, gateway: FaultGateway) -> None:
+    id = await made(room, replace(FOX, count=2, options={"num_outputs": 2}))
+    report = await ask(room, like(f"{id}/2", prompt="a badger"))
+    assert inputs(gateway)[1].get("num_outputs", 1) == 1
+    assert "image 2 was one of 2 drawn together" in report.text
+
+
+# Another model
+
+
+async def test_another_model_takes_what_it_knows_and_is_said_what_it_does_not(
+    room: Darkroom, gateway: FaultGateway
+) -> None:
+    id = await made(room, replace(FOX, options={"megapixels": "0.25", "go_fast": False}))
+    report = await ask(room, like(id, model="black-forest-labs/flux-1.1-pro"))
+    sent = inputs(gateway)[1]
+    assert "go_fast" not in sent and sent["seed"] == inputs(gateway)[0]["seed"] and sent["aspect_ratio"] == "16:9"
+    assert "'black-forest-labs/flux-1.1-pro' has no option 'megapixels', 'go_fast', so it was left out" in report.text
+
+
+async def test_what_another_model_does_not_offer_is_refused_as_in_any_call(
+    room: Darkroom, gateway: FaultGateway
+) -> None:
+    id = await made(room, replace(FOX, aspect_ratio="21:9"))
+    assert "21:9" in await refused(room, gateway, like(id, model="google/imagen-4"))
+
+
+async def test_the_same_model_by_its_short_name_is_no_change(room: Darkroom, gateway: FaultGateway) -> None:
+    id = await made(room, FOX)
+    assert "the same image again" in await refused(room, gateway, like(id, model="flux-schnell"))
+
+
+async def test_a_version_of_its_own_is_kept(room: Darkroom, gateway: FaultGateway) -> None:
+    wish = ImageRequest(model="somebody/unlisted:0123abcd", options={"prompt": "a fox", "steps": 3})
+    id = await made(room, wish)
+    await made(room, like(id, options={"steps": 4}))
+    assert inputs(gateway)[1] == {"prompt": "a fox", "steps": 4}
+    [first, second] = [await room.journal.find(each.id) for each in gateway.truth.predictions]
+    assert first and second and first.version == second.version == "0123abcd"
+
+
+# The same image
+
+
+async def test_nothing_changed_is_refused_with_the_path_and_how_to_get_another(
+    room: Darkroom, gateway: FaultGateway
+) -> None:
+    report = await ask(room, FOX)
+    id, path = str(report.data["id"]), report.intents[0].images[0].file
+    text = await refused(room, gateway, like(id, prompt="a fox"))
+    assert path and path.location in text
+    assert f"another seed than {inputs(gateway)[0]['seed']}" in text
+
+
+async def test_nothing_changed_while_it_runs_is_told_where_it_stands(gateway: FaultGateway, tmp_path: Path) -> None:
+    gateway.plan = Plan(run_s=3600)
+    async with room_at(gateway, tmp_path) as room:
+        report = await generate_image(room, FOX, wait_s=0)
+        text = await refused(room, gateway, like(str(report.data["id"])))
+    assert "it is still " in text and "get_prediction with id" in text
+
+
+async def test_a_refused_wish_may_be_repeated_as_it_is(gateway: FaultGateway, tmp_path: Path) -> None:
+    gateway.plan = Plan(script=("402",), run_s=0)
+    async with room_at(gateway, tmp_path) as room:
+        assert (await ask(room, FOX, "fox")).outcome == "refused"
+        assert (await ask(room, like("fox"))).outcome == "succeeded"
+
+
+@pytest.mark.parametrize("text", ["latest", "prediction:latest", "prediction:latest/2"])
+async def test_latest_is_not_taken_because_it_moves(room: Darkroom, gateway: FaultGateway, text: str) -> None:
+    await made(room, FOX)
+    assert "Give the id instead" in await refused(room, gateway, like(text, prompt="x"))
+
+
+@pytest.mark.parametrize("text", ["nobody", "nobody/2", "/", "a/0", "💥", "x" * 5000, "' OR 1=1 --", "prediction:"])
+async def test_an_unknown_one_is_refused(room: Darkroom, gateway: FaultGateway, text: str) -> None:
+    told = await refused(room, gateway, like(text, prompt="x"))
+    assert "is no prediction that was made here" in told and len(told) < 500
+
+
+async def test_one_that_was_only_looked_up_is_refused_in_words(room: Darkroom, gateway: FaultGateway) -> None:
+    from darkroom.get_prediction import get_prediction
+    from darkroom.predictions import Prediction
+
+    await room.work.adopt(Prediction(id="somebodyelses0000000000000"), room.stores.default.place)
+    await get_prediction(room, "somebodyelses0000000000000")
+    text = await refused(room, gateway, like("somebodyelses0000000000000", prompt="x"))
+    assert "was not made through darkroom" in text
+
+
+# Images
+
+
+def photo(folder: Path, color: tuple[int, int, int] = (1, 2, 3), name: str = "photo.png") -> str:
+    path = folder / name
+    path.write_bytes(picture(color=color))
+    return str(path)
+
+
+async def test_an_image_of_this_computer_is_read_again(room: Darkroom, gateway: FaultGateway, tmp_path: Path) -> None:
+    id = await made(room, ImageRequest(prompt="a hat", model=EDITOR, images=(photo(tmp_path),)))
+    await made(room, like(id, prompt="a scarf"))
+    first, second = inputs(gateway)
+    assert first["input_image"] == second["input_image"] and second["prompt"] == "a scarf"
+
+
+async def test_an_image_that_has_changed_is_refused_by_name_unless_it_is_given_again(
+    room: Darkroom, gateway: FaultGateway, tmp_path: Path
+) -> None:
+    path = photo(tmp_path)
+    id = await made(room, ImageRequest(prompt="a hat", model=EDITOR, images=(path,)))
+    photo(tmp_path, (9, 9, 9))
+    text = await refused(room, gateway, like(id, prompt="a scarf"))
+    assert path in text and "has changed since" in text and "give images" in text
+    assert "has changed since" in (await dry_run(room, like(id, prompt="a scarf"))).text
+    await made(room, like(id, images=(path,)))
+    assert inputs(gateway)[0]["input_image"] != inputs(gateway)[1]["input_image"]
+
+
+async def test_an_image_that_is_gone_is_refused_by_name(
+    room: Darkroom, gateway: FaultGateway, tmp_path: Path
+) -> None:
+    path = photo(tmp_path)
+    id = await made(room, ImageRequest(prompt="a hat", model=EDITOR, images=(path,)))
+    Path(path).unlink()
+    text = await refused(room, gateway, like(id, prompt="a scarf"))
+    assert path in text and "Give images" in text
+
+
+async def test_the_very_same_image_given_again_is_no_change(
+    room: Darkroom, gateway: FaultGateway, tmp_path: Path
+) -> None:
+    path = photo(tmp_path)
+    id = await made(room, ImageRequest(prompt="a hat", model=EDITOR, images=(path,)))
+    assert "the same image again" in await refused(room, gateway, like(id, images=(path,)))
+
+
+async def test_a_data_uri_is_not_kept_so_it_has_to_be_given_again(room: Darkroom, gateway: FaultGateway) -> None:
+    from darkroom.uris import data_uri
+
+    uri = data_uri("image/png", picture())
+    id = await made(room, ImageRequest(prompt="a hat", model=EDITOR, images=(uri,)))
+    text = await refused(room, gateway, like(id, prompt="a scarf"))
+    assert "images[0] of" in text and "was a data URI, whose content is not kept" in text
+    await made(room, like(id, prompt="a scarf", images=(uri,)))
+    assert inputs(gateway)[1]["prompt"] == "a scarf"
+    assert "the same image again" in await refused(room, gateway, like(id, images=(uri,)))
+
+
+async def test_an_earlier_image_is_taken_over(room: Darkroom, gateway: FaultGateway) -> None:
+    first = await made(room, FOX)
+    id = await made(room, ImageRequest(prompt="a hat", model=EDITOR, images=(f"prediction:{first}",)))
+    await made(room, like(id, prompt="a scarf"))
+    assert inputs(gateway)[1]["input_image"] == inputs(gateway)[2]["input_image"]
+
+
+async def test_the_record_beside_the_image_has_the_hash_of_what_was_read(room: Darkroom, tmp_path: Path) -> None:
+    import hashlib
+    import json
+
+    path = photo(tmp_path)
+    report = await ask(room, ImageRequest(prompt="a hat", model=EDITOR, images=(path,)))
+    file = report.intents[0].images[0].file
+    assert file
+    record = json.loads(Path(file.location).with_suffix(".json").read_text())
+    sha256 = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    assert record["images_read"] == [{"given": path, "sha256": sha256, "width_px": 64, "height_px": 48}]
+    assert "images_read" not in record["request"] and "_images_read" not in record["request"]
+
+
+# Secrets, other gateways, repeats, limits
+
+
+async def test_a_secret_is_refused_by_name_unless_it_is_given_again(room: Darkroom, gateway: FaultGateway) -> None:
+    secret: dict[str, JsonValue] = {"prompt": "a fox", "hf_token": "canary-key-0815"}
+    id = await made(room, ImageRequest(model="somebody/unlisted", options=secret))
+    text = await refused(room, gateway, like(id, options={"prompt": "a badger"}))
+    assert "model_options['hf_token'] of" in text and "is a secret and is not kept" in text
+    await made(room, like(id, options={"prompt": "a badger", "hf_token": "canary-key-0815"}))
+    await made(room, like(id, options={"hf_token": None}))
+    assert inputs(gateway)[1]["hf_token"] == "canary-key-0815" and "hf_token" not in inputs(gateway)[2]
+
+
+async def test_one_of_another_gateway_goes_to_the_gateway_in_use_now(gateway: FaultGateway, tmp_path: Path) -> None:
+    async with room_at(gateway, tmp_path) as room:
+        id = await made(room, FOX)
+    async with FaultGateway(Plan(run_s=0)) as other, room_at(other, tmp_path) as room:
+        report = await ask(room, like(id, prompt="a badger"))
+        assert report.outcome == "succeeded" and "was made through gateway" in report.text
+        assert inputs(other)[0] == {**inputs(gateway)[0], "prompt": "a badger"}
+
+
+async def test_the_same_request_id_with_the_same_changes_is_the_same(
+    room: Darkroom, gateway: FaultGateway, tmp_path: Path
+) -> None:
+    path = photo(tmp_path)
+    id = await made(room, ImageRequest(prompt="a hat", model=EDITOR, images=(path,)))
+    await made(room, like(id, prompt="a scarf"), "scarf")
+    Path(path).unlink()
+    report = await ask(room, like(id, prompt="a scarf"), "scarf")
+    assert report.outcome == "succeeded" and len(inputs(gateway)) == 2
+    assert (await ask(room, like(id, prompt="a coat"), "scarf")).outcome == "invalid"
+
+
+async def test_a_dry_run_shows_what_would_be_sent(room: Darkroom, gateway: FaultGateway) -> None:
+    id = await made(room, FOX)
+    report = await dry_run(room, like(id, prompt="a badger"))
+    assert report.outcome == "planned" and '"prompt": "a badger"' in report.text
+    assert "was taken over but prompt" in report.text and len(inputs(gateway)) == 1
+    assert "the same image again" in (await dry_run(room, like(id))).text
+
+
+async def test_a_limit_counts_what_is_taken_over(room: Darkroom, gateway: FaultGateway) -> None:
+    id = await made(room, replace(FOX, count=4))
+    report = await generate_image(room, like(id, prompt="a badger"), wait_s=5, max_usd=0.005)
+    assert report.outcome == "invalid" and "4 images" in report.text and len(inputs(gateway)) == 1
