@@ -62,7 +62,9 @@ def test_any_request_is_mapped_to_what_the_model_takes_or_refused_in_words(name:
     ratio=st.tuples(st.integers(1, 40), st.integers(1, 40)),
     picture=st.booleans(),
 )
-def test_any_aspect_ratio_is_sent_as_it_is_or_refused_with_those_there_are(name: str, ratio: tuple[int, int], picture: bool) -> None:
+def test_any_aspect_ratio_is_sent_as_it_is_or_refused_with_those_there_are(
+    name: str, ratio: tuple[int, int], picture: bool
+) -> None:
     model = REGISTRY.get(name)
     if model.required_secrets:
         return

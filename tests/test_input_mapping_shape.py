@@ -40,9 +40,10 @@ def test_a_ratio_that_no_named_size_has_is_refused_naming_the_shapes_there_are()
 
 
 def test_a_ratio_too_narrow_for_the_models_sides_is_refused() -> None:
-    assert "is too narrow for 'stability-ai/stable-diffusion'" in refused(
-        "stability-ai/stable-diffusion", aspect_ratio="100:1"
-    ).message
+    assert (
+        "is too narrow for 'stability-ai/stable-diffusion'"
+        in refused("stability-ai/stable-diffusion", aspect_ratio="100:1").message
+    )
 
 
 @pytest.mark.parametrize("written", ["16/9", "16x9", "32:18", " 16 : 9 "])

@@ -78,7 +78,9 @@ async def generate_image(
     width: Annotated[int, Field(ge=0, description="Pixels; only with height")] = 0,
     height: Annotated[int, Field(ge=0)] = 0,
     count: Annotated[int, Field(ge=1, le=10, description="How many images; each costs")] = AS_SET,
-    seed: Annotated[int, Field(ge=-1, description="Same seed, same image (not all models have one); -1: a new one")] = -1,
+    seed: Annotated[
+        int, Field(ge=-1, description="Same seed, same image (not all models have one); -1: a new one")
+    ] = -1,
     negative_prompt: str = "",
     output_format: Literal["auto", "png", "jpg", "webp", "svg"] = "auto",
     model_options: ModelOptions = {},  # noqa: B006  # a schema default, never changed

@@ -7,6 +7,7 @@ from pydantic import JsonValue
 
 from darkroom.journal import Intent
 from darkroom.registry import ARGUMENTS, ImageRequest, Model, ModelRegistry
+from darkroom.registry.mapping.ratios import read_size
 from darkroom.secrets_in_inputs import is_masked
 from darkroom.uris import is_shortened
 
@@ -16,7 +17,7 @@ _GROUPS: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
     (("negative_prompt",), ("negative_prompt",)),
     (("images",), ("image",)),
     (("mask",), ("mask",)),
-    (("aspect_ratio", "width", "height"), ("aspect_ratio", "width", "height", "size", "match_input")),
+    (("aspect_ratio", "width", "height"), ("aspect_ratio", "width", "height", "match_input")),
     (("count",), ("count",)),
     (("seed",), ("seed",)),
     (("output_format",), ("output_format",)),
@@ -61,7 +62,9 @@ class Merging:
         """The whole request."""
         kept = {name: getattr(self.base, name) for name in self._kept_arguments()}
         given = {name: getattr(self.given, name) for name in self._given_arguments()}
-        options = self._kept_options() | {name: value for name, value in self.given.options.items() if value is not None}
+        options = self._kept_options() | {
+            name: value for name, value in self.given.options.items() if value is not None
+        }
         whole = replace(_NONE, model=self.given.model or self.base.model, options=options, **{**kept, **given})
         return replace(whole, seed=self._seed(whole))
 
@@ -101,7 +104,7 @@ class Merging:
     def _kept_arguments(self) -> Iterator[str]:
         given = self._given_arguments()
         for names, concepts in _GROUPS:
-            if not any(name in given for name in names) and not self._inputs(concepts) & self.given.options.keys():
+            if not any(name in given for name in names) and not self._held(concepts, self.given.options):
                 yield from names
 
     def _kept_options(self) -> dict[str, JsonValue]:
@@ -109,7 +112,7 @@ class Merging:
         replaced = set(self.given.options)
         for names, concepts in _GROUPS:
             if any(name in given for name in names) or (self.has_own_count and names == ("count",)):
-                replaced |= self._inputs(concepts)
+                replaced |= self._held(concepts, self.base.options)
         return {
             name: value
             for name, value in self.base.options.items()
@@ -119,6 +122,16 @@ class Merging:
     def _is_foreign(self, option: str) -> bool:
         is_known = self.model is None or option in self.model.inputs_by_name
         return self.is_other_model and option not in self.given.options and not is_known
+
+    def _held(self, concepts: tuple[str, ...], options: Mapping[str, JsonValue]) -> set[str]:
+        """Those of these options that say what one of these concepts is about; a size may be one of pixels or not."""
+        held = self._inputs(concepts)
+        if self.model and "width" in concepts:
+            size = self.model.concepts.size
+            held |= {size} if size in options and (options[size] is None or read_size(options[size])) else set()
+            exact = self.model.concepts.custom_size_requires
+            held |= {name for name in exact if options.get(name) == exact[name]}
+        return held & options.keys()
 
     def _inputs(self, concepts: tuple[str, ...]) -> set[str]:
         names = {getattr(self.model.concepts, concept) for concept in concepts} if self.model else set[str]()

@@ -149,11 +149,11 @@ def _notes(darkroom: Darkroom, earlier: _Earlier, wanted: ImageRequest, unchange
     kept = f"; seed {wanted.seed} was kept" if wanted.seed >= 0 and "seed" not in changed else ""
     yield f"all of '{earlier.name}' was taken over{rest}{kept}."
     if earlier.row.origin != darkroom.gateway.origin:
-        yield f"'{earlier.name}' was made through gateway '{earlier.row.gateway}'; this one uses the gateway in use now."
+        yield f"'{earlier.name}' was made through gateway '{earlier.row.gateway}'; this one goes to the one in use now."
     if earlier.number and earlier.row.image_count > 1:
         yield (
-            f"image {earlier.number} was one of {earlier.row.image_count} drawn together from one seed, so alone it may "
-            "come out differently; to change that very picture give it in images."
+            f"image {earlier.number} was one of {earlier.row.image_count} drawn together from one seed, so it may "
+            "come out differently alone; to change that very picture give it in images."
         )
 
 

@@ -60,7 +60,7 @@ def check_mask_size(size: tuple[int, int], position: Position) -> bool:
 
 
 async def prepared(content: bytes, position: Position, *, limit_bytes: int, keep_metadata: bool) -> InputImage:
-    """The image as it may be sent: checked, a mask scaled to its image and inverted where that is wanted, else stripped.
+    """The image as it may be sent: checked, a mask scaled to its image and inverted where wanted, else stripped.
 
     Raises: InvalidInput where it cannot be sent or decoded.
     """

@@ -113,9 +113,7 @@ class InputResolver:
 
     async def look_at(self, mapped: MappedInput) -> tuple[ReadImage, ...]:
         """What can be read here, in order; nothing is sent. Raises: InvalidInput."""
-        return tuple(
-            [self._read_image(*each) async for each in self._readable(mapped)]
-        )
+        return tuple([self._read_image(*each) async for each in self._readable(mapped)])
 
     def check_mask(self, mapped: MappedInput, sizes: Mapping[str, tuple[int, int]]) -> None:
         """`sizes`: pixels by reference. Raises: InvalidInput for a mask whose shape is not `mapped.mask_size`."""

@@ -138,7 +138,8 @@ def _scaled(image: "Image", request: dict[str, Any]) -> tuple[str, bytes, tuple[
 
     size = (int(request["width_px"]), int(request["height_px"]))
     grows = size[0] * size[1] > image.width * image.height
-    image = image.resize(size, Image.Resampling.NEAREST if grows else Image.Resampling.BOX)
+    filter = Image.Resampling.NEAREST if grows else Image.Resampling.BOX
+    image = image.resize(size, filter)  # pyright: ignore[reportUnknownMemberType]  # Pillow's gap
     image.info = {}
     return "PNG", _encode(image, "PNG"), image.size
 

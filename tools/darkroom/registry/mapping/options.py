@@ -60,7 +60,7 @@ def _unknown_words(model: Model, name: str) -> str:
 
 
 def _synonym_words(model: Model, name: str) -> str:
-    """How this model, or generate_image, calls what others call by this name; empty where it has nothing of the kind."""
+    """How this model, or generate_image, calls what others call by this name; empty where there is none."""
     for concept in _concepts_by_synonym().get(name.lower().replace("-", "_"), ()):
         own = getattr(model.concepts, concept)
         if own and (concept in _ARGUMENTS or concept == "image"):
@@ -72,9 +72,7 @@ def _synonym_words(model: Model, name: str) -> str:
 
 @cache
 def _concepts_by_synonym() -> dict[str, list[str]]:
-    table: dict[str, list[str]] = tomllib.loads(
-        Path(__file__).with_name("synonyms.toml").read_text(encoding="utf-8")
-    )
+    table: dict[str, list[str]] = tomllib.loads(Path(__file__).with_name("synonyms.toml").read_text(encoding="utf-8"))
     found: dict[str, list[str]] = {}
     for concept, names in table.items():
         for name in names:
