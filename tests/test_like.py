@@ -171,7 +171,7 @@ async def test_one_image_of_a_batch_is_told_to_share_its_seed(room: Darkroom, ga
     id = await made(room, replace(FOX, count=2, options={"num_outputs": 2}))
     report = await ask(room, like(f"{id}/2", prompt="a badger"))
     assert inputs(gateway)[1].get("num_outputs", 1) == 1
-    assert "image 2 was one of 2 drawn together" in report.text
+    assert f"'{id}/2' is one of 2 drawn together" in report.text
 
 
 # Another model
@@ -382,3 +382,15 @@ async def test_a_limit_counts_what_is_taken_over(room: Darkroom, gateway: FaultG
     id = await made(room, replace(FOX, count=4))
     report = await generate_image(room, like(id, prompt="a badger"), wait_s=5, max_usd=0.005)
     assert report.outcome == "invalid" and "4 images" in report.text and len(inputs(gateway)) == 1
+
+
+async def test_an_unlisted_model_takes_another_prompt(room: Darkroom, gateway: FaultGateway) -> None:
+    id = await made(room, ImageRequest(model="somebody/unlisted", options={"prompt": "a fox", "steps": 3}))
+    await made(room, like(id, prompt="a badger"))
+    await made(room, like(id, options={"prompt": "an owl"}))
+    assert inputs(gateway)[1:] == [{"prompt": "a badger", "steps": 3}, {"prompt": "an owl", "steps": 3}]
+
+
+def test_as_many_as_before_and_one_are_two_wishes() -> None:
+    assert like("a").to_json()["count"] == 0
+    assert like("a", has_count=True).to_json()["count"] == ImageRequest().to_json()["count"] == 1

@@ -184,7 +184,7 @@ class Darkroom:
             self._resolver().check_mask(mapped, sizes)
 
     async def try_images(self, mapped: MappedInput) -> tuple[str, ...]:
-        """What `resolve` would note. Raises: InvalidInput for a reference that would be refused, where it can be read."""
+        """What `resolve` would note. Raises: InvalidInput for a reference that `resolve` would refuse."""
         return await self._resolver().try_out(mapped) if mapped.file_fields else ()
 
     async def resolve(self, mapped: MappedInput) -> "Resolved":

@@ -133,16 +133,23 @@ class Merging:
             held |= {name for name in exact if options.get(name) == exact[name]}
         return held & options.keys()
 
+    @property
+    def _is_seedless(self) -> bool:
+        """Whether another model is wanted, which takes no seed as far as that is known."""
+        return self.is_other_model and not (self.model and self.model.concepts.seed)
+
     def _inputs(self, concepts: tuple[str, ...]) -> set[str]:
-        names = {getattr(self.model.concepts, concept) for concept in concepts} if self.model else set[str]()
-        return names - {""}
+        """The inputs of the model; of one that is not described those with our own names."""
+        if self.model is None:
+            return set(concepts)
+        return {getattr(self.model.concepts, concept) for concept in concepts} - {""}
 
     def _seed(self, whole: ImageRequest) -> int:
         """The seed that is given; else the one that was used, where the model takes one and no option holds it."""
         names = self._inputs(("seed",))
         if "seed" in self._given_arguments():
             return whole.seed
-        if names & (whole.options.keys() | self.given.options.keys()) or (self.is_other_model and not names):
+        if names & (whole.options.keys() | self.given.options.keys()) or self._is_seedless:
             return _NONE.seed
         return whole.seed if self.seed is None else self.seed
 

@@ -151,10 +151,8 @@ def _notes(darkroom: Darkroom, earlier: _Earlier, wanted: ImageRequest, unchange
     if earlier.row.origin != darkroom.gateway.origin:
         yield f"'{earlier.name}' was made through gateway '{earlier.row.gateway}'; this one goes to the one in use now."
     if earlier.number and earlier.row.image_count > 1:
-        yield (
-            f"image {earlier.number} was one of {earlier.row.image_count} drawn together from one seed, so it may "
-            "come out differently alone; to change that very picture give it in images."
-        )
+        together = f"'{earlier.name}' is one of {earlier.row.image_count} drawn together from one seed"
+        yield f"{together}, so alone it may come out differently; to change that very picture give it in images."
 
 
 def _unverified(wanted: ImageRequest, known: Mapping[str, str], given: set[str]) -> Iterator[str]:

@@ -36,8 +36,13 @@ class ImageRequest:
     has_count: bool = field(default=False, compare=False)
 
     def to_json(self) -> dict[str, JsonValue]:
-        """The request for the journal and for the files beside the images; data URIs are shortened to type and size."""
-        return {name: shorten_data_uris(getattr(self, name)) for name in ARGUMENTS}
+        """The request for the journal and for the files beside the images; data URIs are shortened to type and size.
+
+        A count of 0 is "as many as the earlier one had".
+        """
+        told = {name: shorten_data_uris(getattr(self, name)) for name in ARGUMENTS}
+        is_as_before = self.like and self.count == 1 and not self.has_count
+        return told | {"count": 0} if is_as_before else told
 
     @classmethod
     def from_json(cls, told: Mapping[str, JsonValue]) -> "ImageRequest":
