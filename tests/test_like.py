@@ -394,3 +394,10 @@ async def test_an_unlisted_model_takes_another_prompt(room: Darkroom, gateway: F
 def test_as_many_as_before_and_one_are_two_wishes() -> None:
     assert like("a").to_json()["count"] == 0
     assert like("a", has_count=True).to_json()["count"] == ImageRequest().to_json()["count"] == 1
+
+
+async def test_images_are_taken_away_by_their_name(room: Darkroom, gateway: FaultGateway, tmp_path: Path) -> None:
+    id = await made(room, ImageRequest(prompt="a hat", model=EDITOR, images=(photo(tmp_path),)))
+    assert "takes no images" in await refused(room, gateway, like(id, model=FOX.model))
+    await made(room, like(id, model=FOX.model, options={"images": None}))
+    assert inputs(gateway)[1]["prompt"] == "a hat"

@@ -104,7 +104,9 @@ class Merging:
     def _kept_arguments(self) -> Iterator[str]:
         given = self._given_arguments()
         for names, concepts in _GROUPS:
-            if not any(name in given for name in names) and not self._held(concepts, self.given.options):
+            is_taken_away = any(self.given.options.get(name, "") is None for name in names)
+            is_given = any(name in given for name in names) or self._held(concepts, self.given.options)
+            if not is_taken_away and not is_given:
                 yield from names
 
     def _kept_options(self) -> dict[str, JsonValue]:
