@@ -401,3 +401,10 @@ async def test_images_are_taken_away_by_their_name(room: Darkroom, gateway: Faul
     assert "takes no images" in await refused(room, gateway, like(id, model=FOX.model))
     await made(room, like(id, model=FOX.model, options={"images": None}))
     assert inputs(gateway)[1]["prompt"] == "a hat"
+
+
+async def test_drawn_seeds_of_several_predictions_are_all_kept(room: Darkroom, gateway: FaultGateway) -> None:
+    id = await made(room, ImageRequest(prompt="a fox", model="black-forest-labs/flux-1.1-pro", count=3))
+    await made(room, like(id, prompt="a badger"))
+    seeds = [each["seed"] for each in inputs(gateway)]
+    assert len(set(map(str, seeds[:3]))) == 3 and sorted(map(str, seeds[:3])) == sorted(map(str, seeds[3:]))

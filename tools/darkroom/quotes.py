@@ -4,6 +4,8 @@ import secrets
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
+from operator import add
 
 from darkroom.darkroom import Darkroom
 from darkroom.errors import InvalidInput, SpendingRefused, UnknownModel
@@ -228,11 +230,9 @@ def _map_parts(model: Model, request: ImageRequest) -> list[MappedInput]:
             f"count {request.count} is not possible. Allowed: 1 to {MOST_IMAGES} images a call.", field="count"
         )
     parts: list[MappedInput] = []
+    drawn = secrets.randbelow(2**31)
     for number, count in enumerate(model.split_count(request.count)):
         seed = request.seed + number if request.seed >= 0 else request.seed
-        parts.append(map_request(model, replace(request, count=count, seed=seed), draw_seed=_draw_seed))
+        part = map_request(model, replace(request, count=count, seed=seed), draw_seed=partial(add, drawn, number))
+        parts.append(part)
     return parts
-
-
-def _draw_seed() -> int:
-    return secrets.randbelow(2**31)

@@ -148,7 +148,7 @@ class Merging:
 
     def _seed(self, whole: ImageRequest) -> int:
         """The seed that is given; else the one that was used, where the model takes one and no option holds it."""
-        names = self._inputs(("seed",))
+        names = {"seed"} | self._inputs(("seed",))
         if "seed" in self._given_arguments():
             return whole.seed
         if names & (whole.options.keys() | self.given.options.keys()) or self._is_seedless:

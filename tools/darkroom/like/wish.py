@@ -17,6 +17,7 @@ from darkroom.uris import scheme_of, shorten_data_uri
 
 _NUMBERED = re.compile(r"(.+)/([1-9]\d{0,2})", re.DOTALL)
 _SHOWN = 80
+_SHOWN_BY_ERRORS = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +49,8 @@ class Wish:
                 )
 
     def unreadable(self, error: InvalidInput) -> InvalidInput:
-        """The refusal of an image, saying where it comes from."""
-        if not self.taken:
+        """The refusal of an image, saying where it comes from if it was taken over."""
+        if not any(reference[:_SHOWN_BY_ERRORS] in error.message for reference in self.taken):
             return error
         words = f"'{self.source}' was made with an image that cannot be used now. {error.message} Nothing was sent."
         return InvalidInput(f"{words} Give images (or mask) again beside like.", field=error.field)
@@ -150,7 +151,7 @@ def _notes(darkroom: Darkroom, earlier: _Earlier, wanted: ImageRequest, unchange
     yield f"all of '{earlier.name}' was taken over{rest}{kept}."
     if earlier.row.origin != darkroom.gateway.origin:
         yield f"'{earlier.name}' was made through gateway '{earlier.row.gateway}'; this one goes to the one in use now."
-    if earlier.number and earlier.row.image_count > 1:
+    if earlier.number and earlier.row.image_count > 1 and wanted.seed == unchanged.seed:
         together = f"'{earlier.name}' is one of {earlier.row.image_count} drawn together from one seed"
         yield f"{together}, so alone it may come out differently; to change that very picture give it in images."
 
