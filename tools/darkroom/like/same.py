@@ -36,7 +36,7 @@ def _places(rows: Sequence[Intent], images: Sequence[StoredImage], is_open: bool
             status = row.status.value if row.status else "running"
             yield f"it is still {status}; get_prediction with id '{handle}' waits for it"
         if row.state is not IntentState.KNOWN and (is_open or not row.may_be_sent):
-            yield f"it may have been created; get_prediction with id '{handle}' shows what became of it"
+            yield f"it is being sent or was never answered; get_prediction with id '{handle}' shows what became of it"
     if any(image.state in (ImageState.WANTED, ImageState.REFUSED) for image in images):
         handle = rows[0].prediction_id or rows[0].key
         yield f"it is not saved yet; get_prediction with id '{handle}' fetches it"
