@@ -13,10 +13,12 @@ from rows import ID, intent
 
 from darkroom.darkroom import Darkroom
 from darkroom.dry_run import dry_run
+from darkroom.errors import InvalidInput
 from darkroom.generate_image import generate_image
 from darkroom.get_prediction import get_prediction
 from darkroom.images import ImageState, StoredFile, StoredImage, WantedOutput
-from darkroom.registry import ImageRequest
+from darkroom.outputs.inputs import InputResolver
+from darkroom.registry import ImageRequest, MappedInput
 from darkroom.reports import PredictionReport, output_notes
 from darkroom.uris import data_uri
 
@@ -181,3 +183,24 @@ def test_a_result_is_measured_by_what_was_asked(wanted: WantedOutput, size: tupl
     ]
     notes = list(output_notes([replace(intent(), wanted=wanted, images=tuple(images))]))
     assert [words in note and note.startswith("image 1, 2: ") for note in notes] == ([True] if words else [])
+
+
+async def test_a_mask_that_is_fetched_because_it_must_be_inverted_is_measured_too() -> None:
+    async def fetch(url: str) -> bytes:
+        return picture(size=(50, 50), mode="L")
+
+    async def nothing(*facts: object) -> None:
+        return None
+
+    async def unread(file: StoredFile) -> bytes:
+        raise AssertionError(file)
+
+    mapped = MappedInput(
+        input={"image": image(120, 80), "mask": "https://example.com/mask.png"},
+        file_fields=("image", "mask"),
+        mask_field="mask",
+        invert_mask=True,
+        mask_size=(120, 80),
+    )
+    with pytest.raises(InvalidInput, match="mask is 50 x 50, its image 120 x 80"):
+        await InputResolver(read=unread, lookup=nothing, fetch=fetch).resolve(mapped)
