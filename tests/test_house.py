@@ -27,6 +27,8 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "darkroom.reports",
         "darkroom.work",
         "darkroom.darkroom",
+        "darkroom.like",
+        "darkroom.input_facts",
         "darkroom.failures darkroom.list_predictions darkroom.cancelling darkroom.list_models darkroom.repeats"
         " darkroom.quotes darkroom.joining",
         "darkroom.get_prediction darkroom.cheaper",

@@ -92,6 +92,7 @@ OUTSIDE = [
 def test_a_path_outside_is_refused_with_the_allowed_folders(home: Path, reference: str) -> None:
     message = refusal(reference.replace("{home}", str(home)), home / "Pictures")
     assert "files are only read from ~/Pictures" in message
+    assert "copy" not in message  # nobody is to carry a secret into the folder
     assert "DARKROOM_INPUT_DIRS" in message
 
 

@@ -1,11 +1,13 @@
 """What holds for every model and any request: it is mapped to an input the model takes, or refused in words."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mapped import DRAWN_SEED, MASK, PHOTO, REGISTRY
 
 from darkroom.errors import InvalidInput
 from darkroom.registry import ImageRequest, Model, check_input, map_request
+from darkroom.registry.mapping.ratios import read_ratio
 
 names = st.sampled_from(REGISTRY.names())
 sides = st.one_of(st.just(0), st.integers(min_value=-5, max_value=5000))
@@ -60,13 +62,22 @@ def test_any_request_is_mapped_to_what_the_model_takes_or_refused_in_words(name:
     ratio=st.tuples(st.integers(1, 40), st.integers(1, 40)),
     picture=st.booleans(),
 )
-def test_any_aspect_ratio_is_mapped_by_every_model(name: str, ratio: tuple[int, int], picture: bool) -> None:
+def test_any_aspect_ratio_is_sent_as_it_is_or_refused_with_those_there_are(
+    name: str, ratio: tuple[int, int], picture: bool
+) -> None:
     model = REGISTRY.get(name)
     if model.required_secrets:
         return
     asked = ImageRequest(aspect_ratio=f"{ratio[0]}:{ratio[1]}", output_format="auto")
-    sent = map_request(model, with_a_picture_where_needed(model, asked), draw_seed=lambda: DRAWN_SEED)
+    try:
+        sent = map_request(model, with_a_picture_where_needed(model, asked), draw_seed=lambda: DRAWN_SEED)
+    except InvalidInput as refusal:
+        assert refusal.field == "aspect_ratio"
+        assert "Allowed: " in refusal.message or "too narrow" in refusal.message
+        return
     assert check_input(model, sent.input) == []
+    shape = read_ratio(str(sent.input.get(model.concepts.aspect_ratio, "")))
+    assert shape is None or shape == pytest.approx(ratio[0] / ratio[1], rel=0.031)
 
 
 @settings(max_examples=200, deadline=None)

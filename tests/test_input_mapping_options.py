@@ -20,6 +20,22 @@ def test_an_unknown_option_is_refused_naming_the_close_ones_and_where_all_are() 
     assert 'list_models(model="black-forest-labs/flux-dev") shows all' in error.message
 
 
+@pytest.mark.parametrize(
+    ("model", "name", "words"),
+    [
+        ("flux-schnell", "steps", "It calls this num_inference_steps."),
+        ("flux-dev", "cfg_scale", "It calls this guidance."),
+        ("flux-dev", "denoise", "It calls this prompt_strength."),
+        ("flux-schnell", "num_images", "Use the argument count, beside model_options."),
+        ("flux-2-pro", "image", "Use the argument images, beside model_options."),
+    ],
+)
+def test_an_option_under_the_name_that_others_use_is_refused_with_the_models_own(
+    model: str, name: str, words: str
+) -> None:
+    assert words in refused(model, options={name: 1}).message
+
+
 def test_an_argument_of_ours_among_the_options_is_pointed_out() -> None:
     assert "count' is an argument of generate_image" in refused("flux-dev", options={"count": 3}).message
 

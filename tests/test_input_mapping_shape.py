@@ -12,10 +12,38 @@ def test_an_offered_aspect_ratio_is_sent_as_it_is() -> None:
     assert sent.notes == ()
 
 
-def test_an_aspect_ratio_that_is_not_offered_becomes_the_nearest_with_a_note() -> None:
-    sent = mapped("imagen-4", aspect_ratio="5:7")
-    assert sent.input["aspect_ratio"] == "3:4"
-    assert sent.notes == ("aspect_ratio 5:7 is not offered by 'google/imagen-4'; the nearest, 3:4, was used.",)
+def test_an_aspect_ratio_that_is_nearly_offered_becomes_the_nearest_with_a_note() -> None:
+    sent = mapped("imagen-4", aspect_ratio="1.35:1")
+    assert sent.input["aspect_ratio"] == "4:3"
+    assert sent.notes == ("aspect_ratio 1.35:1 is not offered by 'google/imagen-4'; the nearest, 4:3, was used.",)
+
+
+@pytest.mark.parametrize("text", ["2:1", "16:10", "5:7", "1:40"])
+def test_an_aspect_ratio_that_would_come_out_as_another_is_refused_with_those_offered(text: str) -> None:
+    error = refused("imagen-4", aspect_ratio=text)
+    assert error.field == "aspect_ratio"
+    assert f"'{text}' is not offered by 'google/imagen-4'. Allowed: 1:1, 9:16, 16:9, 3:4, 4:3." in error.message
+
+
+def test_a_size_whose_shape_alone_could_be_sent_is_refused_where_that_shape_is_not_offered() -> None:
+    error = refused("flux-schnell", width=2000, height=1000)
+    assert "the shape of 2000x1000 is not offered by 'black-forest-labs/flux-schnell'. Allowed: 1:1" in error.message
+
+
+def test_a_shape_that_only_an_exact_size_can_have_is_refused_saying_so() -> None:
+    assert "or give width and height" in refused("flux-1.1-pro", aspect_ratio="2:1").message
+
+
+def test_a_ratio_that_no_named_size_has_is_refused_naming_the_shapes_there_are() -> None:
+    error = refused("recraft-v3", aspect_ratio="5:1")
+    assert "Allowed: 1:1, " in error.message
+
+
+def test_a_ratio_too_narrow_for_the_models_sides_is_refused() -> None:
+    assert (
+        "is too narrow for 'stability-ai/stable-diffusion'"
+        in refused("stability-ai/stable-diffusion", aspect_ratio="100:1").message
+    )
 
 
 @pytest.mark.parametrize("written", ["16/9", "16x9", "32:18", " 16 : 9 "])

@@ -151,8 +151,13 @@ def test_a_format_the_model_does_not_give_is_noted_and_its_own_is_kept() -> None
     assert "does not give webp" in sent.notes[0]
 
 
-def test_a_format_for_a_model_without_a_choice_is_noted() -> None:
-    assert "takes no output_format" in mapped("recraft-v3", output_format="png").notes[0]
+def test_a_format_for_a_model_that_gives_another_one_only_is_noted() -> None:
+    assert "takes no output_format; it gives webp" in mapped("recraft-v4.1", output_format="png").notes[0]
+
+
+def test_a_format_that_a_model_without_a_choice_gives_anyway_or_may_give_is_no_news() -> None:
+    assert mapped("krea-2-large", output_format="png").notes == ()
+    assert mapped("recraft-v3", output_format="png").notes == ()
 
 
 def test_svg_is_refused_by_a_model_that_draws_pixels_naming_the_vector_models() -> None:

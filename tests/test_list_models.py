@@ -87,3 +87,12 @@ def test_a_doubt_that_changes_what_is_paid_stays_on_the_card() -> None:
     assert card.sources
     doubted = [list_models(REGISTRY, model=name) for name in REGISTRY.names()]
     assert any("Price doubt: " in each.text and "input image" in each.text for each in doubted)
+
+
+def test_a_switch_that_takes_the_safety_check_away_comes_with_a_caution() -> None:
+    assert "Leave it alone unless the user asks for it" in list_models(REGISTRY, model="flux-schnell").text
+
+
+@pytest.mark.parametrize("name", ["bria/remove-background", "bria/expand-image"])
+def test_a_note_on_images_speaks_of_our_argument(name: str) -> None:
+    assert "Give images, or a URL as the option image_url" in list_models(REGISTRY, model=name).text

@@ -197,9 +197,14 @@ async def test_a_bad_option_is_refused_before_anything_is_sent(client: Client) -
     assert result.is_error and "num_inference_steps" in text(result) and "othing was sent" in text(result)
 
 
-async def test_a_ratio_that_is_not_offered_is_replaced_and_noted(client: Client) -> None:
-    answer = text(await generate(client, aspect_ratio="5:7"))
+async def test_a_ratio_that_is_nearly_offered_is_replaced_and_noted(client: Client) -> None:
+    answer = text(await generate(client, aspect_ratio="1.35:1"))
     assert answer.startswith("Succeeded") and "Note: aspect_ratio" in answer
+
+
+async def test_a_ratio_that_is_not_offered_is_refused_with_those_that_are(client: Client) -> None:
+    answer = text(await generate(client, aspect_ratio="5:7"))
+    assert answer.startswith("Refused: aspect_ratio '5:7'") and "Allowed: 1:1, 16:9" in answer
 
 
 async def test_the_same_request_id_gives_the_same_prediction(client: Client) -> None:

@@ -32,7 +32,9 @@ def as_meant(tool: str, arguments: Mapping[str, Any], schemas: Mapping[str, Mapp
             given[name] = given.pop(earlier)
     if unknown := [name for name in given if name not in schemas]:
         raise InvalidRequest(_unknown_words(tool, unknown, tuple(schemas)))
-    return {name: _without_nulls(_read(value, schemas[name])) for name, value in given.items()}
+    read = {name: _read(value, schemas[name]) for name, value in given.items()}
+    keeps_nulls = ("model_options",) if read.get("like") else ()  # there a null takes an option away
+    return {name: value if name in keeps_nulls else _without_nulls(value) for name, value in read.items()}
 
 
 def _read(value: Any, schema: Mapping[str, Any]) -> Any:

@@ -39,7 +39,7 @@ ModelOptions = Annotated[
 WaitSeconds = Annotated[
     int, Field(ge=0, le=600, description="How long this call may wait; over 50 only where the user has set more")
 ]
-AS_SET = -1  # in place of a default that is a setting
+AS_SET = -1  # in place of a default that is a setting, or that differs from the same value given
 
 
 async def image_request(**arguments: Any) -> "ImageRequest":
@@ -48,6 +48,8 @@ async def image_request(**arguments: Any) -> "ImageRequest":
 
     arguments["images"] = tuple(arguments["images"])
     arguments["options"] = arguments.pop("model_options")
+    has_count = arguments["count"] != AS_SET
+    arguments |= {"has_count": has_count, "count": arguments["count"] if has_count else 1}
     return ImageRequest(**arguments)
 
 
@@ -75,11 +77,20 @@ async def generate_image(
     aspect_ratio: Annotated[str, Field(description='Such as "16:9"')] = "",
     width: Annotated[int, Field(ge=0, description="Pixels; only with height")] = 0,
     height: Annotated[int, Field(ge=0)] = 0,
-    count: Annotated[int, Field(ge=1, le=10, description="How many images; each costs")] = 1,
-    seed: Annotated[int, Field(ge=-1, description="Same seed, same image; -1 draws one and reports it")] = -1,
+    count: Annotated[int, Field(ge=1, le=10, description="How many images; each costs")] = AS_SET,
+    seed: Annotated[
+        int, Field(ge=-1, description="Same seed, same image (not all models have one); -1: a new one")
+    ] = -1,
     negative_prompt: str = "",
     output_format: Literal["auto", "png", "jpg", "webp", "svg"] = "auto",
     model_options: ModelOptions = {},  # noqa: B006  # a schema default, never changed
+    like: Annotated[
+        str,
+        Field(
+            max_length=80,
+            description="ID, ID/n or request_id: all as that was asked, same seed too, but what is given here",
+        ),
+    ] = "",
     wait_seconds: WaitSeconds = AS_SET,
     request_id: Annotated[
         str, Field(max_length=64, description="Same value = same image: reuse it to retry, never pays twice")
@@ -185,9 +196,9 @@ class ToolRow:
                 open_world_hint=self.is_open_world,
             ),
         )
-        for argument in tool.parameters["properties"].values():
-            if argument.get("default") == AS_SET and argument.get("minimum") == 0:
-                argument["default"] = settings.wait_seconds
+        for name, default in (("wait_seconds", settings.wait_seconds), ("count", 1)):
+            if name in tool.parameters["properties"]:
+                tool.parameters["properties"][name]["default"] = default
         return tool
 
 

@@ -16,7 +16,7 @@ import anyio.abc
 from pydantic import JsonValue
 
 from darkroom.gateways import Gateway, Key, OutputFetcher, PredictionClient, Timeouts
-from darkroom.images import StoredFile
+from darkroom.images import ReadImage, StoredFile
 from darkroom.journal import Intent, SpendingLimit, day_start, open_journal
 from darkroom.registry import MappedInput, ModelRegistry
 from darkroom.reports import DayLimit, Limits
@@ -178,17 +178,18 @@ class Darkroom:
         unknown = options.allow_unknown_price
         return Limits(call_usd=options.max_usd_per_call, day=await self.day(), allow_unknown_price=unknown)
 
-    async def sizes(self, mapped: MappedInput) -> Mapping[str, tuple[int, int]]:
-        """Width and height in pixels of the image references that can be read here; a URL is not fetched.
+    async def look_at(self, mapped: MappedInput) -> tuple[ReadImage, ...]:
+        """The image references that can be read here; a URL is not fetched. Raises: InvalidInput."""
+        return await self._resolver().look_at(mapped) if mapped.file_fields else ()
 
-        Raises: InvalidInput for one that cannot be used.
-        """
-        return await self._resolver().sizes(mapped) if mapped.file_fields else {}
+    def check_mask(self, mapped: MappedInput, sizes: Mapping[str, tuple[int, int]]) -> None:
+        """`sizes`: pixels by reference. Raises: InvalidInput for a mask whose shape is not `mapped.mask_size`."""
+        if mapped.mask_field:
+            self._resolver().check_mask(mapped, sizes)
 
-    async def try_images(self, mapped: MappedInput) -> None:
-        """Raises: InvalidInput for an image reference that can be read here and that `resolve` would refuse."""
-        if mapped.file_fields:
-            await self._resolver().try_out(mapped)
+    async def try_images(self, mapped: MappedInput) -> tuple[str, ...]:
+        """What `resolve` would note. Raises: InvalidInput for a reference that `resolve` would refuse."""
+        return await self._resolver().try_out(mapped) if mapped.file_fields else ()
 
     async def resolve(self, mapped: MappedInput) -> "Resolved":
         """Put what the gateway accepts in place of image references.

@@ -8,6 +8,7 @@ from darkroom.cheaper import cheaper_way
 from darkroom.darkroom import CALL_GRACE_S, Darkroom
 from darkroom.errors import DarkroomError, SpendingRefused
 from darkroom.journal import DOUBTFUL
+from darkroom.like import Wish, whole
 from darkroom.quotes import Quote, check_limits, quote, quote_again
 from darkroom.registry import ImageRequest
 from darkroom.repeats import refuse_other_arguments
@@ -23,12 +24,12 @@ async def dry_run(
     """
     try:
         with anyio.fail_after(CALL_GRACE_S):
+            wish = await whole(darkroom, request)
             earlier = await darkroom.journal.by_request(request_id) if request_id else ()
             if earlier:
-                refuse_other_arguments(darkroom, request, earlier)
-            quoted = quote_again(darkroom, earlier) if earlier else await quote(darkroom, request)
-            for first in quoted.parts[:1]:
-                await darkroom.try_images(first)
+                refuse_other_arguments(darkroom, wish.request, earlier)
+            quoted = quote_again(darkroom, earlier) if earlier else await quote(darkroom, wish)
+            tried = [note for first in quoted.parts[:1] for note in await darkroom.try_images(first)]
             is_reserved = any(row.state in DOUBTFUL for row in earlier)
             plan = Plan(
                 gateway=darkroom.gateway,
@@ -37,8 +38,8 @@ async def dry_run(
                 inputs=tuple(part.input for part in quoted.parts),
                 image_count=quoted.image_count,
                 estimate=quoted.total,
-                problem=await _problem(darkroom, quoted, request, max_usd, with_day=not is_reserved),
-                notes=(*quoted.price_notes, *_notes(quoted, request), *darkroom.take_notices()),
+                problem=await _problem(darkroom, quoted, wish.request, max_usd, with_day=not is_reserved),
+                notes=(*quoted.price_notes, *_notes(quoted, wish), *tried, *darkroom.take_notices()),
                 day=await darkroom.day(),
                 sandbox_hint=darkroom.sandbox_hint,
             )
@@ -58,7 +59,7 @@ async def _problem(darkroom: Darkroom, quoted: Quote, request: ImageRequest, max
     return ""
 
 
-def _notes(quoted: Quote, request: ImageRequest) -> tuple[str, ...]:
-    is_drawn = request.seed < 0 and any(part.seed is not None for part in quoted.parts)
+def _notes(quoted: Quote, wish: Wish) -> tuple[str, ...]:
+    is_drawn = wish.request.seed < 0 and any(part.seed is not None for part in quoted.parts)
     drawn = ("the seed is drawn anew by the call itself.",) if is_drawn else ()
-    return (*(note for first in quoted.parts[:1] for note in first.notes), *drawn)
+    return (*wish.notes, *(note for first in quoted.parts[:1] for note in first.notes), *drawn)

@@ -15,8 +15,11 @@ from darkroom.cheaper import cheaper_way
 from darkroom.darkroom import CALL_GRACE_S, IMAGES_GRACE_S, Budget, Darkroom, OnProgress
 from darkroom.errors import DarkroomError, GatewayUnreachable, OutputError, SpendingRefused
 from darkroom.get_prediction import report_on
+from darkroom.images import ReadImage
+from darkroom.input_facts import wanted_output
 from darkroom.joining import Caller, call_of, joined_words
 from darkroom.journal import Call, Intent, NewIntent
+from darkroom.like import whole
 from darkroom.quotes import Quote, check_limits, noted_estimate, quote
 from darkroom.registry import ImageRequest, MappedInput
 from darkroom.repeats import refuse_other_arguments
@@ -97,18 +100,21 @@ async def generate_image(
 async def _plan(darkroom: Darkroom, request: ImageRequest, asked: _Asked) -> _Plan:
     if asked.caller and (joined := await darkroom.journal.answers.join(asked.call)):
         return await _joined(darkroom, request, joined, asked)
+    wish = await whole(darkroom, request)
+    request = wish.request
     if earlier := await darkroom.journal.by_request(asked.request_id) if asked.request_id else ():
         return await _repeat(darkroom, request, earlier, asked.max_usd)
-    quoted = await quote(darkroom, request)
+    quoted = await quote(darkroom, wish)
     cheaper = partial(cheaper_way, darkroom, quoted.model, request)
     await check_limits(darkroom, quoted.wanted, max_usd=asked.max_usd, cheaper=cheaper)
     await darkroom.stores.default.check()
-    resolved, notes = await _resolve_files(darkroom, quoted.parts)
+    resolved, read, notes = await _resolve_files(darkroom, quoted.parts)
+    wish.refuse_other_images(read)
     notes = (*quoted.notes, *notes)
     if ":" in request.model and "version" not in darkroom.gateway.creates:
         notes = (*notes, f"gateway '{darkroom.gateway.name}' runs models by name only, so no version was asked for.")
     asked = replace(asked, request_id=asked.request_id or fresh_request_id())
-    intents = _intents(darkroom, request, quoted, resolved, asked)
+    intents = _intents(darkroom, request, quoted, resolved, read, asked)
     written = await darkroom.journal.intend(intents, spending=darkroom.day_limit(), call=asked.call)
     if written[0].request_id != asked.request_id:  # an equal call was quicker
         return await _joined(darkroom, request, written, asked)
@@ -118,9 +124,14 @@ async def _plan(darkroom: Darkroom, request: ImageRequest, asked: _Asked) -> _Pl
 
 
 def _intents(
-    darkroom: Darkroom, request: ImageRequest, quoted: Quote, resolved: Sequence[MappedInput], asked: _Asked
+    darkroom: Darkroom,
+    request: ImageRequest,
+    quoted: Quote,
+    resolved: Sequence[MappedInput],
+    read: tuple[ReadImage, ...],
+    asked: _Asked,
 ) -> list[NewIntent]:
-    """One for each prediction that the request takes, in order."""
+    """One for each prediction; `resolved` are their inputs as they are sent, `read` the images read for them."""
     model, call = quoted.model, asked.call
     return [
         NewIntent(
@@ -143,6 +154,8 @@ def _intents(
             wish=call.wish,
             caller=call.id,
             called_at=call.begun_at,
+            images_read=read,
+            wanted=wanted_output(model, request, quoted.parts[number], read),
         )
         for number, (part, estimate) in enumerate(zip(resolved, quoted.estimates, strict=True))
     ]
@@ -199,12 +212,14 @@ def _too_slow(darkroom: Darkroom) -> GatewayUnreachable:
     )
 
 
-async def _resolve_files(darkroom: Darkroom, parts: Sequence[MappedInput]) -> tuple[list[MappedInput], tuple[str, ...]]:
-    """Put what the gateway accepts in place of image references, once for all parts, and gather the notes."""
+async def _resolve_files(
+    darkroom: Darkroom, parts: Sequence[MappedInput]
+) -> tuple[list[MappedInput], tuple[ReadImage, ...], tuple[str, ...]]:
+    """Put what the gateway accepts in place of image references, once for all parts; what was read, and the notes."""
     first = await darkroom.resolve(parts[0])
     files: dict[str, JsonValue] = {name: first.input[name] for name in parts[0].file_fields if name in first.input}
     resolved = [replace(part, input={**part.input, **files}) for part in parts]
     notes = [*parts[0].notes, *first.notes]
     if len(parts) > 1:
         notes.append(f"this model makes fewer images at once, so {len(parts)} predictions were created.")
-    return resolved, tuple(dict.fromkeys(notes))
+    return resolved, first.read, tuple(dict.fromkeys(notes))

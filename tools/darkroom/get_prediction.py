@@ -23,6 +23,7 @@ from darkroom.reports import (
     PredictionReport,
     Whose,
     look_up_refusal,
+    output_notes,
     prediction_report,
     wanted_end,
 )
@@ -227,6 +228,7 @@ async def _day(darkroom: Darkroom) -> DayLimit | None:
 def _notes(darkroom: Darkroom, rows: Sequence[Intent], seen: Mapping[str, Watched]) -> Iterator[str]:
     if foreign := next((row for row in rows if row.origin != darkroom.gateway.origin and not _is_home(row)), None):
         yield f"it was made through gateway '{foreign.gateway}', not the one in use now; this is what was noted then."
+    yield from output_notes(rows)
     for row in rows:
         if row.possible:
             ids = ", ".join(f"'{each}'" for each in row.possible[:5])

@@ -53,3 +53,29 @@ class StoredImage:
     expires_at: datetime | None = None
     file: StoredFile | None = None
     problem: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadImage:
+    """An image reference of a request that was read here: as it was given, and what its bytes were before any change.
+
+    Width and height are those of the upright image, 0 x 0 where its header does not say.
+    """
+
+    given: str
+    sha256: str
+    width_px: int
+    height_px: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WantedOutput:
+    """What was asked of the images that a prediction gives, as far as they can be measured by it.
+
+    Pixels of an exact size, or of `scale` times the image given; a format such as "png". 0 and "" ask for nothing.
+    """
+
+    width_px: int = 0
+    height_px: int = 0
+    scale: float = 0.0
+    format: str = ""

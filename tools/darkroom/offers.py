@@ -2,6 +2,7 @@
 
 from darkroom.darkroom import Darkroom
 from darkroom.errors import InvalidRequest, SpendingRefused
+from darkroom.like import whole
 from darkroom.quotes import Quote, check_limits, quote, quote_again
 from darkroom.registry import ImageRequest
 from darkroom.repeats import refuse_other_arguments
@@ -14,9 +15,10 @@ async def offer(darkroom: Darkroom, request: ImageRequest, *, request_id: str, m
     """
     rows = await darkroom.journal.by_request(request_id) if request_id else ()
     try:
+        wish = await whole(darkroom, request)
         if rows:
-            refuse_other_arguments(darkroom, request, rows)
-        quoted = quote_again(darkroom, rows) if rows else await quote(darkroom, request)
+            refuse_other_arguments(darkroom, wish.request, rows)
+        quoted = quote_again(darkroom, rows) if rows else await quote(darkroom, wish)
         # What is left of the day may grow until it is sent.
         await check_limits(darkroom, quoted.wanted, max_usd=max_usd, with_day=False)
     except (InvalidRequest, SpendingRefused):

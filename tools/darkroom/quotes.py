@@ -4,11 +4,15 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
+from operator import add
 
 from darkroom.darkroom import Darkroom
 from darkroom.errors import InvalidInput, SpendingRefused, UnknownModel
+from darkroom.input_facts import checked_images
 from darkroom.journal import Intent
-from darkroom.pricing import FREE, Estimate, estimate, needs_sizes, price_range, total_estimate
+from darkroom.like import Wish
+from darkroom.pricing import FREE, Estimate, estimate, price_range, total_estimate
 from darkroom.registry import (
     ImageRequest,
     MappedInput,
@@ -49,12 +53,15 @@ class Quote:
         return sum(part.image_count for part in self.parts)
 
 
-async def quote(darkroom: Darkroom, request: ImageRequest) -> Quote:
+async def quote(darkroom: Darkroom, wish: Wish) -> Quote:
     """Raises: UnknownModel, InvalidInput; JournalError where earlier bills cannot be read."""
+    request = wish.request
     model, why = _find_model(darkroom, request)
     parts = _map_parts(model, request)
+    first, sizes = await checked_images(darkroom, wish, model, parts[0])
+    parts = [replace(part, mask_size=first.mask_size) for part in parts]
     is_chosen = not request.model and _has_limit(darkroom)
-    notes = (f"no model was named; '{model.name}' was taken: {why}.",) if is_chosen else ()
+    notes = (*wish.notes, *([f"no model was named; '{model.name}' was taken: {why}."] if is_chosen else []))
     price_notes: list[str] = []
     if darkroom.gateway.is_sandbox:
         estimates = [FREE for _ in parts]
@@ -63,7 +70,6 @@ async def quote(darkroom: Darkroom, request: ImageRequest) -> Quote:
             price_notes.append(
                 f"the price of '{model.name}' is stale: read {model.price.date or 'at an unknown date'}."
             )
-        sizes = await darkroom.sizes(parts[0]) if needs_sizes(model) else None
         estimates = [estimate(model, part.input, sizes) for part in parts]
         billed_usd = await darkroom.journal.last_bill(darkroom.gateway.origin, model.name)
         if billed_usd is not None:
@@ -234,11 +240,9 @@ def _map_parts(model: Model, request: ImageRequest) -> list[MappedInput]:
             f"count {request.count} is not possible. Allowed: 1 to {MOST_IMAGES} images a call.", field="count"
         )
     parts: list[MappedInput] = []
+    drawn = secrets.randbelow(2**31)
     for number, count in enumerate(model.split_count(request.count)):
         seed = request.seed + number if request.seed >= 0 else request.seed
-        parts.append(map_request(model, replace(request, count=count, seed=seed), draw_seed=_draw_seed))
+        part = map_request(model, replace(request, count=count, seed=seed), draw_seed=partial(add, drawn, number))
+        parts.append(part)
     return parts
-
-
-def _draw_seed() -> int:
-    return secrets.randbelow(2**31)

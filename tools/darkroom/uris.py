@@ -24,6 +24,7 @@ _ADDRESS = re.compile(
 _USUAL_PORTS = {"https": 443, "http": 80}
 # With blanks in its head, such as those of a file name, only base64 tells it from words.
 _DATA_URI = re.compile(r"\s*data:(?:[^\s,]*(?:,|\Z)|[^,]{0,200};\s*base64\s*,)", re.IGNORECASE)
+_SHORTENED = re.compile(r"data:[^;]*;… \(\d+ bytes\)", re.IGNORECASE)
 _SHOWN_CHARACTERS = 60
 _MOST_ESCAPES = 1_000_000  # of percent-encoding, which takes a while to decode; an SVG of 1 MB has fewer
 
@@ -157,6 +158,11 @@ def shorten_data_uri(text: str) -> str:
         return text
     size_bytes = data_size_bytes(text) if comma else len(head)
     return f"{head.partition(';')[0][:_SHOWN_CHARACTERS]};… ({size_bytes} bytes)"
+
+
+def is_shortened(text: str) -> bool:
+    """Whether it is what `shorten_data_uri` leaves of a data URI."""
+    return _SHORTENED.fullmatch(text) is not None
 
 
 def shorten_data_uris(value: "JsonValue | tuple[str, ...] | Mapping[str, JsonValue]", levels: int = 100) -> "JsonValue":

@@ -34,11 +34,14 @@ def generate(
     aspect_ratio: Annotated[str, typer.Option(help="Such as 16:9.")] = "",
     width: Annotated[int, typer.Option(help="Pixels.")] = 0,
     height: Annotated[int, typer.Option(help="Pixels.")] = 0,
-    count: Annotated[int, typer.Option(help="How many images.")] = 1,
+    count: Annotated[int | None, typer.Option(help="How many images.", show_default="1")] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same image; -1 draws one.")] = -1,
     negative_prompt: Annotated[str, typer.Option(help="What to leave out.")] = "",
     output_format: Annotated[str, typer.Option("--format", help="auto, png, jpg, webp, svg.")] = "auto",
     option: Annotated[list[str] | None, typer.Option(help="Input of the model itself, name=value. Repeatable.")] = None,
+    like: Annotated[
+        str, typer.Option(help="Everything of an earlier prediction, ID or ID/n, but what is given beside it.")
+    ] = "",
     request_id: Annotated[str, typer.Option(help="A name of your own: the same one never pays twice.")] = "",
     output_dir: Annotated[str, typer.Option(help="Folder, or s3://, gs://, az://.")] = "",
     wait: Annotated[float, typer.Option(help="Seconds to wait.", min=0, max=3600)] = 300,
@@ -56,11 +59,13 @@ def generate(
         aspect_ratio=aspect_ratio,
         width=width,
         height=height,
-        count=count,
+        count=1 if count is None else count,
+        has_count=count is not None,
         seed=seed,
         negative_prompt=negative_prompt,
         output_format=output_format,
         options=dict(_option(each) for each in option or ()),
+        like=like,
     )
     settings = _allowing(read_settings(), request, output_dir)
     name = checked_request_id(request_id) or fresh_request_id()

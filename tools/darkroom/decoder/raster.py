@@ -148,6 +148,18 @@ def _gray_mask(image: "Image", request: dict[str, Any]) -> Encoded:
     return "PNG", encode(gray, "PNG", optimize=True), gray.size
 
 
+def _scaled(image: "Image", request: dict[str, Any]) -> Encoded:
+    """The same picture in another size, as PNG; edges stay as hard as they are where it grows."""
+    from PIL import Image
+
+    size = (int(request["width_px"]), int(request["height_px"]))
+    grows = size[0] * size[1] > image.width * image.height
+    filter = Image.Resampling.NEAREST if grows else Image.Resampling.BOX
+    image = image.resize(size, filter)  # pyright: ignore[reportUnknownMemberType]  # Pillow's gap
+    image.info = {}
+    return "PNG", encode(image, "PNG"), image.size
+
+
 _OPERATIONS: dict[str, Callable[["Image", dict[str, Any]], Encoded]] = {
     "small": _small,
     "cell": _cell,
@@ -155,4 +167,5 @@ _OPERATIONS: dict[str, Callable[["Image", dict[str, Any]], Encoded]] = {
     "drawn": _look,
     "upright": _upright,
     "mask": _gray_mask,
+    "scaled": _scaled,
 }

@@ -2,21 +2,24 @@
 
 import json
 import secrets
-from dataclasses import replace
+from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import JsonValue
 
 from darkroom.charges import Basis
-from darkroom.images import ImageState, StoredFile, StoredImage
+from darkroom.images import ImageState, ReadImage, StoredFile, StoredImage, WantedOutput
 from darkroom.journal.records import Intent, NewIntent
 from darkroom.journal.states import IntentState
 from darkroom.predictions import Prediction, PredictionStatus, parse_prediction
 from darkroom.secrets_in_inputs import masked_secrets
 from darkroom.uris import shorten_data_uris
 
+T = TypeVar("T")
 LOG_TAIL_BYTES = 4096
+# Kept in the column `request`, beside the arguments, which have other names.
+_READ, _WANTED = "_images_read", "_wanted"
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _TEXTS = (
     "request_id",
@@ -79,7 +82,7 @@ def values_of(new: NewIntent, key: str, now: float) -> list[Any]:
         to_json(masked_secrets(new.input)),
         shown_json(dict(new.input)),
         to_json(list(new.file_fields)),
-        shown_json(dict(new.request)),
+        shown_json(dict(new.request) | _beside_request(new)),
         None if new.seed is None else str(new.seed),
         IntentState.INTENT.value,
         now,
@@ -89,13 +92,17 @@ def values_of(new: NewIntent, key: str, now: float) -> list[Any]:
 def intent_of(row: Any, images: tuple[StoredImage, ...]) -> Intent:
     """A row of `intents` and the images of its prediction as a record."""
     prediction = parse_prediction(json.loads(row["prediction"])) if row["prediction"] else None
+    request = json.loads(row["request"])
+    images_read, wanted = request.pop(_READ, []), request.pop(_WANTED, {})
     return Intent(
         **{name: row[name] for name in ("key", *_TEXTS, *_PLAIN, *_LATER)},
         has_bound=bool(row["has_bound"]),
         cost_basis=Basis(row["cost_basis"] or Basis.NONE),
         input=json.loads(row["input"] or row["input_shown"]),
         file_fields=tuple(json.loads(row["file_fields"])),
-        request=json.loads(row["request"]),
+        request=request,
+        images_read=tuple(_facts(ReadImage, each) for each in images_read),
+        wanted=_facts(WantedOutput, wanted),
         seed=None if row["seed"] is None else int(row["seed"]),
         state=IntentState(row["state"]),
         prediction_id=row["prediction_id"] or "",
@@ -106,6 +113,17 @@ def intent_of(row: Any, images: tuple[StoredImage, ...]) -> Intent:
         is_left=bool(row["is_left"]),
         images=images,
     )
+
+
+def _beside_request(new: NewIntent) -> dict[str, JsonValue]:
+    facts: dict[str, JsonValue] = {_READ: [asdict(each) for each in new.images_read], _WANTED: asdict(new.wanted)}
+    return {name: value for name, value in facts.items() if value and value != asdict(WantedOutput())}
+
+
+def _facts(kind: type[T], told: dict[str, Any]) -> T:
+    """What is known of them; a later darkroom may have written more."""
+    names = {each.name for each in fields(kind)}  # pyright: ignore[reportArgumentType]  # both are dataclasses
+    return kind(**{name: value for name, value in told.items() if name in names})
 
 
 def image_of(row: Any) -> StoredImage:

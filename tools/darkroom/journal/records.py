@@ -7,7 +7,7 @@ from datetime import datetime, tzinfo
 from pydantic import JsonValue
 
 from darkroom.charges import NO_CHARGE, UNKNOWN_COST, Basis, Charge, Receipt, Verdict
-from darkroom.images import StoredImage
+from darkroom.images import ReadImage, StoredImage, WantedOutput
 from darkroom.journal.states import DOUBTFUL, SENDABLE, IntentState
 from darkroom.predictions import Prediction, PredictionStatus
 
@@ -43,6 +43,8 @@ class NewIntent:
     wish: str = ""
     caller: str = ""
     called_at: float = 0.0
+    images_read: tuple[ReadImage, ...] = ()
+    wanted: WantedOutput = field(default_factory=WantedOutput)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

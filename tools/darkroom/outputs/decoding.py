@@ -28,7 +28,7 @@ TIMEOUT_S = 15.0
 # The longer side of a drawing where nothing else is asked for.
 SVG_PX = 2048
 
-Operation = Literal["small", "cell", "sheet", "look", "drawn", "upright", "mask"]
+Operation = Literal["small", "cell", "sheet", "look", "drawn", "upright", "mask", "scaled"]
 _PROGRAM = Path("decoder", "program.py")  # in our own package
 _NEEDED = ("darkroom", "PIL", "resvg_py")
 # What a process needs to start at all, on Windows and where Python's libraries lie in an unusual place.
@@ -59,8 +59,8 @@ async def render_image(
 
     `small`: fits `max_bytes` and `box` (width, height in px; left out: by quality alone); `cell`: fits `box`, without
     loss; `look`: no bytes, only what is known then; `upright`: as it is; `mask`: gray PNG, with `invert` the other way
-    round; `drawn`: an SVG as PNG; `sheet`: `cells` on a contact sheet (see `decoder.sheet`). The longer side of an SVG
-    becomes `svg_px`. Cancelling kills the process.
+    round; `scaled`: PNG of `width_px` x `height_px`; `drawn`: an SVG as PNG; `sheet`: `cells` on a contact sheet (see
+    `decoder.sheet`). The longer side of an SVG becomes `svg_px`. Cancelling kills the process.
 
     A text says why there is no image, as the end of a sentence: "it is damaged and cannot be decoded".
     """

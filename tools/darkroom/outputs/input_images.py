@@ -14,6 +14,7 @@ INLINE_LIMIT_BYTES = 256_000
 _LIMIT = f"this gateway has no file upload, and an image inside the request may have {INLINE_LIMIT_BYTES / 1e3:.0f} kB."
 _SHRUNK_PX = 2048
 _SVG = "image/svg+xml"
+_SAME_SHAPE = 0.01  # sizes are rounded to whole pixels, or to a model's steps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +22,7 @@ class Position:
     """Where in the request an image stands, and what follows from that.
 
     `label` is how messages call it; `must_keep_size`: it belongs to a mask, or is one, so both must keep fitting.
+    `image_size`: width and height in pixels of the image that this mask belongs to, 0 x 0 where that is not known.
     """
 
     field: str
@@ -28,6 +30,7 @@ class Position:
     is_mask: bool = False
     is_inverted: bool = False
     must_keep_size: bool = False
+    image_size: tuple[int, int] = (0, 0)
 
     def refused(self, words: str) -> InvalidInput:
         return InvalidInput(f"{self.label} {words}", field=self.field)
@@ -46,15 +49,32 @@ class InputImage(Rendered):
         return f"{self.width_px} x {self.height_px}, {size}"
 
 
+def check_mask_size(size: tuple[int, int], position: Position) -> bool:
+    """Whether a mask of this size has to be scaled to its image. Raises: InvalidInput where it has another shape."""
+    (width, height), (across, down) = size, position.image_size
+    if not (width and height and across and down) or size == position.image_size:
+        return False
+    if abs(width * down - height * across) > _SAME_SHAPE * width * down:
+        raise position.refused(
+            f"is {width} x {height}, its image {across} x {down}: they must have the same shape, or the wrong part "
+            f"would be repainted. Nothing was sent. Give a mask of {across} x {down}."
+        )
+    return True
+
+
 async def prepared(content: bytes, position: Position, *, limit_bytes: int, keep_metadata: bool) -> InputImage:
-    """The image as it may be sent: checked, a drawing (SVG) as PNG, without metadata; a mask inverted where the model
-    wants that.
+    """The image as it may be sent: checked, a drawing (SVG) as PNG, without metadata; a mask in the size of its image,
+    and inverted where the model wants that.
 
     Raises: InvalidInput where it cannot be sent or decoded.
     """
     image = check_image(content, position, limit_bytes=limit_bytes)
     if image.mime_type == _SVG:
         image = await _drawn(image, position)
+    if position.is_mask and check_mask_size((image.width_px, image.height_px), position):
+        (across, down), old = position.image_size, f"{image.width_px} x {image.height_px}"
+        made = await _rendered("scaled", image, position, width_px=across, height_px=down)
+        image = _noted(made, f"The mask was scaled from {old} to {across} x {down}, the size of its image.")
     if position.is_inverted:
         made = await _rendered("mask", image, position, invert=True)
         return _noted(made, "The mask was inverted, because this model edits where it is black.")

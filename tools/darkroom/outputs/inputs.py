@@ -9,8 +9,9 @@ What is read here is freed of metadata, and sent inside the request where it is 
 where it is large.
 """
 
+import hashlib
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,12 +20,13 @@ from anyio import CapacityLimiter, create_task_group, to_thread
 from pydantic import JsonValue
 
 from darkroom.errors import OutputError
-from darkroom.images import ImageState, StoredFile, StoredImage
+from darkroom.images import ImageState, ReadImage, StoredFile, StoredImage
 from darkroom.outputs.input_images import (
     INLINE_LIMIT_BYTES,
     InputImage,
     Position,
     check_image,
+    check_mask_size,
     file_name,
     prepared,
     shrunk,
@@ -44,10 +46,20 @@ class _Unusable(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolved:
-    """The input with every image reference replaced, and what the person should know about it."""
+    """The input with every image reference replaced, what was read for that, and what the person should know."""
 
     input: dict[str, JsonValue]
     notes: tuple[str, ...] = ()
+    read: tuple[ReadImage, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sent:
+    """What stands in the input in place of one reference, the notes about it, and what was read for it, if anything."""
+
+    value: JsonValue
+    notes: tuple[str, ...] = ()
+    read: tuple[ReadImage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +87,7 @@ class InputResolver:
         Raises: InvalidInput; GatewayError where an upload failed. Nothing was created then.
         """
         given = {name: mapped.input[name] for name in mapped.file_fields if name in mapped.input}
-        sent = {key: (reference, tuple[str, ...]()) for key, reference in _references(mapped).items()}
+        sent = {key: _Sent(value=reference) for key, reference in _references(mapped).items()}
         limiter = CapacityLimiter(_AT_ONCE)
 
         async def send(name: str, number: int, reference: str) -> None:
@@ -84,35 +96,47 @@ class InputResolver:
 
         try:
             async with create_task_group() as tasks:
-                for key, (reference, _) in sent.items():
-                    if isinstance(reference, str):
-                        tasks.start_soon(send, *key, reference)
+                for key, each in sent.items():
+                    if isinstance(each.value, str):
+                        tasks.start_soon(send, *key, each.value)
         except ExceptionGroup as errors:
             raise errors.exceptions[0] from errors
         values = {
-            name: [sent[name, number][0] for number in range(len(value))]
+            name: [sent[name, number].value for number in range(len(value))]
             if isinstance(value, list)
-            else sent[name, 0][0]
+            else sent[name, 0].value
             for name, value in given.items()
         }
-        notes = [note for _, about in sent.values() for note in about]
-        return Resolved(input={**mapped.input, **values}, notes=tuple(dict.fromkeys(notes)))
+        notes = dict.fromkeys(note for each in sent.values() for note in each.notes)
+        read = (image for each in sent.values() for image in each.read)
+        return Resolved(input={**mapped.input, **values}, notes=tuple(notes), read=tuple(dict.fromkeys(read)))
 
-    async def sizes(self, mapped: MappedInput) -> dict[str, tuple[int, int]]:
-        """Width and height in pixels by reference, where it can be read here and its header says so; nothing is sent.
+    async def look_at(self, mapped: MappedInput) -> tuple[ReadImage, ...]:
+        """What can be read here, in order; nothing is sent. Raises: InvalidInput."""
+        return tuple([self._read_image(*each) async for each in self._readable(mapped)])
 
-        Raises: InvalidInput.
-        """
-        found: dict[str, tuple[int, int]] = {}
-        async for reference, content, position in self._readable(mapped):
-            image = check_image(content, position, limit_bytes=self.max_bytes)
-            found |= {reference: (image.width_px, image.height_px)} if image.width_px else {}
-        return found
+    def check_mask(self, mapped: MappedInput, sizes: Mapping[str, tuple[int, int]]) -> None:
+        """`sizes`: pixels by reference. Raises: InvalidInput for a mask whose shape is not `mapped.mask_size`."""
+        for (name, number), reference in _references(mapped).items():
+            if name == mapped.mask_field and isinstance(reference, str) and reference in sizes:
+                check_mask_size(sizes[reference], _position(mapped, name, number))
 
-    async def try_out(self, mapped: MappedInput) -> None:
-        """Do all that `resolve` does with what can be read here, up to the sending. Raises: InvalidInput."""
+    async def try_out(self, mapped: MappedInput) -> tuple[str, ...]:
+        """Do all that `resolve` does with what can be read here, up to the sending; the notes. Raises: InvalidInput."""
+        notes: list[str] = []
         async for _, content, position in self._readable(mapped):
-            await prepared(content, position, limit_bytes=self.max_bytes, keep_metadata=self.keep_metadata)
+            limit_bytes, keep_metadata = self.max_bytes, self.keep_metadata
+            notes += (await prepared(content, position, limit_bytes=limit_bytes, keep_metadata=keep_metadata)).notes
+        return tuple(dict.fromkeys(notes))
+
+    def _read_image(self, reference: str, content: bytes, position: Position) -> ReadImage:
+        image = check_image(content, position, limit_bytes=self.max_bytes)
+        return ReadImage(
+            given=reference,
+            sha256=hashlib.sha256(content).hexdigest(),
+            width_px=image.width_px,
+            height_px=image.height_px,
+        )
 
     async def _readable(self, mapped: MappedInput) -> AsyncIterator[tuple[str, bytes, Position]]:
         """The content of each reference that is no URL."""
@@ -123,13 +147,14 @@ class InputResolver:
                 if not isinstance(content, str):
                     yield reference, content, position
 
-    async def _send(self, text: str, position: Position) -> tuple[JsonValue, tuple[str, ...]]:
-        """What stands in the input in place of one reference, and the notes about it."""
+    async def _send(self, text: str, position: Position) -> "_Sent":
         found = await self._loaded(text, position)
         if isinstance(found, str):
-            return found, ()
+            return _Sent(value=found)
+        read = self._read_image(text, found, position)
         image = await prepared(found, position, limit_bytes=self.max_bytes, keep_metadata=self.keep_metadata)
-        return await self._deliver(image, position)
+        value, notes = await self._deliver(image, position)
+        return _Sent(value=value, notes=notes, read=(read,))
 
     async def _loaded(self, text: str, position: Position) -> bytes | str:
         """As `_load`. Raises: InvalidInput."""
@@ -238,4 +263,5 @@ def _position(mapped: MappedInput, name: str, number: int) -> Position:
         is_mask=is_mask,
         is_inverted=is_mask and mapped.invert_mask,
         must_keep_size=bool(mapped.mask_field),
+        image_size=mapped.mask_size if is_mask else (0, 0),
     )

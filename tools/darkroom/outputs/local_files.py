@@ -84,8 +84,8 @@ def _placed(path: Path, folders: Sequence[Path]) -> tuple[Path, tuple[str, ...]]
                 return root, parts
     allowed = ", ".join(_with_tilde(folder) for folder in folders)
     raise ValueError(
-        f"files are only read from {quotable(allowed, 150)}. Ask the user to copy it there or to set "
-        "DARKROOM_INPUT_DIRS."
+        f"files are only read from {quotable(allowed, 150)}. Give an image that lies there, or a URL; the user can "
+        "add a folder with DARKROOM_INPUT_DIRS."
     )
 
 

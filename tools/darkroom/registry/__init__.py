@@ -12,11 +12,12 @@ from darkroom.registry.mapping.unlisted import unlisted_model
 from darkroom.registry.model import Model, ModelRef
 from darkroom.registry.model_input import ModelInput
 from darkroom.registry.price import PriceTable, Tier
-from darkroom.registry.request import DEFAULT_MODEL, ImageRequest, MappedInput, default_model_for
+from darkroom.registry.request import ARGUMENTS, DEFAULT_MODEL, ImageRequest, MappedInput, default_model_for
 from darkroom.registry.search import Found, Ranked
 from darkroom.registry.wishes import Sort
 
 __all__ = [
+    "ARGUMENTS",
     "DEFAULT_MODEL",
     "TASKS",
     "FieldFault",

@@ -7,6 +7,7 @@ from darkroom.reports.charge_words import DayLimit
 from darkroom.reports.listing import ListFacts, list_report
 from darkroom.reports.model_card import model_report
 from darkroom.reports.models import ModelReport, Sought, refused_models, table_report
+from darkroom.reports.output_notes import output_notes
 from darkroom.reports.plan import Plan, plan_report
 from darkroom.reports.prediction import (
     Outcome,
@@ -37,6 +38,7 @@ __all__ = [
     "list_report",
     "look_up_refusal",
     "model_report",
+    "output_notes",
     "overdue_report",
     "plan_report",
     "prediction_report",

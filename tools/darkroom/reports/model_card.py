@@ -36,7 +36,7 @@ _SHOWN = {
     "negative_prompt": "negative_prompt",
     "output_format": "output_format ({allowed})",
 }
-
+_CAUTIONS = {"disable_safety_checker": "Leave it alone unless the user asks for it; many gateways forbid it."}
 
 # Sentences about where a fact was read, not about what is paid or sent.
 _ABOUT_SOURCES = re.compile(
@@ -123,7 +123,8 @@ def _option_line(item: ModelInput) -> str:
     elif item.default is not None:
         facts.append(f"default {json.dumps(item.default)}")
     facts += [f"only with {name}={json.dumps(value)}" for name, value in item.applies_when.items()]
-    return f"- {item.name}: {', '.join(fact for fact in facts if fact)}. {item.description}".rstrip()
+    line = f"- {item.name}: {', '.join(fact for fact in facts if fact)}. {item.description}".rstrip()
+    return f"{line} {_CAUTIONS[item.name]}" if item.name in _CAUTIONS else line
 
 
 def _allowed(item: ModelInput) -> str:

@@ -8,7 +8,7 @@ import logging
 import random
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import anyio
 from pydantic import JsonValue
@@ -168,6 +168,7 @@ def sidecar(intent: Intent, gateway: Gateway) -> dict[str, JsonValue]:
         "seed": intent.seed,
         "request": masked_secrets(intent.request),
         "input": masked_secrets(intent.input),
+        "images_read": [asdict(each) for each in intent.images_read],
         "prediction_id": intent.prediction_id,
         "gateway": gateway.name,
         "is_sandbox": gateway.is_sandbox,

@@ -1,5 +1,5 @@
--- NULL where nobody has looked
-ALTER TABLE images ADD COLUMN is_transparent INTEGER
-
--- of an SVG: the PNG beside it
-ALTER TABLE images ADD COLUMN raster_location TEXT NOT NULL DEFAULT ''
+CREATE TABLE rates (
+    name TEXT PRIMARY KEY,       -- what is bounded, for which account
+    idle_at REAL NOT NULL,       -- when all that was let go has had its interval
+    frozen_until REAL NOT NULL   -- the gateway wants to hear nothing before
+)

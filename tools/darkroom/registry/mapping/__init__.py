@@ -48,7 +48,7 @@ def map_request(model: Model, request: ImageRequest, draw_seed: Callable[[], int
     return MappedInput(
         input=input,
         file_fields=tuple(each.name for each in model.inputs if input.get(each.name) and model.holds_image(each)),
-        mask_field=model.concepts.mask if request.mask else "",
+        mask_field=model.concepts.mask if input.get(model.concepts.mask) else "",
         invert_mask=bool(request.mask) and model.concepts.mask_polarity == "black_is_edited",
         notes=tuple(dict.fromkeys(note for each in (options, *mapped) for note in each.notes)),
         seed=sent_seed(model, input),

@@ -110,7 +110,7 @@ def map_output_format(model: Model, request: ImageRequest, options: Input) -> Ar
         raise refusal("output_format", words)
     item = model.inputs_by_name.get(model.concepts.output_format)
     if item is None:
-        return ArgumentInputs(notes=(f"'{model.name}' takes no output_format; it gives a format of its own.",))
+        return ArgumentInputs(notes=_own_format(model, wanted))
     if not item.enum:
         note = f"Which formats '{model.name}' takes is not known, so {wanted} was not checked."
         return ArgumentInputs(argument="output_format", asked={item.name: wanted}, notes=(note,))
@@ -119,3 +119,11 @@ def map_output_format(model: Model, request: ImageRequest, options: Input) -> Ar
         note = f"'{model.name}' does not give {wanted} ({listed(item.enum)}), so its default {item.default} is used."
         return ArgumentInputs(notes=(note,))
     return ArgumentInputs(argument="output_format", asked={item.name: spelt})
+
+
+def _own_format(model: Model, wanted: str) -> tuple[str, ...]:
+    """Silent where the wish may be met; a result in another format is noted when it is there."""
+    own = model.output.formats
+    if not own or any(spelling in own for spelling in _SPELLINGS.get(wanted, (wanted,))):
+        return ()
+    return (f"'{model.name}' takes no output_format; it gives {listed(own)}.",)

@@ -1,7 +1,9 @@
 """`model_options`: inputs under the model's own names, checked one by one before anything is sent."""
 
+import tomllib
 from collections.abc import Mapping
-from dataclasses import fields
+from functools import cache
+from pathlib import Path
 
 from pydantic import JsonValue
 
@@ -10,10 +12,10 @@ from darkroom.registry.checks import FieldFault, check_value
 from darkroom.registry.mapping.argument_inputs import ArgumentInputs, listed, quoted, refusal
 from darkroom.registry.model import Model
 from darkroom.registry.model_input import ModelInput
-from darkroom.registry.request import ImageRequest
+from darkroom.registry.request import ARGUMENTS
 from darkroom.spelling import closest
 
-_ARGUMENTS = frozenset(field.name for field in fields(ImageRequest)) - {"options"}
+_ARGUMENTS = frozenset(ARGUMENTS) - {"options"}
 _ARTICLES = {"integer": "an integer", "array": "a list", "boolean": "true or false"}
 
 
@@ -51,9 +53,31 @@ def _unknown_words(model: Model, name: str) -> str:
     if name in _ARGUMENTS:
         words = f"{shown} is an argument of generate_image, not an option of '{model.name}'."
         return f"{words} Give it outside of model_options."
-    near = closest(name, model.inputs_by_name, cutoff=0.5)
-    hint = f" Closest: {', '.join(near)}." if near else ""
+    hint = _synonym_words(model, name)
+    if not hint and (near := closest(name, model.inputs_by_name, cutoff=0.5)):
+        hint = f" Closest: {', '.join(near)}."
     return f"'{model.name}' has no option {shown}.{hint} list_models(model=\"{model.name}\") shows all."
+
+
+def _synonym_words(model: Model, name: str) -> str:
+    """How this model, or generate_image, calls what others call by this name; empty where there is none."""
+    for concept in _concepts_by_synonym().get(name.lower().replace("-", "_"), ()):
+        own = getattr(model.concepts, concept)
+        if own and (concept in _ARGUMENTS or concept == "image"):
+            return f" Use the argument {'images' if concept == 'image' else concept}, beside model_options."
+        if own:
+            return f" It calls this {own}."
+    return ""
+
+
+@cache
+def _concepts_by_synonym() -> dict[str, list[str]]:
+    table: dict[str, list[str]] = tomllib.loads(Path(__file__).with_name("synonyms.toml").read_text(encoding="utf-8"))
+    found: dict[str, list[str]] = {}
+    for concept, names in table.items():
+        for name in names:
+            found.setdefault(name, []).append(concept)
+    return found
 
 
 def fault_refusal(model: Model, item: ModelInput, value: JsonValue, fault: FieldFault) -> InvalidInput:

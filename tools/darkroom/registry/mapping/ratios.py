@@ -8,6 +8,7 @@ from pydantic import JsonValue
 
 _RATIO = re.compile(r"(\d{1,5}(?:\.\d{1,3})?)\s*[:/xX×]\s*(\d{1,5}(?:\.\d{1,3})?)")
 _SIZE = re.compile(r"(\d{2,5})[x*](\d{2,5})")
+_NEAR = 0.03 + 1e-9
 _SIZE_CLASS = re.compile(r"(\d)K")
 
 
@@ -35,6 +36,11 @@ def ratio_of(width: int, height: int) -> str:
 def is_same_ratio(one: float, other: float) -> bool:
     """Whether two ratios are equal but for the rounding of their digits."""
     return math.isclose(one, other, rel_tol=1e-3)
+
+
+def is_near_ratio(one: float, other: float) -> bool:
+    """Whether nobody would call the two different shapes: at most 3 % apart."""
+    return math.isclose(one, other, rel_tol=_NEAR)
 
 
 def nearest_ratio(wanted: float, offered: Iterable[JsonValue]) -> str:

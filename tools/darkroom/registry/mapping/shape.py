@@ -1,9 +1,11 @@
 """The shape of the result: an aspect ratio, an exact size, or that of the image given."""
 
+from darkroom.errors import InvalidInput
 from darkroom.registry.mapping.argument_inputs import ArgumentInputs, Input, listed, quoted, refusal
 from darkroom.registry.mapping.options import range_words
 from darkroom.registry.mapping.ratios import (
     fitted_size,
+    is_near_ratio,
     is_same_ratio,
     nearest_ratio,
     nearest_size,
@@ -27,7 +29,8 @@ _SIDES_PX = range(16, 16385)
 def map_shape(model: Model, request: ImageRequest, options: Input) -> ArgumentInputs:
     """Width and height where both are given and the model takes them, else the aspect ratio, else that of the image.
 
-    Raises: InvalidInput for one of width and height alone, a size out of range, or an aspect ratio that is none.
+    Raises: InvalidInput for one of width and height alone, a size out of range, an aspect ratio that is none, or one
+    that the model has not.
     """
     if request.width or request.height:
         return _from_size(model, request)
@@ -45,14 +48,17 @@ def _from_size(model: Model, request: ImageRequest) -> ArgumentInputs:
             return ArgumentInputs(argument=found.argument, asked=found.asked, notes=(*found.notes, note))
         return found
     ratio = request.aspect_ratio or ratio_of(request.width, request.height)
-    found = _from_ratio(model, ratio)
+    asked = "" if request.aspect_ratio else f"the shape of {request.width}x{request.height}"
+    found = _from_ratio(model, ratio, asked)
     note = f"'{model.name}' takes no exact size, so {request.width}x{request.height} was sent as a shape only."
     return ArgumentInputs(
         argument="width", asked=found.asked, notes=(note, *found.notes) if found.asked else found.notes
     )
 
 
-def _from_ratio(model: Model, text: str) -> ArgumentInputs:
+def _from_ratio(model: Model, text: str, asked: str = "") -> ArgumentInputs:
+    """`asked` is what refusals call it, where that is not the ratio itself."""
+    asked = asked or f"aspect_ratio {quoted(text)}"
     item = model.inputs_by_name.get(model.concepts.aspect_ratio)
     if item is not None and text in item.enum:
         if text in model.concepts.custom_size_requires.values():
@@ -64,28 +70,48 @@ def _from_ratio(model: Model, text: str) -> ArgumentInputs:
         offered = f" Allowed by '{model.name}': {listed(item.enum)}." if item and item.enum else ""
         raise refusal("aspect_ratio", f"aspect_ratio {quoted(text)} is not width:height, such as 16:9.{offered}")
     if item is None:
-        return _shape_without_ratio(model, text, wanted)
+        return _shape_without_ratio(model, text, wanted, asked)
     if not item.enum:
         note = f"Which aspect ratios '{model.name}' takes is not known, so {text} was not checked."
         return ArgumentInputs(argument="aspect_ratio", asked={item.name: text}, notes=(note,))
     nearest = nearest_ratio(wanted, item.enum)
     if not nearest:
         return ArgumentInputs(notes=(f"'{model.name}' offers no aspect ratios, so {text} was not sent.",))
+    if not is_near_ratio(read_ratio(nearest) or 0, wanted):
+        raise _not_offered(model, asked, item)
     is_same = is_same_ratio(read_ratio(nearest) or 0, wanted)
     note = f"aspect_ratio {text} is not offered by '{model.name}'; the nearest, {nearest}, was used."
     return ArgumentInputs(argument="aspect_ratio", asked={item.name: nearest}, notes=() if is_same else (note,))
 
 
-def _shape_without_ratio(model: Model, text: str, wanted: float) -> ArgumentInputs:
+def _shape_without_ratio(model: Model, text: str, wanted: float, asked: str) -> ArgumentInputs:
     """A ratio for a model that knows only pixels, or no shape at all."""
     if model.concepts.width and model.concepts.height and not model.concepts.custom_size_requires:
-        return _size_for_ratio(model, text, wanted)
+        return _size_for_ratio(model, text, wanted, asked)
     size = model.inputs_by_name.get(model.concepts.size)
     if size is not None and (nearest := nearest_size(wanted, size.enum, size.default)):
+        across, down = read_size(nearest) or (0, 1)
+        if not is_near_ratio(across / down, wanted):
+            raise _not_offered(model, asked, size)
         note = f"aspect_ratio {text} was sent as {size.name} {nearest}."
         return ArgumentInputs(argument="aspect_ratio", asked={size.name: nearest}, notes=(note,))
     follows = "its result has the shape of the image" if model.needs_image else "it chooses the shape itself"
     return ArgumentInputs(notes=(f"'{model.name}' takes no aspect ratio, so {text} was not sent: {follows}.",))
+
+
+def _not_offered(model: Model, asked: str, item: ModelInput) -> InvalidInput:
+    """A shape that would come out as another one."""
+    has_size = bool(model.concepts.width and model.concepts.height)
+    own = "; or give width and height" if has_size else ""
+    offered = [_as_ratio(each) for each in item.enum if isinstance(each, str) and read_ratio(each)]
+    words = f"{asked} is not offered by '{model.name}'. Allowed: {listed(dict.fromkeys(offered))}{own}."
+    return refusal("aspect_ratio", words)
+
+
+def _as_ratio(name: str) -> str:
+    """An offered shape as a caller may ask for it: "3:2" of "1536x1024"."""
+    size = read_size(name)
+    return ratio_of(*size) if size else name
 
 
 def _from_input_image(model: Model, request: ImageRequest) -> ArgumentInputs:
@@ -135,12 +161,15 @@ def _exact_from_size(model: Model, request: ImageRequest) -> ArgumentInputs | No
     return ArgumentInputs(argument="width", asked=asked, notes=(note,) if is_rounded else ())
 
 
-def _size_for_ratio(model: Model, text: str, wanted: float) -> ArgumentInputs:
+def _size_for_ratio(model: Model, text: str, wanted: float, asked: str) -> ArgumentInputs:
     """Width and height for a ratio, at the area the model draws by default."""
     across, down = model.inputs_by_name[model.concepts.width], model.inputs_by_name[model.concepts.height]
     area = _usual_side(across) * _usual_side(down)
-    step = across.multiple_of or _USUAL_STEP_PX
-    width, height = fitted_size(wanted, area, _limits(across), step)
+    step, limits = across.multiple_of or _USUAL_STEP_PX, _limits(across)
+    width, height = fitted_size(wanted, area, limits, step)
+    if min(wanted, 1 / wanted) * max(width, height) < limits[0] - step / 2:
+        sides = f"sides of {limits[0]:g} to {limits[1]:g} pixels"
+        raise refusal("aspect_ratio", f"{asked} is too narrow for '{model.name}': it draws {sides}.")
     note = f"aspect_ratio {text} was sent as {across.name} {width} and {down.name} {height}."
     return ArgumentInputs(argument="aspect_ratio", asked={across.name: width, down.name: height}, notes=(note,))
 

@@ -1,15 +1,14 @@
 """A model that the registry does not know: what the caller gives is passed on, and nothing is guessed."""
 
-from dataclasses import fields
-
 from pydantic import JsonValue
 
 from darkroom.registry.mapping.argument_inputs import quoted, refusal
 from darkroom.registry.model import Model, ModelRef
-from darkroom.registry.request import ImageRequest, MappedInput
+from darkroom.registry.request import ARGUMENTS, ImageRequest, MappedInput
 from darkroom.uris import is_data_uri, scheme_of
 
-_UNMAPPABLE = [each for each in fields(ImageRequest) if each.name not in ("prompt", "model", "options")]
+_NOT_GIVEN = ImageRequest()
+_UNMAPPABLE = [name for name in ARGUMENTS if name not in ("prompt", "model", "options")]
 
 
 def unlisted_model(ref: ModelRef) -> Model:
@@ -22,12 +21,10 @@ def map_unlisted(model: Model, request: ImageRequest) -> MappedInput:
 
     Raises: InvalidInput where another of our arguments was given; how this model calls it is not known.
     """
-    for each in _UNMAPPABLE:
-        if getattr(request, each.name) != each.default:
-            words = f"'{model.name}' is not in the registry, so what it calls {each.name} is not known."
-            raise refusal(
-                each.name, f"{words} Give it in model_options under the model's own name, and leave {each.name} out."
-            )
+    for name in _UNMAPPABLE:
+        if getattr(request, name) != getattr(_NOT_GIVEN, name):
+            words = f"'{model.name}' is not in the registry, so what it calls {name} is not known."
+            raise refusal(name, f"{words} Give it in model_options under the model's own name, and leave {name} out.")
     input = dict(request.options)
     if request.prompt:
         if input.get("prompt", request.prompt) != request.prompt:
