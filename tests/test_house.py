@@ -18,7 +18,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
     frozenset(floor.split())
     for floor in (
         "darkroom darkroom_server",
-        "darkroom.uris darkroom.model_tasks darkroom.spelling",
+        "darkroom.uris darkroom.model_tasks darkroom.usual_models darkroom.spelling darkroom.own_folders",
         "darkroom.errors darkroom.predictions darkroom.images darkroom.charges darkroom.secrets_in_inputs",
         "darkroom.progress darkroom.request_ids",
         "darkroom.registry",
@@ -29,10 +29,12 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "darkroom.darkroom",
         "darkroom.get_prediction darkroom.list_models darkroom.repeats darkroom.quotes",
         "darkroom.generate_image darkroom.cancel_prediction darkroom.dry_run darkroom.offers",
-        "darkroom_server.sandbox darkroom_server.strange_json darkroom_server.deadline darkroom_server.tool_arguments",
+        "darkroom_server.sandbox darkroom_server.strange_json darkroom_server.deadline darkroom_server.tool_arguments"
+        " darkroom_server.setting_folders",
         "darkroom_server.content darkroom_server.gallery darkroom_server.settings"
         " darkroom_server.prompts darkroom_server.output_schema",
-        "darkroom_server.opener darkroom_server.install darkroom_server.consent darkroom_server.open_calls",
+        "darkroom_server.opener darkroom_server.install darkroom_server.consent darkroom_server.open_calls"
+        " darkroom_server.instructions",
         "darkroom_server.calls",
         "darkroom_server.mcp_server darkroom_server.resources",
         "darkroom_server.tools",
@@ -233,5 +235,5 @@ def test_creating_the_server_loads_nothing_heavy() -> None:
         "print(*sorted(sys.modules))"
     )
     answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    heavy = {"httpx", "PIL", "typer", "rich.logging", "platformdirs", "obstore", "sqlite3", "tomlkit", "yaml"}
+    heavy = {"httpx", "PIL", "typer", "rich.logging", "obstore", "sqlite3", "tomlkit", "yaml"}
     assert heavy & set(answer.stdout.split()) == set()

@@ -36,9 +36,7 @@ ModelOptions = Annotated[
     Field(description="Inputs of the model itself under its own names; list_models(model=…) lists them"),
     WithJsonSchema({"type": "object"}),
 ]
-WaitSeconds = Annotated[
-    int, Field(ge=0, le=600, description="How long this call may wait; hosts end calls at about 60 s")
-]
+WaitSeconds = Annotated[int, Field(ge=0, le=600, description="Cut to 45 unless the user's setting is longer")]
 AS_SET = -1  # in place of a default that is a setting
 
 
@@ -174,7 +172,7 @@ class ToolRow:
         tool = Tool.from_function(
             self.function,
             title=self.title,
-            description=inspect.cleandoc(self.function.__doc__ or ""),
+            description=_unwrapped(self.function.__doc__ or ""),
             structured_output=settings.structured_output,
             meta={"ui": {"resourceUri": GALLERY_URI}} if self.is_in_gallery else None,
             annotations=ToolAnnotations(
@@ -184,10 +182,18 @@ class ToolRow:
                 open_world_hint=self.is_open_world,
             ),
         )
+        tool.parameters.pop("title", None)
         for argument in tool.parameters["properties"].values():
+            argument.pop("title", None)  # the SDK makes it out of the name
             if argument.get("default") == AS_SET and argument.get("minimum") == 0:
                 argument["default"] = settings.wait_seconds
         return tool
+
+
+def _unwrapped(docstring: str) -> str:
+    """The text without the line breaks and the indentation of the source; paragraphs stay."""
+    paragraphs = inspect.cleandoc(docstring).split("\n\n")
+    return "\n\n".join(" ".join(each.split()) for each in paragraphs)
 
 
 TOOLS = (

@@ -48,6 +48,7 @@ SANDBOX_HINT = (
     "This is darkroom's own sandbox: no model ran, nothing was paid. For real models the user sets a gateway's key, "
     "such as REPLICATE_API_TOKEN."
 )
+SIMULATED_HINT = "This address is darkroom's own sandbox: no model ran; the pictures and the amounts are simulated."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,8 +142,10 @@ class Darkroom:
 
     @property
     def sandbox_hint(self) -> str:
-        """Said with every answer of the sandbox; empty for real gateways."""
-        return SANDBOX_HINT if self.gateway.is_sandbox else ""
+        """Said with every answer of the sandbox, also where it stands behind an address; empty for real gateways."""
+        if self.gateway.is_sandbox:
+            return SANDBOX_HINT
+        return SIMULATED_HINT if self.client.is_simulated else ""
 
     def day_limit(self) -> SpendingLimit | None:
         """The person's limit for this calendar day; None where there is none, and in the sandbox, which is free."""
