@@ -17,7 +17,7 @@ import httpx
 from client_process import Client, Outcome, load_clients, sandbox
 
 _AT_ONCE_INSTALLED = 3
-_COLUMNS = "{:<16}{:<10}{:<12}{:<16}{:<16}{:<13}{:<10}{}"
+_COLUMNS = "{:<16}{:<9}{:<12}{:<19}{:<19}{:<13}{:<10}{}"
 
 
 async def main(names: list[str], long_s: int) -> int:
@@ -106,7 +106,7 @@ def _show(outcomes: list[Outcome], made: Counter[str]) -> None:
     for outcome in outcomes:
         jobs = outcome.jobs
         calls = [
-            f"{seen['calls']} calls, {seen['failures']} lost" if (seen := jobs.get(job)) else "unfinished"
+            f"calls {seen['calls']}, lost {seen['failures']}" if (seen := jobs.get(job)) else "unfinished"
             for job in ("long", "quick")
         ]
         predictions = sum(count for prompt, count in made.items() if prompt.endswith(f" for {outcome.client.name}"))
