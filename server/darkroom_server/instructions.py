@@ -14,8 +14,8 @@ from darkroom_server.settings import Settings, variable_of
 
 MOST_BYTES = 2_000
 _TEMPLATE = Path(__file__).with_suffix(".txt")
-_LONGEST_PLACE_BYTES = 240
-_LONGEST_MODEL = 100
+_LONGEST_PLACE_BYTES = 200
+_LONGEST_MODEL, _LONGEST_ADDRESS, _LONGEST_PROBLEM = 60, 80, 300
 _SHOWN = "Every answer ends with what was charged; dry_run=true shows the price before."
 
 
@@ -36,16 +36,19 @@ def instructions(settings: Settings) -> str:
 
 def _gateway_words(settings: Settings) -> str:
     if settings.problem:
-        return f"Darkroom makes and edits images, but cannot yet: {_printable(settings.problem.message)}"
+        return (
+            f"Darkroom makes and edits images, but cannot yet: {_printable(settings.problem.message, _LONGEST_PROBLEM)}"
+        )
     gateway = settings.choice.gateway
+    address = _printable(gateway.origin, _LONGEST_ADDRESS)
     if gateway.is_sandbox:
-        where = "" if gateway.is_embedded else f" at {gateway.origin}"
+        where = "" if gateway.is_embedded else f" at {address}"
         return (
             f"Darkroom makes and edits images; here it runs its sandbox{where}: no model runs, the pictures are "
             "simulated. For real ones the user sets a gateway's key, such as REPLICATE_API_TOKEN."
         )
     local = " on this computer (an answer says so if it is a sandbox)" if gateway.is_loopback else ""
-    return f"Darkroom makes and edits images through the gateway {gateway.name!r} at {gateway.origin}{local}."
+    return f"Darkroom makes and edits images through the gateway {gateway.name!r} at {address}{local}."
 
 
 def _money_words(settings: Settings) -> str:
@@ -64,15 +67,14 @@ def _money_words(settings: Settings) -> str:
 def _model_words(settings: Settings) -> str:
     """`flux-schnell draws ($0.003), ...`; the registry is read only for a model or files of the person's own."""
     prices = {each.name: each.price for each in USUAL_MODELS}
-    own = settings.default_model[:_LONGEST_MODEL]
+    own = settings.default_model
     if own or settings.models_dir:
         prices |= _prices_of((*prices, *filter(None, [own])), settings.models_dir)
-    words = ", ".join(f"{each.name} {each.does} ({prices[each.name]})" for each in USUAL_MODELS)
+    words = ", ".join(f"{each.name.partition('/')[2]} {each.does} ({prices[each.name]})" for each in USUAL_MODELS)
     if not own:
         return words
-    return (
-        f"the user's choice {_printable(own)} ({prices.get(own, 'price unknown')}) is taken where it can, else {words}"
-    )
+    price = prices.get(own, "price unknown")
+    return f"the user's choice {_printable(own, _LONGEST_MODEL)} ({price}) is taken where it can, else {words}"
 
 
 def _prices_of(names: Iterable[str], models_dir: Path | None) -> dict[str, str]:
@@ -112,5 +114,6 @@ def _folder_words(folders: list[str], room_bytes: int) -> str:
     return ""
 
 
-def _printable(text: str) -> str:
-    return "".join(each if each.isprintable() else "?" for each in text)
+def _printable(text: str, longest: int | None = None) -> str:
+    shown = text if longest is None or len(text) <= longest else f"{text[: longest - 1]}…"
+    return "".join(each if each.isprintable() else "?" for each in shown)

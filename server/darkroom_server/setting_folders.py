@@ -30,8 +30,8 @@ def home_problem(environ: Mapping[str, str]) -> SettingsError | None:
     if os.name == "nt" or not home or Path(home).is_absolute():
         return None
     return SettingsError(
-        f"HOME is {home[:_LONGEST_SHOWN]!r}, which is no absolute path, so it is not known where images and the "
-        "journal belong. Ask the user to set it to a path that begins with '/'."
+        f"HOME is {home[:_LONGEST_SHOWN]!r}, which is no absolute path, so the user's folders cannot be found. "
+        "Ask the user to set it to a path that begins with '/'."
     )
 
 

@@ -36,7 +36,9 @@ ModelOptions = Annotated[
     Field(description="Inputs of the model itself under its own names; list_models(model=…) lists them"),
     WithJsonSchema({"type": "object"}),
 ]
-WaitSeconds = Annotated[int, Field(ge=0, le=600, description="Cut to 45 unless the user's setting is longer")]
+WaitSeconds = Annotated[
+    int, Field(ge=0, le=600, description="How long this call may wait; hosts end calls at about 60 s")
+]
 AS_SET = -1  # in place of a default that is a setting
 
 
