@@ -18,7 +18,8 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
     frozenset(floor.split())
     for floor in (
         "darkroom darkroom_server",
-        "darkroom.decoder darkroom.uris darkroom.model_tasks darkroom.spelling",
+        "darkroom.decoder darkroom.uris darkroom.model_tasks darkroom.usual_models darkroom.spelling"
+        " darkroom.own_folders",
         "darkroom.errors darkroom.predictions darkroom.images darkroom.charges darkroom.secrets_in_inputs",
         "darkroom.progress darkroom.request_ids",
         "darkroom.registry",
@@ -34,10 +35,11 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "darkroom.get_prediction darkroom.cheaper",
         "darkroom.generate_image darkroom.dry_run darkroom.offers",
         "darkroom_server.sandbox darkroom_server.strange_json darkroom_server.deadline darkroom_server.tool_arguments"
-        " darkroom_server.conversations darkroom_server.wire",
+        " darkroom_server.conversations darkroom_server.wire darkroom_server.setting_folders",
         "darkroom_server.content darkroom_server.gallery darkroom_server.settings"
         " darkroom_server.prompts darkroom_server.output_schema",
-        "darkroom_server.opener darkroom_server.install darkroom_server.consent darkroom_server.open_calls",
+        "darkroom_server.opener darkroom_server.install darkroom_server.consent darkroom_server.open_calls"
+        " darkroom_server.instructions",
         "darkroom_server.answers",
         "darkroom_server.calls",
         "darkroom_server.mcp_server darkroom_server.resources",
@@ -245,7 +247,6 @@ def test_creating_the_server_loads_nothing_heavy() -> None:
         "resvg_py",
         "typer",
         "rich.logging",
-        "platformdirs",
         "obstore",
         "sqlite3",
         "tomlkit",

@@ -13,7 +13,8 @@ from pydantic import JsonValue
 
 from darkroom.errors import InvalidInput, OutputError
 from darkroom.images import ImageState, StoredFile, StoredImage
-from darkroom.outputs.inputs import InputResolver, Resolved, default_input_folders
+from darkroom.outputs.inputs import InputResolver, Resolved
+from darkroom.own_folders import default_input_folders
 from darkroom.registry import MappedInput
 
 pytestmark = pytest.mark.anyio

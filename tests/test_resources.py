@@ -101,6 +101,17 @@ async def test_the_prompts_name_our_tools(client: Client) -> None:
     assert '"BLUE HOUR"' in result.messages[0].content.text
 
 
+@pytest.mark.parametrize("name", ["compare_models", "edit_photo", "product_shot", "poster", "icon"])
+async def test_every_prompt_has_the_price_said_before_it_is_paid(client: Client, name: str) -> None:
+    arguments = {"subject": "a", "photo": "/a.png", "changes": "b", "product": "c", "text": "d", "idea": "e"}
+    [prompt] = [each for each in (await client.list_prompts()).prompts if each.name == name]
+    wanted = {each.name for each in prompt.arguments or []}
+    result = await client.get_prompt(name, {key: value for key, value in arguments.items() if key in wanted})
+    content = result.messages[0].content
+    assert isinstance(content, TextContent)
+    assert ("price" in content.text or "cost" in content.text) and "wait for my yes" in content.text
+
+
 async def test_model_names_are_completed_after_a_comma(client: Client) -> None:
     reference = PromptReference(name="compare_models")
     done = await client.complete(reference, {"name": "models", "value": "black-forest-labs/flux-schnell, ideo"})

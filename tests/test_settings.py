@@ -43,6 +43,13 @@ def test_a_tilde_is_the_home_folder(tmp_path: Path) -> None:
     assert settings.data_path == tmp_path / "data"
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps the home folder elsewhere")
+@pytest.mark.parametrize("home", ["mine", "./mine", "~"])
+def test_a_relative_home_is_refused_and_not_replaced_by_the_accounts_own(home: str) -> None:
+    problem = Settings.read_or_problem({"HOME": home}).problem
+    assert problem and f"HOME is '{home}'" in problem.message and "absolute" in problem.message
+
+
 def test_an_object_url_stays_as_it_is() -> None:
     settings = Settings.read({"DARKROOM_OUTPUT_DIR": "s3://bucket/pictures"})
     assert settings.output_location == "s3://bucket/pictures"

@@ -61,9 +61,24 @@ async def test_exactly_three_tools_are_offered(client: Client) -> None:
     assert [tool.name for tool in tools] == ["generate_image", "get_prediction", "list_models"]
 
 
-async def test_the_list_of_tools_stays_under_six_thousand_bytes(client: Client) -> None:
+async def test_the_list_of_tools_stays_small_and_private(client: Client) -> None:
     listed = await client.list_tools()
-    assert len(json.dumps([tool.model_dump(by_alias=True, exclude_none=True) for tool in listed.tools])) <= 6_000
+    assert len(json.dumps([tool.model_dump(by_alias=True, exclude_none=True) for tool in listed.tools])) <= 5_700
+    assert client.protocol_version < "2026" or listed.cache_scope == "private", "it holds the person's settings"
+
+
+async def test_a_description_is_running_text_and_no_argument_has_a_made_up_title(client: Client) -> None:
+    for tool in (await client.list_tools()).tools:
+        assert tool.description and "  " not in tool.description
+        assert all(len(paragraph.splitlines()) == 1 for paragraph in tool.description.split("\n\n"))
+        assert "title" not in tool.input_schema
+        assert not [name for name, schema in tool.input_schema["properties"].items() if "title" in schema]
+
+
+async def test_no_news_of_changed_lists_is_offered_as_none_is_ever_sent(client: Client) -> None:
+    offered = client.server_capabilities
+    assert offered.tools and offered.prompts and offered.resources
+    assert not (offered.tools.list_changed or offered.prompts.list_changed or offered.resources.list_changed)
 
 
 async def test_the_tools_are_as_the_snapshot_says(client: Client) -> None:
@@ -95,10 +110,6 @@ async def test_every_tool_states_all_hints_and_a_title(client: Client) -> None:
         assert tool.title and hints
         assert None not in (hints.read_only_hint, hints.destructive_hint, hints.idempotent_hint, hints.open_world_hint)
         assert len(tool.description or "") < 2_000
-
-
-async def test_the_instructions_fit_what_hosts_keep(client: Client) -> None:
-    assert client.instructions and len(client.instructions) < 2_000
 
 
 # generate_image

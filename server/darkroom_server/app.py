@@ -4,7 +4,6 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
@@ -18,6 +17,7 @@ from darkroom_server import __version__
 from darkroom_server.answers import Host
 from darkroom_server.calls import Calls
 from darkroom_server.gallery import GALLERY_FILE, GALLERY_URI, image_hosts
+from darkroom_server.instructions import instructions
 from darkroom_server.mcp_server import DarkroomServer
 from darkroom_server.opener import DarkroomOpener
 from darkroom_server.prompts import add_prompts
@@ -28,8 +28,6 @@ from darkroom_server.tools import TOOLS
 if TYPE_CHECKING:
     from darkroom.darkroom import Darkroom
     from darkroom.registry import ModelRegistry
-
-_INSTRUCTIONS_FILE = Path(__file__).with_name("instructions.txt")
 
 
 def create_server(
@@ -74,12 +72,12 @@ def create_server(
         stdout=host.stdout,
         title="Darkroom",
         version=__version__,
-        instructions=_INSTRUCTIONS_FILE.read_text(encoding="utf-8").strip(),
+        instructions=instructions(settings),
         lifespan=lifespan,
         log_level="WARNING",
         subscriptions=bus,
         extensions=[_gallery(settings)],
-        cache_hints={"tools/list": CacheHint(ttl_ms=300_000, scope="public")},
+        cache_hints={"tools/list": CacheHint(ttl_ms=300_000, scope="private")},
     )
     add_resources(server, registry)
     add_prompts(server, registry)

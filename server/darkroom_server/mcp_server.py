@@ -53,7 +53,7 @@ class DarkroomServer(MCPServer["Calls"]):
     """
 
     def __init__(self, *args: Any, refusals: Mapping[str, Refuse], stdout: Stdout | None = None, **kwargs: Any) -> None:
-        super().__init__(*args, middleware=[_hear_cancel, _refuse_strange_params], **kwargs)
+        super().__init__(*args, middleware=[_offer_what_is_sent, _hear_cancel, _refuse_strange_params], **kwargs)
         self._refusals = refusals
         self._stdout = stdout or Stdout()
         self._schemas: dict[str, dict[str, dict[str, Any]]] = {}
@@ -117,6 +117,15 @@ async def _pass_on(incoming: Any, inlet: MemoryObjectSendStream[SessionMessage |
                 with suppress(ValidationError):
                     passed = SessionMessage(jsonrpc_message_adapter.validate_json(text, by_name=False))
             await inlet.send(passed)
+
+
+async def _offer_what_is_sent(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+    """Do not offer news of changed lists: no list changes, and the SDK offers them with every subscription."""
+    result = await call_next(ctx)
+    if ctx.method == "server/discover" and isinstance(result, dict):
+        for offered in result["capabilities"].values():
+            offered.pop("listChanged", None)
+    return result
 
 
 async def _hear_cancel(ctx: ServerRequestContext["Calls", Any], call_next: CallNext) -> HandlerResult:

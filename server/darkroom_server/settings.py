@@ -17,6 +17,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr,
 from darkroom.errors import SettingsError
 from darkroom.spelling import closest
 from darkroom.uris import is_url
+from darkroom_server.setting_folders import FOLDER_WORDS, absolute_folder, home_problem
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -33,7 +34,6 @@ MOST_WAIT_S = 50
 GONE = {"cancel_tool": "get_prediction(id, cancel=true) does it now"}
 # Read by `choose_gateway`, which knows the gateways; here they are only described.
 GATEWAY_SETTINGS = ("gateway", "base_url", "api_key", "output_hosts")
-_FOLDERS = ("${HOME}", "${DESKTOP}", "${DOCUMENTS}", "${DOWNLOADS}")
 
 
 def _on_or_off(word: object) -> object:
@@ -100,6 +100,7 @@ class Settings(BaseModel):
             usable = {name: value for name, value in values.items() if name not in {each["loc"][0] for each in wrong}}
             settings = cls.model_validate(usable)
             settings._reading_problem = _explain(wrong[0], given)
+        settings._reading_problem = settings._reading_problem or home_problem(given)
         settings._environ = given
         return settings
 
@@ -146,7 +147,7 @@ class Settings(BaseModel):
             return ()
         if self.input_dirs:
             return self.input_dirs
-        from darkroom.outputs.inputs import default_input_folders
+        from darkroom.own_folders import default_input_folders
 
         return default_input_folders(None if is_url(self.output_location) else Path(self.output_location))
 
@@ -246,9 +247,9 @@ def described() -> dict[str, About]:
 def _parsed(name: str, text: str, environ: Mapping[str, str]) -> object:
     """Folders get their absolute path; everything else is parsed by its type."""
     if name == "input_dirs":
-        return tuple(_folder(each.strip(), environ) for each in text.split(os.pathsep) if each.strip())
+        return tuple(absolute_folder(each.strip(), environ) for each in text.split(os.pathsep) if each.strip())
     if name in {"data_dir", "models_dir"} or (name == "output_dir" and not is_url(text)):
-        return str(_folder(text, environ))
+        return str(absolute_folder(text, environ))
     return text
 
 
@@ -272,24 +273,5 @@ def _given_texts(environ: Mapping[str, str]) -> dict[str, str]:
     return {
         name: text
         for name, text in stripped.items()
-        if text and (text.startswith(_FOLDERS) or not text.startswith("${"))
+        if text and (text.startswith(FOLDER_WORDS) or not text.startswith("${"))
     }
-
-
-def _folder(text: str, environ: Mapping[str, str]) -> Path:
-    """The absolute folder; a leading `~`, or one of the four names that desktop hosts leave unexpanded, is resolved."""
-    word = next((word for word in _FOLDERS if text.startswith(word)), "")
-    if word:
-        text = _place(word, environ) + text.removeprefix(word)
-    elif text == "~" or text.startswith("~/"):
-        text = _place("${HOME}", environ) + text[1:]
-    return Path(text).absolute()
-
-
-def _place(word: str, environ: Mapping[str, str]) -> str:
-    if word == "${HOME}":
-        return environ.get("HOME") or environ.get("USERPROFILE") or str(Path.home())
-    import platformdirs
-
-    # Such as `user_desktop_dir` for ${DESKTOP}.
-    return getattr(platformdirs, f"user_{word[2:-1].lower()}_dir")()

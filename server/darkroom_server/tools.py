@@ -186,7 +186,7 @@ class ToolRow:
         tool = Tool.from_function(
             self.function,
             title=self.title,
-            description=inspect.cleandoc(self.function.__doc__ or ""),
+            description=_unwrapped(self.function.__doc__ or ""),
             structured_output=settings.structured_output,
             meta={"ui": {"resourceUri": GALLERY_URI}} if self.is_in_gallery else None,
             annotations=ToolAnnotations(
@@ -196,10 +196,19 @@ class ToolRow:
                 open_world_hint=self.is_open_world,
             ),
         )
-        for name, default in (("wait_seconds", settings.wait_seconds), ("count", 1)):
-            if name in tool.parameters["properties"]:
-                tool.parameters["properties"][name]["default"] = default
+        tool.parameters.pop("title", None)
+        defaults = {"wait_seconds": settings.wait_seconds, "count": 1}
+        for name, argument in tool.parameters["properties"].items():
+            argument.pop("title", None)  # the SDK makes it out of the name
+            if name in defaults and argument.get("default") == AS_SET:
+                argument["default"] = defaults[name]
         return tool
+
+
+def _unwrapped(docstring: str) -> str:
+    """The text without the line breaks and the indentation of the source; paragraphs stay."""
+    paragraphs = inspect.cleandoc(docstring).split("\n\n")
+    return "\n\n".join(" ".join(each.split()) for each in paragraphs)
 
 
 TOOLS = (

@@ -45,6 +45,7 @@ IMAGES_GRACE_S = 6.0
 # A call ends at the latest so many seconds after the budget that it was given.
 CALL_GRACE_S = 8.0
 SANDBOX_HINT = "Made by the sandbox, not by a model. For real ones the user sets a key, such as REPLICATE_API_TOKEN."
+SIMULATED_HINT = "This address is darkroom's own sandbox: no model ran; the pictures and the amounts are simulated."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,8 +142,10 @@ class Darkroom:
 
     @property
     def sandbox_hint(self) -> str:
-        """Said with every answer of the sandbox; empty for real gateways."""
-        return SANDBOX_HINT if self.gateway.is_sandbox else ""
+        """Said with every answer of the sandbox, also where it stands behind an address; empty for real gateways."""
+        if self.gateway.is_sandbox:
+            return SANDBOX_HINT
+        return SIMULATED_HINT if self.client.is_simulated else ""
 
     def steady_clock(self, monotonic_s: float) -> float:
         """A moment of the monotonic clock in seconds since the epoch, as the wall clock stood when this was opened."""

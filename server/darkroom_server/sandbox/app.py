@@ -20,7 +20,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 def _wrapped(state: SandboxState, endpoint: Handler, remaining: int, needs: Endpoint | None) -> Handler:
-    """The endpoint behind the key, with faults worded as the profile does and the rate-limit headers.
+    """The endpoint behind the key, with faults worded as the profile does, the rate-limit headers and our own.
 
     `remaining` is what the rate-limit header claims, `needs` what a profile must have to offer the endpoint.
     """
@@ -36,6 +36,8 @@ def _wrapped(state: SandboxState, endpoint: Handler, remaining: int, needs: Endp
             return faults.respond(fault, profile)
         if profile.errors == "problem":
             response.headers.update({"ratelimit-remaining": str(remaining), "ratelimit-reset": "1"})
+        # So that a darkroom in front of it tells people that the pictures are simulated.
+        response.headers["darkroom-sandbox"] = "simulated"
         return response
 
     return answer

@@ -70,6 +70,11 @@ class PredictionClient:
         self._wire = Wire(gateway, key, app=app, timeouts=timeouts or Timeouts())
         self._sleep, self._rng = sleep, rng or Random()
 
+    @property
+    def is_simulated(self) -> bool:
+        """Whether the gateway is the sandbox, or has answered from this machine that it is one."""
+        return self._wire.is_simulated
+
     async def __aenter__(self) -> Self:
         return self
 

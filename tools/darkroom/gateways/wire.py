@@ -57,7 +57,8 @@ class WireFault(Exception):
 class Wire:
     """Call `aclose` at the end; with an `app` nothing touches the network.
 
-    `has_given_json` says that a reply of this address has been JSON before, so that it is no wrong address.
+    `has_given_json` says that a reply of this address has been JSON before, so that it is no wrong address;
+    `is_simulated` that the gateway calls itself darkroom's sandbox, which only one on this machine is believed.
     """
 
     def __init__(self, gateway: Gateway, key: Key, *, app: "ASGIApp | None", timeouts: Timeouts) -> None:
@@ -65,6 +66,7 @@ class Wire:
         self._tls: SSLContext | None = None
         self._clients: dict[int, httpx.AsyncClient] = {}
         self.has_given_json = False
+        self.is_simulated = gateway.is_sandbox
 
     async def aclose(self) -> None:
         for client in self._clients.values():
@@ -102,6 +104,7 @@ class Wire:
             logger.debug("%s %s: %s", request.method, request.path, response.status_code)
             reply = await self._reply(response, min(_BODY_IN_READS * limits.read_s, ends_at - anyio.current_time()))
             self.has_given_json |= reply.decoded is not None and not request.is_at_root
+            self.is_simulated |= self._gateway.is_loopback and "darkroom-sandbox" in reply.headers
             return reply
         except Exception as error:  # whatever the library makes of an odd answer
             # It sends nothing before it has connected. Any other stage, known or not, may have sent a byte.

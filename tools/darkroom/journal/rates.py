@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from darkroom.journal.database import Session
 
-_READ = "SELECT idle_at, frozen_until FROM rates WHERE name = ?"
-_KEEP = """INSERT INTO rates (name, idle_at, frozen_until) VALUES (?, ?, ?)
-    ON CONFLICT (name) DO UPDATE SET idle_at = excluded.idle_at, frozen_until = excluded.frozen_until"""
-# A time further ahead was noted before the clock was set back.
-_FURTHEST_S = 2 * 3600.0
+# What was noted in the future was noted before the clock was set back.
+_READ = "SELECT idle_at, frozen_until FROM rates WHERE name = ? AND noted_at <= ?"
+_KEEP = """INSERT INTO rates (name, idle_at, frozen_until, noted_at) VALUES (?, ?, ?, ?) ON CONFLICT (name) DO UPDATE
+    SET idle_at = excluded.idle_at, frozen_until = excluded.frozen_until, noted_at = excluded.noted_at"""
+_UNEVEN_S = 1.0  # two processes may read the clock in another order than they write
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,14 +31,14 @@ def reserve(session: Session, name: str, rate: Rate, patience_s: float, now: flo
     pause_s = round(max(0.0, idle_at - rate.burst * interval_s - now, frozen_until - now), 3)
     if pause_s > patience_s:
         return None
-    session.execute(_KEEP, (name, idle_at, frozen_until))
+    session.execute(_KEEP, (name, idle_at, frozen_until, now))
     return pause_s
 
 
 def freeze(session: Session, name: str, for_s: float, now: float) -> None:
     """Nothing more goes for so many seconds."""
     idle_at, frozen_until = _read(session, name, now)
-    session.execute(_KEEP, (name, idle_at, max(frozen_until, now + min(for_s, _FURTHEST_S))))
+    session.execute(_KEEP, (name, idle_at, max(frozen_until, now + for_s), now))
 
 
 def frozen_s(session: Session, name: str, now: float) -> float:
@@ -47,7 +47,5 @@ def frozen_s(session: Session, name: str, now: float) -> float:
 
 
 def _read(session: Session, name: str, now: float) -> tuple[float, float]:
-    row = session.execute(_READ, (name,)).fetchone()
-    times = (row["idle_at"], row["frozen_until"]) if row else (0.0, 0.0)
-    idle_at, frozen_until = (each if each <= now + _FURTHEST_S else 0.0 for each in times)
-    return idle_at, frozen_until
+    row = session.execute(_READ, (name, now + _UNEVEN_S)).fetchone()
+    return (row["idle_at"], row["frozen_until"]) if row else (0.0, 0.0)

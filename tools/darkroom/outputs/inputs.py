@@ -234,16 +234,6 @@ class InputResolver:
         return data_uri(image.mime_type, image.content), image.notes
 
 
-def default_input_folders(output_folder: Path | None) -> tuple[Path, ...]:
-    """The output folder and the user's pictures, downloads and desktop folders."""
-    from platformdirs import user_desktop_path, user_downloads_path, user_pictures_path
-
-    folders = (output_folder, user_pictures_path(), user_downloads_path(), user_desktop_path())
-    # A folder that is switched off in XDG is given as the home folder, which would open everything.
-    home = Path.home()
-    return tuple(dict.fromkeys(folder for folder in folders if folder and not home.is_relative_to(folder)))
-
-
 def _references(mapped: MappedInput) -> dict[tuple[str, int], JsonValue]:
     """Every image reference by the input that holds it and its place there, from 0."""
     given = {name: mapped.input[name] for name in mapped.file_fields if name in mapped.input}

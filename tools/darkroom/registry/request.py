@@ -6,8 +6,9 @@ from dataclasses import dataclass, field, fields, replace
 from pydantic import JsonValue
 
 from darkroom.uris import shorten_data_uris
+from darkroom.usual_models import DRAW, DRAW_SVG, EDIT, EDIT_MASKED, EDIT_SEVERAL
 
-DEFAULT_MODEL = "black-forest-labs/flux-schnell"
+DEFAULT_MODEL = DRAW.name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,10 +82,9 @@ class MappedInput:
 def default_model_for(request: ImageRequest) -> str:
     """A model that can do what was asked: vectors, masked edits, edits of several or one image, or drawing."""
     if request.output_format == "svg":
-        return "recraft-ai/recraft-v4-svg"
+        return DRAW_SVG.name
     if request.mask:
-        return "black-forest-labs/flux-fill-pro"
+        return EDIT_MASKED.name
     if len(request.images) > 1:
-        return "google/nano-banana"
-    # One image: the cheapest editor with a published price that follows instructions and takes a seed.
-    return "black-forest-labs/flux-kontext-dev" if request.images else DEFAULT_MODEL
+        return EDIT_SEVERAL.name
+    return EDIT.name if request.images else DRAW.name
