@@ -12,8 +12,9 @@ from darkroom.gateways import clean_words, quoted
 from darkroom.journal import Intent, Listed, Money
 from darkroom.reports.amounts import counted, local, usd
 from darkroom.reports.charge_words import charge_data
+from darkroom.reports.details import prompt_of
 from darkroom.reports.prediction import Outcome, PredictionReport, bare_data
-from darkroom.reports.prediction_data import AnswerFacts, PredictionView, prompt_of
+from darkroom.reports.prediction_data import AnswerFacts, PredictionView
 
 _PROMPT_SHOWN = 60
 _PROMPT_IN_DATA = 300
@@ -86,7 +87,7 @@ def _line(view: PredictionView, facts: ListFacts) -> str:
     """`14:02 succeeded, flux-schnell, about $0.003: "a vase" /pictures/a-vase.png, id p1`."""
     intent = view.intent
     paths = [image.file.location for image in intent.images if image.file]
-    more = f" (+{len(paths) - 1})" if len(paths) > 1 else ""
+    more = f" (+{len(paths) - 1} more)" if len(paths) > 1 else ""
     model = clean_words(intent.model.rpartition("/")[2], 60) or "unknown model"
     lost = "" if paths or view.word != "succeeded" else " no file"
     saved = f" {paths[0]}{more}" if paths else lost
@@ -175,7 +176,7 @@ def _row_data(view: PredictionView, facts: ListFacts) -> dict[str, JsonValue]:
         "status": view.word,
         "error": clean_words(intent.prediction.error, _REASON_SHOWN) if intent.prediction else "",
         "gateway": intent.gateway,
-        "model": intent.model,
+        "model": clean_words(intent.model, 200),
         "prompt": prompt_of(intent)[:_PROMPT_IN_DATA],
         "created_at": local(_at(intent), facts.zone).isoformat("T", "seconds"),
         "price_usd": intent.estimate_usd,

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from typing import Literal
 
 from pydantic import JsonValue
@@ -16,8 +15,8 @@ from darkroom.journal import Intent, IntentState
 from darkroom.predictions import Prediction, PredictionStatus
 from darkroom.reports.amounts import usd
 from darkroom.reports.charge_words import DayLimit, charge_data
-from darkroom.secrets_in_inputs import masked_secrets
-from darkroom.uris import scheme_of, shorten_data_uris
+from darkroom.reports.details import LONGEST_REQUEST, LONGEST_SENTENCE, details_of, prompt_of
+from darkroom.uris import scheme_of
 
 _UNSENT_WORDS = {
     IntentState.INTENT: "queued",
@@ -28,9 +27,6 @@ _UNSENT_WORDS = {
 }
 # Nothing is wrong with a prediction of these, and it goes on by itself.
 RUNNING_WORDS = frozenset({"starting", "processing", "unknown", "sending", "queued"})
-# An answer repeats at most this much of the call's arguments, and of one sentence about them.
-LONGEST_REQUEST = 64_000
-LONGEST_SENTENCE = 1_000
 # Whose the newest prediction is: of the conversation that asks, of another one, or nobody knows.
 Whose = Literal["own", "other", "unknown"]
 _NO_FILE = StoredFile(location="", mime_type="", width_px=0, height_px=0, size_bytes=0, sha256="")
@@ -173,8 +169,8 @@ def answer_data(
         "price_usd": total_usd(views),
         "charged": charge_data(answer_charge(views)),
         "waited_s": round(facts.waited_s, 2),
-        "predictions": [_prediction_data(view, facts) | _details(view, facts) for view in views],
-        "images": [_image_data(number, image) | _record(image, facts) for number, image in enumerate(images, start=1)],
+        "predictions": [_prediction_data(view, facts) for view in views],
+        "images": [_image_data(number, image, facts) for number, image in enumerate(images, start=1)],
         "notes": [note[:LONGEST_SENTENCE] for note in facts.notes],
         "next": next_step,
         "error": error_data(problem) if problem else None,
@@ -233,47 +229,13 @@ def _prediction_data(view: PredictionView, facts: AnswerFacts) -> dict[str, Json
             "total_s": metrics.total_s,
             "image_count": metrics.image_count or len(view.intent.images) or None,
         },
+        **(details_of(view.intent) if facts.is_look_up else {}),
     }
 
 
-def _details(view: PredictionView, facts: AnswerFacts) -> dict[str, JsonValue]:
-    """What only a look-up tells of one prediction: what was sent, to whom and when."""
-    if not facts.is_look_up:
-        return {}
-    intent = view.intent
-    sent = masked_secrets({name: shorten_data_uris(value) for name, value in intent.input.items()})
-    return {
-        "gateway": intent.gateway,
-        "model": intent.model,
-        "version": intent.version or (intent.prediction.version if intent.prediction else ""),
-        "request_id": intent.request_id,
-        "image_count": intent.image_count,
-        "input": sent if len(json.dumps(sent)) <= LONGEST_REQUEST else {},
-        "decided_at": _stamp(intent.intended_at),
-        "sent_at": _stamp(intent.sent_at),
-        "known_at": _stamp(intent.known_at),
-        "ended_at": _stamp(intent.ended_at),
-        "gateway_log_id": intent.gateway_request_id,
-        "is_adopted": intent.is_adopted,
-    }
-
-
-def _record(image: StoredImage, facts: AnswerFacts) -> dict[str, JsonValue]:
-    """Where the sidecar lies; only a look-up tells it."""
-    return {"record": facts.records.get(image.file.location, "") if image.file else ""} if facts.is_look_up else {}
-
-
-def prompt_of(intent: Intent) -> str:
-    """The prompt as it was asked for; of a prediction that was only looked up, as the gateway holds it."""
-    return str((intent.input if intent.is_adopted else intent.request).get("prompt") or "")
-
-
-def _stamp(moment_s: float | None) -> str | None:
-    return None if moment_s is None else datetime.fromtimestamp(moment_s, UTC).isoformat(timespec="seconds")
-
-
-def _image_data(number: int, image: StoredImage) -> dict[str, JsonValue]:
+def _image_data(number: int, image: StoredImage, facts: AnswerFacts) -> dict[str, JsonValue]:
     file = image.file or _NO_FILE
+    record: dict[str, JsonValue] = {"record": facts.records.get(file.location, "")} if facts.is_look_up else {}
     return {
         "n": number,
         "prediction_id": image.prediction_id,
@@ -290,6 +252,7 @@ def _image_data(number: int, image: StoredImage) -> dict[str, JsonValue]:
         "sha256": file.sha256,
         "is_transparent": file.is_transparent,
         "png_path": file.raster_location,
+        **record,
     }
 
 

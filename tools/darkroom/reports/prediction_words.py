@@ -13,16 +13,15 @@ from darkroom.gateways import failure_kind, quoted
 from darkroom.images import ImageState, StoredImage
 from darkroom.reports.amounts import clock, counted, local_moment, seconds, size, usd
 from darkroom.reports.charge_words import charge_line
+from darkroom.reports.details import LONGEST_SENTENCE, prompt_of
 from darkroom.reports.next_steps import call_again, next_step, sentences
 from darkroom.reports.prediction_data import (
-    LONGEST_SENTENCE,
     RUNNING_WORDS,
     AnswerFacts,
     PredictionView,
     RepeatedFailure,
     answer_charge,
     is_alive,
-    prompt_of,
     said_by,
 )
 from darkroom.uris import is_unresolvable
