@@ -114,7 +114,7 @@ def test_a_connection_that_breaks_in_a_session_gives_the_call_up(gateway: Gatewa
             pass
         again = {"name": "generate_image", "arguments": arguments | {"wait_seconds": 0}}
         with session.post("tools/call", again, 3) as connection:
-            assert "joined the equal call" in connection.makefile("rb").read().decode()
+            assert "joined the call" in connection.makefile("rb").read().decode()
         assert gateway.truth().creates == 1 and not gateway.truth().cancels
         while marks(tmp_path) != [(1, True)]:
             pass
