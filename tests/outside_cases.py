@@ -138,7 +138,7 @@ async def busy(scene: Scene) -> None:
 
 
 async def cancelled_task(scene: Scene) -> None:
-    """A framework's time-out cancels the task that calls, and the SDK's client says so; nobody stopped the prediction."""
+    """A framework's time-out cancels the task that calls, and the SDK's client says so; nobody has stopped it."""
     scene.follow()
     async with scene.host() as host:
         async with anyio.create_task_group() as tasks:
