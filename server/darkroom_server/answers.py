@@ -126,8 +126,8 @@ class Answers:
 
     async def _mark(self, answer: Answer) -> None:
         try:
-            for request_id, caller in answer.marks:
-                await (await self._opener.darkroom()).journal.answers.delivered(request_id, caller)
+            for request_id, caller in answer.marks if (darkroom := self._opener.opened) else ():
+                await darkroom.journal.answers.delivered(request_id, caller)
         except DarkroomError as error:
             log.warning("could not mark an answer as delivered: %s", error)
         finally:
