@@ -126,8 +126,9 @@ class Answers:
 
     async def _mark(self, answer: Answer) -> None:
         try:
-            for request_id, caller in answer.marks if (darkroom := self._opener.opened) else ():
-                await darkroom.journal.answers.delivered(request_id, caller)
+            for request_id, caller in answer.marks:
+                if darkroom := self._opener.opened:
+                    await darkroom.journal.answers.delivered(request_id, caller)
         except DarkroomError as error:
             log.warning("could not mark an answer as delivered: %s", error)
         finally:
