@@ -79,7 +79,7 @@ async def test_a_call_that_was_never_answered_is_joined_and_the_answer_says_so(
         calls.clock.advance(20)
         report = await calls.call()
         assert gateway.truth.creates == 1
-    assert "joined the equal call of 20 s ago" in report.text
+    assert "joined the call of 20 s ago" in report.text
     assert "For another picture change the seed or give a request_id." in report.text
 
 

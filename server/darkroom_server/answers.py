@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _MARK_S = 1.0
-_SETTLE_S = 0.5
+_SETTLE_S = 1.2
 _MOST_SHOWN = 10_000
 
 
@@ -112,7 +112,7 @@ class Answers:
                 log.warning("could not mark %s as given up: %s", request_id, error)
 
     async def settle(self) -> None:
-        """Return when everything is marked that was answered, or half a second is over."""
+        """Return when everything is marked that was answered, or hardly any time to leave is left."""
         with anyio.move_on_after(_SETTLE_S, shield=True):
             while self._under_way:
                 await self._is_done.wait()
@@ -127,7 +127,8 @@ class Answers:
     async def _mark(self, answer: Answer) -> None:
         try:
             for request_id, caller in answer.marks:
-                await (await self._opener.darkroom()).journal.answers.delivered(request_id, caller)
+                if darkroom := self._opener.opened:
+                    await darkroom.journal.answers.delivered(request_id, caller)
         except DarkroomError as error:
             log.warning("could not mark an answer as delivered: %s", error)
         finally:

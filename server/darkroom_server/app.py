@@ -59,10 +59,11 @@ def create_server(
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(notices.publish)
             tasks.start_soon(opener.keep_open)
+            calls = Calls(opener, registry, settings, tasks, host)
             try:
-                yield (calls := Calls(opener, registry, settings, tasks, host))
-                await calls.answers.settle()
+                yield calls
             finally:
+                await calls.answers.settle()
                 tasks.cancel_scope.cancel()
 
     server = DarkroomServer(

@@ -96,7 +96,7 @@ class DarkroomServer(MCPServer["Calls"]):
             told, answers = anyio.create_memory_object_stream[SessionMessage](0)
             tasks.start_soon(_pass_on, incoming, inlet)
             async with anyio.create_task_group() as writing:
-                writing.start_soon(self._stdout.pass_on, answers, outgoing, tasks)
+                writing.start_soon(self._stdout.pass_on, answers, outgoing)
                 await server.run(outlet, told, server.create_initialization_options())
             tasks.cancel_scope.cancel()
 

@@ -53,12 +53,10 @@ class Stdout:
         if departure := self._expected.pop(str(request_id), None):
             departure.lost()
 
-    async def pass_on(
-        self, messages: "MemoryObjectReceiveStream[SessionMessage]", writer: Any, tasks: anyio.abc.TaskGroup
-    ) -> None:
-        """Hand every message on to the SDK's writer; `tasks` wait for what is expected to be written."""
+    async def pass_on(self, messages: "MemoryObjectReceiveStream[SessionMessage]", writer: Any) -> None:
+        """Hand every message on to the SDK's writer, which stays open until all that is expected was written."""
         self.is_served = True
-        async with messages, writer:
+        async with messages, writer, anyio.create_task_group() as tasks:
             async for item in messages:
                 await writer.send(item)
                 answered = item.message.id if isinstance(item.message, JSONRPCResponse) else None

@@ -64,7 +64,7 @@ def joined_words(call: Call, earlier: Sequence[Intent], became: str) -> str:
     """What the answer says about it."""
     ago_s = max(0.0, call.begun_at - earlier[0].called_at)
     return (
-        f"this joined the equal call of {seconds(ago_s)} ago, whose answer had not arrived: {became}. For another "
+        f"this joined the call of {seconds(ago_s)} ago, whose answer had not arrived: {became}. For another "
         "picture change the seed or give a request_id."
     )
 
