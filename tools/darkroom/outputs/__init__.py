@@ -3,6 +3,7 @@
     places.py    the store of each place that the journal names: store.py, on the two targets local.py and cloud.py
     preview.py   small images for the chat
     inputs.py    image references -> what the gateway accepts, with local_files.py (paths) and input_images.py (bytes)
+    uploads.py   pictures that the person has put in by hand
     formats.py   what the bytes say, without decoding; whole.py finds their end, metadata.py drops EXIF and the like
     decoding.py  the only way to Pillow: a short-lived process that runs render.py under limits
 

@@ -6,11 +6,13 @@ from darkroom.errors import InvalidInput
 from darkroom.outputs.decoding import TIMEOUT_S, Operation, Rendered, render_image
 from darkroom.outputs.formats import EXTENSIONS, HEAD_BYTES, MAX_PIXELS, RASTER_TYPES, describe, pixel_size, sniff
 from darkroom.outputs.metadata import strip_metadata
+from darkroom.uris import decode_data_uri, is_data_uri
 
 # Beyond that Replicate asks for a URL instead of a data URI (its HTTP reference, checked 2026-11-20).
 INLINE_LIMIT_BYTES = 256_000
 _LIMIT = f"this gateway has no file upload, and an image inside the request may have {INLINE_LIMIT_BYTES / 1e3:.0f} kB."
 _SHRUNK_PX = 2048
+MAX_INPUT_BYTES = 20 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +93,18 @@ def check_image(content: bytes, position: Position, *, limit_bytes: int) -> Inpu
         raise position.refused(f"has {size.pixels / 1e6:.0f} million pixels; at most {most} million are taken.")
     width_px, height_px = size.shown
     return InputImage(content=content, mime_type=mime_type, width_px=width_px, height_px=height_px)
+
+
+def checked_picture(uri: str) -> InputImage:
+    """The raster image in a data URI, under the same limits as every input. Raises: InvalidInput."""
+    position = Position(field="picture", label="picture")
+    if not is_data_uri(uri):
+        raise position.refused("is not a data URI.")
+    try:
+        content = decode_data_uri(uri, limit_bytes=MAX_INPUT_BYTES)[1]
+    except ValueError as error:
+        raise position.refused(f"cannot be used: {error}") from error
+    return check_image(content, position, limit_bytes=MAX_INPUT_BYTES)
 
 
 async def _without_metadata(image: InputImage, position: Position) -> InputImage:
