@@ -101,3 +101,14 @@ def running(percent: float | None = None, **changes: Any) -> dict[str, Any]:
     """The same while it runs: no images yet."""
     data = report(0, outcome="running", status="processing", predictions=[part("processing", percent=percent)])
     return {**data, "price_usd": 0.003, **changes}
+
+
+RECENT: dict[str, Any] = {
+    "content": [{"type": "text", "text": "1 prediction"}],
+    "_meta": {
+        "darkroom/report": {
+            "outcome": "succeeded",
+            "rows": [{"id": "p7", "line": "14:02 · succeeded · a vase of tulips"}],
+        }
+    },
+}

@@ -73,7 +73,9 @@ def add_resources(server: MCPServer[Calls], registry: "Callable[[], ModelRegistr
     json_resource, image_resource = "application/json", "application/octet-stream"
     server.resource("prediction://{id}", mime_type=json_resource, title="Prediction")(prediction)
     server.resource("prediction://{id}/images/{n}", mime_type=image_resource, title="Image of a prediction")(image)
-    server.resource("prediction://{id}/images/{n}/preview", mime_type=image_resource, title="Preview of an image")(preview)
+    server.resource("prediction://{id}/images/{n}/preview", mime_type=image_resource, title="Preview of an image")(
+        preview
+    )
     server.resource("models://registry", mime_type=json_resource, title="All image models")(all_models)
     server.resource("models://{owner}/{name}", mime_type=json_resource, title="Image model")(one_model)
 
