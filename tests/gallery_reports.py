@@ -104,11 +104,23 @@ def running(percent: float | None = None, **changes: Any) -> dict[str, Any]:
 
 
 RECENT: dict[str, Any] = {
-    "content": [{"type": "text", "text": "1 prediction"}],
+    "content": [{"type": "text", "text": "Recent: 1, newest first"}],
     "_meta": {
         "darkroom/report": {
-            "outcome": "succeeded",
-            "rows": [{"id": "p7", "line": "14:02 · succeeded · a vase of tulips"}],
+            "outcome": "listed",
+            "status": "listed",
+            "images": [],
+            "predictions": [
+                {
+                    "id": "p7",
+                    "request_id": "auto-7",
+                    "status": "succeeded",
+                    "model": "black-forest-labs/flux-schnell",
+                    "prompt": "A vase of tulips",
+                    "created_at": "2026-11-25T14:02:00+01:00",
+                    "charged": {"verdict": "yes", "usd": 0.003, "basis": "computed"},
+                }
+            ],
         }
     },
 }

@@ -47,18 +47,29 @@ def test_the_history_is_the_servers_and_each_entry_can_be_shown(stage: Stage) ->
     stage.begin(answers={"get_prediction": [RECENT, fresh(report(1, prompt="A vase of tulips"), "p7")]})
     stage.show(result(report(1), plain_pictures(1)))
     press(stage, "History")
-    press(stage, "14:02 · succeeded · a vase of tulips")
+    [entry] = stage.view.locator("#past button").all()
+    assert entry.inner_text().endswith(" · succeeded · flux-schnell · about $0.003 · A vase of tulips")
+    entry.click()
     expect(stage.view.locator("#prompt")).to_have_text("A vase of tulips")
-    assert [call["id"] for call in stage.calls("get_prediction")] == ["recent", "p7"]
+    assert [call["id"] for call in stage.calls("get_prediction")] == ["recent", "auto-7"]
     press(stage, "History")
     expect(stage.view.locator("#past")).to_be_hidden()
+
+
+def test_a_list_that_the_assistant_asked_for_is_shown_as_one(stage: Stage) -> None:
+    stage.begin()
+    stage.notify("tool-input", {"arguments": {"id": "recent"}})
+    stage.show(RECENT)
+    expect(stage.view.locator("#past button")).to_have_count(1)
+    expect(stage.view.locator("#state")).to_be_hidden()
+    expect(stage.view.locator("#grid")).to_be_hidden()
 
 
 def test_without_a_list_the_history_is_what_was_shown(stage: Stage) -> None:
     stage.begin(answers={"get_prediction": []})
     stage.show(result(report(1), plain_pictures(1)))
     press(stage, "History")
-    expect(stage.view.locator("#past button")).to_have_text([f"succeeded · {PROMPT}"])
+    expect(stage.view.locator("#past button")).to_have_text([f"succeeded · flux-schnell · about $0.003 · {PROMPT}"])
 
 
 def test_a_host_without_tool_calls_shows_no_button_that_needs_them(stage: Stage) -> None:
