@@ -79,7 +79,7 @@ def test_hostile_failures_are_shown_as_they_are(stage: Stage, words: str) -> Non
 
 @pytest.mark.parametrize("words", WORDS)
 def test_hostile_words_in_the_history_are_shown_as_they_are(stage: Stage, words: str) -> None:
-    entry = {name: words for name in ("id", "request_id", "status", "model", "prompt", "created_at")}
+    entry = dict.fromkeys(("id", "request_id", "status", "model", "prompt", "created_at"), words)
     listed = {"outcome": "listed", "predictions": [{**entry, "charged": {"verdict": words, "usd": 1}}, None, 3]}
     stage.show({"content": [], "_meta": {"darkroom/report": listed}})
     expect(stage.view.locator("#past button")).to_contain_text(words[:20])

@@ -87,7 +87,9 @@ def view_in(page: Page) -> Frame:
     return next(frame for frame in page.frames if frame.locator("main[data-outcome]").count())
 
 
-def test_the_inspectors_web_host_shows_four_pictures_a_hostile_prompt_as_text_and_takes_a_picture(tmp_path: Path) -> None:
+def test_the_inspectors_web_host_shows_four_pictures_a_hostile_prompt_as_text_and_takes_a_picture(
+    tmp_path: Path,
+) -> None:
     with HttpProcess(tmp_path) as server, inspector(tmp_path) as (host, token), open_browser() as browser:
         page = browser.new_page(viewport={"width": 1400, "height": 1100})
         requests: list[str] = []

@@ -1,7 +1,6 @@
 """What a person sees of the gallery, in a real browser under the policy that hosts enforce."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,13 +11,10 @@ from gallery_browser import (
     open_browser,
     open_stage,
     picture,
-    skip_outside_ci,
     wait_painted,
 )
 from gallery_reports import PROMPT, image, in_minutes, part, plain_pictures, report, result, running
 from playwright.sync_api import Browser, expect
-
-AXE = Path(__file__).with_name("node_modules") / "axe-core" / "axe.min.js"
 
 
 @pytest.fixture(scope="module")
@@ -248,38 +244,3 @@ def test_the_large_view_keeps_to_the_preview_once_the_link_is_dead(stage: Stage)
     stage.view.locator(".tile").click()
     expect(stage.view.get_by_role("dialog")).to_be_visible()
     assert stage.view.locator("#stage img").evaluate("image => image.decode().then(() => image.naturalWidth)") == 512
-
-
-STATES: dict[str, dict[str, Any]] = {
-    "four": result(report(4), plain_pictures(4)),
-    "running": result(running(40.0)),
-    "failed": result(report(0, outcome="failed", status="failed", predictions=[part("failed", error="No.")])),
-}
-
-
-@pytest.mark.parametrize("state", STATES)
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_nothing_to_complain_about(stage: Stage, state: str, theme: str) -> None:
-    stage.begin(context={"theme": theme}, answers={"get_prediction": ["wait"]})
-    stage.show(STATES[state])
-    assert violations(stage) == []
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_nothing_to_complain_about_in_the_large_view(stage: Stage, theme: str) -> None:
-    data = report(2)
-    for entry in data["images"]:
-        entry["url"] = ""
-    stage.begin(context={"theme": theme})
-    stage.show(result(data, plain_pictures(2)))
-    stage.view.locator(".tile").first.click()
-    expect(stage.view.get_by_role("dialog")).to_be_visible()
-    assert violations(stage) == []
-
-
-def violations(stage: Stage) -> list[Any]:
-    if not AXE.is_file():
-        skip_outside_ci("axe-core is not here: npm install --prefix tests")
-    stage.view.evaluate(AXE.read_text(encoding="utf-8"))
-    found: list[dict[str, Any]] = stage.view.evaluate("() => axe.run(document).then(done => done.violations)")
-    return [(entry["id"], [node["html"] for node in entry["nodes"]]) for entry in found]
