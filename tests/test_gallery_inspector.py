@@ -87,7 +87,7 @@ def view_in(page: Page) -> Frame:
     return next(frame for frame in page.frames if frame.locator("main[data-outcome]").count())
 
 
-def test_the_inspectors_web_host_shows_four_pictures_a_hostile_prompt_as_text_and_takes_a_picture(
+def test_the_inspectors_web_host_shows_four_pictures_a_hostile_prompt_as_text_and_passes_pictures_both_ways(
     tmp_path: Path,
 ) -> None:
     with HttpProcess(tmp_path) as server, inspector(tmp_path) as (host, token), open_browser() as browser:
@@ -108,5 +108,9 @@ def test_the_inspectors_web_host_shows_four_pictures_a_hostile_prompt_as_text_an
         view.locator("#added li", has_text=re.compile(r"cat\.png is upload:[0-9a-f]{24}")).wait_for(timeout=60_000)
         [kept] = (tmp_path / "data" / "uploads").iterdir()
         assert kept.read_bytes() == picture(40, 30)
+        page.on("dialog", lambda question: question.accept())  # the Inspector asks before each download
+        with page.expect_download(timeout=60_000) as download:
+            view.get_by_role("button", name="Download Image 2 of 4").dispatch_event("click")
+        assert download.value.path().read_bytes() in {file.read_bytes() for file in (tmp_path / "images").iterdir()}
         hosts = {urlsplit(url).hostname for url in requests if url.startswith("http")}
         assert hosts <= {"127.0.0.1", "localhost", *OF_THE_INSPECTOR}
