@@ -34,6 +34,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         " darkroom_server.prompts darkroom_server.output_schema",
         "darkroom_server.opener darkroom_server.install darkroom_server.consent darkroom_server.open_calls",
         "darkroom_server.calls",
+        "darkroom_server.app_tools",
         "darkroom_server.mcp_server darkroom_server.resources",
         "darkroom_server.tools",
         "darkroom_server.app",

@@ -18,6 +18,7 @@ from pydantic import Field, JsonValue, WithJsonSchema
 
 from darkroom.model_tasks import Task
 from darkroom_server import consent
+from darkroom_server.app_tools import FOR_APPS_ONLY, add_picture
 from darkroom_server.calls import Calls
 from darkroom_server.consent import Consent
 from darkroom_server.content import model_refusal, refusal
@@ -39,6 +40,12 @@ ModelOptions = Annotated[
 WaitSeconds = Annotated[
     int, Field(ge=0, le=600, description="How long this call may wait; hosts end calls at about 60 s")
 ]
+# The place of the view, as the specification has it and as hosts that came before it, or beside it, look for it.
+IN_GALLERY = {
+    "ui": {"resourceUri": GALLERY_URI},
+    "ui/resourceUri": GALLERY_URI,
+    "openai/outputTemplate": GALLERY_URI,
+}
 AS_SET = -1  # in place of a default that is a setting
 
 
@@ -149,7 +156,10 @@ async def cancel_prediction(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolRow:
-    """One tool. `refuse` words a call that is not carried out; `is_extra`: only where DARKROOM_CANCEL_TOOL wants it."""
+    """One tool. `refuse` words a call that is not carried out; `is_extra`: only where DARKROOM_CANCEL_TOOL wants it.
+
+    A tool `is_in_gallery` when the gallery shows its answers, and `is_of_gallery` when the gallery alone may call it.
+    """
 
     function: Callable[..., Awaitable[CallToolResult]]
     title: str
@@ -158,6 +168,7 @@ class ToolRow:
     is_idempotent: bool = True
     is_open_world: bool = True
     is_in_gallery: bool = False
+    is_of_gallery: bool = False
     is_extra: bool = False
     refuse: Callable[..., CallToolResult] = refusal
 
@@ -175,8 +186,8 @@ class ToolRow:
             self.function,
             title=self.title,
             description=inspect.cleandoc(self.function.__doc__ or ""),
-            structured_output=settings.structured_output,
-            meta={"ui": {"resourceUri": GALLERY_URI}} if self.is_in_gallery else None,
+            structured_output=settings.structured_output and not self.is_of_gallery,
+            meta=IN_GALLERY if self.is_in_gallery else {"ui": FOR_APPS_ONLY} if self.is_of_gallery else None,
             annotations=ToolAnnotations(
                 read_only_hint=self.is_read_only,
                 destructive_hint=self.is_destructive,
@@ -198,4 +209,5 @@ TOOLS = (
         function=list_models, title="List image models", is_read_only=True, is_open_world=False, refuse=model_refusal
     ),
     ToolRow(function=cancel_prediction, title="Cancel a prediction", is_destructive=True, is_extra=True),
+    ToolRow(function=add_picture, title="Add a picture", is_idempotent=False, is_open_world=False, is_of_gallery=True),
 )
