@@ -46,7 +46,7 @@ def test_the_host_hears_the_height_whenever_it_changes(stage: Stage) -> None:
     stage.begin()
     stage.show(result(report(1, (512, 512)), plain_pictures(1)))
     wait_painted(stage, 1)
-    stage.page.wait_for_function("() => host.of('ui/notifications/size-changed').at(-1).height > 300")
+    stage.page.wait_for_function("() => host.of('ui/notifications/size-changed').at(-1).height > 280")
     stage.page.set_viewport_size({"width": 300, "height": 900})
     stage.page.wait_for_function("() => host.of('ui/notifications/size-changed').at(-1).height > 420")
     sizes = [size["height"] for size in stage.heard("ui/notifications/size-changed")]
