@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
-from playwright.sync_api import Browser, Frame, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Frame, Locator, Page, Route, expect, sync_playwright
 
 from darkroom.gateways import Gateway
 from darkroom_server.gallery import gallery_html, image_hosts
@@ -27,6 +27,9 @@ GATEWAY = Gateway(
     output_hosts=("delivery.test", "*.delivery.test"),
 )
 PROGRAMS = frozenset({HOST_URL, VIEW_URL})
+PAINTED = (
+    "images => images.every(image => image.naturalWidth > 0 && image.checkVisibility() && image.clientHeight > 40)"
+)
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -127,6 +130,27 @@ def open_stage(browser: Browser, *, width_px: int = 760) -> Generator[Stage]:
     page.goto(HOST_URL)
     yield stage
     context.close()
+
+
+def press(stage: Stage, name: str) -> Locator:
+    """Click the button of exactly that name."""
+    button = stage.view.get_by_role("button", name=name, exact=True)
+    button.click()
+    return button
+
+
+def wait_called(stage: Stage, tool: str, times: int) -> None:
+    """Return once the view has called that tool so often."""
+    count = "([tool, times]) => host.of('tools/call').filter(call => call.name === tool).length >= times"
+    stage.page.wait_for_function(count, arg=[tool, times])
+
+
+def wait_painted(stage: Stage, count: int) -> None:
+    """Return once so many images are in the grid, each with pixels that can be seen."""
+    tiles = stage.view.locator("#grid img")
+    expect(tiles).to_have_count(count)
+    stage.view.wait_for_function("() => [...document.querySelectorAll('#grid img')].every(image => image.complete)")
+    assert tiles.evaluate_all(PAINTED)
 
 
 def picture(width_px: int, height_px: int, color: str = "#7a5") -> bytes:

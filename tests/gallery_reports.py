@@ -101,3 +101,26 @@ def running(percent: float | None = None, **changes: Any) -> dict[str, Any]:
     """The same while it runs: no images yet."""
     data = report(0, outcome="running", status="processing", predictions=[part("processing", percent=percent)])
     return {**data, "price_usd": 0.003, **changes}
+
+
+RECENT: dict[str, Any] = {
+    "content": [{"type": "text", "text": "Recent: 1, newest first"}],
+    "_meta": {
+        "darkroom/report": {
+            "outcome": "listed",
+            "status": "listed",
+            "images": [],
+            "predictions": [
+                {
+                    "id": "p7",
+                    "request_id": "auto-7",
+                    "status": "succeeded",
+                    "model": "black-forest-labs/flux-schnell",
+                    "prompt": "A vase of tulips",
+                    "created_at": "2026-11-25T14:02:00+01:00",
+                    "charged": {"verdict": "yes", "usd": 0.003, "basis": "computed"},
+                }
+            ],
+        }
+    },
+}

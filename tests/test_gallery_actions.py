@@ -1,14 +1,12 @@
-"""What the gallery asks of its host: nothing by itself but news of a running prediction, the rest only when pressed."""
+"""What the gallery asks of its host: by itself news of a running prediction and previews, the rest when pressed."""
 
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from gallery_browser import PICTURES_URL, PROGRAMS, Stage, open_browser, open_stage
-from gallery_reports import PROMPT, part, plain_pictures, report, result, running
-from playwright.sync_api import Browser, Locator, expect
-
-MODEL = "black-forest-labs/flux-schnell"
+from gallery_browser import PICTURES_URL, PROGRAMS, Stage, open_browser, open_stage, press, wait_called
+from gallery_reports import PROMPT, RECENT, part, plain_pictures, report, result, running
+from playwright.sync_api import Browser, expect
 
 
 @pytest.fixture(scope="module")
@@ -27,17 +25,6 @@ def stage(browser: Browser) -> Iterator[Stage]:
         assert set(opened.requests) <= PROGRAMS
 
 
-def press(stage: Stage, name: str) -> Locator:
-    button = stage.view.get_by_role("button", name=name, exact=True)
-    button.click()
-    return button
-
-
-def wait_called(stage: Stage, tool: str, times: int) -> None:
-    count = "([tool, times]) => host.of('tools/call').filter(call => call.name === tool).length >= times"
-    stage.page.wait_for_function(count, arg=[tool, times])
-
-
 def wait_outcome(stage: Stage, outcome: str) -> None:
     stage.view.locator(f"main[data-outcome={outcome}]").wait_for()
 
@@ -47,99 +34,42 @@ def fresh(data: dict[str, Any], id: str = "p2") -> dict[str, Any]:
     return result({**data, "id": id, "request_id": f"gallery-{id}"}, plain_pictures(len(data["images"])))
 
 
-def test_vary_calls_generate_image_once_with_a_new_seed(stage: Stage) -> None:
-    stage.begin(answers={"generate_image": [fresh(report(2))]})
-    stage.show(result(report(2), plain_pictures(2)))
-    press(stage, "Vary")
-    expect(stage.view.locator("#pages")).to_contain_text("2 of 2")
-    wait_outcome(stage, "succeeded")
-    (sent,) = stage.calls("generate_image")
-    assert sent.pop("request_id").startswith("gallery-")
-    assert sent == {
-        "prompt": PROMPT,
-        "model": MODEL,
-        "aspect_ratio": "1:1",
-        "count": 2,
-        "seed": -1,
-        "wait_seconds": 5,
-    }
-
-
-def test_again_keeps_the_seed_and_takes_a_request_id_of_its_own_each_time(stage: Stage) -> None:
-    stage.begin(answers={"generate_image": [fresh(report(1)), fresh(report(1), "p3")]})
-    stage.show(result(report(1), plain_pictures(1)))
-    press(stage, "Again")
-    expect(stage.view.locator("#pages")).to_contain_text("2 of 2")
-    wait_outcome(stage, "succeeded")
-    press(stage, "Again")
-    expect(stage.view.locator("#pages")).to_contain_text("3 of 3")
-    wait_outcome(stage, "succeeded")
-    first, second = stage.calls("generate_image")
-    assert first["seed"] == second["seed"] == 1234567
-    assert first["request_id"] != second["request_id"]
-
-
-def test_the_buttons_say_what_a_press_costs(stage: Stage) -> None:
-    stage.begin()
-    stage.show(result(report(4), plain_pictures(4)))
-    vary = stage.view.get_by_role("button", name="Vary")
-    assert vary.get_attribute("title") == "Makes 4 images with a new seed. It costs up to $0.012 once more."
-    stage.show(result(report(1, price_usd=None), plain_pictures(1)))
-    expect(vary).to_have_attribute(
-        "title", "Makes 1 image with a new seed. It costs once more; the price is not known."
-    )
-
-
-def test_nothing_more_can_be_started_while_one_runs(stage: Stage) -> None:
-    stage.begin(answers={"generate_image": ["wait"]})
-    stage.show(result(report(1), plain_pictures(1)))
-    press(stage, "Vary")
-    wait_outcome(stage, "running")
-    press(stage, "Earlier result")
-    for name in ("Vary", "Again"):
-        expect(stage.view.get_by_role("button", name=name, exact=True)).to_have_attribute("aria-disabled", "true")
-        stage.view.get_by_role("button", name=name, exact=True).dispatch_event("click")
-    stage.page.clock.run_for(60_000)
-    assert len(stage.calls("generate_image")) == 1
-
-
 def test_an_earlier_result_stays_within_reach(stage: Stage) -> None:
-    stage.begin(answers={"generate_image": [fresh(report(1, prompt="Another"))]})
+    stage.begin()
     stage.show(result(report(1), plain_pictures(1)))
-    press(stage, "Vary")
+    stage.notify("tool-result", fresh(report(1, prompt="Another")))
     expect(stage.view.locator("#prompt")).to_have_text("Another")
     press(stage, "Earlier result")
     expect(stage.view.locator("#prompt")).to_have_text(PROMPT)
 
 
-def test_a_host_that_does_not_answer_leaves_the_pictures_and_a_warning(stage: Stage) -> None:
-    stage.begin(answers={"generate_image": [{"error": "Request timed out."}]})
+def test_the_history_is_the_servers_and_each_entry_can_be_shown(stage: Stage) -> None:
+    stage.begin(answers={"get_prediction": [RECENT, fresh(report(1, prompt="A vase of tulips"), "p7")]})
     stage.show(result(report(1), plain_pictures(1)))
-    press(stage, "Vary")
-    expect(stage.view.locator("#reasons")).to_contain_text("The host gave no answer. Request timed out.")
-    expect(stage.view.locator("#reasons")).to_contain_text("may be made and billed all the same")
-    expect(stage.view.locator("#grid img")).to_have_count(1)
-    assert len(stage.calls("generate_image")) == 1
+    press(stage, "History")
+    [entry] = stage.view.locator("#past button").all()
+    assert entry.inner_text().endswith(" · succeeded · flux-schnell · about $0.003 · A vase of tulips")
+    entry.click()
+    expect(stage.view.locator("#prompt")).to_have_text("A vase of tulips")
+    assert [call["id"] for call in stage.calls("get_prediction")] == ["recent", "auto-7"]
+    press(stage, "History")
+    expect(stage.view.locator("#past")).to_be_hidden()
 
 
-def test_an_input_picture_that_was_not_kept_offers_no_repeat(stage: Stage) -> None:
-    data = report(1)
-    data["request"]["images"] = ["data:image/png;… (12345 bytes)"]
+def test_a_list_that_the_assistant_asked_for_is_shown_as_one(stage: Stage) -> None:
     stage.begin()
-    stage.show(result(data, plain_pictures(1)))
-    expect(stage.view.locator("#actions")).to_be_hidden()
+    stage.notify("tool-input", {"arguments": {"id": "recent"}})
+    stage.show(RECENT)
+    expect(stage.view.locator("#past button")).to_have_count(1)
+    expect(stage.view.locator("#state")).to_be_hidden()
+    expect(stage.view.locator("#grid")).to_be_hidden()
 
 
-def test_an_input_picture_is_taken_from_the_call_where_the_host_told_it(stage: Stage) -> None:
-    whole = "data:image/png;base64,AAAA"
-    data = report(1)
-    data["request"]["images"] = ["data:image/png;… (12345 bytes)"]
-    stage.begin(answers={"generate_image": [fresh(report(1))]})
-    stage.notify("tool-input", {"arguments": {"prompt": PROMPT, "images": [whole]}})
-    stage.show(result(data, plain_pictures(1)))
-    press(stage, "Vary")
-    wait_called(stage, "generate_image", 1)
-    assert stage.calls("generate_image")[0]["images"] == [whole]
+def test_without_a_list_the_history_is_what_was_shown(stage: Stage) -> None:
+    stage.begin(answers={"get_prediction": []})
+    stage.show(result(report(1), plain_pictures(1)))
+    press(stage, "History")
+    expect(stage.view.locator("#past button")).to_have_text([f"succeeded · flux-schnell · about $0.003 · {PROMPT}"])
 
 
 def test_a_host_without_tool_calls_shows_no_button_that_needs_them(stage: Stage) -> None:

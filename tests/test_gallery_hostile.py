@@ -78,6 +78,14 @@ def test_hostile_failures_are_shown_as_they_are(stage: Stage, words: str) -> Non
 
 
 @pytest.mark.parametrize("words", WORDS)
+def test_hostile_words_in_the_history_are_shown_as_they_are(stage: Stage, words: str) -> None:
+    entry = dict.fromkeys(("id", "request_id", "status", "model", "prompt", "created_at"), words)
+    listed = {"outcome": "listed", "predictions": [{**entry, "charged": {"verdict": words, "usd": 1}}, None, 3]}
+    stage.show({"content": [], "_meta": {"darkroom/report": listed}})
+    expect(stage.view.locator("#past button")).to_contain_text(words[:20])
+
+
+@pytest.mark.parametrize("words", WORDS)
 def test_hostile_words_without_a_report_are_shown_as_they_are(stage: Stage, words: str) -> None:
     stage.show({"content": [{"type": "text", "text": words}], "isError": True})
     expect(stage.view.locator("#reasons")).to_have_text(words)

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import secrets
 import socket
 import subprocess
@@ -13,7 +14,7 @@ from typing import IO
 from urllib.parse import quote, urlsplit
 
 import pytest
-from gallery_browser import open_browser
+from gallery_browser import open_browser, picture
 from http_process import HttpProcess, bare_environ
 from node_programs import node_command, node_environ
 from playwright.sync_api import Frame, Page
@@ -86,7 +87,9 @@ def view_in(page: Page) -> Frame:
     return next(frame for frame in page.frames if frame.locator("main[data-outcome]").count())
 
 
-def test_the_inspectors_web_host_shows_four_painted_pictures_and_a_hostile_prompt_as_text(tmp_path: Path) -> None:
+def test_the_inspectors_web_host_shows_four_pictures_a_hostile_prompt_as_text_and_passes_pictures_both_ways(
+    tmp_path: Path,
+) -> None:
     with HttpProcess(tmp_path) as server, inspector(tmp_path) as (host, token), open_browser() as browser:
         page = browser.new_page(viewport={"width": 1400, "height": 1100})
         requests: list[str] = []
@@ -97,9 +100,20 @@ def test_the_inspectors_web_host_shows_four_painted_pictures_and_a_hostile_promp
         view = view_in(page)
         view.locator("main[data-outcome='succeeded']").wait_for(timeout=60_000)
         pictures = view.locator("#grid img")
-        view.wait_for_function("[...document.querySelectorAll('#grid img')].filter(i => i.naturalWidth).length === 4")
+        pictures.nth(3).wait_for(timeout=60_000)
+        pictures.evaluate_all("images => Promise.all(images.map(image => image.decode()))")
+        assert pictures.count() == 4
         assert pictures.evaluate_all("images => images.every(image => image.clientWidth > 0)")
         assert HOSTILE in view.locator("#prompt").inner_text()
         assert view.title() != "hit" and page.title() != "hit"
+        view.locator("#file").set_input_files({"name": "cat.png", "mimeType": "image/png", "buffer": picture(40, 30)})
+        view.locator("#added li", has_text=re.compile(r"cat\.png is upload:[0-9a-f]{24}")).wait_for(timeout=60_000)
+        [kept] = (tmp_path / "data" / "uploads").iterdir()
+        assert kept.read_bytes() == picture(40, 30)
+        view.locator(".tile").nth(1).click()
+        page.on("dialog", lambda question: question.accept())  # the Inspector asks before each download
+        with page.expect_download(timeout=60_000) as download:
+            view.get_by_role("button", name="Download this image").click()
+        assert download.value.path().read_bytes() in {file.read_bytes() for file in (tmp_path / "images").iterdir()}
         hosts = {urlsplit(url).hostname for url in requests if url.startswith("http")}
         assert hosts <= {"127.0.0.1", "localhost", *OF_THE_INSPECTOR}

@@ -1,18 +1,20 @@
 """What a person sees of the gallery, in a real browser under the policy that hosts enforce."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from gallery_browser import PICTURES_URL, PROGRAMS, Stage, open_browser, open_stage, picture, skip_outside_ci
+from gallery_browser import (
+    PICTURES_URL,
+    PROGRAMS,
+    Stage,
+    open_browser,
+    open_stage,
+    picture,
+    wait_painted,
+)
 from gallery_reports import PROMPT, image, in_minutes, part, plain_pictures, report, result, running
 from playwright.sync_api import Browser, expect
-
-AXE = Path(__file__).with_name("node_modules") / "axe-core" / "axe.min.js"
-PAINTED = (
-    "images => images.every(image => image.naturalWidth > 0 && image.checkVisibility() && image.clientHeight > 40)"
-)
 
 
 @pytest.fixture(scope="module")
@@ -28,13 +30,6 @@ def stage(browser: Browser) -> Iterator[Stage]:
         yield opened
         assert opened.problems == []
         assert {url for url in opened.requests if url not in PROGRAMS} <= opened.pictures.keys()
-
-
-def wait_painted(stage: Stage, count: int) -> None:
-    tiles = stage.view.locator("#grid img")
-    expect(tiles).to_have_count(count)
-    stage.view.wait_for_function("() => [...document.querySelectorAll('#grid img')].every(image => image.complete)")
-    assert tiles.evaluate_all(PAINTED)
 
 
 def test_four_previews_are_painted_with_what_is_known_about_them(stage: Stage) -> None:
@@ -77,36 +72,6 @@ def test_an_image_without_a_preview_is_painted_from_its_link(stage: Stage) -> No
     stage.begin()
     stage.show(result(report(1, (640, 480))))
     wait_painted(stage, 1)
-
-
-def test_a_preview_goes_to_the_image_that_it_names(stage: Stage) -> None:
-    stage.pictures[f"{PICTURES_URL}1.png"] = picture(600, 300)
-    answer = result(report(2, (600, 300)), [picture(300, 600)])
-    answer["content"][1]["_meta"] = {"darkroom/n": 2}
-    stage.begin()
-    stage.show(answer)
-    wait_painted(stage, 2)
-    assert stage.view.locator("#grid img").evaluate_all("all => all.map(image => image.naturalWidth)") == [600, 300]
-
-
-@pytest.mark.parametrize("width_px", [340, 760, 1200])
-def test_pictures_of_any_shape_fill_rows_uncropped(stage: Stage, width_px: int) -> None:
-    sizes = [(1344, 768), (768, 1344), (1024, 1024), (1216, 832), (832, 1216), (1536, 640), (1024, 1024)]
-    data = report(7)
-    data["images"] = [image(number, size) for number, size in enumerate(sizes, start=1)]
-    stage.page.set_viewport_size({"width": width_px, "height": 900})
-    stage.begin()
-    stage.show(result(data, [picture(wide // 8, high // 8) for wide, high in sizes]))
-    wait_painted(stage, 7)
-    boxes: list[dict[str, float]] = stage.view.locator("#grid img").evaluate_all(
-        "all => all.map(image => image.getBoundingClientRect().toJSON())"
-    )
-    for box, (wide, high) in zip(boxes, sizes, strict=True):
-        assert box["width"] / box["height"] == pytest.approx(wide / high, rel=0.02)
-    rows = {round(box["y"]): [other for other in boxes if abs(other["y"] - box["y"]) < 2] for box in boxes}
-    for row in rows.values():
-        assert max(box["height"] for box in row) - min(box["height"] for box in row) < 2
-        assert max(box["right"] for box in row) <= width_px
 
 
 def test_the_report_is_read_from_structured_content_where_meta_is_dropped(stage: Stage) -> None:
@@ -224,18 +189,6 @@ def test_the_theme_of_the_host_wins_over_that_of_the_system(stage: Stage) -> Non
     stage.view.wait_for_function("() => getComputedStyle(document.body).backgroundColor === 'rgb(253, 252, 251)'")
 
 
-def test_the_host_hears_the_height_whenever_it_changes(stage: Stage) -> None:
-    stage.begin()
-    stage.show(result(report(4), plain_pictures(4)))
-    wait_painted(stage, 4)
-    stage.page.wait_for_function("() => host.of('ui/notifications/size-changed').at(-1).height > 800")
-    stage.page.set_viewport_size({"width": 360, "height": 900})
-    stage.page.wait_for_function("() => host.of('ui/notifications/size-changed').at(-1).height < 700")
-    sizes = [size["height"] for size in stage.heard("ui/notifications/size-changed")]
-    assert all(one != next_one for one, next_one in zip(sizes, sizes[1:], strict=False))
-    assert stage.view.evaluate("() => document.body.offsetHeight") == sizes[-1]
-
-
 def test_the_minutes_until_the_links_die_count_down_and_then_the_link_is_gone(stage: Stage) -> None:
     stage.page.clock.install()
     stage.begin()
@@ -291,38 +244,3 @@ def test_the_large_view_keeps_to_the_preview_once_the_link_is_dead(stage: Stage)
     stage.view.locator(".tile").click()
     expect(stage.view.get_by_role("dialog")).to_be_visible()
     assert stage.view.locator("#stage img").evaluate("image => image.decode().then(() => image.naturalWidth)") == 512
-
-
-STATES: dict[str, dict[str, Any]] = {
-    "four": result(report(4), plain_pictures(4)),
-    "running": result(running(40.0)),
-    "failed": result(report(0, outcome="failed", status="failed", predictions=[part("failed", error="No.")])),
-}
-
-
-@pytest.mark.parametrize("state", STATES)
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_nothing_to_complain_about(stage: Stage, state: str, theme: str) -> None:
-    stage.begin(context={"theme": theme}, answers={"get_prediction": ["wait"]})
-    stage.show(STATES[state])
-    assert violations(stage) == []
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_nothing_to_complain_about_in_the_large_view(stage: Stage, theme: str) -> None:
-    data = report(2)
-    for entry in data["images"]:
-        entry["url"] = ""
-    stage.begin(context={"theme": theme})
-    stage.show(result(data, plain_pictures(2)))
-    stage.view.locator(".tile").first.click()
-    expect(stage.view.get_by_role("dialog")).to_be_visible()
-    assert violations(stage) == []
-
-
-def violations(stage: Stage) -> list[Any]:
-    if not AXE.is_file():
-        skip_outside_ci("axe-core is not here: npm install --prefix tests")
-    stage.view.evaluate(AXE.read_text(encoding="utf-8"))
-    found: list[dict[str, Any]] = stage.view.evaluate("() => axe.run(document).then(done => done.violations)")
-    return [(entry["id"], [node["html"] for node in entry["nodes"]]) for entry in found]

@@ -94,7 +94,7 @@ def test_every_prompt_and_resource_that_the_readme_names_exists() -> None:
     assert [prompt["title"].lower() for prompt in prompts.values()] == [
         " ".join(each.split()).lower() for each in named.split(", ")
     ]
-    assert re.findall(r'resource\(\s*"(\w+)://', resource_code) == ["prediction", "prediction", "models", "models"]
+    assert re.findall(r'resource\(\s*"(\w+)://', resource_code) == [*["prediction"] * 3, *["models"] * 2]
 
 
 def test_doctor_is_content_with_the_sandbox(tmp_path: Path) -> None:

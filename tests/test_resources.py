@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import AsyncGenerator
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from mcp.types import (
     TextContent,
     TextResourceContents,
 )
+from PIL import Image
 
 from darkroom.registry import ModelRegistry
 from darkroom_server.app import create_server
@@ -54,6 +56,20 @@ async def test_a_prediction_is_read_as_the_report(client: Client) -> None:
     report = await made(client)
     read = json.loads(text(await client.read_resource(f"prediction://{report['id']}")))
     assert read["status"] == "succeeded" and read["images"][0]["sha256"] == report["images"][0]["sha256"]
+
+
+async def test_each_image_has_a_small_preview_under_the_number_of_the_answer(client: Client) -> None:
+    result = await client.call_tool("generate_image", {"prompt": "a lighthouse", "count": 2})
+    assert result.meta
+    id = result.meta["darkroom/report"]["request_id"]
+    for number in (1, 2):
+        [read] = (await client.read_resource(f"prediction://{id}/images/{number}/preview")).contents
+        assert isinstance(read, BlobResourceContents)
+        assert read.mime_type in ("image/jpeg", "image/webp", "image/png")
+        with Image.open(BytesIO(base64.b64decode(read.blob))) as image:
+            assert max(image.size) <= 1536
+    with pytest.raises(MCPError, match="has no saved image '3'"):
+        await client.read_resource(f"prediction://{id}/images/3/preview")
 
 
 async def test_an_image_is_read_as_its_saved_bytes(client: Client) -> None:

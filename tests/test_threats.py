@@ -299,7 +299,8 @@ async def test_a_bomb_comes_home_and_is_not_decoded(client: Client, gateway: Hos
     gateway.picture = Answer(bomb(16_000, 11_000))
     result = await generate(client)
     assert report(result)["images"][0]["width"] == 16_000
-    assert not any(isinstance(block, ImageContent) for block in result.content)
+    pictures = [block.mime_type for block in result.content if isinstance(block, ImageContent)]
+    assert pictures == ["image/png"]
 
 
 @pytest.mark.parametrize(
@@ -334,7 +335,7 @@ async def test_the_content_alone_decides_what_a_file_is(
         b'<!DOCTYPE svg [<!ENTITY x SYSTEM "file:///etc/passwd">]><svg xmlns="http://www.w3.org/2000/svg">&x;</svg>',
     ],
 )
-async def test_a_drawing_is_saved_as_it_is_and_shown_by_nobody(
+async def test_a_drawing_is_saved_as_it_is_and_shown_only_as_pixels(
     client: Client, gateway: HostileGateway, content: bytes
 ) -> None:
     gateway.fields = {"status": "succeeded", "output": [gateway.base_url + "/out/kite.svg"]}

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 from anyio.streams.memory import MemoryObjectSendStream
 from mcp.server import MCPServer
+from mcp.server.apps import client_supports_apps
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context
@@ -25,6 +26,7 @@ from pydantic import AnyUrl, ValidationError
 from pydantic_core import ErrorDetails
 
 from darkroom.errors import DarkroomError, InternalFault, InvalidRequest
+from darkroom_server.app_tools import answer_ping, for_its_apps, is_for_apps_only
 from darkroom_server.strange_json import FLAW, LONGEST_TEXT, cleaned, flaw_in, readable
 from darkroom_server.tool_arguments import as_meant
 from darkroom_server.wire import Stdout
@@ -53,7 +55,8 @@ class DarkroomServer(MCPServer["Calls"]):
     """
 
     def __init__(self, *args: Any, refusals: Mapping[str, Refuse], stdout: Stdout | None = None, **kwargs: Any) -> None:
-        super().__init__(*args, middleware=[_offer_what_is_sent, _hear_cancel, _refuse_strange_params], **kwargs)
+        middleware = [_offer_what_is_sent, _hear_cancel, _refuse_strange_params, answer_ping, for_its_apps]
+        super().__init__(*args, middleware=middleware, **kwargs)
         self._refusals = refusals
         self._stdout = stdout or Stdout()
         self._schemas: dict[str, dict[str, dict[str, Any]]] = {}
@@ -63,8 +66,10 @@ class DarkroomServer(MCPServer["Calls"]):
     ) -> CallToolResult | InputRequiredResult:
         """Call a tool by name. Raises: ToolError for a tool that does not exist."""
         refuse = self._refusals.get(name)
-        if refuse is None:
-            raise ToolError(f"There is no tool {name[:_LONGEST_VALUE]!r}. There are: {', '.join(self._refusals)}.")
+        hidden = set[str]() if context and client_supports_apps(context) else await self._hidden_tools()
+        if refuse is None or name in hidden:
+            known = ", ".join(each for each in self._refusals if each not in hidden)
+            raise ToolError(f"There is no tool {name[:_LONGEST_VALUE]!r}. There are: {known}.")
         if flaw := arguments.get(FLAW):
             return refuse(InvalidRequest(f"The arguments cannot be used: {flaw}. Nothing was sent or spent."))
         try:
@@ -99,6 +104,9 @@ class DarkroomServer(MCPServer["Calls"]):
                 writing.start_soon(self._stdout.pass_on, answers, outgoing)
                 await server.run(outlet, told, server.create_initialization_options())
             tasks.cancel_scope.cancel()
+
+    async def _hidden_tools(self) -> set[str]:
+        return {each.name for each in await self.list_tools() if is_for_apps_only(each.meta)}
 
     async def _schemas_of(self, tool: str) -> dict[str, dict[str, Any]]:
         """Of each argument that the tool has."""

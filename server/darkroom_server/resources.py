@@ -22,6 +22,7 @@ from darkroom_server.strange_json import cleaned
 
 if TYPE_CHECKING:
     from darkroom.darkroom import Darkroom
+    from darkroom.images import StoredFile
     from darkroom.journal import Intent
     from darkroom.registry import ModelRegistry
     from darkroom.reports import PredictionReport
@@ -52,7 +53,7 @@ class EndNotices:
 
 
 def add_resources(server: MCPServer[Calls], registry: "Callable[[], ModelRegistry]") -> None:
-    """Register `prediction://{id}`, `prediction://{id}/images/{n}`, `models://registry` and `models://{owner}/{name}`."""
+    """Register `prediction://{id}` with its images and previews, `models://registry` and `models://{owner}/{name}`."""
 
     def all_models() -> str:
         """Every model with tasks, prices and speed."""
@@ -72,6 +73,9 @@ def add_resources(server: MCPServer[Calls], registry: "Callable[[], ModelRegistr
     json_resource, image_resource = "application/json", "application/octet-stream"
     server.resource("prediction://{id}", mime_type=json_resource, title="Prediction")(prediction)
     server.resource("prediction://{id}/images/{n}", mime_type=image_resource, title="Image of a prediction")(image)
+    server.resource("prediction://{id}/images/{n}/preview", mime_type=image_resource, title="Preview of an image")(
+        preview
+    )
     server.resource("models://registry", mime_type=json_resource, title="All image models")(all_models)
     server.resource("models://{owner}/{name}", mime_type=json_resource, title="Image model")(one_model)
 
@@ -83,12 +87,26 @@ async def prediction(id: str, ctx: Ctx) -> str:
 
 async def image(id: str, n: str, ctx: Ctx) -> bytes:
     """The saved bytes of image number n, from 1."""
+    file = await _file_of(id, n, ctx)
+    return await _in_darkroom(ctx, lambda darkroom: darkroom.stores.read(file))
+
+
+async def preview(id: str, n: str, ctx: Ctx) -> bytes:
+    """Image number n made small, for the gallery: an answer shows its model all images in one."""
+    file, longest_px = await _file_of(id, n, ctx), ctx.request_context.lifespan_context.settings.preview_px
+    made = await _in_darkroom(ctx, lambda darkroom: darkroom.preview({1: file}, longest_px))
+    if made.preview is None:
+        raise ResourceNotFoundError(f"Image {n} has no preview: {made.problems[0].reason}.")
+    return made.preview.data
+
+
+async def _file_of(id: str, n: str, ctx: Ctx) -> "StoredFile":
     report = await _report_on(id, ctx)
     images = enumerate((each for intent in report.intents for each in intent.images), start=1)
     file = next((each.file for number, each in images if n.isdecimal() and len(n) < 10 and number == int(n)), None)
     if file is None:
         raise ResourceNotFoundError(f"Prediction {id!r} has no saved image {n!r}.")
-    return await _in_darkroom(ctx, lambda darkroom: darkroom.stores.read(file))
+    return file
 
 
 async def _report_on(id: str, ctx: Ctx) -> "PredictionReport":

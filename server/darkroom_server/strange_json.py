@@ -18,7 +18,7 @@ LONGEST_TEXT = 32_000
 _DEEPEST = 100
 _MOST_VALUES = 50_000
 _LARGEST_NUMBER = 2**63
-_HOLD_IMAGES = ("images", "mask", "model_options", "options")
+_HOLD_IMAGES = ("images", "mask", "model_options", "options", "picture")
 _HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"|[\[{]|[\]}]', re.DOTALL)
 

@@ -18,6 +18,7 @@ from pydantic import Field, JsonValue, WithJsonSchema
 
 from darkroom.model_tasks import Task
 from darkroom_server import consent
+from darkroom_server.app_tools import FOR_APPS_ONLY, add_picture
 from darkroom_server.calls import Calls
 from darkroom_server.consent import Consent
 from darkroom_server.content import look_up_refusal, model_refusal, refusal
@@ -39,6 +40,12 @@ ModelOptions = Annotated[
 WaitSeconds = Annotated[
     int, Field(ge=0, le=600, description="How long this call may wait; over 50 only where the user has set more")
 ]
+# The place of the view, as the specification has it and as hosts that came before it, or beside it, look for it.
+IN_GALLERY = {
+    "ui": {"resourceUri": GALLERY_URI},
+    "ui/resourceUri": GALLERY_URI,
+    "openai/outputTemplate": GALLERY_URI,
+}
 AS_SET = -1  # in place of a default that is a setting, or that differs from the same value given
 
 
@@ -162,7 +169,10 @@ async def list_models(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolRow:
-    """One tool. `refuse` words a call that is not carried out."""
+    """One tool. `refuse` words a call that is not carried out.
+
+    A tool `is_in_gallery` when the gallery shows its answers, and `is_of_gallery` when the gallery alone may call it.
+    """
 
     function: Callable[..., Awaitable[CallToolResult]]
     title: str
@@ -171,6 +181,7 @@ class ToolRow:
     is_idempotent: bool = True
     is_open_world: bool = True
     is_in_gallery: bool = False
+    is_of_gallery: bool = False
     refuse: Callable[..., CallToolResult] = refusal
 
     @property
@@ -187,8 +198,8 @@ class ToolRow:
             self.function,
             title=self.title,
             description=_unwrapped(self.function.__doc__ or ""),
-            structured_output=settings.structured_output,
-            meta={"ui": {"resourceUri": GALLERY_URI}} if self.is_in_gallery else None,
+            structured_output=settings.structured_output and not self.is_of_gallery,
+            meta=IN_GALLERY if self.is_in_gallery else {"ui": FOR_APPS_ONLY} if self.is_of_gallery else None,
             annotations=ToolAnnotations(
                 read_only_hint=self.is_read_only,
                 destructive_hint=self.is_destructive,
@@ -224,4 +235,5 @@ TOOLS = (
     ToolRow(
         function=list_models, title="List image models", is_read_only=True, is_open_world=False, refuse=model_refusal
     ),
+    ToolRow(function=add_picture, title="Add a picture", is_idempotent=False, is_open_world=False, is_of_gallery=True),
 )

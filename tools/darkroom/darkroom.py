@@ -18,6 +18,7 @@ from pydantic import JsonValue
 from darkroom.gateways import Gateway, Key, OutputFetcher, PredictionClient, Timeouts
 from darkroom.images import ReadImage, StoredFile
 from darkroom.journal import Intent, SpendingLimit, day_start, open_journal
+from darkroom.outputs.uploads import Uploads
 from darkroom.registry import MappedInput, ModelRegistry
 from darkroom.reports import DayLimit, Limits
 from darkroom.work.accounts import Account
@@ -105,6 +106,7 @@ class Darkroom:
         self.journal = account.journal
         self.stores = stores
         self.fetcher = fetcher
+        self.uploads = Uploads(options.data_dir / "uploads", options.clock)
         self.waiting = Waiting(options.monotonic)
         self._said: set[str] = set()
         self._opened_at = options.clock() - options.monotonic()
@@ -135,6 +137,7 @@ class Darkroom:
             stores = OutputStores(options.output_dir, spare=options.data_dir / "images")
             room = cls(options, registry, account, stores, fetcher, tasks)
             tasks.start_soon(room.work.take_up_unfinished)
+            tasks.start_soon(anyio.to_thread.run_sync, room.uploads.sweep)
             try:
                 yield room
             finally:
@@ -205,6 +208,17 @@ class Darkroom:
             return Resolved(input=mapped.input)
         return await self._resolver().resolve(mapped)
 
+    async def add_picture(self, uri: str) -> tuple[str, str]:
+        """Keep a picture of the person's, given as a data URI, for a day: its reference and its shape in words.
+
+        Raises: InvalidInput where it is no image that can be sent; InvalidRequest, OutputError where it is not kept.
+        """
+        from darkroom.outputs.input_images import checked_picture
+
+        image = await anyio.to_thread.run_sync(checked_picture, uri)
+        id = await anyio.to_thread.run_sync(self.uploads.add, image.content)
+        return f"upload:{id}", image.words
+
     async def preview(self, files: Mapping[int, StoredFile], longest_px: int) -> "Previewed":
         """One small picture of stored files for the chat, by their numbers in the answer, under the hosts' limit."""
         from darkroom.outputs.preview import preview_of
@@ -230,6 +244,7 @@ class Darkroom:
             self.stores,
             self.client,
             self.fetcher,
+            self.uploads,
             self.options.input_dirs,
             keep_metadata=self.options.keep_metadata,
         )

@@ -73,7 +73,7 @@ async def _content(darkroom: Darkroom, reference: str) -> str:
     """Of a file that may be read; what may not be is refused later, in words."""
     if not reference or scheme_of(reference) not in ("", "file"):
         return ""
-    from darkroom.outputs.inputs import MAX_INPUT_BYTES
+    from darkroom.outputs.input_images import MAX_INPUT_BYTES
     from darkroom.outputs.local_files import read_local
 
     def read() -> str:

@@ -11,8 +11,9 @@ import typer
 from darkroom.errors import DarkroomError
 from darkroom_server.cli.screen import note
 from darkroom_server.install import entries
-from darkroom_server.install.clients import Machine, Platform, client_named
-from darkroom_server.install.writing import shown_entry, write_entry
+from darkroom_server.install.clients import Client, Machine, Platform, client_named
+from darkroom_server.install.skill import skill_path, skill_text
+from darkroom_server.install.writing import shown_entry, write_entry, write_page
 
 _DONE = {"added": "Added to", "updated": "Updated in", "unchanged": "Already there in"}
 
@@ -35,9 +36,15 @@ def install(
     ] = None,
     project: Annotated[bool, typer.Option("--project", help="Write the client's file in this folder.")] = False,
     file: Annotated[Path | None, typer.Option(help="Write this file instead of the client's usual one.")] = None,
+    skill: Annotated[bool, typer.Option("--skill", help="Also write the skill (Claude Code).")] = False,
 ) -> None:
     """Add darkroom to Claude, Cursor, VS Code and others. The settings file is copied first, and keeps all else."""
     chosen = client_named(client)
+    if skill and print_only:
+        typer.echo(skill_text(), nl=False)
+        return
+    if skill:
+        _write_skill(chosen, in_project=project)
     path = file or chosen.path(_this_machine(), in_project=project)
     name = entries.checked_name(name)
     uvx, script = shutil.which("uvx"), _installed_script()
@@ -66,6 +73,14 @@ def install(
         note(chosen.next_step)
     if done.action == "added" and not environment.given and not chosen.has_inputs:
         note("Without a gateway and a key it uses the sandbox. `darkroom-mcp doctor` says how to use a real gateway.")
+
+
+def _write_skill(client: Client, *, in_project: bool) -> None:
+    path = skill_path(client, _this_machine(), in_project=in_project)
+    done = write_page(path, skill_text(), stamp=time.strftime("%Y%m%d-%H%M%S"))
+    note(f"{'Already there:' if done.action == 'unchanged' else 'Wrote the skill:'} {done.path}")
+    if done.backup:
+        note(f"There was another text, perhaps changed by you: {done.backup}")
 
 
 def _this_machine() -> Machine:

@@ -59,6 +59,8 @@ class Client:
     """False where a variable that is not set keeps the server from starting."""
     has_inputs: bool = False
     """VS Code: values are asked for once, by `inputs` at the top of the file."""
+    skills: str = ""
+    """Folder of skills, below the person's home or a project; empty where none is known."""
     next_step: str = ""
 
     def path(self, machine: Machine, *, in_project: bool = False) -> Path | None:

@@ -66,6 +66,19 @@ def write_entry(
     return Installed(action="added" if existing is None else "updated", path=path, backup=backup)
 
 
+def write_page(path: Path, text: str, *, stamp: str) -> Installed:
+    """Make `text` the whole content of a file of ours; another content is copied first.
+
+    Raises: SettingsError where it cannot be read or written; it is then as it was.
+    """
+    is_there = path.exists()
+    old = _read_text(path)
+    if is_there and old == text:
+        return Installed(action="unchanged", path=path)
+    backup = _replace_text(path, old, text, stamp=stamp)
+    return Installed(action="updated" if is_there else "added", path=path, backup=backup)
+
+
 def _entry_in(client: Client, text: str, name: str) -> Values | None:
     """Raises: ValueError where the text or the way to the entry is broken."""
     value = _editor(client).read(text)

@@ -4,6 +4,7 @@
     preview.py   small images for the chat, sheet_layout.py where they stand on a contact sheet
     appearance.py   whether an image is transparent, and the PNG beside an SVG
     inputs.py    image references -> what the gateway accepts, with local_files.py (paths) and input_images.py (bytes)
+    uploads.py   pictures that the person has put in by hand
     formats.py   what the bytes say, without decoding; whole.py finds their end, metadata.py drops EXIF and the like
     decoding.py  the only way to Pillow and resvg: a short-lived process that runs `darkroom.decoder` under limits
 

@@ -8,6 +8,7 @@ from darkroom.errors import InvalidInput
 from darkroom.outputs.decoding import SVG_PX, TIMEOUT_S, Operation, Rendered, render_image
 from darkroom.outputs.formats import EXTENSIONS, HEAD_BYTES, MAX_PIXELS, PixelSize, describe, pixel_size, sniff
 from darkroom.outputs.metadata import strip_metadata
+from darkroom.uris import decode_data_uri, is_data_uri
 
 # Beyond that Replicate asks for a URL instead of a data URI (its HTTP reference, checked 2026-11-20).
 INLINE_LIMIT_BYTES = 256_000
@@ -15,6 +16,7 @@ _LIMIT = f"this gateway has no file upload, and an image inside the request may 
 _SHRUNK_PX = 2048
 _SVG = "image/svg+xml"
 _SAME_SHAPE = 0.01  # sizes are rounded to whole pixels, or to a model's steps
+MAX_INPUT_BYTES = 20 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +136,18 @@ async def _drawn(image: InputImage, position: Position) -> InputImage:
     return _noted(
         made, f"{position.label} is an SVG: it was sent as PNG of {made.width_px} x {made.height_px} px{lacks}."
     )
+
+
+def checked_picture(uri: str) -> InputImage:
+    """The raster image in a data URI, under the same limits as every input. Raises: InvalidInput."""
+    position = Position(field="picture", label="picture")
+    if not is_data_uri(uri):
+        raise position.refused("is not a data URI.")
+    try:
+        content = decode_data_uri(uri, limit_bytes=MAX_INPUT_BYTES)[1]
+    except ValueError as error:
+        raise position.refused(f"cannot be used: {error}") from error
+    return check_image(content, position, limit_bytes=MAX_INPUT_BYTES)
 
 
 async def _without_metadata(image: InputImage, position: Position) -> InputImage:

@@ -3,6 +3,7 @@
     https://...                     passed on unfetched
     data:image/png;base64,...       checked by content, as the next two are
     prediction:ID  prediction:ID/2  an earlier output, numbered from 1
+    upload:ID                       a picture that the person has put in by hand
     /path  ~/path  file:///path     a file of this machine
 
 What is read here is freed of metadata, and sent inside the request where it is small, through the gateway's files API
@@ -23,6 +24,7 @@ from darkroom.errors import OutputError
 from darkroom.images import ImageState, ReadImage, StoredFile, StoredImage
 from darkroom.outputs.input_images import (
     INLINE_LIMIT_BYTES,
+    MAX_INPUT_BYTES,
     InputImage,
     Position,
     check_image,
@@ -36,7 +38,6 @@ from darkroom.registry import MappedInput
 from darkroom.uris import data_uri, decode_data_uri, host_of, is_loopback_url, scheme_of
 
 _AT_ONCE = 4
-MAX_INPUT_BYTES = 20 * 1024 * 1024
 _EARLIER = re.compile(r"prediction:([A-Za-z0-9_-]{1,64})(?:/([1-9]\d{0,2}))?")
 
 
@@ -67,13 +68,15 @@ class InputResolver:
     """What may be read, and the ways to read and send it.
 
     `read` gives the bytes of a file that the journal holds; `lookup` output number `index` (from 0) of a prediction,
-    None where it is not known. `folders` are the ones from which paths are read, none to refuse all paths.
-    `upload(content, name, mime_type)` gives a URL, None where the gateway has no files API. `fetch` gets a URL through
-    a guarded client; only a mask that must be inverted needs it.
+    None where it is not known; `uploaded` what the person has put in under an id, blocking on the disk. `folders` are
+    the ones from which paths are read, none to refuse all paths. `upload(content, name, mime_type)` gives a
+    URL, None where the gateway has no files API. `fetch` gets a URL through a guarded client; only a mask that must be
+    inverted needs it.
     """
 
     read: Callable[[StoredFile], Awaitable[bytes]]
     lookup: Callable[[str, int], Awaitable[StoredImage | None]]
+    uploaded: Callable[[str], bytes | None] = lambda id: None
     folders: Sequence[Path] = ()
     upload: Callable[[bytes, str, str], Awaitable[str]] | None = None
     fetch: Callable[[str], Awaitable[bytes]] | None = None
@@ -173,10 +176,12 @@ class InputResolver:
                 found = self._from_uri(text)
             case "prediction":
                 found = await self._earlier(text)
+            case "upload":
+                found = await to_thread.run_sync(self._from_person, text)
             case "" | "file":
                 found = await to_thread.run_sync(self._read_local, text, position)
             case scheme:
-                allowed = "Give an https URL, a data URI, a file path or 'prediction:ID'."
+                allowed = "Give an https URL, a data URI, a path, 'prediction:ID' or 'upload:ID'."
                 raise _Unusable(f"'{scheme}:' is not taken. {allowed}")
         return await self._fetch(found) if isinstance(found, str) and position.is_inverted else found
 
@@ -197,6 +202,12 @@ class InputResolver:
 
     def _read_local(self, path: str, position: Position) -> bytes:
         return read_local(path, self.folders, field=position.field, label=position.label, limit_bytes=self.max_bytes)
+
+    def _from_person(self, text: str) -> bytes:
+        content = self.uploaded(text.partition(":")[2].strip())
+        if content is None:
+            raise _Unusable("no such picture is kept; one that is added lives for a day. Ask the user to add it again.")
+        return content
 
     async def _fetch(self, url: str) -> bytes:
         """Only a mask whose pixels must be turned is fetched."""

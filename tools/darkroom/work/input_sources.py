@@ -8,6 +8,7 @@ from darkroom.images import StoredImage
 from darkroom.journal import Journal
 from darkroom.outputs.inputs import InputResolver
 from darkroom.outputs.places import OutputStores
+from darkroom.outputs.uploads import Uploads
 
 
 def input_resolver(
@@ -15,6 +16,7 @@ def input_resolver(
     stores: OutputStores,
     client: PredictionClient,
     fetcher: OutputFetcher,
+    uploads: Uploads,
     folders: Sequence[Path],
     *,
     keep_metadata: bool,
@@ -35,6 +37,7 @@ def input_resolver(
     return InputResolver(
         read=stores.read,
         lookup=lookup,
+        uploaded=uploads.read,
         folders=folders,
         upload=client.upload if client.gateway.has_files else None,
         fetch=fetch,

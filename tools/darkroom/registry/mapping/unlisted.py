@@ -42,4 +42,4 @@ def map_unlisted(model: Model, request: ImageRequest) -> MappedInput:
 def _is_file(value: JsonValue) -> bool:
     if isinstance(value, list):
         return bool(value) and all(isinstance(item, str) and _is_file(item) for item in value)
-    return isinstance(value, str) and (is_data_uri(value) or scheme_of(value) in ("prediction", "file"))
+    return isinstance(value, str) and (is_data_uri(value) or scheme_of(value) in ("prediction", "upload", "file"))

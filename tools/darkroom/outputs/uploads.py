@@ -1,0 +1,89 @@
+"""Pictures that the person has put in by hand: kept in the data folder for a day, each under a name nobody can guess.
+
+A picture is one file, readable by its owner only, and its age is that of the file. Expired ones are removed whenever
+one is added or read, and at the start.
+"""
+
+import os
+import re
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from darkroom.errors import InvalidRequest, OutputError
+
+LIFETIME_S = 24 * 3600
+MOST_PICTURES = 100
+MOST_BYTES = 500 * 1024 * 1024
+_NAME = re.compile(r"[0-9a-f]{24}")
+_IS_PART = ".part"
+
+
+class Uploads:
+    """`folder` is made at the first picture. Every method blocks on the disk. `clock` gives seconds since 1970."""
+
+    def __init__(self, folder: Path, clock: Callable[[], float]) -> None:
+        self.folder = folder
+        self._clock = clock
+
+    def add(self, content: bytes) -> str:
+        """Keep a picture for a day; gives its id.
+
+        Raises: InvalidRequest where too much was added within the last day; OutputError where the disk refuses.
+        """
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            kept = [path.stat().st_size for path in self._unexpired()]
+            if len(kept) >= MOST_PICTURES or sum(kept) + len(content) > MOST_BYTES:
+                raise InvalidRequest(
+                    f"{len(kept)} pictures ({sum(kept) / 1e6:.0f} MB) were added within a day; at most {MOST_PICTURES} "
+                    f"and {MOST_BYTES // 2**20} MiB are kept. Nothing was added. Give the path of the picture instead."
+                )
+            return self._write(content)
+        except OSError as error:
+            why = error.strerror or str(error)
+            raise OutputError(f"The picture cannot be kept in '{self.folder}' ({why}). Nothing was added.") from error
+
+    def read(self, id: str) -> bytes | None:
+        """The content, or None where there is no such picture any more. Raises: OutputError."""
+        try:
+            self.sweep()
+            return (self.folder / id).read_bytes() if _NAME.fullmatch(id) else None
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise OutputError(f"it cannot be read ({error.strerror or error}).") from error
+
+    def sweep(self) -> None:
+        """Remove what has expired; a file that cannot be removed stays until the next time."""
+        with suppress(OSError):
+            for _ in self._unexpired():
+                pass
+
+    def _unexpired(self) -> Iterator[Path]:
+        """The pictures that still live, after removing the others. Raises: OSError."""
+        oldest_s = self._clock() - LIFETIME_S
+        for path in self.folder.iterdir() if self.folder.is_dir() else ():
+            if not _NAME.fullmatch(path.name.removesuffix(_IS_PART)):
+                continue
+            with suppress(FileNotFoundError):
+                if path.stat().st_mtime < oldest_s:
+                    path.unlink()
+                elif not path.name.endswith(_IS_PART):
+                    yield path
+
+    def _write(self, content: bytes) -> str:
+        """The file appears whole or not at all."""
+        id = secrets.token_hex(12)
+        part = self.folder / f"{id}{_IS_PART}"
+        try:
+            with open(part, "xb", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
+                file.write(content)
+            now_s = self._clock()
+            os.utime(part, (now_s, now_s))
+            part.replace(self.folder / id)
+        except OSError:
+            part.unlink(missing_ok=True)
+            raise
+        return id
