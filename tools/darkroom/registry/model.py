@@ -74,11 +74,12 @@ class License(Facts):
 class Provenance(Facts):
     """Where the facts come from and how far they can be trusted.
 
-    `confidence` is about the inputs. `schema_version_seen` only dates the schema of an official model; it is never
-    sent.
+    `confidence` is about the inputs; "live" ones were read from the gateway on `date`. `schema_version_seen` only dates
+    the schema of an official model; it is never sent.
     """
 
-    confidence: Literal["verified-schema", "documented", "inferred", "user"] = "user"
+    confidence: Literal["verified-schema", "documented", "inferred", "user", "live"] = "user"
+    date: str = ""
     schema_url: str = ""
     schema_version_seen: str = ""
     run_by_evidence: str = ""
@@ -145,6 +146,11 @@ class Model(Facts):
         return {item.name: item for item in self.inputs}
 
     @property
+    def is_live(self) -> bool:
+        """Whether the gateway's own schema describes it, and nobody has curated it."""
+        return self.provenance.confidence == "live"
+
+    @property
     def sources(self) -> tuple[str, ...]:
         return self.provenance.sources
 
@@ -167,7 +173,10 @@ class Model(Facts):
     def max_count(self) -> int:
         """How many images one prediction can give; 1 where the model has no input for it."""
         item = self.inputs_by_name.get(self.concepts.count)
-        return int(item.max or 1) if item else 1
+        if item is None:
+            return 1
+        offered = [value for value in item.enum if isinstance(value, int | float)]
+        return max(int(item.max or max(offered, default=1)), 1)
 
     @property
     def can_seed(self) -> bool:
@@ -187,12 +196,14 @@ class Model(Facts):
     def needs_image(self) -> bool:
         """Whether it can do nothing without an image."""
         item = self.inputs_by_name.get(self.concepts.image)
-        return item is not None and (item.required or not self.draws_from_text)
+        return item is not None and (item.required or not (self.draws_from_text or self.is_live))
 
     @property
     def needs_prompt(self) -> bool:
         """Whether an empty prompt is refused, by the model or because it would draw its own example instead."""
         item = self.inputs_by_name.get(self.concepts.prompt)
+        if item is not None and self.is_live:
+            return item.required
         return item is not None and (item.required or self.draws_from_text or "inpaint" in self.tasks)
 
     @property
