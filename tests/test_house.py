@@ -23,7 +23,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "darkroom.progress darkroom.request_ids",
         "darkroom.registry",
         "darkroom.pricing darkroom.gateways",
-        "darkroom.journal darkroom.outputs",
+        "darkroom.journal darkroom.outputs darkroom.live_models",
         "darkroom.reports",
         "darkroom.work",
         "darkroom.darkroom",

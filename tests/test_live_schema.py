@@ -91,7 +91,7 @@ def test_the_polarity_of_a_mask_is_what_its_text_says(words: str, polarity: str)
 def test_a_mask_whose_text_does_not_say_it_is_left_out_with_the_reason(words: str):
     found = described({"prompt": text(), "image": picture(), "mask": picture(words)})
     assert found.model.concepts.mask == ""
-    assert found.unmapped["mask"] == "mask does not say which colour is edited"
+    assert found.model.unmapped["mask"] == "mask does not say which colour is edited"
 
 
 def test_two_required_pictures_are_not_guessed_at():
@@ -100,7 +100,7 @@ def test_two_required_pictures_are_not_guessed_at():
         required=("swap_image", "input_image"),
     )
     assert found.model.concepts.image == ""
-    assert found.unmapped["image"] == "takes several images with different meanings: swap_image, input_image"
+    assert found.model.unmapped["image"] == "takes several images with different meanings: swap_image, input_image"
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_an_image_is_needed_only_where_the_schema_requires_it():
 
 def test_the_facts_beside_the_schema_are_kept():
     found = described({"prompt": text()}, is_official=True, run_count=12)
-    assert (found.version, found.is_official, found.run_count) == (VERSION, True, 12)
+    assert (found.version, found.is_official, found.model.provenance.run_count) == (VERSION, True, 12)
     assert (found.model.name, found.model.confidence) == ("ada/painter", "live")
 
 

@@ -66,7 +66,7 @@ def test_a_hostile_schema_is_described_or_refused_within_bounds(kind: str):
     assert all(
         len(item.enum) <= 512 and all(len(str(each)) <= 200 for each in item.enum) for item in found.model.inputs
     )
-    assert all(len(why) <= 300 and why.isprintable() for why in (*found.unmapped.values(), *found.notes))
+    assert all(len(why) <= 300 and why.isprintable() for why in (*found.model.unmapped.values(), *found.notes))
     ask(found.model)
 
 

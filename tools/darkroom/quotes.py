@@ -15,6 +15,7 @@ from darkroom.registry import (
     Model,
     ModelRef,
     default_model_for,
+    is_version,
     map_request,
     unlisted_model,
 )
@@ -52,7 +53,9 @@ class Quote:
 async def quote(darkroom: Darkroom, request: ImageRequest) -> Quote:
     """Raises: UnknownModel, InvalidInput; JournalError where earlier bills cannot be read."""
     model, why = _find_model(darkroom, request)
+    model, told = await _as_described(darkroom, model)
     parts = _map_parts(model, request)
+    parts[0] = replace(parts[0], notes=(*told, *parts[0].notes))
     is_chosen = not request.model and _has_limit(darkroom)
     notes = (f"no model was named; '{model.name}' was taken: {why}.",) if is_chosen else ()
     price_notes: list[str] = []
@@ -204,9 +207,18 @@ def _named_model(darkroom: Darkroom, name: str) -> Model:
     try:
         return darkroom.registry.get(name)
     except UnknownModel:
-        if "/" not in name:
+        if "/" not in name and not is_version(name):
             raise
         return unlisted_model(ModelRef.parse(name))
+
+
+async def _as_described(darkroom: Darkroom, model: Model) -> tuple[Model, tuple[str, ...]]:
+    """A model that nobody curated, as the gateway describes it. Raises: UnknownModel, InvalidInput."""
+    if model.checked and not (model.version and darkroom.live.can_ask):
+        return model, ()
+    from darkroom.live_models import as_described
+
+    return await as_described(darkroom.live, darkroom.registry, model)
 
 
 def _can_do(model: Model, request: ImageRequest) -> bool:

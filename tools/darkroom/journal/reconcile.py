@@ -131,7 +131,9 @@ def _holds_seed(input: Mapping[str, JsonValue], seed: int | None) -> bool:
 
 
 def _is_same_model(intent: Intent, found: Prediction) -> bool:
-    """False only where both name one and the names differ."""
+    """False only where both name one and the names differ; a list names the model that a deployment runs."""
+    if intent.model.count("/") == 2:
+        return True
     if intent.version and found.version and intent.version == found.version:
         return True
     return not found.model or not intent.model or found.model.partition(":")[0].lower() == intent.model.lower()

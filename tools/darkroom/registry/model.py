@@ -15,38 +15,55 @@ from darkroom.registry.model_input import Facts, ModelInput
 from darkroom.registry.old_prices import with_price_table
 from darkroom.registry.price import PriceTable
 
-_REFERENCE = re.compile(r"([A-Za-z0-9_-]{1,100})/([A-Za-z0-9._-]{1,100})(?::([A-Za-z0-9._-]{1,128}))?")
+_REFERENCE = re.compile(r"(deployments/)?([A-Za-z0-9_-]{1,100})/([A-Za-z0-9._-]{1,100})(?::([A-Za-z0-9._-]{1,128}))?")
+_BARE_VERSION = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRef:
-    """`owner/name`, or `owner/name:version` for one fixed version; `version` is empty where none was named."""
+    """`owner/name`, or `owner/name:version` for one fixed version; `version` is empty where none was named.
+
+    A deployment, `deployments/owner/name`, runs a version of a model on hardware of its own.
+    """
 
     owner: str
     name: str
     version: str = ""
+    is_deployment: bool = False
 
     @classmethod
     def parse(cls, text: str) -> "ModelRef":
-        """Read `owner/name[:version]`; lower case, as the registry and the format write it.
+        """Read `[deployments/]owner/name[:version]`; lower case, as the registry and the format write it.
 
         Raises: UnknownModel where the text has another form.
         """
+        if is_version(text):
+            raise UnknownModel(
+                f"'{text.strip()[:12]}…' is a version, and no gateway tells whose model that is. "
+                "Write it as owner/name:version. Nothing was sent."
+            )
         match = _REFERENCE.fullmatch(text.strip())
+        if match and match[1] and match[4]:
+            raise UnknownModel("A deployment has a version of its own: leave the ':version' out. Nothing was sent.")
         if match is None:
             raise UnknownModel(
                 f"{text[:80]!r} is not a model name. Write it as owner/name, for example "
                 "'black-forest-labs/flux-schnell'; list_models shows all. Nothing was sent."
             )
-        owner, name, version = match.groups()
-        return cls(owner=owner.lower(), name=name.lower(), version=version or "")
+        deployment, owner, name, version = match.groups()
+        return cls(owner=owner.lower(), name=name.lower(), version=version or "", is_deployment=deployment is not None)
 
     @property
     def full_name(self) -> str:
-        return f"{self.owner}/{self.name}"
+        return f"{'deployments/' if self.is_deployment else ''}{self.owner}/{self.name}"
 
     def __str__(self) -> str:
         return f"{self.full_name}:{self.version}" if self.version else self.full_name
+
+
+def is_version(text: str) -> bool:
+    """Whether it is the id of a version, without the name of its model."""
+    return bool(_BARE_VERSION.fullmatch(text.strip()))
 
 
 class OutputShape(Facts):
@@ -94,10 +111,10 @@ class Model(Facts):
 
     `run_by` "model" is created by its path, "version" by its version id. `gateways` are the profiles whose documents
     name it (absence means unknown). `checked` is False for a model nobody described: its options are passed as they
-    are.
+    are. `unmapped`: our word -> why it is not clear which input carries it.
     """
 
-    name: str = Field(pattern=r"^[a-z0-9_-]+/[a-z0-9._-]+$")
+    name: str = Field(pattern=r"^(deployments/)?[a-z0-9_-]+/[a-z0-9._-]+$")
     title: str = ""
     provider: str = ""
     tier: Literal["core", "extended"] = "extended"
@@ -117,6 +134,7 @@ class Model(Facts):
     gateways: dict[str, str] = {}
     provenance: Provenance = Provenance.model_construct()
     checked: bool = True
+    unmapped: dict[str, str] = {}
 
     @model_validator(mode="before")
     @classmethod

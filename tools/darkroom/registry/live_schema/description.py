@@ -39,18 +39,16 @@ _LISTS: tuple[OutputKind, ...] = ("uri_list", "object_list", "unknown_list")
 class Description:
     """`model` can be mapped and checked like a curated one; it has no price.
 
-    `makes` comes from its example. `unmapped`: our word -> why no input carries it, for words that one may. `notes`
-    are what a caller should know. `version` has 64 hexadecimal digits, or is empty. `is_official` None: not said.
+    `makes` comes from its example. `notes` are what a caller should know.
+    `version` has 64 hexadecimal digits, or is empty. `is_official` None: not said.
     """
 
     model: Model
     makes: Makes
     output: OutputKind
-    unmapped: Mapping[str, str]
     notes: tuple[str, ...]
     version: str
     is_official: bool | None
-    run_count: int
 
 
 def describe(body: Mapping[str, object], *, name: str = "", today: str = "") -> Description:
@@ -69,7 +67,7 @@ def describe(body: Mapping[str, object], *, name: str = "", today: str = "") -> 
     for step in _STEPS:
         step(found)
     makes = what_it_makes(example_endings(body), output)
-    run_count, is_official = body.get("run_count"), body.get("is_official")
+    is_official = body.get("is_official")
     identifier = text_in(version.get("id"))
     identifier = identifier if _VERSION.fullmatch(identifier) else ""
     odd_names = (f"{left_out} inputs with unusable names were left out",) if left_out else ()
@@ -77,12 +75,15 @@ def describe(body: Mapping[str, object], *, name: str = "", today: str = "") -> 
         model=_model(name or _name(body), body, inputs, found, is_svg=makes == "svg", today=today),
         makes=makes,
         output=output,
-        unmapped=found.unmapped,
         notes=(*odd_names, *found.notes),
         version=identifier,
         is_official=is_official if isinstance(is_official, bool) else None,
-        run_count=run_count if isinstance(run_count, int) and 0 <= run_count < 10**12 else 0,
     )
+
+
+def _run_count(body: Mapping[str, object]) -> int:
+    count = body.get("run_count")
+    return count if isinstance(count, int) and 0 <= count < 10**12 else 0
 
 
 def _by_key(inputs: tuple[LiveInput, ...]) -> dict[str, LiveInput]:
@@ -118,7 +119,8 @@ def _model(
                 formats=tuple(format_input.strings) if format_input else (),
             ),
             predict_s=(Timing(seconds=ran_s, source="its example"),) if ran_s else (),
-            provenance=Provenance(confidence="live", date=today),
+            provenance=Provenance(confidence="live", date=today, run_count=_run_count(body)),
+            unmapped=found.unmapped,
         )
     except ValidationError as error:
         raise BadSchema("it cannot be read as a model") from error
