@@ -1,4 +1,4 @@
-"""A model that nobody curated, on a gateway that describes its models: looked up once a day, checked, run as it must be."""
+"""A model that nobody curated, on a gateway that describes its models: looked up once a day, checked, and run."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -120,14 +120,14 @@ async def test_where_the_gateway_cannot_be_asked_the_call_goes_on_unchecked_and_
 
 async def test_a_gateway_that_answers_with_pages_is_asked_again_after_a_day(tmp_path: Path):
     clock = NoonClock()
-    async with Described(**{"ada/one": PAGE, "ada/two": PAGE}) as gateway:
-        async with room_at(gateway, tmp_path, clock=clock) as room:
-            await planned(room, "ada/one")
-            await planned(room, "ada/two")
-            assert gateway.looks == ["/v1/models/ada/one"]
-            clock.move(DAY_S + 1)
-            await planned(room, "ada/two")
-            assert gateway.looks == ["/v1/models/ada/one", "/v1/models/ada/two"]
+    pages = Described(**{"ada/one": PAGE, "ada/two": PAGE})
+    async with pages as gateway, room_at(gateway, tmp_path, clock=clock) as room:
+        await planned(room, "ada/one")
+        await planned(room, "ada/two")
+        assert gateway.looks == ["/v1/models/ada/one"]
+        clock.move(DAY_S + 1)
+        await planned(room, "ada/two")
+        assert gateway.looks == ["/v1/models/ada/one", "/v1/models/ada/two"]
 
 
 async def test_a_description_of_before_serves_while_the_gateway_is_away(tmp_path: Path):
@@ -174,11 +174,10 @@ async def test_a_version_is_checked_against_its_own_schema_and_run_by_it(tmp_pat
 async def test_a_curated_model_by_another_version_is_checked_against_that_one(tmp_path: Path):
     older = live_body({"prompt": text(), "steps": whole(maximum=7)})["latest_version"]["openapi_schema"]
     name = "bytedance/sdxl-lightning-4step"
-    path = f"{name}/versions/{'a' * 64}"
-    async with Described(**{path: {"id": "a" * 64, "openapi_schema": older}}) as gateway:
-        async with room_at(gateway, tmp_path) as room:
-            report = await planned(room, f"{name}:{'a' * 64}", options={"steps": 7})
-            refused = await planned(room, f"{name}:{'a' * 64}", options={"scheduler": "K_EULER"})
+    bodies = {f"{name}/versions/{'a' * 64}": {"id": "a" * 64, "openapi_schema": older}}
+    async with Described(**bodies) as gateway, room_at(gateway, tmp_path) as room:
+        report = await planned(room, f"{name}:{'a' * 64}", options={"steps": 7})
+        refused = await planned(room, f"{name}:{'a' * 64}", options={"scheduler": "K_EULER"})
     assert "Checked against version aaaaaaaa" in report.text
     assert report.data["inputs"] == [{"prompt": "a lighthouse", "steps": 7}]
     assert "has no option 'scheduler'" in refused.text

@@ -42,6 +42,8 @@ def find_pictures(found: Findings) -> None:
     others = [each for each in pictures if each not in masks]
     mask = _find_mask(found, masks)
     main = _main(found, others)
+    if main is not None and "mask" in found.concepts and (owner := _owner_of_mask(main, others)):
+        found.give_up("mask", f"{found.concepts['mask']} seems to belong to {owner.name}, not to {main.name}")
     if main is None or not found.put("image", main):
         return
     concepts = found.concepts
@@ -101,6 +103,13 @@ def _main(found: Findings, pictures: list[LiveInput]) -> LiveInput | None:
         found.unmapped["image"] = f"{main.name} is one of several images with different meanings"
         return None
     return main
+
+
+def _owner_of_mask(main: LiveInput, pictures: list[LiveInput]) -> LiveInput | None:
+    """The picture with a usual name, where the one to work on has another: a mask goes with the usual one."""
+    primary = rules()["image"]["primary"]
+    usual = [each for each in pictures if each.key in primary]
+    return usual[0] if usual and main.key not in primary else None
 
 
 def _needs_mask(main: LiveInput, mask: LiveInput) -> bool:
