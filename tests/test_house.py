@@ -28,7 +28,8 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "darkroom.work",
         "darkroom.darkroom",
         "darkroom.get_prediction darkroom.list_models darkroom.repeats darkroom.quotes",
-        "darkroom.generate_image darkroom.cancel_prediction darkroom.dry_run darkroom.offers",
+        "darkroom.cancel_prediction darkroom.dry_run darkroom.offers darkroom.second_tries",
+        "darkroom.generate_image",
         "darkroom_server.sandbox darkroom_server.strange_json darkroom_server.deadline darkroom_server.tool_arguments",
         "darkroom_server.content darkroom_server.gallery darkroom_server.settings"
         " darkroom_server.prompts darkroom_server.output_schema",

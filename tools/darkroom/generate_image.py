@@ -14,21 +14,26 @@ from darkroom.darkroom import CALL_GRACE_S, IMAGES_GRACE_S, Budget, Darkroom, On
 from darkroom.errors import DarkroomError, GatewayUnreachable
 from darkroom.get_prediction import report_on
 from darkroom.journal import Intent, NewIntent
-from darkroom.quotes import check_limits, noted_estimate, quote
+from darkroom.quotes import Quote, check_limits, noted_estimate, quote
 from darkroom.registry import ImageRequest, MappedInput
 from darkroom.repeats import refuse_other_arguments
 from darkroom.reports import PredictionReport, refusal_report
 from darkroom.request_ids import fresh_request_id
+from darkroom.second_tries import second_tries
 from darkroom.secrets_in_inputs import secrets_of
 from darkroom.work.crash_points import CrashPoint
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Plan:
-    """What is written down for one call (its intents in order, notes for the assistant), and what never is."""
+    """What is written down for one call (its intents in order, notes for the assistant), and what never is.
+
+    `quoted` is None where the request_id was used before.
+    """
 
     intents: tuple[Intent, ...]
     notes: tuple[str, ...]
+    quoted: Quote | None = None
     secrets: dict[str, JsonValue] = field(default_factory=dict[str, JsonValue])
 
 
@@ -62,9 +67,14 @@ async def generate_image(
     budget = Budget(hold_s=wait_s, retry_s=wait_s, secrets=plan.secrets)
     watched = [darkroom.work.start(intent, budget) for intent in plan.intents]
     await darkroom.waiting.for_create(watched, until_s=end_s, on_progress=on_progress)
+    notes = plan.notes
+    if plan.quoted and any(each.problem for each in watched):
+        tried = await second_tries(darkroom, request, plan.quoted, watched, budget)
+        watched, notes = list(tried.watched), (*notes, *tried.notes)
+        await darkroom.waiting.for_create(watched, until_s=end_s, on_progress=on_progress)
     await darkroom.waiting.for_end(watched, until_s=until_s, on_progress=on_progress)
     await darkroom.waiting.for_images(watched, until_s=min(until_s + IMAGES_GRACE_S, end_s))
-    return await report_on(darkroom, plan.intents, watched, started_s, plan.notes)
+    return await report_on(darkroom, plan.intents, watched, started_s, notes)
 
 
 async def _plan(darkroom: Darkroom, request: ImageRequest, request_id: str, max_usd: float, conversation: str) -> _Plan:
@@ -103,7 +113,7 @@ async def _plan(darkroom: Darkroom, request: ImageRequest, request_id: str, max_
     written = await darkroom.journal.intend(intents, spending=darkroom.day_limit())
     refuse_other_arguments(darkroom, request, written)  # another process may have been first with this request_id
     darkroom.options.at_crash_point(CrashPoint.INTENDED)
-    return _Plan(intents=written, notes=notes, secrets=secrets_of(quoted.parts[0].input))
+    return _Plan(intents=written, notes=notes, quoted=quoted, secrets=secrets_of(quoted.parts[0].input))
 
 
 async def _repeat(darkroom: Darkroom, request: ImageRequest, earlier: Sequence[Intent], max_usd: float) -> _Plan:

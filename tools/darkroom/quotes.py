@@ -1,7 +1,7 @@
 """What a call would send and what that costs, before anything is sent or written down; and the person's limits."""
 
 import secrets
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -23,6 +23,8 @@ from darkroom.reports.amounts import counted, usd
 
 MOST_IMAGES = 10
 _ROUNDING_USD = 1e-9
+# What no schema decides.
+_NEVER_OVERRULED = ("prompt", "model", "")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +56,10 @@ async def quote(darkroom: Darkroom, request: ImageRequest) -> Quote:
     """Raises: UnknownModel, InvalidInput; JournalError where earlier bills cannot be read."""
     model, why = _find_model(darkroom, request)
     model, told = await _as_described(darkroom, model)
-    parts = _map_parts(model, request)
+    try:
+        parts = _map_parts(model, request)
+    except InvalidInput as refusal:
+        model, parts, told = await _overruled(darkroom, model, request, refusal)
     parts[0] = replace(parts[0], notes=(*told, *parts[0].notes))
     is_chosen = not request.model and _has_limit(darkroom)
     notes = (f"no model was named; '{model.name}' was taken: {why}.",) if is_chosen else ()
@@ -221,6 +226,32 @@ async def _as_described(darkroom: Darkroom, model: Model) -> tuple[Model, tuple[
     return await as_described(darkroom.live, darkroom.registry, model)
 
 
+async def _overruled(
+    darkroom: Darkroom, model: Model, request: ImageRequest, refusal: InvalidInput
+) -> tuple[Model, list[MappedInput], tuple[str, ...]]:
+    """What the gateway's schema of today allows, though an old file of ours does not. Raises: the refusal."""
+    from darkroom.live_models.second_opinion import today
+
+    if model.is_live or refusal.field in _NEVER_OVERRULED or not 1 <= request.count <= MOST_IMAGES:
+        raise refusal
+    if (found := await today(darkroom.live, model)) is None:
+        raise refusal
+    try:
+        parts = _map_parts(found[0], request)
+    except InvalidInput:
+        raise refusal from None
+    words = (
+        f"the registry's file of '{model.name}' refuses {refusal.field}; gateway '{darkroom.gateway.name}' allows it"
+    )
+    return found[0], parts, (f"{words} in its schema of {found[1]}, so it is sent.",)
+
+
+def map_again(model: Model, request: ImageRequest, seeds: Sequence[int | None]) -> list[MappedInput]:
+    """The parts of a request once more, with the seeds that were drawn for it. Raises: InvalidInput."""
+    drawn = iter(seeds)
+    return _map_parts(model, request, lambda: next(drawn, None) or _draw_seed())
+
+
 def _can_do(model: Model, request: ImageRequest) -> bool:
     if request.output_format == "svg" and not model.output.svg:
         return False
@@ -229,7 +260,7 @@ def _can_do(model: Model, request: ImageRequest) -> bool:
     return model.edits if request.images else not model.needs_image
 
 
-def _map_parts(model: Model, request: ImageRequest) -> list[MappedInput]:
+def _map_parts(model: Model, request: ImageRequest, draw_seed: Callable[[], int] | None = None) -> list[MappedInput]:
     """One mapped input for each prediction that the wished number of images takes; their seeds count up."""
     if not 1 <= request.count <= MOST_IMAGES:
         raise InvalidInput(
@@ -238,7 +269,7 @@ def _map_parts(model: Model, request: ImageRequest) -> list[MappedInput]:
     parts: list[MappedInput] = []
     for number, count in enumerate(model.split_count(request.count)):
         seed = request.seed + number if request.seed >= 0 else request.seed
-        parts.append(map_request(model, replace(request, count=count, seed=seed), draw_seed=_draw_seed))
+        parts.append(map_request(model, replace(request, count=count, seed=seed), draw_seed or _draw_seed))
     return parts
 
 
