@@ -27,7 +27,8 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "darkroom.reports",
         "darkroom.work",
         "darkroom.darkroom",
-        "darkroom.get_prediction darkroom.list_models darkroom.repeats darkroom.quotes",
+        "darkroom.get_prediction darkroom.list_models darkroom.gateway_models darkroom.model_check darkroom.repeats"
+        " darkroom.quotes",
         "darkroom.cancel_prediction darkroom.dry_run darkroom.offers darkroom.second_tries",
         "darkroom.generate_image",
         "darkroom_server.sandbox darkroom_server.strange_json darkroom_server.deadline darkroom_server.tool_arguments",

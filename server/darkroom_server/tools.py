@@ -126,12 +126,15 @@ async def list_models(
     sort: Literal["best", "price", "speed"] = "best",
     max_usd: Annotated[float, Field(ge=0, description="Dearer ones last; 0: any")] = 0.0,
     limit: Annotated[int, Field(ge=1, le=100)] = 8,
+    source: Annotated[Literal["registry", "gateway"], Field(description="gateway: search its own too")] = "registry",
 ) -> ModelResult:
     """Find image models, at no cost: tasks, prices, speed; with model=, everything needed to call it.
 
     Call it before generate_image when the user wants a certain look, text in the image, an edit, an upscale, a
     cut-out or a vector file, or names a model.
     """
+    if source == "gateway" and not model:
+        return await ctx.request_context.lifespan_context.search_gateway(query, limit)
     return await ctx.request_context.lifespan_context.list_models(
         query=query, task=task, model=model, sort=sort, max_usd=max_usd, limit=limit
     )
@@ -156,7 +159,6 @@ class ToolRow:
     is_read_only: bool = False
     is_destructive: bool = False
     is_idempotent: bool = True
-    is_open_world: bool = True
     is_in_gallery: bool = False
     is_extra: bool = False
     refuse: Callable[..., CallToolResult] = refusal
@@ -181,7 +183,7 @@ class ToolRow:
                 read_only_hint=self.is_read_only,
                 destructive_hint=self.is_destructive,
                 idempotent_hint=self.is_idempotent,
-                open_world_hint=self.is_open_world,
+                open_world_hint=True,
             ),
         )
         for argument in tool.parameters["properties"].values():
@@ -194,8 +196,6 @@ TOOLS = (
     ToolRow(function=generate_image, title="Generate an image", is_idempotent=False, is_in_gallery=True),
     # Not read-only: it saves images that are not saved yet.
     ToolRow(function=get_prediction, title="Get a prediction", is_in_gallery=True),
-    ToolRow(
-        function=list_models, title="List image models", is_read_only=True, is_open_world=False, refuse=model_refusal
-    ),
+    ToolRow(function=list_models, title="List image models", is_read_only=True, refuse=model_refusal),
     ToolRow(function=cancel_prediction, title="Cancel a prediction", is_destructive=True, is_extra=True),
 )

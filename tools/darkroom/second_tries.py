@@ -92,7 +92,7 @@ def _decided(
     try:
         (first, *_) = map_again(model, request, [each.seed for each in quoted.parts])
     except InvalidInput as error:
-        return f"The gateway's schema of {date} says: {error.message}"
+        return f"The gateway's schema of {date} says: {error.message.removesuffix(' Nothing was sent.')}"
     except DarkroomError:
         return ""
     is_ours = bad <= quoted.parts[0].implied

@@ -36,8 +36,12 @@ class Catalogue:
     def __post_init__(self) -> None:
         self._drift = _read("drift.toml") if self.options.has_drifted else {"gone": [], "changes": []}
 
+    def curated_names(self) -> list[str]:
+        return sorted(set(self.registry.names()) - set(self._drift["gone"]))
+
     def names(self) -> list[str]:
-        return sorted({*self.registry.names(), *self._outside} - set(self._drift["gone"]))
+        """All, also those that only a search finds."""
+        return sorted({*self.curated_names(), *self._outside})
 
     def find(self, name: str) -> Model | None:
         """By its full name."""

@@ -34,7 +34,7 @@ class ModelEndpoints:
         )
 
     async def list_page(self, request: Request) -> Response:
-        names = self._catalogue.names()
+        names = self._catalogue.curated_names()
         cursor = request.query_params.get("cursor")
         start = names.index(cursor) if cursor in names else 0
         rest = names[start + _MODELS_A_PAGE :]

@@ -103,7 +103,9 @@ def _values(kind: str, node: Node) -> dict[str, Any]:
         return {}
     given = [value for value in items_in(node["enum"]) if value is not None]
     usable: list[JsonValue] = [
-        value for value in given if isinstance(value, str | int | float) and len(str(value)) <= _LONGEST_VALUE
+        value
+        for value in given
+        if isinstance(value, str | int | float) and len(str(value)) <= _LONGEST_VALUE and str(value).isprintable()
     ]
     return {"enum": tuple(usable[:_MOST_VALUES]), "enum_complete": len(usable) == len(given) <= _MOST_VALUES}
 
