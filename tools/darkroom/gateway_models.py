@@ -17,6 +17,8 @@ async def search_gateway(darkroom: Darkroom, query: str, limit: int) -> ModelRep
     try:
         if not gateway.has_models:
             raise InvalidInput(f"Gateway '{gateway.name}' does not tell which models it has.", field="source")
+        if not query.strip():
+            raise InvalidInput("The gateway's search needs words: give a query such as 'watercolour'.", field="query")
         found = await search(darkroom.client, query, frozenset(darkroom.registry.names()))
     except DarkroomError as error:
         return refused_models(error)

@@ -37,8 +37,8 @@ def refusal(argument: str, words: str) -> InvalidInput:
 def refuse_unclear(model: Model, concept: str, argument: str) -> None:
     """Raises: InvalidInput where it is not clear which input of a live model carries an argument."""
     if why := model.unmapped.get(concept):
-        words = f"Which input of '{model.name}' takes {argument} is not clear: {why[:110]}."
-        raise refusal(argument, f"{words} Give it in model_options under the model's own name instead.")
+        words = f"It is not clear how '{model.name}' takes {argument}: {why[:110]}."
+        raise refusal(argument, f"{words} Give it in model_options under the model's own name.")
 
 
 def quoted(value: JsonValue, limit: int = 60) -> str:
