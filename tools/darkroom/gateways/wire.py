@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _SHORTEST_SECRET = 8
 _CLOSE_WITHIN_S = 1.0
+_MOST_CONNECTIONS = 500  # nine creates a second that are each answered within 50 s
 _BODY_IN_READS = 4  # with 30 s for each read the longest body may come at 5 Mbit/s
 _NEVER_SENT = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError", "UnsupportedProtocol"})
 _ESCAPE_BYTES = re.compile(rb"\\(?:u00|/)")
@@ -134,7 +135,9 @@ class Wire:
             self._tls = self._tls or tls_context(
                 is_needed=not self._app and scheme_of(self._gateway.base_url) == "https"
             )
-            limits = httpx.Limits(max_connections=100, max_keepalive_connections=kept_connections, keepalive_expiry=5.0)
+            limits = httpx.Limits(
+                max_connections=_MOST_CONNECTIONS, max_keepalive_connections=kept_connections, keepalive_expiry=5.0
+            )
             self._clients[kept_connections] = httpx.AsyncClient(
                 transport=httpx.ASGITransport(app=self._app, raise_app_exceptions=False) if self._app else None,
                 verify=self._tls,
