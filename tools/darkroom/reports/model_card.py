@@ -71,8 +71,9 @@ def model_report(model: Model, *, today: datetime.date, limits: Limits) -> Model
 def _facts_line(model: Model, today: datetime.date) -> str:
     run = seconds(model.typical_s) if model.typical_s else "unknown"
     gives = f" Gives: {', '.join(model.output.formats)}." if model.output.formats else ""
+    tasks = ", ".join(model.tasks) or "none that is known"
     return (
-        f"Tasks: {', '.join(model.tasks) or 'none that is known'}. Price: {price_words(model, today)}. Typical run: {run}. "
+        f"Tasks: {tasks}. Price: {price_words(model, today)}. Typical run: {run}. "
         f"Images at once: {model.max_count}.{gives}"
     )
 

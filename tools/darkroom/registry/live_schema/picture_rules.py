@@ -23,6 +23,7 @@ _MASK = re.compile(r"(^|_)masks?($|_)|^inpaint(ing)?_mask")
 _MASKED = re.compile(r"(^|_)masked_|unmask")
 _OF_SEVERAL = re.compile(r"(^|_)(target|swap|garm|cloth|driving|background)")
 _NEEDS_MASK = re.compile(r"(must|need|require)[^.]{0,40}\bmask|mask[^.]{0,30}(?:is )?required", re.IGNORECASE)
+_SAME_SIZE = re.compile(r"same|match|size|dimension", re.IGNORECASE)
 _AT_MOST = (
     re.compile(
         r"(?:up to|max(?:imum)?(?: of| number(?: of)?(?: images)?)?:?|at most)\s+(\d{1,2})(?!\d)"
@@ -114,7 +115,8 @@ def _owner_of_mask(main: LiveInput, pictures: list[LiveInput]) -> LiveInput | No
 
 def _needs_mask(main: LiveInput, mask: LiveInput) -> bool:
     both = mask.item.required and main.item.required
-    return both or bool(_NEEDS_MASK.search(main.text))
+    said = _NEEDS_MASK.search(main.text)
+    return both or bool(said and not _SAME_SIZE.search(said[0]))
 
 
 def _at_most(text: str) -> int:

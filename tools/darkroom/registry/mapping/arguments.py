@@ -22,7 +22,8 @@ def map_prompt(model: Model, request: ImageRequest, options: Input) -> ArgumentI
         refuse_unclear(model, "prompt", "prompt")
         return ArgumentInputs(notes=(f"'{model.name}' takes no prompt, so it was not sent.",))
     is_bare = model.is_live and model.draws_from_text and not (request.images or options)
-    if not prompt and (model.needs_prompt or is_bare) and not str(options.get(name) or "").strip():
+    is_given = name in options if model.is_live else bool(str(options.get(name) or "").strip())
+    if not prompt and (model.needs_prompt or is_bare) and not is_given:
         raise refusal("prompt", f"prompt is empty, and '{model.name}' needs one: say what to draw or to change.")
     return ArgumentInputs(argument="prompt", asked={name: request.prompt} if prompt else {})
 
