@@ -126,7 +126,7 @@ async def list_models(
     sort: Literal["best", "price", "speed"] = "best",
     max_usd: Annotated[float, Field(ge=0, description="Dearer ones last; 0: any")] = 0.0,
     limit: Annotated[int, Field(ge=1, le=100)] = 8,
-    source: Annotated[Literal["registry", "gateway"], Field(description="gateway: search its own too")] = "registry",
+    source: Annotated[Literal["registry", "gateway"], Field(description="gateway: send it the query")] = "registry",
 ) -> ModelResult:
     """Find image models, at no cost: tasks, prices, speed; with model=, everything needed to call it.
 

@@ -27,7 +27,8 @@ _DAY_S = 24 * 3600.0
 _STALE_S = 30 * _DAY_S
 _MISSING_S = 600.0
 _MOST_REMEMBERED = 200
-_ASKED_WITHIN_S = 5.0
+_ASKED_WITHIN_S = 4.5
+_SECOND_WITHIN_S = 3.0
 _NOT_DESCRIBED = "not-described"
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _VERSION = re.compile(r"([0-9a-f]{64})?")
@@ -122,7 +123,7 @@ class Directory:
             model = ModelRef.parse(f"{text_in(release.get('model'))}:{text_in(release.get('version'))}")
         except Exception:  # whatever stands where a name should
             return NotTold(words="its release names no model")
-        answer = await self.find(model, within_s=within_s)
+        answer = await self.find(model, within_s=min(within_s, _SECOND_WITHIN_S))
         if not isinstance(answer, Found):
             return NotTold(words=f"the model that it runs, '{model.full_name}', is not described")
         described = answer.description
@@ -158,7 +159,10 @@ class Directory:
             return NotTold(words=answer.words)
 
     async def _answer(self, question: _Question, is_fresh: bool, within_s: float) -> ModelAnswer:
-        """Ask the gateway, unless it has said within a day that it does not tell."""
+        """Ask the gateway, unless it has said within a day that it does not tell.
+
+        One odd answer of a gateway that has described a model before says nothing of its others.
+        """
         silent = await self._files.read(_NOT_DESCRIBED)
         if silent and not is_fresh and 0 <= self.clock() - silent.at < _DAY_S:
             return ModelAnswer(words=text_in(silent.body.get("words")))
@@ -167,7 +171,7 @@ class Directory:
             answer = model_answer(await self.client.look(request, within_s=within_s), question.member)
         except GatewayError:
             return ModelAnswer(words="it did not answer")
-        if answer.is_unserved:
+        if answer.is_unserved and not (self._kept or await self._files.has_descriptions()):
             await self._files.write(_NOT_DESCRIBED, Kept(at=self.clock(), body={"words": answer.words}))
         return answer
 

@@ -45,6 +45,10 @@ class Files:
         except OSError as error:
             log.warning("the description '%s' could not be kept: %s", name, error)
 
+    async def has_descriptions(self) -> bool:
+        """Whether there is a file of any model."""
+        return await to_thread.run_sync(lambda: any(self.folder.glob("*--*.json")))
+
     async def drop(self, name: str) -> None:
         await to_thread.run_sync(lambda: (self.folder / f"{name}.json").unlink(missing_ok=True))
 
