@@ -139,10 +139,10 @@ def main() -> None:
     report([each for each in entries if not is_held_out(each["name"])], "shaped on", is_loud=arguments.show)
     report([each for each in entries if is_held_out(each["name"])], "not looked at", is_loud=False)
     bodies = [cog_body(each, style) for each in entries for style in STYLES]
-    began_s = time.perf_counter()
+    began_s = time.process_time()
     for body in bodies:
         describe(body)
-    print(f"{(time.perf_counter() - began_s) / len(bodies) * 1000:.2f} ms a schema")
+    print(f"{(time.process_time() - began_s) / len(bodies) * 1000:.2f} ms of processor time a schema")
 
 
 if __name__ == "__main__":

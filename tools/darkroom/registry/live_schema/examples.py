@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Literal
 
 from darkroom.predictions import mapping_in, text_in
@@ -22,7 +23,7 @@ _LONGEST_RUN_S = 86_400
 def example_endings(body: Mapping[str, object]) -> tuple[str, ...] | None:
     """Endings of the files in the example's output, "" for a file without one; None where there is no output."""
     output = (mapping_in(body.get("default_example")) or {}).get("output")
-    return None if output is None else tuple(_ending(each) for each in _addresses(output, 0))
+    return None if output is None else tuple(_ending(each) for each in islice(_addresses(output, 0), _MOST_FILES))
 
 
 def example_s(body: Mapping[str, object]) -> float | None:

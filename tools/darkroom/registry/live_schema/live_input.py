@@ -94,20 +94,22 @@ def _type(node: Node) -> str:
     kind = text_in(node.get("type"))
     if node.get(ANY) or kind not in _TYPES:
         return "any"
-    is_odd = kind in _NUMBERS and any(isinstance(value, str) for value in items_in(node.get("enum")))
+    is_odd = kind in _NUMBERS and any(isinstance(value, str) for value in items_in(node.get("enum"))[:_MOST_VALUES])
     return "any" if is_odd else kind
 
 
 def _values(kind: str, node: Node) -> dict[str, Any]:
     if kind in ("any", "array") or not isinstance(node.get("enum"), list):
         return {}
-    given = [value for value in items_in(node["enum"]) if value is not None]
+    listed = items_in(node["enum"])
+    given = [value for value in listed[: _MOST_VALUES + 1] if value is not None]
     usable: list[JsonValue] = [
         value
         for value in given
         if isinstance(value, str | int | float) and len(str(value)) <= _LONGEST_VALUE and str(value).isprintable()
     ]
-    return {"enum": tuple(usable[:_MOST_VALUES]), "enum_complete": len(usable) == len(given) <= _MOST_VALUES}
+    is_whole = len(usable) == len(given) <= _MOST_VALUES and len(listed) <= _MOST_VALUES + 1
+    return {"enum": tuple(usable[:_MOST_VALUES]), "enum_complete": is_whole}
 
 
 def _limits(kind: str, node: Node) -> dict[str, Any]:
