@@ -190,7 +190,6 @@ def test_the_facts_beside_the_schema_are_kept():
         {"latest_version": {"openapi_schema": None}},
         {"latest_version": {"openapi_schema": {"components": {"schemas": {"Input": {"properties": []}}}}}},
         live_body({f"input_{number}": text() for number in range(121)}),
-        live_body({"prompt": text()}, name="no name", owner="ada"),
     ],
 )
 def test_what_is_no_model_is_refused(body: dict[str, Any]):

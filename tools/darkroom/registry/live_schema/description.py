@@ -30,6 +30,8 @@ _DEPRECATED = re.compile(
     r"^\W*deprecated|\bdeprecated[.:]|no longer used|this (?:input|parameter|field) is (?:ignored|deprecated)",
     re.IGNORECASE,
 )
+_NAME = re.compile(r"[a-z0-9_-]+/[a-z0-9._-]+")
+_UNNAMED = "unnamed/model"
 _LONGEST_ABOUT = 600
 _STEPS = (find_prompts, find_shape, find_count, find_numbers, find_pictures)
 _LISTS: tuple[OutputKind, ...] = ("uri_list", "object_list", "unknown_list")
@@ -96,7 +98,8 @@ def _by_key(inputs: tuple[LiveInput, ...]) -> dict[str, LiveInput]:
 
 
 def _name(body: Mapping[str, object]) -> str:
-    return f"{text_in(body.get('owner'))}/{text_in(body.get('name'))}".lower()
+    name = f"{text_in(body.get('owner'))}/{text_in(body.get('name'))}".lower()
+    return name if _NAME.fullmatch(name) else _UNNAMED
 
 
 def _model(

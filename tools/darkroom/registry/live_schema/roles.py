@@ -66,7 +66,7 @@ def find_tasks(found: Findings, *, is_svg: bool) -> tuple[Task, ...]:
 
 def _tasks(found: Findings, *, is_svg: bool) -> Iterator[Task]:
     concepts, about, image = found.concepts, found.about.lower(), found.of("image")
-    needs = image is not None and image.item.required
+    needs = image is not None and (image.item.required or "prompt" not in concepts)
     needs = needs or "several images with different" in found.unmapped.get("image", "")
     if "prompt" in concepts and not needs:
         yield "text_to_svg" if is_svg else "text_to_image"
