@@ -24,15 +24,18 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "darkroom.progress darkroom.request_ids",
         "darkroom.registry",
         "darkroom.pricing darkroom.gateways",
-        "darkroom.journal darkroom.outputs",
+        "darkroom.journal darkroom.outputs darkroom.live_models",
         "darkroom.reports",
         "darkroom.work",
         "darkroom.darkroom",
         "darkroom.like",
         "darkroom.input_facts",
-        "darkroom.failures darkroom.list_predictions darkroom.cancelling darkroom.list_models darkroom.repeats"
+        "darkroom.spending_limits",
+        "darkroom.model_choice",
+        "darkroom.failures darkroom.list_predictions darkroom.cancelling darkroom.list_models darkroom.gateway_models"
+        " darkroom.model_check darkroom.repeats"
         " darkroom.quotes darkroom.joining",
-        "darkroom.get_prediction darkroom.cheaper",
+        "darkroom.get_prediction darkroom.cheaper darkroom.second_tries",
         "darkroom.generate_image darkroom.dry_run darkroom.offers",
         "darkroom_server.sandbox darkroom_server.strange_json darkroom_server.deadline darkroom_server.tool_arguments"
         " darkroom_server.conversations darkroom_server.wire darkroom_server.setting_folders",

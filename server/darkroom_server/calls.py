@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from darkroom.outputs.preview import Preview
     from darkroom.quotes import Quote
     from darkroom.registry import ImageRequest, ModelRegistry, Sort
-    from darkroom.reports import Limits, PredictionReport
+    from darkroom.reports import Limits, ModelReport, PredictionReport
 
 T = TypeVar("T")
 
@@ -152,14 +152,40 @@ class Calls:
         with self.open_calls.waiting(ctx.request_context, id) as call:
             return await self._answer(ctx, "get_prediction", call, wait_s, verb, shows_again=previews)
 
+    async def search_gateway(self, query: str, limit: int) -> CallToolResult:
+        """What the gateway's own search finds. Raises: DarkroomError."""
+        from darkroom.gateway_models import search_gateway
+
+        report = await self.in_darkroom(2 * ANSWER_WITHIN_S, lambda darkroom: search_gateway(darkroom, query, limit))
+        return self._model_result(report or _no_answer())
+
+    async def _described(self, model: str, limits: "Limits | None") -> "ModelReport | None":
+        """A model that only the gateway may know; None where the registry has it, or nothing can be asked."""
+        if "/" not in model or self._registry().find(model) or self.settings.problem:
+            return None
+        if not self.settings.choice.gateway.has_models:
+            return None
+        from darkroom.gateway_models import describe_model
+        from darkroom.reports import Limits
+
+        shown = limits or Limits()
+        report = await self.in_darkroom(ANSWER_WITHIN_S, lambda darkroom: describe_model(darkroom, model, shown))
+        return report or _no_answer()
+
+    def _model_result(self, report: "ModelReport") -> CallToolResult:
+        report = report.with_problems(self._news("list_models"))
+        return model_result(report, is_structured=self.settings.structured_output)
+
     async def list_models(
         self, *, query: str, task: str, model: str, sort: "Sort", max_usd: float, limit: int
     ) -> CallToolResult:
-        """The registry in words; needs an open Darkroom only to say what is left of a limit."""
+        """The registry in words; needs an open Darkroom to say what is left of a limit, or for what is not curated."""
         from darkroom.list_models import list_models
 
         has_limit = self.settings.max_usd_per_call is not None or self.settings.max_usd_per_day is not None
         limits = await self._limits() if has_limit and not self.settings.problem else None
+        if described := await self._described(model, limits):
+            return self._model_result(described)
         report = list_models(
             self._registry(),
             query=query,
@@ -170,8 +196,7 @@ class Calls:
             limit=limit,
             limits=limits,
         )
-        report = report.with_problems(self._news("list_models"))
-        return model_result(report, is_structured=self.settings.structured_output)
+        return self._model_result(report)
 
     async def _limits(self) -> "Limits | None":
         try:
@@ -273,6 +298,13 @@ class Calls:
         if made is None:
             return None, []
         return made.preview, [f"image {each.number} cannot be shown: {each.reason}." for each in made.problems]
+
+
+def _no_answer() -> "ModelReport":
+    from darkroom.errors import GatewayUnreachable
+    from darkroom.reports import refused_models
+
+    return refused_models(GatewayUnreachable("The gateway did not answer in time. Try again later.", gateway=""))
 
 
 def _rising(ctx: Context["Calls", Any]) -> "OnProgress":

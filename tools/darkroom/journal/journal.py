@@ -2,10 +2,12 @@
 
 import secrets
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+
+from pydantic import JsonValue
 
 from darkroom.images import ImageState, StoredImage
 from darkroom.journal import account_rows, answers, image_rows, intent_rows, rates, spending_rows, turns
@@ -108,6 +110,10 @@ class Journal:
     async def mark_refused(self, key: str, reason: str) -> bool:
         """The attempt that this journal object claimed was not carried out. False: it is not ours any more."""
         return await self._write(lambda session: intent_rows.mark_refused(session, key, self._claimed_by, reason))
+
+    async def amend(self, key: str, version: str, input: Mapping[str, JsonValue], seed: int | None) -> bool:
+        """Give what the gateway has refused another version and input, for another try. False: it is not refused."""
+        return await self._write(lambda session: intent_rows.amend(session, key, version, input, seed))
 
     async def mark_unknown(self, key: str, reason: str, request_id: str = "") -> bool:
         """The attempt, which the gateway may have named, may have been carried out; only reconciliation settles it."""
