@@ -24,6 +24,7 @@ from darkroom_server.consent import Consent
 from darkroom_server.content import look_up_refusal, model_refusal, refusal
 from darkroom_server.gallery import GALLERY_URI
 from darkroom_server.mcp_server import Refuse
+from darkroom_server.model_calls import ModelCalls
 from darkroom_server.output_schema import ModelResult, PredictionResult
 from darkroom_server.settings import Settings
 
@@ -163,11 +164,10 @@ async def list_models(
     Call it before generate_image when the user wants a certain look, text in the image, an edit, an upscale, a
     cut-out or a vector file, or names a model.
     """
+    models = ModelCalls(ctx.request_context.lifespan_context)
     if source == "gateway" and not model:
-        return await ctx.request_context.lifespan_context.search_gateway(query, limit)
-    return await ctx.request_context.lifespan_context.list_models(
-        query=query, task=task, model=model, sort=sort, max_usd=max_usd, limit=limit
-    )
+        return await models.search_gateway(query, limit)
+    return await models.list_models(query=query, task=task, model=model, sort=sort, max_usd=max_usd, limit=limit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

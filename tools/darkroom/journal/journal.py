@@ -10,10 +10,10 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from darkroom.images import ImageState, StoredImage
-from darkroom.journal import account_rows, answers, image_rows, intent_rows, rates, spending_rows, turns
+from darkroom.journal import account_rows, answers, image_rows, intent_rows, spending_rows, turns
 from darkroom.journal.database import Database, Session
 from darkroom.journal.listing import Lists
-from darkroom.journal.rates import Rate
+from darkroom.journal.rates import Rates
 from darkroom.journal.reconcile import Verdict
 from darkroom.journal.records import Call, Intent, Look, NewIntent, ReceiptOf, Spending, SpendingLimit, Totals
 from darkroom.journal.states import DOUBTFUL, in_list
@@ -40,9 +40,9 @@ class Journal:
     """The durable record of intents, predictions and images; several processes may share its database.
 
     `clock` gives seconds since the epoch. `receipt_of` is asked once a prediction has ended, in the commit that writes
-    the end down. `warnings` is what the person should hear about how it was opened. `lists` reads many
-    rows, `answers` marks which calls got their answer. Every method raises JournalError where the database cannot be
-    used, and what has begun is finished also when its caller is cancelled.
+    the end down. `warnings` is what the person should hear about how it was opened. `lists` reads many rows,
+    `answers` marks which calls got their answer, `rates` bounds requests. Every method raises JournalError where the
+    database cannot be used, and what has begun is finished also when its caller is cancelled.
     """
 
     def __init__(
@@ -52,8 +52,9 @@ class Journal:
         receipt_of: ReceiptOf | None = None,
         warnings: tuple[str, ...] = (),
     ) -> None:
-        self._write, self._note, self._read = database.write, database.note, database.read
+        self._write, self._read = database.write, database.read
         self.lists = Lists(database)
+        self.rates = Rates(database, clock)
         self._clock = clock
         self._look = Look(now=0.0, receipt_of=receipt_of) if receipt_of else Look(now=0.0)
         self.warnings = warnings
@@ -209,18 +210,6 @@ class Journal:
     async def take_turn(self, name: str, every_s: float) -> bool:
         """Take the right to do something now; False where a process of this journal has done so within `every_s`."""
         return await self._write(lambda session: turns.take(session, name, every_s, self._clock()))
-
-    async def reserve(self, name: str, rate: Rate, patience_s: float) -> float | None:
-        """Seconds until the turn that is taken with this; None where it would be later, and none is taken."""
-        return await self._note(lambda session: rates.reserve(session, name, rate, patience_s, self._clock()))
-
-    async def freeze(self, name: str, for_s: float) -> None:
-        """Nobody gets a turn under this name for so many seconds."""
-        await self._note(lambda session: rates.freeze(session, name, for_s, self._clock()))
-
-    async def frozen_s(self, name: str) -> float:
-        """For how many seconds more nobody gets one."""
-        return await self._read(lambda session: rates.frozen_s(session, name, self._clock()))
 
     async def account(self, origin: str, key: str) -> str:
         """The account of this key at this gateway, noted as being here now: a keyed hash, "" without a key."""
