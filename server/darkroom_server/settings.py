@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 PREFIX = "DARKROOM_"
 DEFAULT_WAIT_S = 45
 # Read by `choose_gateway`, which knows the gateways; here they are only described.
-GATEWAY_SETTINGS = ("gateway", "base_url", "api_key", "output_hosts")
+GATEWAY_SETTINGS = ("gateway", "base_url", "api_key", "output_hosts", "proxy")
 _FOLDERS = ("${HOME}", "${DESKTOP}", "${DOCUMENTS}", "${DOWNLOADS}")
 
 

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from darkroom.errors import SettingsError
 from darkroom.gateways.keys import Key
 from darkroom.gateways.profiles import Gateway, load_gateways
+from darkroom.gateways.route import Route, proxy_at
 from darkroom.gateways.words import clean_words
 from darkroom.uris import is_loopback_url, is_web_url, origin_of
 
@@ -19,6 +20,8 @@ GATEWAY_VARIABLE = "DARKROOM_GATEWAY"
 BASE_URL_VARIABLE = "DARKROOM_BASE_URL"
 KEY_VARIABLE = "DARKROOM_API_KEY"
 OUTPUT_HOSTS_VARIABLE = "DARKROOM_OUTPUT_HOSTS"
+PROXY_VARIABLE = "DARKROOM_PROXY"
+CERTIFICATES_VARIABLE = "SSL_CERT_FILE"
 _HOST_PATTERN = re.compile(r"\*|(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 _LOCAL_STORE = re.compile(r"(\[[0-9a-f:]+\]|[a-z0-9.-]+):\d{1,5}")
 
@@ -44,6 +47,9 @@ def choose_gateway(environ: Mapping[str, str]) -> GatewayChoice:
     address = _clean_address(values.get(BASE_URL_VARIABLE, ""))
     profile, reason = _profile(profiles, values, address)
     gateway = _with_output_hosts(_at_address(profile, address), values.get(OUTPUT_HOSTS_VARIABLE, ""))
+    proxy = proxy_at(values[PROXY_VARIABLE]) if PROXY_VARIABLE in values else None
+    route = Route(proxy=proxy, certificates_file=values.get(CERTIFICATES_VARIABLE, ""))
+    gateway = replace(gateway, route=route)
     if not gateway.base_url:
         raise SettingsError(
             f"Gateway '{gateway.name}' has no fixed address: set {BASE_URL_VARIABLE} to the one your reseller gave you."
