@@ -39,6 +39,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "darkroom_server.app",
         "darkroom_server.stdio darkroom_server.http",
         "darkroom_server.cli",
+        "darkroom_server.__main__",
     )
 )
 FLOOR_OF = {unit: number for number, floor in enumerate(FLOORS) for unit in floor}

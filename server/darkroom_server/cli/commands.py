@@ -14,6 +14,7 @@ from darkroom.list_models import list_models
 from darkroom.registry import ModelRegistry, Sort
 from darkroom.reports import PredictionReport
 from darkroom_server import __version__
+from darkroom_server.cli.clients_here import uninstall
 from darkroom_server.cli.doctor import doctor
 from darkroom_server.cli.generate import generate
 from darkroom_server.cli.history import history
@@ -38,7 +39,7 @@ def run(arguments: Sequence[str]) -> int:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_shared)
-    for command in (generate, show, history, cancel, models, doctor, sandbox, install, serve):
+    for command in (generate, show, history, cancel, models, doctor, sandbox, install, uninstall, serve):
         app.command()(command)
     try:
         app(args=list(arguments), prog_name="darkroom-mcp")

@@ -61,6 +61,14 @@ class Client:
     """VS Code: values are asked for once, by `inputs` at the top of the file."""
     next_step: str = ""
 
+    own_list: str = ""
+    """Where the client's own command keeps the servers, to look at only; {home} is the person's home."""
+
+    @property
+    def can_refer(self) -> bool:
+        """Whether an entry can name a variable of the person's environment."""
+        return bool(self.reference or self.reference_list)
+
     def path(self, machine: Machine, *, in_project: bool = False) -> Path | None:
         """The file that holds the servers; None where only the client's own command should write it.
 
