@@ -20,7 +20,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "darkroom darkroom_server",
         "darkroom.uris darkroom.model_tasks darkroom.spelling",
         "darkroom.errors darkroom.predictions darkroom.images darkroom.charges darkroom.secrets_in_inputs",
-        "darkroom.progress darkroom.request_ids",
+        "darkroom.progress darkroom.request_ids darkroom.key_store",
         "darkroom.registry",
         "darkroom.pricing darkroom.gateways",
         "darkroom.journal darkroom.outputs",
@@ -29,7 +29,8 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "darkroom.darkroom",
         "darkroom.get_prediction darkroom.list_models darkroom.repeats darkroom.quotes",
         "darkroom.generate_image darkroom.cancel_prediction darkroom.dry_run darkroom.offers",
-        "darkroom_server.sandbox darkroom_server.strange_json darkroom_server.deadline darkroom_server.tool_arguments",
+        "darkroom_server.sandbox darkroom_server.strange_json darkroom_server.deadline darkroom_server.tool_arguments"
+        " darkroom_server.settings_sources",
         "darkroom_server.content darkroom_server.gallery darkroom_server.settings"
         " darkroom_server.prompts darkroom_server.output_schema",
         "darkroom_server.opener darkroom_server.install darkroom_server.consent darkroom_server.open_calls",

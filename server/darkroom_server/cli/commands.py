@@ -19,6 +19,7 @@ from darkroom_server.cli.doctor import doctor
 from darkroom_server.cli.generate import generate
 from darkroom_server.cli.history import history
 from darkroom_server.cli.install import install
+from darkroom_server.cli.key import key_commands
 from darkroom_server.cli.opened import in_darkroom, read_settings
 from darkroom_server.cli.screen import note, progress_bar, show_json, show_report
 from darkroom_server.cli.serve import sandbox, serve
@@ -41,6 +42,7 @@ def run(arguments: Sequence[str]) -> int:
     app.callback()(_shared)
     for command in (generate, show, history, cancel, models, doctor, sandbox, install, uninstall, serve):
         app.command()(command)
+    app.add_typer(key_commands(), name="key")
     try:
         app(args=list(arguments), prog_name="darkroom-mcp")
     except SystemExit as done:

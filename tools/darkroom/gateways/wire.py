@@ -127,7 +127,8 @@ class Wire:
         import httpx
 
         if kept_connections not in self._clients:
-            tls, proxy = self._trusted(), self._gateway.route.proxy
+            tls, is_near = self._trusted(), bool(self._app) or self._gateway.is_loopback
+            proxy = None if is_near else self._gateway.route.proxy
             limits = httpx.Limits(max_connections=100, max_keepalive_connections=kept_connections, keepalive_expiry=5.0)
             self._clients[kept_connections] = httpx.AsyncClient(
                 transport=httpx.ASGITransport(app=self._app, raise_app_exceptions=False) if self._app else None,
@@ -138,7 +139,7 @@ class Wire:
                 if proxy and not self._gateway.is_loopback
                 else None,
                 # Without a proxy of our own, a company's is wanted on the way to the gateway (HTTPS_PROXY).
-                trust_env=not (proxy or self._gateway.is_loopback),
+                trust_env=not (proxy or is_near),
             )
         return self._clients[kept_connections]
 
