@@ -5,11 +5,10 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import anyio
-from fault_gateway import FaultGateway
-from scripted_gateway import ScriptedGateway, gateway_at
+from scripted_gateway import gateway_at
 
 from darkroom.darkroom import Darkroom, DarkroomOptions
 from darkroom.gateways import Key, Timeouts
@@ -63,7 +62,13 @@ class Ears:
         await self._events[moment].wait()
 
 
-def room_options(gateway: FaultGateway | ScriptedGateway, folder: Path, **changes: Any) -> DarkroomOptions:
+class Served(Protocol):
+    """A gateway of the tests, in this process or in another."""
+
+    base_url: str
+
+
+def room_options(gateway: Served, folder: Path, **changes: Any) -> DarkroomOptions:
     """A Replicate that answers each create at once; `profile` names another gateway."""
     profile = gateway_at(gateway.base_url, changes.pop("profile", "replicate"))
     options = DarkroomOptions(
@@ -80,7 +85,7 @@ def room_options(gateway: FaultGateway | ScriptedGateway, folder: Path, **change
 
 
 @asynccontextmanager
-async def room_at(gateway: FaultGateway | ScriptedGateway, folder: Path, **changes: Any) -> AsyncGenerator[Darkroom]:
+async def room_at(gateway: Served, folder: Path, **changes: Any) -> AsyncGenerator[Darkroom]:
     with anyio.fail_after(60):
         async with Darkroom.open(room_options(gateway, folder, **changes)) as room:
             yield room

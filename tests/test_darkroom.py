@@ -304,8 +304,10 @@ async def test_three_of_four_is_a_success_that_names_the_fourth(gateway: FaultGa
 
 async def test_only_the_missing_parts_of_a_request_are_sent_again(gateway: FaultGateway, tmp_path: Path) -> None:
     gateway.plan = Plan(script=("", "422", "", "429"), busy_s=60, run_s=0)
-    async with room_at(gateway, tmp_path) as room:
+    clock = NoonClock()
+    async with room_at(gateway, tmp_path, clock=clock) as room:
         await generate(room, replace(ONE_AT_ONCE, count=4))
+        clock.move(60)
         report = await generate(room, replace(ONE_AT_ONCE, count=4))
     assert report.text.startswith("Succeeded: 4 images")
     assert (gateway.truth.creates, len(gateway.truth.predictions), len(pictures(tmp_path))) == (6, 4, 4)

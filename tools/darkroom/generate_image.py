@@ -63,6 +63,7 @@ async def generate_image(
     watched = [darkroom.work.start(intent, budget) for intent in plan.intents]
     await darkroom.waiting.for_create(watched, until_s=end_s, on_progress=on_progress)
     await darkroom.waiting.for_end(watched, until_s=until_s, on_progress=on_progress)
+    await darkroom.waiting.for_create(watched, until_s=end_s)  # what was queued may have gone in the last moment
     await darkroom.waiting.for_images(watched, until_s=min(until_s + IMAGES_GRACE_S, end_s))
     return await report_on(darkroom, plan.intents, watched, started_s, plan.notes)
 

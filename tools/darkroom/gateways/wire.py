@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _SHORTEST_SECRET = 8
 _CLOSE_WITHIN_S = 1.0
+_MOST_CONNECTIONS = 500  # nine creates a second that are each answered within 50 s
 _BODY_IN_READS = 4  # with 30 s for each read the longest body may come at 5 Mbit/s
 _NEVER_SENT = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError", "UnsupportedProtocol"})
 _ESCAPE_BYTES = re.compile(rb"\\(?:u00|/)")
@@ -129,15 +130,15 @@ class Wire:
         if kept_connections not in self._clients:
             tls, is_near = self._trusted(), bool(self._app) or self._gateway.is_loopback
             proxy = None if is_near else self._gateway.route.proxy
-            limits = httpx.Limits(max_connections=100, max_keepalive_connections=kept_connections, keepalive_expiry=5.0)
+            limits = httpx.Limits(
+                max_connections=_MOST_CONNECTIONS, max_keepalive_connections=kept_connections, keepalive_expiry=5.0
+            )
             self._clients[kept_connections] = httpx.AsyncClient(
                 transport=httpx.ASGITransport(app=self._app, raise_app_exceptions=False) if self._app else None,
                 verify=tls,
                 limits=limits,
                 follow_redirects=False,
-                proxy=httpx.Proxy(proxy.address, auth=proxy.reveal())
-                if proxy and not self._gateway.is_loopback
-                else None,
+                proxy=httpx.Proxy(proxy.address, auth=proxy.reveal()) if proxy else None,
                 # Without a proxy of our own, a company's is wanted on the way to the gateway (HTTPS_PROXY).
                 trust_env=not (proxy or is_near),
             )

@@ -40,6 +40,9 @@ each state leaves open; every statement that changes a state is built from that 
 9.  Each row names the account that made it by a keyed hash of the key. That a prediction is there, any key of its
     gateway may show; that it is not there, only its own account.
 
+10. Creates, and looks where there are many, take turns of a rate that all processes of the account share (`rates.py`).
+    A power cut may take a turn back, which only costs a refusal.
+
 What remains: a gateway without a list, a list that lags longer than the settle time (absent creates are looked for for
 another hour), a process that is suspended between its claim and its send for longer than the settle time, and two
 computers that send equal inputs without a seed on one account.
@@ -50,6 +53,7 @@ shortened, as are those of outputs once their file is stored. Times are seconds 
 """
 
 from darkroom.journal.journal import Journal, open_journal
+from darkroom.journal.rates import Rate
 from darkroom.journal.reconcile import Search, Verdict, match
 from darkroom.journal.records import Intent, Look, NewIntent, ReceiptOf, Spending, SpendingLimit, Totals, day_start
 from darkroom.journal.states import DOUBTFUL, IntentState
@@ -61,6 +65,7 @@ __all__ = [
     "Journal",
     "Look",
     "NewIntent",
+    "Rate",
     "ReceiptOf",
     "Search",
     "Spending",

@@ -34,6 +34,10 @@ class Database(Protocol):
         """What `work` gives, committed and on the disk; all of it or nothing."""
         ...
 
+    async def note(self, work: Callable[[Session], T]) -> T:
+        """The same, where nothing is lost if a power cut takes it back; every process sees it at once."""
+        ...
+
     async def read(self, work: Callable[[Session], T]) -> T:
         """What `work` reads of one unchanging state."""
         ...

@@ -135,9 +135,12 @@ def see(session: Session, prediction: Prediction, look: Look) -> Intent:
 
 
 def _is_news(before: Prediction, seen: Prediction) -> bool:
-    """An end stays an end, and outputs that were seen are not forgotten when the gateway removes them."""
+    """An end stays an end, and outputs that were seen are not forgotten when the gateway removes them.
+
+    What looks the same writes nothing, so that a look costs no commit.
+    """
     if not before.status.is_terminal:
-        return True
+        return codec.prediction_json(before) != codec.prediction_json(seen)
     return seen.status.is_terminal and not seen.is_data_removed and (bool(seen.output) or not before.output)
 
 

@@ -8,8 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from darkroom.images import ImageState, StoredImage
-from darkroom.journal import account_rows, image_rows, intent_rows, spending_rows, turns
+from darkroom.journal import account_rows, image_rows, intent_rows, rates, spending_rows, turns
 from darkroom.journal.database import Database, Session
+from darkroom.journal.rates import Rate
 from darkroom.journal.reconcile import Verdict
 from darkroom.journal.records import Intent, Look, NewIntent, ReceiptOf, Spending, SpendingLimit, Totals
 from darkroom.journal.states import DOUBTFUL, in_list
@@ -48,7 +49,7 @@ class Journal:
         receipt_of: ReceiptOf | None = None,
         warnings: tuple[str, ...] = (),
     ) -> None:
-        self._write, self._read = database.write, database.read
+        self._write, self._note, self._read = database.write, database.note, database.read
         self._clock = clock
         self._look = Look(now=0.0, receipt_of=receipt_of) if receipt_of else Look(now=0.0)
         self.warnings = warnings
@@ -194,6 +195,18 @@ class Journal:
     async def take_turn(self, name: str, every_s: float) -> bool:
         """Take the right to do something now; False where a process of this journal has done so within `every_s`."""
         return await self._write(lambda session: turns.take(session, name, every_s, self._clock()))
+
+    async def reserve(self, name: str, rate: Rate, patience_s: float) -> float | None:
+        """Seconds until the turn that is taken with this; None where it would be later, and none is taken."""
+        return await self._note(lambda session: rates.reserve(session, name, rate, patience_s, self._clock()))
+
+    async def freeze(self, name: str, for_s: float) -> None:
+        """Nobody gets a turn under this name for so many seconds."""
+        await self._note(lambda session: rates.freeze(session, name, for_s, self._clock()))
+
+    async def frozen_s(self, name: str) -> float:
+        """For how many seconds more nobody gets one."""
+        return await self._read(lambda session: rates.frozen_s(session, name, self._clock()))
 
     async def account(self, origin: str, key: str) -> str:
         """The account of this key at this gateway, noted as being here now: a keyed hash, "" without a key."""

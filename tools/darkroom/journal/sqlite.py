@@ -3,9 +3,10 @@
 import os
 import sqlite3
 import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import anyio
 import anyio.to_thread
@@ -18,6 +19,7 @@ T = TypeVar("T")
 
 # Other processes hold the lock for milliseconds; after this the disk or a process hangs.
 BUSY_TIMEOUT_S = 5.0
+_MOST_IN_A_COMMIT = 100
 _BROKEN = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _LOCKED = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _WORDS = {
@@ -33,15 +35,45 @@ _WORDS = {
 _ADVICE = "Nothing new is sent until the person has mended it."
 
 
+class _Written:
+    """One piece of work that waits to be written, and then what came of it."""
+
+    def __init__(self, work: Callable[[Session], Any]) -> None:
+        self.work = work
+        self.result: Any = None
+        self.error: Exception | None = None
+
+
 class SqliteDatabase:
-    """`Database` on one connection: each piece of work runs whole in a worker thread."""
+    """`Database` on one connection: each piece of work runs whole in a worker thread.
+
+    What is to be written at the same time goes to the disk in one commit: waiting for the disk is what takes long.
+    """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._one_at_a_time = anyio.CapacityLimiter(1)
+        self._to_write: deque[_Written] = deque()
 
     async def write(self, work: Callable[[Session], T]) -> T:
-        return await self._run(lambda: self._transaction("BEGIN IMMEDIATE", work))
+        written = _Written(work)
+        self._to_write.append(written)
+        await self._run(self._write_waiting)
+        if isinstance(written.error, sqlite3.Error):
+            raise _journal_error(written.error) from written.error
+        if written.error:
+            raise written.error
+        return cast("T", written.result)
+
+    async def note(self, work: Callable[[Session], T]) -> T:
+        def without_sync() -> T:
+            self._connection.execute("PRAGMA synchronous = NORMAL")  # no fsync at the commit
+            try:
+                return self._transaction("BEGIN IMMEDIATE", work)
+            finally:
+                self._connection.execute("PRAGMA synchronous = FULL")
+
+        return await self._run(without_sync)
 
     async def read(self, work: Callable[[Session], T]) -> T:
         return await self._run(lambda: self._transaction("BEGIN", work))
@@ -56,8 +88,33 @@ class SqliteDatabase:
             try:
                 result = await anyio.to_thread.run_sync(work, limiter=self._one_at_a_time)
             except sqlite3.Error as error:
-                raise JournalError(f"The journal could not be used: {_words(error)}. {_ADVICE}") from error
+                raise _journal_error(error) from error
         return cast("T", result)
+
+    def _write_waiting(self) -> None:
+        """All that waits by now; nothing where somebody before has written it along."""
+        group = [self._to_write.popleft() for _ in range(min(len(self._to_write), _MOST_IN_A_COMMIT))]
+        if not group:
+            return
+        try:
+            with transaction(self._connection, "BEGIN IMMEDIATE"):
+                for each in group:
+                    self._write_one(each)
+        except Exception as error:
+            for each in group:
+                each.error = each.error or error
+
+    def _write_one(self, written: _Written) -> None:
+        """Its failure undoes only itself. Raises: what has ended the whole transaction."""
+        self._connection.execute("SAVEPOINT one")
+        try:
+            written.result = written.work(self._connection)
+        except Exception as error:
+            if not self._connection.in_transaction:  # a full disk, say: the database has taken back everything
+                raise
+            written.error = error
+            self._connection.execute("ROLLBACK TO one")
+        self._connection.execute("RELEASE one")
 
     def _transaction(self, begin: str, work: Callable[[Session], T]) -> T:
         with transaction(self._connection, begin):
@@ -134,6 +191,10 @@ def _keep_aside(path: Path, now: float) -> str:
         "are found by their id only, and one that was just being created may exist and be billed; look at the "
         "gateway's own list before you order it again."
     )
+
+
+def _journal_error(error: sqlite3.Error) -> JournalError:
+    return JournalError(f"The journal could not be used: {_words(error)}. {_ADVICE}")
 
 
 def _code(error: BaseException) -> int:

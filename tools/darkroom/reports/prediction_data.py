@@ -12,18 +12,19 @@ from darkroom.gateways import Gateway, clean_words
 from darkroom.images import ImageState, StoredFile, StoredImage
 from darkroom.journal import Intent, IntentState
 from darkroom.predictions import Prediction, PredictionStatus
+from darkroom.reports.amounts import usd
 from darkroom.reports.charge_words import DayLimit, charge_data
 from darkroom.uris import scheme_of
 
 _UNSENT_WORDS = {
-    IntentState.INTENT: "sending",
+    IntentState.INTENT: "queued",
     IntentState.SENT: "sending",
     IntentState.REFUSED: "refused",
     IntentState.UNKNOWN: "unresolved",
     IntentState.ABSENT: "absent",
 }
 # Nothing is wrong with a prediction of these, and it goes on by itself.
-RUNNING_WORDS = frozenset({"starting", "processing", "unknown", "sending"})
+RUNNING_WORDS = frozenset({"starting", "processing", "unknown", "sending", "queued"})
 # An answer repeats at most this much of the call's arguments, and of one sentence about them.
 LONGEST_REQUEST = 64_000
 LONGEST_SENTENCE = 1_000
@@ -91,11 +92,13 @@ def _word(intent: Intent, problem: DarkroomError | None, *, is_idle: bool) -> st
 
 
 def _charge(intent: Intent, word: str, gateway: Gateway) -> Charge:
-    """What it takes; one that is about to be sent counts like one on its way."""
+    """What it takes; of one that is still to be sent also what it will take."""
     if gateway.is_sandbox and intent.origin == gateway.origin:
         return NO_CHARGE
-    is_next = word == "sending" and intent.state is IntentState.INTENT
-    return replace(intent, state=IntentState.SENT).charge if is_next else intent.charge
+    if word != "queued":
+        return intent.charge
+    then = "the price is unknown" if intent.estimate_usd is None else f"at most {usd(intent.estimate_usd)}"
+    return replace(NO_CHARGE, doubt=f"not sent yet; then {then}")
 
 
 def answer_data(

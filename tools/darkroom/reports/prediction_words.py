@@ -111,6 +111,8 @@ def _running_headline(views: Sequence[PredictionView], facts: AnswerFacts, model
     running = [view for view in views if view.word in RUNNING_WORDS]
     percent = facts.percents.get(running[0].handle)
     share = f", about {percent:.0f} % done" if percent and percent >= 1 else ""
+    if running[0].word == "queued":
+        return f"Queued after {seconds(facts.waited_s)}, nothing sent yet: {model}. It is sent in its turn."
     if running[0].word == "sending":
         return f"Sent, not yet answered after {seconds(facts.waited_s)}: {model}. The work goes on by itself."
     done = f"{len(views) - len(running)} of {len(views)} predictions are done; " if len(views) > 1 else ""

@@ -26,6 +26,7 @@ from darkroom.predictions import Prediction
 from darkroom.secrets_in_inputs import is_masked
 from darkroom.work.accounts import Account
 from darkroom.work.crash_points import CrashPoint
+from darkroom.work.create_rate import CreateRate
 from darkroom.work.paid_ids import PaidIds
 from darkroom.work.runtime import Runtime
 from darkroom.work.watch import Watched
@@ -35,6 +36,8 @@ log = logging.getLogger(__name__)
 _ATTEMPTS = 5
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 30.0
+# A gateway that holds so many answers back may not take more of that kind.
+_MOST_HELD = 32
 # A journal that takes longer than this may not take the id at all; a caller is told the id after so many seconds of it.
 _SLOW_JOURNAL_S = 0.5
 _TELL_AFTER_S = 3.0
@@ -56,14 +59,16 @@ class CreatePlan:
 
 
 class Creator:
-    """Sends intents with the key of one account."""
+    """Sends intents with the key of one account, at the rate that it allows."""
 
     def __init__(self, account: Account, journal: Journal, paid_ids: PaidIds, runtime: Runtime) -> None:
         self._account = account
         self._client = account.client
+        self._rate = CreateRate(account, journal, runtime)
         self._journal = journal
         self._paid_ids = paid_ids
         self._runtime = runtime
+        self._held_count = 0
 
     async def create(self, watched: Watched, plan: CreatePlan) -> Intent:
         """Send the intent unless that was done already, and return its row as it then stands.
@@ -74,6 +79,7 @@ class Creator:
         """
         intent, budget_s = watched.intent, plan.retry_budget_s
         for attempt in range(_ATTEMPTS):
+            await self._rate.turn(watched)
             claimed_at = self._now()
             self._runtime.at_crash_point(CrashPoint.BEFORE_CLAIM)
             if not watched.is_wanted or not await self._claim(intent, plan):
@@ -85,6 +91,8 @@ class Creator:
                     break
             except (GatewayBusy, GatewayUnreachable) as error:
                 pause_s = _FIRST_PAUSE_S * 2**attempt if error.retry_after_s is None else error.retry_after_s
+                if isinstance(error, GatewayBusy):
+                    await self._rate.freeze(pause_s)
                 if attempt + 1 == _ATTEMPTS or pause_s > budget_s:
                     raise
                 log.info("create of %s not carried out, again in %.1f s", intent.key, pause_s)
@@ -104,14 +112,7 @@ class Creator:
     async def _send(self, watched: Watched, plan: CreatePlan) -> None:
         intent = watched.intent
         try:
-            prediction = await self._client.create(
-                intent.model,
-                intent.version,
-                {**intent.input, **plan.secrets},
-                prefer_wait_s=plan.prefer_wait_s,
-                cancel_after_s=plan.cancel_after_s,
-                intent_key=intent.key,
-            )
+            prediction = await self._created(intent, plan)
         except CreateUnresolved as error:
             self._runtime.at_crash_point(CrashPoint.AMBIGUOUS)
             await self._journal.mark_unknown(intent.key, error.message, error.request_id)
@@ -123,6 +124,21 @@ class Creator:
         self._runtime.at_crash_point(CrashPoint.CREATED)
         await self._write_down(watched, prediction)
         self._runtime.at_crash_point(CrashPoint.ID_WRITTEN)
+
+    async def _created(self, intent: Intent, plan: CreatePlan) -> Prediction:
+        hold_s = plan.prefer_wait_s if self._held_count < _MOST_HELD else 0
+        self._held_count += hold_s > 0
+        try:
+            return await self._client.create(
+                intent.model,
+                intent.version,
+                {**intent.input, **plan.secrets},
+                prefer_wait_s=hold_s,
+                cancel_after_s=plan.cancel_after_s,
+                intent_key=intent.key,
+            )
+        finally:
+            self._held_count -= hold_s > 0
 
     async def _is_still_ours(self, intent: Intent, claimed_at: tuple[float, float], stale_s: float) -> bool:
         """False where this computer slept after the claim: others may have settled the row by now. It is given back."""

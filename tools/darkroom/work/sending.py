@@ -1,4 +1,4 @@
-"""Sending creates: a few at once, shielded from the calls that wanted them, and what follows a failure."""
+"""Sending creates, shielded from the calls that wanted them, and what follows a failure."""
 
 import logging
 from collections.abc import Mapping
@@ -20,7 +20,6 @@ log = logging.getLogger(__name__)
 _GRACE_S = 1.5
 _ANSWERED_WITHIN_S = 15.0
 _ASK_JOURNAL_EVERY_S = 0.3
-_CREATES_AT_ONCE = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +42,6 @@ class Sender:
         self._reconciler = reconciler
         self._journal = journal
         self._runtime = runtime
-        self._slots = anyio.CapacityLimiter(_CREATES_AT_ONCE)
         self._scopes: set[anyio.CancelScope] = set()
         self._is_closing = False
 
@@ -52,8 +50,7 @@ class Sender:
         with anyio.CancelScope(shield=True) as scope:
             self._scopes.add(scope)
             try:
-                async with self._slots:
-                    intent = await self._creator.create(watched, plan)
+                intent = await self._creator.create(watched, plan)
                 intent = await self._answered_elsewhere(intent)
                 watched.publish(intent, settled=intent.state is not IntentState.KNOWN)
             except DarkroomError as error:

@@ -21,8 +21,8 @@ class Waiting:
     async def for_create(
         self, watched: Sequence[Watched], *, until_s: float, on_progress: OnProgress | None = None
     ) -> None:
-        """Return when every create is answered or has failed: an answer needs the ids."""
-        await self._while(lambda: any(each.is_being_sent for each in watched), watched, until_s, on_progress)
+        """Return when every create that is not queued is answered or has failed: an answer needs the ids."""
+        await self._while(lambda: any(each.is_on_its_way for each in watched), watched, until_s, on_progress)
 
     async def for_end(
         self, watched: Sequence[Watched], *, until_s: float, on_progress: OnProgress | None = None
@@ -35,10 +35,12 @@ class Waiting:
         await self._while(lambda: any(each.has_images_on_their_way for each in watched), watched, until_s, None)
 
     async def for_first_look(self, watched: Sequence[Watched], *, until_s: float) -> None:
-        """Return as soon as the gateway was asked once about each."""
-        await self._while(
-            lambda: not all(each.has_been_looked_up or each.is_settled for each in watched), watched, until_s, None
-        )
+        """Return as soon as the gateway was asked once about each that was sent."""
+
+        def is_unseen() -> bool:
+            return not all(each.has_been_looked_up or each.is_settled or each.is_queued for each in watched)
+
+        await self._while(is_unseen, watched, until_s, None)
 
     def progress(self, watched: Sequence[Watched]) -> tuple[float, str]:
         """Percent over all, and the words of the first that still runs, its id in front (100 characters at most)."""

@@ -20,6 +20,7 @@ from darkroom.progress import Progress, ProgressTracker
 from darkroom.work.accounts import Account
 from darkroom.work.crash_points import CrashPoint
 from darkroom.work.image_fetching import ImageFetching
+from darkroom.work.looks import Looks
 from darkroom.work.runtime import Runtime
 
 log = logging.getLogger(__name__)
@@ -29,7 +30,6 @@ GIVE_UP_AFTER_S = 2 * 3600.0
 # A gateway that calls a prediction succeeded and shows no output is asked again for so long.
 _OUTPUT_APPEARS_WITHIN_S = 60.0
 _SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 0.3, 10.0
-_LOOK_WITHIN_S = 120.0  # an answer of four images inside it has 64 MiB
 _FEWEST_MISSES = 3
 _NO_OUTPUT_YET = "the gateway calls it succeeded but shows no output yet; darkroom asks again."
 
@@ -37,7 +37,8 @@ _NO_OUTPUT_YET = "the gateway calls it succeeded but shows no output yet; darkro
 class Watched:
     """One intent as this process sees it now; `started_s` is on the monotonic clock.
 
-    `is_settled`: no further change is expected soon. `problem` is the last fault, `note` what else there is to say.
+    `is_settled`: no further change is expected soon. `is_queued`: its turn to be sent has not come. `problem` is the
+    last fault, `note` what else there is to say.
     """
 
     def __init__(self, intent: Intent, *, typical_s: float | None, started_s: float) -> None:
@@ -46,6 +47,7 @@ class Watched:
         self.problem: DarkroomError | None = None
         self.note = ""
         self.is_settled = False
+        self.is_queued = False
         self.has_been_looked_up = False
         self.is_wanted = True
         self._tracker = ProgressTracker(typical_s)
@@ -60,6 +62,11 @@ class Watched:
     def is_being_sent(self) -> bool:
         """True until the gateway has answered the create, or it has failed."""
         return not self.is_settled and self.intent.state is not IntentState.KNOWN
+
+    @property
+    def is_on_its_way(self) -> bool:
+        """True while the answer to its create may come at any moment."""
+        return self.is_being_sent and not self.is_queued
 
     @property
     def has_images_on_their_way(self) -> bool:
@@ -82,6 +89,16 @@ class Watched:
             waiter.set()
 
     @contextmanager
+    def queued(self) -> Generator[None]:
+        """Its turn has not come while the block runs."""
+        self.is_queued = True
+        self.publish(problem=self.problem, note=self.note)
+        try:
+            yield
+        finally:
+            self.is_queued = False
+
+    @contextmanager
     def waking(self, waiter: anyio.Event) -> Generator[None]:
         """Set the event at each change while the block runs."""
         self._waiters.add(waiter)
@@ -96,7 +113,7 @@ class Watched:
         return self._tracker.update(prediction, now_s - self.started_s)
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Watcher:
     """Polls by the schedule of its model and ends when the prediction and its images have.
 
@@ -109,6 +126,10 @@ class Watcher:
     _runtime: Runtime
     _settle_s: float
     _rng: random.Random = field(default_factory=random.Random)
+    _looks: Looks = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._looks = Looks(self._account, self._journal, self._runtime)
 
     async def watch(self, watched: Watched, schedule: PollSchedule, *, look_first: bool) -> bool:
         """Watch until all is settled; False where the prediction is given up instead.
@@ -136,7 +157,8 @@ class Watcher:
     async def _look(self, watched: Watched, polling: "_Polling") -> bool:
         """One look at the gateway; False where the prediction is gone, or not to be seen with this key."""
         try:
-            prediction = await self._account.client.get(watched.intent.prediction_id, within_s=_LOOK_WITHIN_S)
+            if (prediction := await self._looks.look(watched.intent.prediction_id)) is None:
+                return True
             self._runtime.at_crash_point(CrashPoint.SEEN)
             polling.saw(prediction, self._runtime.monotonic())
             look = self._account.look(self._runtime.clock(), is_final=polling.is_output_overdue)

@@ -1,0 +1,209 @@
+"""Creates are bounded by the rate of their account, over all processes, and by what the gateway asks for."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncGenerator
+from contextlib import closing
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import anyio
+import pytest
+from fault_gateway import FaultGateway, Plan
+from hypothesis import given
+from hypothesis import strategies as st
+from journal_fixtures import HandClock, intended, new_intent, opened
+from open_rooms import NoonClock, room_at
+from scripted_gateway import Answer, ScriptedGateway, gateway_at, read_request
+
+from darkroom.darkroom import Darkroom
+from darkroom.errors import GatewayBusy
+from darkroom.gateways import Key, PredictionClient, Timeouts
+from darkroom.generate_image import generate_image
+from darkroom.get_prediction import get_prediction
+from darkroom.journal import Journal, Rate, rates
+from darkroom.journal.migrations import migrate
+from darkroom.registry import ImageRequest
+from darkroom.work.accounts import Account
+from darkroom.work.create_rate import CREATES, PATIENCE_S, CreateRate
+from darkroom.work.runtime import Runtime
+from darkroom.work.watch import Watched
+
+pytestmark = pytest.mark.anyio
+
+RATE = Rate(per_minute=540, burst=60)
+NAME = "creates"
+FOX = ImageRequest(prompt="a fox", model="black-forest-labs/flux-schnell")
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
+
+
+@pytest.fixture
+async def journal(tmp_path: Path, clock: HandClock) -> AsyncGenerator[Journal]:
+    async with opened(tmp_path, clock) as journal:
+        yield journal
+
+
+async def pauses(journal: Journal, count: int, patience_s: float = 1e6) -> list[float | None]:
+    return [await journal.reserve(NAME, RATE, patience_s) for _ in range(count)]
+
+
+async def test_a_burst_goes_at_once_and_the_rest_in_turn(journal: Journal) -> None:
+    taken = await pauses(journal, 70)
+    assert taken[:60] == [0] * 60
+    assert taken[60:] == [round(number / 9, 3) for number in range(1, 11)]
+
+
+async def test_after_a_rest_a_burst_may_go_again(journal: Journal, clock: HandClock) -> None:
+    await pauses(journal, 60)
+    clock.advance(60 / 9)
+    assert await pauses(journal, 60) == [0] * 60
+
+
+async def test_a_turn_that_is_too_far_off_is_not_taken(journal: Journal) -> None:
+    await pauses(journal, 60 + 9)
+    assert await journal.reserve(NAME, RATE, 1.0) is None
+    assert await journal.reserve(NAME, RATE, 1.2) == round(10 / 9, 3)
+
+
+async def test_a_pause_that_the_gateway_asks_for_holds_everybody(journal: Journal, clock: HandClock) -> None:
+    await journal.freeze(NAME, 30)
+    await journal.freeze(NAME, 5)  # a shorter one changes nothing
+    assert await journal.frozen_s(NAME) == 30
+    assert await journal.reserve(NAME, RATE, 60) == 30
+    assert await journal.reserve("another account", RATE, 60) == 0
+    clock.advance(30)
+    assert await journal.reserve(NAME, RATE, 60) == 0
+
+
+async def test_a_clock_that_is_set_back_stops_nobody(journal: Journal, clock: HandClock) -> None:
+    await pauses(journal, 70)
+    await journal.freeze(NAME, 60)
+    clock.set_by(-86_400)
+    assert await journal.reserve(NAME, RATE, 60) == 0 and await journal.frozen_s(NAME) == 0
+
+
+async def test_two_processes_share_one_rate(tmp_path: Path, clock: HandClock) -> None:
+    async with opened(tmp_path, clock) as one, opened(tmp_path, clock) as two:
+        taken = [await (one, two)[number % 2].reserve(NAME, RATE, 1e6) for number in range(70)]
+    assert taken[:60] == [0] * 60 and taken[69] == round(10 / 9, 3)
+
+
+@given(st.lists(st.floats(0, 20), min_size=1, max_size=300))
+def test_no_minute_has_more_than_the_rate_and_the_burst(rests_s: list[float]) -> None:
+    now, sent_at = 1_790_000_000.0, list[float]()
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        connection.row_factory = sqlite3.Row
+        migrate(connection)
+        for rest_s in rests_s:
+            now += rest_s
+            for _ in range(40):
+                pause_s = rates.reserve(connection, NAME, RATE, 1e6, now)
+                assert pause_s is not None
+                sent_at.append(now + pause_s)
+    assert sent_at == sorted(sent_at), "who asks first goes first"
+    for number, first_s in enumerate(sent_at):
+        last = number + RATE.burst + int(RATE.per_minute)
+        assert last >= len(sent_at) or sent_at[last] >= first_s + 60 - 2e-3
+
+
+def create_rate(journal: Journal, clock: HandClock, slept: list[float]) -> CreateRate:
+    gateway = gateway_at("http://127.0.0.1:9", "replicate")
+    account = Account(PredictionClient(gateway, Key("a-key-0123456789")), journal, Key("a-key-0123456789"), "mine")
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        clock.advance(seconds)
+
+    return CreateRate(account, journal, Runtime(clock=clock, monotonic=clock.monotonic, sleep=sleep))
+
+
+async def test_a_turn_waits_for_the_end_of_a_pause_that_was_asked_for_meanwhile(
+    journal: Journal, clock: HandClock
+) -> None:
+    slept: list[float] = []
+    watched = Watched(await intended(journal, new_intent()), typical_s=None, started_s=0)
+    rate = create_rate(journal, clock, slept)
+    await rate.freeze(20)
+    await rate.turn(watched)
+    assert slept == [20]
+    for _ in range(CREATES.burst - 1):
+        await rate.turn(watched)
+    assert slept == [20]
+    await rate.turn(watched)
+    assert slept[1:] == [0.111]
+
+
+async def test_a_pause_beyond_all_patience_is_said_and_nothing_is_sent(journal: Journal, clock: HandClock) -> None:
+    watched = Watched(await intended(journal, new_intent()), typical_s=None, started_s=0)
+    rate = create_rate(journal, clock, [])
+    await rate.freeze(PATIENCE_S + 100)
+    with pytest.raises(GatewayBusy, match=r"asked for no more creates for 11 min 40 s\. Nothing was sent"):
+        await rate.turn(watched)
+
+
+async def test_seventy_calls_at_once_are_all_sent(tmp_path: Path) -> None:
+    async with FaultGateway(Plan(run_s=0.2)) as gateway, room_at(gateway, tmp_path) as room:
+        async with anyio.create_task_group() as calls:
+            for number in range(70):
+                wish = ImageRequest(prompt=f"fox {number}", model="black-forest-labs/flux-schnell")
+                calls.start_soon(partial(generate_image, room, wish, wait_s=40))
+        made = gateway.truth.predictions
+        assert len({each.input["prompt"] for each in made}) == len(made) == 70
+
+
+class OneForAll:
+    """A gateway that answers no create before `count` of them have arrived."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._arrived = 0
+        self._all_there = asyncio.Event()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        self._arrived += 1
+        number = self._arrived
+        if number == self._count:
+            self._all_there.set()
+        await self._all_there.wait()
+        writer.write(Answer({"id": f"p{number:025d}", "status": "failed", "error": "no"}, 201).encoded())
+        await writer.drain()
+        writer.close()
+
+
+async def test_creates_do_not_wait_for_one_another(tmp_path: Path) -> None:
+    server = await asyncio.start_server(OneForAll(50).serve, "127.0.0.1", 0)
+    gateway = ScriptedGateway()
+    gateway.base_url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    outcomes: list[str] = []
+
+    async def call(room: Darkroom, number: int) -> None:
+        wish = ImageRequest(prompt=f"fox {number}", model="black-forest-labs/flux-schnell")
+        outcomes.append((await generate_image(room, wish, wait_s=30)).outcome)
+
+    async with server, room_at(gateway, tmp_path, timeouts=Timeouts()) as room, anyio.create_task_group() as calls:
+        for number in range(50):
+            calls.start_soon(call, room, number)
+    assert outcomes == ["failed"] * 50
+
+
+async def test_a_call_whose_turn_does_not_come_says_so_and_is_sent_later(tmp_path: Path) -> None:
+    clock = NoonClock()
+    async with FaultGateway(Plan(script=("429",), busy_s=60, run_s=0)) as gateway:
+        async with room_at(gateway, tmp_path, clock=clock) as room:
+            refused = await generate_image(room, FOX, wait_s=0)
+            queued = await generate_image(room, replace(FOX, prompt="an owl"), wait_s=0, request_id="owl")
+            assert refused.outcome == "refused" and gateway.truth.creates == 1
+            assert queued.text.startswith("Queued after") and "nothing sent yet" in queued.text
+            assert "Charged: nothing (not sent yet; then at most $0.003)" in queued.text
+            assert "call get_prediction with id" in queued.text
+            assert (await get_prediction(room, "owl")).text.startswith("Queued")
+        clock.move(60)
+        async with room_at(gateway, tmp_path, clock=clock) as room:
+            report = await generate_image(room, replace(FOX, prompt="an owl"), wait_s=30, request_id="owl")
+        assert report.outcome == "succeeded" and gateway.truth.creates == 2

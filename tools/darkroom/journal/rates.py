@@ -1,0 +1,53 @@
+"""A rate that all processes of this journal keep together: the generic cell rate algorithm (ITU-T I.371, annex A).
+
+Each request moves the time at which the account would be idle again by one interval. A request may go when that time
+lies no more than a burst of intervals ahead; so in any minute there are at most `burst` + `per_minute` of them.
+"""
+
+from dataclasses import dataclass
+
+from darkroom.journal.database import Session
+
+_READ = "SELECT idle_at, frozen_until FROM rates WHERE name = ?"
+_KEEP = """INSERT INTO rates (name, idle_at, frozen_until) VALUES (?, ?, ?)
+    ON CONFLICT (name) DO UPDATE SET idle_at = excluded.idle_at, frozen_until = excluded.frozen_until"""
+# A time further ahead was noted before the clock was set back.
+_FURTHEST_S = 2 * 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """Requests in a minute, and how many may go at once on top of them after a rest."""
+
+    per_minute: float
+    burst: int
+
+
+def reserve(session: Session, name: str, rate: Rate, patience_s: float, now: float) -> float | None:
+    """Seconds until the turn that is taken with this; None where it would be later than that, and none is taken."""
+    interval_s = 60 / rate.per_minute
+    idle_at, frozen_until = _read(session, name, now)
+    idle_at = max(idle_at, frozen_until, now) + interval_s
+    pause_s = round(max(0.0, idle_at - rate.burst * interval_s - now, frozen_until - now), 3)
+    if pause_s > patience_s:
+        return None
+    session.execute(_KEEP, (name, idle_at, frozen_until))
+    return pause_s
+
+
+def freeze(session: Session, name: str, for_s: float, now: float) -> None:
+    """Nothing more goes for so many seconds."""
+    idle_at, frozen_until = _read(session, name, now)
+    session.execute(_KEEP, (name, idle_at, max(frozen_until, now + min(for_s, _FURTHEST_S))))
+
+
+def frozen_s(session: Session, name: str, now: float) -> float:
+    """For how many seconds more nothing goes."""
+    return max(0.0, _read(session, name, now)[1] - now)
+
+
+def _read(session: Session, name: str, now: float) -> tuple[float, float]:
+    row = session.execute(_READ, (name,)).fetchone()
+    times = (row["idle_at"], row["frozen_until"]) if row else (0.0, 0.0)
+    idle_at, frozen_until = (each if each <= now + _FURTHEST_S else 0.0 for each in times)
+    return idle_at, frozen_until
