@@ -3,8 +3,9 @@
 Whether an entry starts is held in test_install_start.py; here none is started.
 """
 
-import io
 import json
+import os
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -189,24 +190,6 @@ def test_vscode_asks_for_nothing_that_was_given_or_follows_from_it(
     assert {f"{name}={value}" for name, value in env.items()} >= set(given)
 
 
-def test_a_key_without_a_value_is_read_from_stdin(
-    home: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(sys, "stdin", io.StringIO("r8_0123456789\n"))
-    path = home / "mcp.json"
-    assert main(["install", "zed", "--env", "REPLICATE_API_TOKEN", "--file", str(path), "--no-check"]) == 0
-    assert json.loads(path.read_text())["context_servers"]["darkroom"]["env"] == {
-        "REPLICATE_API_TOKEN": "r8_0123456789"
-    }
-    said = capfd.readouterr()
-    assert "r8_0123456789" not in said.out + said.err
-    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
-    assert main(["install", "zed", "--env", "REPLICATE_API_TOKEN", "--file", str(path), "--no-check"]) == 2
-    assert main(["install", "cursor", "--env", "REPLICATE_API_TOKEN", "--file", str(path), "--no-check"]) == 0
-    env = json.loads(path.read_text())["mcpServers"]["darkroom"]["env"]
-    assert env["REPLICATE_API_TOKEN"] == "${env:REPLICATE_API_TOKEN}"
-
-
 def test_the_list_says_which_clients_are_here_and_which_have_darkroom(
     home: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -238,3 +221,29 @@ def test_uninstall_says_what_it_did(home: Path, capfd: pytest.CaptureFixture[str
     assert "no entry of this name" in capfd.readouterr().err
     assert main(["uninstall", "claude-code"]) == 0
     assert capfd.readouterr().out == "claude mcp remove darkroom --scope user\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="file names are texts there")
+@pytest.mark.parametrize("name", ["狐狸", "caf\udce9"])
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
+def test_a_home_that_the_terminal_cannot_write_ends_in_no_crash(name: str, encoding: str, tmp_path: Path) -> None:
+    odd = tmp_path / name
+    odd.mkdir()
+    program = "import sys; from darkroom_server.cli import main; sys.exit(main())"
+    environ = {**os.environ, "HOME": str(odd), "PYTHONIOENCODING": encoding, "PYTHONPATH": os.pathsep.join(sys.path)}
+    for words in (
+        ["cursor", "--no-check"],
+        ["cursor", "--print"],
+        ["--list"],
+        ["cursor", "--env", f"X={odd}", "--no-check"],
+    ):
+        done = subprocess.run(
+            [sys.executable, "-c", program, "install", *words],
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=120,
+            check=False,
+        )
+        assert b"Traceback" not in done.stderr, done.stderr.decode("ascii", "replace")
+        assert done.returncode in (0, 2)

@@ -93,7 +93,7 @@ def test_what_starts_in_a_terminal_only_is_not_written(tmp_path: Path) -> None:
     ("text", "words"),
     [
         ("#!/bin/sh\necho no >&2; exit 3\n", "ended before it answered"),
-        ("#!/bin/sh\necho hello\n", "answered something that is not MCP"),
+        ("#!/bin/sh\nread a; echo hello\n", "answered something that is not MCP"),
         ("#!/bin/sh\nread a; echo '[1]'\n", "answered something that is not MCP"),
         ('#!/bin/sh\nread a; echo \'{"id": 1, "error": {"code": 1}}\'\n', "answered something that is not MCP"),
         ("#!/nowhere/sh\n", "is not found where a host looks"),
@@ -108,6 +108,25 @@ def test_an_entry_that_does_not_speak_is_not_written(text: str, words: str, tmp_
     assert done.returncode == 2
     assert words in done.stderr and KEY not in done.stderr
     assert not (tmp_path / ".cursor").exists()
+
+
+@pytest.mark.parametrize(("client", "file"), [("zed", ".config/zed/settings.json"), ("cursor", ".cursor/mcp.json")])
+def test_a_variable_without_a_value_is_read_from_stdin(client: str, file: str, tmp_path: Path) -> None:
+    words = ("--env", "REPLICATE_API_TOKEN", "--env", "COMETAPI_KEY", "--no-check")
+    done = run(tmp_path, str(SCRIPT), "install", client, *words, stdin=f"{KEY}\nsk-0123456789\n")
+    assert done.returncode == 0, done.stderr
+    assert KEY not in done.stdout + done.stderr
+    env = {"REPLICATE_API_TOKEN": KEY, "COMETAPI_KEY": "sk-0123456789"}
+    [servers] = json.loads((tmp_path / file).read_text()).values()
+    assert servers["darkroom"]["env"] == env
+
+
+def test_a_variable_of_which_nothing_comes_is_looked_up_where_the_client_can(tmp_path: Path) -> None:
+    words = ("--env", "REPLICATE_API_TOKEN", "--no-check")
+    assert run(tmp_path, str(SCRIPT), "install", "zed", *words).returncode == 2
+    done = run(tmp_path, str(SCRIPT), "install", "cursor", *words)
+    assert done.returncode == 0 and "No value came for REPLICATE_API_TOKEN" in done.stderr
+    assert entry_of(tmp_path)["env"]["REPLICATE_API_TOKEN"] == "${env:REPLICATE_API_TOKEN}"
 
 
 def test_what_was_added_and_starts_no_more_is_listed_so(tmp_path: Path) -> None:

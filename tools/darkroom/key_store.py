@@ -21,6 +21,7 @@ SYSTEM_STORE = "the system's key store"
 _FILE = "keys.json"
 _SERVICE = "darkroom"
 _ANSWER_WITHIN_S = 10.0  # a locked store may ask the person, whom a server without a window would wait for
+_PERSON_WITHIN_S = 120.0  # who stores or removes a key is there to be asked
 _MAX_BYTES = 1_000_000
 _T = TypeVar("_T")
 
@@ -63,7 +64,7 @@ class KeyStore:
         Raises: SettingsError where that cannot be done; an earlier key is then as it was.
         """
         rows = self._rows()
-        has_system_store = not is_for_file and _asked(lambda: _put_in_system(name, key), name)
+        has_system_store = not is_for_file and _asked(lambda: _put_in_system(name, key), name, _PERSON_WITHIN_S)
         self._write(rows | {name: "" if has_system_store else key})
         if not has_system_store and rows.get(name) == "":
             _forget(name)
@@ -152,14 +153,14 @@ def _put_in_system(name: str, key: str) -> bool:
 def _forget(name: str) -> None:
     """A key that is gone from the store already, or a store that is gone, is as good as removed."""
     try:
-        _asked(lambda: _keyring().delete_password(_SERVICE, name), name)
+        _asked(lambda: _keyring().delete_password(_SERVICE, name), name, _PERSON_WITHIN_S)
     except SettingsError as error:
         cause = error.__cause__
         if not (cause and (_is_missing(cause) or type(cause).__name__ == "PasswordDeleteError")):
             raise
 
 
-def _asked(call: Callable[[], _T], name: str) -> _T:
+def _asked(call: Callable[[], _T], name: str, within_s: float = _ANSWER_WITHIN_S) -> _T:
     """What the system's store answers. Raises: SettingsError where it has none, refuses, or does not answer in time."""
     answers: list[_T] = []
     faults: list[Exception] = []
@@ -172,13 +173,13 @@ def _asked(call: Callable[[], _T], name: str) -> _T:
 
     asking = threading.Thread(target=ask, name="key store", daemon=True)
     asking.start()
-    asking.join(_ANSWER_WITHIN_S)
+    asking.join(within_s)
     if answers:
         return answers[0]
     if faults and _is_missing(faults[0]):
         words = f"The key of '{name}' is in {SYSTEM_STORE}, which this environment cannot read:"
         raise SettingsError(f"{words} install darkroom-mcp[keyring]. {_again(name)}") from faults[0]
-    kind = type(faults[0]).__name__ if faults else f"no answer within {_ANSWER_WITHIN_S:g} s"
+    kind = type(faults[0]).__name__ if faults else f"no answer within {within_s:g} s"
     cause = faults[0] if faults else None
     raise SettingsError(f"{SYSTEM_STORE.capitalize()} does not give out '{name}' ({kind}). {_again(name)}") from cause
 

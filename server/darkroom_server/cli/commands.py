@@ -1,7 +1,9 @@
 """The commands put together for typer, and the three short ones: show, cancel, models."""
 
 import re
+import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 from typing import Annotated
 
 import typer
@@ -43,6 +45,9 @@ def run(arguments: Sequence[str]) -> int:
     for command in (generate, show, history, cancel, models, doctor, sandbox, install, uninstall, serve):
         app.command()(command)
     app.add_typer(key_commands(), name="key")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a file name may hold what the terminal's encoding does not
+            stream.reconfigure(errors="backslashreplace")
     try:
         app(args=list(arguments), prog_name="darkroom-mcp")
     except SystemExit as done:

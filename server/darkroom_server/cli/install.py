@@ -3,6 +3,7 @@
 import shutil
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -21,6 +22,7 @@ from darkroom_server.install.variables import check_name, check_values, is_secre
 from darkroom_server.install.writing import shown_entry, write_entry
 
 _DONE = {"added": "Added to", "updated": "Updated in", "unchanged": "Already there in"}
+_LOOK_AT_STDIN_S = 5.0
 _CLIENTS = ", ".join(client.name for client in CLIENTS)
 
 
@@ -85,7 +87,8 @@ def install(
     if project and Path(launch.command).is_absolute():
         note("It names a path of this computer. For a file that others share: --command uvx.")
     if done.action == "added" and not environment.given:
-        note("Without a gateway and a key it uses the sandbox. `darkroom-mcp key set replicate` keeps a key for it.")
+        extra = "" if find_spec("keyring") else ", with the extra darkroom-mcp[keyring] in the system's key store"
+        note(f"Without a gateway and a key it uses the sandbox. `darkroom-mcp key set replicate` keeps a key{extra}.")
 
 
 def _environment(client: Client, wanted: list[str], *, is_asked: bool) -> Environment:
@@ -95,10 +98,15 @@ def _environment(client: Client, wanted: list[str], *, is_asked: bool) -> Enviro
         name, equals, value = text.partition("=")
         check_name(name)
         if equals and value and is_secret(name):
-            note(f"Typed like this a key stays in your shell's history; `--env {name}` alone asks for it.")
+            note(
+                f"Typed like this a key stays in your shell's history: `--env {name}` alone asks for it, and "
+                "`darkroom-mcp key set` keeps it out of the client's file as well."
+            )
         if not equals and is_asked:
             asked = f"{name} (not shown{f'; empty: {client.title} looks it up' if client.can_refer else ''}): "
-            value = read_hidden(asked)
+            value = read_hidden(asked, _LOOK_AT_STDIN_S if client.can_refer else None)
+            if not value and client.can_refer:
+                note(f"No value came for {name}: {client.title} looks it up in its own environment.")
         texts.append(f"{name}={value}" if equals or value else name)
     environment = entries.environment_for(client, texts)
     home = str(Path.home())

@@ -32,9 +32,10 @@ def replace_text(path: Path, old: str, new: str, *, stamp: str) -> Path | None:
     if read_text(path) != old:
         raise SettingsError(f"{str(path)[:160]!r} was changed by another program just now. Nothing was changed.")
     try:
+        new.encode("utf-8")  # a path of this computer may hold bytes that are no text
         backup = _copy(path, stamp) if path.exists() else None
         _write(path.resolve(), new)
-    except OSError as error:
+    except (OSError, UnicodeEncodeError) as error:
         words = f"{str(path)[:160]!r} cannot be written ({_reason(error)}). Nothing was changed."
         raise SettingsError(words) from error
     return backup
@@ -79,5 +80,5 @@ def _write(target: Path, text: str) -> None:
         raise
 
 
-def _reason(error: OSError | UnicodeDecodeError) -> str:
+def _reason(error: OSError | UnicodeError) -> str:
     return (error.strerror or type(error).__name__) if isinstance(error, OSError) else "it is not UTF-8"
