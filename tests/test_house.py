@@ -21,7 +21,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "darkroom.decoder darkroom.uris darkroom.model_tasks darkroom.usual_models darkroom.spelling"
         " darkroom.own_folders",
         "darkroom.errors darkroom.predictions darkroom.images darkroom.charges darkroom.secrets_in_inputs",
-        "darkroom.progress darkroom.request_ids",
+        "darkroom.progress darkroom.request_ids darkroom.key_store",
         "darkroom.registry",
         "darkroom.pricing darkroom.gateways",
         "darkroom.journal darkroom.outputs",
@@ -36,6 +36,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "darkroom.generate_image darkroom.dry_run darkroom.offers",
         "darkroom_server.sandbox darkroom_server.strange_json darkroom_server.deadline darkroom_server.tool_arguments"
         " darkroom_server.conversations darkroom_server.wire darkroom_server.setting_folders",
+        "darkroom_server.settings_sources",
         "darkroom_server.content darkroom_server.gallery darkroom_server.settings"
         " darkroom_server.prompts darkroom_server.output_schema",
         "darkroom_server.opener darkroom_server.install darkroom_server.consent darkroom_server.open_calls"
@@ -48,6 +49,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "darkroom_server.app",
         "darkroom_server.stdio darkroom_server.http",
         "darkroom_server.cli",
+        "darkroom_server.__main__",
     )
 )
 FLOOR_OF = {unit: number for number, floor in enumerate(FLOORS) for unit in floor}
