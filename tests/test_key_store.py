@@ -119,7 +119,7 @@ def test_a_key_in_the_environment_comes_first_and_loads_no_key_store(person: Per
     again = person.run("key", "set", "replicate", stdin=KEY, REPLICATE_API_TOKEN=OTHER)
     assert "REPLICATE_API_TOKEN is set in the environment and still comes first" in again.stderr
     program = (
-        "import sys; from darkroom_server.settings import Settings; print(Settings.read().choice.key.variable); "
+        "import sys; from darkroom.settings import Settings; print(Settings.read().choice.key.variable); "
         "print('keyring' in sys.modules)"
     )
     assert person.run(program=program, REPLICATE_API_TOKEN=OTHER).stdout.split() == ["REPLICATE_API_TOKEN", "False"]

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from darkroom.errors import SettingsError
-from darkroom_server.settings import Settings
-from darkroom_server.settings_sources import config_folder
+from darkroom.settings import Settings
+from darkroom.settings_sources import config_folder
 
 KEY = "r8_Canary0canary1canary2"
 

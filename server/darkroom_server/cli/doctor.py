@@ -12,9 +12,9 @@ from darkroom.errors import GatewayError, GatewayUnreachable, JournalError, KeyR
 from darkroom.gateways import GatewayProbe, PredictionClient, clean_words
 from darkroom.journal import open_journal
 from darkroom.registry import ModelRegistry
+from darkroom.settings import Settings, described, variable_of
 from darkroom.uris import is_url
 from darkroom_server.cli.balance import balance_words
-from darkroom_server.settings import Settings, described, variable_of
 
 _Finding = tuple[bool, str]  # whether it is fine, and what to say
 

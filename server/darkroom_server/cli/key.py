@@ -8,10 +8,10 @@ import typer
 from darkroom.errors import InvalidRequest
 from darkroom.gateways import checked_key, choose_gateway, load_gateways, name_of_key
 from darkroom.key_store import SYSTEM_STORE
+from darkroom.settings import Settings
 from darkroom.spelling import closest
 from darkroom_server.cli.hidden import read_hidden
 from darkroom_server.cli.screen import note
-from darkroom_server.settings import Settings
 
 _Gateway = Annotated[str, typer.Argument(help="The gateway, such as replicate.", metavar="GATEWAY")]
 _Address = Annotated[str, typer.Option("--base-url", help="Its address, where that is not its own or not set.")]

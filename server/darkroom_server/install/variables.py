@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from darkroom.errors import InvalidRequest, SettingsError
 from darkroom.gateways import load_gateways
+from darkroom.settings import Settings, described, variable_of
+from darkroom.settings_sources import PREFIX
 from darkroom.spelling import closest
-from darkroom_server.settings import Settings, described, variable_of
-from darkroom_server.settings_sources import PREFIX
 
 _OTHERS = ("SSL_CERT_FILE", "SSL_CERT_DIR", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 _SECRET_ENDS = ("KEY", "TOKEN", "SECRET", "PASSWORD")

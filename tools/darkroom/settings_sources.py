@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from darkroom.errors import SettingsError
-from darkroom_server.setting_folders import FOLDER_WORDS
+from darkroom.setting_folders import FOLDER_WORDS
 
 PREFIX = "DARKROOM_"
 _FILE = "config.toml"

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError
 
 from darkroom.errors import SettingsError
+from darkroom.setting_folders import absolute_folder, home_problem
+from darkroom.settings_sources import PREFIX, Sources, gather
 from darkroom.spelling import closest
 from darkroom.uris import is_url
-from darkroom_server.setting_folders import absolute_folder, home_problem
-from darkroom_server.settings_sources import PREFIX, Sources, gather
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -208,18 +208,18 @@ class Settings(BaseModel):
     def embedded_sandbox(self) -> "ASGIApp | None":
         """The sandbox inside this process, its store beside the journal; None where another gateway is in use.
 
-        Raises: SettingsError where the data folder cannot be written.
+        Raises: SettingsError where the data folder cannot be written, or the sandbox is not installed.
         """
         if not self.choice.gateway.is_embedded:
             return None
         import sqlite3
 
         from darkroom.registry import ModelRegistry
-        from darkroom_server.sandbox import SandboxOptions, create_sandbox
+        from darkroom.sandbox_entry import load_sandbox
 
-        registry = ModelRegistry.load(self.models_dir)
+        create_sandbox = load_sandbox()
         try:
-            return create_sandbox(SandboxOptions(store_path=self.data_path / "sandbox.sqlite3", registry=registry))
+            return create_sandbox(self.data_path / "sandbox.sqlite3", ModelRegistry.load(self.models_dir))
         except (OSError, sqlite3.Error) as error:
             words = getattr(error, "strerror", None) or str(error)
             raise SettingsError(
