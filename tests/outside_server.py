@@ -8,7 +8,7 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from darkroom_server.settings import Settings
+from darkroom.settings import Settings
 from darkroom_server.stdio import serve_stdio
 
 if TYPE_CHECKING:

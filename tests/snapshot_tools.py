@@ -6,8 +6,8 @@ from pathlib import Path
 import anyio
 from mcp import Client
 
+from darkroom.settings import Settings
 from darkroom_server.app import create_server
-from darkroom_server.settings import Settings
 
 SNAPSHOT = Path(__file__).parent / "snapshots" / "tools.json"
 

@@ -13,9 +13,9 @@ from mcp import Client
 from mcp.types import TextContent
 from stdio_host import HELLO, Host
 
+from darkroom.settings import Settings
 from darkroom_server.app import create_server
 from darkroom_server.gallery import GALLERY_URI
-from darkroom_server.settings import Settings
 
 pytestmark = pytest.mark.anyio
 

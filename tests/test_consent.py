@@ -12,8 +12,8 @@ from mcp import Client
 from mcp.types import ElicitRequestParams, ElicitResult, TextContent
 from sandbox_server import sandbox_server
 
+from darkroom.settings import Settings
 from darkroom_server.app import create_server
-from darkroom_server.settings import Settings
 
 pytestmark = pytest.mark.anyio
 

@@ -19,8 +19,8 @@ from mcp.types import CallToolResult, TextContent
 from PIL import Image
 from sandbox_server import sandbox_server
 
+from darkroom.settings import Settings
 from darkroom_server.app import create_server
-from darkroom_server.settings import Settings
 
 pytestmark = pytest.mark.anyio
 

@@ -24,8 +24,8 @@ from darkroom.reports import prediction_report
 from darkroom.reports.amounts import usd
 from darkroom.reports.charge_words import charge_line
 from darkroom.reports.price_words import price_words
+from darkroom.settings import Settings
 from darkroom_server.app import create_server
-from darkroom_server.settings import Settings
 
 pytestmark = pytest.mark.anyio
 

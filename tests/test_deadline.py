@@ -10,9 +10,9 @@ import pytest
 from mcp import Client
 from mcp.types import TextContent
 
+from darkroom.settings import Settings
 from darkroom_server.app import create_server
 from darkroom_server.deadline import within
-from darkroom_server.settings import Settings
 
 pytestmark = pytest.mark.anyio
 

@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 from darkroom.gateways import load_gateways
+from darkroom.settings import described, variable_of
 from darkroom_server import __version__
 from darkroom_server.cli import main
-from darkroom_server.settings import described, variable_of
 
 ROOT = Path(__file__).resolve().parent.parent
 DEPLOY = ROOT / "server" / "deploy"

@@ -16,6 +16,7 @@ from scripted_gateway import Answer, ScriptedGateway, gateway_at
 from darkroom.errors import OutputError
 from darkroom.gateways import OutputFetcher, load_gateways
 from darkroom.gateways.guard import GuardedBackend, GuardedTransport, is_public
+from darkroom.gateways.route import Route
 
 pytestmark = pytest.mark.anyio
 
@@ -97,7 +98,7 @@ def name_server(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_a_connection_goes_to_a_checked_public_address_or_nowhere(host: str) -> None:
     network = NoNetwork()
     async with ScriptedGateway() as server:
-        transport = GuardedTransport(GuardedBackend(ports=(server.port,), inner=network))
+        transport = GuardedTransport(GuardedBackend(ports=(server.port,), inner=network), route=Route())
         async with httpx.AsyncClient(transport=transport, trust_env=False) as client:
             for _ in range(2):  # the second time a rebinding name answers with a private address
                 with anyio.fail_after(20), pytest.raises((OutputError, httpx.HTTPError, httpx.InvalidURL)):

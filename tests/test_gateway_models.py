@@ -16,9 +16,9 @@ from scripted_gateway import Answer, RecordedRequest
 
 from darkroom.gateway_models import describe_model, search_gateway
 from darkroom.reports import Limits
+from darkroom.settings import Settings
 from darkroom_server.app import create_server
 from darkroom_server.sandbox import SandboxOptions
-from darkroom_server.settings import Settings
 
 pytestmark = pytest.mark.anyio
 

@@ -21,13 +21,15 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "darkroom.decoder darkroom.uris darkroom.model_tasks darkroom.usual_models darkroom.spelling"
         " darkroom.own_folders",
         "darkroom.errors darkroom.predictions darkroom.images darkroom.charges darkroom.secrets_in_inputs",
-        "darkroom.progress darkroom.request_ids",
-        "darkroom.registry",
+        "darkroom.progress darkroom.request_ids darkroom.key_store darkroom.setting_folders",
+        "darkroom.registry darkroom.settings_sources",
+        "darkroom.sandbox_entry",
         "darkroom.pricing darkroom.gateways",
         "darkroom.journal darkroom.outputs darkroom.live_models",
         "darkroom.reports",
         "darkroom.work",
         "darkroom.darkroom",
+        "darkroom.settings",
         "darkroom.like",
         "darkroom.input_facts",
         "darkroom.spending_limits",
@@ -38,9 +40,8 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "darkroom.get_prediction darkroom.cheaper darkroom.second_tries",
         "darkroom.generate_image darkroom.dry_run darkroom.offers",
         "darkroom_server.sandbox darkroom_server.strange_json darkroom_server.deadline darkroom_server.tool_arguments"
-        " darkroom_server.conversations darkroom_server.wire darkroom_server.setting_folders",
-        "darkroom_server.content darkroom_server.gallery darkroom_server.settings"
-        " darkroom_server.prompts darkroom_server.output_schema",
+        " darkroom_server.conversations darkroom_server.wire",
+        "darkroom_server.content darkroom_server.gallery darkroom_server.prompts darkroom_server.output_schema",
         "darkroom_server.opener darkroom_server.install darkroom_server.consent darkroom_server.open_calls"
         " darkroom_server.instructions",
         "darkroom_server.answers",
@@ -51,6 +52,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "darkroom_server.app",
         "darkroom_server.stdio darkroom_server.http",
         "darkroom_server.cli",
+        "darkroom_server.__main__",
     )
 )
 FLOOR_OF = {unit: number for number, floor in enumerate(FLOORS) for unit in floor}
@@ -164,7 +166,11 @@ def test_the_sandbox_shares_nothing_with_the_client_but_the_registry() -> None:
 
 def test_the_tools_import_neither_mcp_nor_the_server() -> None:
     outside = {"mcp", "mcp_types", "darkroom_server"}
-    assert [module.name for module in MODULES if module.name.startswith("darkroom.") and _roots(module) & outside] == []
+    assert [module.name for module in MODULES if _is_tool(module) and _roots(module) & outside] == []
+
+
+def _is_tool(module: Module) -> bool:
+    return module.name.split(".")[0] == "darkroom"
 
 
 def test_only_the_command_line_imports_typer_and_rich() -> None:
@@ -190,7 +196,7 @@ def test_only_the_settings_read_the_environment() -> None:
         if _attributes(module, "os") & {"environ", "environb", "getenv", "putenv"}
         or set(module.imports()) & {"os.environ", "os.environb", "os.getenv"}
     }
-    assert readers - PARENTS == {"darkroom_server.settings"}
+    assert readers - PARENTS == {"darkroom.settings"}
 
 
 def test_only_the_command_line_writes_to_stdout() -> None:
@@ -239,7 +245,7 @@ def test_no_tracked_file_names_a_package_registry_or_a_path_of_one_machine() -> 
 
 def test_creating_the_server_loads_nothing_heavy() -> None:
     script = (
-        "import sys; from darkroom_server.settings import Settings; from darkroom_server.app import create_server\n"
+        "import sys; from darkroom.settings import Settings; from darkroom_server.app import create_server\n"
         "sys.modules['rich.console'] = None\n"
         "create_server(Settings.read_or_problem({}))\n"
         "print(*sorted(sys.modules))"

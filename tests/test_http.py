@@ -18,9 +18,9 @@ from mcp import Client, MCPError
 from mcp.types import CallToolResult, TextContent
 from PIL import Image
 
+from darkroom.settings import Settings
 from darkroom_server import __version__
 from darkroom_server.cli import main
-from darkroom_server.settings import Settings
 
 pytestmark = pytest.mark.anyio
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from darkroom.darkroom import Darkroom
 from darkroom.registry import MappedInput
-from darkroom_server.settings import Settings
+from darkroom.settings import Settings
 
 pytestmark = pytest.mark.anyio
 

@@ -11,10 +11,10 @@ from sandbox_server import sandbox_server
 
 from darkroom.registry import ModelRegistry
 from darkroom.reports.price_words import price_cell
+from darkroom.settings import Settings
 from darkroom.usual_models import USUAL_MODELS
 from darkroom_server.app import create_server
 from darkroom_server.instructions import MOST_BYTES, instructions
-from darkroom_server.settings import Settings
 
 KEY = {"REPLICATE_API_TOKEN": "r8_notakey"}
 

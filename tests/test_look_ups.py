@@ -17,8 +17,8 @@ from darkroom.generate_image import generate_image
 from darkroom.get_prediction import get_prediction
 from darkroom.registry import ImageRequest
 from darkroom.reports import PredictionReport
+from darkroom.settings import Settings
 from darkroom_server.app import create_server
-from darkroom_server.settings import Settings
 
 pytestmark = pytest.mark.anyio
 

@@ -10,8 +10,8 @@ from packaging.version import Version
 from PIL import Image
 
 from darkroom.gateways import load_gateways
+from darkroom.settings import Settings, described, variable_of
 from darkroom_server import __version__
-from darkroom_server.settings import Settings, described, variable_of
 
 ROOT = Path(__file__).resolve().parent.parent
 FILLED_IN_BY_HOSTS = re.compile(r"\$\{user_config\.(\w+)\}")

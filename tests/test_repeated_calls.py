@@ -14,8 +14,8 @@ from mcp import Client
 from mcp.shared.jsonrpc_dispatcher import JSONRPCDispatcher
 from mcp.types import CallToolResult, ElicitRequestParams, ElicitResult, TextContent
 
+from darkroom.settings import Settings
 from darkroom_server.app import create_server
-from darkroom_server.settings import Settings
 
 pytestmark = pytest.mark.anyio
 

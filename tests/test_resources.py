@@ -22,9 +22,9 @@ from mcp.types import (
 from PIL import Image
 
 from darkroom.registry import ModelRegistry
+from darkroom.settings import Settings
 from darkroom_server.app import create_server
 from darkroom_server.gallery import GALLERY_URI, gallery_html
-from darkroom_server.settings import Settings
 
 pytestmark = pytest.mark.anyio
 

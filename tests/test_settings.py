@@ -6,7 +6,7 @@ import pytest
 
 from darkroom.errors import SettingsError
 from darkroom.gateways import choice
-from darkroom_server.settings import GATEWAY_SETTINGS, Settings, described, settings_table, variable_of
+from darkroom.settings import GATEWAY_SETTINGS, Settings, described, settings_table, variable_of
 
 NOTHING: dict[str, str] = {}
 
@@ -154,8 +154,9 @@ def test_every_setting_has_a_reader() -> None:
     """Those of the gateway are read by name where the gateway is chosen, the others as an attribute of the settings."""
     sources = Path(choice.__file__).read_text(encoding="utf-8")
     assert {name for name in GATEWAY_SETTINGS if f'"{variable_of(name)}"' not in sources} == set()
-    server = Path(__file__).resolve().parent.parent / "server" / "darkroom_server"
-    code = "\n".join(path.read_text(encoding="utf-8") for path in server.rglob("*.py"))
+    root = Path(__file__).resolve().parent.parent
+    readers = [root / "tools" / "darkroom" / "settings.py", *(root / "server" / "darkroom_server").rglob("*.py")]
+    code = "\n".join(path.read_text(encoding="utf-8") for path in readers)
     read = set(re.findall(r"(?<=settings\.)\w+|(?<=self\.)\w+", code))
     assert set(Settings.model_fields) - read == set()
 

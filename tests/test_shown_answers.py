@@ -15,8 +15,8 @@ from PIL import Image
 from rows import facts, succeeded
 
 from darkroom.reports import prediction_report, with_preview
+from darkroom.settings import Settings
 from darkroom_server.app import create_server
-from darkroom_server.settings import Settings
 
 pytestmark = pytest.mark.anyio
 Opened = Callable[..., AbstractAsyncContextManager[Callable[..., Awaitable[CallToolResult]]]]

@@ -10,12 +10,12 @@ import yaml
 from mcp import Client
 
 from darkroom.model_tasks import TASKS
+from darkroom.settings import Settings
 from darkroom_server import __version__
 from darkroom_server.app import create_server
 from darkroom_server.cli import main
 from darkroom_server.install.entries import REFERRED
 from darkroom_server.install.skill import skill_text
-from darkroom_server.settings import Settings
 
 pytestmark = pytest.mark.anyio
 

@@ -16,11 +16,11 @@ from mcp import Client
 from mcp.types import CallToolResult, TextContent
 from pydantic import JsonValue
 
+from darkroom.settings import Settings
 from darkroom_server.app import create_server
 from darkroom_server.content import refusal
 from darkroom_server.mcp_server import DarkroomServer
 from darkroom_server.output_schema import PredictionResult, answer_schemas
-from darkroom_server.settings import Settings
 
 pytestmark = pytest.mark.anyio
 

@@ -21,9 +21,9 @@ from scripted_gateway import Answer, RecordedRequest, ScriptedGateway, gateway_a
 from darkroom.errors import CreateUnresolved, OutputError
 from darkroom.gateways import Key, OutputFetcher, PredictionClient, clean_words, quoted
 from darkroom.gateways.limits import Timeouts
+from darkroom.settings import Settings
 from darkroom_server.app import create_server
 from darkroom_server.cli.commands import run
-from darkroom_server.settings import Settings
 
 pytestmark = pytest.mark.anyio
 

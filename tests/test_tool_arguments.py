@@ -10,8 +10,8 @@ from fault_gateway import FaultGateway
 from mcp import Client
 from mcp.types import CallToolResult, TextContent
 
+from darkroom.settings import Settings
 from darkroom_server.app import create_server
-from darkroom_server.settings import Settings
 
 pytestmark = pytest.mark.anyio
 

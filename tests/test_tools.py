@@ -15,8 +15,8 @@ from PIL import Image
 from snapshot_tools import SNAPSHOT
 
 from darkroom.registry import ModelRegistry, example_call
+from darkroom.settings import Settings
 from darkroom_server.app import create_server
-from darkroom_server.settings import Settings
 
 pytestmark = pytest.mark.anyio
 

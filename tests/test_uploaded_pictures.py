@@ -16,9 +16,9 @@ from pictures import noise, picture
 
 from darkroom.errors import InvalidRequest, OutputError
 from darkroom.outputs.uploads import LIFETIME_S, MOST_BYTES, MOST_PICTURES, Uploads
+from darkroom.settings import Settings
 from darkroom.uris import data_uri
 from darkroom_server.app import create_server
-from darkroom_server.settings import Settings
 
 pytestmark = pytest.mark.anyio
 

@@ -13,6 +13,7 @@ from mcp.server.caching import CacheHint
 from mcp.server.mcpserver.resources import FileResource
 from mcp.server.subscriptions import InMemorySubscriptionBus
 
+from darkroom.settings import Settings
 from darkroom_server import __version__
 from darkroom_server.answers import Host
 from darkroom_server.calls import Calls
@@ -22,7 +23,6 @@ from darkroom_server.mcp_server import DarkroomServer
 from darkroom_server.opener import DarkroomOpener
 from darkroom_server.prompts import add_prompts
 from darkroom_server.resources import EndNotices, add_resources
-from darkroom_server.settings import Settings
 from darkroom_server.tools import TOOLS
 
 if TYPE_CHECKING:

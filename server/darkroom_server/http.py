@@ -21,9 +21,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from darkroom.settings import Settings
 from darkroom_server import __version__
 from darkroom_server.app import create_server
-from darkroom_server.settings import Settings
 from darkroom_server.strange_json import readable
 from darkroom_server.wire import Exchanges
 

@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from darkroom.settings import Settings, variable_of
 from darkroom.uris import is_url
 from darkroom.usual_models import USUAL_MODELS
-from darkroom_server.settings import Settings, variable_of
 
 MOST_BYTES = 2_000
 _TEMPLATE = Path(__file__).with_suffix(".txt")

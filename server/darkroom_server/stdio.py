@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, cast
 if TYPE_CHECKING:
     from mcp.server import MCPServer
 
-    from darkroom_server.settings import Settings
+    from darkroom.settings import Settings
 
 log = logging.getLogger(__name__)
 

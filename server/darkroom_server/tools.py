@@ -17,6 +17,7 @@ from mcp.types import CallToolResult, ToolAnnotations
 from pydantic import Field, JsonValue, WithJsonSchema
 
 from darkroom.model_tasks import Task
+from darkroom.settings import Settings
 from darkroom_server import consent
 from darkroom_server.app_tools import FOR_APPS_ONLY, add_picture
 from darkroom_server.calls import Calls
@@ -26,7 +27,6 @@ from darkroom_server.gallery import GALLERY_URI
 from darkroom_server.mcp_server import Refuse
 from darkroom_server.model_calls import ModelCalls
 from darkroom_server.output_schema import ModelResult, PredictionResult
-from darkroom_server.settings import Settings
 
 if TYPE_CHECKING:
     from darkroom.registry import ImageRequest

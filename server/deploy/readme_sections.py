@@ -13,10 +13,10 @@ from mcp import Client
 from mcp.types import Tool
 
 from darkroom.gateways import Gateway, load_gateways
+from darkroom.settings import Settings, settings_table
 from darkroom_server.app import create_server
 from darkroom_server.install import readme_install_section
 from darkroom_server.sandbox import WEATHER
-from darkroom_server.settings import Settings, settings_table
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 

@@ -17,7 +17,7 @@ import httpx
 from darkroom.darkroom import Darkroom
 from darkroom.generate_image import generate_image
 from darkroom.registry import ImageRequest
-from darkroom_server.settings import Settings
+from darkroom.settings import Settings
 
 _MODEL = "black-forest-labs/flux-schnell"
 _KEY = "bench-key-0123456789"

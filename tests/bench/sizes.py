@@ -15,8 +15,8 @@ from mcp import Client
 from mcp.types import CallToolResult, ContentBlock, ImageContent, TextContent
 from PIL import Image
 
+from darkroom.settings import Settings
 from darkroom_server.app import create_server
-from darkroom_server.settings import Settings
 
 _PIXELS_A_TOKEN, _CHARACTERS_A_TOKEN = 750, 4
 

@@ -14,7 +14,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         import gc
 
         gc.disable()  # nothing that is imported on the way can be freed; stdio turns it on again
-        from darkroom_server.settings import Settings
+        from darkroom.settings import Settings
         from darkroom_server.stdio import serve_stdio
 
         return serve_stdio(Settings.read_or_problem())

@@ -1,6 +1,8 @@
 """The commands put together for typer, and the two short ones: show and cancel."""
 
+import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 from typing import Annotated
 
 import typer
@@ -10,10 +12,12 @@ from darkroom.errors import DarkroomError, GatewayError
 from darkroom.get_prediction import get_prediction
 from darkroom.reports import PredictionReport
 from darkroom_server import __version__
+from darkroom_server.cli.clients_here import uninstall
 from darkroom_server.cli.doctor import doctor
 from darkroom_server.cli.generate import generate
 from darkroom_server.cli.history import history
 from darkroom_server.cli.install import install
+from darkroom_server.cli.key import key_commands
 from darkroom_server.cli.models import models
 from darkroom_server.cli.opened import in_darkroom, read_settings
 from darkroom_server.cli.screen import note, progress_bar, show_report
@@ -36,8 +40,12 @@ def run(arguments: Sequence[str]) -> int:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_shared)
-    for command in (generate, show, history, cancel, models, doctor, sandbox, install, serve):
+    for command in (generate, show, history, cancel, models, doctor, sandbox, install, uninstall, serve):
         app.command()(command)
+    app.add_typer(key_commands(), name="key")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a file name may hold what the terminal's encoding does not
+            stream.reconfigure(errors="backslashreplace")
     try:
         app(args=list(arguments), prog_name="darkroom-mcp")
     except SystemExit as done:

@@ -8,13 +8,13 @@ from pathlib import Path
 import anyio
 import typer
 
-from darkroom.errors import JournalError, SettingsError
-from darkroom.gateways import GatewayProbe, PredictionClient
+from darkroom.errors import GatewayError, GatewayUnreachable, JournalError, KeyRefused, SettingsError
+from darkroom.gateways import GatewayProbe, PredictionClient, clean_words
 from darkroom.journal import open_journal
 from darkroom.registry import ModelRegistry
+from darkroom.settings import Settings, described, variable_of
 from darkroom.uris import is_url
 from darkroom_server.cli.balance import balance_words
-from darkroom_server.settings import Settings
 
 _Finding = tuple[bool, str]  # whether it is fine, and what to say
 
@@ -22,11 +22,51 @@ _Finding = tuple[bool, str]  # whether it is fine, and what to say
 def doctor() -> None:
     """Check the settings, the gateway and the folders. Costs nothing."""
     settings = Settings.read_or_problem()
-    asks = (_about_gateway, _about_journal, _about_images, _about_models, _about_limits)
+    asks = (_about_settings, _about_gateway, _about_journal, _about_images, _about_models, _about_limits)
     findings = [finding for about in asks for finding in about(settings)]
     for is_fine, words in findings:
         typer.echo(f"{'ok' if is_fine else '!!'}  {words}")
     raise typer.Exit(0 if all(is_fine for is_fine, _ in findings) else 1)
+
+
+def _about_settings(settings: Settings) -> Iterator[_Finding]:
+    """Each value that is set, and where; no key and no password."""
+    sources = settings.sources
+    if sources.path:
+        is_there = sources.path.exists()
+        yield True, f"Settings: the environment, then {sources.path}{'' if is_there else ', which is not there'}."
+    for name, about in described().items():
+        variable = variable_of(name)
+        if name == "api_key" or variable not in sources.texts:
+            continue
+        value = clean_words(sources.texts[variable], 80)
+        if name in ("proxy", "base_url"):
+            gateway = None if settings.problem else settings.choice.gateway
+            address = gateway and (gateway.base_url if name == "base_url" else gateway.route.proxy)
+            value = str(getattr(address, "address", address)) if address else "set"
+        where = sources.path if variable in sources.config else f"the environment ({variable})"
+        yield True, f"  {name} = {value}, from {where}. Default: {about.default.strip('`')}."
+    try:
+        if settings.key_store.is_open_to_others():
+            yield False, f"Keys: others can read {settings.key_store.path}. Run: chmod 600 '{settings.key_store.path}'"
+        for name, place in settings.key_store.places().items():
+            yield True, f"  A key for {name} is stored in {place}."
+    except SettingsError as error:
+        yield False, f"Keys: {error.message}"
+
+
+def _next_step(error: GatewayError, name: str) -> str:
+    """What the person should look at, which differs for a key, the network and certificates."""
+    if isinstance(error, KeyRefused):
+        return f"The network is fine and the gateway answers: look at the key. New one: darkroom-mcp key set {name}"
+    if not isinstance(error, GatewayUnreachable):
+        return "The gateway answers, but not as it should: look at its address."
+    if "certificate" in error.message or "SSL_CERT_FILE" in error.message:
+        return (
+            "The network is fine, but who answers is not trusted; the key was not sent. Behind a company's inspection "
+            "have its certificate installed in the system, or name its file in SSL_CERT_FILE."
+        )
+    return "Nobody answers, so the key was not tried: look at the network, or set DARKROOM_PROXY to the way out."
 
 
 def _about_gateway(settings: Settings) -> Iterator[_Finding]:
@@ -35,8 +75,13 @@ def _about_gateway(settings: Settings) -> Iterator[_Finding]:
         return
     yield from ((True, f"Settings: {words}") for words in settings.gone)
     choice = settings.choice
-    yield True, f"Gateway: {choice.gateway.title} at {choice.gateway.base_url}. {choice.reason}"
+    reason = choice.reason
+    for variable in settings.sources.config:
+        reason = reason.replace(variable, settings.sources.place_of(variable))
+    yield True, f"Gateway: {choice.gateway.title} at {choice.gateway.base_url}. {reason}"
     yield True, f"Key: {choice.key.masked} from {choice.key.variable}." if choice.key else "Key: none needed."
+    if (proxy := choice.gateway.route.proxy) and not choice.gateway.is_embedded:
+        yield True, f"Proxy: {proxy.address} for the gateway and for images."
     try:
         probe, balance = anyio.run(_probe, settings)
     except SettingsError as error:
@@ -44,6 +89,8 @@ def _about_gateway(settings: Settings) -> Iterator[_Finding]:
         return
     account = f", account {probe.account}" if probe.account else ""
     yield probe.is_key_accepted, f"Answer: {probe.words}{account}"
+    if probe.error:
+        yield False, f"  {_next_step(probe.error, choice.gateway.name)}"
     if balance:
         yield True, f"Key: {balance}."
 

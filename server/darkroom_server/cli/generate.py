@@ -16,12 +16,12 @@ from darkroom.generate_image import generate_image
 from darkroom.registry import ImageRequest
 from darkroom.reports import PredictionReport, refusal_report
 from darkroom.request_ids import checked_request_id, fresh_request_id
+from darkroom.settings import Settings
 from darkroom.uris import is_url, scheme_of
 from darkroom_server.cli.agreement import agree
 from darkroom_server.cli.balance import BALANCE_WITHIN_S
 from darkroom_server.cli.opened import in_darkroom, read_settings
 from darkroom_server.cli.screen import note, pick_up, progress_bar, show_report
-from darkroom_server.settings import Settings
 
 
 def generate(

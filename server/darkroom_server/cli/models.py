@@ -13,9 +13,9 @@ from darkroom.live_models.drift import Checked
 from darkroom.model_check import ModelCheck, check_models, model_file_text
 from darkroom.registry import ModelRegistry, Sort
 from darkroom.reports import Limits, ModelReport
+from darkroom.settings import Settings
 from darkroom_server.cli.opened import in_darkroom, read_settings
 from darkroom_server.cli.screen import note, show_json
-from darkroom_server.settings import Settings
 
 # The report words its hint for assistants.
 _CALL = re.compile(r'list_models\(model="([^"]+)"\)')

@@ -8,8 +8,8 @@ import typer
 
 from darkroom.darkroom import Darkroom
 from darkroom.errors import DarkroomError
+from darkroom.settings import Settings
 from darkroom_server.cli.screen import note
-from darkroom_server.settings import Settings
 from darkroom_server.stdio import log_to_stderr
 
 T = TypeVar("T")

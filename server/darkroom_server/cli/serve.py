@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from darkroom.settings import Settings
 from darkroom_server.cli.screen import note
-from darkroom_server.settings import Settings
 from darkroom_server.stdio import log_to_stderr, serve_stdio
 
 _LOOPBACK = "127.0.0.1"

@@ -1,11 +1,13 @@
 """Putting darkroom into the programs that can start it: their entries, their settings files, their one-click links.
 
-Pure but for `write_entry`: where the person's folders are and what time it is come in as arguments.
+Pure but for `writing`, `removing`, `launching` and `starting`: where the person's folders are and what time it is come
+in as arguments.
 """
 
 from darkroom_server.install.clients import CLIENTS, Client, Machine, client_named
 from darkroom_server.install.entries import Launch, environment_for, fresh_entry, launch_for
 from darkroom_server.install.links import one_click_links, readme_install_section
+from darkroom_server.install.removing import Uninstalled, remove_entry
 from darkroom_server.install.writing import Installed, shown_entry, write_entry
 
 __all__ = [
@@ -14,12 +16,14 @@ __all__ = [
     "Installed",
     "Launch",
     "Machine",
+    "Uninstalled",
     "client_named",
     "environment_for",
     "fresh_entry",
     "launch_for",
     "one_click_links",
     "readme_install_section",
+    "remove_entry",
     "shown_entry",
     "write_entry",
 ]

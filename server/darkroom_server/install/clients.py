@@ -63,6 +63,14 @@ class Client:
     """Folder of skills, below the person's home or a project; empty where none is known."""
     next_step: str = ""
 
+    own_list: str = ""
+    """Where the client's own command keeps the servers, to look at only; {home} is the person's home."""
+
+    @property
+    def can_refer(self) -> bool:
+        """Whether an entry can name a variable of the person's environment."""
+        return bool(self.reference or self.reference_list)
+
     def path(self, machine: Machine, *, in_project: bool = False) -> Path | None:
         """The file that holds the servers; None where only the client's own command should write it.
 

@@ -69,7 +69,7 @@ def environment_for(client: Client, wanted: Iterable[str]) -> Environment:
     """
     given: dict[str, str] = {}
     referred: list[str] = []
-    can_refer = bool(client.reference or client.reference_list)
+    can_refer = client.can_refer
     for text in wanted:
         name, equals, value = text.partition("=")
         if not _VARIABLE.fullmatch(name):
@@ -81,8 +81,19 @@ def environment_for(client: Client, wanted: Iterable[str]) -> Environment:
         else:
             referred.append(name)
     if client.refers_unasked and can_refer:
-        referred += [name for name in REFERRED if name not in given]
+        referred += _still_open(given)
     return Environment(given=given, referred=tuple(dict.fromkeys(referred)))
+
+
+def _still_open(given: Mapping[str, str]) -> list[str]:
+    """Which of the gateway and its key what is given leaves open; a gateway's own key variable settles both."""
+    gateways = load_gateways()
+    named = gateways.get(given.get("DARKROOM_GATEWAY", "").lower())
+    own_keys = {variable for each in gateways.values() for variable in each.key_variables}
+    if own_keys & given.keys() or (named and named.is_sandbox):
+        return []
+    is_placed = bool({"DARKROOM_GATEWAY", "DARKROOM_BASE_URL"} & given.keys())
+    return [name for name in REFERRED if name not in given and not (is_placed and name == "DARKROOM_GATEWAY")]
 
 
 def checked_name(name: str) -> str:
@@ -116,9 +127,15 @@ def merged_entry(client: Client, fresh: Values, existing: Values | None, given: 
     if any(key in existing for key in _REMOTE_KEYS) or existing.get("type", "stdio") != "stdio":
         words = f"{client.title} has an entry of this name for a remote server."
         raise SettingsError(f"{words} Remove it, or choose another --name.")
+    references = {_reference(client, name): name for name in REFERRED} if client.reference and given else {}
+    fresh_env = _mapping(fresh.get(client.env_key))
     old_env = _mapping(existing.get(client.env_key))
+    # A reference of ours that what is given has settled would be asked for, or win over it.
+    old_env = {
+        name: value for name, value in old_env.items() if name in fresh_env or references.get(str(value)) != name
+    }
     merged = fresh | existing | {client.command_key: fresh[client.command_key], "args": fresh["args"]}
-    if env := _mapping(fresh.get(client.env_key)) | old_env | dict(given):
+    if env := fresh_env | old_env | dict(given):
         merged[client.env_key] = env
     if names := _listed(existing, client.reference_list) + _listed(fresh, client.reference_list):
         merged[client.reference_list] = [each for each in dict.fromkeys(names) if each not in env]

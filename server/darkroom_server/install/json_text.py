@@ -71,6 +71,53 @@ def append(text: str, key: str, value: JsonValue) -> str:
     return _insert(text, root.members[key], None, value)
 
 
+def remove(text: str, path: Sequence[str | int]) -> str:
+    """`text` without the member (or, by its number, the item of a list) at `path`; comments around it stay.
+
+    Raises: ValueError where the text is broken.
+    """
+    node = _root(_filled(text))
+    for step in path[:-1]:
+        if step not in node.members:
+            return text
+        node = node.members[str(step)]
+    last = path[-1]
+    places = [at for at, (_, key, _) in enumerate(node.children) if last in (key, at)]
+    for place in reversed(places):  # of equal keys none may stay
+        text = _without(text, node, place)
+        node = _at(text, path[:-1])
+    return text
+
+
+def _at(text: str, path: Sequence[str | int]) -> _Node:
+    node = _root(text)
+    for step in path:
+        node = node.members[str(step)]
+    return node
+
+
+def _without(text: str, node: _Node, place: int) -> str:
+    start, _, child = node.children[place]
+    comma = _end_of_space(text, child.end)
+    if text[comma] == ",":
+        end = comma + 1 if comma == child.end else child.end
+        text = text if end > comma else text[:comma] + text[comma + 1 :]
+    else:
+        end = child.end
+        if place:
+            before = node.children[place - 1][2].end
+            comma = _end_of_space(text, before)
+            if not text[comma + 1 : start].strip():
+                return text[:before] + text[end:]
+            text, start, end = text[:comma] + text[comma + 1 :], start - 1, end - 1
+    if len(node.children) == 1 and not (text[node.start + 1 : start] + text[end : node.end - 1]).strip(" \t\r\n,"):
+        return text[: node.start + 1] + text[node.end - 1 :]
+    line_start, line_end = text.rfind("\n", 0, start) + 1, text.find("\n", end)
+    if line_end >= 0 and not (text[line_start:start] + text[end:line_end]).strip():
+        return text[:line_start] + text[line_end + 1 :]
+    return text[:start] + text[end:].lstrip(" ")
+
+
 def _filled(text: str) -> str:
     return text if _first(text) < len(text) else text + "{}\n"
 

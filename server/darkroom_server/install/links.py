@@ -55,17 +55,16 @@ def readme_install_section() -> str:
     clicks = " · ".join(
         f"[Add to {client.title}]({links[_WEB_LINKS[client.name]]})" for client in CLIENTS if client.name in _WEB_LINKS
     )
+    clicks = f"Once {PACKAGE} is published: {clicks}"
     return "\n\n".join([clicks, *(_details(client) for client in CLIENTS)]) + "\n"
 
 
 def _details(client: Client) -> str:
     """What is folded away under one client's name."""
     parts = [f"<details>\n<summary>{client.title}</summary>"]
-    if client.file:
-        parts += [_fenced("sh", f"uvx {PACKAGE} install {client.name}"), f"or by hand, in {_places(client)}:"]
-    else:
-        command = entries.command_line(NAME, _LAUNCH, {})
-        parts += [_fenced("sh", command), f"or for one project, in `{client.project_file}`:"]
+    parts.append(_fenced("sh", f"uv run {PACKAGE} install {client.name}"))
+    place = f"in {_places(client)}" if client.file else f"for one project, in `{client.project_file}`"
+    parts.append(f"or, once {PACKAGE} is published, by hand {place}:")
     entry = shown_entry(client, NAME, _entry(client)).rstrip()
     return "\n\n".join([*parts, _fenced(client.format, entry), "</details>"])
 

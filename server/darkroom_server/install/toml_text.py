@@ -36,6 +36,64 @@ def put(text: str, path: Sequence[str], value: Mapping[str, JsonValue]) -> str:
     return text[: len(text) - len(body)] + re.sub(r"\r?\n", newline_of(text), new)
 
 
+def remove(text: str, path: Sequence[str]) -> str:
+    """`text` without the table at `path`; comments that stand behind it stay, because they speak of what comes next.
+
+    Raises: ValueError where the text is broken.
+    """
+    read(text)
+    lines = text.splitlines(keepends=True)
+    heads = [at for at, line in enumerate(lines) if _header(line)]
+    if not any(_header(lines[at])[: len(path)] == tuple(path) for at in heads):
+        return _without_key(text, path)
+    kept: list[str] = lines[: heads[0]]
+    for at, end in zip(heads, [*heads[1:], len(lines)], strict=True):
+        if _header(lines[at])[: len(path)] == tuple(path):
+            own = max(place for place in range(at, end) if place == at or _says_something(lines[place]))
+            at = own + 1
+            if at == len(lines) or not lines[at].strip():
+                while kept and not kept[-1].strip():
+                    kept.pop()
+        kept += lines[at:end]
+    return "".join(kept)
+
+
+def _header(line: str) -> tuple[str, ...]:
+    """The keys of a line that begins a table; none for any other line."""
+    if not line.lstrip().startswith("["):
+        return ()
+    try:
+        value: object = tomllib.loads(line)
+    except tomllib.TOMLDecodeError:
+        return ()
+    keys: list[str] = []
+    while True:
+        if isinstance(value, list):
+            value = cast("list[object]", value)[0]
+        if not isinstance(value, dict) or not value:
+            return tuple(keys)
+        key, value = next(iter(cast("dict[str, object]", value).items()))
+        keys.append(key)
+
+
+def _says_something(line: str) -> bool:
+    return bool(line.strip()) and not line.lstrip().startswith("#")
+
+
+def _without_key(text: str, path: Sequence[str]) -> str:
+    """The same for a table that stands in its parent's own lines."""
+    body = text.removeprefix(_BOM)
+    try:
+        document = tomlkit.parse(body)
+        table = cast("MutableMapping[str, object]", document)
+        for key in path[:-1]:
+            table = cast("MutableMapping[str, object]", table[key])
+        del table[path[-1]]
+    except (TOMLKitError, KeyError, TypeError) as error:
+        raise ValueError(f"{path[-1]!r} cannot be taken out") from error
+    return text[: len(text) - len(body)] + re.sub(r"\r?\n", newline_of(text), tomlkit.dumps(document))
+
+
 def _put(text: str, path: Sequence[str], value: Mapping[str, JsonValue]) -> str:
     document = tomlkit.parse(text)
     table = cast("MutableMapping[str, object]", document)

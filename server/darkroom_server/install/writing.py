@@ -3,9 +3,6 @@
 A file is copied first and then replaced all or nothing, with the mode and the link it had.
 """
 
-import os
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,13 +14,15 @@ from darkroom.errors import SettingsError
 from darkroom_server.install import json_text
 from darkroom_server.install.clients import Client
 from darkroom_server.install.entries import Values, merged_entry, questions_for
+from darkroom_server.install.settings_files import read_text, replace_text
 
 
 class Editor(Protocol):
-    """A module that changes texts of one format and leaves everything else in them as it was. Both raise ValueError."""
+    """A module that changes texts of one format and leaves everything else in them as it was. All raise ValueError."""
 
     def read(self, text: str) -> JsonValue: ...
     def put(self, text: str, path: Sequence[str], value: Values) -> str: ...
+    def remove(self, text: str, path: Sequence[str]) -> str: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +36,7 @@ class Installed:
 
 def shown_entry(client: Client, name: str, entry: Values) -> str:
     """The entry as a whole file of its format, to read or to copy from."""
-    return _with_questions(client, _editor(client).put("", (client.table, name), entry), entry)
+    return _with_questions(client, editor_for(client).put("", (client.table, name), entry), entry)
 
 
 def write_entry(
@@ -49,20 +48,19 @@ def write_entry(
 
     Raises: SettingsError where the file cannot be understood, read or written; it is then as it was.
     """
-    old = _read_text(path)
+    old = read_text(path)
     try:
-        existing = _entry_in(client, old, name)
+        existing = entry_in(client, old, name)
         wanted = merged_entry(client, entry, existing, given)
-        new = old if existing == wanted else _editor(client).put(old, (client.table, name), wanted)
-        new = _with_questions(client, new, wanted)
-        if _entry_in(client, new, name) != wanted or _rest_of(client, new, name) != _rest_of(client, old, name):
+        new = with_entry(client, old, name, wanted)
+        if entry_in(client, new, name) != wanted or rest_of(client, new, name) != rest_of(client, old, name):
             raise ValueError("the change would touch more than this entry")
     except ValueError as error:
         words = f"{str(path)[:120]!r} is not as {client.title} writes it: {str(error)[:80]}."
         raise SettingsError(f"{words} Nothing was changed.") from error
     if new == old:
         return Installed(action="unchanged", path=path)
-    backup = _replace_text(path, old, new, stamp=stamp)
+    backup = replace_text(path, old, new, stamp=stamp)
     return Installed(action="added" if existing is None else "updated", path=path, backup=backup)
 
 
@@ -72,16 +70,28 @@ def write_page(path: Path, text: str, *, stamp: str) -> Installed:
     Raises: SettingsError where it cannot be read or written; it is then as it was.
     """
     is_there = path.exists()
-    old = _read_text(path)
+    old = read_text(path)
     if is_there and old == text:
         return Installed(action="unchanged", path=path)
-    backup = _replace_text(path, old, text, stamp=stamp)
+    backup = replace_text(path, old, text, stamp=stamp)
     return Installed(action="updated" if is_there else "added", path=path, backup=backup)
 
 
-def _entry_in(client: Client, text: str, name: str) -> Values | None:
+def with_entry(client: Client, text: str, name: str, entry: Values) -> str:
+    """`text` with this entry and the questions that it needs. Raises: ValueError."""
+    there = entry_in(client, text, name)
+    if there != entry:
+        old, new = ((each or {}).get(client.env_key) for each in (there, entry))
+        if isinstance(old, dict) and isinstance(new, dict):
+            for variable in sorted(old.keys() - new.keys()):
+                text = editor_for(client).remove(text, (client.table, name, client.env_key, variable))
+        text = editor_for(client).put(text, (client.table, name), entry)
+    return _with_questions(client, text, entry)
+
+
+def entry_in(client: Client, text: str, name: str) -> Values | None:
     """Raises: ValueError where the text or the way to the entry is broken."""
-    value = _editor(client).read(text)
+    value = editor_for(client).read(text)
     for key, words in ((client.table, "is not a table of servers"), (name, "is not an entry")):
         if not isinstance(value, dict):
             raise ValueError("it is not a table")
@@ -95,9 +105,9 @@ def _entry_in(client: Client, text: str, name: str) -> Values | None:
     return value
 
 
-def _rest_of(client: Client, text: str, name: str) -> str:
+def rest_of(client: Client, text: str, name: str) -> str:
     """Everything but our entry and our questions, to compare before and after. In words, which tell 1 from true."""
-    document = _editor(client).read(text)
+    document = editor_for(client).read(text)
     if not isinstance(document, dict):
         raise ValueError("it is not a table")
     servers = document.get(client.table)
@@ -106,11 +116,11 @@ def _rest_of(client: Client, text: str, name: str) -> str:
     if not servers:
         document.pop(client.table, None)
     if client.has_inputs:
-        document["inputs"] = [each for each in _inputs(document) if not _is_our_question(each)]
+        document["inputs"] = [each for each in _inputs(document) if not is_our_question(each)]
     return repr(document)
 
 
-def _editor(client: Client) -> Editor:
+def editor_for(client: Client) -> Editor:
     """The libraries for TOML and YAML are loaded only for a client that needs them."""
     if client.format == "toml":
         from darkroom_server.install import toml_text
@@ -132,7 +142,7 @@ def _with_questions(client: Client, text: str, entry: Values) -> str:
     return text
 
 
-def _is_our_question(value: JsonValue) -> bool:
+def is_our_question(value: JsonValue) -> bool:
     return isinstance(value, dict) and str(value.get("id")).startswith("darkroom-")
 
 
@@ -141,61 +151,3 @@ def _inputs(document: Values) -> list[JsonValue]:
     if not isinstance(inputs, list):
         raise ValueError("'inputs' is not a list")
     return inputs
-
-
-def _read_text(path: Path) -> str:
-    """The text with its line ends as they are; empty where there is no file.
-
-    Raises: SettingsError where it cannot be read.
-    """
-    try:
-        return path.read_bytes().decode("utf-8")
-    except FileNotFoundError:
-        return ""
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{str(path)[:160]!r} cannot be read ({_reason(error)}). Nothing was changed.") from error
-
-
-def _replace_text(path: Path, old: str, new: str, *, stamp: str) -> Path | None:
-    """Put `new` in the place of `old`; gives the copy of the old file, `<file>.bak-<stamp>`, if there was one.
-
-    A link stays a link: its target is replaced. A new file is readable by its owner only, because it may hold a key.
-
-    Raises: SettingsError where it cannot be written, or changed meanwhile.
-    """
-    if _read_text(path) != old:
-        raise SettingsError(f"{str(path)[:160]!r} was changed by another program just now. Nothing was changed.")
-    try:
-        backup = _copy(path, stamp) if path.exists() else None
-        _write(path.resolve(), new)
-    except OSError as error:
-        words = f"{str(path)[:160]!r} cannot be written ({_reason(error)}). Nothing was changed."
-        raise SettingsError(words) from error
-    return backup
-
-
-def _copy(path: Path, stamp: str) -> Path:
-    names = (path.with_name(f"{path.name}.bak-{stamp}{suffix}") for suffix in ("", *(f"-{n}" for n in range(2, 100))))
-    backup = next(name for name in names if not name.exists())
-    shutil.copy2(path, backup)
-    return backup
-
-
-def _write(target: Path, text: str) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(text.encode("utf-8"))
-            file.flush()
-            os.fsync(file.fileno())
-        if target.exists():
-            shutil.copymode(target, name)
-        os.replace(name, target)
-    except OSError:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
-def _reason(error: OSError | UnicodeDecodeError) -> str:
-    return (error.strerror or type(error).__name__) if isinstance(error, OSError) else "it is not UTF-8"

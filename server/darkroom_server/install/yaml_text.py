@@ -54,6 +54,36 @@ def put(text: str, path: Sequence[str], value: Mapping[str, JsonValue]) -> str:
     raise ValueError("it is written in a way that cannot be changed here")
 
 
+def remove(text: str, path: Sequence[str]) -> str:
+    """`text` without the key at `path`; comments behind it stay. Raises: ValueError where the text is broken."""
+    read(text)
+    node: object = yaml.SafeLoader(text).get_single_node()
+    for at, step in enumerate(path):
+        if not isinstance(node, MappingNode):
+            return text
+        place = next((place for place, pair in enumerate(node.value) if pair[0].value == step), None)
+        if place is None:
+            return text
+        if at == len(path) - 1:
+            start, end, new = _removal(text, node, place)
+            return text[:start] + new + text[end:]
+        node = node.value[place][1]
+    return text
+
+
+def _removal(text: str, node: MappingNode, place: int) -> _Splice:
+    key, start, end = node.value[place][0], node.value[place][0].start_mark.index, _end(node.value[place][1])
+    if node.flow_style:
+        if place + 1 < len(node.value):
+            return start, node.value[place + 1][0].start_mark.index, ""
+        return (_end(node.value[place - 1][1]) if place else start), end, ""
+    if text[end - 1] != "\n":
+        end = text.find("\n", end) + 1 or len(text)
+    if len(node.value) == 1:  # a mapping of nothing has to be written
+        return node.start_mark.index, end, "{}" + newline_of(text)
+    return start - key.start_mark.column, end, ""
+
+
 def _next_splice(text: str, node: MappingNode, known: JsonValue, wanted: Mapping[str, JsonValue]) -> _Splice | None:
     """The first change that brings `node` nearer to `wanted`; None where it is there."""
     known = known if isinstance(known, dict) else {}

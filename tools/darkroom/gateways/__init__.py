@@ -1,6 +1,6 @@
 """The gateways: which one, what it can do, and the only code that talks HTTP. Importing this loads no HTTP library."""
 
-from darkroom.gateways.choice import GatewayChoice, choose_gateway
+from darkroom.gateways.choice import GatewayChoice, checked_key, choose_gateway, name_of_key
 from darkroom.gateways.client import GatewayProbe, PredictionClient
 from darkroom.gateways.download import OutputFetcher
 from darkroom.gateways.envelopes import ListPage
@@ -26,9 +26,11 @@ __all__ = [
     "Timeouts",
     "TokenLog",
     "TokenUsage",
+    "checked_key",
     "choose_gateway",
     "clean_words",
     "failure_kind",
     "load_gateways",
+    "name_of_key",
     "quoted",
 ]

@@ -1,7 +1,7 @@
-"""Which gateway, and whose key: decided once from the environment, said in one sentence.
+"""Which gateway, and whose key: decided once from the environment and the stored keys, said in one sentence.
 
 A key goes only to the address that it belongs to: the key variable of a profile never unlocks another origin; for any
-other address the person sets DARKROOM_API_KEY and so says that it belongs there.
+other address the person sets DARKROOM_API_KEY and so says that it belongs there. A stored key knows its address.
 """
 
 import re
@@ -12,13 +12,17 @@ from urllib.parse import urlsplit
 from darkroom.errors import SettingsError
 from darkroom.gateways.keys import Key
 from darkroom.gateways.profiles import Gateway, load_gateways
+from darkroom.gateways.route import Route, proxy_at
 from darkroom.gateways.words import clean_words
+from darkroom.key_store import KeyStore
 from darkroom.uris import is_loopback_url, is_web_url, origin_of
 
 GATEWAY_VARIABLE = "DARKROOM_GATEWAY"
 BASE_URL_VARIABLE = "DARKROOM_BASE_URL"
 KEY_VARIABLE = "DARKROOM_API_KEY"
 OUTPUT_HOSTS_VARIABLE = "DARKROOM_OUTPUT_HOSTS"
+PROXY_VARIABLE = "DARKROOM_PROXY"
+CERTIFICATES_VARIABLE = "SSL_CERT_FILE"
 _HOST_PATTERN = re.compile(r"\*|(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 _LOCAL_STORE = re.compile(r"(\[[0-9a-f:]+\]|[a-z0-9.-]+):\d{1,5}")
 
@@ -32,8 +36,8 @@ class GatewayChoice:
     reason: str
 
 
-def choose_gateway(environ: Mapping[str, str]) -> GatewayChoice:
-    """The gateway that DARKROOM_GATEWAY names, else the one whose address or key is set, else the sandbox.
+def choose_gateway(environ: Mapping[str, str], stored: KeyStore | None = None) -> GatewayChoice:
+    """The gateway that DARKROOM_GATEWAY names, else the one whose address or key is set or stored, else the sandbox.
 
     Raises: SettingsError, in words that name the variable to mend.
     """
@@ -42,16 +46,22 @@ def choose_gateway(environ: Mapping[str, str]) -> GatewayChoice:
     # A host may leave a placeholder as it is.
     values = {name: value for name, value in values.items() if value and not value.startswith("${")}
     address = _clean_address(values.get(BASE_URL_VARIABLE, ""))
-    profile, reason = _profile(profiles, values, address)
+    stored = stored or KeyStore(None)
+    profile, reason = _profile(profiles, values, address, stored)
     gateway = _with_output_hosts(_at_address(profile, address), values.get(OUTPUT_HOSTS_VARIABLE, ""))
+    proxy = proxy_at(values[PROXY_VARIABLE]) if PROXY_VARIABLE in values else None
+    route = Route(proxy=proxy, certificates_file=values.get(CERTIFICATES_VARIABLE, ""))
+    gateway = replace(gateway, route=route)
     if not gateway.base_url:
         raise SettingsError(
             f"Gateway '{gateway.name}' has no fixed address: set {BASE_URL_VARIABLE} to the one your reseller gave you."
         )
-    return GatewayChoice(gateway=gateway, key=_key(profile, gateway, values), reason=reason)
+    return GatewayChoice(gateway=gateway, key=_key(profile, gateway, values, stored), reason=reason)
 
 
-def _profile(profiles: dict[str, Gateway], values: Mapping[str, str], address: str) -> tuple[Gateway, str]:
+def _profile(
+    profiles: dict[str, Gateway], values: Mapping[str, str], address: str, stored: KeyStore
+) -> tuple[Gateway, str]:
     if name := values.get(GATEWAY_VARIABLE, "").lower():
         if name not in profiles:
             raise SettingsError(
@@ -67,6 +77,9 @@ def _profile(profiles: dict[str, Gateway], values: Mapping[str, str], address: s
             f"{KEY_VARIABLE} is set, but not which gateway it is for: set {GATEWAY_VARIABLE} ({', '.join(profiles)}) "
             f"or {BASE_URL_VARIABLE}."
         )
+    if not found and (kept := [each for name, each in profiles.items() if name in stored.places()]):
+        also = f" Others are stored too; {GATEWAY_VARIABLE} chooses." if kept[1:] else ""
+        return kept[0], f"A key is stored for it.{also}"
     if not found:
         return profiles["sandbox"], f"No key is set; set REPLICATE_API_TOKEN or {GATEWAY_VARIABLE} for a real gateway."
     chosen, variable = found[0]
@@ -120,23 +133,40 @@ def _with_output_hosts(gateway: Gateway, listed: str) -> Gateway:
     return replace(gateway, output_hosts=names or gateway.output_hosts, local_stores=stores)
 
 
-def _key(profile: Gateway, gateway: Gateway, values: Mapping[str, str]) -> Key:
-    """The key and the variable that it came from.
+def name_of_key(gateway: Gateway) -> str:
+    """The name under which the key for this gateway, at its address, is stored."""
+    own = load_gateways()[gateway.name]
+    return gateway.name if own.base_url and own.origin == gateway.origin else f"{gateway.name} {gateway.origin}"
+
+
+def _key(profile: Gateway, gateway: Gateway, values: Mapping[str, str], stored: KeyStore) -> Key:
+    """The key and the variable, or the store, that it came from.
 
     Raises: SettingsError where there is none, or where it belongs to another address.
     """
     own = next((name for name in profile.key_variables if name in values), "")
     variable = KEY_VARIABLE if KEY_VARIABLE in values else own
+    if not variable and not gateway.is_sandbox:
+        name = name_of_key(gateway)
+        if kept := stored.get(name):
+            return checked_key(kept, stored.places()[name])
     if not variable and (gateway.is_sandbox or (gateway.name == "custom" and gateway.is_loopback)):
         return Key()
     if not variable:
         names = " or ".join((*profile.key_variables, KEY_VARIABLE))
-        raise SettingsError(f"Gateway '{gateway.name}' needs a key: set {names}.")
+        raise SettingsError(
+            f"Gateway '{gateway.name}' needs a key: set {names}, or run `darkroom-mcp key set {gateway.name}`."
+        )
     if variable == own and profile.base_url and profile.origin != gateway.origin:
         raise SettingsError(
             f"{own} belongs to {profile.origin} and is not sent to {gateway.origin}. "
             f"Set {KEY_VARIABLE} to the key for that address, or take {BASE_URL_VARIABLE} away."
         )
-    if not values[variable].isascii() or not values[variable].isprintable() or " " in values[variable]:
-        raise SettingsError(f"{variable} holds characters that no key has; copy it again.")
-    return Key(values[variable], variable)
+    return checked_key(values[variable], variable)
+
+
+def checked_key(text: str, source: str) -> Key:
+    """The key from this source. Raises: SettingsError for what cannot be one."""
+    if not text.isascii() or not text.isprintable() or " " in text:
+        raise SettingsError(f"{source} holds characters that no key has; copy it again.")
+    return Key(text, source)

@@ -48,6 +48,7 @@ class GatewayProbe:
     is_key_accepted: bool
     words: str
     account: str = ""
+    error: GatewayError | None = None
 
 
 class PredictionClient:
@@ -201,7 +202,7 @@ class PredictionClient:
         except UnknownPrediction:
             return GatewayProbe(is_key_accepted=True, words="key accepted (it knows no such id)")
         except GatewayError as error:
-            return GatewayProbe(is_key_accepted=False, words=error.message)
+            return GatewayProbe(is_key_accepted=False, words=error.message, error=error)
 
     async def _ask_at_root(self, path: str, read: Callable[[Reply], _Found | None], within_s: float) -> _Found | None:
         reply = await self.look(Request("GET", path, is_at_root=True), within_s=within_s)

@@ -1,9 +1,9 @@
 """Fetching finished images from wherever a gateway put them: a second client that never had the key.
 
 https on port 443 of any public host (guard.py), or of those that the person names; few redirects, each checked anew; no
-proxy; bytes and time bounded. Exceptions, all decided by the settings: a gateway on this machine may serve images
-itself and from the stores on this machine that the person names, and the embedded sandbox is asked in this process.
-Data URIs are decoded.
+proxy but the one that the person sets for darkroom; bytes and time bounded. Exceptions, all decided by the settings: a
+gateway on this machine may serve images itself and from the stores on this machine that the person names, and the
+embedded sandbox is asked in this process. Data URIs are decoded.
 """
 
 import re
@@ -47,7 +47,7 @@ class OutputFetcher:
         self.gateway, self._app = gateway, app
         self._max_bytes, self._time_limit_s = max_bytes, time_limit_s
         self._near = _near_places(gateway)
-        self._opened: dict[str, httpx.AsyncBaseTransport] = {}
+        self._opened: dict[tuple[str, bool], httpx.AsyncBaseTransport] = {}
 
     async def __aenter__(self) -> Self:
         return self
@@ -93,9 +93,8 @@ class OutputFetcher:
 
     def _check(self, url: "httpx.URL") -> None:
         """Raises: OutputError for an address from which no image is fetched."""
-        host, port = url.raw_host.decode("ascii").lower(), url.port or {"https": 443, "http": 80}.get(url.scheme)
-        shown = _host(url)
-        if not url.userinfo and url.scheme in ("http", "https") and (host, port) in self._near:
+        host, port, shown = url.raw_host.decode("ascii").lower(), _port(url), _host(url)
+        if not url.userinfo and self._is_near(url):
             return
         if url.userinfo or url.scheme != "https" or port != 443:
             place = f"{f'[{shown}]' if ':' in shown else shown}:{port}"
@@ -139,22 +138,32 @@ class OutputFetcher:
             raise OutputError(f"An image from '{host}' came too short.", can_retry=True)
 
     async def _send(self, url: "httpx.URL") -> "httpx.Response":
-        """One request without a key, cookies, proxies or redirects; each scheme has a way, opened at the first."""
+        """One request without a key, cookies or redirects; each way is opened at its first."""
         import httpx
 
-        from darkroom.gateways.guard import GuardedBackend, GuardedTransport
-
-        if url.scheme not in self._opened:
-            self._opened[url.scheme] = (
-                httpx.ASGITransport(app=self._app, raise_app_exceptions=False)
-                if self._app
-                else GuardedTransport(GuardedBackend(allowed=self._near), is_for_https=url.scheme == "https")
-            )
+        way = (url.scheme, self._is_near(url))
+        if way not in self._opened:
+            self._opened[way] = self._transport(*way)
         limits = httpx.Timeout(20.0, connect=5.0).as_dict()
         request = httpx.Request("GET", url, headers=_HEADERS, extensions={"timeout": limits})
-        response = await self._opened[url.scheme].handle_async_request(request)
+        response = await self._opened[way].handle_async_request(request)
         response.request = request
         return response
+
+    def _transport(self, scheme: str, is_near: bool) -> "httpx.AsyncBaseTransport":
+        import httpx
+
+        from darkroom.gateways.guard import GuardedBackend, GuardedTransport, ProxiedTransport
+
+        route = self.gateway.route
+        if self._app:
+            return httpx.ASGITransport(app=self._app, raise_app_exceptions=False)
+        if route.proxy and not is_near:
+            return ProxiedTransport(route.proxy, route=route)
+        return GuardedTransport(GuardedBackend(allowed=self._near), route=route, is_for_https=scheme == "https")
+
+    def _is_near(self, url: "httpx.URL") -> bool:
+        return url.scheme in ("http", "https") and (url.raw_host.decode("ascii").lower(), _port(url)) in self._near
 
 
 def _near_places(gateway: Gateway) -> frozenset[tuple[str, int]]:
@@ -163,6 +172,10 @@ def _near_places(gateway: Gateway) -> frozenset[tuple[str, int]]:
         return frozenset()
     stores = [f"http://{store}" for store in gateway.local_stores if gateway.is_loopback]
     return frozenset((host_of(url), port_of(url) or 0) for url in (gateway.base_url, *stores))
+
+
+def _port(url: "httpx.URL") -> int | None:
+    return url.port or {"https": 443, "http": 80}.get(url.scheme)
 
 
 def _host(url: "httpx.URL") -> str:
@@ -194,7 +207,8 @@ def _faults_in_words(words: str, ends_at: float) -> Generator[None]:
     except OutputError:
         raise
     except Exception as error:  # the border to hosts that nobody vouches for: they break the libraries in many ways
-        raise OutputError(words, can_retry=True) from error
+        refused = " The proxy refused the connection." if type(error).__name__ == "ProxyError" else ""
+        raise OutputError(words + refused, can_retry=True) from error
 
 
 async def _close(response: "httpx.Response") -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any, Literal
 
+from darkroom.gateways.route import Route
 from darkroom.uris import host_of, is_loopback_url, origin_of
 
 Addressing = Literal["model-path", "version", "model-body", "deployment"]
@@ -40,6 +41,8 @@ class Gateway:
     """Hosts that outputs may come from: exact, `*.suffix`, or `*` for any public host; the gateway's own always may."""
     local_stores: tuple[str, ...] = ()
     """`host:port` of stores on this machine that outputs may come from too, where the gateway is on this machine."""
+    route: Route = Route()
+    """How it and the hosts of its images are reached."""
     is_sandbox: bool = False
 
     @property

@@ -19,6 +19,7 @@ from darkroom.gateways.keys import Key
 from darkroom.gateways.limits import BOUNDED_ENCODINGS, Timeouts
 from darkroom.gateways.profiles import Gateway
 from darkroom.gateways.replies import Reply, Request, read_json
+from darkroom.gateways.route import tls_context
 from darkroom.uris import scheme_of
 
 if TYPE_CHECKING:
@@ -38,7 +39,6 @@ _ESCAPE = re.compile(r"\\u00([0-7][0-9a-fA-F])")
 _FAULT_WORDS = {
     "ConnectError": "no connection",
     "ConnectTimeout": "no connection in time",
-    "FileNotFoundError": "the file that SSL_CERT_FILE names is missing",
     "PoolTimeout": "too many requests at once",
     "ProxyError": "the proxy refused the connection",
 }
@@ -79,11 +79,7 @@ class Wire:
         """
         limits = self._timeouts
         read_s = limits.read_s + request.hold_s
-        stages = [""]
-
-        async def reach(stage: str, info: Mapping[str, object]) -> None:
-            stages.append(stage)
-
+        course = _Course()
         try:
             client = self._client(kept_connections=0 if request.is_create else 10)
             left_s = ends_at - anyio.current_time()
@@ -96,7 +92,7 @@ class Wire:
                 files={"content": request.file} if request.file else None,
                 headers=self._headers(request),
                 timeout=(connect_s, read_s, limits.write_s, limits.pool_s),
-                extensions={"trace": reach},
+                extensions={"trace": course.reach},
             )
             # Headers may drip without end, each within `read_s`.
             with anyio.fail_after(min(limits.connect_s + limits.write_s + read_s, left_s)):
@@ -107,9 +103,10 @@ class Wire:
             self.has_given_json |= reply.decoded is not None and not request.is_at_root
             self.is_simulated |= self._gateway.is_loopback and "darkroom-sandbox" in reply.headers
             return reply
+        except WireFault:
+            raise
         except Exception as error:  # whatever the library makes of an odd answer
-            # It sends nothing before it has connected. Any other stage, known or not, may have sent a byte.
-            is_unsent = stages[-1].startswith("connection.") or type(error).__name__ in _NEVER_SENT
+            is_unsent = course.is_unsent or type(error).__name__ in _NEVER_SENT
             raise WireFault(_fault_words(error), is_unsent=is_unsent) from error
 
     async def _reply(self, response: "httpx.Response", limit_s: float, most_bytes: int) -> Reply:
@@ -135,20 +132,29 @@ class Wire:
         import httpx
 
         if kept_connections not in self._clients:
-            self._tls = self._tls or tls_context(
-                is_needed=not self._app and scheme_of(self._gateway.base_url) == "https"
-            )
+            tls, is_near = self._trusted(), bool(self._app) or self._gateway.is_loopback
+            proxy = None if is_near else self._gateway.route.proxy
             limits = httpx.Limits(
                 max_connections=_MOST_CONNECTIONS, max_keepalive_connections=kept_connections, keepalive_expiry=5.0
             )
             self._clients[kept_connections] = httpx.AsyncClient(
                 transport=httpx.ASGITransport(app=self._app, raise_app_exceptions=False) if self._app else None,
-                verify=self._tls,
+                verify=tls,
                 limits=limits,
                 follow_redirects=False,
-                trust_env=not self._gateway.is_loopback,  # a company's proxy is wanted on the way to the gateway
+                proxy=httpx.Proxy(proxy.address, auth=proxy.reveal()) if proxy else None,
+                # Without a proxy of our own, a company's is wanted on the way to the gateway (HTTPS_PROXY).
+                trust_env=not (proxy or is_near),
             )
         return self._clients[kept_connections]
+
+    def _trusted(self) -> "SSLContext":
+        is_needed = not self._app and scheme_of(self._gateway.base_url) == "https"
+        try:
+            self._tls = self._tls or tls_context(self._gateway.route, is_needed=is_needed)
+        except OSError as error:
+            raise WireFault("SSL_CERT_FILE names no readable file of certificates", is_unsent=True) from error
+        return self._tls
 
     def _headers(self, request: Request) -> dict[str, str]:
         headers = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": "darkroom-mcp"}
@@ -157,6 +163,26 @@ class Wire:
         if self._key:
             headers["Authorization"] = f"Bearer {self._key.reveal()}"
         return headers | dict(request.headers)
+
+
+class _Course:
+    """How far one exchange came, as the library reports it."""
+
+    def __init__(self) -> None:
+        self._stage, self._is_tunnelling = "", False
+
+    async def reach(self, stage: str, info: Mapping[str, object]) -> None:
+        if "request" in info:
+            self._is_tunnelling = getattr(info["request"], "method", b"") == b"CONNECT"
+        self._stage = stage
+
+    @property
+    def is_unsent(self) -> bool:
+        """Nothing is sent before it has connected, and a proxy is only asked for a tunnel.
+
+        Any other stage, known or not, may have sent a byte.
+        """
+        return self._is_tunnelling or self._stage.startswith(("connection.", "proxy."))
 
 
 def without_key(body: bytes, key: Key) -> bytes:
@@ -183,15 +209,6 @@ def _unescaped(body: bytes) -> str:
     return _ESCAPE.sub(lambda found: chr(int(found[1], 16)), body.decode("utf-8", "replace")).replace("\\/", "/")
 
 
-def tls_context(*, is_needed: bool) -> "SSLContext":
-    """The trusted certificates, which take a while to read; where no https is spoken a context that trusts nobody."""
-    from ssl import PROTOCOL_TLS_CLIENT, SSLContext
-
-    import httpx
-
-    return httpx.create_ssl_context() if is_needed else SSLContext(PROTOCOL_TLS_CLIENT)
-
-
 async def _read(response: "httpx.Response", limit_s: float, most_bytes: int) -> tuple[bytes, bool]:
     """The body as far as it came, and if it is cut. A status has arrived, so also a broken body is an answer."""
     if response.headers.get("content-encoding", "").strip().lower() not in BOUNDED_ENCODINGS:
@@ -214,6 +231,16 @@ async def _read(response: "httpx.Response", limit_s: float, most_bytes: int) -> 
 
 def _fault_words(error: Exception) -> str:
     kind = type(error).__name__
-    if kind == "ConnectError" and "CERTIFICATE" in str(error):
+    if kind == "ConnectError" and _is_distrust(error):
         return "its certificate is not trusted; SSL_CERT_FILE can name a company's own"
+    if kind == "ProxyError" and str(error).startswith("407"):
+        return "the proxy refused the connection without a user name and a password; DARKROOM_PROXY can give them"
     return _FAULT_WORDS.get(kind, "no answer in time" if "Timeout" in kind else "the connection broke")
+
+
+def _is_distrust(error: BaseException) -> bool:
+    """Whether a certificate was refused; each system words it differently, so the cause is looked for."""
+    cause: BaseException | None = error
+    while cause and type(cause).__name__ != "SSLCertVerificationError":
+        cause = cause.__cause__ or cause.__context__
+    return cause is not None

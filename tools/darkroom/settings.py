@@ -1,10 +1,11 @@
-"""The person's settings: DARKROOM_ variables, read here and nowhere else.
+"""The person's settings: DARKROOM_ variables, and a file below them, read here and nowhere else.
 
 Plain pydantic over a mapping: pydantic-settings would add 70 ms to every start of the stdio server. A setting that
 cannot be used never stops the server silently: `read_or_problem` keeps the error, and each call answers with it.
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -15,9 +16,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError
 
 from darkroom.errors import SettingsError
+from darkroom.setting_folders import absolute_folder, home_problem
+from darkroom.settings_sources import PREFIX, Sources, gather
 from darkroom.spelling import closest
 from darkroom.uris import is_url
-from darkroom_server.setting_folders import FOLDER_WORDS, absolute_folder, home_problem
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -25,15 +27,15 @@ if TYPE_CHECKING:
 
     from darkroom.darkroom import DarkroomOptions
     from darkroom.gateways import GatewayChoice
+    from darkroom.key_store import KeyStore
 
-PREFIX = "DARKROOM_"
 DEFAULT_WAIT_S = 25
 # A call may ask for so much more; hosts end calls at about 60 s.
 MOST_WAIT_S = 50
 # Settings of earlier versions that do nothing any more: named by doctor, and no fault.
 GONE = {"cancel_tool": "get_prediction(id, cancel=true) does it now"}
 # Read by `choose_gateway`, which knows the gateways; here they are only described.
-GATEWAY_SETTINGS = ("gateway", "base_url", "api_key", "output_hosts")
+GATEWAY_SETTINGS = ("gateway", "base_url", "api_key", "output_hosts", "proxy")
 
 
 def _on_or_off(word: object) -> object:
@@ -69,12 +71,12 @@ class Settings(BaseModel):
     ] = "WARNING"
 
     _reads_local_files: bool = PrivateAttr(default=True)
-    _environ: Mapping[str, str] = PrivateAttr(default_factory=dict[str, str])
+    _sources: Sources = PrivateAttr(default_factory=Sources)
     _reading_problem: SettingsError | None = PrivateAttr(default=None)
 
     @classmethod
     def read(cls, environ: Mapping[str, str] | None = None) -> "Settings":
-        """The settings in `environ` (of the process where it is None).
+        """The settings in `environ` (of the process where it is None) and in the file of its configuration folder.
 
         Raises: SettingsError naming the variable and what is allowed.
         """
@@ -86,7 +88,8 @@ class Settings(BaseModel):
     @classmethod
     def read_or_problem(cls, environ: Mapping[str, str] | None = None) -> "Settings":
         """The same without raising: what cannot be used keeps its default, and `problem` carries the error."""
-        given = _given_texts(os.environ if environ is None else environ)
+        sources = gather(os.environ if environ is None else environ)
+        given = sources.texts
         values = {
             field: _parsed(field, text, given)
             for name, text in given.items()
@@ -99,9 +102,9 @@ class Settings(BaseModel):
             wrong = error.errors(include_url=False)
             usable = {name: value for name, value in values.items() if name not in {each["loc"][0] for each in wrong}}
             settings = cls.model_validate(usable)
-            settings._reading_problem = _explain(wrong[0], given)
-        settings._reading_problem = settings._reading_problem or home_problem(given)
-        settings._environ = given
+            settings._reading_problem = _explain(wrong[0], sources)
+        settings._reading_problem = sources.problem or settings._reading_problem or home_problem(given)
+        settings._sources = sources
         return settings
 
     @cached_property
@@ -112,15 +115,29 @@ class Settings(BaseModel):
         try:
             _ = self.choice
         except SettingsError as error:
-            return error
+            written = [name for name in self._sources.config if re.search(rf"\b{name}\b", error.message)]
+            places = ", ".join(map(self._sources.place_of, sorted(written)))
+            return SettingsError(f"{error.message} See {places}.") if written else error
         return None
+
+    @property
+    def sources(self) -> Sources:
+        """Where the values come from."""
+        return self._sources
+
+    @property
+    def key_store(self) -> "KeyStore":
+        """The keys that the person has stored."""
+        from darkroom.key_store import KeyStore
+
+        return KeyStore(self._sources.folder)
 
     @cached_property
     def choice(self) -> "GatewayChoice":
         """The gateway with its key, and why it was chosen. Raises: SettingsError where its settings do not fit."""
         from darkroom.gateways import choose_gateway
 
-        return choose_gateway(self._environ)
+        return choose_gateway(self._sources.texts, self.key_store)
 
     @property
     def data_path(self) -> Path:
@@ -183,24 +200,26 @@ class Settings(BaseModel):
     def gone(self) -> tuple[str, ...]:
         """A sentence for each variable that is set and does nothing any more."""
         return tuple(
-            f"{variable_of(name)} is gone: {why}." for name, why in GONE.items() if variable_of(name) in self._environ
+            f"{variable_of(name)} is gone: {why}."
+            for name, why in GONE.items()
+            if variable_of(name) in self._sources.texts
         )
 
     def embedded_sandbox(self) -> "ASGIApp | None":
         """The sandbox inside this process, its store beside the journal; None where another gateway is in use.
 
-        Raises: SettingsError where the data folder cannot be written.
+        Raises: SettingsError where the data folder cannot be written, or the sandbox is not installed.
         """
         if not self.choice.gateway.is_embedded:
             return None
         import sqlite3
 
         from darkroom.registry import ModelRegistry
-        from darkroom_server.sandbox import SandboxOptions, create_sandbox
+        from darkroom.sandbox_entry import load_sandbox
 
-        registry = ModelRegistry.load(self.models_dir)
+        create_sandbox = load_sandbox()
         try:
-            return create_sandbox(SandboxOptions(store_path=self.data_path / "sandbox.sqlite3", registry=registry))
+            return create_sandbox(self.data_path / "sandbox.sqlite3", ModelRegistry.load(self.models_dir))
         except (OSError, sqlite3.Error) as error:
             words = getattr(error, "strerror", None) or str(error)
             raise SettingsError(
@@ -253,25 +272,18 @@ def _parsed(name: str, text: str, environ: Mapping[str, str]) -> object:
     return text
 
 
-def _explain(wrong: "ErrorDetails", given: Mapping[str, str]) -> SettingsError:
+def _explain(wrong: "ErrorDetails", sources: Sources) -> SettingsError:
     name, known = str(wrong["loc"][0]), described()
+    variable = variable_of(name)
+    place = sources.place_of(variable)
     if name not in known:
         near = closest(name, known, limit=1, cutoff=0.0)
-        hint = f" Closest: {variable_of(near[0])}." if near else ""
-        said = f"{variable_of(name)[:60]} is no setting of darkroom.{hint}"
+        is_written = variable in sources.config
+        hint = f" Closest: {near[0] if is_written else variable_of(near[0])}." if near else ""
+        said = f"{place if is_written else place[:60]} is no setting of darkroom.{hint}"
     else:
         from darkroom.gateways import clean_words
 
-        value = clean_words(given[variable_of(name)], 60)  # a key that was put into the wrong variable is not shown
-        said = f"{variable_of(name)} is '{value}'. Allowed: {known[name].allowed}."
+        value = clean_words(sources.texts[variable], 60)  # a key that was put into the wrong variable is not shown
+        said = f"{place} is '{value}'. Allowed: {known[name].allowed}."
     return SettingsError(f"{said} Ask the user to mend it.")
-
-
-def _given_texts(environ: Mapping[str, str]) -> dict[str, str]:
-    """The variables that carry a value. A host that has none to put in leaves an empty text or its own placeholder."""
-    stripped = {name: text.strip() for name, text in environ.items()}
-    return {
-        name: text
-        for name, text in stripped.items()
-        if text and (text.startswith(FOLDER_WORDS) or not text.startswith("${"))
-    }

@@ -1,0 +1,52 @@
+"""What doctor makes of a gateway that does not let us in: the key, the network and certificates are told apart."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import anyio
+import pytest
+from company_network import Authority, SecureGateway
+from sandbox_server import sandbox_server
+
+from darkroom_server.sandbox import SandboxOptions
+
+pytestmark = pytest.mark.anyio
+
+PROGRAM = "import sys; from darkroom_server.cli import main; sys.exit(main())"
+KEY = "sk-canary0canary0canary0"
+
+
+async def doctor(home: Path, **variables: str) -> str:
+    """What it prints; it must not be content."""
+    environ = {"PATH": os.defpath, "SYSTEMROOT": os.environ.get("SYSTEMROOT", ""), "HOME": str(home)}
+    environ |= {"PYTHONPATH": os.pathsep.join(sys.path), "DARKROOM_API_KEY": KEY, **variables}
+    with anyio.fail_after(120):
+        done = await anyio.run_process(
+            [sys.executable, "-c", PROGRAM, "doctor"], env=environ, stdin=subprocess.DEVNULL, check=False
+        )
+    said = (done.stdout + done.stderr).decode()
+    assert done.returncode == 1 and KEY not in said and "Traceback" not in said
+    return said
+
+
+async def test_a_wrong_key_is_told_as_that(tmp_path: Path) -> None:
+    async with sandbox_server(SandboxOptions(key="the-right-one")) as origin:
+        said = await doctor(tmp_path, DARKROOM_BASE_URL=origin)
+    assert "!!  Answer: Gateway 'custom' refused the key from DARKROOM_API_KEY" in said
+    assert "!!    The network is fine and the gateway answers: look at the key." in said
+
+
+async def test_no_network_is_told_as_that(tmp_path: Path) -> None:
+    said = await doctor(tmp_path, DARKROOM_BASE_URL="http://127.0.0.1:9")
+    assert "!!    Nobody answers, so the key was not tried: look at the network" in said
+
+
+async def test_a_certificate_that_is_not_trusted_is_told_as_that(tmp_path: Path) -> None:
+    async with SecureGateway(Authority(tmp_path).server_context("localhost")) as server:
+        said = await doctor(tmp_path, DARKROOM_BASE_URL=f"https://localhost:{server.port}")
+        assert server.requests == []
+    assert "!!    The network is fine, but who answers is not trusted; the key was not sent." in said
+    missing = await doctor(tmp_path, DARKROOM_BASE_URL="https://localhost:9", SSL_CERT_FILE=str(tmp_path / "none"))
+    assert "SSL_CERT_FILE names no readable file" in missing

@@ -1,0 +1,117 @@
+"""Where settings come from: the environment, and below it `config.toml` in the configuration folder.
+
+Both become texts by the names of the variables, so that everything after reads one kind of thing. Pure but for reading
+the one file: the environment comes in as an argument.
+"""
+
+import os
+import sys
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from darkroom.errors import SettingsError
+from darkroom.setting_folders import FOLDER_WORDS
+
+PREFIX = "DARKROOM_"
+_FILE = "config.toml"
+_SECRET_ENDS = ("_KEY", "_TOKEN", "_SECRET")
+_MAX_BYTES = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """What was set. `texts` holds every variable that carries a value; `config` of them are from the file."""
+
+    texts: Mapping[str, str] = field(default_factory=dict[str, str])
+    config: frozenset[str] = frozenset()
+    folder: Path | None = None
+    """The configuration folder; it may not be there. None where HOME is not set."""
+    problem: SettingsError | None = None
+    """Why the file cannot be used."""
+
+    def place_of(self, variable: str) -> str:
+        """`max_usd_per_day in /home/ada/.config/darkroom/config.toml` for what the file sets, else the variable."""
+        if variable not in self.config:
+            return variable
+        return f"{variable.removeprefix(PREFIX).lower()[:60]} in {self.path}"
+
+    @property
+    def path(self) -> Path | None:
+        return self.folder / _FILE if self.folder else None
+
+
+def gather(environ: Mapping[str, str]) -> Sources:
+    """The environment, over the file."""
+    given = _given_texts(environ)
+    folder = config_folder(given)
+    written: dict[str, str] = {}
+    problem: SettingsError | None = None
+    if folder and (folder / _FILE).exists():
+        try:
+            written = _given_texts(_texts_of(folder / _FILE))
+        except SettingsError as error:
+            problem = error
+    return Sources(
+        texts=written | given, config=frozenset(written.keys() - given.keys()), folder=folder, problem=problem
+    )
+
+
+def config_folder(environ: Mapping[str, str]) -> Path | None:
+    """`darkroom` in the folder for configurations, as platformdirs has it, which would take 10 ms of every start."""
+    home = environ.get("HOME") or environ.get("USERPROFILE") or ""
+    if sys.platform == "win32":
+        parent = environ.get("LOCALAPPDATA") or (f"{home}\\AppData\\Local" if home else "")
+    elif sys.platform == "darwin":
+        parent = f"{home}/Library/Application Support" if home else ""
+    else:
+        parent = environ.get("XDG_CONFIG_HOME") or (f"{home}/.config" if home else "")
+    return Path(parent) / "darkroom" if parent and Path(parent).is_absolute() else None
+
+
+def _given_texts(environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables that carry a value. A host that has none to put in leaves an empty text or its own placeholder."""
+    stripped = {name: text.strip() for name, text in environ.items()}
+    return {
+        name: text
+        for name, text in stripped.items()
+        if text and (text.startswith(FOLDER_WORDS) or not text.startswith("${"))
+    }
+
+
+def _texts_of(path: Path) -> dict[str, str]:
+    """The file's values by the names of their variables. Raises: SettingsError, which shows no value."""
+    try:
+        if not path.is_file() or path.stat().st_size > _MAX_BYTES:
+            raise SettingsError(f"'{path}' is not a file of settings.")
+        table = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+    except OSError as error:
+        raise SettingsError(f"'{path}' cannot be read ({error.strerror}).") from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"'{path}' cannot be read: it is not UTF-8.") from error
+    except tomllib.TOMLDecodeError as error:
+        # Its own words may quote the line; only where it is is told.
+        place = str(error).rpartition("(")[2].rstrip(")")
+        raise SettingsError(f"'{path}' is not TOML: look at {place[:60]}.") from None
+    except RecursionError:
+        raise SettingsError(f"'{path}' is nested too deeply.") from None
+    return {PREFIX + name.upper(): _text(path, name, value) for name, value in table.items()}
+
+
+def _text(path: Path, name: str, value: object) -> str:
+    if name.upper().endswith(_SECRET_ENDS):
+        raise SettingsError(
+            f"'{path}' holds a key under {name[:40]!r}. Keys do not belong there: take it out and run "
+            "`darkroom-mcp key set GATEWAY`."
+        )
+    if name == "proxy" and "@" in str(value):
+        raise SettingsError(f"The proxy's password does not belong in '{path}': set DARKROOM_PROXY instead.")
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str | int | float):
+        return str(value)
+    if isinstance(value, list) and all(isinstance(each, str) for each in value):  # pyright: ignore[reportUnknownVariableType] # TOML
+        separator = os.pathsep if name == "input_dirs" else ","
+        return separator.join(map(str, value))  # pyright: ignore[reportUnknownArgumentType] # texts, as was checked
+    raise SettingsError(f"{name[:40]!r} in '{path}' is neither a text, a number, true, false nor a list of texts.")
