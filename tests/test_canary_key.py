@@ -319,7 +319,8 @@ async def use_every_tool(session: Session, folder: Path) -> None:
     (folder / "images").mkdir()
     (folder / "images" / "mine.png").write_bytes(noise(size=(400, 400)))
     await session.ask("tools/list")
-    for number, prompt in enumerate((*ECHOES, "ok", "later")):
+    prompts = [*(each for each in ECHOES if each != "busy"), "ok", "later"]
+    for number, prompt in enumerate(prompts):
         await session.call("generate_image", prompt=prompt, model=MODEL, wait_seconds=0, request_id=f"r{number}")
     edit = {
         "prompt": "ok",
@@ -327,14 +328,15 @@ async def use_every_tool(session: Session, folder: Path) -> None:
         "images": [str(folder / "images" / "mine.png")],
     }
     await session.call("generate_image", wait_seconds=1, **edit)
-    ok = ID.format(len(ECHOES))
-    for name in (ok, ID.format(len(ECHOES) + 1), ID.format(9999), "latest", "r1"):
+    ok, later = (ID.format(prompts.index(each)) for each in ("ok", "later"))
+    for name in (ok, later, ID.format(9999), "latest", "r1"):
         await session.call("get_prediction", id=name, wait_seconds=1)
-    await session.call("get_prediction", id=ID.format(len(ECHOES) + 1), cancel=True)
+    await session.call("get_prediction", id=later, cancel=True)
     await session.call("list_models", model=MODEL)
     for uri in (f"prediction://{ok}", f"prediction://{ok}/images/1", "models://registry"):
         await session.ask("resources/read", uri=uri)
     await session.ask("prompts/list")
+    await session.call("generate_image", prompt="busy", model=MODEL, wait_seconds=0)  # from now on others have to wait
 
 
 @pytest.mark.parametrize("gateway_name", ["replicate", "cometapi"])

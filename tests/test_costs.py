@@ -163,7 +163,7 @@ async def test_max_usd_holds_for_a_repeat_that_would_send(tmp_path: Path) -> Non
 
 async def test_an_unknown_price_is_refused_under_max_usd(tmp_path: Path) -> None:
     async with client_of(tmp_path) as (client, origin):
-        text, _ = await generate(client, model="somebody/something", max_usd=1)
+        text, _ = await generate(client, model="attic/ink-pro", max_usd=1)
         assert "price of this model is unknown" in text and await creates(origin) == 0
 
 

@@ -148,7 +148,7 @@ async def test_a_model_of_unknown_seconds_is_not_taken_as_one_of_known_price(tmp
 
 async def test_max_usd_alone_gives_no_advice_about_other_limits(tmp_path: Path) -> None:
     async with client_of(tmp_path, allow_unknown_price="true") as (client, _):
-        text, _ = await generate(client, model="somebody/something", max_usd=1)
+        text, _ = await generate(client, model="attic/ink-pro", max_usd=1)
     assert "leave max_usd out" in text and "DARKROOM_ALLOW_UNKNOWN_PRICE" not in text
 
 

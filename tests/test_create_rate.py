@@ -26,7 +26,7 @@ from darkroom.journal import Journal, Rate, rates
 from darkroom.journal.migrations import migrate
 from darkroom.registry import ImageRequest
 from darkroom.work.accounts import Account
-from darkroom.work.create_rate import CREATES, PATIENCE_S, CreateRate
+from darkroom.work.create_rate import CREATES, CreateRate
 from darkroom.work.runtime import Runtime
 from darkroom.work.watch import Watched
 
@@ -49,7 +49,7 @@ async def journal(tmp_path: Path, clock: HandClock) -> AsyncGenerator[Journal]:
 
 
 async def pauses(journal: Journal, count: int, patience_s: float = 1e6) -> list[float | None]:
-    return [await journal.reserve(NAME, RATE, patience_s) for _ in range(count)]
+    return [await journal.rates.reserve(NAME, RATE, patience_s) for _ in range(count)]
 
 
 async def test_a_burst_goes_at_once_and_the_rest_in_turn(journal: Journal) -> None:
@@ -66,30 +66,30 @@ async def test_after_a_rest_a_burst_may_go_again(journal: Journal, clock: HandCl
 
 async def test_a_turn_that_is_too_far_off_is_not_taken(journal: Journal) -> None:
     await pauses(journal, 60 + 9)
-    assert await journal.reserve(NAME, RATE, 1.0) is None
-    assert await journal.reserve(NAME, RATE, 1.2) == round(10 / 9, 3)
+    assert await journal.rates.reserve(NAME, RATE, 1.0) is None
+    assert await journal.rates.reserve(NAME, RATE, 1.2) == round(10 / 9, 3)
 
 
 async def test_a_pause_that_the_gateway_asks_for_holds_everybody(journal: Journal, clock: HandClock) -> None:
-    await journal.freeze(NAME, 30)
-    await journal.freeze(NAME, 5)  # a shorter one changes nothing
-    assert await journal.frozen_s(NAME) == 30
-    assert await journal.reserve(NAME, RATE, 60) == 30
-    assert await journal.reserve("another account", RATE, 60) == 0
+    await journal.rates.freeze(NAME, 30)
+    await journal.rates.freeze(NAME, 5)  # a shorter one changes nothing
+    assert await journal.rates.frozen_s(NAME) == 30
+    assert await journal.rates.reserve(NAME, RATE, 60) == 30
+    assert await journal.rates.reserve("another account", RATE, 60) == 0
     clock.advance(30)
-    assert await journal.reserve(NAME, RATE, 60) == 0
+    assert await journal.rates.reserve(NAME, RATE, 60) == 0
 
 
 async def test_a_clock_that_is_set_back_stops_nobody(journal: Journal, clock: HandClock) -> None:
     await pauses(journal, 70)
-    await journal.freeze(NAME, 60)
+    await journal.rates.freeze(NAME, 60)
     clock.set_by(-1_800)
-    assert await journal.reserve(NAME, RATE, 60) == 0 and await journal.frozen_s(NAME) == 0
+    assert await journal.rates.reserve(NAME, RATE, 60) == 0 and await journal.rates.frozen_s(NAME) == 0
 
 
 async def test_two_processes_share_one_rate(tmp_path: Path, clock: HandClock) -> None:
     async with opened(tmp_path, clock) as one, opened(tmp_path, clock) as two:
-        taken = [await (one, two)[number % 2].reserve(NAME, RATE, 1e6) for number in range(70)]
+        taken = [await (one, two)[number % 2].rates.reserve(NAME, RATE, 1e6) for number in range(70)]
     assert taken[:60] == [0] * 60 and taken[69] == round(10 / 9, 3)
 
 
@@ -138,11 +138,22 @@ async def test_a_turn_waits_for_the_end_of_a_pause_that_was_asked_for_meanwhile(
     assert slept[1:] == [0.111]
 
 
-async def test_a_pause_beyond_all_patience_is_said_and_nothing_is_sent(journal: Journal, clock: HandClock) -> None:
+async def test_a_gateway_that_asks_for_an_hour_is_asked_again_after_a_minute(
+    journal: Journal, clock: HandClock
+) -> None:
+    slept: list[float] = []
+    watched = Watched(await intended(journal, new_intent()), typical_s=None, started_s=0)
+    rate = create_rate(journal, clock, slept)
+    await rate.freeze(3600)
+    await rate.turn(watched)
+    assert slept == [60]
+
+
+async def test_a_turn_beyond_all_patience_is_said_and_nothing_is_sent(journal: Journal, clock: HandClock) -> None:
     watched = Watched(await intended(journal, new_intent()), typical_s=None, started_s=0)
     rate = create_rate(journal, clock, [])
-    await rate.freeze(PATIENCE_S + 100)
-    with pytest.raises(GatewayBusy, match=r"asked for no more creates for 11 min 40 s\. Nothing was sent"):
+    await journal.rates.reserve(rate.name, Rate(per_minute=0.01, burst=1), 0)
+    with pytest.raises(GatewayBusy, match=r"has too many creates to take\. Nothing was sent"):
         await rate.turn(watched)
 
 

@@ -74,7 +74,7 @@ async def test_a_picture_of_another_conversation_is_not_shown(tmp_path: Path) ->
     settings = Settings.read({"DARKROOM_DATA_DIR": str(tmp_path / "data"), "DARKROOM_OUTPUT_DIR": str(tmp_path / "p")})
     async with Client(create_server(settings, conversation="one")) as client:
         assert shown(await client.call_tool("generate_image", {"prompt": "a fox"})) == 1
-        assert shown(await client.call_tool("get_prediction", {"id": "latest"})) == 1
+        assert shown(await client.call_tool("get_prediction", {"id": "latest", "previews": True})) == 1
     async with Client(create_server(settings, conversation="two")) as client:
         found = await client.call_tool("get_prediction", {"id": "latest"})
     assert shown(found) == 0 and not found.is_error

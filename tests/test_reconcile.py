@@ -172,6 +172,16 @@ def test_an_equal_prompt_of_another_model_is_not_given() -> None:
     assert (verdict.state, verdict.prediction, verdict.possible) == (IntentState.ABSENT, None, ())
 
 
+def test_what_a_deployment_ran_is_ours_by_its_seed_and_else_only_possible() -> None:
+    named = {"model": "ada/painter"}
+    seeded, plain = (replace(prediction("ours0001", input=input), **named) for input in (SEEDED, PLAIN))
+    deployed = [replace(unresolved(input=input), model="deployments/ada/fast") for input in (SEEDED, PLAIN)]
+    drawn = replace(deployed[0], request={"prompt": "a lighthouse", "seed": -1})
+    assert decide(drawn, remote=(seeded,))[0].prediction == seeded
+    (verdict,) = decide(deployed[1], remote=(plain,), is_missed=True)
+    assert (verdict.state, verdict.prediction, verdict.possible) == (IntentState.UNKNOWN, None, (plain,))
+
+
 def test_defaults_that_nobody_knows_make_an_equal_prompt_possible() -> None:
     added = prediction("maybe001", input={**PLAIN, "num_outputs": 4})
     (verdict,) = decide(unresolved(input=PLAIN), remote=(added,), is_missed=True)

@@ -58,7 +58,7 @@ def test_a_name_and_inputs_are_enough_for_a_model_of_ones_own(tmp_path: Path) ->
 
 def test_the_usual_input_names_carry_the_usual_concepts(tmp_path: Path) -> None:
     model = folder_with(tmp_path, mine=SHORT).get("acme/painter")
-    request = ImageRequest(prompt="x", aspect_ratio="16:9", count=2, images=(PHOTO, PHOTO))
+    request = ImageRequest(prompt="x", aspect_ratio="3:2", count=2, images=(PHOTO, PHOTO))
     sent = map_request(model, request, draw_seed=lambda: DRAWN_SEED)
     assert sent.input == {"prompt": "x", "aspect_ratio": "3:2", "num_outputs": 2, "input_images": [PHOTO, PHOTO]}
     assert sent.file_fields == ("input_images",)

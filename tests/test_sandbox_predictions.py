@@ -335,11 +335,11 @@ async def test_answers_carry_the_rate_limit_headers():
 
 async def test_a_model_tells_its_schema_and_its_version():
     async with sandbox_client() as client:
-        model = (await client.get("/v1/models/black-forest-labs/flux-schnell")).json()
+        model = (await client.get("/v1/models/lucataco/flux-schnell-lora")).json()
         version = model["latest_version"]["id"]
-        same = (await client.get(f"/v1/models/black-forest-labs/flux-schnell/versions/{version}")).json()
-        listed = (await client.get("/v1/models/black-forest-labs/flux-schnell/versions")).json()
-        missing = await client.get(f"/v1/models/black-forest-labs/flux-schnell/versions/{'0' * 64}")
+        same = (await client.get(f"/v1/models/lucataco/flux-schnell-lora/versions/{version}")).json()
+        listed = (await client.get("/v1/models/lucataco/flux-schnell-lora/versions")).json()
+        missing = await client.get(f"/v1/models/lucataco/flux-schnell-lora/versions/{'0' * 64}")
     fields = model["latest_version"]["openapi_schema"]["components"]["schemas"]["Input"]
     assert fields["required"] == ["prompt"]
     assert fields["properties"]["num_outputs"]["maximum"] == 4

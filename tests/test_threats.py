@@ -299,8 +299,7 @@ async def test_a_bomb_comes_home_and_is_not_decoded(client: Client, gateway: Hos
     gateway.picture = Answer(bomb(16_000, 11_000))
     result = await generate(client)
     assert report(result)["images"][0]["width"] == 16_000
-    pictures = [block.mime_type for block in result.content if isinstance(block, ImageContent)]
-    assert pictures == ["image/png"]
+    assert not any(isinstance(block, ImageContent) for block in result.content)
 
 
 @pytest.mark.parametrize(
@@ -342,7 +341,8 @@ async def test_a_drawing_is_saved_as_it_is_and_shown_only_as_pixels(
     gateway.picture = Answer(content)
     result = await generate(client)
     assert Path(report(result)["images"][0]["path"]).read_bytes() == content
-    assert not any(isinstance(block, ImageContent) for block in result.content)
+    pictures = [block.mime_type for block in result.content if isinstance(block, ImageContent)]
+    assert pictures == ["image/webp"]
     shown = result.model_dump_json()
     assert "onload" not in shown and "<svg" not in shown
 

@@ -13,11 +13,11 @@ import anyio.abc
 from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult
 
-from darkroom.errors import DarkroomError, JournalError
+from darkroom.errors import JournalError
 from darkroom.request_ids import checked_request_id, fresh_request_id
 from darkroom.settings import MOST_WAIT_S, Settings
 from darkroom_server.answers import Answer, Answers, Host, pictured_in
-from darkroom_server.content import AnswerShape, model_result, prediction_result
+from darkroom_server.content import AnswerShape, prediction_result
 from darkroom_server.conversations import conversation_of
 from darkroom_server.deadline import within
 from darkroom_server.open_calls import OpenCall, OpenCalls
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     from darkroom.darkroom import Darkroom, OnProgress
     from darkroom.outputs.preview import Preview
     from darkroom.quotes import Quote
-    from darkroom.registry import ImageRequest, ModelRegistry, Sort
-    from darkroom.reports import Limits, PredictionReport
+    from darkroom.registry import ImageRequest, ModelRegistry
+    from darkroom.reports import PredictionReport
 
 T = TypeVar("T")
 
 # Everything besides the waiting itself: opening, uploads, fetching and previews.
 ANSWER_WITHIN_S = 10.0
-_QUESTION_S = 5.0
+QUESTION_S = 5.0
 _LONGEST_ID = 70
 _CUT_WAIT = "wait_seconds {} was cut to {}, as many hosts end a call at about 60 s; DARKROOM_WAIT_SECONDS raises it."
 _SHOWN_BEFORE = "its preview was shown before; get_prediction with previews=true shows it again."
@@ -58,7 +58,7 @@ class Calls:
         host: Host,
     ) -> None:
         self._opener = opener
-        self._registry = registry
+        self.registry = registry
         self.settings = settings
         self._tasks = tasks
         self._host = host
@@ -126,7 +126,7 @@ class Calls:
         )
         if report is None:
             raise JournalError("The journal did not answer in time. Nothing was sent. Try again.")
-        report = with_notes(report, self._news("generate_image"))
+        report = with_notes(report, self.news("generate_image"))
         return prediction_result(report, shape=AnswerShape(is_structured=self.settings.structured_output))
 
     async def get_prediction(
@@ -152,33 +152,6 @@ class Calls:
         with self.open_calls.waiting(ctx.request_context, id) as call:
             return await self._answer(ctx, "get_prediction", call, wait_s, verb, shows_again=previews)
 
-    async def list_models(
-        self, *, query: str, task: str, model: str, sort: "Sort", max_usd: float, limit: int
-    ) -> CallToolResult:
-        """The registry in words; needs an open Darkroom only to say what is left of a limit."""
-        from darkroom.list_models import list_models
-
-        has_limit = self.settings.max_usd_per_call is not None or self.settings.max_usd_per_day is not None
-        limits = await self._limits() if has_limit and not self.settings.problem else None
-        report = list_models(
-            self._registry(),
-            query=query,
-            task=task,
-            model=model,
-            sort=sort,
-            max_usd=max_usd,
-            limit=limit,
-            limits=limits,
-        )
-        report = report.with_problems(self._news("list_models"))
-        return model_result(report, is_structured=self.settings.structured_output)
-
-    async def _limits(self) -> "Limits | None":
-        try:
-            return await self.in_darkroom(_QUESTION_S, lambda darkroom: darkroom.limits())
-        except DarkroomError:
-            return None
-
     async def offer(self, request: "ImageRequest", request_id: str, max_usd: float) -> "Quote | None":
         """What a call with these arguments would send; None where that is nothing, or would be refused.
 
@@ -191,7 +164,7 @@ class Calls:
         async def ask(darkroom: "Darkroom") -> "list[Quote | None]":
             return [await offer(darkroom, request, request_id=name, max_usd=max_usd)]
 
-        if (found := await self.in_darkroom(_QUESTION_S, ask)) is None:
+        if (found := await self.in_darkroom(QUESTION_S, ask)) is None:
             raise JournalError("The journal did not answer in time. Nothing was sent. Try again.")
         return found[0]
 
@@ -234,7 +207,7 @@ class Calls:
             preview, notes = await self._preview(report, began_s + limit_s)
         if wait_s > waited_s:
             notes.insert(0, _CUT_WAIT.format(wait_s, waited_s))
-        report = with_notes(with_preview(report, preview.numbers if preview else ()), [*notes, *self._news(tool)])
+        report = with_notes(with_preview(report, preview.numbers if preview else ()), [*notes, *self.news(tool)])
         report.data["can_cancel"] = self.settings.choice.gateway.has_cancel
         answer = Answer.of(report, call, conversation=conversation, has_previews=preview is not None)
         await self.answers.see_off(ctx.request_context, answer)
@@ -254,7 +227,7 @@ class Calls:
         set_s = self.settings.wait_seconds
         return min(asked_s, max(MOST_WAIT_S, set_s)) if asked_s >= 0 else set_s
 
-    def _news(self, tool: str) -> list[str]:
+    def news(self, tool: str) -> list[str]:
         """What the journal warns of, once for each tool."""
         darkroom = self._opener.opened
         news = [each for each in (darkroom.journal.warnings if darkroom else ()) if (tool, each) not in self._told]

@@ -25,6 +25,7 @@ from darkroom_server.consent import Consent
 from darkroom_server.content import look_up_refusal, model_refusal, refusal
 from darkroom_server.gallery import GALLERY_URI
 from darkroom_server.mcp_server import Refuse
+from darkroom_server.model_calls import ModelCalls
 from darkroom_server.output_schema import ModelResult, PredictionResult
 
 if TYPE_CHECKING:
@@ -156,15 +157,17 @@ async def list_models(
     sort: Literal["best", "price", "speed"] = "best",
     max_usd: Annotated[float, Field(ge=0, description="Dearer ones last; 0: any")] = 0.0,
     limit: Annotated[int, Field(ge=1, le=100)] = 8,
+    source: Annotated[Literal["registry", "gateway"], Field(description="gateway: send it the query")] = "registry",
 ) -> ModelResult:
     """Find image models, at no cost: tasks, prices, speed; with model=, everything needed to call it.
 
     Call it before generate_image when the user wants a certain look, text in the image, an edit, an upscale, a
     cut-out or a vector file, or names a model.
     """
-    return await ctx.request_context.lifespan_context.list_models(
-        query=query, task=task, model=model, sort=sort, max_usd=max_usd, limit=limit
-    )
+    models = ModelCalls(ctx.request_context.lifespan_context)
+    if source == "gateway" and not model:
+        return await models.search_gateway(query, limit)
+    return await models.list_models(query=query, task=task, model=model, sort=sort, max_usd=max_usd, limit=limit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,8 +235,6 @@ TOOLS = (
         is_in_gallery=True,
         refuse=look_up_refusal,
     ),
-    ToolRow(
-        function=list_models, title="List image models", is_read_only=True, is_open_world=False, refuse=model_refusal
-    ),
+    ToolRow(function=list_models, title="List image models", is_read_only=True, refuse=model_refusal),
     ToolRow(function=add_picture, title="Add a picture", is_idempotent=False, is_open_world=False, is_of_gallery=True),
 )

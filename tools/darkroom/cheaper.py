@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from darkroom.darkroom import Darkroom
 from darkroom.errors import DarkroomError
+from darkroom.model_choice import can_do
 from darkroom.pricing import estimate
-from darkroom.quotes import can_do
 from darkroom.registry import ImageRequest, Model, map_request
 from darkroom.reports.amounts import usd
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,7 @@ from darkroom.work.work import Work, WorkRules
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
+    from darkroom.live_models import Directory
     from darkroom.outputs import OutputStores
     from darkroom.outputs.inputs import InputResolver, Resolved
     from darkroom.outputs.preview import Previewed
@@ -142,6 +144,14 @@ class Darkroom:
                 yield room
             finally:
                 room.work.close()
+
+    @cached_property
+    def live(self) -> "Directory":
+        """What the gateway itself says of its models."""
+        from darkroom.live_models import Directory
+
+        folder = self.options.data_dir / "live-models"
+        return Directory(client=self.client, folder=folder, account=self.account.id, clock=self.options.clock)
 
     @property
     def sandbox_hint(self) -> str:

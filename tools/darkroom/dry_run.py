@@ -9,10 +9,11 @@ from darkroom.darkroom import CALL_GRACE_S, Darkroom
 from darkroom.errors import DarkroomError, SpendingRefused
 from darkroom.journal import DOUBTFUL
 from darkroom.like import Wish, whole
-from darkroom.quotes import Quote, check_limits, quote, quote_again
+from darkroom.quotes import Quote, quote, quote_again
 from darkroom.registry import ImageRequest
 from darkroom.repeats import refuse_other_arguments
 from darkroom.reports import Plan, PredictionReport, plan_report, refusal_report
+from darkroom.spending_limits import check_limits
 
 
 async def dry_run(

@@ -104,10 +104,12 @@ class GatewayError(DarkroomError, kind="gateway"):
     """Something that the gateway answered, or that happened on the way to it.
 
     `gateway` is the profile's name, `status` the HTTP status if there was one, `reason` the gateway's words, cleaned.
-    `request_id` is the gateway's own name of a create that failed, where it gave one.
+    `request_id` is the gateway's own name of a create that failed, where it gave one; `invalid_fields` are the inputs
+    that it named as wrong.
     """
 
     request_id = ""
+    invalid_fields: tuple[str, ...] = ()
 
     def __init__(
         self,

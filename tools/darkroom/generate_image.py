@@ -20,12 +20,14 @@ from darkroom.input_facts import wanted_output
 from darkroom.joining import Caller, call_of, joined_words
 from darkroom.journal import Call, Intent, NewIntent
 from darkroom.like import whole
-from darkroom.quotes import Quote, check_limits, noted_estimate, quote
+from darkroom.quotes import Quote, noted_estimate, quote
 from darkroom.registry import ImageRequest, MappedInput
 from darkroom.repeats import refuse_other_arguments
 from darkroom.reports import PredictionReport, refusal_report
 from darkroom.request_ids import fresh_request_id
+from darkroom.second_tries import second_tries
 from darkroom.secrets_in_inputs import secrets_of
+from darkroom.spending_limits import check_limits
 from darkroom.work.crash_points import CrashPoint
 
 _NOTHING_NEW = "nothing new was started or charged, this is what became of it"
@@ -36,12 +38,14 @@ _REST_IS_SENT = "what had not been created is sent now"
 class _Plan:
     """What is written down for one call (its intents in order, notes for the assistant), and what never is.
 
-    `is_free`: it sends nothing that was not sent before.
+    `is_free`: it sends nothing that was not sent before. `quoted` is there where all of it is new, for `request`.
     """
 
     intents: tuple[Intent, ...]
     notes: tuple[str, ...]
     is_free: bool = False
+    quoted: Quote | None = None
+    request: ImageRequest = field(default_factory=ImageRequest)
     secrets: dict[str, JsonValue] = field(default_factory=dict[str, JsonValue])
 
 
@@ -90,11 +94,16 @@ async def generate_image(
     budget = Budget(hold_s=wait_s, retry_s=wait_s, secrets=plan.secrets)
     watched = [darkroom.work.start(intent, budget) for intent in plan.intents]
     await darkroom.waiting.for_create(watched, until_s=end_s, on_progress=on_progress)
+    notes = plan.notes
+    if plan.quoted and any(each.problem for each in watched):
+        tried = await second_tries(darkroom, plan.request, plan.quoted, watched, budget)
+        watched, notes = list(tried.watched), (*notes, *tried.notes)
+        await darkroom.waiting.for_create(watched, until_s=end_s, on_progress=on_progress)
     await darkroom.waiting.for_end(watched, until_s=until_s, on_progress=on_progress)
     await darkroom.waiting.for_create(watched, until_s=end_s)  # what was queued may have gone in the last moment
     await darkroom.waiting.for_images(watched, until_s=min(until_s + IMAGES_GRACE_S, end_s))
     free_call = "this repeat" if plan.is_free else ""
-    return await report_on(darkroom, plan.intents, watched, started_s, plan.notes, free_call=free_call)
+    return await report_on(darkroom, plan.intents, watched, started_s, notes, free_call=free_call)
 
 
 async def _plan(darkroom: Darkroom, request: ImageRequest, asked: _Asked) -> _Plan:
@@ -120,7 +129,8 @@ async def _plan(darkroom: Darkroom, request: ImageRequest, asked: _Asked) -> _Pl
         return await _joined(darkroom, request, written, asked)
     refuse_other_arguments(darkroom, request, written)  # another process may have been first with this request_id
     darkroom.options.at_crash_point(CrashPoint.INTENDED)
-    return _Plan(intents=written, notes=notes, secrets=secrets_of(quoted.parts[0].input))
+    kept = secrets_of(quoted.parts[0].input)
+    return _Plan(intents=written, notes=notes, quoted=quoted, request=request, secrets=kept)
 
 
 def _intents(

@@ -3,10 +3,11 @@
 from darkroom.darkroom import Darkroom
 from darkroom.errors import InvalidRequest, SpendingRefused
 from darkroom.like import whole
-from darkroom.quotes import Quote, check_limits, quote, quote_again
+from darkroom.quotes import Quote, quote, quote_again
 from darkroom.registry import ImageRequest
 from darkroom.repeats import refuse_other_arguments
 from darkroom.reports.amounts import counted, usd
+from darkroom.spending_limits import check_limits
 
 
 async def offer(darkroom: Darkroom, request: ImageRequest, *, request_id: str, max_usd: float) -> Quote | None:

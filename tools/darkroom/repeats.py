@@ -55,7 +55,7 @@ def _is_model(darkroom: Darkroom, name: str, first: Intent) -> bool:
     try:
         return darkroom.registry.get(name).name == first.model
     except UnknownModel:
-        return name.partition(":")[0] == first.model
+        return name.strip().lower().partition(":")[0] == first.model
 
 
 def _told(field: str) -> str:

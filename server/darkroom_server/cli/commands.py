@@ -1,6 +1,5 @@
-"""The commands put together for typer, and the three short ones: show, cancel, models."""
+"""The commands put together for typer, and the two short ones: show and cancel."""
 
-import re
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
@@ -11,8 +10,6 @@ import typer
 from darkroom.darkroom import Darkroom
 from darkroom.errors import DarkroomError, GatewayError
 from darkroom.get_prediction import get_prediction
-from darkroom.list_models import list_models
-from darkroom.registry import ModelRegistry, Sort
 from darkroom.reports import PredictionReport
 from darkroom_server import __version__
 from darkroom_server.cli.clients_here import uninstall
@@ -21,8 +18,9 @@ from darkroom_server.cli.generate import generate
 from darkroom_server.cli.history import history
 from darkroom_server.cli.install import install
 from darkroom_server.cli.key import key_commands
+from darkroom_server.cli.models import models
 from darkroom_server.cli.opened import in_darkroom, read_settings
-from darkroom_server.cli.screen import note, progress_bar, show_json, show_report
+from darkroom_server.cli.screen import note, progress_bar, show_report
 from darkroom_server.cli.serve import sandbox, serve
 
 _Id = Annotated[str, typer.Argument(metavar="ID", help="Id of a prediction, a request_id, or `latest`.")]
@@ -30,8 +28,6 @@ _IdOrList = Annotated[
     str, typer.Argument(metavar="ID", help="The same, or for a list `today`, `recent`, a date or `find: words`.")
 ]
 _AsJson = Annotated[bool, typer.Option("--json", help="Print the report as JSON.")]
-# The report words its hint for assistants.
-_CALL = re.compile(r'list_models\(model="([^"]+)"\)')
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -92,27 +88,3 @@ def cancel(prediction_id: _Id, as_json: _AsJson = False) -> None:
     """Stop a prediction; what it has done so far may be billed."""
     report = in_darkroom(read_settings(), lambda darkroom: get_prediction(darkroom, prediction_id, cancel=True))
     raise typer.Exit(show_report(report, as_json=as_json))
-
-
-def models(
-    query: Annotated[str, typer.Argument(help="Words to search for, or OWNER/NAME for all about one model.")] = "",
-    task: Annotated[str, typer.Option(help="Only models for this task.")] = "any",
-    sort: Annotated[Sort, typer.Option(help="Which come first.")] = "best",
-    max_usd: Annotated[float, typer.Option(help="Those that may charge more for an image come last.", min=0)] = 0,
-    limit: Annotated[int, typer.Option(help="How many at most.", min=1)] = 20,
-    as_json: _AsJson = False,
-) -> None:
-    """List the image models."""
-    settings = read_settings()
-    registry = ModelRegistry.load(settings.models_dir)
-    words, name = ("", query) if "/" in query else (query, "")
-    has_limit = settings.max_usd_per_call is not None or settings.max_usd_per_day is not None
-    limits = in_darkroom(settings, Darkroom.limits) if has_limit else None
-    report = list_models(
-        registry, query=words, task=task, model=name, sort=sort, max_usd=max_usd, limit=limit, limits=limits
-    )
-    if as_json:
-        show_json(report.data)
-    else:
-        typer.echo("\n".join([_CALL.sub(r"darkroom-mcp models \1", report.text), *report.sources]))
-    raise typer.Exit(2 if report.is_error else 0)

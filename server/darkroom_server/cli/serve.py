@@ -69,6 +69,7 @@ def sandbox(
     profile: Annotated[str, typer.Option(help="Gateway whose habits it takes on, such as replicate.")] = "replicate",
     key: Annotated[str, typer.Option(help="Made-up key that clients must send; empty lets everybody in.")] = "",
     speed: Annotated[float, typer.Option(help="Divides the time that a prediction takes.", min=0.1)] = 1.0,
+    drift: Annotated[bool, typer.Option("--drift", help="Some models have changed since they were curated.")] = False,
 ) -> None:
     """Serve the sandbox on this machine until Ctrl-C; its first line is its address.
 
@@ -83,7 +84,8 @@ def sandbox(
     with _listening(_LOOPBACK, port) as listener:
         address = f"http://{_LOOPBACK}:{listener.getsockname()[1]}"
         try:
-            app = create_sandbox(SandboxOptions(profile=profile, key=key, base_url=address, speed=speed))
+            options = SandboxOptions(profile=profile, key=key, base_url=address, speed=speed, has_drifted=drift)
+            app = create_sandbox(options)
         except ValueError as error:
             raise typer.BadParameter(str(error), param_hint="--profile") from None
         typer.echo(address)

@@ -24,6 +24,7 @@ class SandboxOptions:
 
     `base_url` is where clients reach it: output, file and paging URLs are built on it. `files_url` puts the outputs on
     another origin. `store_path` is a SQLite file that lets predictions outlive the process; None keeps them in memory.
+    With `has_drifted` some models have changed since they were curated (drift.toml).
     `speed` divides the run time (1 paints in 0.4 to 1.5 s); times that a prompt asks for by weather stay as they are.
     """
 
@@ -37,6 +38,7 @@ class SandboxOptions:
     speed: float = 1.0
     link_lifetime_s: float = 3600.0
     registry: ModelRegistry | None = None
+    has_drifted: bool = False
 
     @property
     def origin(self) -> str:

@@ -15,6 +15,7 @@ from darkroom.registry import Model, check_input
 from darkroom_server.sandbox import faults
 from darkroom_server.sandbox.billing import is_by_size
 from darkroom_server.sandbox.bodies import held_body
+from darkroom_server.sandbox.catalogue import DEPLOYMENT
 from darkroom_server.sandbox.life import Prediction
 from darkroom_server.sandbox.output_files import OutputFiles
 from darkroom_server.sandbox.state import SandboxState
@@ -40,18 +41,27 @@ class PredictionEndpoints:
     async def create_by_model(self, request: Request) -> Response:
         name = f"{request.path_params['owner']}/{request.path_params['name']}"
         body = await _read_json(request)
-        model = self._state.model(name)
+        model = self._state.catalogue.find(name)
         if model is None or model.run_by != "model":
             raise faults.not_found(f"Model not found: {name}")
         self._check_top_level(body, ("input",))
         return await self._create(request, model, "", body)
+
+    async def create_by_deployment(self, request: Request) -> Response:
+        name, runs = DEPLOYMENT
+        body = await _read_json(request)
+        model = self._state.catalogue.find(runs)
+        if f"{request.path_params['owner']}/{request.path_params['name']}" != name or model is None:
+            raise faults.not_found("Deployment not found")
+        self._check_top_level(body, ("input",))
+        return await self._create(request, model, model.version, body)
 
     async def create(self, request: Request) -> Response:
         body = await _read_json(request)
         profile = self._state.profile
         if profile.takes_model_key and "model" in body:
             name = str(body["model"])
-            if model := self._state.model(name):
+            if model := self._state.catalogue.find(name):
                 return await self._create(request, model, "", body)
             raise faults.not_found(f"Model not found: {name[:100]}")
         if not profile.version_refs:
@@ -104,12 +114,12 @@ class PredictionEndpoints:
         name, colon, identifier = reference.partition(":")
         model = None
         if _HEX_ID.fullmatch(reference) and "id" in refs:
-            model, identifier = self._state.models_by_version.get(reference), reference
+            model, identifier = self._state.catalogue.by_version(reference), reference
         elif colon and "name:id" in refs:
-            model = self._state.models_by_version.get(identifier)
+            model = self._state.catalogue.by_version(identifier)
             model = model if model and model.name == name else None
         elif not colon and "name" in refs:
-            model = self._state.model(reference)
+            model = self._state.catalogue.find(reference)
             model = model if model and model.run_by == "model" else None
         if model is None:
             words = "The specified version does not exist (or perhaps you don't have permission to use it?)"

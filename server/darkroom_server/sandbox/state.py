@@ -2,7 +2,6 @@
 
 import hashlib
 from dataclasses import asdict, replace
-from functools import cached_property
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -12,6 +11,7 @@ from pydantic import JsonValue
 from darkroom.registry import Model, ModelRef, ModelRegistry, unlisted_model
 from darkroom_server.sandbox import faults
 from darkroom_server.sandbox.bodies import prediction_body
+from darkroom_server.sandbox.catalogue import Catalogue
 from darkroom_server.sandbox.life import Prediction, StoredPrediction, foretold, usual_run_s
 from darkroom_server.sandbox.options import SandboxOptions
 from darkroom_server.sandbox.profiles import sandbox_profile
@@ -29,20 +29,13 @@ class SandboxState:
         self.options = options
         self.profile = sandbox_profile(options.profile)
         self.store = Store(options.store_path)
-        self.registry = options.registry or ModelRegistry.load()
+        self.catalogue = Catalogue(options, options.registry or ModelRegistry.load())
         self._refused_at: dict[str, float] = {}
         self._cancels: WeakValueDictionary[str, anyio.Event] = WeakValueDictionary()  # kept alive by the creates held
 
     @property
     def now(self) -> float:
         return self.options.clock()
-
-    def model(self, name: str) -> Model | None:
-        return self.registry.find(name) if "/" in name else None
-
-    @cached_property
-    def models_by_version(self) -> dict[str, Model]:
-        return {version_id(model): model for model in map(self.registry.get, self.registry.names())}
 
     def create(self, model: Model, version: str, input: dict[str, JsonValue], cancel_after_s: float) -> Prediction:
         identifier = self.options.new_id()
@@ -116,10 +109,5 @@ class SandboxState:
 
     def _prediction(self, stored: StoredPrediction) -> Prediction:
         """With its model, even if the registry has dropped that since."""
-        model = self.registry.find(stored.model) or unlisted_model(ModelRef.parse(stored.model))
+        model = self.catalogue.find(stored.model) or unlisted_model(ModelRef.parse(stored.model))
         return foretold(stored, model, speed=self.options.speed, link_lifetime_s=self.options.link_lifetime_s)
-
-
-def version_id(model: Model) -> str:
-    """The registry's version, else one of our own making: 64 hexadecimal digits either way."""
-    return model.version or hashlib.sha256(f"sandbox {model.name}".encode()).hexdigest()

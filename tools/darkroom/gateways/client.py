@@ -185,6 +185,13 @@ class PredictionClient:
         """What was taken for calls of the key, asked once; None where no log is kept. Raises: GatewayError."""
         return await self._ask_at_root(token_log.LOG_PATH, token_log.token_log, within_s)
 
+    async def look(self, request: Request, *, within_s: float) -> Reply:
+        """What is answered to a question that costs nothing and is asked once. Raises: GatewayUnreachable."""
+        try:
+            return await self._wire.exchange(request, anyio.current_time() + within_s)
+        except WireFault as fault:
+            raise faults.look_up_unanswered(self.gateway, str(fault)) from fault
+
     async def probe(self, *, within_s: float = 20.0) -> GatewayProbe:
         """What the gateway answers to a call that costs nothing: its account, else a look at an id that nobody has."""
         try:
@@ -198,10 +205,7 @@ class PredictionClient:
             return GatewayProbe(is_key_accepted=False, words=error.message, error=error)
 
     async def _ask_at_root(self, path: str, read: Callable[[Reply], _Found | None], within_s: float) -> _Found | None:
-        try:
-            reply = await self._wire.exchange(Request("GET", path, is_at_root=True), anyio.current_time() + within_s)
-        except WireFault as fault:
-            raise faults.look_up_unanswered(self.gateway, str(fault)) from fault
+        reply = await self.look(Request("GET", path, is_at_root=True), within_s=within_s)
         if (found := read(reply)) is not None or token_log.is_unserved(reply):
             return found
         raise token_log.not_told(self.gateway, reply) or faults.look_up_refused(

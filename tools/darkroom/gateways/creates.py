@@ -11,7 +11,7 @@ from darkroom.gateways import faults
 from darkroom.gateways.profiles import Gateway
 from darkroom.gateways.replies import Request
 
-_MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*")
+_MODEL_NAME = re.compile(r"(?:deployments/)?[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*")
 _LONGEST_HOLD_S = 60
 _SHORTEST_CANCEL_AFTER_S = 5
 
@@ -49,6 +49,10 @@ def create_request(
 def _addressed(gateway: Gateway, model: str, version: str) -> tuple[str, dict[str, JsonValue]]:
     if not _MODEL_NAME.fullmatch(model):
         raise InvalidInput(f"Model '{model[:100]}' is not of the form owner/name. Nothing was sent.", field="model")
+    if model.count("/") == 2:
+        if "deployment" not in gateway.creates:
+            raise faults.not_offered(gateway, f"runs no deployments, so not '{model[:100]}'")
+        return f"/v1/{model}/predictions", {}
     if version and "version" in gateway.creates:
         return "/v1/predictions", {"version": version}
     if not version and "model-path" in gateway.creates:

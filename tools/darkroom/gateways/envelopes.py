@@ -6,7 +6,7 @@ Seen in documentation and recordings, checked 2026-11-20: the bare prediction; `
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -34,6 +34,8 @@ _BILLING = re.compile(r"replicate\.com|purchase credit", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _HTTP_STATUS = re.compile(r"[1-5][0-9]{2}")
+_FIELD_IN_WORDS = re.compile(r"^(\S{1,100}) is required|Additional property (\S{1,100}) is not allowed")
+_MOST_FIELDS = 50
 _CURSOR = re.compile(r"[!-~]{1,2000}")
 # The words of one-api and new-api for an address that they do not serve (their relay code, checked 2026-11-25).
 _NO_SUCH_PATH = "Invalid URL ("
@@ -64,7 +66,7 @@ class Refusal:
     `reason` is in the gateway's words, cleaned; `upstream_status` what it says that its own gateway answered, else 0.
     `instead` names what came where JSON was expected ("a web page"), a sign of a wrong address; it is empty where the
     address has given JSON before. `is_missing`: the gateway itself, and no page, does not know what was asked for.
-    `request_id` is its name of the call.
+    `request_id` is its name of the call, `invalid_fields` the inputs that it names as wrong.
     """
 
     status: int
@@ -76,6 +78,7 @@ class Refusal:
     is_missing: bool = False
     is_too_long: bool = False
     request_id: str = ""
+    invalid_fields: tuple[str, ...] = ()
 
 
 def prediction_in(decoded: object, known_id: str = "") -> Prediction | None:
@@ -163,7 +166,20 @@ def read_refusal(reply: Reply, *, is_replicate: bool, has_given_json: bool) -> R
         is_missing=reply.status == 404 and not instead and (reply.decoded is not None or not reply.body.strip()),
         is_too_long=reply.is_too_long,
         request_id=_request_id(reply),
+        invalid_fields=tuple(_invalid_fields(body)),
     )
+
+
+def _invalid_fields(body: Mapping[str, object]) -> Iterator[str]:
+    """Replicate names the input, or the whole and then the input in words (recorded answers, 2026-11-20)."""
+    given = body.get("invalid_fields")
+    for each in cast("list[object]", given)[:_MOST_FIELDS] if isinstance(given, list) else []:
+        fault = mapping_in(each) or {}
+        place, said = text_in(fault.get("field")), _FIELD_IN_WORDS.search(text_in(fault.get("description")))
+        if place.startswith("input."):
+            yield place.split(".")[1]
+        elif said:
+            yield said[1] or said[2]
 
 
 def uploaded_address(reply: Reply) -> str | None:

@@ -138,7 +138,7 @@ def _error(
     error = kind(
         message, gateway=gateway.name, status=refusal.status, reason=refusal.reason, retry_after_s=refusal.retry_after_s
     )
-    error.request_id = refusal.request_id
+    error.request_id, error.invalid_fields = refusal.request_id, refusal.invalid_fields
     return error
 
 

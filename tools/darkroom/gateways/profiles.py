@@ -8,7 +8,7 @@ from typing import Any, Literal
 from darkroom.gateways.route import Route
 from darkroom.uris import host_of, is_loopback_url, origin_of
 
-Addressing = Literal["model-path", "version", "model-body"]
+Addressing = Literal["model-path", "version", "model-body", "deployment"]
 _EMBEDDED_HOST = "sandbox.darkroom.invalid"
 
 
@@ -30,6 +30,8 @@ class Gateway:
     has_list: bool = False
     has_files: bool = False
     has_account: bool = False
+    has_models: bool = False
+    """Whether it tells what inputs a model takes (/v1/models/{owner}/{name})."""
     has_token_log: bool | None = None
     """Whether it keeps a log of what each key used; None: asked once, and remembered in the journal."""
     link_lifetime_s: int = 3600

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from darkroom.gateways.limits import MAX_REPLY_BYTES
 from darkroom.predictions import MOST_LEVELS
 
 _MARKS, _MOST_MARKS = b'",[]{}', 1_000_000  # a list page of 100 predictions with long logs has about 200,000
@@ -21,7 +22,8 @@ class Request:
     """What goes to base + `path`: a JSON `body`, or a `file` (name, content, MIME type).
 
     `hold_s` is how long the gateway may hold its answer back. A create goes out on a connection of its own. With
-    `is_at_root` the path begins at the root of the host instead, outside of the format.
+    `is_at_root` the path begins at the root of the host instead, outside of the format. Of the reply no more than
+    `most_bytes` are read.
     """
 
     method: str
@@ -32,6 +34,7 @@ class Request:
     hold_s: int = 0
     is_create: bool = False
     is_at_root: bool = False
+    most_bytes: int = MAX_REPLY_BYTES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from darkroom.gateways.keys import Key
-from darkroom.gateways.limits import BOUNDED_ENCODINGS, MAX_REPLY_BYTES, Timeouts
+from darkroom.gateways.limits import BOUNDED_ENCODINGS, Timeouts
 from darkroom.gateways.profiles import Gateway
 from darkroom.gateways.replies import Reply, Request, read_json
 from darkroom.gateways.route import Proxy, tls_context
@@ -98,7 +98,8 @@ class Wire:
             with anyio.fail_after(min(limits.connect_s + limits.write_s + read_s, left_s)):
                 response = await client.send(built, stream=True)
             logger.debug("%s %s: %s", request.method, request.path, response.status_code)
-            reply = await self._reply(response, min(_BODY_IN_READS * limits.read_s, ends_at - anyio.current_time()))
+            body_s = min(_BODY_IN_READS * limits.read_s, ends_at - anyio.current_time())
+            reply = await self._reply(response, body_s, request.most_bytes)
             self.has_given_json |= reply.decoded is not None and not request.is_at_root
             self.is_simulated |= self._gateway.is_loopback and "darkroom-sandbox" in reply.headers
             return reply
@@ -110,13 +111,13 @@ class Wire:
             words = _fault_words(error) + (" to the proxy" if is_proxy_gone else "")
             raise WireFault(words, is_unsent=is_unsent) from error
 
-    async def _reply(self, response: "httpx.Response", limit_s: float) -> Reply:
+    async def _reply(self, response: "httpx.Response", limit_s: float, most_bytes: int) -> Reply:
         try:
-            content, is_cut = await _read(response, limit_s)
+            content, is_cut = await _read(response, limit_s, most_bytes)
         finally:
             with anyio.move_on_after(_CLOSE_WITHIN_S, shield=True):
                 await response.aclose()
-        is_too_long = is_cut and len(content) >= MAX_REPLY_BYTES
+        is_too_long = is_cut and len(content) >= most_bytes
         encoding = json.detect_encoding(content)  # JSON may also come in UTF-16 or UTF-32, and with a byte order mark
         body = without_key(content if encoding == "utf-8" else content.decode(encoding, "replace").encode(), self._key)
         decoded = None if is_too_long else read_json(body)
@@ -222,7 +223,7 @@ def _unescaped(body: bytes) -> str:
     return _ESCAPE.sub(lambda found: chr(int(found[1], 16)), body.decode("utf-8", "replace")).replace("\\/", "/")
 
 
-async def _read(response: "httpx.Response", limit_s: float) -> tuple[bytes, bool]:
+async def _read(response: "httpx.Response", limit_s: float, most_bytes: int) -> tuple[bytes, bool]:
     """The body as far as it came, and if it is cut. A status has arrived, so also a broken body is an answer."""
     if response.headers.get("content-encoding", "").strip().lower() not in BOUNDED_ENCODINGS:
         return b"", True
@@ -233,13 +234,13 @@ async def _read(response: "httpx.Response", limit_s: float) -> tuple[bytes, bool
             async for chunk in response.aiter_bytes():
                 parts.append(chunk)
                 size_bytes += len(chunk)
-                if size_bytes > MAX_REPLY_BYTES:
+                if size_bytes > most_bytes:
                     break
             else:
                 return b"".join(parts), False
         except Exception as error:  # not only the library's own: a decompressor has others
             logger.debug("a reply was cut short: %s", type(error).__name__)
-    return b"".join(parts)[:MAX_REPLY_BYTES], True
+    return b"".join(parts)[:most_bytes], True
 
 
 def _fault_words(error: Exception) -> str:

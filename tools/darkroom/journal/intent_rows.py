@@ -1,8 +1,10 @@
 """The rows of `intents`: each change of state is one guarded UPDATE, inside the caller's transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
+
+from pydantic import JsonValue
 
 from darkroom.errors import InternalFault
 from darkroom.journal import codec, image_rows
@@ -11,12 +13,15 @@ from darkroom.journal.reconcile import Verdict
 from darkroom.journal.records import Intent, Look, NewIntent
 from darkroom.journal.states import Event, IntentState, guarded
 from darkroom.predictions import Prediction, PredictionStatus
+from darkroom.secrets_in_inputs import masked_secrets
 
 _CLAIM = f"""UPDATE intents SET sent_at = ?, tries = tries + 1, claimed_by = ?, account = ?, reason = '',
     possible = '[]', cost_note = '', gateway_request_id = '', {guarded(Event.CLAIM)} AND key = ?"""
 _REFUSE = f"UPDATE intents SET reason = ?, {guarded(Event.REFUSE)} AND key = ? AND claimed_by = ?"
 _LOSE = f"""UPDATE intents SET reason = ?, gateway_request_id = coalesce(nullif(?, ''), gateway_request_id),
     {guarded(Event.LOSE)} AND key = ?"""
+_AMEND = """UPDATE intents SET version = ?, input = ?, input_shown = ?, seed = ?
+    WHERE key = ? AND state = 'refused' AND prediction_id IS NULL"""
 _NAME = "UPDATE intents SET gateway_request_id = ? WHERE prediction_id = ?"
 _DOUBT = f"UPDATE intents SET possible = ?, {guarded(Event.LOSE)} AND key = ? AND tries = ?"
 _MISS = f"""UPDATE intents SET reason = '', possible = '[]', {guarded(Event.MISS)} AND key = ? AND tries = ?
@@ -51,6 +56,12 @@ def claim(session: Session, key: str, claimed_by: str, account: str, now: float)
 
 def mark_refused(session: Session, key: str, claimed_by: str, reason: str) -> bool:
     return session.execute(_REFUSE, (codec.storable(reason), key, claimed_by)).rowcount == 1
+
+
+def amend(session: Session, key: str, version: str, input: Mapping[str, JsonValue], seed: int | None) -> bool:
+    shown = codec.shown_json(dict(input))
+    values = (version, codec.to_json(masked_secrets(input)), shown, None if seed is None else str(seed), key)
+    return session.execute(_AMEND, values).rowcount == 1
 
 
 def mark_unknown(session: Session, key: str, reason: str, request_id: str = "") -> bool:

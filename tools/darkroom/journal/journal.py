@@ -2,16 +2,18 @@
 
 import secrets
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from pydantic import JsonValue
+
 from darkroom.images import ImageState, StoredImage
-from darkroom.journal import account_rows, answers, image_rows, intent_rows, rates, spending_rows, turns
+from darkroom.journal import account_rows, answers, image_rows, intent_rows, spending_rows, turns
 from darkroom.journal.database import Database, Session
 from darkroom.journal.listing import Lists
-from darkroom.journal.rates import Rate
+from darkroom.journal.rates import Rates
 from darkroom.journal.reconcile import Verdict
 from darkroom.journal.records import Call, Intent, Look, NewIntent, ReceiptOf, Spending, SpendingLimit, Totals
 from darkroom.journal.states import DOUBTFUL, in_list
@@ -38,9 +40,9 @@ class Journal:
     """The durable record of intents, predictions and images; several processes may share its database.
 
     `clock` gives seconds since the epoch. `receipt_of` is asked once a prediction has ended, in the commit that writes
-    the end down. `warnings` is what the person should hear about how it was opened. `lists` reads many
-    rows, `answers` marks which calls got their answer. Every method raises JournalError where the database cannot be
-    used, and what has begun is finished also when its caller is cancelled.
+    the end down. `warnings` is what the person should hear about how it was opened. `lists` reads many rows,
+    `answers` marks which calls got their answer, `rates` bounds requests. Every method raises JournalError where the
+    database cannot be used, and what has begun is finished also when its caller is cancelled.
     """
 
     def __init__(
@@ -50,8 +52,9 @@ class Journal:
         receipt_of: ReceiptOf | None = None,
         warnings: tuple[str, ...] = (),
     ) -> None:
-        self._write, self._note, self._read = database.write, database.note, database.read
+        self._write, self._read = database.write, database.read
         self.lists = Lists(database)
+        self.rates = Rates(database, clock)
         self._clock = clock
         self._look = Look(now=0.0, receipt_of=receipt_of) if receipt_of else Look(now=0.0)
         self.warnings = warnings
@@ -108,6 +111,10 @@ class Journal:
     async def mark_refused(self, key: str, reason: str) -> bool:
         """The attempt that this journal object claimed was not carried out. False: it is not ours any more."""
         return await self._write(lambda session: intent_rows.mark_refused(session, key, self._claimed_by, reason))
+
+    async def amend(self, key: str, version: str, input: Mapping[str, JsonValue], seed: int | None) -> bool:
+        """Give what the gateway has refused another version and input, for another try. False: it is not refused."""
+        return await self._write(lambda session: intent_rows.amend(session, key, version, input, seed))
 
     async def mark_unknown(self, key: str, reason: str, request_id: str = "") -> bool:
         """The attempt, which the gateway may have named, may have been carried out; only reconciliation settles it."""
@@ -203,18 +210,6 @@ class Journal:
     async def take_turn(self, name: str, every_s: float) -> bool:
         """Take the right to do something now; False where a process of this journal has done so within `every_s`."""
         return await self._write(lambda session: turns.take(session, name, every_s, self._clock()))
-
-    async def reserve(self, name: str, rate: Rate, patience_s: float) -> float | None:
-        """Seconds until the turn that is taken with this; None where it would be later, and none is taken."""
-        return await self._note(lambda session: rates.reserve(session, name, rate, patience_s, self._clock()))
-
-    async def freeze(self, name: str, for_s: float) -> None:
-        """Nobody gets a turn under this name for so many seconds."""
-        await self._note(lambda session: rates.freeze(session, name, for_s, self._clock()))
-
-    async def frozen_s(self, name: str) -> float:
-        """For how many seconds more nobody gets one."""
-        return await self._read(lambda session: rates.frozen_s(session, name, self._clock()))
 
     async def account(self, origin: str, key: str) -> str:
         """The account of this key at this gateway, noted as being here now: a keyed hash, "" without a key."""

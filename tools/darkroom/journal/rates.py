@@ -4,9 +4,10 @@ Each request moves the time at which the account would be idle again by one inte
 lies no more than a burst of intervals ahead; so in any minute there are at most `burst` + `per_minute` of them.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from darkroom.journal.database import Session
+from darkroom.journal.database import Database, Session
 
 # What was noted in the future was noted before the clock was set back.
 _READ = "SELECT idle_at, frozen_until FROM rates WHERE name = ? AND noted_at <= ?"
@@ -21,6 +22,26 @@ class Rate:
 
     per_minute: float
     burst: int
+
+
+class Rates:
+    """The rates of one journal by name. `clock` gives seconds since the epoch. Raises JournalError, as a journal."""
+
+    def __init__(self, database: Database, clock: Callable[[], float]) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def reserve(self, name: str, rate: Rate, patience_s: float) -> float | None:
+        """Seconds until the turn that is taken with this; None where it would be later, and none is taken."""
+        return await self._database.note(lambda session: reserve(session, name, rate, patience_s, self._clock()))
+
+    async def freeze(self, name: str, for_s: float) -> None:
+        """Nobody gets a turn under this name for so many seconds."""
+        await self._database.note(lambda session: freeze(session, name, for_s, self._clock()))
+
+    async def frozen_s(self, name: str) -> float:
+        """For how many seconds more nobody gets one."""
+        return await self._database.read(lambda session: frozen_s(session, name, self._clock()))
 
 
 def reserve(session: Session, name: str, rate: Rate, patience_s: float, now: float) -> float | None:

@@ -53,7 +53,7 @@ class Search:
             return (intent.seed or 0) >= _UNIQUE_SEED or self._is_in_window(intent, found)
         is_told_apart = bool(sent) and not has_files(intent.input, intent.file_fields)
         is_near = self._is_in_window(intent, found) and _is_same_model(intent, found)
-        return is_told_apart and is_near and sent == echoed
+        return is_told_apart and is_near and sent == echoed and not _is_deployment(intent)
 
     def may_be_it(self, intent: Intent, found: Prediction) -> bool:
         """Not certain, but too alike to pay again: our drawn seed stands in it, or nothing in it speaks against it."""
@@ -131,10 +131,17 @@ def _holds_seed(input: Mapping[str, JsonValue], seed: int | None) -> bool:
 
 
 def _is_same_model(intent: Intent, found: Prediction) -> bool:
-    """False only where both name one and the names differ."""
+    """False only where both name one and the names differ; a list names the model that a deployment runs."""
+    if _is_deployment(intent):
+        return True
     if intent.version and found.version and intent.version == found.version:
         return True
     return not found.model or not intent.model or found.model.partition(":")[0].lower() == intent.model.lower()
+
+
+def _is_deployment(intent: Intent) -> bool:
+    """A list does not name deployments, so that an equal input alone may be another model's."""
+    return intent.model.count("/") == 2
 
 
 def _created(found: Prediction) -> float:

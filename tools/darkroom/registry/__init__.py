@@ -9,7 +9,7 @@ from darkroom.registry.checks import FieldFault, check_input
 from darkroom.registry.example import example_call
 from darkroom.registry.mapping import map_request
 from darkroom.registry.mapping.unlisted import unlisted_model
-from darkroom.registry.model import Model, ModelRef
+from darkroom.registry.model import Model, ModelRef, is_version
 from darkroom.registry.model_input import ModelInput
 from darkroom.registry.price import PriceTable, Tier
 from darkroom.registry.request import ARGUMENTS, DEFAULT_MODEL, ImageRequest, MappedInput, default_model_for
@@ -35,6 +35,7 @@ __all__ = [
     "check_input",
     "default_model_for",
     "example_call",
+    "is_version",
     "map_request",
     "unlisted_model",
 ]

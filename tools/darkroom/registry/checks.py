@@ -40,7 +40,7 @@ def check_input(model: Model, input: Mapping[str, JsonValue]) -> list[FieldFault
 
 def check_value(item: ModelInput, value: JsonValue) -> list[FieldFault]:
     """The faults of one value."""
-    if value is None and item.nullable:
+    if item.type == "any" or (value is None and item.nullable):
         return []
     if not _is_of_type(value, item.type):
         return [_wrong_type(item.name, item.type, value)]
@@ -74,7 +74,7 @@ def _type_name(value: JsonValue) -> str:
 def _check_list(item: ModelInput, values: list[JsonValue]) -> list[FieldFault]:
     if item.max_items is not None and len(values) > item.max_items:
         return [FieldFault(item.name, "array_max_items", f"Array must have at most {item.max_items} items")]
-    if item.items is None:
+    if item.items is None or item.items.type == "any":
         return []
     return [
         _wrong_type(f"{item.name}.{index}", item.items.type, value)

@@ -13,7 +13,14 @@ _ARGUMENTS = (
     *("prompt", "negative_prompt", "image", "mask", "aspect_ratio", "width", "height", "size", "count", "seed"),
     *("output_format",),
 )
-_STAND_INS: dict[str, JsonValue] = {"string": "text", "integer": 1, "number": 1.0, "boolean": True, "array": []}
+_STAND_INS: dict[str, JsonValue] = {
+    "string": "text",
+    "integer": 1,
+    "number": 1.0,
+    "boolean": True,
+    "array": [],
+    "any": "text",
+}
 # In the names of options that width, height and aspect_ratio may set.
 _OF_THE_SHAPE = ("size", "resolution", "megapixel")
 

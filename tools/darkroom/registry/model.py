@@ -15,38 +15,55 @@ from darkroom.registry.model_input import Facts, ModelInput
 from darkroom.registry.old_prices import with_price_table
 from darkroom.registry.price import PriceTable
 
-_REFERENCE = re.compile(r"([A-Za-z0-9_-]{1,100})/([A-Za-z0-9._-]{1,100})(?::([A-Za-z0-9._-]{1,128}))?")
+_REFERENCE = re.compile(r"(deployments/)?([A-Za-z0-9_-]{1,100})/([A-Za-z0-9._-]{1,100})(?::([A-Za-z0-9._-]{1,128}))?")
+_BARE_VERSION = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRef:
-    """`owner/name`, or `owner/name:version` for one fixed version; `version` is empty where none was named."""
+    """`owner/name`, or `owner/name:version` for one fixed version; `version` is empty where none was named.
+
+    A deployment, `deployments/owner/name`, runs a version of a model on hardware of its own.
+    """
 
     owner: str
     name: str
     version: str = ""
+    is_deployment: bool = False
 
     @classmethod
     def parse(cls, text: str) -> "ModelRef":
-        """Read `owner/name[:version]`; lower case, as the registry and the format write it.
+        """Read `[deployments/]owner/name[:version]`; lower case, as the registry and the format write it.
 
         Raises: UnknownModel where the text has another form.
         """
+        if is_version(text):
+            raise UnknownModel(
+                f"'{text.strip()[:12]}…' is a version, and no gateway tells whose model that is. "
+                "Write it as owner/name:version. Nothing was sent."
+            )
         match = _REFERENCE.fullmatch(text.strip())
+        if match and match[1] and match[4]:
+            raise UnknownModel("A deployment has a version of its own: leave the ':version' out. Nothing was sent.")
         if match is None:
             raise UnknownModel(
                 f"{text[:80]!r} is not a model name. Write it as owner/name, for example "
                 "'black-forest-labs/flux-schnell'; list_models shows all. Nothing was sent."
             )
-        owner, name, version = match.groups()
-        return cls(owner=owner.lower(), name=name.lower(), version=version or "")
+        deployment, owner, name, version = match.groups()
+        return cls(owner=owner.lower(), name=name.lower(), version=version or "", is_deployment=deployment is not None)
 
     @property
     def full_name(self) -> str:
-        return f"{self.owner}/{self.name}"
+        return f"{'deployments/' if self.is_deployment else ''}{self.owner}/{self.name}"
 
     def __str__(self) -> str:
         return f"{self.full_name}:{self.version}" if self.version else self.full_name
+
+
+def is_version(text: str) -> bool:
+    """Whether it is the id of a version, without the name of its model."""
+    return bool(_BARE_VERSION.fullmatch(text.strip()))
 
 
 class OutputShape(Facts):
@@ -74,11 +91,12 @@ class License(Facts):
 class Provenance(Facts):
     """Where the facts come from and how far they can be trusted.
 
-    `confidence` is about the inputs. `schema_version_seen` only dates the schema of an official model; it is never
-    sent.
+    `confidence` is about the inputs; "live" ones were read from the gateway on `date`. `schema_version_seen` only dates
+    the schema of an official model; it is never sent.
     """
 
-    confidence: Literal["verified-schema", "documented", "inferred", "user"] = "user"
+    confidence: Literal["verified-schema", "documented", "inferred", "user", "live"] = "user"
+    date: str = ""
     schema_url: str = ""
     schema_version_seen: str = ""
     run_by_evidence: str = ""
@@ -93,10 +111,10 @@ class Model(Facts):
 
     `run_by` "model" is created by its path, "version" by its version id. `gateways` are the profiles whose documents
     name it (absence means unknown). `checked` is False for a model nobody described: its options are passed as they
-    are.
+    are. `unmapped`: our word -> why it is not clear which input carries it.
     """
 
-    name: str = Field(pattern=r"^[a-z0-9_-]+/[a-z0-9._-]+$")
+    name: str = Field(pattern=r"^(deployments/)?[a-z0-9_-]+/[a-z0-9._-]+$")
     title: str = ""
     provider: str = ""
     tier: Literal["core", "extended"] = "extended"
@@ -116,6 +134,7 @@ class Model(Facts):
     gateways: dict[str, str] = {}
     provenance: Provenance = Provenance.model_construct()
     checked: bool = True
+    unmapped: dict[str, str] = {}
 
     @model_validator(mode="before")
     @classmethod
@@ -145,6 +164,11 @@ class Model(Facts):
         return {item.name: item for item in self.inputs}
 
     @property
+    def is_live(self) -> bool:
+        """Whether the gateway's own schema describes it, and nobody has curated it."""
+        return self.provenance.confidence == "live"
+
+    @property
     def sources(self) -> tuple[str, ...]:
         return self.provenance.sources
 
@@ -167,7 +191,10 @@ class Model(Facts):
     def max_count(self) -> int:
         """How many images one prediction can give; 1 where the model has no input for it."""
         item = self.inputs_by_name.get(self.concepts.count)
-        return int(item.max or 1) if item else 1
+        if item is None:
+            return 1
+        offered = [value for value in item.enum if isinstance(value, int | float)]
+        return max(int(item.max or max(offered, default=1)), 1)
 
     @property
     def can_seed(self) -> bool:
@@ -187,12 +214,14 @@ class Model(Facts):
     def needs_image(self) -> bool:
         """Whether it can do nothing without an image."""
         item = self.inputs_by_name.get(self.concepts.image)
-        return item is not None and (item.required or not self.draws_from_text)
+        return item is not None and (item.required or not (self.draws_from_text or self.is_live))
 
     @property
     def needs_prompt(self) -> bool:
         """Whether an empty prompt is refused, by the model or because it would draw its own example instead."""
         item = self.inputs_by_name.get(self.concepts.prompt)
+        if item is not None and self.is_live:
+            return item.required
         return item is not None and (item.required or self.draws_from_text or "inpaint" in self.tasks)
 
     @property

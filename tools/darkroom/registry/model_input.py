@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
-InputType = Literal["string", "integer", "number", "boolean", "array"]
+InputType = Literal["string", "integer", "number", "boolean", "array", "any"]
 
 
 class Facts(BaseModel):
@@ -21,7 +21,7 @@ class Items(Facts):
 
 
 class ModelInput(Facts):
-    """Name, type and limits of one input; a missing `min`, `max` or `enum` means "not stated".
+    """Name, type and limits of one input; a missing `min`, `max` or `enum` means "not stated". "any" is never checked.
 
     `enum_complete` false: the model takes more values than the listed ones, or (with none listed) a set nobody has
     seen. `applies_when`: sent only while other inputs have these values. `basis` is empty where it is the model's own

@@ -66,7 +66,8 @@ class MappedInput:
     `file_fields` names the inputs that hold an image reference or a list of them, still as the caller gave them.
     `invert_mask`: this model edits where the mask is black, so the pixels of `mask_field` must be turned first.
     `mask_size` is width and height in pixels of the image that the mask belongs to, 0 x 0 where that is not known.
-    `seed` is the one that is sent, `image_count` how many images this one prediction should give.
+    `seed` is the one that is sent, `image_count` how many images this one prediction should give. `implied` are inputs
+    that nobody asked for: our own additions.
     """
 
     input: dict[str, JsonValue]
@@ -77,6 +78,7 @@ class MappedInput:
     notes: tuple[str, ...] = ()
     seed: int | None = None
     image_count: int = 1
+    implied: frozenset[str] = frozenset()
 
 
 def default_model_for(request: ImageRequest) -> str:

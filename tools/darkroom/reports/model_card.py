@@ -71,11 +71,10 @@ def model_report(model: Model, *, today: datetime.date, limits: Limits) -> Model
 
 def _facts_line(model: Model, today: datetime.date) -> str:
     run = seconds(model.typical_s) if model.typical_s else "unknown"
+    pace = f"Its example took {run}" if model.is_live and model.typical_s else f"Typical run: {run}"
     gives = f" Gives: {', '.join(model.output.formats)}." if model.output.formats else ""
-    return (
-        f"Tasks: {', '.join(model.tasks)}. Price: {price_words(model, today)}. Typical run: {run}. "
-        f"Images at once: {model.max_count}.{gives}"
-    )
+    tasks = ", ".join(model.tasks) or "none that is known"
+    return f"Tasks: {tasks}. Price: {price_words(model, today)}. {pace}. Images at once: {model.max_count}.{gives}"
 
 
 def _arguments_line(model: Model) -> str:

@@ -139,13 +139,10 @@ def _word(intent: Intent, problem: DarkroomError | None, *, is_idle: bool) -> st
 
 
 def _charge(intent: Intent, word: str, gateway: Gateway) -> Charge:
-    """What it takes; of one that is still to be sent also what it will take."""
+    """What it takes; one that is about to be sent counts like one on its way."""
     if gateway.is_sandbox and intent.origin == gateway.origin:
         return NO_CHARGE
-    if word != "queued":
-        return intent.charge
-    then = "the price is unknown" if intent.estimate_usd is None else f"at most {usd(intent.estimate_usd)}"
-    return replace(NO_CHARGE, doubt=f"not sent yet; then {then}")
+    return replace(intent, state=IntentState.SENT).charge if word == "queued" else intent.charge
 
 
 def answer_data(
@@ -185,8 +182,12 @@ def total_usd(views: Sequence[PredictionView]) -> float | None:
 
 
 def answer_charge(views: Sequence[PredictionView]) -> Charge:
-    """All predictions of the answer together."""
-    return total_charge([view.charge for view in views])
+    """All predictions of the answer together; nothing while nothing was sent."""
+    charge = total_charge([view.charge for view in views])
+    if charge == NO_CHARGE or any(view.word != "queued" for view in views):
+        return charge
+    then = "the price is unknown" if charge.usd is None else f"at most {usd(charge.usd)}"
+    return replace(NO_CHARGE, doubt=f"not sent yet; then {then}")
 
 
 def error_data(error: DarkroomError) -> dict[str, JsonValue]:

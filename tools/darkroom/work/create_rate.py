@@ -8,7 +8,6 @@ import logging
 
 from darkroom.errors import GatewayBusy, JournalError
 from darkroom.journal import Journal, Rate
-from darkroom.reports.amounts import seconds
 from darkroom.work.accounts import Account
 from darkroom.work.runtime import Runtime
 from darkroom.work.watch import Watched
@@ -19,14 +18,15 @@ log = logging.getLogger(__name__)
 CREATES = Rate(per_minute=540, burst=60)
 # A create that would go later than this is not wanted any more, as far as anybody can tell.
 PATIENCE_S = 600.0
+_LONGEST_FREEZE_S = 60.0
 
 
 class CreateRate:
-    """Shared through the journal by all processes that create with this account."""
+    """Shared through the journal by all processes that create with this account, whom `name` stands for."""
 
     def __init__(self, account: Account, journal: Journal, runtime: Runtime) -> None:
         self._gateway = account.client.gateway
-        self._name = f"creates {account.origin} {account.id}"
+        self.name = f"creates {account.origin} {account.id}"
         self._journal = journal
         self._runtime = runtime
 
@@ -37,24 +37,22 @@ class CreateRate:
                 await self._runtime.sleep(pause_s)
             # The gateway may have asked for quiet meanwhile. Who went all the same, at once with the others, would
             # only be refused again.
-            if not await self._journal.frozen_s(self._name):
+            if not await self._journal.rates.frozen_s(self.name):
                 return
 
     async def freeze(self, for_s: float) -> None:
-        """The gateway wants no create of this account for so many seconds."""
+        """The gateway wants no create of this account for so many seconds; later than a minute it is asked again."""
         try:
-            await self._journal.freeze(self._name, for_s)
+            await self._journal.rates.freeze(self.name, min(for_s, _LONGEST_FREEZE_S))
         except JournalError as error:
             log.warning("a pause for the gateway could not be noted: %s", error)
 
     async def _reserved(self) -> float:
-        pause_s = await self._journal.reserve(self._name, CREATES, PATIENCE_S)
+        pause_s = await self._journal.rates.reserve(self.name, CREATES, PATIENCE_S)
         if pause_s is not None:
             return pause_s
-        frozen_s = await self._journal.frozen_s(self._name)
-        why = f"asked for no more creates for {seconds(frozen_s)}" if frozen_s else "has too many creates to take"
         raise GatewayBusy(
-            f"{self._gateway.title} {why}. Nothing was sent. Try again later.",
+            f"{self._gateway.title} has too many creates to take. Nothing was sent. Try again later.",
             gateway=self._gateway.name,
-            retry_after_s=frozen_s or PATIENCE_S,
+            retry_after_s=PATIENCE_S,
         )

@@ -59,7 +59,7 @@ class Looks:
             listed = await self._listed(prediction_id)
             if listed and listed.status in (PredictionStatus.STARTING, PredictionStatus.PROCESSING):
                 return listed
-        pause_s = await self._journal.reserve(self._name, LOOKS, _PATIENCE_S)
+        pause_s = await self._journal.rates.reserve(self._name, LOOKS, _PATIENCE_S)
         if pause_s is None:
             return None
         if pause_s:

@@ -53,6 +53,7 @@ def map_request(model: Model, request: ImageRequest, draw_seed: Callable[[], int
         notes=tuple(dict.fromkeys(note for each in (options, *mapped) for note in each.notes)),
         seed=sent_seed(model, input),
         image_count=image_count(model, input),
+        implied=frozenset(input).difference(*(each.asked for each in (options, *mapped))),
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pydantic import JsonValue
 
 from darkroom.errors import InvalidInput
+from darkroom.registry.model import Model
 
 _MESSAGE_LIMIT = 300
 _NOTHING_SENT = "Nothing was sent."
@@ -31,6 +32,13 @@ def refusal(argument: str, words: str) -> InvalidInput:
     room = _MESSAGE_LIMIT - len(_NOTHING_SENT) - 1
     words = words if len(words) <= room else words[: room - 1].rstrip() + "…"
     return InvalidInput(f"{words} {_NOTHING_SENT}", field=argument)
+
+
+def refuse_unclear(model: Model, concept: str, argument: str) -> None:
+    """Raises: InvalidInput where it is not clear which input of a live model carries an argument."""
+    if why := model.unmapped.get(concept):
+        words = f"It is not clear how '{model.name}' takes {argument}: {why[:110]}."
+        raise refusal(argument, f"{words} Give it in model_options under the model's own name.")
 
 
 def quoted(value: JsonValue, limit: int = 60) -> str:

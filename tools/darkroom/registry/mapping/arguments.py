@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from darkroom.registry.mapping import suggestions
-from darkroom.registry.mapping.argument_inputs import ArgumentInputs, Input, listed, quoted, refusal
+from darkroom.registry.mapping.argument_inputs import ArgumentInputs, Input, listed, quoted, refusal, refuse_unclear
 from darkroom.registry.mapping.options import range_words
 from darkroom.registry.model import Model
 from darkroom.registry.request import ImageRequest
@@ -19,8 +19,11 @@ def map_prompt(model: Model, request: ImageRequest, options: Input) -> ArgumentI
     name = model.concepts.prompt
     prompt = request.prompt.strip()
     if prompt and not name:
+        refuse_unclear(model, "prompt", "prompt")
         return ArgumentInputs(notes=(f"'{model.name}' takes no prompt, so it was not sent.",))
-    if not prompt and model.needs_prompt and not str(options.get(name) or "").strip():
+    is_bare = model.is_live and model.draws_from_text and not (request.images or options)
+    is_given = name in options if model.is_live else bool(str(options.get(name) or "").strip())
+    if not prompt and (model.needs_prompt or is_bare) and not is_given:
         raise refusal("prompt", f"prompt is empty, and '{model.name}' needs one: say what to draw or to change.")
     return ArgumentInputs(argument="prompt", asked={name: request.prompt} if prompt else {})
 

@@ -3,7 +3,7 @@
 from pydantic import JsonValue
 
 from darkroom.registry.mapping import suggestions
-from darkroom.registry.mapping.argument_inputs import ArgumentInputs, Input, refusal
+from darkroom.registry.mapping.argument_inputs import ArgumentInputs, Input, refusal, refuse_unclear
 from darkroom.registry.model import Model
 from darkroom.registry.request import ImageRequest
 
@@ -27,6 +27,7 @@ def map_images(model: Model, request: ImageRequest, options: Input) -> ArgumentI
             raise refusal("images", words)
         return ArgumentInputs()
     if not name:
+        refuse_unclear(model, "image", "images")
         raise refusal("images", f"'{model.name}' takes no images. Models that edit: {suggestions.EDITING}.")
     if "" in request.images:
         raise refusal("images", f"images[{request.images.index('')}] is empty.")
@@ -52,6 +53,7 @@ def map_mask(model: Model, request: ImageRequest, options: Input) -> ArgumentInp
             raise refusal("mask", f"{words} To edit without one: {suggestions.EDITING}.")
         return ArgumentInputs()
     if not name:
+        refuse_unclear(model, "mask", "mask")
         raise refusal("mask", f"'{model.name}' takes no mask. Models that repaint a masked part: {suggestions.MASKED}.")
     if model.concepts.mask_polarity == "marks_area_to_preserve":
         words = (

@@ -1,0 +1,129 @@
+"""A gateway's own words about one model -> our Model, and what stays unsaid.
+
+Nothing in it is trusted: an input that two concepts could claim, or whose meaning the text does not state, is left out
+of the map and named with the reason. Rules and measured accuracy: tests/bench/live_schemas.py.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from darkroom.predictions import mapping_in, text_in
+from darkroom.registry.concepts import Concepts
+from darkroom.registry.live_schema.count_rules import find_count
+from darkroom.registry.live_schema.examples import Makes, example_endings, example_s, what_it_makes
+from darkroom.registry.live_schema.findings import Findings
+from darkroom.registry.live_schema.live_input import LiveInput
+from darkroom.registry.live_schema.number_rules import find_numbers
+from darkroom.registry.live_schema.picture_rules import find_pictures
+from darkroom.registry.live_schema.roles import find_tasks
+from darkroom.registry.live_schema.schema import BadSchema, OutputKind, read_inputs, read_output, schemas_of
+from darkroom.registry.live_schema.shape_rules import find_shape
+from darkroom.registry.live_schema.text import one_line
+from darkroom.registry.live_schema.word_rules import find_prompts
+from darkroom.registry.model import Model, OutputShape, Provenance, Timing
+
+_VERSION = re.compile(r"[0-9a-f]{64}")
+_DEPRECATED = re.compile(
+    r"^\W*deprecated|\bdeprecated[.:]|no longer used|this (?:input|parameter|field) is (?:ignored|deprecated)",
+    re.IGNORECASE,
+)
+_NAME = re.compile(r"[a-z0-9_-]+/[a-z0-9._-]+")
+_UNNAMED = "unnamed/model"
+_LONGEST_ABOUT = 600
+_STEPS = (find_prompts, find_shape, find_count, find_numbers, find_pictures)
+_LISTS: tuple[OutputKind, ...] = ("uri_list", "object_list", "unknown_list")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Description:
+    """`model` can be mapped and checked like a curated one; it has no price.
+
+    `makes` comes from its example. `notes` are what a caller should know.
+    `version` has 64 hexadecimal digits, or is empty. `is_official` None: not said.
+    """
+
+    model: Model
+    makes: Makes
+    output: OutputKind
+    notes: tuple[str, ...]
+    version: str
+    is_official: bool | None
+
+
+def describe(body: Mapping[str, object], *, name: str = "", today: str = "") -> Description:
+    """From an object of `GET /v1/models/{owner}/{name}`; `name` (owner/name) where the object itself has none.
+
+    `today` (YYYY-MM-DD) dates the facts. Raises: BadSchema where it cannot be described.
+    """
+    version = mapping_in(body.get("latest_version"))
+    if version is None:
+        raise BadSchema("it has no version")
+    schemas = schemas_of(version.get("openapi_schema"))
+    inputs, left_out = read_inputs(schemas)
+    output = read_output(schemas)
+    about = one_line(f"{text_in(body.get('name'))} {text_in(body.get('description'))}", _LONGEST_ABOUT)
+    found = Findings(by_key=_by_key(inputs), output=output, about=about)
+    for step in _STEPS:
+        step(found)
+    makes = what_it_makes(example_endings(body), output)
+    is_official = body.get("is_official")
+    identifier = text_in(version.get("id"))
+    identifier = identifier if _VERSION.fullmatch(identifier) else ""
+    odd_names = (f"{left_out} inputs with unusable names were left out",) if left_out else ()
+    return Description(
+        model=_model(name or _name(body), body, inputs, found, is_svg=makes == "svg", today=today),
+        makes=makes,
+        output=output,
+        notes=(*odd_names, *found.notes),
+        version=identifier,
+        is_official=is_official if isinstance(is_official, bool) else None,
+    )
+
+
+def _run_count(body: Mapping[str, object]) -> int:
+    count = body.get("run_count")
+    return count if isinstance(count, int) and 0 <= count < 10**12 else 0
+
+
+def _by_key(inputs: tuple[LiveInput, ...]) -> dict[str, LiveInput]:
+    """Those that still count; of two names that read alike the first one."""
+    found: dict[str, LiveInput] = {}
+    for each in inputs:
+        if not (each.item.deprecated or _DEPRECATED.search(each.text)):
+            found.setdefault(each.key, each)
+    return found
+
+
+def _name(body: Mapping[str, object]) -> str:
+    name = f"{text_in(body.get('owner'))}/{text_in(body.get('name'))}".lower()
+    return name if _NAME.fullmatch(name) else _UNNAMED
+
+
+def _model(
+    name: str, body: Mapping[str, object], inputs: tuple[LiveInput, ...], found: Findings, *, is_svg: bool, today: str
+) -> Model:
+    format_input = found.of("output_format")
+    ran_s = example_s(body)
+    try:
+        return Model(
+            name=name,
+            title=one_line(body.get("name"), 60) or name,
+            provider=one_line(body.get("owner"), 60),
+            tasks=find_tasks(found, is_svg=is_svg),
+            best_for=one_line(body.get("description")),
+            concepts=Concepts.model_validate(found.concepts),
+            inputs=tuple(each.item for each in inputs),
+            output=OutputShape(
+                kind="uri_list" if found.output in _LISTS else "uri",
+                svg=is_svg,
+                formats=tuple(format_input.strings) if format_input else (),
+            ),
+            predict_s=(Timing(seconds=ran_s, source="its example"),) if ran_s else (),
+            provenance=Provenance(confidence="live", date=today, run_count=_run_count(body)),
+            unmapped=found.unmapped,
+        )
+    except ValidationError as error:
+        raise BadSchema("it cannot be read as a model") from error

@@ -1,0 +1,118 @@
+"""A create that the gateway has refused because it has changed: asked what it takes now, and sent once more at most.
+
+Nothing was carried out by a refusal. It is sent again only where nothing that the caller asked for changes: an input of
+our own that is gone, a version that was replaced, a model that is run by its version after all.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from darkroom.darkroom import Budget, Darkroom
+from darkroom.errors import DarkroomError, InvalidInput, RequestRefused
+from darkroom.journal import Intent
+from darkroom.model_choice import map_again
+from darkroom.quotes import Quote
+from darkroom.registry import ImageRequest, Model
+from darkroom.work.watch import Watched
+
+_NO_SUCH_VERSION = re.compile(r"version does not exist|invalid version", re.IGNORECASE)
+_NO_SUCH_MODEL = re.compile(r"model not found", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecondTries:
+    """What is watched now, in the order of the parts, and what there is to say."""
+
+    watched: tuple[Watched, ...]
+    notes: tuple[str, ...] = ()
+
+
+async def second_tries(
+    darkroom: Darkroom, request: ImageRequest, quoted: Quote, watched: Sequence[Watched], budget: Budget
+) -> SecondTries:
+    """`watched` are the parts of a call that was just made for the first time. Raises nothing of darkroom's own."""
+    try:
+        return await _second_tries(darkroom, request, quoted, watched, budget)
+    except DarkroomError:
+        return SecondTries(watched=tuple(watched))
+
+
+async def _second_tries(
+    darkroom: Darkroom, request: ImageRequest, quoted: Quote, watched: Sequence[Watched], budget: Budget
+) -> SecondTries:
+    refused = [each for each in watched if isinstance(each.problem, RequestRefused)]
+    if not refused or any(each.is_being_sent for each in watched):
+        return SecondTries(watched=tuple(watched))
+    if not darkroom.gateway.has_models or not quoted.model.checked:
+        return SecondTries(watched=tuple(watched), notes=_closest(darkroom, quoted.model, refused[0].problem))
+    mended = await _mended(darkroom, request, quoted, refused[0])
+    if isinstance(mended, str):
+        return SecondTries(watched=tuple(watched), notes=(mended,) if mended else ())
+    model, note = mended
+    parts = map_again(model, request, [each.seed for each in quoted.parts])
+    if len(parts) != len(watched):
+        return SecondTries(watched=tuple(watched))
+    now: list[Watched] = []
+    for each, part, first in zip(watched, parts, quoted.parts, strict=True):
+        row = each.intent
+        files = {name: row.input[name] for name in first.file_fields if name in row.input and name in part.input}
+        version = model.version if model.run_by == "version" else ""
+        is_amended = each in refused and await darkroom.journal.amend(
+            row.key, version, {**part.input, **files}, part.seed
+        )
+        row = await darkroom.journal.find(row.key) if is_amended else None
+        now.append(darkroom.work.start(row, budget) if row else each)
+    return SecondTries(watched=tuple(now), notes=(note,))
+
+
+async def _mended(
+    darkroom: Darkroom, request: ImageRequest, quoted: Quote, refused: Watched
+) -> tuple[Model, str] | str:
+    """The model to send to once more, and what to say of that; else only what to say."""
+    model, problem = quoted.model, refused.problem
+    status, said = getattr(problem, "status", 0), getattr(problem, "reason", "")
+    if status == 404 and model.is_live and model.run_by == "model" and model.version and _NO_SUCH_MODEL.search(said):
+        return model.at_version(model.version).model_copy(update={"run_by": "version"}), (
+            f"'{model.name}' is not run by its name, so it was sent once more by its version; nothing was made before."
+        )
+    is_old_version = bool(refused.intent.version) and bool(_NO_SUCH_VERSION.search(said)) and ":" not in request.model
+    bad = frozenset(problem.invalid_fields) if isinstance(problem, RequestRefused) else frozenset[str]()
+    if status != 422 or not (bad or is_old_version) or (is_old_version and not model.is_live):
+        return ""
+    from darkroom.live_models.second_opinion import today
+
+    found = await today(darkroom.live, model, is_fresh=True)
+    return _decided(request, quoted, found, refused.intent, bad) if found else ""
+
+
+def _decided(
+    request: ImageRequest, quoted: Quote, found: tuple[Model, str], row: Intent, bad: frozenset[str]
+) -> tuple[Model, str] | str:
+    model, date = found
+    try:
+        (first, *_) = map_again(model, request, [each.seed for each in quoted.parts])
+    except InvalidInput as error:
+        return f"The gateway's schema of {date} says: {error.message.removesuffix(' Nothing was sent.')}"
+    except DarkroomError:
+        return ""
+    is_ours = bad <= quoted.parts[0].implied
+    is_changed = (
+        first.input.keys() != row.input.keys()
+        or model.version != row.version
+        or any(first.input[name] != row.input.get(name) for name in bad & first.input.keys())
+    )
+    if not is_ours and (gone := sorted(bad - model.inputs_by_name.keys())):
+        return f"The gateway's schema of {date} has no input {', '.join(gone)}."
+    if not is_ours or not is_changed:
+        return ""
+    what = f"without {', '.join(sorted(bad))}" if bad else f"by its newest version {model.version[:8]}"
+    return model, f"'{model.name}' has changed, so it was sent once more {what}; nothing was made before."
+
+
+def _closest(darkroom: Darkroom, model: Model, problem: DarkroomError | None) -> tuple[str, ...]:
+    """For a name that nobody could check before it was sent."""
+    if model.checked or getattr(problem, "status", 0) != 404:
+        return ()
+    near = darkroom.registry.closest(model.name)
+    return (f"The closest names in the registry: {', '.join(map(repr, near))}.",) if near else ()
