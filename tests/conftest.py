@@ -1,6 +1,7 @@
 """What every test shares: one event loop, and no setting of the person who runs them."""
 
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -22,3 +23,14 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:
         if name.startswith("DARKROOM_") or name.endswith(("_API_KEY", "_API_TOKEN", "_KEY")):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def empty_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home folder without anything in it, which is the working folder too; pictures are saved in `pictures`."""
+    for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_PICTURES_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("DARKROOM_OUTPUT_DIR", str(tmp_path / "pictures"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

@@ -149,6 +149,17 @@ async def test_through_a_proxy_scheme_and_port_are_held_as_without(url: str, aut
         assert proxy.asked == []
 
 
+async def test_a_proxy_that_is_not_there_is_told_from_a_gateway_that_is_not() -> None:
+    choice = chosen(DARKROOM_PROXY="http://127.0.0.1:9")
+    async with PredictionClient(choice.gateway, choice.key) as client:
+        with anyio.fail_after(20), pytest.raises(GatewayUnreachable, match="no connection to the proxy"):
+            await client.create("acme/kite", "", {"prompt": "a kite"})
+    choice = chosen(DARKROOM_BASE_URL="http://127.0.0.1:9", DARKROOM_PROXY="http://127.0.0.1:9")
+    async with PredictionClient(choice.gateway, choice.key) as client:
+        with anyio.fail_after(20), pytest.raises(GatewayUnreachable, match=r"\(no connection\)"):
+            await client.create("acme/kite", "", {"prompt": "a kite"})
+
+
 async def test_a_redirect_through_the_proxy_is_checked_again(authority: Authority) -> None:
     async with company(authority) as (proxy, _):
         choice = chosen(DARKROOM_PROXY=proxy.address, SSL_CERT_FILE=authority.file)

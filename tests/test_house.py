@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FLOORS: tuple[frozenset[str], ...] = tuple(
     frozenset(floor.split())
     for floor in (
-        "darkroom darkroom_server",
+        "darkroom_server",
         "darkroom.decoder darkroom.uris darkroom.model_tasks darkroom.usual_models darkroom.spelling"
         " darkroom.own_folders",
         "darkroom.errors darkroom.predictions darkroom.images darkroom.charges darkroom.secrets_in_inputs",
@@ -38,7 +38,10 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         " darkroom.model_check darkroom.repeats"
         " darkroom.quotes darkroom.joining",
         "darkroom.get_prediction darkroom.cheaper darkroom.second_tries",
-        "darkroom.generate_image darkroom.dry_run darkroom.offers",
+        "darkroom.generate_image darkroom.dry_run darkroom.offers darkroom.models darkroom.python_arguments",
+        "darkroom.room",
+        "darkroom.blocking",
+        "darkroom",
         "darkroom_server.sandbox darkroom_server.strange_json darkroom_server.deadline darkroom_server.tool_arguments"
         " darkroom_server.conversations darkroom_server.wire",
         "darkroom_server.content darkroom_server.gallery darkroom_server.prompts darkroom_server.output_schema",

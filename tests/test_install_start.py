@@ -121,6 +121,17 @@ def test_a_variable_without_a_value_is_read_from_stdin(client: str, file: str, t
     assert servers["darkroom"]["env"] == env
 
 
+def test_with_a_stored_key_a_client_asks_for_nothing(tmp_path: Path) -> None:
+    run(tmp_path, str(SCRIPT), "install", "vscode", "--no-check")  # which asks for both
+    assert run(tmp_path, str(SCRIPT), "key", "set", "replicate", "--file", stdin=KEY).returncode == 0
+    run(tmp_path, str(SCRIPT), "install", "vscode", "--no-check")
+    done = run(tmp_path, str(SCRIPT), "install", "cursor", "--no-check")
+    assert "It uses replicate, whose key is stored." in done.stderr
+    assert "env" not in entry_of(tmp_path)
+    document = json.loads((tmp_path / ".config" / "Code" / "User" / "mcp.json").read_text())
+    assert not document["servers"]["darkroom"].get("env")
+
+
 def test_a_variable_of_which_nothing_comes_is_looked_up_where_the_client_can(tmp_path: Path) -> None:
     words = ("--env", "REPLICATE_API_TOKEN", "--no-check")
     assert run(tmp_path, str(SCRIPT), "install", "zed", *words).returncode == 2

@@ -24,15 +24,13 @@ class Consent(BaseModel):
 
 def ask(ctx: Context[Any, Any], offer: "Quote | None", threshold_usd: float) -> Consent | Elicit[Consent]:
     """The question about an offer above the threshold or of unknown price; None where nothing is offered."""
-    if offer is None or ((most_usd := offer.total.most_usd) is not None and most_usd <= threshold_usd):
+    if offer is None:
         return Consent(confirmed=True)
-    if not _can_ask(ctx):
-        return Consent(confirmed=False)
-    from darkroom.reports.amounts import counted, usd
+    from darkroom.offers import needs_consent, question
 
-    bound = "at most" if offer.total.is_bound else "usually less than"
-    cost = "at an unknown price" if most_usd is None else f"for {bound} {usd(most_usd)}"
-    return Elicit(f"Make {counted(offer.image_count, 'image')} with {offer.model.name} {cost}?", Consent)
+    if not needs_consent(offer, threshold_usd):
+        return Consent(confirmed=True)
+    return Elicit(question(offer), Consent) if _can_ask(ctx) else Consent(confirmed=False)
 
 
 def require(ctx: Context[Any, Any], answer: ElicitationResult[Consent], threshold_usd: float | None) -> None:

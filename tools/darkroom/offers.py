@@ -6,6 +6,7 @@ from darkroom.like import whole
 from darkroom.quotes import Quote, quote, quote_again
 from darkroom.registry import ImageRequest
 from darkroom.repeats import refuse_other_arguments
+from darkroom.reports.amounts import counted, usd
 from darkroom.spending_limits import check_limits
 
 
@@ -25,3 +26,17 @@ async def offer(darkroom: Darkroom, request: ImageRequest, *, request_id: str, m
     except (InvalidRequest, SpendingRefused):
         return None
     return quoted if quoted.parts else None
+
+
+def needs_consent(offered: Quote, threshold_usd: float) -> bool:
+    """Whether it may cost more than `threshold_usd` US dollars, or nobody knows how much."""
+    most_usd = offered.total.most_usd
+    return most_usd is None or most_usd > threshold_usd
+
+
+def question(offered: Quote) -> str:
+    """`Make 3 images with owner/model for at most $0.09?`"""
+    most_usd = offered.total.most_usd
+    bound = "at most" if offered.total.is_bound else "usually less than"
+    cost = "at an unknown price" if most_usd is None else f"for {bound} {usd(most_usd)}"
+    return f"Make {counted(offered.image_count, 'image')} with {offered.model.name} {cost}?"

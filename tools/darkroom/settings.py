@@ -17,7 +17,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr,
 
 from darkroom.errors import SettingsError
 from darkroom.setting_folders import absolute_folder, home_problem
-from darkroom.settings_sources import PREFIX, Sources, gather
+from darkroom.settings_sources import PREFIX, Sources, argument_texts, gather
 from darkroom.spelling import closest
 from darkroom.uris import is_url
 
@@ -75,20 +75,29 @@ class Settings(BaseModel):
     _reading_problem: SettingsError | None = PrivateAttr(default=None)
 
     @classmethod
-    def read(cls, environ: Mapping[str, str] | None = None) -> "Settings":
+    def read(
+        cls, environ: Mapping[str, str] | None = None, arguments: Mapping[str, object] | None = None
+    ) -> "Settings":
         """The settings in `environ` (of the process where it is None) and in the file of its configuration folder.
+
+        `arguments`, by the names of the settings, count more than both; None as a value unsets.
 
         Raises: SettingsError naming the variable and what is allowed.
         """
-        settings = cls.read_or_problem(environ)
+        settings = cls.read_or_problem(environ, arguments)
         if settings.problem:
             raise settings.problem
         return settings
 
     @classmethod
-    def read_or_problem(cls, environ: Mapping[str, str] | None = None) -> "Settings":
-        """The same without raising: what cannot be used keeps its default, and `problem` carries the error."""
-        sources = gather(os.environ if environ is None else environ)
+    def read_or_problem(
+        cls, environ: Mapping[str, str] | None = None, arguments: Mapping[str, object] | None = None
+    ) -> "Settings":
+        """The same without raising: what cannot be used keeps its default, and `problem` carries the error.
+
+        Raises: SettingsError for an argument of a type that no setting has.
+        """
+        sources = gather(os.environ if environ is None else environ, argument_texts(arguments or {}))
         given = sources.texts
         values = {
             field: _parsed(field, text, given)
@@ -278,7 +287,7 @@ def _explain(wrong: "ErrorDetails", sources: Sources) -> SettingsError:
     place = sources.place_of(variable)
     if name not in known:
         near = closest(name, known, limit=1, cutoff=0.0)
-        is_written = variable in sources.config
+        is_written = variable in sources.config or variable in sources.arguments
         hint = f" Closest: {near[0] if is_written else variable_of(near[0])}." if near else ""
         said = f"{place if is_written else place[:60]} is no setting of darkroom.{hint}"
     else:

@@ -1,38 +1,49 @@
-"""Where settings come from: the environment, and below it `config.toml` in the configuration folder.
+"""Where settings come from: arguments, the environment, and below them `config.toml` in the configuration folder.
 
-Both become texts by the names of the variables, so that everything after reads one kind of thing. Pure but for reading
+All become texts by the names of the variables, so that everything after reads one kind of thing. Pure but for reading
 the one file: the environment comes in as an argument.
 """
 
 import os
 import sys
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 from darkroom.errors import SettingsError
 from darkroom.setting_folders import FOLDER_WORDS
 
 PREFIX = "DARKROOM_"
 _FILE = "config.toml"
+_FOLDER_ENDS = ("_dir", "_dirs")
 _SECRET_ENDS = ("_KEY", "_TOKEN", "_SECRET")
 _MAX_BYTES = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
-    """What was set. `texts` holds every variable that carries a value; `config` of them are from the file."""
+    """What was set. `texts` holds every variable that carries a value.
+
+    `config` of them are from the file, `arguments` were given in Python.
+    """
 
     texts: Mapping[str, str] = field(default_factory=dict[str, str])
     config: frozenset[str] = frozenset()
+    arguments: frozenset[str] = frozenset()
     folder: Path | None = None
     """The configuration folder; it may not be there. None where HOME is not set."""
     problem: SettingsError | None = None
     """Why the file cannot be used."""
 
     def place_of(self, variable: str) -> str:
-        """`max_usd_per_day in /home/ada/.config/darkroom/config.toml` for what the file sets, else the variable."""
+        """`max_usd_per_day in /home/ada/.config/darkroom/config.toml` for what the file sets, else the variable.
+
+        `argument max_usd_per_day` for what was given in Python.
+        """
+        if variable in self.arguments:
+            return f"argument {variable.removeprefix(PREFIX).lower()[:60]}"
         if variable not in self.config:
             return variable
         return f"{variable.removeprefix(PREFIX).lower()[:60]} in {self.path}"
@@ -42,8 +53,9 @@ class Sources:
         return self.folder / _FILE if self.folder else None
 
 
-def gather(environ: Mapping[str, str]) -> Sources:
-    """The environment, over the file."""
+def gather(environ: Mapping[str, str], arguments: Mapping[str, str] | None = None) -> Sources:
+    """The arguments (texts by variable), over the environment, over the file. An empty argument unsets the others."""
+    arguments = arguments or {}
     given = _given_texts(environ)
     folder = config_folder(given)
     written: dict[str, str] = {}
@@ -53,9 +65,50 @@ def gather(environ: Mapping[str, str]) -> Sources:
             written = _given_texts(_texts_of(folder / _FILE))
         except SettingsError as error:
             problem = error
+    below = {name: text for name, text in (written | given).items() if name not in arguments}
     return Sources(
-        texts=written | given, config=frozenset(written.keys() - given.keys()), folder=folder, problem=problem
+        texts=below | _given_texts(arguments),
+        config=frozenset(written.keys() - given.keys() - arguments.keys()),
+        arguments=frozenset(arguments),
+        folder=folder,
+        problem=problem,
     )
+
+
+def argument_texts(arguments: Mapping[str, object]) -> dict[str, str]:
+    """`{"max_usd_per_day": 3}` -> `{"DARKROOM_MAX_USD_PER_DAY": "3"}`; None unsets, as an empty text does.
+
+    Raises: SettingsError for a value of a type that no setting, or not this one, has; it may be a key and is not shown.
+    """
+    return {PREFIX + name.upper(): _argument_text(name, value) for name, value in arguments.items()}
+
+
+def _argument_text(name: str, value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int | float) and not name.endswith(_FOLDER_ENDS):
+        return str(value).lower()
+    separator = os.pathsep if name == "input_dirs" else ","
+    texts = [_path_text(each) for each in _items(value)]
+    if all(text is not None and separator not in text for text in texts):
+        return separator.join(filter(None, texts))
+    raise SettingsError(
+        f"argument {name[:40]} cannot be of type {type(value).__name__[:40]}. Allowed: a text, a path, a number, True, "
+        f"False, or a list of texts and paths without {separator!r}; for a folder no number."
+    )
+
+
+def _items(value: object) -> Sequence[object]:
+    """Those of a list; anything else is a list of one."""
+    return cast("Sequence[object]", value) if isinstance(value, list | tuple) else (value,)
+
+
+def _path_text(value: object) -> str | None:
+    """A text, or a path as text; None for anything else."""
+    text = os.fspath(cast("os.PathLike[str]", value)) if isinstance(value, os.PathLike) else value
+    return text if isinstance(text, str) else None
 
 
 def config_folder(environ: Mapping[str, str]) -> Path | None:

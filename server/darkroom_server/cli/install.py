@@ -19,8 +19,8 @@ from darkroom_server.install.clients import CLIENTS, Client, client_named
 from darkroom_server.install.entries import Environment, Launch
 from darkroom_server.install.skill import skill_path, skill_text
 from darkroom_server.install.starting import Seen, StartFailed, bare_environment, seen_at_start
-from darkroom_server.install.variables import check_name, check_values, is_secret
-from darkroom_server.install.writing import shown_entry, write_entry, write_page
+from darkroom_server.install.variables import check_name, check_values, is_secret, settled_gateway
+from darkroom_server.install.writing import Installed, shown_entry, write_entry, write_page
 
 _DONE = {"added": "Added to", "updated": "Updated in", "unchanged": "Already there in"}
 _LOOK_AT_STDIN_S = 5.0
@@ -85,15 +85,22 @@ def install(
         note("This entry was not written; it can be put in by hand:")
         typer.echo(shown_entry(chosen, name, entry), nl=False)
         raise
+    _say_done(chosen, entry, environment, done)
+    if project and Path(launch.command).is_absolute():
+        note("It names a path of this computer. For a file that others share: --command uvx.")
+
+
+def _say_done(client: Client, entry: entries.Values, environment: Environment, done: Installed) -> None:
+    """What was written, and what the person does next."""
     note(f"{_DONE[done.action]} {done.path}")
     if done.backup:
         note(f"The file before: {done.backup}")
     if done.action != "unchanged":
-        is_asking = bool(entries.questions_for(chosen, entry))
-        note(f"{chosen.next_step}{' It asks once for what is missing.' if is_asking else ''}")
-    if project and Path(launch.command).is_absolute():
-        note("It names a path of this computer. For a file that others share: --command uvx.")
-    if done.action == "added" and not environment.given:
+        is_asking = bool(entries.questions_for(client, entry))
+        note(f"{client.next_step}{' It asks once for what is missing.' if is_asking else ''}")
+    if done.action == "added" and (gateway := settled_gateway(str(Path.home()))) and not environment.given:
+        note(f"It uses {gateway}, whose key is stored.")
+    elif done.action == "added" and not environment.given:
         extra = "" if find_spec("keyring") else ", with the extra darkroom-mcp[keyring] in the system's key store"
         note(f"Without a gateway and a key it uses the sandbox. `darkroom-mcp key set replicate` keeps a key{extra}.")
 
@@ -123,8 +130,8 @@ def _environment(client: Client, wanted: list[str], *, is_asked: bool) -> Enviro
             if not value and client.can_refer:
                 note(f"No value came for {name}: {client.title} looks it up in its own environment.")
         texts.append(f"{name}={value}" if equals or value else name)
-    environment = entries.environment_for(client, texts)
     home = str(Path.home())
+    environment = entries.environment_for(client, texts, is_settled=bool(settled_gateway(home)))
     if (problem := check_values(environment.given, home)) and not environment.referred:
         note(f"It will start, but answer each call with: {problem}")
     return environment

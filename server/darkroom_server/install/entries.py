@@ -62,8 +62,10 @@ def launch_for(client: Client, kind: str, *, uvx: str | None, script: str | None
     return Launch(command=uvx, args=(PACKAGE,))
 
 
-def environment_for(client: Client, wanted: Iterable[str]) -> Environment:
+def environment_for(client: Client, wanted: Iterable[str], *, is_settled: bool = False) -> Environment:
     """The variables of `--env K=V` and `--env K`; else references to the gateway and the key where that is safe.
+
+    With `is_settled` the server knows its gateway and key without the client, which then asks for neither.
 
     Raises: InvalidRequest for what is no variable, or cannot be referred to in this client.
     """
@@ -80,7 +82,7 @@ def environment_for(client: Client, wanted: Iterable[str]) -> Environment:
             given[name] = value
         else:
             referred.append(name)
-    if client.refers_unasked and can_refer:
+    if client.refers_unasked and can_refer and not is_settled:
         referred += _still_open(given)
     return Environment(given=given, referred=tuple(dict.fromkeys(referred)))
 
@@ -127,7 +129,7 @@ def merged_entry(client: Client, fresh: Values, existing: Values | None, given: 
     if any(key in existing for key in _REMOTE_KEYS) or existing.get("type", "stdio") != "stdio":
         words = f"{client.title} has an entry of this name for a remote server."
         raise SettingsError(f"{words} Remove it, or choose another --name.")
-    references = {_reference(client, name): name for name in REFERRED} if client.reference and given else {}
+    references = {_reference(client, name): name for name in REFERRED} if client.reference else {}
     fresh_env = _mapping(fresh.get(client.env_key))
     old_env = _mapping(existing.get(client.env_key))
     # A reference of ours that what is given has settled would be asked for, or win over it.
@@ -135,7 +137,8 @@ def merged_entry(client: Client, fresh: Values, existing: Values | None, given: 
         name: value for name, value in old_env.items() if name in fresh_env or references.get(str(value)) != name
     }
     merged = fresh | existing | {client.command_key: fresh[client.command_key], "args": fresh["args"]}
-    if env := fresh_env | old_env | dict(given):
+    env = fresh_env | old_env | dict(given)
+    if env or client.env_key in existing:
         merged[client.env_key] = env
     if names := _listed(existing, client.reference_list) + _listed(fresh, client.reference_list):
         merged[client.reference_list] = [each for each in dict.fromkeys(names) if each not in env]

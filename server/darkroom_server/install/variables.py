@@ -34,6 +34,12 @@ def check_name(name: str) -> None:
         raise InvalidRequest(f"--env {name[:60]}: darkroom does not read it. Did you mean {near[0]}?")
 
 
+def settled_gateway(home: str) -> str:
+    """The gateway that the person's own file and stored keys choose; empty where they choose none."""
+    settings = Settings.read_or_problem({"HOME": home, "USERPROFILE": home})
+    return "" if settings.problem or settings.choice.gateway.is_sandbox else settings.choice.gateway.name
+
+
 def check_values(given: Mapping[str, str], home: str) -> str:
     """Why calls would be refused until the client hands on what is missing; empty where nothing is.
 

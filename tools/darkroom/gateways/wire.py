@@ -19,7 +19,7 @@ from darkroom.gateways.keys import Key
 from darkroom.gateways.limits import BOUNDED_ENCODINGS, Timeouts
 from darkroom.gateways.profiles import Gateway
 from darkroom.gateways.replies import Reply, Request, read_json
-from darkroom.gateways.route import tls_context
+from darkroom.gateways.route import Proxy, tls_context
 from darkroom.uris import scheme_of
 
 if TYPE_CHECKING:
@@ -107,7 +107,9 @@ class Wire:
             raise
         except Exception as error:  # whatever the library makes of an odd answer
             is_unsent = course.is_unsent or type(error).__name__ in _NEVER_SENT
-            raise WireFault(_fault_words(error), is_unsent=is_unsent) from error
+            is_proxy_gone = course.is_connecting and self._proxy is not None
+            words = _fault_words(error) + (" to the proxy" if is_proxy_gone else "")
+            raise WireFault(words, is_unsent=is_unsent) from error
 
     async def _reply(self, response: "httpx.Response", limit_s: float, most_bytes: int) -> Reply:
         try:
@@ -132,8 +134,7 @@ class Wire:
         import httpx
 
         if kept_connections not in self._clients:
-            tls, is_near = self._trusted(), bool(self._app) or self._gateway.is_loopback
-            proxy = None if is_near else self._gateway.route.proxy
+            tls, proxy = self._trusted(), self._proxy
             limits = httpx.Limits(
                 max_connections=_MOST_CONNECTIONS, max_keepalive_connections=kept_connections, keepalive_expiry=5.0
             )
@@ -144,9 +145,17 @@ class Wire:
                 follow_redirects=False,
                 proxy=httpx.Proxy(proxy.address, auth=proxy.reveal()) if proxy else None,
                 # Without a proxy of our own, a company's is wanted on the way to the gateway (HTTPS_PROXY).
-                trust_env=not (proxy or is_near),
+                trust_env=not (proxy or self._is_near),
             )
         return self._clients[kept_connections]
+
+    @property
+    def _is_near(self) -> bool:
+        return bool(self._app) or self._gateway.is_loopback
+
+    @property
+    def _proxy(self) -> Proxy | None:
+        return None if self._is_near else self._gateway.route.proxy
 
     def _trusted(self) -> "SSLContext":
         is_needed = not self._app and scheme_of(self._gateway.base_url) == "https"
@@ -175,6 +184,11 @@ class _Course:
         if "request" in info:
             self._is_tunnelling = getattr(info["request"], "method", b"") == b"CONNECT"
         self._stage = stage
+
+    @property
+    def is_connecting(self) -> bool:
+        """The first connection, which is the proxy's where there is one, is not made yet."""
+        return self._stage.startswith("connection.connect_tcp")
 
     @property
     def is_unsent(self) -> bool:

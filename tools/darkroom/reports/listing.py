@@ -55,7 +55,8 @@ def list_report(listed: Listed, facts: ListFacts) -> PredictionReport:
         f"Of the user's limit {day.words}." if day else "",
         *(f"Note: {note}" for note in notes),
     ]
-    data = bare_data(Outcome.LISTED, "listed", _sum_of(views))
+    charged = _sum_of(views)
+    data = bare_data(Outcome.LISTED, "listed", charged)
     data |= {
         "predictions": [_row_data(view, facts) for view in views],
         "found": listed.found,
@@ -64,7 +65,7 @@ def list_report(listed: Listed, facts: ListFacts) -> PredictionReport:
         "left_today_usd": day.left_usd if day else None,
         "notes": [*notes],
     }
-    return PredictionReport(outcome=Outcome.LISTED, text="\n".join(filter(None, lines)), data=data)
+    return PredictionReport(outcome=Outcome.LISTED, text="\n".join(filter(None, lines)), data=data, charged=charged)
 
 
 def _headline(views: Sequence[PredictionView], found: int, facts: ListFacts) -> str:

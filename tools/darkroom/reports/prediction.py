@@ -3,18 +3,21 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from pathlib import Path
 from typing import cast
 
 from pydantic import JsonValue
 
 from darkroom.charges import NO_CHARGE, Charge, Verdict
 from darkroom.errors import DarkroomError, GatewayError, InvalidRequest, SpendingRefused
+from darkroom.images import StoredFile
 from darkroom.journal import Intent
 from darkroom.reports import prediction_data as data
 from darkroom.reports import prediction_words as words
 from darkroom.reports.charge_words import charge_data, charge_line
 from darkroom.reports.next_steps import next_step
 from darkroom.reports.prediction_data import AnswerFacts
+from darkroom.uris import is_url
 
 
 class Outcome(StrEnum):
@@ -34,12 +37,17 @@ class Outcome(StrEnum):
         return self not in (Outcome.SUCCEEDED, Outcome.RUNNING, Outcome.PLANNED, Outcome.LISTED)
 
 
+_NOTHING_MADE = (Outcome.INVALID, Outcome.REFUSED)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PredictionReport:
     """`text` for the assistant, `data` for programs; `intents` is what they were made from, empty for a refusal.
 
     `is_look_up`: it was asked what became of a prediction, and any answer to that is good. `is_wanted_end`: the caller
-    had asked for the cancel that ended it. `shows_images` False: only the words tell of its images.
+    had asked for the cancel that ended it. `shows_images` False: only the words tell of its images. `charged` is what
+    its predictions took in all, in US dollars. `problem` is why nothing was made, where nothing was sent or the gateway
+    took nothing.
     """
 
     outcome: Outcome
@@ -49,6 +57,28 @@ class PredictionReport:
     is_look_up: bool = False
     is_wanted_end: bool = False
     shows_images: bool = True
+    charged: Charge = NO_CHARGE
+    problem: DarkroomError | None = None
+
+    @property
+    def id(self) -> str:
+        """What get_prediction takes: the id of the first prediction; empty where there is none."""
+        return str(self.data["id"])
+
+    @property
+    def request_id(self) -> str:
+        """The name of the call: the same one again never pays twice. Empty where nothing was written down."""
+        return self.intents[0].request_id if self.intents else ""
+
+    @property
+    def images(self) -> tuple[StoredFile, ...]:
+        """The images that are saved, in the order of the answer."""
+        return tuple(image.file for intent in self.intents for image in intent.images if image.file)
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """Absolute paths of those images that are saved on this computer; those in a bucket are in `images` alone."""
+        return tuple(Path(image.location) for image in self.images if not is_url(image.location))
 
     @property
     def is_error(self) -> bool:
@@ -67,6 +97,8 @@ def prediction_report(intents: Sequence[Intent], facts: AnswerFacts) -> Predicti
         intents=tuple(intents),
         is_look_up=facts.is_look_up,
         shows_images=facts.conversation == "own",
+        charged=data.answer_charge(views),
+        problem=next((view.problem for view in views if view.problem), None) if outcome in _NOTHING_MADE else None,
     )
 
 
@@ -100,7 +132,8 @@ def refusal_report(error: DarkroomError) -> PredictionReport:
     charge = NO_CHARGE if error.billed == "no" else Charge(verdict=Verdict.POSSIBLY)
     facts: dict[str, JsonValue] = {"error": data.error_data(error)}
     text = f"{words.refusal_text(error)}\n{charge_line(charge)}"
-    return PredictionReport(outcome=outcome, text=text, data=bare_data(outcome, "refused", charge) | facts)
+    bare = bare_data(outcome, "refused", charge) | facts
+    return PredictionReport(outcome=outcome, text=text, data=bare, charged=charge, problem=error)
 
 
 def look_up_refusal(error: DarkroomError) -> PredictionReport:
@@ -109,7 +142,8 @@ def look_up_refusal(error: DarkroomError) -> PredictionReport:
     charge = Charge(verdict=Verdict.UNKNOWN)
     facts: dict[str, JsonValue] = {"error": data.error_data(error)}
     text = f"Refused: {data.said_by(error)}\nCharged: not known from here; asking is free."
-    return PredictionReport(outcome=outcome, text=text, data=bare_data(outcome, "refused", charge) | facts)
+    bare = bare_data(outcome, "refused", charge) | facts
+    return PredictionReport(outcome=outcome, text=text, data=bare, charged=charge, problem=error)
 
 
 def overdue_report(handle: str, waited_s: float, wait_s: float) -> PredictionReport:
@@ -121,7 +155,7 @@ def overdue_report(handle: str, waited_s: float, wait_s: float) -> PredictionRep
     facts: dict[str, JsonValue] = {"id": handle, "next": text.rpartition("\n")[2], "waited_s": round(waited_s, 2)}
     charge = Charge(verdict=Verdict.UNKNOWN)
     return PredictionReport(
-        outcome=Outcome.RUNNING, text=text, data=bare_data(Outcome.RUNNING, "unknown", charge) | facts
+        outcome=Outcome.RUNNING, text=text, data=bare_data(Outcome.RUNNING, "unknown", charge) | facts, charged=charge
     )
 
 
