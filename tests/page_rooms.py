@@ -116,7 +116,7 @@ class PageProcess:
             text=True,
         )
         assert self._process.stdout
-        self.url = self._process.stdout.readline().strip()
+        self.url: str = self._process.stdout.readline().strip()
         if not self.url:
             raise AssertionError(self.end()[1])
         self.origin = "/".join(self.url.split("/")[:3])

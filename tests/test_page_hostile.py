@@ -1,6 +1,7 @@
 """Prompts, models and names of strangers on the page and in the exported file: shown as they are, and doing nothing."""
 
 import shlex
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +25,7 @@ WORDS = (
     "--help",
     "\x1b]52;c;cm0gLXJmIH4K\x07 and a\nnew line\r\n\u202egnp.exe",
     "\ud83d\ude00\u0000 \ufffe",
+    "half of a character \ud800",
 )
 
 
@@ -71,6 +73,7 @@ def test_the_copied_command_is_one_for_every_shell(browser: Browser, folder: Pat
             assert command.isprintable() or "\n" not in command and "\x1b" not in command and "\r" not in command
         with looking(browser, server.url) as seen:
             seen.page.locator("#words").fill("rm -rf ~; echo")
+            expect(seen.page.locator("#count")).to_contain_text("2 of ")
             seen.page.locator(".tile").last.click()
             seen.page.get_by_role("button", name="Copy command").click()
             expect(seen.page.locator("#voice")).to_have_text("Copied")
@@ -78,8 +81,6 @@ def test_the_copied_command_is_one_for_every_shell(browser: Browser, folder: Pat
 
 
 def test_in_the_exported_file_they_are_only_words(browser: Browser, folder: Path) -> None:
-    import subprocess
-
     target = folder / "pictures of <b>'\" é.html"
     done = subprocess.run(
         [*DARKROOM, "gallery", "--export", str(target)],
@@ -106,8 +107,6 @@ def test_in_the_exported_file_they_are_only_words(browser: Browser, folder: Path
 
 
 def test_a_file_that_cannot_be_written_is_told(folder: Path) -> None:
-    import subprocess
-
     done = subprocess.run(
         [*DARKROOM, "gallery", "--export", str(folder / "nowhere" / "page.html")],
         env=bare_environ(folder),

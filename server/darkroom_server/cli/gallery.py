@@ -1,5 +1,6 @@
 """`darkroom-mcp gallery`: every picture in the browser, or in one file."""
 
+import contextlib
 from pathlib import Path
 from typing import Annotated
 
@@ -40,7 +41,7 @@ def gallery(
             note("No browser could be opened here. Open the address above.")
         note("Ctrl-C ends it.")
 
-    with listening("127.0.0.1", port) as listener:
+    with listening("127.0.0.1", port) as listener, contextlib.suppress(KeyboardInterrupt):
         anyio.run(serve_page, settings, listener, ready)
 
 

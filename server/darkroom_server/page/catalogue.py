@@ -5,7 +5,6 @@ import json
 import os
 import re
 import stat
-from functools import cache
 from pathlib import Path
 from typing import cast
 
@@ -64,10 +63,11 @@ class Catalogue:
 
     async def spending(self) -> list[list[JsonValue]]:
         """Day (YYYY-MM-DD, the person's), model, creates, US dollars charged, US dollars that may still be charged."""
-        day_of = cache(lambda at: local(at).date().isoformat())
+        spent = await self._journal.lists.spent()
+        day_of = {at: local(at).date().isoformat() for at in {part.at for part in spent}}
         days: dict[tuple[str, str], list[float]] = {}
-        for part in await self._journal.lists.spent():
-            sums = days.setdefault((day_of(part.at), part.model), [0, 0.0, 0.0])
+        for part in spent:
+            sums = days.setdefault((day_of[part.at], part.model), [0, 0.0, 0.0])
             for place, value in enumerate((part.creates, part.known_usd, part.open_usd)):
                 sums[place] += value
         return [[day, model, int(count), known, may] for (day, model), (count, known, may) in sorted(days.items())]

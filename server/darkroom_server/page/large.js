@@ -3,6 +3,7 @@
 const large = $('large');
 function show(index) {
   current = index;
+  const wasOn = document.activeElement?.matches('#stage button') ? document.activeElement.title : '';
   const picture = shown[index], name = picture.prompt.slice(0, 160) || picture.name;
   const image = el('img', {alt: name, src: thumbnailOf(picture) || undefined, class: /PNG|WEBP|SVG/.test(picture.type) ? 'clear' : ''});
   const scale = Math.min(1, 4096 / Math.max(picture.width, picture.height, 1));
@@ -14,7 +15,7 @@ function show(index) {
   const prompt = $('prompt');
   if (!large.open) large.showModal();
   if (prompt && prompt.scrollHeight > prompt.clientHeight + 1) prompt.tabIndex = 0;
-  if (!large.contains(document.activeElement) || document.activeElement === large) large.querySelector('.close').focus();
+  (wasOn && large.querySelector(`button[title="${wasOn}"]`) || large.querySelector('.close')).focus();
 }
 function whole(picture, image) {
   const original = el('img', {src: `image/${picture.id}`});
@@ -41,6 +42,7 @@ function about(picture, index) {
   return [
     el('div', {class: 'top'}, `${(index + 1).toLocaleString('en')} of ${shown.length.toLocaleString('en')}`, iconic('close', 'Close', () => large.close(), 'close')),
     picture.prompt ? el('p', {id: 'prompt'}, picture.prompt) : el('p', {class: 'hint'}, 'Its prompt is not known.'),
+    picture.is_cut && el('p', {class: 'hint'}, 'Its prompt is longer; the record beside the file has all of it.'),
     el('div', {class: 'actions', role: 'group', 'aria-label': 'Actions'}, ...actions(picture)),
     picture.command && el('p', {class: 'hint'}, 'The command makes it again: give another seed or other words beside it.'),
     el('dl', {}, ...facts.filter(([, value]) => value).flatMap(([term, value]) => [el('dt', {}, term), el('dd', {}, value)])),

@@ -53,8 +53,8 @@ async function load() {
   if (isLoading) return;
   isLoading = true;
   try {
-    const now = (await ask('version')).version, isFirst = !version;
-    if (now === version) return;
+    const asked = ask('version'), isFirst = !version;
+    if (!isFirst && (await asked).version === version) return;
     const found = new Map(all.filter(({id}) => !id.startsWith('file-')).map(each => [each.id, each])), before = new Set(found.keys());
     for (let after = '', limit = 120; after || limit === 120; limit = 400) {
       const page = await ask(`pictures?limit=${limit}&after=${encodeURIComponent(after)}`);
@@ -66,7 +66,7 @@ async function load() {
     spending = (await ask('spending')).spending;
     take(found.values(), true);
     if (!$('spending').hidden) drawSpending();
-    version = now;
+    version = (await asked).version;
     tell('');
   } catch (error) {
     tell(error.message);
@@ -115,7 +115,7 @@ $('clear').addEventListener('click', () => {
 
 // The sheet: rows of one height each that fill the width, under a line for each day
 
-const GAP = 6, HEADING = 52, sheet = $('sheet'), drawn = new Map(), wasHere = new Set();
+const GAP = 6, HEADING = 52, MOST_BUSY = 4, busy = new Set(), sheet = $('sheet'), drawn = new Map(), wasHere = new Set();
 let rows = [], kept = [], width = 0, current = 0, settled = 0;
 const ratioOf = ({width, height}) => Math.max(.6, Math.min(2.4, width / height || 1));
 function arrange() {
@@ -168,7 +168,10 @@ function draw() {
   settled = setTimeout(fetchSeen, wasHere.size ? 70 : 0);
 }
 function remove(index, node) {
-  for (const image of node.querySelectorAll('img')) image.removeAttribute('src'); // ends a request that nobody needs any more
+  for (const image of node.querySelectorAll('img')) {
+    image.removeAttribute('src'); // ends a request that nobody needs any more
+    busy.delete(image);
+  }
   node.remove();
   drawn.delete(index);
 }
@@ -197,18 +200,22 @@ function tileNode(index, wide) {
   const image = el('img', {alt: '', decoding: 'async', 'data-src': source});
   tile.style.width = `${wide}px`;
   const lose = () => { tile.classList.add('lost'); tile.replaceChildren('Not to be shown'); };
-  image.addEventListener('load', () => { image.classList.add('is-here'); wasHere.add(picture.id); });
-  image.addEventListener('error', () => { if (image.hasAttribute('src')) lose(); });
+  const end = () => { if (busy.delete(image)) fetchSeen(); };
+  image.addEventListener('load', () => { image.classList.add('is-here'); wasHere.add(picture.id); end(); });
+  image.addEventListener('error', () => { if (image.hasAttribute('src')) lose(); end(); });
   tile.append(image);
   if (!source) lose();
   if (wasHere.has(picture.id)) image.src = source;
   return tile;
 }
 function fetchSeen() {
-  // What can be seen comes first; the rest waits for it in the browser's queue.
+  // What can be seen comes first. A browser has six connections to a server: some are left for lists and large pictures.
   const waiting = [...sheet.querySelectorAll('img:not([src])')], edge = image => image.getBoundingClientRect();
   const isSeen = image => edge(image).bottom > 0 && edge(image).top < innerHeight;
-  for (const image of [...waiting.filter(isSeen), ...waiting.filter(image => !isSeen(image))]) image.src = image.dataset.src;
+  for (const image of [...waiting.filter(isSeen), ...waiting.filter(image => !isSeen(image))].slice(0, MOST_BUSY - busy.size)) {
+    busy.add(image);
+    image.src = image.dataset.src;
+  }
 }
 addEventListener('scroll', () => requestAnimationFrame(draw), {passive: true});
 new ResizeObserver(() => { if (sheet.clientWidth && sheet.clientWidth !== width) keepPlace(arrange); }).observe(sheet);

@@ -55,6 +55,7 @@ class Picture:
             "id": self.id,
             "at": self.at,
             "prompt": self.prompt[:_MOST_PROMPT],
+            "is_cut": len(self.prompt) > _MOST_PROMPT,
             "model": self.model[:_MOST_VALUE],
             "seed": self.seed[:_MOST_VALUE],
             "gateway": self.gateway[:_MOST_VALUE],
@@ -185,8 +186,9 @@ def _text(value: JsonValue) -> str:
 
 def _number(value: JsonValue) -> float | None:
     """None for what is none, and for what JSON has no word for."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if is_number and abs(value) < 1e15 and math.isfinite(value) else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if abs(value) < 1e15 and math.isfinite(value) else None
 
 
 def _whole(value: JsonValue) -> int:

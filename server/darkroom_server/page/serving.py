@@ -22,7 +22,7 @@ from darkroom_server.page.catalogue import Catalogue
 from darkroom_server.page.document import exported_page
 from darkroom_server.page.guard import Guard
 from darkroom_server.page.pictures import Picture
-from darkroom_server.page.site import Site
+from darkroom_server.page.routes import Routes
 from darkroom_server.page.thumbnails import Thumbnails
 from darkroom_server.settings import Settings
 
@@ -55,12 +55,13 @@ async def opened(settings: Settings) -> AsyncGenerator[Opened]:
 async def serve_page(settings: Settings, listener: socket.socket, on_ready: Callable[[Guard], None]) -> None:
     """Serve on `listener`, which is bound to 127.0.0.1, until SIGINT or SIGTERM."""
     async with opened(settings) as room, anyio.create_task_group() as tasks:
-        site = Site(room.catalogue, room.thumbnails, room.stores.read)
-        guard = Guard(site.router(), listener.getsockname()[1])
+        routes = Routes(room.catalogue, room.thumbnails, room.stores.read)
+        guard = Guard(routes.router(), listener.getsockname()[1])
         # No access log: it would hold the secret.
         config = uvicorn.Config(
             guard,
             lifespan="off",
+            ws="none",
             log_config=None,
             access_log=False,
             server_header=False,

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import anyio
 from anyio import to_thread
+from pydantic import JsonValue
 
 from darkroom.errors import OutputError
 from darkroom.images import StoredFile
@@ -98,7 +99,7 @@ async def shrunk(content: bytes, longest_px: int, max_bytes: int) -> bytes:
     mime_type = sniff(head) or ""
     if not mime_type or (mime_type != _SVG and pixel_size(head, mime_type).pixels > MAX_PIXELS):
         raise OutputError("It is no image that can be decoded.")
-    box = [longest_px, longest_px]
+    box: list[JsonValue] = [longest_px, longest_px]
     made = await render_image("small", content, max_bytes=max_bytes, box=box, svg_px=longest_px)
     if isinstance(made, str):
         raise OutputError(f"It cannot be shown: {made}.")

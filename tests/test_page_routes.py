@@ -89,7 +89,7 @@ def test_a_request_of_another_site_gets_nothing(page: PageProcess, headers: dict
 
 
 def test_a_second_host_header_gets_nothing(page: PageProcess) -> None:
-    address = urlsplit(page.url)
+    address = urlsplit(str(page.url))
     asked = http.client.HTTPConnection(address.netloc, timeout=20)
     asked.putrequest("GET", f"{address.path}version", skip_host=True)
     asked.putheader("Host", "evil.test")
@@ -121,7 +121,7 @@ def test_a_link_from_elsewhere_opens_the_page(page: PageProcess) -> None:
 )
 @pytest.mark.parametrize("kind", ["image", "thumbnail"])
 def test_no_name_leads_to_another_file(page: PageProcess, kind: str, id: str) -> None:
-    address = urlsplit(page.url)
+    address = urlsplit(str(page.url))
     asked = http.client.HTTPConnection(address.netloc, timeout=20)
     asked.request("GET", f"{address.path}{kind}/{id.encode('ascii', 'backslashreplace').decode()}")
     answer = asked.getresponse()
