@@ -153,6 +153,21 @@ def test_a_new_picture_appears_and_the_place_is_kept(browser: Browser, tmp_path:
         assert seen.problems == []
 
 
+def test_of_many_pictures_only_those_near_the_window_are_in_the_document(browser: Browser, tmp_path: Path) -> None:
+    fill(tmp_path, [Made(prompt=f"number {number}", days_ago=number / 50) for number in range(300)])
+    with PageProcess(tmp_path) as server, looking(browser, server.url) as seen:
+        expect(seen.page.locator("#count")).to_have_text("300 pictures")
+        assert 20 < seen.page.locator(".tile").count() < 130
+        seen.page.locator(".tile").first.focus()
+        seen.page.keyboard.press("End")
+        last = seen.page.locator("[data-index='299']")
+        expect(last).to_be_focused()
+        expect(last).to_be_in_viewport()
+        expect(last.locator("img.is-here")).to_have_count(1)
+        assert seen.page.locator(".tile").count() < 150
+        assert seen.problems == []
+
+
 def test_when_the_server_has_ended_the_page_says_what_to_do(browser: Browser, tmp_path: Path) -> None:
     fill(tmp_path, [Made()])
     with PageProcess(tmp_path) as server, looking(browser, server.url) as seen:

@@ -256,6 +256,13 @@ def test_the_version_changes_when_a_picture_comes(tmp_path: Path) -> None:
         assert len(page.pictures()) == 2
 
 
+def test_a_setting_that_cannot_be_used_is_named_and_the_page_is_there(tmp_path: Path) -> None:
+    with PageProcess(tmp_path, DARKROOM_GATEWAY="nonsense") as page:
+        assert page.get("").status_code == 200
+        code, told = page.interrupt()
+    assert code == 0 and "nonsense" in told.splitlines()[0]
+
+
 def test_ctrl_c_ends_it_without_a_word_too_many(tmp_path: Path) -> None:
     with PageProcess(tmp_path) as page:
         assert page.get("version").status_code == 200

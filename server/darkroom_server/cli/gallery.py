@@ -28,6 +28,8 @@ def gallery(
     """
     settings = Settings.read_or_problem()
     log_to_stderr(settings.log_level)
+    if settings.problem:
+        note(settings.problem.message)
     if export is not None:
         _export(settings, export.expanduser(), limit)
         return

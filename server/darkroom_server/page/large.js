@@ -6,8 +6,12 @@ function show(index) {
   const wasOn = document.activeElement?.matches('#stage button') ? document.activeElement.title : '';
   const picture = shown[index], name = picture.prompt.slice(0, 160) || picture.name;
   const image = el('img', {alt: name, src: thumbnailOf(picture) || undefined, class: /PNG|WEBP|SVG/.test(picture.type) ? 'clear' : ''});
-  const scale = Math.min(1, 4096 / Math.max(picture.width, picture.height, 1));
-  if (picture.width) Object.assign(image, {width: picture.width * scale, height: picture.height * scale});
+  if (picture.width && picture.height) {
+    // Its place is that of the original, before that has come.
+    image.classList.add('sized');
+    image.style.setProperty('--ratio', picture.width / picture.height);
+    image.style.setProperty('--width', `${picture.width}px`);
+  }
   $('stage').replaceChildren(image, iconic('back', 'Previous picture', () => step(-1)), iconic('on', 'Next picture', () => step(1), 'next'));
   if (!embedded) whole(picture, image);
   $('about').replaceChildren(...about(picture, index));
