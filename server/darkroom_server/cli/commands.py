@@ -14,6 +14,7 @@ from darkroom.reports import PredictionReport
 from darkroom_server import __version__
 from darkroom_server.cli.clients_here import uninstall
 from darkroom_server.cli.doctor import doctor
+from darkroom_server.cli.gallery import gallery
 from darkroom_server.cli.generate import generate
 from darkroom_server.cli.history import history
 from darkroom_server.cli.install import install
@@ -40,7 +41,7 @@ def run(arguments: Sequence[str]) -> int:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_shared)
-    for command in (generate, show, history, cancel, models, doctor, sandbox, install, uninstall, serve):
+    for command in (generate, show, history, gallery, cancel, models, doctor, sandbox, install, uninstall, serve):
         app.command()(command)
     app.add_typer(key_commands(), name="key")
     for stream in (sys.stdout, sys.stderr):

@@ -57,7 +57,7 @@ def _serve_http(host: str, port: int, allowed_hosts: Sequence[str]) -> None:
         )
     settings = Settings.read_or_problem()
     log_to_stderr(settings.log_level)
-    with _listening(host, port) as listener:
+    with listening(host, port) as listener:
         if settings.problem:
             note(settings.problem.message)
         address = f"http://{shown}:{listener.getsockname()[1]}/mcp"
@@ -81,7 +81,7 @@ def sandbox(
 
     from darkroom_server.sandbox import SandboxOptions, create_sandbox
 
-    with _listening(_LOOPBACK, port) as listener:
+    with listening(_LOOPBACK, port) as listener:
         address = f"http://{_LOOPBACK}:{listener.getsockname()[1]}"
         try:
             options = SandboxOptions(profile=profile, key=key, base_url=address, speed=speed, has_drifted=drift)
@@ -97,7 +97,7 @@ def sandbox(
             server.run(sockets=[listener])
 
 
-def _listening(host: str, port: int) -> socket.socket:
+def listening(host: str, port: int) -> socket.socket:
     """A socket that listens there. Raises: typer.BadParameter where it cannot."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:

@@ -8,7 +8,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Any
 
@@ -34,6 +34,13 @@ _MONEY = f"""SELECT gateway, account, count(*) AS creates,
     FROM (SELECT gateway, account, cost_usd, estimate_usd, state, has_bound, coalesce(status, '') AS status_word
         FROM intents {_BETWEEN} AND is_adopted = 0 AND state IN ('sent', 'unknown', 'known')) AS creates
     GROUP BY gateway, account ORDER BY gateway, account"""
+# Quarters of an hour, of which every time zone's days are made; cut as SQLite and PostgreSQL both round.
+_SPENT = f"""SELECT round({_AT} / 900 - 0.499999) * 900 AS at, model, count(*) AS creates,
+    coalesce(sum(cost_usd), 0) AS known_usd, coalesce(sum(CASE WHEN {_OPEN} THEN estimate_usd END), 0) AS open_usd
+    FROM (SELECT *, coalesce(status, '') AS status_word FROM intents
+        WHERE is_adopted = 0 AND state IN ('sent', 'unknown', 'known')) AS creates
+    GROUP BY 1, model ORDER BY 1, model"""
+_LOCATIONS = "SELECT location FROM images WHERE state = 'stored'"
 _PROMPT = re.compile(r'"prompt":"((?:[^"\\]|\\u[0-9a-fA-F]{4}|\\[^u])*)')
 _SUMS = ("creates", "known_usd", "at_most_usd", "usually_usd", "open_count", "unknown_count")
 _AFTER_ALL = 1e18
@@ -76,6 +83,20 @@ class Money:
         return replace(self, **sums)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """What the creates of one model took in the quarter of an hour that began at `at` (seconds since the epoch).
+
+    In US dollars: `known_usd` was charged as far as can be told, `open_usd` may be charged for what is not known yet.
+    """
+
+    at: float
+    model: str
+    creates: int
+    known_usd: float
+    open_usd: float
+
+
 class Lists:
     """Every method raises JournalError where the database cannot be read."""
 
@@ -114,6 +135,16 @@ class Lists:
         """What was spent in that time, by account. What was only looked up here does not count."""
         rows = await self._read(lambda session: session.execute(_MONEY, (since, until)).fetchall())
         return tuple(Money(**{name: row[name] for name in ("gateway", "account", *_SUMS)}) for row in rows)
+
+    async def spent(self) -> tuple[Spent, ...]:
+        """What was spent at all times, oldest first. What was only looked up here does not count."""
+        rows = await self._read(lambda session: session.execute(_SPENT).fetchall())
+        return tuple(Spent(**{each.name: row[each.name] for each in fields(Spent)}) for row in rows)
+
+    async def locations(self) -> frozenset[str]:
+        """Where the saved images lie."""
+        rows = await self._read(lambda session: session.execute(_LOCATIONS).fetchall())
+        return frozenset(row["location"] for row in rows)
 
 
 def folded(text: str) -> str:

@@ -1,0 +1,134 @@
+"""The journal and the folder opened for the page: served until Ctrl-C, or written into one file."""
+
+import base64
+import socket
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from types import FrameType
+
+import anyio
+import uvicorn
+from anyio import to_thread
+from pydantic import JsonValue
+
+from darkroom.errors import OutputError
+from darkroom.journal import open_journal
+from darkroom.outputs import OutputStores
+from darkroom.outputs.formats import HEAD_BYTES, sniff
+from darkroom.settings import Settings
+from darkroom_server.page.catalogue import Catalogue
+from darkroom_server.page.document import exported_page
+from darkroom_server.page.guard import Guard
+from darkroom_server.page.pictures import Picture
+from darkroom_server.page.routes import Routes
+from darkroom_server.page.thumbnails import Thumbnails
+
+_LEAVE_WITHIN_S = 1
+_ROWS_AT_ONCE = 500
+_MADE_AT_ONCE = 8
+
+OnProgress = Callable[[float, str], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What the page is made of while the journal is open."""
+
+    catalogue: Catalogue
+    thumbnails: Thumbnails
+    stores: OutputStores
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncGenerator[Opened]:
+    """Neither key nor gateway is needed. Raises: JournalError; SettingsError for a folder that is none."""
+    data_dir = settings.data_path
+    async with open_journal(data_dir / "journal.sqlite3") as journal:
+        stores = OutputStores(settings.output_location, spare=data_dir / "images")
+        catalogue = Catalogue(journal, stores.default.place)
+        yield Opened(catalogue, Thumbnails(data_dir / "thumbnails", stores.read), stores)
+
+
+async def serve_page(settings: Settings, listener: socket.socket, on_ready: Callable[[Guard], None]) -> None:
+    """Serve on `listener`, which is bound to 127.0.0.1, until SIGINT or SIGTERM."""
+    async with opened(settings) as room, anyio.create_task_group() as tasks:
+        routes = Routes(room.catalogue, room.thumbnails, room.stores.read)
+        guard = Guard(routes.router(), listener.getsockname()[1])
+        # No access log: it would hold the secret.
+        config = uvicorn.Config(
+            guard,
+            lifespan="off",
+            ws="none",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=_LEAVE_WITHIN_S,
+        )
+        tasks.start_soon(to_thread.run_sync, room.thumbnails.sweep)
+        on_ready(guard)
+        await _Server(config).serve(sockets=[listener])
+
+
+async def export_page(settings: Settings, target: Path, limit: int, on_progress: OnProgress | None) -> int:
+    """Write the newest `limit` pictures (0: all) into one file of HTML; gives how many there are in it.
+
+    Raises: OutputError where the file cannot be written; JournalError.
+    """
+    async with opened(settings) as room:
+        pictures = sorted(await _all(room.catalogue), key=lambda each: each.at, reverse=True)
+        chosen = list(islice(pictures, limit or None))
+        rest: dict[str, JsonValue] = {"spending": [list(row) for row in await room.catalogue.spending()]}
+        html = await exported_page(_entries(chosen, room.thumbnails, on_progress), rest)
+    try:
+        await anyio.Path(target).write_text(html, encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"'{target}' cannot be written ({error.strerror}).") from error
+    return len(chosen)
+
+
+async def _all(catalogue: Catalogue) -> list[Picture]:
+    found, after = await catalogue.strays(), ""
+    while True:
+        pictures, after = await catalogue.page(after, _ROWS_AT_ONCE)
+        found += pictures
+        if not after:
+            return found
+
+
+async def _entries(
+    pictures: list[Picture], thumbnails: Thumbnails, on_progress: OnProgress | None
+) -> AsyncIterator[dict[str, JsonValue]]:
+    """Each picture with its thumbnail, "" where there is none."""
+    for start in range(0, len(pictures), _MADE_AT_ONCE):
+        group = pictures[start : start + _MADE_AT_ONCE]
+        made = [""] * len(group)
+
+        async def make(index: int, picture: Picture, made: list[str] = made) -> None:
+            made[index] = await _data_uri(picture, thumbnails)
+
+        async with anyio.create_task_group() as tasks:
+            for index, picture in enumerate(group):
+                tasks.start_soon(make, index, picture)
+        for picture, uri in zip(group, made, strict=True):
+            yield picture.data(is_shared=True) | {"thumbnail": uri}
+        if on_progress:
+            await on_progress(100 * (start + len(group)) / len(pictures), f"{start + len(group)} pictures")
+
+
+async def _data_uri(picture: Picture, thumbnails: Thumbnails) -> str:
+    try:
+        content = await thumbnails.of(picture.file)
+    except OutputError:
+        return ""
+    return f"data:{sniff(content[:HEAD_BYTES])};base64,{base64.b64encode(content).decode()}"
+
+
+class _Server(uvicorn.Server):
+    """A signal is an orderly end; uvicorn would raise it once more after it has left."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self.force_exit = self.should_exit
+        self.should_exit = True

@@ -1,0 +1,61 @@
+"""The page of `darkroom-mcp gallery` in a real Chromium; nothing is asked of anybody but its own server."""
+
+import json
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from gallery_browser import skip_outside_ci
+from playwright.sync_api import Browser, Page
+
+AXE = Path(__file__).with_name("node_modules") / "axe-core" / "axe.min.js"
+
+
+@dataclass
+class Seen:
+    """One page; `requests` are the URLs asked for, `problems` the console's errors."""
+
+    page: Page
+    requests: list[str] = field(default_factory=list[str])
+    problems: list[str] = field(default_factory=list[str])
+
+    def violations(self) -> list[Any]:
+        """What axe has to complain about."""
+        if not AXE.is_file():
+            skip_outside_ci("axe-core is not here: npm install --prefix tests")
+        # Through the debugger, because the page's own policy forbids every script but its own.
+        self.page.evaluate(AXE.read_text(encoding="utf-8"))
+        found: list[dict[str, Any]] = self.page.evaluate("() => axe.run(document).then(done => done.violations)")
+        return [(entry["id"], [node["html"] for node in entry["nodes"]]) for entry in found]
+
+    def texts(self, selector: str) -> list[str]:
+        return self.page.locator(selector).all_inner_texts()
+
+
+@contextmanager
+def looking(
+    browser: Browser, url: str, *, width_px: int = 1100, scheme: Literal["light", "dark"] = "light"
+) -> Generator[Seen]:
+    """The page once it has told how many pictures there are."""
+    context = browser.new_context(viewport={"width": width_px, "height": 800}, color_scheme=scheme, locale="en-GB")
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    seen = Seen(context.new_page())
+    seen.page.on("request", lambda request: seen.requests.append(request.url))
+    seen.page.on("console", lambda message: seen.problems.append(message.text) if message.type == "error" else None)
+    seen.page.on("pageerror", lambda error: seen.problems.append(str(error)))
+    seen.page.goto(url)
+    seen.page.wait_for_function("() => document.querySelector('#count').textContent !== ''")
+    yield seen
+    context.close()
+
+
+def clipboard(seen: Seen) -> str:
+    return str(seen.page.evaluate("() => navigator.clipboard.readText()"))
+
+
+def embedded(path: Path) -> dict[str, Any]:
+    """The data in an exported page."""
+    text = path.read_text(encoding="utf-8")
+    return json.loads(text.split('type="application/json">', 1)[1].split("</script>", 1)[0])

@@ -1,0 +1,119 @@
+"""Prompts, models and names of strangers on the page and in the exported file: shown as they are, and doing nothing."""
+
+import shlex
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from gallery_browser import open_browser
+from hostile_words import HOSTILE_WORDS
+from http_process import DARKROOM, bare_environ
+from page_browser import clipboard, embedded, looking
+from page_rooms import Made, PageProcess, fill, stray
+from playwright.sync_api import Browser, expect
+
+WORDS = (
+    "<img src=x onerror=\"document.title='pwned'\">",
+    "</script><script>document.title='pwned'</script><!--",
+    "<!-- style --><!-- data --><!-- script -->",
+    "</title></style><svg onload=document.title='pwned'>",
+    "\"><iframe srcdoc='<script>parent.document.title=1</script>'>",
+    "javascript:document.title='pwned'",
+    "'; rm -rf ~; echo '",
+    "$(touch pwned) `touch pwned` \\",
+    "--help",
+    "\x1b]52;c;cm0gLXJmIH4K\x07 and a\nnew line\r\n\u202egnp.exe",
+    "\ud83d\ude00\u0000 \ufffe",
+    "half of a character \ud800",
+)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with open_browser() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("hostile")
+    words = [text.encode("utf-8", "replace").decode() for text in (*WORDS, *HOSTILE_WORDS)]
+    fill(made, [Made(prompt=text, model=text[:100]) for text in words])
+    for number, text in enumerate(WORDS):
+        told = dict.fromkeys(("prompt", "model", "seed", "gateway", "cost_usd", "created_at"), text)
+        stray(made, f"stray-{number}", {**told, "request": {text: text, "options": {text: [text]}}})
+    return made
+
+
+def test_on_the_page_they_are_only_words(browser: Browser, folder: Path) -> None:
+    with PageProcess(folder) as server, looking(browser, server.url) as seen:
+        expect(seen.page.locator("#count")).to_have_text(f"{2 * len(WORDS) + len(HOSTILE_WORDS)} pictures")
+        dialog = seen.page.get_by_role("dialog")
+        seen.page.locator(".tile").first.click()
+        for _ in range(len(WORDS) + len(HOSTILE_WORDS) + len(WORDS)):
+            expect(dialog).to_be_visible()
+            assert seen.page.locator("#about script, #about img, #about iframe, #about [onload]").count() == 0
+            seen.page.keyboard.press("ArrowRight")
+        seen.page.keyboard.press("Escape")
+        seen.page.get_by_role("button", name="Spending").click()
+        seen.page.get_by_role("button", name="All time").click()
+        assert seen.page.title() == "darkroom"
+        assert seen.problems == []
+        assert {url for url in seen.requests if not url.startswith((server.url, "data:"))} == set()
+
+
+def test_the_copied_command_is_one_for_every_shell(browser: Browser, folder: Path) -> None:
+    with PageProcess(folder) as server:
+        commands = [each["command"] for each in server.pictures() if each["name"].startswith("stray")]
+        assert len(commands) == len(WORDS)
+        for command in commands:
+            words = shlex.split(command)
+            assert words[:2] == ["darkroom-mcp", "generate"] and words[-2] == "--"
+            assert command.isprintable() or "\n" not in command and "\x1b" not in command and "\r" not in command
+        with looking(browser, server.url) as seen:
+            seen.page.locator("#words").fill("rm -rf ~; echo")
+            expect(seen.page.locator("#count")).to_contain_text("2 of ")
+            seen.page.locator(".tile").last.click()
+            seen.page.get_by_role("button", name="Copy command").click()
+            expect(seen.page.locator("#voice")).to_have_text("Copied")
+            assert shlex.split(clipboard(seen))[-1] == WORDS[6]
+
+
+def test_in_the_exported_file_they_are_only_words(browser: Browser, folder: Path) -> None:
+    target = folder / "pictures of <b>'\" é.html"
+    done = subprocess.run(
+        [*DARKROOM, "gallery", "--export", str(target)],
+        env=bare_environ(folder),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert done.stdout == f"{target}\n"
+    assert str(folder) not in target.read_text(encoding="utf-8")
+    with looking(browser, target.as_uri()) as seen:
+        count = 2 * len(WORDS) + len(HOSTILE_WORDS)
+        expect(seen.page.locator("#count")).to_have_text(f"{count} pictures")
+        expect(seen.page.locator(".tile img.is-here").first).to_be_visible()
+        seen.page.locator(".tile").first.click()
+        expect(seen.page.get_by_role("button", name="Copy prompt")).to_be_visible()
+        expect(seen.page.get_by_role("button", name="Show in folder")).to_have_count(0)
+        assert seen.violations() == []
+        assert seen.page.title() == "darkroom"
+        assert seen.problems == []
+        assert {url for url in seen.requests if not url.startswith(("data:", target.as_uri()))} == set()
+    assert len(embedded(target)["pictures"]) == count
+
+
+def test_a_file_that_cannot_be_written_is_told(folder: Path) -> None:
+    done = subprocess.run(
+        [*DARKROOM, "gallery", "--export", str(folder / "nowhere" / "page.html")],
+        env=bare_environ(folder),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "cannot be written (No such file or directory)" in done.stderr
