@@ -1,5 +1,6 @@
 """The command line. It starts the stdio server without importing typer and rich, which only people's commands need."""
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -10,7 +11,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command with the arguments of the process, or `argv`, and return its exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     is_terminal = sys.stdin is not None and sys.stdin.isatty()
-    if arguments in _SERVE_WORDS or (not arguments and not is_terminal):
+    is_completion = "_DARKROOM_MCP_COMPLETE" in os.environ  # a shell asks what may stand next
+    if arguments in _SERVE_WORDS or (not arguments and not is_terminal and not is_completion):
         import gc
 
         gc.disable()  # nothing that is imported on the way can be freed; stdio turns it on again
@@ -20,4 +22,4 @@ def main(argv: Sequence[str] | None = None) -> int:
         return serve_stdio(Settings.read_or_problem())
     from darkroom_server.cli.commands import run
 
-    return run(arguments or ["--help"])
+    return run(arguments or ([] if is_completion else ["--help"]))

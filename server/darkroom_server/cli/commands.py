@@ -35,7 +35,7 @@ def run(arguments: Sequence[str]) -> int:
     app = typer.Typer(
         help="Make images over Replicate-format gateways. Start with: darkroom-mcp generate 'a lighthouse at dawn'. "
         "To use it from an assistant: darkroom-mcp install CLIENT",
-        add_completion=False,
+        add_completion=True,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
