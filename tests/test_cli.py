@@ -134,7 +134,8 @@ def test_history_lists_what_was_made_and_sums_it_up(line: CommandLine) -> None:
 
 def test_models_searches_and_describes(line: CommandLine) -> None:
     assert "black-forest-labs/flux-schnell" in line.run("models", "flux", "--limit", "60").stdout
-    assert "aspect_ratio" in line.run("models", "black-forest-labs/flux-schnell").stdout
+    card = line.run("models", "flux-schnell").stdout
+    assert "--aspect-ratio (" in card and "darkroom-mcp generate -m black-forest-labs/flux-schnell" in card
     assert json.loads(line.run("models", "flux", "--json").stdout)["models"]
 
 

@@ -1,33 +1,28 @@
-"""The commands put together for typer, and the three short ones: show, cancel, models."""
+"""The commands put together for typer."""
 
-import re
+import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 from typing import Annotated
 
 import typer
 
-from darkroom.darkroom import Darkroom
 from darkroom.errors import DarkroomError, GatewayError
-from darkroom.get_prediction import get_prediction
-from darkroom.list_models import list_models
-from darkroom.registry import ModelRegistry, Sort
-from darkroom.reports import PredictionReport
 from darkroom_server import __version__
 from darkroom_server.cli.doctor import doctor
 from darkroom_server.cli.generate import generate
 from darkroom_server.cli.history import history
 from darkroom_server.cli.install import install
-from darkroom_server.cli.opened import in_darkroom, read_settings
-from darkroom_server.cli.screen import note, progress_bar, show_json, show_report
+from darkroom_server.cli.models import models
+from darkroom_server.cli.schema import schema
+from darkroom_server.cli.screen import note
 from darkroom_server.cli.serve import sandbox, serve
+from darkroom_server.cli.show import cancel, show
 
-_Id = Annotated[str, typer.Argument(metavar="ID", help="Id of a prediction, a request_id, or `latest`.")]
-_IdOrList = Annotated[
-    str, typer.Argument(metavar="ID", help="The same, or for a list `today`, `recent`, a date or `find: words`.")
-]
-_AsJson = Annotated[bool, typer.Option("--json", help="Print the report as JSON.")]
-# The report words its hint for assistants.
-_CALL = re.compile(r'list_models\(model="([^"]+)"\)')
+_EXIT_CODES = (
+    "Exit codes: 0 all is done and saved; 1 it failed, or an image is missing; 2 it was refused here, nothing was "
+    "sent; 3 the gateway refused it; 4 it is not at an end, or not known to be; 130 stopped with Ctrl-C."
+)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -35,13 +30,17 @@ def run(arguments: Sequence[str]) -> int:
     app = typer.Typer(
         help="Make images over Replicate-format gateways. Start with: darkroom-mcp generate 'a lighthouse at dawn'. "
         "To use it from an assistant: darkroom-mcp install CLIENT",
+        epilog=_EXIT_CODES,
         add_completion=True,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_shared)
-    for command in (generate, show, history, cancel, models, doctor, sandbox, install, serve):
+    for command in (generate, show, history, cancel, models, schema, doctor, sandbox, install, serve):
         app.command()(command)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a file name may hold what the terminal's encoding does not
+            stream.reconfigure(errors="backslashreplace")
     try:
         app(args=list(arguments), prog_name="darkroom-mcp")
     except SystemExit as done:
@@ -64,47 +63,3 @@ def _shared(
     ] = False,
 ) -> None:
     """Options that stand before the command."""
-
-
-def show(
-    prediction_id: _IdOrList,
-    wait: Annotated[float, typer.Option(help="Seconds to wait.", min=0, max=3600)] = 0,
-    as_json: _AsJson = False,
-) -> None:
-    """Show a prediction and where its images are."""
-
-    async def work(darkroom: Darkroom) -> PredictionReport:
-        with progress_bar() as on_progress:
-            return await get_prediction(darkroom, prediction_id, wait_s=wait, on_progress=on_progress)
-
-    raise typer.Exit(show_report(in_darkroom(read_settings(), work), as_json=as_json))
-
-
-def cancel(prediction_id: _Id, as_json: _AsJson = False) -> None:
-    """Stop a prediction; what it has done so far may be billed."""
-    report = in_darkroom(read_settings(), lambda darkroom: get_prediction(darkroom, prediction_id, cancel=True))
-    raise typer.Exit(show_report(report, as_json=as_json))
-
-
-def models(
-    query: Annotated[str, typer.Argument(help="Words to search for, or OWNER/NAME for all about one model.")] = "",
-    task: Annotated[str, typer.Option(help="Only models for this task.")] = "any",
-    sort: Annotated[Sort, typer.Option(help="Which come first.")] = "best",
-    max_usd: Annotated[float, typer.Option(help="Those that may charge more for an image come last.", min=0)] = 0,
-    limit: Annotated[int, typer.Option(help="How many at most.", min=1)] = 20,
-    as_json: _AsJson = False,
-) -> None:
-    """List the image models."""
-    settings = read_settings()
-    registry = ModelRegistry.load(settings.models_dir)
-    words, name = ("", query) if "/" in query else (query, "")
-    has_limit = settings.max_usd_per_call is not None or settings.max_usd_per_day is not None
-    limits = in_darkroom(settings, Darkroom.limits) if has_limit else None
-    report = list_models(
-        registry, query=words, task=task, model=name, sort=sort, max_usd=max_usd, limit=limit, limits=limits
-    )
-    if as_json:
-        show_json(report.data)
-    else:
-        typer.echo("\n".join([_CALL.sub(r"darkroom-mcp models \1", report.text), *report.sources]))
-    raise typer.Exit(2 if report.is_error else 0)

@@ -7,5 +7,5 @@ def model_names(incomplete: str) -> list[str]:
     from darkroom_server.settings import Settings
 
     names = ModelRegistry.load(Settings.read_or_problem().models_dir).names()
-    wanted = incomplete.lower()
-    return [name for name in names if name.startswith(wanted) or name.partition("/")[2].startswith(wanted)]
+    known = [*names, *(name.partition("/")[2] for name in names)]
+    return [name for name in known if name.startswith(incomplete.lower())]

@@ -10,10 +10,10 @@ from pathlib import Path
 from darkroom.images import ImageState, StoredImage
 from darkroom.journal import account_rows, answers, image_rows, intent_rows, rates, spending_rows, turns
 from darkroom.journal.database import Database, Session
-from darkroom.journal.listing import Lists
 from darkroom.journal.rates import Rate
 from darkroom.journal.reconcile import Verdict
 from darkroom.journal.records import Call, Intent, Look, NewIntent, ReceiptOf, Spending, SpendingLimit, Totals
+from darkroom.journal.searching import Searching
 from darkroom.journal.states import DOUBTFUL, in_list
 from darkroom.predictions import Prediction
 
@@ -51,7 +51,7 @@ class Journal:
         warnings: tuple[str, ...] = (),
     ) -> None:
         self._write, self._note, self._read = database.write, database.note, database.read
-        self.lists = Lists(database)
+        self.lists = Searching(database)
         self._clock = clock
         self._look = Look(now=0.0, receipt_of=receipt_of) if receipt_of else Look(now=0.0)
         self.warnings = warnings

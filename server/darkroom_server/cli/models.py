@@ -1,0 +1,104 @@
+"""`darkroom-mcp models`: a table of what can be called, or the card of one model."""
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, cast
+
+import typer
+from pydantic import JsonValue
+
+from darkroom.darkroom import Darkroom
+from darkroom.list_models import list_models
+from darkroom.registry import ModelRegistry, Sort
+from darkroom.reports import ModelReport
+from darkroom.reports.amounts import seconds, usd
+from darkroom_server.cli.again import command_for
+from darkroom_server.cli.columns import show_columns
+from darkroom_server.cli.completing import model_names
+from darkroom_server.cli.opened import in_darkroom, read_settings
+from darkroom_server.cli.screen import show_json
+from darkroom_server.cli.wording import for_person
+
+_HEADS = ("model", "USD an image", "usual", "tasks", "best for")
+# The tool's arguments on a card, and what they are called here.
+_FLAGS = {
+    "images (": "--image (",
+    "mask (": "--mask (",
+    "aspect_ratio (": "--aspect-ratio (",
+    "width and height (": "--width and --height (",
+    "negative_prompt": "--negative-prompt",
+    "output_format (": "--format (",
+}
+
+
+def models(
+    query: Annotated[
+        str, typer.Argument(help="Words to search for, or the name of one model.", autocompletion=model_names)
+    ] = "",
+    task: Annotated[str, typer.Option(help="Only models for this task.")] = "any",
+    sort: Annotated[Sort, typer.Option(help="Which come first.")] = "best",
+    max_usd: Annotated[float, typer.Option(help="Those that may charge more for an image come last.", min=0)] = 0,
+    limit: Annotated[int, typer.Option("--limit", "-n", help="How many at most.", min=1)] = 20,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+) -> None:
+    """List the image models, or all about one: its inputs, prices and an example."""
+    settings = read_settings()
+    registry = ModelRegistry.load(settings.models_dir)
+    is_name = "/" in query or bool(query and registry.find(query))
+    has_limit = settings.max_usd_per_call is not None or settings.max_usd_per_day is not None
+    limits = in_darkroom(settings, Darkroom.limits) if has_limit else None
+    report = list_models(
+        registry,
+        query="" if is_name else query,
+        task=task,
+        model=query if is_name else "",
+        sort=sort,
+        max_usd=max_usd,
+        limit=limit,
+        limits=limits,
+    )
+    if as_json:
+        show_json(report.data)
+    elif report.is_error or is_name:
+        typer.echo(_card(report))
+    else:
+        _show_table(report)
+    raise typer.Exit(2 if report.is_error else 0)
+
+
+def _show_table(report: ModelReport) -> None:
+    for line in report.head:
+        typer.echo(for_person(line))
+    rows = cast("list[dict[str, JsonValue]]", report.data["models"])
+    if rows:
+        show_columns(_HEADS, [_cells(each) for each in rows], flexible=("tasks", "best for"))
+    for line in report.tail:
+        typer.echo(for_person(line))
+
+
+def _cells(row: Mapping[str, JsonValue]) -> tuple[str, ...]:
+    prices = [usd(price) for price in cast("list[float]", row["prices_usd"])]
+    mark = " !" if row["is_over_limit"] or row["is_over_max_usd"] else ""
+    typical_s = cast("float | None", row["typical_s"])
+    return (
+        str(row["name"]),
+        ("-".join(prices) or "unknown") + mark,
+        seconds(typical_s) if typical_s else "",
+        ", ".join(cast("list[str]", row["tasks"])),
+        str(row["best_for"]),
+    )
+
+
+def _card(report: ModelReport) -> str:
+    """The card with the names that this command line has."""
+    lines: list[str] = []
+    for line in report.text.splitlines():
+        if line.startswith("Arguments: "):
+            for ours, flag in _FLAGS.items():
+                line = line.replace(ours, flag)
+            line = re.sub(r"\bseed\b", "--seed", line)
+        elif line.startswith("Example: "):
+            (model,) = cast("list[dict[str, JsonValue]]", report.data["models"])
+            line = f"Example: {command_for(cast('dict[str, JsonValue]', model['example']))}"
+        lines.append(for_person(line))
+    return "\n".join([*lines, *report.sources])
