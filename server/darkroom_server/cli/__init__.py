@@ -1,6 +1,5 @@
 """The command line. It starts the stdio server without importing typer and rich, which only people's commands need."""
 
-import os
 import sys
 from collections.abc import Sequence
 
@@ -11,15 +10,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command with the arguments of the process, or `argv`, and return its exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     is_terminal = sys.stdin is not None and sys.stdin.isatty()
-    is_completion = "_DARKROOM_MCP_COMPLETE" in os.environ  # a shell asks what may stand next
-    if arguments in _SERVE_WORDS or (not arguments and not is_terminal and not is_completion):
+    if arguments in _SERVE_WORDS or (not arguments and not is_terminal):
         import gc
 
         gc.disable()  # nothing that is imported on the way can be freed; stdio turns it on again
-        from darkroom_server.settings import Settings
-        from darkroom_server.stdio import serve_stdio
+        from darkroom_server.settings import Settings, is_completing
 
-        return serve_stdio(Settings.read_or_problem())
+        if not is_completing():
+            from darkroom_server.stdio import serve_stdio
+
+            return serve_stdio(Settings.read_or_problem())
     from darkroom_server.cli.commands import run
 
-    return run(arguments or ([] if is_completion else ["--help"]))
+    return run(arguments or ["--help"])

@@ -13,7 +13,7 @@ from pydantic import JsonValue
 from darkroom.charges import NO_CHARGE, Charge, total_charge
 from darkroom.darkroom import Darkroom
 from darkroom.dry_run import dry_run
-from darkroom.errors import InvalidRequest, SpendingRefused
+from darkroom.errors import DarkroomError, InvalidRequest, SpendingRefused
 from darkroom.reports import Outcome, PredictionReport
 from darkroom.reports.amounts import counted, usd
 from darkroom.reports.charge_words import charge_data, charge_line
@@ -121,7 +121,11 @@ async def run(
         for number, plan in ahead:
             if batch.stop:
                 return
-            made = batch.made[number] = await make(plan.line)
+            try:
+                made = batch.made[number] = await make(plan.line)
+            except DarkroomError as fault:  # outside it would be one of a group
+                batch.stop = f"{plan.line.name}: {fault.message}"
+                return
             error = cast("dict[str, JsonValue] | None", made.report.data["error"])
             if error and error["kind"] in _ENDS_ALL:
                 batch.stop = f"{plan.line.name}: {error['message']}"

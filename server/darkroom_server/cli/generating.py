@@ -76,14 +76,18 @@ def generate_one(settings: Settings, wanted: Wanted) -> int:
                 )
         except DarkroomError as error:
             return refusal_report(error)
-        return await _made(darkroom, line, wanted)
+        made = await _made(darkroom, line, wanted)
+        if wanted.is_shown:
+            await draw(darkroom, made.report.intents)
+        return made
 
     done = in_darkroom(_allowing(settings, [line], wanted.target), work)
     made = done if isinstance(done, Made) else Made(line=line, report=done)
     code = show_report(made.report, as_json=wanted.as_json, is_quiet=wanted.is_quiet, paths=made.paths)
     if made.problem:
         note(made.problem)
-    _look_at(wanted, made.saved)
+    if wanted.is_opened:
+        open_in_viewer(made.saved)
     return code or made.code
 
 
@@ -138,7 +142,10 @@ async def _run_batch(settings: Settings, wanted: Wanted, lines: Sequence[Line], 
     elif not wanted.is_quiet or batch.code_of(run):
         for sentence in filter(None, batch.summary(darkroom, run)):
             note(sentence)
-    _look_at(wanted, [path for each in run.done for path in each.saved])
+    if wanted.is_shown:
+        await draw(darkroom, [intent for each in run.done for intent in each.report.intents])
+    if wanted.is_opened:
+        open_in_viewer([path for each in run.done for path in each.saved])
     return batch.code_of(run)
 
 
@@ -178,14 +185,6 @@ def _show_plans(plans: Sequence[batch.Planned], bound: batch.Bound, wanted: Want
         cost = "made before" if each.is_there else "unknown" if usd is None else f"${usd:g}"
         typer.echo(f"{each.line.name}\t{each.report.data['model']}\t{cost}\t{each.line.request.prompt[:60]}")
     note(f"Dry run: nothing was sent. {bound.image_count} images to make cost {bound.words}.")
-
-
-def _look_at(wanted: Wanted, paths: Sequence[str]) -> None:
-    """Show and open them, if that is wanted."""
-    if wanted.is_shown:
-        draw(paths)
-    if wanted.is_opened:
-        open_in_viewer(paths)
 
 
 async def _refuse_taken(darkroom: Darkroom, target: Target, lines: Sequence[Line]) -> None:

@@ -1,14 +1,18 @@
 """Looking at images: in the system's viewer, or in the terminal where that can draw them."""
 
+import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import typer
 
+from darkroom.darkroom import Darkroom
+from darkroom.journal import Intent
 from darkroom_server.cli.screen import note
 
 _MOST_OPENED = 10
+_LONGEST_PX = 768
 
 
 def open_in_viewer(paths: Sequence[str]) -> None:
@@ -20,23 +24,27 @@ def open_in_viewer(paths: Sequence[str]) -> None:
         note(f"{_MOST_OPENED} of {len(paths)} images were opened.")
 
 
-def draw(paths: Sequence[str]) -> None:
-    """Draw the images into the terminal by kitty's protocol or as sixels; say so where that is not possible."""
+async def draw(darkroom: Darkroom, intents: Sequence[Intent]) -> None:
+    """Draw the saved images into the terminal, by kitty's protocol or as sixels; say so where that is not possible.
+
+    Several come as one numbered sheet. They were decoded in the process that is made for that, not here.
+    """
     if not sys.stdout.isatty():
         return
     try:
-        from textual_image.renderable import Image as best
+        from textual_image.renderable import Image as Best
         from textual_image.renderable import SixelImage, TGPImage
     except ImportError:
         note("To see pictures in the terminal install the extra: uv tool install 'darkroom-mcp[terminal]'.")
         return
-    if best not in (SixelImage, TGPImage):
+    if Best not in (SixelImage, TGPImage):
         note("This terminal draws no pictures (kitty's protocol and sixels are known).")
         return
-    from rich.console import Console
+    files = [image.file for intent in intents for image in intent.images if image.file]
+    shown = await darkroom.preview(dict(enumerate(files, start=1)), _LONGEST_PX)
+    for problem in shown.problems:
+        note(f"Image {problem.number} is not drawn: {problem.reason}")
+    if shown.preview:
+        from rich.console import Console
 
-    for path in paths:
-        try:
-            Console().print(best(path, width="auto", height="auto"))
-        except (OSError, ValueError) as error:  # an SVG, or a file that has gone
-            note(f"{path} cannot be drawn ({error}).")
+        Console().print(Best(io.BytesIO(shown.preview.data), width="auto", height="auto"))

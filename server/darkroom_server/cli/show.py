@@ -51,6 +51,8 @@ def show(
             report = await get_prediction(darkroom, name, wait_s=wait, on_progress=on_progress)
             if await until_home(darkroom, report.intents, started_s + wait):
                 report = await get_prediction(darkroom, name)
+        if is_shown:
+            await draw(darkroom, report.intents)
         return report
 
     report = in_darkroom(read_settings(), work)
@@ -58,11 +60,8 @@ def show(
     if report.intents and not as_json:
         for line in filter(None, _how_made(report.intents)):
             note(line)
-    paths = saved_paths(report)
-    if is_shown:
-        draw(paths)
     if is_opened:
-        open_in_viewer(paths)
+        open_in_viewer(saved_paths(report))
     raise typer.Exit(code)
 
 
