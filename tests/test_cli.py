@@ -1,48 +1,17 @@
 """The command line as a person meets it: a process of its own, the embedded sandbox behind it."""
 
-import contextlib
 import json
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
+from command_line import CommandLine
 from PIL import Image
 
 from darkroom_server import __version__
-
-
-class CommandLine:
-    """Runs `darkroom-mcp` with its data and images in `folder`."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        kept = {name: text for name, text in os.environ.items() if not name.startswith("DARKROOM_")}
-        self.environ = kept | {
-            "HOME": str(folder),
-            "DARKROOM_DATA_DIR": str(folder / "data"),
-            "DARKROOM_OUTPUT_DIR": str(folder / "images"),
-        }
-
-    def run(self, *words: str, environ: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            self.command(words),
-            env=self.environ | dict(environ or {}),
-            cwd=self.folder,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-
-    def command(self, words: Sequence[str]) -> list[str]:
-        return [sys.executable, "-c", "import sys; from darkroom_server.cli import main; sys.exit(main())", *words]
 
 
 @pytest.fixture
@@ -165,7 +134,8 @@ def test_history_lists_what_was_made_and_sums_it_up(line: CommandLine) -> None:
 
 def test_models_searches_and_describes(line: CommandLine) -> None:
     assert "black-forest-labs/flux-schnell" in line.run("models", "flux", "--limit", "60").stdout
-    assert "aspect_ratio" in line.run("models", "black-forest-labs/flux-schnell").stdout
+    card = line.run("models", "flux-schnell").stdout
+    assert "--aspect-ratio (" in card and "darkroom-mcp generate -m black-forest-labs/flux-schnell" in card
     assert json.loads(line.run("models", "flux", "--json").stdout)["models"]
 
 
@@ -276,31 +246,9 @@ def test_ctrl_c_stops_waiting_and_says_how_to_pick_it_up(line: CommandLine) -> N
     with subprocess.Popen(
         line.command(("generate", "sandbox:slow=50 a fox")), env=line.environ, stderr=subprocess.PIPE, text=True
     ) as process:
-        _wait_until_created(process, line.folder / "data")
+        line.seen_in_the_journal(process, "select count(*) from intents where prediction_id is not null")
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=30)
     assert process.returncode == 130, said
     assert "darkroom-mcp show" in said
     assert "Traceback" not in said
-
-
-def _wait_until_created(process: "subprocess.Popen[str]", data: Path) -> None:
-    """Look into the journal until it knows the prediction; each look waits on the process a moment."""
-    for _ in range(200):
-        if _known_count(data / "journal.sqlite3"):
-            return
-        try:
-            process.wait(timeout=0.1)
-        except subprocess.TimeoutExpired:
-            continue
-        raise AssertionError("it ended too early")
-    raise AssertionError("it was never created")
-
-
-def _known_count(path: Path) -> int:
-    try:
-        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as journal:
-            rows: Any = journal.execute("select count(*) from intents where prediction_id is not null").fetchone()
-            return rows[0]
-    except sqlite3.Error:
-        return 0

@@ -46,6 +46,11 @@ def _on_or_off(word: object) -> object:
 _Usd = Annotated[float | None, Field(ge=0, allow_inf_nan=False)]
 
 
+def is_completing() -> bool:
+    """Whether a shell has started the command only to ask what may stand next, as typer's completion does."""
+    return "_DARKROOM_MCP_COMPLETE" in os.environ
+
+
 class Settings(BaseModel):
     """All settings with their defaults; settings.toml says what they mean. An empty text means: unset."""
 

@@ -14,10 +14,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         import gc
 
         gc.disable()  # nothing that is imported on the way can be freed; stdio turns it on again
-        from darkroom.settings import Settings
-        from darkroom_server.stdio import serve_stdio
+        from darkroom.settings import Settings, is_completing
 
-        return serve_stdio(Settings.read_or_problem())
+        if not is_completing():
+            from darkroom_server.stdio import serve_stdio
+
+            return serve_stdio(Settings.read_or_problem())
     from darkroom_server.cli.commands import run
 
     return run(arguments or ["--help"])

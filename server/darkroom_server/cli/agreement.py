@@ -22,11 +22,20 @@ async def agree(
     offered = await offer(darkroom, request, request_id=request_id, max_usd=max_usd)
     if offered is None or darkroom.gateway.is_sandbox:
         return
-    if (most_usd := offered.total.most_usd) is not None and most_usd <= threshold_usd:
-        return
+    most_usd = offered.total.most_usd
     images = f"{counted(offered.image_count, 'image')} by {offered.model.name}"
     bound = "up to" if offered.total.is_bound else "usually less than"
     cost = "an unknown sum" if most_usd is None else f"{bound} {usd(most_usd)}"
+    await agree_to(images, cost, most_usd, threshold_usd)
+
+
+async def agree_to(images: str, cost: str, most_usd: float | None, threshold_usd: float) -> None:
+    """Ask where `most_usd` is above `threshold_usd`, or unknown.
+
+    Raises: SpendingRefused where the person says no, or cannot be asked.
+    """
+    if most_usd is not None and most_usd <= threshold_usd:
+        return
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise SpendingRefused(
             f"{images} would cost {cost}. Above {usd(threshold_usd)} (DARKROOM_CONFIRM_USD) that needs a yes, and "

@@ -1,4 +1,4 @@
-"""The commands put together for typer, and the two short ones: show and cancel."""
+"""The commands put together for typer."""
 
 import sys
 from collections.abc import Sequence
@@ -7,10 +7,7 @@ from typing import Annotated
 
 import typer
 
-from darkroom.darkroom import Darkroom
 from darkroom.errors import DarkroomError, GatewayError
-from darkroom.get_prediction import get_prediction
-from darkroom.reports import PredictionReport
 from darkroom_server import __version__
 from darkroom_server.cli.clients_here import uninstall
 from darkroom_server.cli.doctor import doctor
@@ -20,15 +17,19 @@ from darkroom_server.cli.history import history
 from darkroom_server.cli.install import install
 from darkroom_server.cli.key import key_commands
 from darkroom_server.cli.models import models
-from darkroom_server.cli.opened import in_darkroom, read_settings
-from darkroom_server.cli.screen import note, progress_bar, show_report
+from darkroom_server.cli.schema import schema
+from darkroom_server.cli.screen import note
 from darkroom_server.cli.serve import sandbox, serve
+from darkroom_server.cli.show import cancel, show
 
-_Id = Annotated[str, typer.Argument(metavar="ID", help="Id of a prediction, a request_id, or `latest`.")]
-_IdOrList = Annotated[
-    str, typer.Argument(metavar="ID", help="The same, or for a list `today`, `recent`, a date or `find: words`.")
-]
-_AsJson = Annotated[bool, typer.Option("--json", help="Print the report as JSON.")]
+_COMMANDS = (
+    *(generate, show, history, gallery, cancel, models, schema),
+    *(doctor, sandbox, install, uninstall, serve),
+)
+_EXIT_CODES = (
+    "Exit codes: 0 all is done and saved; 1 it failed, or an image is missing; 2 it was refused here, nothing was "
+    "sent; 3 the gateway refused it; 4 it is not at an end, or not known to be; 130 stopped with Ctrl-C."
+)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -36,12 +37,13 @@ def run(arguments: Sequence[str]) -> int:
     app = typer.Typer(
         help="Make images over Replicate-format gateways. Start with: darkroom-mcp generate 'a lighthouse at dawn'. "
         "To use it from an assistant: darkroom-mcp install CLIENT",
-        add_completion=False,
+        epilog=_EXIT_CODES,
+        add_completion=True,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_shared)
-    for command in (generate, show, history, gallery, cancel, models, doctor, sandbox, install, uninstall, serve):
+    for command in _COMMANDS:
         app.command()(command)
     app.add_typer(key_commands(), name="key")
     for stream in (sys.stdout, sys.stderr):
@@ -69,23 +71,3 @@ def _shared(
     ] = False,
 ) -> None:
     """Options that stand before the command."""
-
-
-def show(
-    prediction_id: _IdOrList,
-    wait: Annotated[float, typer.Option(help="Seconds to wait.", min=0, max=3600)] = 0,
-    as_json: _AsJson = False,
-) -> None:
-    """Show a prediction and where its images are."""
-
-    async def work(darkroom: Darkroom) -> PredictionReport:
-        with progress_bar() as on_progress:
-            return await get_prediction(darkroom, prediction_id, wait_s=wait, on_progress=on_progress)
-
-    raise typer.Exit(show_report(in_darkroom(read_settings(), work), as_json=as_json))
-
-
-def cancel(prediction_id: _Id, as_json: _AsJson = False) -> None:
-    """Stop a prediction; what it has done so far may be billed."""
-    report = in_darkroom(read_settings(), lambda darkroom: get_prediction(darkroom, prediction_id, cancel=True))
-    raise typer.Exit(show_report(report, as_json=as_json))

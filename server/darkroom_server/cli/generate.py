@@ -1,32 +1,30 @@
-"""`darkroom-mcp generate`: from a prompt to files."""
+"""`darkroom-mcp generate`: from prompts to files."""
 
 import json
-from contextlib import suppress
-from pathlib import Path
 from typing import Annotated
 
-import anyio
 import typer
 from pydantic import JsonValue
 
-from darkroom.darkroom import Darkroom
-from darkroom.dry_run import dry_run
-from darkroom.errors import DarkroomError, SpendingRefused
-from darkroom.generate_image import generate_image
 from darkroom.registry import ImageRequest
-from darkroom.reports import PredictionReport, refusal_report
-from darkroom.request_ids import checked_request_id, fresh_request_id
-from darkroom.settings import Settings
-from darkroom.uris import is_url, scheme_of
-from darkroom_server.cli.agreement import agree
-from darkroom_server.cli.balance import BALANCE_WITHIN_S
-from darkroom_server.cli.opened import in_darkroom, read_settings
-from darkroom_server.cli.screen import note, pick_up, progress_bar, show_report
+from darkroom_server.cli.batch import AT_ONCE
+from darkroom_server.cli.completing import model_names
+from darkroom_server.cli.generating import Wanted, generate_batch, generate_one
+from darkroom_server.cli.lines import is_batch, reference
+from darkroom_server.cli.opened import read_settings
+from darkroom_server.cli.saving import Target
 
 
 def generate(
-    prompt: Annotated[str, typer.Argument(help="What to draw.")] = "",
-    model: Annotated[str, typer.Option(help="owner/name; see `darkroom-mcp models`.")] = "",
+    prompts: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="PROMPT", help="What to draw; - reads prompts from stdin, @FILE from a file, one a line."
+        ),
+    ] = None,
+    model: Annotated[
+        str, typer.Option("--model", "-m", help="owner/name; see `darkroom-mcp models`.", autocompletion=model_names)
+    ] = "",
     image: Annotated[
         list[str] | None, typer.Option(help="Image to start from: file, URL, prediction:ID. Repeatable.")
     ] = None,
@@ -34,7 +32,7 @@ def generate(
     aspect_ratio: Annotated[str, typer.Option(help="Such as 16:9.")] = "",
     width: Annotated[int, typer.Option(help="Pixels.")] = 0,
     height: Annotated[int, typer.Option(help="Pixels.")] = 0,
-    count: Annotated[int | None, typer.Option(help="How many images.", show_default="1")] = None,
+    count: Annotated[int | None, typer.Option("--count", "-n", help="How many images.", show_default="1")] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same image; -1 draws one.")] = -1,
     negative_prompt: Annotated[str, typer.Option(help="What to leave out.")] = "",
     output_format: Annotated[str, typer.Option("--format", help="auto, png, jpg, webp, svg.")] = "auto",
@@ -43,19 +41,36 @@ def generate(
         str, typer.Option(help="Everything of an earlier prediction, ID or ID/n, but what is given beside it.")
     ] = "",
     request_id: Annotated[str, typer.Option(help="A name of your own: the same one never pays twice.")] = "",
-    output_dir: Annotated[str, typer.Option(help="Folder, or s3://, gs://, az://.")] = "",
-    wait: Annotated[float, typer.Option(help="Seconds to wait.", min=0, max=3600)] = 300,
-    max_usd: Annotated[float, typer.Option(help="Refuse if it may cost more; 0: no limit.", min=0)] = 0,
+    output: Annotated[
+        str,
+        typer.Option(
+            "--output",
+            "-o",
+            "--output-dir",
+            help="Folder (also s3://, gs://, az://), file, or a name with {index}, {seed}, {model}, {id}, {prompt}.",
+        ),
+    ] = "",
+    is_forced: Annotated[bool, typer.Option("--force", help="Overwrite what -o names.")] = False,
+    wait: Annotated[float, typer.Option(help="Seconds to wait, for each prompt.", min=0, max=3600)] = 300,
+    max_usd: Annotated[float, typer.Option(help="Refuse if all may cost more; 0: no limit.", min=0)] = 0,
     is_dry_run: Annotated[bool, typer.Option("--dry-run", help="Send nothing: show model, input and price.")] = False,
     is_agreed: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask about the cost.")] = False,
+    is_fresh: Annotated[bool, typer.Option("--fresh", help="Make all of a batch anew, and pay for it.")] = False,
+    at_once: Annotated[int, typer.Option(help="Prompts of a batch at once.", min=1, max=32)] = AT_ONCE,
+    is_opened: Annotated[bool, typer.Option("--open", help="Open the images in the system's viewer.")] = False,
+    is_shown: Annotated[bool, typer.Option("--show", help="Draw the images in the terminal, where it can.")] = False,
+    is_quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print paths and what went wrong, no more.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
-    """Make images from a prompt and print where they were saved."""
+    """Make images from prompts and print where they were saved.
+
+    Several prompts are a batch: the same command again goes on with what is missing, and pays nothing twice.
+    """
+    target = Target.parse(output, may_overwrite=is_forced)
     request = ImageRequest(
-        prompt=prompt,
         model=model,
-        images=tuple(_reference(each) for each in image or ()),
-        mask=_reference(mask) if mask else "",
+        images=tuple(map(reference, image or ())),
+        mask=reference(mask),
         aspect_ratio=aspect_ratio,
         width=width,
         height=height,
@@ -63,53 +78,30 @@ def generate(
         has_count=count is not None,
         seed=seed,
         negative_prompt=negative_prompt,
-        output_format=output_format,
+        output_format=target.output_format or "auto" if output_format == "auto" else output_format,
         options=dict(_option(each) for each in option or ()),
         like=like,
     )
-    settings = _allowing(read_settings(), request, output_dir)
-    name = checked_request_id(request_id) or fresh_request_id()
-
-    async def work(darkroom: Darkroom) -> PredictionReport:
-        if is_dry_run:
-            return await dry_run(darkroom, request, request_id=request_id, max_usd=max_usd)
-        if settings.confirm_usd is not None and not is_agreed:
-            try:
-                await agree(darkroom, request, settings.confirm_usd, request_id=request_id, max_usd=max_usd)
-            except SpendingRefused as error:
-                return refusal_report(error)
-        try:
-            with progress_bar() as on_progress:
-                report = await generate_image(
-                    darkroom, request, wait_s=wait, request_id=name, max_usd=max_usd, on_progress=on_progress
-                )
-            with suppress(DarkroomError):
-                await darkroom.work.bills.look_once(BALANCE_WITHIN_S)  # for the next command; this process ends now
-            return report
-        except anyio.get_cancelled_exc_class():
-            with anyio.move_on_after(1, shield=True):
-                for intent in await darkroom.journal.by_request(name):
-                    note(pick_up(intent.prediction_id or intent.key))
-            raise
-
-    raise typer.Exit(show_report(in_darkroom(settings, work), as_json=as_json))
-
-
-def _reference(text: str) -> str:
-    """A file that the person named becomes an absolute path; anything else stays."""
-    is_no_path = is_url(text) or scheme_of(text) in ("data", "prediction")
-    return text if is_no_path else str(Path(text).expanduser().absolute())
-
-
-def _allowing(settings: Settings, request: ImageRequest, output_dir: str) -> Settings:
-    """The settings with this output folder, and with leave to read the very folders of the files named."""
-    changed: dict[str, object] = {}
-    if output_dir:
-        changed["output_dir"] = output_dir if is_url(output_dir) else str(Path(output_dir).expanduser().absolute())
-    named = tuple(Path(each).parent for each in (*request.images, request.mask) if each and Path(each).is_absolute())
-    if named:
-        changed["input_dirs"] = (*settings.input_paths, *named)
-    return settings.model_copy(update=changed)
+    wanted = Wanted(
+        words=tuple(prompts or ()),
+        base=request,
+        target=target,
+        request_id=request_id,
+        wait_s=wait,
+        max_usd=max_usd,
+        at_once=at_once,
+        is_dry_run=is_dry_run,
+        is_agreed=is_agreed,
+        is_fresh=is_fresh,
+        is_opened=is_opened,
+        is_shown=is_shown,
+        is_quiet=is_quiet,
+        as_json=as_json,
+    )
+    if wanted.is_empty:
+        raise typer.BadParameter("Give a prompt, - for prompts from stdin, or @FILE.", param_hint="PROMPT")
+    work = generate_batch if is_batch(wanted.words) else generate_one
+    raise typer.Exit(work(read_settings(), wanted))
 
 
 def _option(text: str) -> tuple[str, JsonValue]:

@@ -1,8 +1,11 @@
 """`darkroom-mcp history`: what was made, and what it cost."""
 
+import csv
+import re
+import sys
 import time
-from dataclasses import fields
-from datetime import datetime
+from dataclasses import dataclass, fields
+from datetime import date, datetime, timedelta
 from typing import Annotated
 
 import typer
@@ -11,45 +14,126 @@ from pydantic import JsonValue
 from darkroom.charges import Charge, Verdict
 from darkroom.darkroom import Darkroom
 from darkroom.gateways import clean_words
-from darkroom.journal import Intent, Spending, Totals, day_start
-from darkroom.reports.amounts import counted, usd
+from darkroom.journal import Filter, Found, Intent, Spending, Totals, day_start
+from darkroom.reports.amounts import counted, local, usd
 from darkroom.reports.charge_words import charge_data
+from darkroom.reports.details import prompt_of
+from darkroom.reports.listing import money_words
 from darkroom_server.cli.balance import BALANCE_WITHIN_S, balance_words
+from darkroom_server.cli.columns import show_columns
+from darkroom_server.cli.completing import model_names
 from darkroom_server.cli.opened import in_darkroom, read_settings
 from darkroom_server.cli.screen import show_json
 
-_PROMPT_LENGTH = 48
+_PROMPT_LENGTH = 200
+_STATUSES = {
+    "running": ("starting", "processing"),
+    "queued": ("intent",),
+    "unresolved": ("sent", "unknown"),
+    **{name: (name,) for name in ("succeeded", "failed", "canceled", "aborted", "refused", "absent")},
+}
+_SPAN = re.compile(r"(\d{1,6})\s*([hdw])")
+_SPAN_S = {"h": 3_600, "d": 86_400, "w": 604_800}
+_HEADS = ("time", "status", "cost", "images", "model", "prompt", "path", "id")
+_CSV_HEADS = ("created_at", "status", "gateway", "model", "prompt", "seed", "cost_usd", "price_usd", "id", "paths")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Told:
+    """What there is to tell; `sums` of all times, `found` of what was asked for, where that is a part."""
+
+    rows: tuple[Intent, ...]
+    found: Found | None
+    totals: Totals
+    today: Spending
+    balance: str
 
 
 def history(
-    limit: Annotated[int, typer.Option(help="How many at most, newest first.", min=1, max=1000)] = 20,
+    limit: Annotated[int, typer.Option("--limit", "-n", help="How many at most, newest first.", min=1)] = 20,
+    find: Annotated[str, typer.Option(help="Only prompts with all of these words.")] = "",
+    model: Annotated[str, typer.Option("--model", "-m", help="Only this model.", autocompletion=model_names)] = "",
+    since: Annotated[str, typer.Option(help="today, yesterday, a date, or a time ago such as 12h, 7d, 2w.")] = "",
+    status: Annotated[str, typer.Option(help=f"Only {', '.join(_STATUSES)}.")] = "",
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print it as CSV.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
 ) -> None:
     """List earlier predictions and sum up what they cost."""
+    wanted = Filter(
+        since=_moment(since) if since else Filter().since,
+        model=model,
+        statuses=_statuses(status),
+        words=tuple(find.split()),
+    )
 
-    async def work(darkroom: Darkroom) -> tuple[tuple[Intent, ...], Totals, Spending, str]:
+    async def work(darkroom: Darkroom) -> _Told:
         journal = darkroom.journal
         await darkroom.work.bills.look_once(BALANCE_WITHIN_S)
         has_balance = await journal.has_token_log(darkroom.account.id) is not False
-        balance = await balance_words(darkroom.client) if has_balance else ""
+        balance = await balance_words(darkroom.client) if has_balance and not (as_csv or as_json) else ""
         today = await journal.spent_usd(day_start(time.time()))
-        return await journal.history(limit), await journal.totals(), today, balance
+        found = None if wanted.is_everything else await journal.lists.matching(wanted, limit)
+        rows = found.rows if found else await journal.history(limit)
+        return _Told(rows=rows, found=found, totals=await journal.totals(), today=today, balance=balance)
 
-    intents, totals, today, balance = in_darkroom(read_settings(), work)
+    told = in_darkroom(read_settings(), work)
     if as_json:
-        show_json({"predictions": [_record(each) for each in intents], "totals": _sums(totals, today)})
-        return
-    for intent in intents:
-        typer.echo(_line(intent))
-    typer.echo(_sum_line(totals, today, balance))
+        show_json({"predictions": [_record(each) for each in told.rows], "totals": _sums(told)})
+    elif as_csv:
+        _print_csv(told.rows)
+    else:
+        show_columns(_HEADS, [_cells(each) for each in told.rows], flexible=("prompt", "path"))
+        typer.echo(_sum_line(told))
 
 
-def _line(intent: Intent) -> str:
-    when = datetime.fromtimestamp(intent.intended_at).strftime("%Y-%m-%d %H:%M")
-    short = clean_words(str(intent.request.get("prompt", "")), _PROMPT_LENGTH)
-    cost = _cost_cell(intent.charge)
-    name = intent.prediction_id or intent.key
-    return f"{when}  {_status(intent):<10}  {cost:>8}  {len(intent.images)} img  {name}  {intent.model}  {short}"
+def _moment(text: str) -> float:
+    """Seconds since the epoch. Raises: typer.BadParameter."""
+    now = time.time()
+    today = local(now).date()
+    if span := _SPAN.fullmatch(text.strip().lower()):
+        return now - int(span[1]) * _SPAN_S[span[2]]
+    try:
+        day = {"today": today, "yesterday": today - timedelta(days=1)}.get(text.strip().lower())
+        day = day or date.fromisoformat(text.strip())
+        return datetime(day.year, day.month, day.day).timestamp()
+    except (ValueError, OverflowError, OSError):
+        allowed = "Allowed: today, yesterday, YYYY-MM-DD, or a time ago such as 12h, 7d, 2w."
+        raise typer.BadParameter(f"{text[:40]!r} is no moment. {allowed}", param_hint="--since") from None
+
+
+def _statuses(word: str) -> tuple[str, ...]:
+    """Raises: typer.BadParameter."""
+    if word and word not in _STATUSES:
+        known = ", ".join(_STATUSES)
+        raise typer.BadParameter(f"{word[:40]!r} is no status. Allowed: {known}.", param_hint="--status")
+    return _STATUSES[word] if word else ()
+
+
+def _cells(intent: Intent) -> tuple[str, ...]:
+    paths = _paths(intent)
+    return (
+        f"{local(_at(intent)):%Y-%m-%d %H:%M}",
+        _status(intent),
+        _cost_cell(intent.charge),
+        str(len(intent.images)),
+        intent.model.rpartition("/")[2],
+        clean_words(prompt_of(intent), _PROMPT_LENGTH),
+        paths[0] + (f" (+{len(paths) - 1})" if len(paths) > 1 else "") if paths else "",
+        intent.prediction_id or intent.key,
+    )
+
+
+def _print_csv(rows: tuple[Intent, ...]) -> None:
+    """As spreadsheets read it; a text that they would take for a formula gets an apostrophe in front."""
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(_CSV_HEADS)
+    for each in rows:
+        record = _record(each) | {"paths": "\n".join(_paths(each)), "id": each.prediction_id or each.key}
+        writer.writerow([_harmless(record[name]) for name in _CSV_HEADS])
+
+
+def _harmless(value: JsonValue) -> JsonValue:
+    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
 
 
 def _record(intent: Intent) -> dict[str, JsonValue]:
@@ -60,15 +144,23 @@ def _record(intent: Intent) -> dict[str, JsonValue]:
         "gateway": intent.gateway,
         "model": intent.model,
         "status": _status(intent),
-        "prompt": intent.request.get("prompt", ""),
+        "prompt": prompt_of(intent),
         "seed": intent.seed,
         "price_usd": intent.estimate_usd,
         "cost_usd": intent.cost_usd,
         "cost_doubt": intent.cost_note,
         "charged": charge_data(intent.charge),
-        "created_at": datetime.fromtimestamp(intent.intended_at).astimezone().isoformat(timespec="seconds"),
-        "paths": [image.file.location for image in intent.images if image.file],
+        "created_at": local(_at(intent)).isoformat(timespec="seconds"),
+        "paths": [*_paths(intent)],
     }
+
+
+def _at(intent: Intent) -> float:
+    return intent.intended_at if intent.sent_at is None else intent.sent_at
+
+
+def _paths(intent: Intent) -> list[str]:
+    return [image.file.location for image in intent.images if image.file]
 
 
 def _status(intent: Intent) -> str:
@@ -83,17 +175,23 @@ def _cost_cell(charge: Charge) -> str:
     return f"{sign}{usd(charge.usd)}" if charge.usd is not None else "$?"
 
 
-def _sums(totals: Totals, today: Spending) -> dict[str, JsonValue]:
+def _sums(told: _Told) -> dict[str, JsonValue]:
+    totals = told.totals
     counts = {field.name: getattr(totals, field.name) for field in fields(totals) if field.name.endswith("_count")}
     return counts | {
-        "settled_usd": totals.spending.settled_usd,
-        "reserved_usd": totals.spending.reserved_usd,
+        "found_count": told.found.count if told.found else None,
+        "settled_usd": round(totals.spending.settled_usd, 6),
+        "reserved_usd": round(totals.spending.reserved_usd, 6),
         "unknown_price_count": totals.spending.unknown_count,
-        "today_usd": today.total_usd,
+        "today_usd": round(told.today.total_usd, 6),
     }
 
 
-def _sum_line(totals: Totals, today: Spending, balance: str) -> str:
+def _sum_line(told: _Told) -> str:
+    if told.found:
+        shown = f"{len(told.rows)} of {counted(told.found.count, 'prediction')} found"
+        return f"{shown}; charged {money_words(told.found.money)}."
+    totals = told.totals
     remarks = (
         (totals.spending.unknown_count, "of unknown price"),
         (totals.unresolved_count, "possibly created, not settled yet"),
@@ -101,8 +199,8 @@ def _sum_line(totals: Totals, today: Spending, balance: str) -> str:
     )
     parts = [
         f"{counted(totals.prediction_count, 'prediction')}, {counted(totals.stored_count, 'image')} saved",
-        f"about {usd(totals.spending.total_usd)} in all, {usd(today.total_usd)} today",
+        f"about {usd(totals.spending.total_usd)} in all, {usd(told.today.total_usd)} today",
         *(f"{count} {words}" for count, words in remarks if count),
-        balance,
+        told.balance,
     ]
     return "; ".join(filter(None, parts)) + "."

@@ -3,13 +3,14 @@
 import contextlib
 import json
 import sys
-from collections.abc import Awaitable, Callable, Generator, Iterator
+from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence
 from typing import cast
 
 import typer
 from pydantic import JsonValue
 
 from darkroom.reports import Outcome, PredictionReport
+from darkroom_server.cli.wording import for_person
 
 OnProgress = Callable[[float, str], Awaitable[None]]
 
@@ -26,28 +27,36 @@ _EXIT_CODES = {
 }
 
 
-def show_report(report: PredictionReport, *, as_json: bool) -> int:
-    """Print one prediction's report and return the exit code."""
+def show_report(report: PredictionReport, *, as_json: bool, is_quiet: bool = False, paths: Sequence[str] = ()) -> int:
+    """Print one prediction's report and return the exit code. `paths`: where its images went, if not where they lie.
+
+    `is_quiet` leaves only the paths, and what went wrong.
+    """
+    code = exit_code(report)
     if as_json:
         show_json(report.data)
     elif report.data["status"] in ("planned", "listed"):
-        typer.echo(report.text)
+        typer.echo(for_person(report.text))
     else:
         headline = report.text.partition("\n")[0]
-        for line in (headline, *_remarks(report, headline)):
-            note(line)
-        for path in _saved_paths(report):
+        if code or not is_quiet:
+            for line in (headline, *_remarks(report, headline)):
+                note(line)
+        for path in paths or saved_paths(report):
             typer.echo(path)
-    return _exit_code(report)
+    return code
 
 
-def _exit_code(report: PredictionReport) -> int:
+def exit_code(report: PredictionReport) -> int:
     """A script that is told 0 finds every image on the disk, or has canceled what it wanted to cancel."""
     if report.is_wanted_end:
         return 0
-    if report.outcome is not Outcome.SUCCEEDED or not (unsaved := _unsaved_states(report)):
+    if report.outcome is not Outcome.SUCCEEDED:
         return _EXIT_CODES[report.outcome]
-    return _EXIT_CODES[Outcome.RUNNING if "wanted" in unsaved else Outcome.FAILED]
+    if "wanted" in _unsaved_states(report):
+        return _EXIT_CODES[Outcome.RUNNING]
+    is_whole = len(saved_paths(report)) >= sum(intent.image_count for intent in report.intents)
+    return 0 if is_whole and not _unsaved_states(report) else _EXIT_CODES[Outcome.FAILED]
 
 
 def show_json(data: JsonValue) -> None:
@@ -56,7 +65,7 @@ def show_json(data: JsonValue) -> None:
 
 def note(line: str) -> None:
     """One line for the person, on stderr."""
-    typer.echo(line, err=True)
+    typer.echo(for_person(line), err=True)
 
 
 def _records(report: PredictionReport, name: str) -> list[dict[str, JsonValue]]:
@@ -64,7 +73,7 @@ def _records(report: PredictionReport, name: str) -> list[dict[str, JsonValue]]:
     return cast("list[dict[str, JsonValue]]", report.data.get(name) or [])
 
 
-def _saved_paths(report: PredictionReport) -> list[str]:
+def saved_paths(report: PredictionReport) -> list[str]:
     return [str(image["path"]) for image in _records(report, "images") if image["path"]]
 
 
@@ -84,31 +93,37 @@ def _remarks(report: PredictionReport, headline: str) -> Iterator[str]:
             yield f"Image {image['n']}: {image['problem']}"
     yield from (f"Note: {each}" for each in cast("list[str]", report.data.get("notes") or []))
     yield from _cost(report)
-    if report.outcome in (Outcome.RUNNING, Outcome.UNRESOLVED):
-        yield pick_up(str(report.data["id"]))
+    name = str(report.data["id"])
+    if report.outcome is Outcome.RUNNING:
+        yield pick_up(name)
     elif "wanted" in _unsaved_states(report):
-        yield f"Fetch it again with: darkroom-mcp show {report.data['id']} --wait 60"
+        yield f"Nothing fetches it until darkroom runs again: darkroom-mcp show {name} --wait 60"
+    elif report.outcome in (Outcome.UNRESOLVED, Outcome.SUCCEEDED, Outcome.FAILED) and report.data["next"]:
+        yield str(report.data["next"])
 
 
 def _cost(report: PredictionReport) -> Iterator[str]:
     """What it cost; nothing where nothing was sent, as the headline says so."""
     gateway = cast("dict[str, JsonValue]", report.data.get("gateway") or {})
     if gateway.get("is_sandbox") and "Charged: nothing (sandbox)" in report.text:
-        if _saved_paths(report):
+        if saved_paths(report):
             yield "Made by the sandbox, not by a model. `darkroom-mcp doctor` says how to use a real gateway."
     elif gateway:
         yield from (line for line in report.text.splitlines() if line.startswith("Charged: "))
 
 
 def pick_up(prediction_id: str) -> str:
-    """How to go on with a prediction that runs."""
-    return f"It goes on by itself. Pick it up with: darkroom-mcp show {prediction_id} --wait 60"
+    """How to go on with a prediction that runs, once this command has ended."""
+    return (
+        "The gateway goes on with it; nothing is fetched here until darkroom runs again: "
+        f"darkroom-mcp show {prediction_id} --wait 60"
+    )
 
 
 @contextlib.contextmanager
-def progress_bar() -> Generator[OnProgress | None]:
+def progress_bar(*, is_quiet: bool = False) -> Generator[OnProgress | None]:
     """A bar on stderr while it is a terminal, else None."""
-    if not sys.stderr.isatty():
+    if is_quiet or not sys.stderr.isatty():
         yield None
         return
     from rich.console import Console
@@ -122,3 +137,20 @@ def progress_bar() -> Generator[OnProgress | None]:
             bar.update(task, completed=percent, description=message)
 
         yield show
+
+
+@contextlib.contextmanager
+def batch_bar(total: int, *, is_quiet: bool) -> Generator[Callable[[], None]]:
+    """A bar on stderr that counts prompts, while it is a terminal; what it gives is called after each."""
+    if is_quiet or not sys.stderr.isatty():
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    # What goes to a file must not be drawn around the bar.
+    is_shared = sys.stdout.isatty()
+    with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=is_shared) as bar:
+        task = bar.add_task("", total=total)
+        yield lambda: bar.advance(task)

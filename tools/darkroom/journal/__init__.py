@@ -74,11 +74,14 @@ from darkroom.journal.records import (
     Totals,
     day_start,
 )
+from darkroom.journal.searching import Filter, Found
 from darkroom.journal.states import DOUBTFUL, IntentState
 
 __all__ = [
     "DOUBTFUL",
     "Call",
+    "Filter",
+    "Found",
     "Intent",
     "IntentState",
     "Journal",

@@ -16,14 +16,14 @@ from darkroom.journal import intent_rows
 from darkroom.journal.database import Database, Session
 from darkroom.journal.records import Intent
 
-_AT = "coalesce(sent_at, intended_at)"
-_NEWEST_FIRST = f"ORDER BY {_AT} DESC, key DESC LIMIT ?"
-_BETWEEN = f"WHERE {_AT} >= ? AND {_AT} < ?"
+AT = "coalesce(sent_at, intended_at)"
+NEWEST_FIRST = f"ORDER BY {AT} DESC, key DESC LIMIT ?"
+_BETWEEN = f"WHERE {AT} >= ? AND {AT} < ?"
 _COUNT = f"SELECT count(*) AS found FROM intents {_BETWEEN}"
 # Of a prompt of megabytes only the beginning is searched.
-_SAID = f"""SELECT key, {_AT} AS at,
-    substr(CASE WHEN is_adopted = 1 THEN input_shown ELSE request END, 1, 65536) AS said
-    FROM intents WHERE {_AT} <= ? AND ({_AT}, key) < (?, ?) {_NEWEST_FIRST}"""
+SAID = "substr(CASE WHEN is_adopted = 1 THEN input_shown ELSE request END, 1, 65536)"
+_SAID = f"""SELECT key, {AT} AS at, {SAID} AS said
+    FROM intents WHERE {AT} <= ? AND ({AT}, key) < (?, ?) {NEWEST_FIRST}"""
 _OPEN = "cost_usd IS NULL AND estimate_usd > 0 AND state IN ('sent', 'unknown', 'known') AND status_word <> 'aborted'"
 _MONEY = f"""SELECT gateway, account, count(*) AS creates,
     coalesce(sum(cost_usd), 0) AS known_usd,
@@ -32,10 +32,10 @@ _MONEY = f"""SELECT gateway, account, count(*) AS creates,
     count(CASE WHEN {_OPEN} THEN 1 END) AS open_count,
     count(CASE WHEN cost_usd IS NULL AND estimate_usd IS NULL AND status_word <> 'aborted' THEN 1 END) AS unknown_count
     FROM (SELECT gateway, account, cost_usd, estimate_usd, state, has_bound, coalesce(status, '') AS status_word
-        FROM intents {_BETWEEN} AND is_adopted = 0 AND state IN ('sent', 'unknown', 'known')) AS creates
+        FROM intents WHERE {{where}} AND is_adopted = 0 AND state IN ('sent', 'unknown', 'known')) AS creates
     GROUP BY gateway, account ORDER BY gateway, account"""
 # Quarters of an hour, of which every time zone's days are made; cut as SQLite and PostgreSQL both round.
-_SPENT = f"""SELECT round({_AT} / 900 - 0.499999) * 900 AS at, model, count(*) AS creates,
+_SPENT = f"""SELECT round({AT} / 900 - 0.499999) * 900 AS at, model, count(*) AS creates,
     coalesce(sum(cost_usd), 0) AS known_usd, coalesce(sum(CASE WHEN {_OPEN} THEN estimate_usd END), 0) AS open_usd
     FROM (SELECT *, coalesce(status, '') AS status_word FROM intents
         WHERE is_adopted = 0 AND state IN ('sent', 'unknown', 'known')) AS creates
@@ -107,7 +107,7 @@ class Lists:
         """Rows of that time (seconds since the epoch, `until` left out), at most `limit` of them."""
 
         def work(session: Session) -> Listed:
-            rows = intent_rows.read_intents(session, f"{_BETWEEN} {_NEWEST_FIRST}", (since, until, limit))
+            rows = intent_rows.read_intents(session, f"{_BETWEEN} {NEWEST_FIRST}", (since, until, limit))
             return Listed(rows=rows, found=session.execute(_COUNT, (since, until)).fetchone()["found"])
 
         return await self._read(work)
@@ -120,21 +120,20 @@ class Lists:
         while searched < MOST_SEARCHED:
             # In pieces, so that whoever writes need not wait for the end of a long search.
             page = await self._read(partial(_page, place=place))
-            keys += [row["key"] for row in page if _holds(row["said"], wanted)]
+            keys += [row["key"] for row in page if holds(row["said"], wanted)]
             searched += len(page)
             if len(page) < _AT_ONCE:
                 break
             place = (page[-1]["at"], page[-1]["key"])
         shown = tuple(keys[:limit])
-        where = f"WHERE key IN ({', '.join('?' * len(shown))}) {_NEWEST_FIRST}"
+        where = f"WHERE key IN ({', '.join('?' * len(shown))}) {NEWEST_FIRST}"
         values = (*shown, limit)
         rows = await self._read(lambda session: intent_rows.read_intents(session, where, values)) if shown else ()
         return Listed(rows=rows, found=len(keys), is_whole=searched < MOST_SEARCHED)
 
     async def money(self, since: float, until: float) -> tuple[Money, ...]:
         """What was spent in that time, by account. What was only looked up here does not count."""
-        rows = await self._read(lambda session: session.execute(_MONEY, (since, until)).fetchall())
-        return tuple(Money(**{name: row[name] for name in ("gateway", "account", *_SUMS)}) for row in rows)
+        return await self._read(lambda session: money_of(session, f"{AT} >= ? AND {AT} < ?", (since, until)))
 
     async def spent(self) -> tuple[Spent, ...]:
         """What was spent at all times, oldest first. What was only looked up here does not count."""
@@ -147,6 +146,12 @@ class Lists:
         return frozenset(row["location"] for row in rows)
 
 
+def money_of(session: Session, where: str, values: Sequence[Any]) -> tuple[Money, ...]:
+    """What the creates of a condition of ours took, by account."""
+    rows = session.execute(_MONEY.format(where=where), values).fetchall()
+    return tuple(Money(**{name: row[name] for name in ("gateway", "account", *_SUMS)}) for row in rows)
+
+
 def folded(text: str) -> str:
     """The form in which words are compared: without case, and composed in one way."""
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
@@ -157,7 +162,7 @@ def _page(session: Session, *, place: tuple[float, str]) -> list[Any]:
     return session.execute(_SAID, (at, at, key, _AT_ONCE)).fetchall()
 
 
-def _holds(said: str, wanted: Sequence[str]) -> bool:
+def holds(said: str, wanted: Sequence[str]) -> bool:
     """`said` is the beginning of a JSON object of ours, perhaps cut."""
     found = _PROMPT.search(said)
     prompt = folded(json.loads(f'"{found[1]}"')) if found else ""

@@ -35,6 +35,11 @@ class ImageName:
         return name + ending
 
 
+def file_words(text: str) -> str:
+    """The words of a text as a part of a file's name: at most 60 bytes of UTF-8, perhaps none."""
+    return _cut(_words(text), _PROMPT_BYTES)
+
+
 def _words(prompt: str) -> str:
     """Letters, their marks and digits of any script in lower case, a hyphen in place of all else.
 

@@ -139,15 +139,16 @@ def _money_line(day: date, facts: ListFacts) -> str:
     if not shares:
         return f"{name}: nothing was sent, nothing charged."
     sent = sum(share.creates for share in shares)
-    line = f"{name}, whole day: {counted(sent, 'prediction')}, charged {_money_words(shares)}"
+    line = f"{name}, whole day: {counted(sent, 'prediction')}, charged {money_words(shares)}"
     paid = [share for share in shares if share.known_usd or share.open_count or share.unknown_count]
     if len(paid) > 1:
-        parts = [f"{share.account}: {_money_words([share])}" for share in paid]
+        parts = [f"{share.account}: {money_words([share])}" for share in paid]
         line = f"{line} ({'; '.join(parts)})"
     return f"{line}."
 
 
-def _money_words(shares: Sequence[Money]) -> str:
+def money_words(shares: Sequence[Money]) -> str:
+    """`about $0.009 and at most $0.003 more for 1 whose cost is not settled`, `nothing`."""
     known = sum(share.known_usd for share in shares)
     at_most, usually = sum(share.at_most_usd for share in shares), sum(share.usually_usd for share in shares)
     still = sum(share.open_count for share in shares)

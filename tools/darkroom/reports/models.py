@@ -19,19 +19,23 @@ _ORDERS: dict[Sort, str] = {"best": "best first", "price": "cheapest first", "sp
 class ModelReport:
     """`text` for the assistant, `data` for programs: `{"models": [...], "shown", "known", "problems"}`.
 
-    `sources` are lines for a person who wants to know where the facts of one model come from.
+    `sources` are lines for a person who wants to know where the facts of one model come from; `head` and `tail` are
+    those of the lines of `text` that stand before and after a table.
     """
 
     text: str
     data: dict[str, JsonValue]
     is_error: bool = False
     sources: tuple[str, ...] = ()
+    head: tuple[str, ...] = ()
+    tail: tuple[str, ...] = ()
 
     def with_problems(self, problems: Sequence[str]) -> "ModelReport":
         """The same report with more that the user should hear of."""
         earlier = cast("list[JsonValue]", self.data["problems"])
-        text = "\n".join([self.text, *(f"Problem: {problem}" for problem in problems)])
-        return replace(self, text=text, data={**self.data, "problems": [*earlier, *problems]})
+        lines = [f"Problem: {problem}" for problem in problems]
+        text, tail = "\n".join([self.text, *lines]), (*self.tail, *lines)
+        return replace(self, text=text, tail=tail, data={**self.data, "problems": [*earlier, *problems]})
 
 
 def refused_models(error: DarkroomError) -> ModelReport:
@@ -59,24 +63,24 @@ class Sought:
 
 def table_report(models: Sequence[Model], *, sought: Sought, problems: Sequence[str], limits: Limits) -> ModelReport:
     """One line a model: name, tasks, price and seconds, what it is best for; what a limit refuses is marked."""
-    lines = [f'No model fits {sought.words}; {sought.known} are known. Try other words, or task "any".']
     more = max(sought.able - len(models), 0)
+    head = [f'No model fits {sought.words}; {sought.known} are known. Try other words, or task "any".']
+    tail: list[str] = []
+    table: list[str] = []
     if models:
-        lines = [
-            *([] if sought.is_understood else [f"No word of {sought.words} tells models apart; these can draw it."]),
-            _head(len(models), sought),
-            *limit_lines(limits),
-            "name | tasks | USD an image, usual seconds | best for",
-            *(_row(model, sought, limits) for model in models),
-            *([f"… and {more} more can do it: a higher limit shows them."] if more else []),
-            f'Inputs and an example call of one: list_models(model="{models[0].name}").',
-        ]
+        unclear = f"No word of {sought.words} tells models apart; these can draw it."
+        head = [*([] if sought.is_understood else [unclear]), _head(len(models), sought), *limit_lines(limits)]
+        table = ["name | tasks | USD an image, usual seconds | best for"]
+        table += [_row(model, sought, limits) for model in models]
+        tail = [f"… and {more} more can do it: a higher limit shows them."] if more else []
+        tail.append(f'Inputs and an example call of one: list_models(model="{models[0].name}").')
     rows: list[JsonValue] = [
         {**row_data(model, limits), "is_over_max_usd": model.name in sought.over} for model in models
     ]
     data: dict[str, JsonValue] = {"models": rows, "shown": len(rows), "more": more, "known": sought.known}
     data |= {"problems": [], "left_today_usd": limits.day.left_usd if limits.day else None}
-    return ModelReport(text="\n".join(lines), data=data).with_problems(problems)
+    text = "\n".join([*head, *table, *tail])
+    return ModelReport(text=text, data=data, head=tuple(head), tail=tuple(tail)).with_problems(problems)
 
 
 def limit_lines(limits: Limits, models: Sequence[Model] = ()) -> list[str]:

@@ -1,0 +1,66 @@
+"""The command that makes an image again, as the person's shell reads it."""
+
+import json
+import os
+import shlex
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from typing import cast
+
+from pydantic import JsonValue
+
+from darkroom.journal import Intent
+
+_FLAGS = {
+    "model": "-m",
+    "mask": "--mask",
+    "aspect_ratio": "--aspect-ratio",
+    "width": "--width",
+    "height": "--height",
+    "seed": "--seed",
+    "negative_prompt": "--negative-prompt",
+    "output_format": "--format",
+}
+_NOT_GIVEN = ("", 0, "auto")
+
+
+def command_for(arguments: Mapping[str, JsonValue]) -> str:
+    """`generate` with these arguments of a request, those that say nothing left out."""
+    words = ["darkroom-mcp", "generate"]
+    prompt = str(arguments.get("prompt") or "")
+    words += _flags(arguments)
+    if prompt.startswith("-"):
+        words.append("--")
+    if prompt:
+        words.append(f"@{prompt}" if prompt.startswith("@") else prompt)
+    return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
+
+
+def command_again(rows: Sequence[Intent]) -> str:
+    """What makes the same images again, all parts of one request; empty where that is not known.
+
+    An image that was given as data, and a secret, are not kept.
+    """
+    first = rows[0]
+    text = json.dumps(dict(first.request))
+    if not first.request or '"data:' in text or "***" in text:
+        return ""
+    seed = first.request.get("seed") if first.seed is None else first.seed
+    return command_for({**first.request, "seed": seed})
+
+
+def _flags(arguments: Mapping[str, JsonValue]) -> Iterator[str]:
+    for name, flag in _FLAGS.items():
+        value = arguments.get(name)
+        if value is not None and value not in _NOT_GIVEN and not (name == "seed" and value == -1):
+            yield from (flag, str(value))
+        elif name == "seed" and value == 0:
+            yield from (flag, "0")
+    for image in cast("Sequence[str]", arguments.get("images") or ()):
+        yield from ("--image", image)
+    count = arguments.get("count")
+    if isinstance(count, int) and count > 1:
+        yield from ("-n", str(count))
+    options = arguments.get("options") or arguments.get("model_options") or {}
+    for name, value in cast("Mapping[str, JsonValue]", options).items():
+        yield from ("--option", f"{name}={json.dumps(value, ensure_ascii=False)}")

@@ -1,0 +1,73 @@
+"""Sentences that were written for an assistant, said to the person at the terminal: no tool names, nobody to ask."""
+
+import re
+from collections.abc import Callable
+
+
+def _at_the_start(found: re.Match[str]) -> str:
+    return found[1] + found[2].upper()
+
+
+# In this order: whole phrases first, then single words. `\1` takes over what stands in the group.
+_PHRASES: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
+    (r"so tell the user that it was possibly created and billed, and to check", "so it was possibly billed: check"),
+    (r"[Tt]ell the user that (it|gateway)", r"\1"),
+    (r"Do not repeat it on your own: request_id '([^']*)' only", r"Do not simply repeat it: --request-id \1 only"),
+    (r", so use that only after the user accepts it", ""),
+    (r"Next: ask the user before repeating it: a repeat costs again\.", "A repeat costs again."),
+    (r"; ask the user first\.", "."),
+    (r": stop and ask the user\.", ": change something before you try again."),
+    (r" get_prediction with that id shows it; ask the user\.", " `darkroom-mcp show` with that id shows it."),
+    (r"(,| Else|,? or) ask the user\.", r"\1 raise the limit."),
+    (r"(?i)\bif the user agrees to an unknown price", "if an unknown price is fine"),
+    (r"(?i)\bunless the user asks for it", "unless you mean it"),
+    (r"\bIf the user means it", "If you mean it"),
+    (r"\bif the user means this one", "if you mean this one"),
+    (r" or to set DARKROOM_OUTPUT_DIR", " or set DARKROOM_OUTPUT_DIR"),
+    (r"(It|The work) goes on by itself\.", "The gateway goes on with it."),
+    (r" It is sent in its turn\.", " It is not sent any more once this command has ended."),
+    (r"[Cc]all get_prediction for it, then", "Fetch it with `darkroom-mcp show`, then"),
+    (r"([.:]) the user sets\b", r"\1 set"),
+    (r"(?i)\bFor real ones the user sets", "For real ones set"),
+    (r"(?i)\bthe user adds\b", "add"),
+    (r"(^|[.:!?] )[Aa]sk the user to (\w)", _at_the_start),
+    (r"[Aa]sk the user to (\w)", r"\1"),
+    (r"\bThe user's\b", "Your"),
+    (r"\bthe user's\b", "your"),
+    (r"\bThe user\b", "You"),
+    (r"\bthe user\b", "you"),
+    (r"(?:[Cc]all |ask )?get_prediction with id ('[^']*'(?:, '[^']*')*) and wait_seconds (\d+)", r"show \1 --wait \2"),
+    (r"\bshow '([^']*)'((?:, '[^']*')*) --wait", r"darkroom-mcp show \1 --wait"),
+    (r"(?:[Cc]all |ask )?get_prediction with id '([^']*)'", r"`darkroom-mcp show \1`"),
+    (r"(?:[Cc]all )?get_prediction\((?:id=)?'([^']*)'\)", r"`darkroom-mcp show \1`"),
+    (r"(?:\b[Cc]all |\bask )?\bget_prediction\b", "`darkroom-mcp show`"),
+    (r'list_models\(model="([^"]+)"\)', r"darkroom-mcp models \1"),
+    (r"\blist_models\b", "`darkroom-mcp models`"),
+    (r"[Cc]alling generate_image once more", "trying once more"),
+    (r"\b([Cc])all generate_image to make one", "darkroom-mcp generate 'a lighthouse' makes one"),
+    (r"\b[Cc]all generate_image\b", "run generate"),
+    (r"\bgenerate_image's\b", "an"),
+    (r"\bgenerate_image\b", "generate"),
+    (r"\(pass them in `model_options`\)", "(give them as --option NAME=VALUE)"),
+    (r"\b[Pp]ass them in `?model_options`?", "give them as --option NAME=VALUE"),
+    (r"\b(?:outside of|beside) `?model_options`?", "by itself, not with --option"),
+    (r"\bin `?model_options`?", "with --option NAME=VALUE"),
+    (r"\bmodel_options\['([^']*)'\]", r"--option \1"),
+    (r"\bmodel_options\b", "--option"),
+    (r"\bwait_seconds\b", "--wait"),
+    (r"\brequest_id '([^']*)'", r"--request-id \1"),
+    (r"\brequest_id\b", "--request-id"),
+    (r"\bmax_usd is\b", "--max-usd is"),
+    (r"\bmax_usd\b", "--max-usd"),
+    (r"\bdry_run\b", "--dry-run"),
+    (r"\b(?:Give )images \(or mask\) again beside like\b", "Give --image (or --mask) again beside --like"),
+    (r"(?<![-\w])count=(\d+)", r"--count \1"),
+)
+_TABLE = tuple((re.compile(pattern), said) for pattern, said in _PHRASES)
+
+
+def for_person(text: str) -> str:
+    """The same words without the names of tools, and with commands in their place."""
+    for pattern, said in _TABLE:
+        text = pattern.sub(said, text)
+    return text

@@ -1,0 +1,69 @@
+"""`darkroom-mcp` as a person runs it: a process of its own, with a home, data and images of its own."""
+
+import contextlib
+import os
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+
+class CommandLine:
+    """Runs `darkroom-mcp` with its data and images in `folder`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        kept = {name: text for name, text in os.environ.items() if not name.startswith("DARKROOM_")}
+        self.environ = kept | {
+            "HOME": str(folder),
+            "DARKROOM_DATA_DIR": str(folder / "data"),
+            "DARKROOM_OUTPUT_DIR": str(folder / "images"),
+        }
+
+    def run(
+        self, *words: str, environ: Mapping[str, str] | None = None, stdin: bytes = b""
+    ) -> subprocess.CompletedProcess[str]:
+        with tempfile.TemporaryFile() as given:
+            given.write(stdin)
+            given.seek(0)
+            return subprocess.run(
+                self.command(words),
+                env=self.environ | dict(environ or {}),
+                cwd=self.folder,
+                stdin=given,
+                capture_output=True,
+                encoding="utf-8",
+                timeout=60,
+                check=False,
+            )
+
+    def command(self, words: Sequence[str]) -> list[str]:
+        return [sys.executable, "-c", "import sys; from darkroom_server.cli import main; sys.exit(main())", *words]
+
+    def seen_in_the_journal(self, process: "subprocess.Popen[str]", question: str) -> None:
+        """Look into the journal until this SQL gives a row that is not 0; each look waits on the process a moment."""
+        for _ in range(300):
+            if self.answer(question):
+                return
+            try:
+                process.wait(timeout=0.1)
+            except subprocess.TimeoutExpired:
+                continue
+            raise AssertionError("it ended too early")
+        raise AssertionError(f"never true: {question}")
+
+    def answer(self, question: str) -> int:
+        """The number that SQL gives of the journal; 0 while there is none."""
+        path = self.folder / "data" / "journal.sqlite3"
+        try:
+            with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as journal:
+                return journal.execute(question).fetchone()[0]
+        except sqlite3.Error:
+            return 0
+
+
+def through(base_url: str) -> dict[str, str]:
+    """The settings of a gateway on this machine, whose prices are real ones."""
+    return {"DARKROOM_GATEWAY": "replicate", "DARKROOM_BASE_URL": base_url, "DARKROOM_API_KEY": "k" * 20}
