@@ -23,11 +23,12 @@ from darkroom.reports import (
     PredictionReport,
     Whose,
     look_up_refusal,
+    of_picture,
     output_notes,
     prediction_report,
     wanted_end,
 )
-from darkroom.request_ids import is_latest, is_list
+from darkroom.request_ids import is_latest, is_list, numbered
 from darkroom.work.receipts import price_of
 from darkroom.work.watch import Watched
 
@@ -47,7 +48,7 @@ async def get_prediction(
 ) -> PredictionReport:
     """Report on a prediction by its id, an intent's key, a request_id or "latest"; wait at most `wait_s` s for its end.
 
-    The answer comes within 10 s more, whatever happens. `cancel` asks the gateway to stop it first. "recent", "today",
+    "ID/3" means the third picture of it, which is then shown alone.     The answer comes within 10 s more, whatever happens. `cancel` asks the gateway to stop it first. "recent", "today",
     "yesterday", a date and "find: words" give a list of `limit` predictions at most, from the journal alone.
 
     `conversation` is who asks ("": nobody knows): a "latest" of another one is only named, and not waited for. None is
@@ -59,8 +60,11 @@ async def get_prediction(
     try:
         if is_list(id):
             return await _listed(darkroom, id, limit, cancel=cancel)
+        id, number = await _numbered(darkroom, id)
         found = await find(darkroom, id, within_s=wait_s + CALL_GRACE_S, conversation=conversation or "")
         whose = _whose(id, found, conversation)
+        if number and cancel:
+            raise InvalidInput(f"A cancel stops a whole prediction: give '{id[:70]}' alone.", field="id")
         if whose != "own":
             _refuse_to_cancel(found, cancel=cancel)
             return await report_on(darkroom, found, [], started_s, is_look_up=True, whose=whose)
@@ -75,7 +79,13 @@ async def get_prediction(
     await darkroom.waiting.for_end(watched, until_s=until_s, on_progress=on_progress)
     await darkroom.waiting.for_images(watched, until_s=min(until_s + IMAGES_GRACE_S, end_s))
     report = await report_on(darkroom, found, watched, started_s, notes, is_look_up=True)
-    return wanted_end(report) if cancel else report
+    return of_picture(report, number) if number else wanted_end(report) if cancel else report
+
+
+async def _numbered(darkroom: Darkroom, id: str) -> tuple[str, int]:
+    """The id and the number of the picture that is meant, 0 for all; a request_id may itself end like a number."""
+    name, number = numbered(id)
+    return (id, 0) if number and await darkroom.journal.by_request(id.strip()) else (name, number)
 
 
 async def _listed(darkroom: Darkroom, id: str, limit: int, *, cancel: bool) -> PredictionReport:

@@ -13,6 +13,7 @@ from darkroom.reports.prediction import (
     Outcome,
     PredictionReport,
     look_up_refusal,
+    of_picture,
     overdue_report,
     prediction_report,
     refusal_report,

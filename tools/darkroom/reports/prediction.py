@@ -12,6 +12,7 @@ from darkroom.errors import DarkroomError, GatewayError, InvalidRequest, Spendin
 from darkroom.journal import Intent
 from darkroom.reports import prediction_data as data
 from darkroom.reports import prediction_words as words
+from darkroom.reports.amounts import counted
 from darkroom.reports.charge_words import charge_data, charge_line
 from darkroom.reports.next_steps import next_step
 from darkroom.reports.prediction_data import AnswerFacts
@@ -39,7 +40,8 @@ class PredictionReport:
     """`text` for the assistant, `data` for programs; `intents` is what they were made from, empty for a refusal.
 
     `is_look_up`: it was asked what became of a prediction, and any answer to that is good. `is_wanted_end`: the caller
-    had asked for the cancel that ended it. `shows_images` False: only the words tell of its images.
+    had asked for the cancel that ended it. `shows_images` False: only the words tell of its images. `picture` is the
+    number of the one that was asked for, 0 where that is all.
     """
 
     outcome: Outcome
@@ -49,6 +51,7 @@ class PredictionReport:
     is_look_up: bool = False
     is_wanted_end: bool = False
     shows_images: bool = True
+    picture: int = 0
 
     @property
     def is_error(self) -> bool:
@@ -77,6 +80,17 @@ def with_notes(report: PredictionReport, notes: Sequence[str]) -> PredictionRepo
     earlier = cast("list[JsonValue]", report.data["notes"])
     text = "\n".join([report.text, *(f"Note: {note}" for note in notes)])
     return replace(report, text=text, data={**report.data, "notes": [*earlier, *notes]})
+
+
+def of_picture(report: PredictionReport, number: int) -> PredictionReport:
+    """The same report for a caller who has asked for picture `number` of it, from 1."""
+    images = [image for intent in report.intents for image in intent.images]
+    if number > len(images):
+        has = counted(len(images), "image") if images else "no image yet"
+        return with_notes(report, [f"there is no image {number}: it has {has}."])
+    file = images[number - 1].file
+    told = with_notes(report, [f"image {number} is {file.location}"] if file else [])
+    return replace(told, picture=number)
 
 
 def with_preview(report: PredictionReport, numbers: Sequence[int]) -> PredictionReport:
