@@ -48,8 +48,9 @@ async def get_prediction(
 ) -> PredictionReport:
     """Report on a prediction by its id, an intent's key, a request_id or "latest"; wait at most `wait_s` s for its end.
 
-    "ID/3" means the third picture of it, which is then shown alone.     The answer comes within 10 s more, whatever happens. `cancel` asks the gateway to stop it first. "recent", "today",
-    "yesterday", a date and "find: words" give a list of `limit` predictions at most, from the journal alone.
+    "ID/3" means the third picture of it, which is then shown alone. The answer comes within 10 s more, whatever
+    happens. `cancel` asks the gateway to stop it first. "recent", "today", "yesterday", a date and "find: words" give a
+    list of `limit` predictions at most, from the journal alone.
 
     `conversation` is who asks ("": nobody knows): a "latest" of another one is only named, and not waited for. None is
     the person, to whom all conversations belong. A DarkroomError becomes a report.

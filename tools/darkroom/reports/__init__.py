@@ -39,6 +39,7 @@ __all__ = [
     "list_report",
     "look_up_refusal",
     "model_report",
+    "of_picture",
     "output_notes",
     "overdue_report",
     "plan_report",
