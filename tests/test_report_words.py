@@ -5,10 +5,11 @@ from typing import Any
 
 import rows
 
+from darkroom.charges import NO_CHARGE
 from darkroom.images import ImageState
 from darkroom.journal import Intent
 from darkroom.predictions import Prediction, PredictionStatus
-from darkroom.reports import prediction_report
+from darkroom.reports import DayLimit, RepeatedFailure, prediction_report
 
 CUT = "The file is damaged: its end is missing (29,133 bytes came)."
 
@@ -48,3 +49,23 @@ def test_one_that_the_gateway_calls_finished_without_output_is_not_called_proces
     seen = Prediction(id=rows.ID, status=PredictionStatus.PROCESSING, completed_at=moment)
     first = said(rows.intent(prediction=seen), percents={rows.ID: 99.0})[0]
     assert first.startswith("Finished without a picture so far: black-forest-labs/flux-schnell") and "%" not in first
+
+
+def test_a_look_up_of_a_running_one_says_when_it_was_started_and_how_long_is_usual() -> None:
+    row = rows.intent(PredictionStatus.PROCESSING, sent_at=1_000.0)
+    first = said(row, is_look_up=True, now_s=1_480.0, typical_s=1.0, waited_s=3.0)[0]
+    assert ", 8 min ago; usually 1 s. It goes on by itself." in first and " after 3" not in first
+    assert "ago" not in said(row, now_s=1_480.0, waited_s=3.0)[0]
+
+
+def test_a_second_refusal_by_moderation_still_says_to_change_the_prompt() -> None:
+    repeated = RepeatedFailure(count=2, within_s=60.0, charge=NO_CHARGE)
+    reason = said(rows.intent(PredictionStatus.FAILED, error="flagged as sensitive"), repeated=repeated)[1]
+    assert "change the prompt" in reason and "It failed 2 times" in reason
+    transient = said(rows.intent(PredictionStatus.FAILED, error="interrupted (code: PA)"), repeated=repeated)[1]
+    assert "once more is sensible" not in transient and "It failed 2 times" in transient
+
+
+def test_what_open_predictions_reserve_is_said_to_be_taken_off_already() -> None:
+    day = DayLimit(left_usd=0.55, limit_usd=0.6, reserved_usd=0.003)
+    assert day.words == "$0.55 of $0.60 is left today ($0.003 for what is not settled is already taken off)"

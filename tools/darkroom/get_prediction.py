@@ -57,7 +57,7 @@ async def get_prediction(
     """
     started_s = darkroom.options.monotonic()
     until_s, end_s = started_s + wait_s, started_s + wait_s + CALL_GRACE_S
-    notes: tuple[str, ...] = ()
+    notes, open_keys = tuple[str, ...](), frozenset[str]()
     try:
         if is_list(id):
             return await _listed(darkroom, id, limit, cancel=cancel)
@@ -72,14 +72,16 @@ async def get_prediction(
         with anyio.move_on_after(end_s - darkroom.options.monotonic()):
             found = await darkroom.work.settle_doubts(found)
         if cancel:
+            open_keys = frozenset(each.key for each in found if not (each.status and each.status.is_terminal))
             notes = await cancelling.cancel(darkroom, found)
+            notes = (*notes, *await cancelling.others_running(darkroom, found, conversation or ""))
         watched = [each for intent in found if (each := await _watched(darkroom, intent))]
     except DarkroomError as error:
         return look_up_refusal(error)
     await darkroom.waiting.for_first_look(watched, until_s=min(max(until_s, started_s + _LOOK_S), end_s))
     await darkroom.waiting.for_end(watched, until_s=until_s, on_progress=on_progress)
     await darkroom.waiting.for_images(watched, until_s=min(until_s + IMAGES_GRACE_S, end_s))
-    report = await report_on(darkroom, found, watched, started_s, notes, is_look_up=True)
+    report = await report_on(darkroom, found, watched, started_s, notes, is_look_up=True, canceled=open_keys)
     return of_picture(report, number) if number else wanted_end(report) if cancel else report
 
 
@@ -183,10 +185,12 @@ async def report_on(
     is_look_up: bool = False,
     free_call: str = "",
     whose: Whose = "own",
+    canceled: frozenset[str] = frozenset(),
 ) -> PredictionReport:
     """The report on rows of the journal as they stand now; `started_s` is when the call began (monotonic clock).
 
-    `free_call` names a call other than a look-up that has cost nothing itself.
+    `free_call` names a call other than a look-up that has cost nothing itself; `canceled` are the keys of those that
+    this call was to stop.
     """
     seen = {each.intent.key: each for each in watched}
     rows = [await _row(darkroom, intent, seen) for intent in found]
@@ -204,6 +208,8 @@ async def report_on(
         free_call="this look-up" if is_look_up else free_call,
         records=await _records(darkroom, rows) if is_look_up else {},
         conversation=whose,
+        canceled=canceled,
+        typical_s=darkroom.typical_s(rows[0].model),
         repeated=await repeated_failure(darkroom, rows),
         sandbox_hint="" if any(row.origin != darkroom.gateway.origin for row in rows) else darkroom.sandbox_hint,
     )

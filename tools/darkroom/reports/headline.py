@@ -74,8 +74,23 @@ def _running_headline(views: Sequence[PredictionView], facts: AnswerFacts, model
     if len(views) == 1 and _is_hollow(running[0]):
         return f"Finished without a picture so far: {model}{_named(running)}. Darkroom asks the gateway again."
     done = f"{len(views) - len(running)} of {len(views)} predictions are done; " if len(views) > 1 else ""
-    waited = f" after {seconds(facts.waited_s)}" if facts.waited_s >= 1 else ""
-    return f"Still {running[0].word}{waited}: {done}{model}{_named(running)}{share}. It goes on by itself."
+    waited = f" after {seconds(facts.waited_s)}" if facts.waited_s >= 1 and not facts.is_look_up else ""
+    since = _since(running[0], facts) if facts.is_look_up else ""
+    return f"Still {running[0].word}{waited}: {done}{model}{_named(running)}{share}{since}. It goes on by itself."
+
+
+def _since(view: PredictionView, facts: AnswerFacts) -> str:
+    """`, started 03:36, 8 min ago; usually 1 s`: when it was sent, and how long its model takes as a rule."""
+    began = view.intent.known_at if view.intent.sent_at is None else view.intent.sent_at
+    if not began:
+        return ""
+    usual = f"; usually {_round(facts.typical_s)}" if facts.typical_s else ""
+    return f", started {local_moment(began, facts.now_s)}, {_round(max(facts.now_s - began, 0.0))} ago{usual}"
+
+
+def _round(value: float) -> str:
+    """`8 min`, `12 s`."""
+    return f"{value / 60:.0f} min" if value >= 120 else f"{max(value, 1):.0f} s"
 
 
 def _is_hollow(view: PredictionView) -> bool:

@@ -8,7 +8,7 @@ from typing import cast
 from pydantic import JsonValue
 
 from darkroom.charges import NO_CHARGE, Charge, Verdict
-from darkroom.errors import DarkroomError, GatewayError, InvalidRequest, SpendingRefused
+from darkroom.errors import DarkroomError, GatewayError, InvalidRequest, SpendingRefused, UnknownPrediction
 from darkroom.journal import Intent
 from darkroom.reports import prediction_data as data
 from darkroom.reports import prediction_words as words
@@ -122,7 +122,8 @@ def look_up_refusal(error: DarkroomError) -> PredictionReport:
     outcome = Outcome.INVALID if isinstance(error, InvalidRequest | SpendingRefused) else Outcome.REFUSED
     charge = Charge(verdict=Verdict.UNKNOWN)
     facts: dict[str, JsonValue] = {"error": data.error_data(error)}
-    text = f"Refused: {data.said_by(error)}\nCharged: not known from here; asking is free."
+    said = "nothing by this look-up" if isinstance(error, UnknownPrediction) else "not known from here; asking is free"
+    text = f"Refused: {data.said_by(error)}\nCharged: {said}."
     return PredictionReport(outcome=outcome, text=text, data=bare_data(outcome, "refused", charge) | facts)
 
 

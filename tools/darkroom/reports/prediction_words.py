@@ -95,11 +95,15 @@ def _failure_sentence(view: PredictionView, facts: AnswerFacts) -> str:
     if view.word == "empty" and repeated:
         return f"{sentences()['ended']['without']} {repeated}"
     if view.word != "failed":
-        return sentences()["ended"][view.word]
+        is_ours = view.word == "canceled" and view.intent.key in facts.canceled
+        return sentences()["ended"]["canceled_now" if is_ours else view.word]
     error = prediction.error if prediction else ""
     words = quoted(error, _ERROR_WORDS_LIMIT)
     said = f"the gateway said {words}." if words else "the gateway gave no reason."
-    return f"{said} {repeated or sentences()['advice'][failure_kind(error)]}"
+    kind = failure_kind(error)
+    advice = sentences()["advice"]["too_large_one" if kind == "too_large" and view.intent.image_count == 1 else kind]
+    # A prompt that is refused has to change, however often it has failed.
+    return f"{said} {' '.join(filter(None, [advice if kind == 'moderation' else '', repeated])) or advice}"
 
 
 def _repeated_words(repeated: RepeatedFailure) -> str:
