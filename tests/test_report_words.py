@@ -1,15 +1,15 @@
 """The words of a report where the first line could mislead: what is damaged, unsaved or without a picture."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import rows
 
 from darkroom.charges import NO_CHARGE
 from darkroom.images import ImageState
-from darkroom.journal import Intent
+from darkroom.journal import Intent, IntentState, Listed
 from darkroom.predictions import Prediction, PredictionStatus
-from darkroom.reports import DayLimit, RepeatedFailure, prediction_report
+from darkroom.reports import DayLimit, ListFacts, RepeatedFailure, list_report, prediction_report
 
 CUT = "The file is damaged: its end is missing (29,133 bytes came)."
 
@@ -69,3 +69,16 @@ def test_a_second_refusal_by_moderation_still_says_to_change_the_prompt() -> Non
 def test_what_open_predictions_reserve_is_said_to_be_taken_off_already() -> None:
     day = DayLimit(left_usd=0.55, limit_usd=0.6, reserved_usd=0.003)
     assert day.words == "$0.55 of $0.60 is left today ($0.003 for what is not settled is already taken off)"
+
+
+def test_a_list_names_each_as_the_answer_about_it_does() -> None:
+    shown = [
+        (rows.succeeded(1, image_count=2), "partial (1 of 2),"),
+        (rows.succeeded(images=(rows.image(problem=CUT),)), "damaged,"),
+        (rows.unsent(IntentState.ABSENT), "not created,"),
+        (rows.intent(PredictionStatus.SUCCEEDED), "failed,"),
+    ]
+    for row, word in shown:
+        facts = ListFacts(title="t", empty="e", answer=rows.facts(), today=date(2026, 11, 21), money={})
+        text = list_report(Listed(rows=(row,), found=1), facts).text
+        assert f" {word} flux-schnell, " in text, text
