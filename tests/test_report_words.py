@@ -5,7 +5,7 @@ from typing import Any
 
 import rows
 
-from darkroom.charges import NO_CHARGE
+from darkroom.charges import NO_CHARGE, Basis
 from darkroom.images import ImageState
 from darkroom.journal import Intent, IntentState, Listed
 from darkroom.predictions import Prediction, PredictionStatus
@@ -82,3 +82,17 @@ def test_a_list_names_each_as_the_answer_about_it_does() -> None:
         facts = ListFacts(title="t", empty="e", answer=rows.facts(), today=date(2026, 11, 21), money={})
         text = list_report(Listed(rows=(row,), found=1), facts).text
         assert f" {word} flux-schnell, " in text, text
+
+
+def test_what_the_log_of_a_reseller_does_not_show_after_20_minutes_ends_with_a_way_on() -> None:
+    note = "no row in the gateway's log after 20 min: most likely not billed"
+    fields: dict[str, Any] = {
+        "cost_usd": 0.0,
+        "cost_basis": Basis.COMPUTED,
+        "cost_note": note,
+        "gateway_request_id": "2026x",
+    }
+    lines = prediction_report([rows.unsent(IntentState.UNKNOWN, **fields)], rows.facts("cometapi")).text.splitlines()
+    assert any(line.startswith(f"Charged: nothing ({note})") for line in lines)
+    assert "most likely nothing was billed" in lines[-1] and "(log id 2026x)" in lines[-1]
+    assert "Do not repeat" not in lines[-1]

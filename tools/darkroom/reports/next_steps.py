@@ -7,7 +7,7 @@ from pathlib import Path
 
 from darkroom.charges import Basis
 from darkroom.images import ImageState
-from darkroom.reports.amounts import clock, usd
+from darkroom.reports.amounts import clock, local_moment, usd
 from darkroom.reports.prediction_data import RUNNING_WORDS, AnswerFacts, PredictionView
 
 
@@ -27,8 +27,17 @@ def next_step(views: Sequence[PredictionView], facts: AnswerFacts, outcome: str)
     if doubtful := next((view for view in views if view.word == "unresolved"), None):
         unbilled = "unlisted" if facts.gateway.has_token_log is False else "logged"
         lost = "billed" if doubtful.intent.cost_basis is Basis.BILLED else unbilled
+        if lost == "logged" and doubtful.intent.cost_usd == 0:
+            lost = "absent"
         step = steps["listed" if facts.gateway.has_list else lost]
-        names = {"id": doubtful.handle, "request_id": doubtful.intent.request_id, "gateway": facts.gateway.name}
+        sent_at = doubtful.intent.sent_at or doubtful.intent.intended_at
+        moment, log_id = local_moment(sent_at, facts.now_s), doubtful.intent.gateway_request_id
+        names = {
+            "at": f"{moment}{f' (log id {log_id})' if log_id else ''}",
+            "id": doubtful.handle,
+            "request_id": doubtful.intent.request_id,
+            "gateway": facts.gateway.name,
+        }
         return step.format(**names)
     images = [image for view in views for image in view.intent.images]
     if wanted := [image for image in images if image.state is ImageState.WANTED]:
