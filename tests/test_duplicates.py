@@ -33,10 +33,9 @@ async def test_a_second_one_of_what_still_runs_is_called_so_and_how_to_stop_one(
             second = await answered(room, "two")
             other = await answered(room, "three", "a hare")
             assert len(gateway.truth.predictions) == 3
-            note = (
-                f"Note: '{first.data['id']}' with the same arguments still runs; this is a second one, paid for as well"
-            )
-            assert f"{words}; to stop one: get_prediction(id='{first.data['id']}', cancel=true)." in second.text
+            words = "with the same arguments still runs; this is a second one, paid for as well"
+            id = first.data["id"]
+            assert f"Note: '{id}' {words}; to stop one: get_prediction(id='{id}', cancel=true)." in second.text
             assert "same arguments" not in f"{first.text}{other.text}"
             for report in (first, second):
                 await get_prediction(room, str(report.data["id"]), cancel=True)
