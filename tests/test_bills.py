@@ -253,8 +253,23 @@ async def test_a_lost_create_that_the_log_does_not_show_is_told_so_and_looked_fo
     async with scene(tmp_path, log_of(row(START - 600))) as stage:
         intent = await stage.lost()
         await stage.bills.run()
-        assert await stage.cost(intent) == (None, Basis.NONE, "no row in the gateway's log so far, at 14:17 UTC")
-        assert stage.asked == 2 and stage.clock.now == START + 240
+        words = "no row in the gateway's log after 20 min: most likely not billed"
+        assert await stage.cost(intent) == (0.0, Basis.COMPUTED, words)
+        assert stage.asked == 3 and stage.clock.now == START + 1200
+        spent = await stage.journal.spent_usd(START - 3600)
+        assert spent.total_usd == 0.0
+        found = await stage.journal.find(intent.key)
+        assert found and found.state is IntentState.UNKNOWN
+
+
+async def test_a_bill_that_comes_after_all_counts(tmp_path: Path) -> None:
+    async with scene(tmp_path, log_of(row(START - 600))) as stage:
+        intent = await stage.lost(name="y")
+        await stage.bills.run()
+        stage.server.answer(log_of(row(START, request_id="y")))
+        stage.clock.advance(EVERY_S)
+        await stage.bills.run()
+        assert (await stage.cost(intent))[:2] == (0.003, Basis.BILLED)
 
 
 async def test_a_log_that_is_too_short_shows_no_absence(tmp_path: Path) -> None:
@@ -318,7 +333,7 @@ async def test_an_end_in_the_middle_of_a_look_has_the_next_turn(tmp_path: Path) 
         stage.server.answer(answer)
         await stage.lost()
         await stage.bills.run()
-        assert stage.slept[0] == EVERY_S and stage.asked == 3
+        assert stage.slept[0] == EVERY_S and stage.asked == 4, "the last look comes after 20 min"
 
 
 async def test_in_twenty_minutes_the_log_is_read_twenty_times_at_most(tmp_path: Path) -> None:

@@ -36,7 +36,29 @@ async def test_a_cancel_is_no_error_and_tells_what_it_may_cost(gateway: FaultGat
         report = await get_prediction(room, "fox", cancel=True)
     assert not report.is_error and report.is_wanted_end and report.text.startswith("Canceled: ")
     assert "Charged: nothing (Replicate states that a run without output is not billed" in report.text
+    assert len(gateway.truth.cancels) == 1 and "Reason: it was canceled at your request." in report.text
+
+
+async def test_a_second_cancel_says_that_it_was_canceled_before(gateway: FaultGateway, tmp_path: Path) -> None:
+    async with room_at(gateway, tmp_path) as room:
+        await start(room)
+        await get_prediction(room, "fox", cancel=True)
+        again = await get_prediction(room, "fox", cancel=True)
+    assert "Note: it was canceled before." in again.text and "at your request" not in again.text
     assert len(gateway.truth.cancels) == 1
+
+
+async def test_a_cancel_of_the_latest_names_what_of_this_conversation_still_runs(
+    gateway: FaultGateway, tmp_path: Path
+) -> None:
+    async with room_at(gateway, tmp_path) as room:
+        first = await generate_image(room, FOX, wait_s=0, request_id="first", conversation="mine")
+        await generate_image(room, FOX, wait_s=0, request_id="foreign", conversation="other")
+        await generate_image(room, FOX, wait_s=0, request_id="second", conversation="mine")
+        report = await get_prediction(room, "latest", cancel=True, conversation="mine")
+        assert f"Note: '{first.data['id']}' of this conversation still runs." in report.text
+        last = await get_prediction(room, "latest", cancel=True, conversation="other")
+        assert "still run" not in last.text
 
 
 async def test_all_parts_are_canceled(gateway: FaultGateway, tmp_path: Path) -> None:

@@ -142,6 +142,9 @@ async def test_an_address_that_has_given_json_before_is_not_called_wrong(status:
         error = await outcome(client, "second")
     assert type(error) is CreateUnresolved
     assert "wrong" not in error.message
+    if status == 200:
+        assert "answered with a web page instead of a prediction (HTTP 200)" in error.message
+        assert "The user should check DARKROOM_BASE_URL, or a proxy" in error.message
 
 
 @pytest.mark.parametrize("status", [403, 404, 405])

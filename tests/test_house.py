@@ -36,7 +36,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "darkroom.model_choice",
         "darkroom.failures darkroom.list_predictions darkroom.cancelling darkroom.list_models darkroom.gateway_models"
         " darkroom.model_check darkroom.repeats"
-        " darkroom.quotes darkroom.joining",
+        " darkroom.quotes darkroom.joining darkroom.duplicates",
         "darkroom.get_prediction darkroom.cheaper darkroom.second_tries",
         "darkroom.generate_image darkroom.dry_run darkroom.offers darkroom.models darkroom.python_arguments",
         "darkroom.room",

@@ -35,7 +35,7 @@ async def test_the_host_is_told_before_any_call_and_no_journal_is_made(tmp_path:
             said = client.instructions or ""
     assert "gateway 'replicate' at https://api.replicate.com." in said
     assert f"Images are saved in {pictures};" in said and f"may be read from {pictures}, " in said
-    assert "limit is $2.5 a day; answers say what is left" in said
+    assert "limit is $2.50 a day; answers say what is left" in said
     assert " flux-schnell draws ($0.003)" in said
     assert KEY["REPLICATE_API_TOKEN"] not in said
 
@@ -44,6 +44,11 @@ def test_the_sandbox_is_called_simulated() -> None:
     assert "the pictures are simulated" in told({}) and "REPLICATE_API_TOKEN" in told({})
     elsewhere = told({"DARKROOM_GATEWAY": "sandbox", "DARKROOM_BASE_URL": "http://127.0.0.1:8787"})
     assert "sandbox at http://127.0.0.1:8787" in elsewhere and "simulated" in elsewhere
+
+
+def test_only_a_gateway_that_can_cancel_is_said_to() -> None:
+    assert '"find: words"), and cancels;' in told(KEY)
+    assert '"find: words"); list_models' in told({"DARKROOM_GATEWAY": "cometapi", "COMETAPI_KEY": "sk-notakey"})
 
 
 def test_a_gateway_on_this_computer_is_said_to_be_there() -> None:

@@ -49,7 +49,7 @@ async def test_an_empty_list_is_said_in_words(gateway: FaultGateway, tmp_path: P
         assert (await said(room, "recent")).startswith("There is no prediction yet.")
         assert (await said(room, "today")).startswith("No prediction was made today (")
         assert (await said(room, "2020-02-29")).startswith("No prediction was made on 2020-02-29.")
-        assert (await said(room, "find: zebra")).startswith("No prompt has 'zebra'.")
+        assert (await said(room, "find: zebra")).startswith("No prompt has 'zebra'. A part of a word is enough")
     assert gateway.truth.looks == []
 
 
@@ -121,6 +121,16 @@ async def test_words_are_found_in_any_order_case_and_script(gateway: FaultGatewa
         assert "All listed together: charged at most $0.006." in both
 
 
+async def test_words_that_no_prompt_has_together_are_told_with_what_each_finds(
+    gateway: FaultGateway, tmp_path: Path
+) -> None:
+    async with room_at(gateway, tmp_path) as room:
+        await make(room, "a red fox")
+        await make(room, "a fox")
+        assert "Every word must occur; 'fox' finds 2, 'red' finds 1." in await said(room, "find: fox red zebra")
+        assert "Every word must occur, and none of them does." in await said(room, "find: gnu zebra")
+
+
 async def test_odd_prompts_are_shown_safe_and_short(gateway: FaultGateway, tmp_path: Path) -> None:
     async with room_at(gateway, tmp_path) as room:
         await make(room, 'a "fox"\n\u202e<script>x</script> https://evil.example/x \ud800 id p9')
@@ -148,7 +158,7 @@ async def test_what_names_no_list_is_refused_in_words(
 ) -> None:
     async with room_at(gateway, tmp_path) as room:
         report = await get_prediction(room, id, limit=limit)
-    assert report.is_error and words in report.text and "Charged: nothing" not in report.text
+    assert report.is_error and words in report.text and "Charged: " in report.text
 
 
 async def test_a_time_that_no_calendar_has_ends_no_list(gateway: FaultGateway, tmp_path: Path) -> None:
@@ -180,6 +190,7 @@ async def test_failures_doubts_and_what_was_never_created_are_listed_as_such(
     assert rows["no credit"]["status"] == "refused" and rows["no credit"]["charged"]["verdict"] == "no"
     assert rows["lost answer"]["status"] == "unresolved" and rows["lost answer"]["charged"]["verdict"] == "possibly"
     assert "1 prediction, charged at most $0.003 for 1 whose cost is not settled" in report.text
+    assert "(1 refused or never created is not counted.)" in report.text
 
 
 async def test_another_gateway_of_the_same_journal_is_named_in_the_money(gateway: FaultGateway, tmp_path: Path) -> None:

@@ -112,7 +112,8 @@ async def test_an_unknown_id_and_an_unreadable_journal_are_errors_that_promise_n
             connection.execute("ALTER TABLE intents RENAME TO gone")
         broken = await get_prediction(room, "nosuchprediction0000")
         listed = await get_prediction(room, "today")
-    for report in (unknown, broken, listed):
+    assert unknown.is_error and unknown.text.endswith("(HTTP 404).\nCharged: nothing by this look-up.")
+    for report in (broken, listed):
         assert report.is_error and "othing was" not in report.text and "Charged: nothing" not in report.text
         assert report.text.endswith("Charged: not known from here; asking is free.")
 

@@ -75,7 +75,7 @@ def test_an_unanswered_create_hands_out_the_key_in_place_of_the_id() -> None:
     [
         ("The input or output was flagged as sensitive. (E005)", "change the prompt"),
         ("Prediction interrupted; please retry (code: PA)", "passing fault"),
-        ("CUDA out of memory. Tried to allocate 2 GiB", "fewer or smaller images"),
+        ("CUDA out of memory. Tried to allocate 2 GiB", "ask for a smaller image, or choose another model"),
         ("ValueError: bad thing", "mend the input"),
     ],
 )
@@ -110,7 +110,10 @@ def test_a_success_whose_data_the_gateway_has_removed_is_said_to_be_lost() -> No
     seen = Prediction(id=rows.ID, status=PredictionStatus.SUCCEEDED, is_data_removed=True)
     answer = report(rows.intent(prediction=seen))
     assert answer.outcome is Outcome.FAILED
-    assert answer.text.startswith("Lost: 1 image") and "probably charged, but removed before" in answer.text
+    assert (
+        answer.text.startswith("Lost: 1 image")
+        and "made, but removed before it could be saved. A lost image costs" in answer.text
+    )
     assert answer.data["status"] == "lost" and "ask the user before repeating" in answer.text
     assert "no output" not in answer.text
 
@@ -147,7 +150,7 @@ def test_a_lost_image_among_saved_ones_is_missing_and_called_lost() -> None:
     images = (rows.image(1), rows.image(2, state=ImageState.EXPIRED))
     answer = report(rows.succeeded(2, images=images))
     assert answer.text.startswith("Partial: 1 of 2 images") and "count=1, about $0.0015" in answer.text
-    assert "Image 2 is lost: its link died before it could be saved; it was made and probably charged." in answer.text
+    assert "Image 2 is lost: its link died before it could be saved. A lost image costs what" in answer.text
 
 
 def test_our_own_words_on_a_refusal_keep_their_address() -> None:
@@ -336,7 +339,7 @@ def test_a_refusal_says_once_that_nothing_was_sent_or_spent(
 
 def test_a_refused_look_up_promises_nothing_about_what_was_charged_before() -> None:
     answer = look_up_refusal(UnknownPrediction("Gateway 'replicate' knows no prediction 'p1' (HTTP 404)."))
-    assert answer.text.endswith("(HTTP 404).\nCharged: not known from here; asking is free.")
+    assert answer.text.endswith("(HTTP 404).\nCharged: nothing by this look-up.")
     assert answer.is_error and answer.data["charged"] == {"verdict": "unknown", "usd": None, "basis": "none"}
 
 

@@ -142,6 +142,7 @@ async def test_an_image_that_cannot_be_decoded_is_said_to_be_without_a_preview(c
 async def test_an_image_that_comes_without_its_end_is_kept_and_not_called_saved(client: Client, tmp_path: Path) -> None:
     result = await generate(client, prompt="sandbox:truncated a lighthouse")
     assert "Image 1 is not saved yet: The file is damaged: its end is missing" in text(result)
+    assert text(result).startswith("Damaged: 1 image by ") and text(result).count("is damaged") == 1
     assert report(result)["images"][0]["state"] == "wanted"
     assert len([path for path in (tmp_path / "pictures").iterdir() if path.stat().st_size]) == 1
 

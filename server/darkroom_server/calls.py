@@ -209,7 +209,8 @@ class Calls:
             notes.insert(0, _CUT_WAIT.format(wait_s, waited_s))
         report = with_notes(with_preview(report, preview.numbers if preview else ()), [*notes, *self.news(tool)])
         report.data["can_cancel"] = self.settings.choice.gateway.has_cancel
-        answer = Answer.of(report, call, conversation=conversation, has_previews=preview is not None)
+        has_previews = preview is not None and not report.picture
+        answer = Answer.of(report, call, conversation=conversation, has_previews=has_previews)
         await self.answers.see_off(ctx.request_context, answer)
         return prediction_result(report, preview, self._shape(ctx))
 
@@ -235,9 +236,10 @@ class Calls:
         return news
 
     async def _preview(self, report: "PredictionReport", until_s: float) -> "tuple[Preview | None, list[str]]":
-        """One small picture of all saved images, as time allows, and a note for each that cannot be shown."""
+        """One small picture of the saved images that were asked for, and a note for each that cannot be shown."""
         images = [image for intent in report.intents for image in intent.images] if report.shows_images else []
-        stored = {number: image.file for number, image in enumerate(images, start=1) if image.file}
+        numbered = [each for each in enumerate(images, start=1) if report.picture in (0, each[0])]
+        stored = {number: image.file for number, image in numbered if image.file}
         if not stored or self.settings.previews == "off":
             return None, []
 

@@ -27,6 +27,7 @@ def instructions(settings: Settings) -> str:
         "models": _model_words(settings),
         "place": _place_words(settings.output_location),
         "folders": "",
+        "cancels": "" if not settings.problem and not settings.choice.gateway.has_cancel else ", and cancels",
     }
     template = _TEMPLATE.read_text(encoding="utf-8").strip()
     room_bytes = MOST_BYTES - len(template.format(**parts).encode())
@@ -55,13 +56,18 @@ def _money_words(settings: Settings) -> str:
     if not settings.problem and settings.choice.gateway.is_sandbox:
         return f"Nothing is charged in the sandbox; with a real gateway each generate_image call costs money. {_SHOWN}"
     spans = ((settings.max_usd_per_call, "a call"), (settings.max_usd_per_day, "a day"))
-    limits = [f"${limit:g} {span}" for limit, span in spans if limit is not None]
+    limits = [f"{_usd(limit)} {span}" for limit, span in spans if limit is not None]
     said = [f"Each generate_image call costs the user money. {_SHOWN}"]
     if limits:
         said.append(f"The user's limit is {' and '.join(limits)}; answers say what is left.")
     if settings.confirm_usd is not None:
-        said.append(f"The user is asked before a call that may cost more than ${settings.confirm_usd:g}.")
+        said.append(f"The user is asked before a call that may cost more than {_usd(settings.confirm_usd)}.")
     return " ".join(said)
+
+
+def _usd(value: float) -> str:
+    """`$0.60`, `$0.005`."""
+    return f"${value:.2f}" if round(value, 2) == value else f"${value:g}"
 
 
 def _model_words(settings: Settings) -> str:

@@ -130,8 +130,8 @@ async def get_prediction(
     id: Annotated[
         str,
         Field(
-            description='The id, a request_id or "latest"; for a list "recent", "today", "yesterday", a date '
-            '(YYYY-MM-DD) or "find: red fox"'
+            description='The id (ID/3: one image), a request_id or "latest"; for a list "recent", "today", '
+            '"yesterday", a date (YYYY-MM-DD) or "find: red fox"'
         ),
     ],
     wait_seconds: WaitSeconds = 0,

@@ -6,8 +6,12 @@ from darkroom.charges import Charge, Verdict
 from darkroom.darkroom import Darkroom
 from darkroom.errors import DarkroomError
 from darkroom.journal import DOUBTFUL, Intent, IntentState
+from darkroom.predictions import PredictionStatus
 from darkroom.reports.amounts import seconds, usd
 from darkroom.work.watch import GIVE_UP_AFTER_S
+
+_EVER = 1e18
+_LOOKED_AT = 100
 
 
 async def cancel(darkroom: Darkroom, found: Sequence[Intent]) -> tuple[str, ...]:
@@ -19,11 +23,34 @@ async def cancel(darkroom: Darkroom, found: Sequence[Intent]) -> tuple[str, ...]
     return tuple(dict.fromkeys(note for note in notes if note))
 
 
+async def others_running(darkroom: Darkroom, found: Sequence[Intent], conversation: str) -> tuple[str, ...]:
+    """A note on what this conversation has started besides and what still runs; empty where that is nothing.
+
+    Raises: JournalError.
+    """
+    since = darkroom.options.clock() - GIVE_UP_AFTER_S
+    recent = await darkroom.journal.lists.between(since, _EVER, _LOOKED_AT) if conversation else None
+    keys = {each.key for each in found}
+    running = [
+        f"'{each.prediction_id}'"
+        for each in (recent.rows if recent else ())
+        if each.conversation == conversation
+        and each.key not in keys
+        and each.state is IntentState.KNOWN
+        and each.ended_at is None
+    ]
+    if not running:
+        return ()
+    verb, more = ("runs", "") if len(running) == 1 else ("run", f" and {len(running) - 3} more" * (len(running) > 3))
+    return (f"{', '.join(running[:3])}{more} of this conversation still {verb}.",)
+
+
 async def _cancel(darkroom: Darkroom, intent: Intent) -> str:
     if intent.origin != darkroom.gateway.origin:
         return f"it was made through gateway '{intent.gateway}', not the one in use now, so it cannot be canceled here."
     if intent.status is not None and intent.status.is_terminal:
-        return "it had ended already; nothing was canceled."
+        was_canceled = intent.status in (PredictionStatus.CANCELED, PredictionStatus.ABORTED)
+        return "it was canceled before." if was_canceled else "it had ended already; nothing was canceled."
     if not intent.prediction_id:
         return await _cancel_unnamed(darkroom, intent)
     try:

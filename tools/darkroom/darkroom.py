@@ -268,14 +268,15 @@ class Darkroom:
         options = self.options
         return WorkRules(
             paid_ids_dir=options.data_dir,
-            typical_s=self._typical_s,
+            typical_s=self.typical_s,
             day_limit=self.day_limit,
             on_ended=options.on_ended,
             reconcile=ReconcileRules(settle_s=options.settle_s, defaults=self._defaults),
             lease_s=options.lease_s,
         )
 
-    def _typical_s(self, model: str) -> float | None:
+    def typical_s(self, model: str) -> float | None:
+        """The seconds that a run of the model usually takes; None where nobody knows."""
         known = self.registry.find(model)
         return known.typical_s if known else None
 

@@ -13,6 +13,7 @@ from pydantic import JsonValue
 
 from darkroom.cheaper import cheaper_way
 from darkroom.darkroom import CALL_GRACE_S, IMAGES_GRACE_S, Budget, Darkroom, OnProgress
+from darkroom.duplicates import running_twin
 from darkroom.errors import DarkroomError, GatewayUnreachable, OutputError, SpendingRefused
 from darkroom.get_prediction import report_on
 from darkroom.images import ReadImage
@@ -122,6 +123,7 @@ async def _plan(darkroom: Darkroom, request: ImageRequest, asked: _Asked) -> _Pl
     notes = (*quoted.notes, *notes)
     if ":" in request.model and "version" not in darkroom.gateway.creates:
         notes = (*notes, f"gateway '{darkroom.gateway.name}' runs models by name only, so no version was asked for.")
+    notes = (*notes, *await running_twin(darkroom, asked.call))
     asked = replace(asked, request_id=asked.request_id or fresh_request_id())
     intents = _intents(darkroom, request, quoted, resolved, read, asked)
     written = await darkroom.journal.intend(intents, spending=darkroom.day_limit(), call=asked.call)

@@ -23,11 +23,12 @@ from darkroom.reports import (
     PredictionReport,
     Whose,
     look_up_refusal,
+    of_picture,
     output_notes,
     prediction_report,
     wanted_end,
 )
-from darkroom.request_ids import is_latest, is_list
+from darkroom.request_ids import is_latest, is_list, numbered
 from darkroom.work.receipts import price_of
 from darkroom.work.watch import Watched
 
@@ -47,35 +48,47 @@ async def get_prediction(
 ) -> PredictionReport:
     """Report on a prediction by its id, an intent's key, a request_id or "latest"; wait at most `wait_s` s for its end.
 
-    The answer comes within 10 s more, whatever happens. `cancel` asks the gateway to stop it first. "recent", "today",
-    "yesterday", a date and "find: words" give a list of `limit` predictions at most, from the journal alone.
+    "ID/3" means the third picture of it, which is then shown alone. The answer comes within 10 s more, whatever
+    happens. `cancel` asks the gateway to stop it first. "recent", "today", "yesterday", a date and "find: words" give a
+    list of `limit` predictions at most, from the journal alone.
 
     `conversation` is who asks ("": nobody knows): a "latest" of another one is only named, and not waited for. None is
     the person, to whom all conversations belong. A DarkroomError becomes a report.
     """
     started_s = darkroom.options.monotonic()
     until_s, end_s = started_s + wait_s, started_s + wait_s + CALL_GRACE_S
-    notes: tuple[str, ...] = ()
+    notes, open_keys = tuple[str, ...](), frozenset[str]()
     try:
         if is_list(id):
             return await _listed(darkroom, id, limit, cancel=cancel)
+        id, number = await _numbered(darkroom, id)
         found = await find(darkroom, id, within_s=wait_s + CALL_GRACE_S, conversation=conversation or "")
         whose = _whose(id, found, conversation)
+        if number and cancel:
+            raise InvalidInput(f"A cancel stops a whole prediction: give '{id[:70]}' alone.", field="id")
         if whose != "own":
             _refuse_to_cancel(found, cancel=cancel)
             return await report_on(darkroom, found, [], started_s, is_look_up=True, whose=whose)
         with anyio.move_on_after(end_s - darkroom.options.monotonic()):
             found = await darkroom.work.settle_doubts(found)
         if cancel:
+            open_keys = frozenset(each.key for each in found if not (each.status and each.status.is_terminal))
             notes = await cancelling.cancel(darkroom, found)
+            notes = (*notes, *await cancelling.others_running(darkroom, found, conversation or ""))
         watched = [each for intent in found if (each := await _watched(darkroom, intent))]
     except DarkroomError as error:
         return look_up_refusal(error)
     await darkroom.waiting.for_first_look(watched, until_s=min(max(until_s, started_s + _LOOK_S), end_s))
     await darkroom.waiting.for_end(watched, until_s=until_s, on_progress=on_progress)
     await darkroom.waiting.for_images(watched, until_s=min(until_s + IMAGES_GRACE_S, end_s))
-    report = await report_on(darkroom, found, watched, started_s, notes, is_look_up=True)
-    return wanted_end(report) if cancel else report
+    report = await report_on(darkroom, found, watched, started_s, notes, is_look_up=True, canceled=open_keys)
+    return of_picture(report, number) if number else wanted_end(report) if cancel else report
+
+
+async def _numbered(darkroom: Darkroom, id: str) -> tuple[str, int]:
+    """The id and the number of the picture that is meant, 0 for all; a request_id may itself end like a number."""
+    name, number = numbered(id)
+    return (id, 0) if number and await darkroom.journal.by_request(id.strip()) else (name, number)
 
 
 async def _listed(darkroom: Darkroom, id: str, limit: int, *, cancel: bool) -> PredictionReport:
@@ -172,10 +185,12 @@ async def report_on(
     is_look_up: bool = False,
     free_call: str = "",
     whose: Whose = "own",
+    canceled: frozenset[str] = frozenset(),
 ) -> PredictionReport:
     """The report on rows of the journal as they stand now; `started_s` is when the call began (monotonic clock).
 
-    `free_call` names a call other than a look-up that has cost nothing itself.
+    `free_call` names a call other than a look-up that has cost nothing itself; `canceled` are the keys of those that
+    this call was to stop.
     """
     seen = {each.intent.key: each for each in watched}
     rows = [await _row(darkroom, intent, seen) for intent in found]
@@ -193,6 +208,8 @@ async def report_on(
         free_call="this look-up" if is_look_up else free_call,
         records=await _records(darkroom, rows) if is_look_up else {},
         conversation=whose,
+        canceled=canceled,
+        typical_s=darkroom.typical_s(rows[0].model),
         repeated=await repeated_failure(darkroom, rows),
         sandbox_hint="" if any(row.origin != darkroom.gateway.origin for row in rows) else darkroom.sandbox_hint,
     )

@@ -5,6 +5,8 @@ from datetime import datetime
 from enum import StrEnum
 
 MAX_IMAGE_BYTES = 64 * 1024 * 1024
+# How the problem of an image begins whose file ends too early.
+DAMAGED = "The file is damaged: its end is missing"
 
 
 class ImageState(StrEnum):
@@ -43,7 +45,7 @@ class StoredImage:
     """Output number `index` (from 0) of a prediction, with its file once it is STORED.
 
     `problem` says in words why it is not saved (WANTED, EXPIRED, REFUSED) or what is wrong with the file (STORED; one
-    without its end begins with "The file is damaged").
+    without its end begins with DAMAGED).
     """
 
     prediction_id: str
@@ -53,6 +55,11 @@ class StoredImage:
     expires_at: datetime | None = None
     file: StoredFile | None = None
     problem: str = ""
+
+    @property
+    def is_damaged(self) -> bool:
+        """Whether what came of it, saved or not, has no end."""
+        return self.state in (ImageState.WANTED, ImageState.STORED) and self.problem.startswith(DAMAGED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

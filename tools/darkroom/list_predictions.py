@@ -18,6 +18,7 @@ from darkroom.reports.amounts import local
 MOST_LISTED = 100
 _EVER = 1e18
 _MOST_WORDS = 20
+_MOST_TRIED = 5
 _QUOTES = "\"'`\u201c\u201d\u201e\u2018\u2019\u00ab\u00bb"
 _FIND = re.compile(r"find\s*[:\uff1a]", re.IGNORECASE)
 
@@ -53,9 +54,10 @@ async def list_predictions(darkroom: Darkroom, asked: str, limit: int = 10) -> P
         idle=frozenset(row.key for row in listed.rows if darkroom.work.watched(row) is None),
         day=await darkroom.day(),
     )
+    hint = await _hint(darkroom, wanted.words) if not listed.rows else ""
     facts = ListFacts(
         title=wanted.title,
-        empty=wanted.empty,
+        empty=f"{wanted.empty} {hint}".rstrip(),
         answer=answer,
         today=today,
         money=await _money(darkroom, _days(listed, wanted, today)),
@@ -63,6 +65,17 @@ async def list_predictions(darkroom: Darkroom, asked: str, limit: int = 10) -> P
         is_search=bool(wanted.words),
     )
     return list_report(listed, facts)
+
+
+async def _hint(darkroom: Darkroom, words: Sequence[str]) -> str:
+    """What to search for instead of words that no prompt has together."""
+    if not words:
+        return ""
+    if len(words) == 1:
+        return "A part of a word is enough: try a shorter one."
+    found = {word: (await darkroom.journal.lists.with_words((word,), 1)).found for word in words[:_MOST_TRIED]}
+    told = [f"'{word[:30]}' finds {count}" for word, count in found.items() if count]
+    return f"Every word must occur; {', '.join(told)}." if told else "Every word must occur, and none of them does."
 
 
 def _asked(text: str, today: date) -> _Asked:

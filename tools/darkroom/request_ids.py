@@ -8,6 +8,7 @@ from darkroom.errors import InvalidInput
 _LIST = re.compile(
     r"recent|today|yesterday|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}|find\s*[:\uff1a].*", re.IGNORECASE | re.DOTALL
 )
+_NUMBERED = re.compile(r"(.+)/([1-9][0-9]{0,2})", re.DOTALL)
 
 
 def is_list(id: str) -> bool:
@@ -18,6 +19,12 @@ def is_list(id: str) -> bool:
 def is_latest(id: str) -> bool:
     """Whether it asks for the newest prediction."""
     return id.strip().removeprefix("prediction:").lower() == "latest"
+
+
+def numbered(id: str) -> tuple[str, int]:
+    """("p1", 3) of "p1/3" or "prediction:p1/3", the third picture of it; the number is 0 where there is none."""
+    found = _NUMBERED.fullmatch(id.strip())
+    return (found[1], int(found[2])) if found and not is_list(id) else (id, 0)
 
 
 def fresh_request_id() -> str:

@@ -75,6 +75,7 @@ class Refusal:
     retry_after_s: float | None = None
     upstream_status: int = 0
     instead: str = ""
+    is_page: bool = False
     is_missing: bool = False
     is_too_long: bool = False
     request_id: str = ""
@@ -163,6 +164,7 @@ def read_refusal(reply: Reply, *, is_replicate: bool, has_given_json: bool) -> R
         retry_after_s=_retry_after(body, error, reply.headers, raw),
         upstream_status=int(upstream) if _HTTP_STATUS.fullmatch(upstream) else 0,
         instead=instead,
+        is_page=reply.decoded is None and reply.body.lstrip().startswith(b"<"),
         is_missing=reply.status == 404 and not instead and (reply.decoded is not None or not reply.body.strip()),
         is_too_long=reply.is_too_long,
         request_id=_request_id(reply),

@@ -80,8 +80,12 @@ def classify(refusal: Refusal, gateway: Gateway) -> Fault:
 def create_refused(refusal: Refusal, gateway: Gateway, key: Key, model: str) -> GatewayError:
     """The error for an answer to a create; only CreateUnresolved leaves open whether something was started."""
     fault = classify(refusal, gateway)
-    is_doubly_odd = fault == "unknown" and refusal.instead
-    return _error("create", "unknown_at_wrong_address" if is_doubly_odd else fault, refusal, gateway, key, model)
+    case: str = fault
+    if fault == "unknown" and refusal.instead:
+        case = "unknown_at_wrong_address"
+    elif fault == "unknown" and refusal.is_page and refusal.status < 400:
+        case = "unknown_page"
+    return _error("create", case, refusal, gateway, key, model)
 
 
 def look_up_refused(refusal: Refusal, gateway: Gateway, key: Key, subject: str) -> GatewayError:

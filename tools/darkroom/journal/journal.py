@@ -235,9 +235,10 @@ class Journal:
         """The gateway's own log says what it took for this create."""
         await self._write(lambda session: spending_rows.bill(session, key, usd, note))
 
-    async def note_cost(self, key: str, note: str) -> None:
-        """Say what is in doubt about its cost, while no bill is known."""
-        await self._write(lambda session: spending_rows.note(session, key, note))
+    async def note_cost(self, key: str, note: str, *, is_absent: bool = False) -> None:
+        """Say what is in doubt about its cost, while no bill is known; `is_absent`: it reserves nothing any more."""
+        noted = spending_rows.call_unbilled if is_absent else spending_rows.note
+        await self._write(lambda session: noted(session, key, note))
 
     async def last_bill(self, origin: str, model: str) -> float | None:
         """What the gateway took last for one image of this model, in US dollars."""

@@ -29,6 +29,8 @@ _LAST_BILL = """SELECT cost_usd / max(image_count, 1) AS usd FROM intents WHERE 
     AND cost_basis = 'billed' AND cost_usd > 0 ORDER BY sent_at DESC, key DESC LIMIT 1"""
 _BILL = "UPDATE intents SET cost_usd = ?, cost_basis = 'billed', cost_note = ? WHERE key = ?"
 _IS_CARRIED_OUT = f"UPDATE intents SET {guarded(Event.BILL)} AND key = ?"
+_UNBILLED_SO_FAR = """UPDATE intents SET cost_usd = 0, cost_basis = 'computed', cost_note = ?
+    WHERE key = ? AND cost_basis <> 'billed' AND state IN ('sent', 'unknown')"""
 _NOTE = "UPDATE intents SET cost_note = ? WHERE key = ? AND cost_basis <> 'billed'"
 
 
@@ -39,6 +41,11 @@ def bill(session: Session, key: str, usd: float, note: str) -> None:
 
 def note(session: Session, key: str, note: str) -> None:
     session.execute(_NOTE, (storable(note), key))
+
+
+def call_unbilled(session: Session, key: str, note: str) -> None:
+    """Of one whose answer was lost; a bill that comes later is written over it."""
+    session.execute(_UNBILLED_SO_FAR, (storable(note), key))
 
 
 def last_bill(session: Session, origin: str, model: str) -> float | None:

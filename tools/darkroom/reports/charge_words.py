@@ -24,8 +24,8 @@ class DayLimit:
 
     @property
     def words(self) -> str:
-        reserved = f", {usd(self.reserved_usd)} is reserved for what is not settled" if self.reserved_usd else ""
-        return f"{usd(self.left_usd)} of {usd(self.limit_usd)} is left today{reserved}"
+        taken = f" ({usd(self.reserved_usd)} for what is not settled is already taken off)" if self.reserved_usd else ""
+        return f"{usd(self.left_usd)} of {usd(self.limit_usd)} is left today{taken}"
 
 
 def charge_line(charge: Charge, day: DayLimit | None = None, *, is_sandbox: bool = False, free_call: str = "") -> str:

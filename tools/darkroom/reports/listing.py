@@ -78,10 +78,29 @@ def _headline(views: Sequence[PredictionView], found: int, facts: ListFacts) -> 
 
 def _day_lines(views: Sequence[PredictionView], facts: ListFacts) -> list[str]:
     lines: list[str] = []
-    for day, of_day in groupby(views, key=lambda view: _day(view.intent, facts)):
-        lines.append(_money_line(day, facts) if day in facts.money else f"{day}:")
+    for day, grouped in groupby(views, key=lambda view: _day(view.intent, facts)):
+        of_day = list(grouped)
+        lines.append(f"{_money_line(day, facts)}{_uncounted(of_day)}" if day in facts.money else f"{day}:")
         lines += [_line(view, facts) for view in of_day]
     return lines
+
+
+def _uncounted(views: Sequence[PredictionView]) -> str:
+    """Why the day's count is less than its lines."""
+    foreign = sum(view.intent.is_adopted for view in views)
+    unsent = sum(view.intent.may_be_sent and not view.intent.is_adopted for view in views)
+    parts = [f"{unsent} refused or never created" if unsent else "", f"{foreign} not ordered here" if foreign else ""]
+    told, verb = " and ".join(filter(None, parts)), "is" if unsent + foreign == 1 else "are"
+    return f" ({told} {verb} not counted.)" if told else ""
+
+
+def _word(view: PredictionView) -> str:
+    """The state as the answer about this one alone begins."""
+    if view.word == "succeeded" and view.missing_count:
+        return f"partial ({view.made_count} of {view.intent.image_count})"
+    if view.word == "succeeded" and view.intent.images and all(image.is_damaged for image in view.intent.images):
+        return "damaged"
+    return {"absent": "not created", "empty": "failed"}.get(view.word, view.word)
 
 
 def _line(view: PredictionView, facts: ListFacts) -> str:
@@ -94,7 +113,7 @@ def _line(view: PredictionView, facts: ListFacts) -> str:
     saved = f" {paths[0]}{more}" if paths else lost
     moment = f"{local(_at(intent), facts.zone):%H:%M}"
     said = quoted(prompt_of(intent), _PROMPT_SHOWN) or "no prompt"
-    return f"{moment} {view.word}, {model}, {_cell(view.charge, intent)}: {said}{saved}, id {view.handle}"
+    return f"{moment} {_word(view)}, {model}, {_cell(view.charge, intent)}: {said}{saved}, id {view.handle}"
 
 
 def _cell(charge: Charge, intent: Intent) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from darkroom.charges import Basis
 from darkroom.images import ImageState
-from darkroom.reports.amounts import usd
+from darkroom.reports.amounts import clock, local_moment, usd
 from darkroom.reports.prediction_data import RUNNING_WORDS, AnswerFacts, PredictionView
 
 
@@ -27,13 +27,27 @@ def next_step(views: Sequence[PredictionView], facts: AnswerFacts, outcome: str)
     if doubtful := next((view for view in views if view.word == "unresolved"), None):
         unbilled = "unlisted" if facts.gateway.has_token_log is False else "logged"
         lost = "billed" if doubtful.intent.cost_basis is Basis.BILLED else unbilled
+        if lost == "logged" and doubtful.intent.cost_usd == 0:
+            lost = "absent"
         step = steps["listed" if facts.gateway.has_list else lost]
-        names = {"id": doubtful.handle, "request_id": doubtful.intent.request_id, "gateway": facts.gateway.name}
+        sent_at = doubtful.intent.sent_at or doubtful.intent.intended_at
+        moment, log_id = local_moment(sent_at, facts.now_s), doubtful.intent.gateway_request_id
+        names = {
+            "at": f"{moment}{f' (log id {log_id})' if log_id else ''}",
+            "id": doubtful.handle,
+            "request_id": doubtful.intent.request_id,
+            "gateway": facts.gateway.name,
+        }
         return step.format(**names)
-    if any(image.state is ImageState.WANTED for view in views for image in view.intent.images):
-        return steps["wanted"].format(id=views[0].handle)
+    images = [image for view in views for image in view.intent.images]
+    if wanted := [image for image in images if image.state is ImageState.WANTED]:
+        ends = [image.expires_at for image in wanted if image.expires_at and image.expires_at.timestamp() > facts.now_s]
+        until = f" until {clock(max(ends))}" if ends else ""
+        return steps["wanted"].format(id=views[0].handle, until=until)
     if outcome == "succeeded" and any(view.missing_count for view in views):
         return _completing(views, facts)
+    if any(image.is_damaged for image in images):
+        return steps["damaged"]
     return steps["lost"] if {view.word for view in views} == {"lost"} else ""
 
 

@@ -9,11 +9,12 @@ from typing import cast
 from pydantic import JsonValue
 
 from darkroom.charges import NO_CHARGE, Charge, Verdict
-from darkroom.errors import DarkroomError, GatewayError, InvalidRequest, SpendingRefused
+from darkroom.errors import DarkroomError, GatewayError, InvalidRequest, SpendingRefused, UnknownPrediction
 from darkroom.images import StoredFile
 from darkroom.journal import Intent
 from darkroom.reports import prediction_data as data
 from darkroom.reports import prediction_words as words
+from darkroom.reports.amounts import counted
 from darkroom.reports.charge_words import charge_data, charge_line
 from darkroom.reports.next_steps import next_step
 from darkroom.reports.prediction_data import AnswerFacts
@@ -45,7 +46,8 @@ class PredictionReport:
     """`text` for the assistant, `data` for programs; `intents` is what they were made from, empty for a refusal.
 
     `is_look_up`: it was asked what became of a prediction, and any answer to that is good. `is_wanted_end`: the caller
-    had asked for the cancel that ended it. `shows_images` False: only the words tell of its images. `charged` is what
+    had asked for the cancel that ended it. `shows_images` False: only the words tell of its images. `picture` is the
+    number of the one that was asked for, 0 where that is all. `charged` is what
     its predictions took in all, in US dollars. `problem` is why nothing was made, where nothing was sent or the gateway
     took nothing.
     """
@@ -57,6 +59,7 @@ class PredictionReport:
     is_look_up: bool = False
     is_wanted_end: bool = False
     shows_images: bool = True
+    picture: int = 0
     charged: Charge = NO_CHARGE
     problem: DarkroomError | None = None
 
@@ -111,6 +114,17 @@ def with_notes(report: PredictionReport, notes: Sequence[str]) -> PredictionRepo
     return replace(report, text=text, data={**report.data, "notes": [*earlier, *notes]})
 
 
+def of_picture(report: PredictionReport, number: int) -> PredictionReport:
+    """The same report for a caller who has asked for picture `number` of it, from 1."""
+    images = [image for intent in report.intents for image in intent.images]
+    if number > len(images):
+        has = counted(len(images), "image") if images else "no image yet"
+        return with_notes(report, [f"there is no image {number}: it has {has}."])
+    file = images[number - 1].file
+    told = with_notes(report, [f"image {number} is {file.location}"] if file else [])
+    return replace(told, picture=number)
+
+
 def with_preview(report: PredictionReport, numbers: Sequence[int]) -> PredictionReport:
     """The same report, its text saying what the picture beside it shows, where that is not plain: these images."""
     count = sum(len(intent.images) for intent in report.intents)
@@ -141,7 +155,8 @@ def look_up_refusal(error: DarkroomError) -> PredictionReport:
     outcome = Outcome.INVALID if isinstance(error, InvalidRequest | SpendingRefused) else Outcome.REFUSED
     charge = Charge(verdict=Verdict.UNKNOWN)
     facts: dict[str, JsonValue] = {"error": data.error_data(error)}
-    text = f"Refused: {data.said_by(error)}\nCharged: not known from here; asking is free."
+    said = "nothing by this look-up" if isinstance(error, UnknownPrediction) else "not known from here; asking is free"
+    text = f"Refused: {data.said_by(error)}\nCharged: {said}."
     bare = bare_data(outcome, "refused", charge) | facts
     return PredictionReport(outcome=outcome, text=text, data=bare, charged=charge, problem=error)
 

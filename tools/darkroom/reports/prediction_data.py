@@ -51,7 +51,8 @@ class AnswerFacts:
     `repeated` is there where the same wish has failed before.
 
     `is_look_up`: it was asked what became of it; `records` are then the sidecars by the image's location. `free_call`
-    names a call that has cost nothing itself, such as "this look-up". `conversation` says whose it is, where the newest
+    names a call that has cost nothing itself, such as "this look-up". `canceled` are the keys of those that this call
+    has stopped, `typical_s` the seconds that the model usually takes. `conversation` says whose it is, where the newest
     one was asked for.
     """
 
@@ -70,6 +71,8 @@ class AnswerFacts:
     records: Mapping[str, str] = field(default_factory=dict[str, str])
     conversation: Whose = "own"
     repeated: RepeatedFailure | None = None
+    canceled: frozenset[str] = frozenset()
+    typical_s: float | None = None
 
 
 _UNSENT = (IntentState.INTENT, IntentState.REFUSED, IntentState.ABSENT)

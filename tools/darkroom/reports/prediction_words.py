@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from darkroom.charges import NO_CHARGE, Basis, Verdict
-from darkroom.errors import CreateUnresolved, DarkroomError, GatewayError, UnknownPrediction
+from darkroom.errors import DarkroomError, GatewayError, UnknownPrediction
 from darkroom.gateways import failure_kind, quoted
 from darkroom.images import ImageState, StoredImage
-from darkroom.reports.amounts import clock, counted, local_moment, seconds, size, usd
+from darkroom.reports.amounts import clock, seconds, size, usd
 from darkroom.reports.charge_words import charge_line
-from darkroom.reports.details import LONGEST_SENTENCE, prompt_of
+from darkroom.reports.details import LONGEST_SENTENCE
+from darkroom.reports.headline import headline, reason_of, whose
 from darkroom.reports.next_steps import call_again, next_step, sentences
 from darkroom.reports.prediction_data import (
-    RUNNING_WORDS,
     AnswerFacts,
     PredictionView,
     RepeatedFailure,
@@ -27,7 +27,6 @@ from darkroom.reports.prediction_data import (
 from darkroom.uris import is_unresolvable
 
 _ERROR_WORDS_LIMIT = 300
-_PROMPT_LIMIT = 80
 
 
 def answer_text(views: Sequence[PredictionView], facts: AnswerFacts, outcome: str) -> str:
@@ -35,8 +34,8 @@ def answer_text(views: Sequence[PredictionView], facts: AnswerFacts, outcome: st
     images = [image for view in views for image in view.intent.images]
     charge = answer_charge(views)
     lines = [
-        _whose(views, facts),
-        _headline(views, facts, outcome),
+        whose(views, facts),
+        headline(views, facts, outcome),
         *_failure_lines(views, facts),
         *_image_lines(images, facts),
         *_problem_lines(images),
@@ -74,53 +73,6 @@ def overdue_text(handle: str, waited_s: float, wait_s: float) -> str:
     )
 
 
-def _whose(views: Sequence[PredictionView], facts: AnswerFacts) -> str:
-    """What "latest" has found where that is not this conversation's own."""
-    if facts.conversation == "own":
-        return ""
-    intent = views[0].intent
-    moment = local_moment(intent.intended_at, facts.now_s)
-    said = quoted(prompt_of(intent), _PROMPT_LIMIT) or "without a prompt"
-    begun = "Not started" if facts.conversation == "other" else "The newest of all, perhaps not started"
-    return f"{begun} in this conversation: {moment}, {said} (id '{views[0].handle}')."
-
-
-def _headline(views: Sequence[PredictionView], facts: AnswerFacts, outcome: str) -> str:
-    model = views[0].intent.model
-    asked = sum(view.intent.image_count for view in views)
-    if outcome == "succeeded":
-        made = sum(view.made_count for view in views)
-        if made >= asked:
-            return f"Succeeded: {counted(made, 'image')} by {model}{_named(views)}."
-        return f"Partial: {made} of {counted(asked, 'image')} by {model}{_named(views)}."
-    if outcome == "running":
-        return _running_headline(views, facts, model)
-    if outcome == "unresolved":
-        return f"Unresolved: {_doubt(views, facts)}"
-    if outcome == "failed" and {view.word for view in views} == {"lost"}:
-        lost = counted(sum(view.lost_count for view in views), "image")
-        return f"Lost: {lost} by {model}{_named(views)}, {sentences()['ended']['lost']}"
-    if outcome == "failed":
-        return f"{_ended_word(views)}: {model}{_named(views)} made no image."
-    if {view.word for view in views} == {"absent"}:
-        told = f"Not created: {facts.gateway.title} has no trace of this request, so nothing was billed."
-        return f"{told} It may be sent again."
-    return f"Refused: {_first_problem(views)}"
-
-
-def _running_headline(views: Sequence[PredictionView], facts: AnswerFacts, model: str) -> str:
-    running = [view for view in views if view.word in RUNNING_WORDS]
-    percent = facts.percents.get(running[0].handle)
-    share = f", about {percent:.0f} % done" if percent and percent >= 1 else ""
-    if running[0].word == "queued":
-        return f"Queued after {seconds(facts.waited_s)}, nothing sent yet: {model}. It is sent in its turn."
-    if running[0].word == "sending":
-        return f"Sent, not yet answered after {seconds(facts.waited_s)}: {model}. The work goes on by itself."
-    done = f"{len(views) - len(running)} of {len(views)} predictions are done; " if len(views) > 1 else ""
-    waited = f" after {seconds(facts.waited_s)}" if facts.waited_s >= 1 else ""
-    return f"Still {running[0].word}{waited}: {done}{model}{_named(running)}{share}. It goes on by itself."
-
-
 def _failure_lines(views: Sequence[PredictionView], facts: AnswerFacts) -> list[str]:
     """One line for each prediction that made nothing: why."""
     several = len(views) > 1
@@ -132,7 +84,7 @@ def _failure_lines(views: Sequence[PredictionView], facts: AnswerFacts) -> list[
         elif view.word in ("failed", "empty", "canceled", "aborted") or (view.word == "lost" and several):
             lines.append(f"{name}: {_failure_sentence(view, facts)}")
         elif view.word in ("refused", "unresolved", "absent") and several:
-            why = said_by(view.problem) if view.problem else _reason(view)
+            why = said_by(view.problem) if view.problem else reason_of(view)
             lines.append(f"{name}: {view.word}. {why}".rstrip())
     return lines
 
@@ -143,11 +95,15 @@ def _failure_sentence(view: PredictionView, facts: AnswerFacts) -> str:
     if view.word == "empty" and repeated:
         return f"{sentences()['ended']['without']} {repeated}"
     if view.word != "failed":
-        return sentences()["ended"][view.word]
+        is_ours = view.word == "canceled" and view.intent.key in facts.canceled
+        return sentences()["ended"]["canceled_now" if is_ours else view.word]
     error = prediction.error if prediction else ""
     words = quoted(error, _ERROR_WORDS_LIMIT)
     said = f"the gateway said {words}." if words else "the gateway gave no reason."
-    return f"{said} {repeated or sentences()['advice'][failure_kind(error)]}"
+    kind = failure_kind(error)
+    advice = sentences()["advice"]["too_large_one" if kind == "too_large" and view.intent.image_count == 1 else kind]
+    # A prompt that is refused has to change, however often it has failed.
+    return f"{said} {' '.join(filter(None, [advice if kind == 'moderation' else '', repeated])) or advice}"
 
 
 def _repeated_words(repeated: RepeatedFailure) -> str:
@@ -223,39 +179,3 @@ def _measure_line(views: Sequence[PredictionView]) -> str:
         words.append(f"request_id {request_id}")
     line = "; ".join(words)
     return f"{line[:1].upper()}{line[1:]}." if line else ""
-
-
-def _named(views: Sequence[PredictionView]) -> str:
-    ids = [f"'{view.intent.prediction_id}'" for view in views if view.intent.prediction_id]
-    if not ids:
-        return ""
-    return f" (prediction {ids[0]})" if len(ids) == 1 else f" (predictions {', '.join(ids)})"
-
-
-def _doubt(views: Sequence[PredictionView], facts: AnswerFacts) -> str:
-    """Why nobody can tell whether it was created."""
-    view = next(view for view in views if view.word == "unresolved")
-    if view.intent.cost_basis is Basis.BILLED:
-        return f"its answer was lost, but {facts.gateway.title}'s own log shows that it was carried out and billed."
-    if isinstance(view.problem, CreateUnresolved):
-        return said_by(view.problem)
-    if view.intent.reason:
-        return _reason(view)
-    return f"{facts.gateway.title} was sent the create of {view.intent.model}; it was possibly carried out and billed."
-
-
-def _first_problem(views: Sequence[PredictionView]) -> str:
-    problem = next((view.problem for view in views if view.problem), None)
-    if problem:
-        return said_by(problem)
-    return next((reason for view in views if (reason := _reason(view))), "nothing was sent.")
-
-
-def _reason(view: PredictionView) -> str:
-    """Our own sentence on why it was not created; the gateway's words in it were cleaned when it was written."""
-    return " ".join(view.intent.reason[:LONGEST_SENTENCE].split())
-
-
-def _ended_word(views: Sequence[PredictionView]) -> str:
-    words = {view.word for view in views}
-    return next(iter(words)).capitalize() if words in ({"canceled"}, {"aborted"}) else "Failed"

@@ -12,7 +12,7 @@ import anyio
 from darkroom.errors import GatewayError
 from darkroom.journal import Intent, Journal
 from darkroom.work.accounts import Account
-from darkroom.work.log_rows import appears_until, findings, is_open
+from darkroom.work.log_rows import appears_until, findings, is_open, looked_for_until
 from darkroom.work.runtime import Runtime
 
 log = logging.getLogger(__name__)
@@ -74,8 +74,8 @@ class Bills:
             if not has_looked:
                 return
             now = self._runtime.clock()
-            ends = [appears_until(create) for create in self._open(await self._creates())]
-            coming = [end for end in ends if end > now]
+            creates = self._open(await self._creates())
+            coming = [end for each in creates for end in (appears_until(each), looked_for_until(each)) if end > now]
             if not coming:
                 return
             await self._pause(EVERY_S if self._is_new else max(EVERY_S, min(coming) - now))
@@ -101,7 +101,7 @@ class Bills:
         creates, now = await self._creates(), self._runtime.clock()
         for finding in findings(creates, found, now, has_list=self._gateway.has_list):
             if finding.usd is None:
-                await self._journal.note_cost(finding.key, finding.note)
+                await self._journal.note_cost(finding.key, finding.note, is_absent=finding.is_absent)
             else:
                 await self._journal.bill(finding.key, finding.usd, finding.note)
         return True

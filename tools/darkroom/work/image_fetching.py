@@ -15,7 +15,7 @@ from pydantic import JsonValue
 
 from darkroom.errors import DarkroomError, JournalError, OutputError, OutputExpired
 from darkroom.gateways import Gateway, OutputFetcher
-from darkroom.images import ImageState, StoredFile, StoredImage
+from darkroom.images import DAMAGED, ImageState, StoredFile, StoredImage
 from darkroom.journal import Intent, Journal
 from darkroom.outputs import ImageName, OutputStores
 from darkroom.secrets_in_inputs import masked_secrets
@@ -30,7 +30,6 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 60.0
 # A link that looks dead may have been looked for too early; so many looks over so long are believed.
 _DEAD_LOOKS, _DEAD_FOR_S = 3, 60.0
 _LAST_CHANCE_S = 600.0
-_DAMAGED = "The file is damaged: its end is missing"
 _NO_SIDECAR = "Its sidecar is not written yet"
 _NO_PNG = "No PNG was made of it"
 
@@ -96,8 +95,8 @@ class ImageFetching:
         async with self._fetcher.open(image.url) as chunks:
             saved = await store.save(_name(intent, image), chunks)
         if not saved.is_whole and scheme_of(image.url) != "data":  # which will never be any other
-            raise OutputError(f"{_DAMAGED} ({saved.file.size_bytes:,} bytes came).", can_retry=True)
-        damage = "" if saved.is_whole else f"{_DAMAGED}."
+            raise OutputError(f"{DAMAGED} ({saved.file.size_bytes:,} bytes came).", can_retry=True)
+        damage = "" if saved.is_whole else f"{DAMAGED}."
         await self._note_saved(intent, image, saved.file, f"{damage} {problem}".strip())
 
     async def _note_saved(self, intent: Intent, image: StoredImage, file: StoredFile, problem: str) -> None:
@@ -128,7 +127,8 @@ class ImageFetching:
         if error.can_retry and not looks_dead and not self._is_past_lifetime(intent, image):
             await self._journal.image_failed(image.prediction_id, image.index, error.message)
         elif saved := await self._stores.found(_name(intent, image), intent.output_place):
-            words = f"{_DAMAGED} ({saved.file.size_bytes:,} bytes came), and no more is to be had. {error.message}"
+            why = "" if error.message.startswith(DAMAGED) else f" {error.message}"
+            words = f"{DAMAGED} ({saved.file.size_bytes:,} bytes came), and no more is to be had.{why}"
             await self._note_saved(intent, image, saved.file, "" if saved.is_whole else words)
         elif error.can_retry:
             await self._journal.image_expired(image.prediction_id, image.index, error.message)

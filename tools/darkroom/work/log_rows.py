@@ -16,10 +16,13 @@ from darkroom.predictions import PredictionStatus
 from darkroom.reports.amounts import clock, usd
 
 _EARLIER_S, _LATER_S = 5.0, 120.0
+# A log that has shown nothing of a lost create for so long will show nothing.
+UNBILLED_AFTER_S = 20 * 60.0
 _ANSWERED_WITHIN_S = 120.0  # what a create may take, see PredictionClient.create
 _PRICE_FACTOR = 5.0
 _AMBIGUOUS = "several rows of the gateway's log fit, so the bill is not known"
 _OUT_OF_SIGHT = "the gateway's log does not reach back to it"
+_ABSENT = f"no row in the gateway's log after {UNBILLED_AFTER_S / 60:.0f} min: most likely not billed"
 _BY_FIT = "matched by model, time and price"
 _NO_PICTURE = "the image cannot be fetched"
 _NO_REFUNDS = "a refund would not show in the log"
@@ -27,11 +30,15 @@ _NO_REFUNDS = "a refund would not show in the log"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What the log says of one create: its bill in US dollars, None where it says none; `note` is for the person."""
+    """What the log says of one create: its bill in US dollars, None where it says none; `note` is for the person.
+
+    `is_absent`: no bill is to be expected any more, so it reserves nothing.
+    """
 
     key: str
     usd: float | None
     note: str
+    is_absent: bool = False
 
 
 def is_open(create: Intent, now: float) -> bool:
@@ -45,6 +52,13 @@ def appears_until(create: Intent) -> float:
     """When its row is in the log at the latest, in seconds since the epoch."""
     answered_at = _sent_at(create) + _ANSWERED_WITHIN_S if create.known_at is None else create.known_at
     return max(answered_at, create.ended_at or 0.0) + _LATER_S
+
+
+def looked_for_until(create: Intent) -> float:
+    """When the last look for its row is due, in seconds since the epoch."""
+    if create.state is IntentState.KNOWN:
+        return appears_until(create)
+    return max(appears_until(create), _sent_at(create) + UNBILLED_AFTER_S)
 
 
 def findings(creates: Sequence[Intent], log: TokenLog, now: float, *, has_list: bool) -> Iterator[Finding]:
@@ -67,8 +81,10 @@ def findings(creates: Sequence[Intent], log: TokenLog, now: float, *, has_list: 
             yield Finding(key=create.key, usd=None, note=_added(create, _AMBIGUOUS))
         elif _is_lost(create, now):
             is_in_sight = log.reaches_back_to(_sent_at(create) - _EARLIER_S + skew_s)
-            words = f"no row in the gateway's log so far, at {_clock(now)}" if is_in_sight else _OUT_OF_SIGHT
-            yield Finding(key=create.key, usd=None, note=words)
+            is_absent = is_in_sight and now >= looked_for_until(create)
+            words = _ABSENT if is_absent else f"no row in the gateway's log so far, at {_clock(now)}"
+            note = words if is_in_sight else _OUT_OF_SIGHT
+            yield Finding(key=create.key, usd=None, note=note, is_absent=is_absent)
 
 
 def _summed(rows: Sequence[LogRow]) -> Iterator[LogRow]:
