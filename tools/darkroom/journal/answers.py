@@ -24,6 +24,7 @@ _UNANSWERED = f"""WHERE wish = ? AND wish <> '' AND answered_at IS NULL AND call
 _JOIN = "UPDATE intents SET caller = ?, joined_at = ? WHERE request_id = ?"
 _ANSWERED = "UPDATE intents SET answered_at = ? WHERE request_id = ? AND wish <> '' AND answered_at IS NULL"
 _LEFT = "UPDATE intents SET is_left = 1 WHERE request_id = ? AND caller = ? AND answered_at IS NULL"
+_STOPPED_WORDS = "It was stopped before it was sent."
 _STOPPED = (PredictionStatus.CANCELED, PredictionStatus.ABORTED)
 _FAILED = """WHERE intended_at >= ? AND origin = ? AND is_adopted = 0 AND ended_at IS NOT NULL AND (status = 'failed'
     OR (status = 'succeeded' AND prediction_id NOT IN (SELECT prediction_id FROM images))) ORDER BY intended_at, key"""
@@ -53,6 +54,10 @@ class Answers:
     async def left(self, request_id: str, caller: str) -> None:
         """Its host has given the call up, so an equal one may join at once."""
         await self._write(lambda session: session.execute(_LEFT, (storable(request_id), caller)))
+
+    async def stopped(self, key: str) -> bool:
+        """A person wants it no more; what was not sent holds no money any longer. False: it was sent, or refused."""
+        return await self._write(lambda session: intent_rows.drop(session, key, _STOPPED_WORDS))
 
     async def failed(self, origin: str, account: str, within_s: float) -> tuple[Intent, ...]:
         """Predictions of this account that were ordered within that time and made nothing, oldest first."""

@@ -112,6 +112,10 @@ class Journal:
         """The attempt that this journal object claimed was not carried out. False: it is not ours any more."""
         return await self._write(lambda session: intent_rows.mark_refused(session, key, self._claimed_by, reason))
 
+    async def release(self, key: str, reason: str) -> bool:
+        """The same, while the attempt is soon repeated: until then it stands as one that is about to be sent."""
+        return await self._write(lambda session: intent_rows.release(session, key, self._claimed_by, reason))
+
     async def amend(self, key: str, version: str, input: Mapping[str, JsonValue], seed: int | None) -> bool:
         """Give what the gateway has refused another version and input, for another try. False: it is not refused."""
         return await self._write(lambda session: intent_rows.amend(session, key, version, input, seed))
