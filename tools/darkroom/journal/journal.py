@@ -80,6 +80,7 @@ class Journal:
             for number, new in enumerate(wanted):
                 spending_rows.refuse_beyond(session, spending, new.estimate_usd, now)
                 written.append(intent_rows.insert(session, new, now + number * 1e-6))  # so that they keep their order
+            answers.note_left(session, wanted[0].request_id, call)
             return tuple(written)
 
         return await self._write(work)
