@@ -262,7 +262,4 @@ async def test_what_is_given_makes_the_wish(gateway: FaultGateway, tmp_path: Pat
         assert len(wishes) == len(different)
         picture.write_bytes(b"two")
         assert await wish_of(room, different[-1]) not in wishes
-        assert await wish_of(room, replace(FOX, options={"hf_token": "x"})) == await wish_of(
-            room, replace(FOX, options={"hf_token": "y"})
-        )
         assert await wish_of(room, replace(FOX, images=("/dev/zero", "/nowhere", "~\0"))) not in wishes

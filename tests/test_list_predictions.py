@@ -226,3 +226,19 @@ async def test_a_long_journal_is_searched_in_pieces_and_counted_whole(tmp_path: 
         assert (found.found, found.is_whole) == (4, True)
         first = await journal.lists.between(0.0, 1e18, 100)
         assert (len(first.rows), first.found) == (100, 1_201)
+
+
+async def test_hidden_characters_in_a_search_are_not_repeated(gateway: FaultGateway, tmp_path: Path) -> None:
+    async with room_at(gateway, tmp_path) as room:
+        await make(room, "a\u202efox")
+        for id in ("find: \x00", "find: \u202e", "find: zebra\x00\u202e", "find: a\u202efox"):
+            text = await said(room, id)
+            assert not {"\x00", "\u202e"} & set(text)
+
+
+async def test_a_prompt_of_nothing_but_markup_is_listed_as_its_words(gateway: FaultGateway, tmp_path: Path) -> None:
+    async with room_at(gateway, tmp_path) as room:
+        await make(room, "</div><script>alert(1)</script>")
+        await make(room, "&lt;b&gt;")
+        text = await said(room, "recent")
+    assert '"/div script alert(1) /script"' in text and '"b"' in text and "no prompt" not in text

@@ -66,6 +66,7 @@ class Answers:
         self._stdout = stdout
         self._under_way: set[Answer] = set()
         self._left: set[Answer] = set()
+        self.given_up: dict[str, None] = {}
         self._is_done = anyio.Event()
         self._shown: dict[tuple[str, str], None] = {}
 
@@ -80,7 +81,7 @@ class Answers:
     def watch(self, ctx: ServerRequestContext[Any, Any], call: OpenCall) -> None:
         """Let others join this call as soon as its connection is gone."""
         if exchange := exchange_of(ctx.request):
-            exchange.when_lost(lambda: self._tasks.start_soon(self.left, call.id, call.caller))
+            exchange.when_lost(lambda: self._lose(call.id, call.caller))
 
     async def see_off(self, ctx: ServerRequestContext[Any, Any], answer: Answer) -> None:
         """The answer to this call is given to the SDK now. Where nobody sees it leave, it counts at once."""
@@ -88,7 +89,7 @@ class Answers:
         def lost() -> None:
             self._end(answer)
             for request_id, caller in answer.marks:
-                self._tasks.start_soon(self.left, request_id, caller)
+                self._lose(request_id, caller)
 
         departure = Departure(leave=lambda: self._leave(answer), written=lambda: self._mark(answer), lost=lost)
         self._under_way.add(answer)
@@ -100,8 +101,16 @@ class Answers:
             self._leave(answer)
             await self._mark(answer)
 
+    def give_up(self, caller: str) -> None:
+        """Know at once that the host of this caller has given it up: its retry may be here before any row is."""
+        if caller:
+            self.given_up[caller] = None
+            if len(self.given_up) > _MOST_SHOWN:
+                del self.given_up[next(iter(self.given_up))]
+
     async def left(self, request_id: str, caller: str) -> None:
         """The host has given up this call."""
+        self.give_up(caller)
         darkroom = self._opener.opened
         if not caller or darkroom is None:
             return
@@ -116,6 +125,10 @@ class Answers:
         with anyio.move_on_after(_SETTLE_S, shield=True):
             while self._under_way:
                 await self._is_done.wait()
+
+    def _lose(self, request_id: str, caller: str) -> None:
+        self.give_up(caller)
+        self._tasks.start_soon(self.left, request_id, caller)
 
     def _leave(self, answer: Answer) -> None:
         self._left.add(answer)

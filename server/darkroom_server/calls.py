@@ -5,6 +5,7 @@ it. What was sent belongs to the Darkroom and goes on.
 """
 
 import secrets
+import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -76,10 +77,18 @@ class Calls:
         from darkroom.generate_image import generate_image
         from darkroom.joining import Caller
 
+        begun_s = time.monotonic()
         given = checked_request_id(request_id)
         name, caller = given or fresh_request_id(), "" if given else secrets.token_hex(8)
         with self.open_calls.waiting(ctx.request_context, name, caller) as call:
             self.answers.watch(ctx.request_context, call)
+            heard = Caller(
+                id=caller,
+                answered=self.answers.answered,
+                on_joined=call.joins,
+                left=self.answers.given_up,
+                begun_s=begun_s,
+            )
 
             async def verb(darkroom: "Darkroom", on_progress: "OnProgress") -> "PredictionReport":
                 await call.keep_earlier(darkroom)
@@ -91,7 +100,7 @@ class Calls:
                     max_usd=max_usd,
                     on_progress=on_progress,
                     conversation=self._conversation(ctx),
-                    caller=Caller(id=caller, answered=self.answers.answered, on_joined=call.joins) if caller else None,
+                    caller=heard if caller else None,
                 )
 
             try:
@@ -108,7 +117,8 @@ class Calls:
 
     def hear_cancel(self, ctx: "ServerRequestContext[Calls, Any]") -> None:
         """Take in a `notifications/cancelled`: which call it means, and why."""
-        self.open_calls.hear(ctx)
+        for call in self.open_calls.hear(ctx):
+            self.answers.give_up(call.caller)
         if ctx.request is None:
             self._host.stdout.lose((ctx.params or {}).get("requestId"))
 

@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 _CANCEL_S = 1.0
 _REASON_S = 0.5
+_MOST_BEGUN = 10_000
 _NOBODY_STOPPED = re.compile(
     r"tim(e|ed|ing)[\s_-]*(d[\s_-]*)?out|time[\s_-]*limit|deadline|-32001|disconnect|hang[\s_-]*up"
     r"|(connection|transport|stream|socket|session)\W.*(clos|lost|reset|end|gone|terminat|abort|drop)"
@@ -87,34 +88,48 @@ class OpenCalls:
 
     def __init__(self) -> None:
         self._calls: list[OpenCall] = []
+        self._begun: dict[str, None] = {}
 
     @contextmanager
     def waiting(self, ctx: ServerRequestContext[Any, Any], id: str, caller: str = "") -> Generator[OpenCall]:
         """One more for as long as the block runs."""
         call = OpenCall(id, _on_wire(ctx, ctx.request_id), caller)
         self._calls.append(call)
+        if caller:
+            self._begun |= {id: None, caller: None}
+            for oldest in list(self._begun)[:-_MOST_BEGUN]:
+                del self._begun[oldest]
         try:
             yield call
         finally:
             self._calls.remove(call)
 
-    def hear(self, ctx: ServerRequestContext[Any, Any]) -> None:
-        """Tell the call that a `notifications/cancelled` names why it is cancelled."""
+    def hear(self, ctx: ServerRequestContext[Any, Any]) -> "list[OpenCall]":
+        """Tell the calls that a `notifications/cancelled` names why they are cancelled; gives them."""
         params = ctx.params or {}
         meant, reason = _on_wire(ctx, params.get("requestId")), params.get("reason")
-        for call in self._calls:
-            if call.on_wire == meant:
-                call.tell(reason if isinstance(reason, str) else "", [each for each in self._calls if each is not call])
+        told = [call for call in self._calls if call.on_wire == meant]
+        for call in told:
+            call.tell(reason if isinstance(reason, str) else "", [each for each in self._calls if each is not call])
+        return told
 
     async def cancel_started(self, darkroom: "Darkroom", call: OpenCall) -> None:
         """Cancel at the gateway what this call has started and no other call waits for; faults are logged.
 
-        What is cancelled there is not joined any more.
+        What is cancelled there is not joined any more. What another process has started goes on, and so does what a
+        call of another process has joined: that may be waited for there.
         """
+        if call.caller and call.id not in self._begun:
+            return
         awaited = {each.id for each in call.others if each in self._calls}
 
         def is_ours_alone(row: "Intent") -> bool:
-            return row.key not in call.kept and awaited.isdisjoint({call.id, row.key, row.prediction_id, "latest"})
+            is_taken_over = bool(call.caller) and row.caller not in self._begun
+            return (
+                not is_taken_over
+                and row.key not in call.kept
+                and awaited.isdisjoint({call.id, row.key, row.prediction_id, "latest"})
+            )
 
         with anyio.move_on_after(_CANCEL_S, shield=True):
             try:

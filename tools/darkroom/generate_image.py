@@ -193,8 +193,18 @@ async def _joined(darkroom: Darkroom, request: ImageRequest, earlier: Sequence[I
     What is not created yet is left alone where it may not be sent now. Raises: SpendingRefused, OutputError if that is
     all of it.
     """
-    if asked.caller:
-        asked.caller.on_joined(earlier[0].request_id)
+    caller = asked.caller
+    if not caller:
+        return await _joining(darkroom, request, earlier, asked)
+    caller.on_joined(earlier[0].request_id)
+    try:
+        return await _joining(darkroom, request, earlier, asked)
+    except DarkroomError:
+        caller.on_joined(asked.request_id)  # its refusal is no answer to the earlier call
+        raise
+
+
+async def _joining(darkroom: Darkroom, request: ImageRequest, earlier: Sequence[Intent], asked: _Asked) -> _Plan:
     intents = await darkroom.work.settle_doubts(earlier)
     became = _NOTHING_NEW
     if any(intent.may_be_sent for intent in intents):

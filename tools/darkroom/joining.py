@@ -8,11 +8,12 @@ much it may cost make no other wish. `darkroom.journal.answers` holds the rule.
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 from anyio import to_thread
+from pydantic import JsonValue
 
 from darkroom.darkroom import Darkroom
 from darkroom.errors import InvalidInput
@@ -29,13 +30,16 @@ NO_CALL = Call(id="", wish="", origin="", account="", begun_at=0.0)
 class Caller:
     """Whose answer is marked as delivered once it is: its own random name.
 
-    `answered` gives the request_ids whose answers are on their way out; `on_joined` hears the request_id of the
-    earlier call that was joined.
+    `answered` gives the request_ids whose answers are on their way out, `left` holds the ids of callers whose hosts
+    have given them up; `on_joined` hears the request_id of the call that it waits for from now on. The call arrived at
+    `begun_s` on the monotonic clock (None: just now).
     """
 
     id: str
     answered: Callable[[], frozenset[str]]
     on_joined: Callable[[str], None]
+    left: Container[str] = frozenset[str]()
+    begun_s: float | None = None
 
 
 async def call_of(darkroom: Darkroom, request: ImageRequest, caller: Caller | None, begun_s: float) -> Call:
@@ -47,26 +51,43 @@ async def call_of(darkroom: Darkroom, request: ImageRequest, caller: Caller | No
         wish=await wish_of(darkroom, request),
         origin=darkroom.gateway.origin,
         account=darkroom.account.id,
-        begun_at=darkroom.steady_clock(begun_s),
+        begun_at=darkroom.steady_clock(begun_s if caller.begun_s is None else caller.begun_s),
         answered=caller.answered(),
+        left=caller.left,
     )
 
 
 async def wish_of(darkroom: Darkroom, request: ImageRequest) -> str:
-    """A hash of the arguments as they were given, with the content of files in it and without secrets."""
+    """A hash of the arguments as they were given, of the content of files, and of the settings that stand in for them.
+
+    Secrets are in it as keyed hashes.
+    """
     given: dict[str, Any] = {item.name: getattr(request, item.name) for item in fields(request)}
-    given["options"] = masked_secrets(dict(request.options))
-    given["contents"] = [await _content(darkroom, each) for each in (*request.images, request.mask)]
+    options = dict(request.options)
+    given["options"] = masked_secrets(options, lambda secret: darkroom.account.sealed(json.dumps(secret)))
+    references = (*request.images, request.mask, *_texts(masked_secrets(options)))
+    given["contents"] = [await _content(darkroom, each) for each in references]
+    given["default_model"] = "" if request.model else darkroom.options.default_model
+    given["output_place"] = darkroom.stores.default.place
     return hashlib.sha256(json.dumps(given, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def joined_words(call: Call, earlier: Sequence[Intent], became: str) -> str:
     """What the answer says about it."""
-    ago_s = max(0.0, call.begun_at - earlier[0].called_at)
+    first = earlier[0]  # whose clock may have stood still while the computer slept
+    ago_s = min((age for at in (first.called_at, first.intended_at) if (age := call.begun_at - at) >= 0), default=0.0)
     return (
         f"this joined the call of {seconds(ago_s)} ago, whose answer had not arrived: {became}. For another "
         "picture change the seed or give a request_id."
     )
+
+
+def _texts(value: JsonValue) -> Iterator[str]:
+    """Every text in an input: the model may take it for a file."""
+    if isinstance(value, str):
+        yield value
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _texts(inner)
 
 
 async def _content(darkroom: Darkroom, reference: str) -> str:

@@ -11,6 +11,7 @@ from datetime import date, datetime, timedelta
 
 from darkroom.darkroom import Darkroom
 from darkroom.errors import InvalidInput
+from darkroom.gateways import clean_words
 from darkroom.journal import Intent, Listed, Money
 from darkroom.reports import AnswerFacts, ListFacts, PredictionReport, list_report
 from darkroom.reports.amounts import local
@@ -86,7 +87,7 @@ def _asked(text: str, today: date) -> _Asked:
         if not 0 < len(words) <= _MOST_WORDS:
             few = f"find: needs 1 to {_MOST_WORDS} words of the prompt, such as 'find: red fox'."
             raise InvalidInput(few, field="id")
-        said = " ".join(words)[:60]
+        said = clean_words(" ".join(words), 60) or "…"
         return _Asked(title=f"Predictions whose prompt has '{said}'", empty=f"No prompt has '{said}'.", words=words)
     if word == "recent":
         return _Asked(title="Recent predictions", empty="There is no prediction yet.")

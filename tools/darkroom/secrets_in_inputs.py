@@ -1,7 +1,7 @@
 """Inputs that hold a secret of the caller: told by their names, written down and shown nowhere."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from pydantic import JsonValue
 
@@ -18,9 +18,11 @@ def is_secret(name: str) -> bool:
     return bool(_SECRET_NAME.search(_WORD_BREAK.sub("_", name).lower()))
 
 
-def masked_secrets(input: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+def masked_secrets(
+    input: Mapping[str, JsonValue], mask: Callable[[JsonValue], str] = lambda secret: MASK
+) -> dict[str, JsonValue]:
     """The same input with a mask in the place of every secret, at any depth."""
-    return {name: MASK if is_secret(name) and value else _masked(value) for name, value in input.items()}
+    return {name: mask(value) if is_secret(name) and value else _masked(value, mask) for name, value in input.items()}
 
 
 def secrets_of(input: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
@@ -38,7 +40,7 @@ def is_masked(name: str, value: JsonValue) -> bool:
     return value == MASK and is_secret(name)
 
 
-def _masked(value: JsonValue) -> JsonValue:
+def _masked(value: JsonValue, mask: Callable[[JsonValue], str]) -> JsonValue:
     if isinstance(value, list):
-        return [_masked(item) for item in value]
-    return masked_secrets(value) if isinstance(value, dict) else value
+        return [_masked(item, mask) for item in value]
+    return masked_secrets(value, mask) if isinstance(value, dict) else value

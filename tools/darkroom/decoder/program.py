@@ -8,16 +8,18 @@ import sys
 from contextlib import suppress
 
 MEMORY_BYTES = 1024**3
+# resvg keeps a whole picture for each filter and mask that a document nests.
+DRAWING_BYTES = 512 * 1024**2
 CPU_S = 20
 
 
-def limit_resources() -> None:
-    """Bound memory, CPU time and files; where the system has no such limits (Windows) the parent's clock remains."""
+def limit_resources(memory_bytes: int = MEMORY_BYTES) -> None:
+    """Bound memory, CPU time and files, more narrowly each time; without such limits the parent's clock remains."""
     try:
         import resource
     except ImportError:
         return
-    for kind, limit in (("AS", MEMORY_BYTES), ("CPU", CPU_S), ("FSIZE", 0), ("CORE", 0)):
+    for kind, limit in (("AS", memory_bytes), ("CPU", CPU_S), ("FSIZE", 0), ("CORE", 0)):
         with suppress(AttributeError, ValueError, OSError):  # macOS refuses some of them
             resource.setrlimit(getattr(resource, f"RLIMIT_{kind}"), (limit, limit))
 
@@ -30,6 +32,8 @@ def main() -> None:
     from darkroom.decoder.raster import answer
 
     request, content = split_frame(sys.stdin.buffer.read())
+    if request.get("mime_type") == "image/svg+xml":
+        limit_resources(DRAWING_BYTES)
     sys.stdout.buffer.write(frame(*answer(request, content)))
     sys.stdout.buffer.flush()
 

@@ -47,7 +47,9 @@ each state leaves open; every statement that changes a state is built from that 
     long as the answer was never delivered. Delivered is marked after the answer was written, never before: a process
     that dies between the two leaves a delivered answer unmarked, and an equal wish within two minutes is then shown the
     same picture and told how to get another. The other order would pay twice for one wish whenever a process dies
-    there. Calls are told apart by a clock that starts on the wall clock and then counts on the monotonic one, so that
+    there. A create that was refused for load stands as an intent until its next try, so that it can be joined; and a
+    call that its host gave up before it was written down takes no other over, and makes nothing beside its own retry.
+    Calls are told apart by a clock that starts on the wall clock and then counts on the monotonic one, so that
     setting the clock makes no retry of two wishes, nor two wishes of a retry. `answers.joinable` is the rule.
 
 What remains: a gateway without a list, a list that lags longer than the settle time (absent creates are looked for for

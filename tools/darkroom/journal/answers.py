@@ -19,11 +19,13 @@ _ENDED_WITHIN_S = 120.0
 # No prediction is followed for longer; an older row says nothing about this call.
 _OLDEST_S = 2 * 3600.0
 _MOST = 100
-_UNANSWERED = f"""WHERE wish = ? AND wish <> '' AND answered_at IS NULL AND called_at > ? AND origin = ?
+_UNANSWERED = f"""WHERE wish = ? AND wish <> '' AND answered_at IS NULL AND origin = ?
+    AND (called_at > ? OR intended_at > ?)
     ORDER BY called_at, key LIMIT {_MOST}"""
 _JOIN = "UPDATE intents SET caller = ?, joined_at = ? WHERE request_id = ?"
 _ANSWERED = "UPDATE intents SET answered_at = ? WHERE request_id = ? AND wish <> '' AND answered_at IS NULL"
 _LEFT = "UPDATE intents SET is_left = 1 WHERE request_id = ? AND caller = ? AND answered_at IS NULL"
+_STOPPED_WORDS = "It was stopped before it was sent."
 _STOPPED = (PredictionStatus.CANCELED, PredictionStatus.ABORTED)
 _FAILED = """WHERE intended_at >= ? AND origin = ? AND is_adopted = 0 AND ended_at IS NOT NULL AND (status = 'failed'
     OR (status = 'succeeded' AND prediction_id NOT IN (SELECT prediction_id FROM images))) ORDER BY intended_at, key"""
@@ -54,6 +56,10 @@ class Answers:
         """Its host has given the call up, so an equal one may join at once."""
         await self._write(lambda session: session.execute(_LEFT, (storable(request_id), caller)))
 
+    async def stopped(self, key: str) -> bool:
+        """A person wants it no more; what was not sent holds no money any longer. False: it was sent, or refused."""
+        return await self._write(lambda session: intent_rows.drop(session, key, _STOPPED_WORDS))
+
     async def failed(self, origin: str, account: str, within_s: float) -> tuple[Intent, ...]:
         """Predictions of this account that were ordered within that time and made nothing, oldest first."""
 
@@ -66,12 +72,15 @@ class Answers:
 
 
 def join(session: Session, call: Call, now: float) -> tuple[Intent, ...]:
-    """Inside the caller's transaction: take an unanswered call over. Of several the one that nobody has joined."""
+    """Inside the caller's transaction: take an unanswered call over. Of several the one that nobody has joined.
+
+    A call that was given up itself takes nothing over: nobody waits for its answer.
+    """
     if not call.wish:
         return ()
-    now = min(now, call.begun_at)  # a clock that was set forward since does not make it old
+    since = min(now, call.begun_at) - _OLDEST_S  # a clock that was set forward since does not make it old
     accounts = account_rows.same_as(session, call.account)
-    rows = intent_rows.read_intents(session, _UNANSWERED, (call.wish, now - _OLDEST_S, call.origin))
+    rows = intent_rows.read_intents(session, _UNANSWERED, (call.wish, call.origin, since, since))
     requests: dict[str, list[Intent]] = {}
     for row in rows:
         if row.account in accounts and row.request_id not in call.answered:
@@ -79,8 +88,15 @@ def join(session: Session, call: Call, now: float) -> tuple[Intent, ...]:
     if not (found := [parts for parts in requests.values() if joinable(parts, call, now)]):
         return ()
     chosen = min(found, key=lambda parts: parts[0].joined_at or 0.0)[0].request_id
-    session.execute(_JOIN, (call.id, call.begun_at, chosen))
+    if call.id not in call.left:
+        session.execute(_JOIN, (call.id, call.begun_at, chosen))
     return intent_rows.by_request(session, chosen)
+
+
+def note_left(session: Session, request_id: str, call: Call | None) -> None:
+    """Inside the caller's transaction: its host gave the call up before it was written down."""
+    if call and call.id in call.left:
+        session.execute(_LEFT, (storable(request_id), call.id))
 
 
 def joinable(parts: Sequence[Intent], call: Call, now: float) -> bool:
@@ -88,14 +104,24 @@ def joinable(parts: Sequence[Intent], call: Call, now: float) -> bool:
 
     Not one that was stopped, nor one of which nothing was created or can have been: a retry sends that again.
     """
-    is_apart = parts[0].is_left or abs(call.begun_at - parts[0].called_at) >= APART_S
+    is_left = parts[0].is_left or parts[0].caller in call.left or call.id in call.left
+    is_apart = is_left or abs(call.begun_at - parts[0].called_at) >= APART_S
     return (
-        is_apart and not any(part.status in _STOPPED for part in parts) and any(_is_open(part, now) for part in parts)
+        is_apart
+        and not any(part.status in _STOPPED for part in parts)
+        and any(_is_open(part, call, now) for part in parts)
     )
 
 
-def _is_open(part: Intent, now: float) -> bool:
+def _is_open(part: Intent, call: Call, now: float) -> bool:
     """It runs, has just ended, is about to be sent, or may have been created."""
     if part.state is IntentState.KNOWN:
-        return part.ended_at is None or now - part.ended_at <= _ENDED_WITHIN_S
+        return part.ended_at is None or _since_s(part, part.ended_at, call, now) <= _ENDED_WITHIN_S
     return part.state is IntentState.INTENT or part.state in DOUBTFUL
+
+
+def _since_s(part: Intent, ended_at: float, call: Call, now: float) -> float:
+    """Seconds since its end, by the wall clock or the clock of the calls: one of them may have been set meanwhile."""
+    on_wall = now - ended_at
+    on_calls = call.begun_at - part.called_at - (ended_at - part.intended_at)
+    return min((age for age in (on_wall, on_calls) if age >= 0), default=0.0)

@@ -18,6 +18,8 @@ from darkroom.secrets_in_inputs import masked_secrets
 _CLAIM = f"""UPDATE intents SET sent_at = ?, tries = tries + 1, claimed_by = ?, account = ?, reason = '',
     possible = '[]', cost_note = '', gateway_request_id = '', {guarded(Event.CLAIM)} AND key = ?"""
 _REFUSE = f"UPDATE intents SET reason = ?, {guarded(Event.REFUSE)} AND key = ? AND claimed_by = ?"
+_RELEASE = f"UPDATE intents SET reason = ?, {guarded(Event.RELEASE)} AND key = ? AND claimed_by = ?"
+_DROP = f"UPDATE intents SET reason = ?, {guarded(Event.DROP)} AND key = ?"
 _LOSE = f"""UPDATE intents SET reason = ?, gateway_request_id = coalesce(nullif(?, ''), gateway_request_id),
     {guarded(Event.LOSE)} AND key = ?"""
 _AMEND = """UPDATE intents SET version = ?, input = ?, input_shown = ?, seed = ?
@@ -56,6 +58,14 @@ def claim(session: Session, key: str, claimed_by: str, account: str, now: float)
 
 def mark_refused(session: Session, key: str, claimed_by: str, reason: str) -> bool:
     return session.execute(_REFUSE, (codec.storable(reason), key, claimed_by)).rowcount == 1
+
+
+def release(session: Session, key: str, claimed_by: str, reason: str) -> bool:
+    return session.execute(_RELEASE, (codec.storable(reason), key, claimed_by)).rowcount == 1
+
+
+def drop(session: Session, key: str, reason: str) -> bool:
+    return session.execute(_DROP, (codec.storable(reason), key)).rowcount == 1
 
 
 def amend(session: Session, key: str, version: str, input: Mapping[str, JsonValue], seed: int | None) -> bool:

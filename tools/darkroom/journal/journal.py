@@ -80,6 +80,7 @@ class Journal:
             for number, new in enumerate(wanted):
                 spending_rows.refuse_beyond(session, spending, new.estimate_usd, now)
                 written.append(intent_rows.insert(session, new, now + number * 1e-6))  # so that they keep their order
+            answers.note_left(session, wanted[0].request_id, call)
             return tuple(written)
 
         return await self._write(work)
@@ -111,6 +112,10 @@ class Journal:
     async def mark_refused(self, key: str, reason: str) -> bool:
         """The attempt that this journal object claimed was not carried out. False: it is not ours any more."""
         return await self._write(lambda session: intent_rows.mark_refused(session, key, self._claimed_by, reason))
+
+    async def release(self, key: str, reason: str) -> bool:
+        """The same, while the attempt is soon repeated: until then it stands as one that is about to be sent."""
+        return await self._write(lambda session: intent_rows.release(session, key, self._claimed_by, reason))
 
     async def amend(self, key: str, version: str, input: Mapping[str, JsonValue], seed: int | None) -> bool:
         """Give what the gateway has refused another version and input, for another try. False: it is not refused."""

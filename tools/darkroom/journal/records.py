@@ -1,6 +1,6 @@
 """What the journal takes and gives: frozen records. All times are seconds since the epoch, from the journal's clock."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 
@@ -115,7 +115,8 @@ class Call:
     """One call of generate_image that brought no request_id, as a retry is told by it.
 
     `wish` is a hash of its arguments as they were given, `id` its own random name. `begun_at` is on a clock that nobody
-    can set while the process runs. `answered` are request_ids whose answers are on their way out of this process.
+    can set while the process runs. `answered` are request_ids whose answers are on their way out of this process;
+    `left` are the callers whose hosts have given them up, as this process knows at the moment it is asked.
     """
 
     id: str
@@ -124,6 +125,7 @@ class Call:
     account: str
     begun_at: float
     answered: frozenset[str] = frozenset()
+    left: Container[str] = frozenset[str]()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

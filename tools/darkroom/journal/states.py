@@ -13,7 +13,7 @@ class IntentState(StrEnum):
     """Where a create stands."""
 
     INTENT = "intent"
-    """Written down; nothing was sent."""
+    """Written down; nothing was carried out. Somebody sends it, perhaps once more, or its process died first."""
     SENT = "sent"
     """On its way, or its process died on the way. Never sent again from here."""
     UNKNOWN = "unknown"
@@ -31,6 +31,8 @@ class Event(StrEnum):
 
     CLAIM = "one process takes the right to send it"
     REFUSE = "the gateway refused it, or no byte left"
+    RELEASE = "the same, and it is sent again soon"
+    DROP = "nobody wants it any more, and it was not sent"
     LOSE = "its answer was lost or unclear"
     MISS = "the gateway's list does not show it after the settle time"
     BILL = "the gateway's log shows that it was billed, so it was carried out"
@@ -43,6 +45,8 @@ TRANSITIONS: dict[tuple[IntentState, Event], IntentState] = {
     (_S.REFUSED, _E.CLAIM): _S.SENT,
     (_S.ABSENT, _E.CLAIM): _S.SENT,
     (_S.SENT, _E.REFUSE): _S.REFUSED,
+    (_S.SENT, _E.RELEASE): _S.INTENT,
+    (_S.INTENT, _E.DROP): _S.REFUSED,
     (_S.SENT, _E.LOSE): _S.UNKNOWN,
     (_S.UNKNOWN, _E.LOSE): _S.UNKNOWN,
     (_S.SENT, _E.MISS): _S.ABSENT,

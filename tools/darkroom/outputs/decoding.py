@@ -7,7 +7,8 @@ outgrow its memory, is killed when it hangs, and no idle worker stays in memory 
 import logging
 import os
 import sys
-from contextlib import suppress
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -16,6 +17,7 @@ from subprocess import DEVNULL
 from typing import Literal
 
 import anyio
+from anyio.lowlevel import RunVar
 from pydantic import JsonValue
 
 from darkroom.decoder.frames import frame, split_frame
@@ -27,6 +29,9 @@ TIMEOUT_S = 15.0
 
 # The longer side of a drawing where nothing else is asked for.
 SVG_PX = 2048
+
+# Of each event loop.
+_limiter: RunVar[anyio.CapacityLimiter] = RunVar("darkroom_decoders")
 
 Operation = Literal["small", "cell", "sheet", "look", "drawn", "upright", "mask", "scaled"]
 _PROGRAM = Path("decoder", "program.py")  # in our own package
@@ -61,14 +66,16 @@ async def render_image(
     loss; `look`: no bytes, only what is known then; `upright`: as it is; `mask`: gray PNG, with `invert` the other way
     round; `scaled`: PNG of `width_px` x `height_px`; `drawn`: an SVG as PNG; `sheet`: `cells` on a contact sheet (see
     `decoder.sheet`). The longer side of an SVG becomes `svg_px`. Cancelling kills the process.
+    Its time begins with its turn.
 
     A text says why there is no image, as the end of a sentence: "it is damaged and cannot be decoded".
     """
     about: dict[str, JsonValue] = {"operation": operation, "max_pixels": MAX_PIXELS, "svg_px": SVG_PX}
     request = frame(about | {"mime_type": sniff(content[:HEAD_BYTES])} | options, content)
     try:
-        with anyio.fail_after(timeout_s):
-            reply = await _ask(request)
+        async with _turn():
+            with anyio.fail_after(timeout_s):
+                reply = await _ask(request)
     except TimeoutError:
         return f"decoding it took longer than {timeout_s:g} s"
     except OSError as error:
@@ -89,6 +96,17 @@ async def _ask(request: bytes) -> bytes:
             await process.stdin.send(request)
             await process.stdin.aclose()
         return b"".join([piece async for piece in process.stdout])
+
+
+@asynccontextmanager
+async def _turn() -> AsyncGenerator[None]:
+    """One image for each core at a time; the others wait, so that many at once do not fill the memory."""
+    limiter = _limiter.get(None)
+    if limiter is None:
+        limiter = anyio.CapacityLimiter(os.cpu_count() or 1)
+        _limiter.set(limiter)
+    async with limiter:
+        yield
 
 
 @cache

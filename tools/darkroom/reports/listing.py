@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, tzinfo
+from html import unescape
 from itertools import groupby
 
 from pydantic import JsonValue
@@ -19,6 +20,7 @@ from darkroom.reports.prediction_data import AnswerFacts, PredictionView
 _PROMPT_SHOWN = 60
 _PROMPT_IN_DATA = 300
 _REASON_SHOWN = 120
+_NO_TAGS = {ord(mark): " " for mark in "<>!"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,8 +114,14 @@ def _line(view: PredictionView, facts: ListFacts) -> str:
     lost = "" if paths or view.word != "succeeded" else " no file"
     saved = f" {paths[0]}{more}" if paths else lost
     moment = f"{local(_at(intent), facts.zone):%H:%M}"
-    said = quoted(prompt_of(intent), _PROMPT_SHOWN) or "no prompt"
+    said = _said(prompt_of(intent))
     return f"{moment} {_word(view)}, {model}, {_cell(view.charge, intent)}: {said}{saved}, id {view.handle}"
+
+
+def _said(prompt: str) -> str:
+    """The prompt in quotation marks; one of nothing but markup as the words in it."""
+    bare = unescape(prompt[:_PROMPT_IN_DATA]).translate(_NO_TAGS)
+    return quoted(prompt, _PROMPT_SHOWN) or quoted(bare, _PROMPT_SHOWN) or ("unreadable" if prompt else "no prompt")
 
 
 def _cell(charge: Charge, intent: Intent) -> str:

@@ -1,6 +1,9 @@
 """Whose predictions the rows of the journal are, as far as the key in use can tell."""
 
+import hashlib
+import hmac
 import logging
+import secrets
 
 from darkroom.errors import DarkroomError
 from darkroom.gateways import Key, PredictionClient
@@ -21,6 +24,7 @@ class Account:
         self.journal = journal
         self._key = key
         self._is_asked = False
+        self._seal = (key.reveal() or secrets.token_hex(32)).encode(errors="replace")
 
     @classmethod
     async def open(cls, client: PredictionClient, journal: Journal, key: Key) -> "Account":
@@ -30,6 +34,10 @@ class Account:
     def look(self, now: float, *, is_final: bool = False) -> Look:
         """A look at this gateway now (seconds since the epoch)."""
         return Look(now=now, link_lifetime_s=self.client.gateway.link_lifetime_s, is_final=is_final)
+
+    def sealed(self, secret: str) -> str:
+        """A hash of a secret, keyed with the key in use; without one it is only good in this process."""
+        return hmac.new(self._seal, secret.encode(errors="replace"), hashlib.sha256).hexdigest()
 
     async def is_here(self) -> None:
         """Note in the journal that this key is in use now."""

@@ -86,18 +86,22 @@ class Creator:
                 break
             try:
                 self._runtime.at_crash_point(CrashPoint.CLAIMED)
-                if await self._is_still_ours(intent, claimed_at, plan.stale_s):
-                    await self._send(watched, plan)
-                    break
+                if not await self._is_still_ours(intent, claimed_at, plan.stale_s):
+                    continue
+                await self._send(watched, plan)
+                break
             except (GatewayBusy, GatewayUnreachable) as error:
-                pause_s = _FIRST_PAUSE_S * 2**attempt if error.retry_after_s is None else error.retry_after_s
+                pause_s = max(_FIRST_PAUSE_S * 2**attempt, error.retry_after_s or 0.0)
                 if isinstance(error, GatewayBusy):
                     await self._rate.freeze(pause_s)
                 if attempt + 1 == _ATTEMPTS or pause_s > budget_s:
+                    await self._journal.mark_refused(intent.key, error.message)
                     raise
+                await self._journal.release(intent.key, error.message)
                 log.info("create of %s not carried out, again in %.1f s", intent.key, pause_s)
                 budget_s -= pause_s
-                await self._runtime.sleep(pause_s)
+                with watched.queued():
+                    await self._runtime.sleep(pause_s)
         return await self._journal.find(intent.key) or intent
 
     async def _claim(self, intent: Intent, plan: CreatePlan) -> bool:
@@ -117,6 +121,9 @@ class Creator:
             self._runtime.at_crash_point(CrashPoint.AMBIGUOUS)
             await self._journal.mark_unknown(intent.key, error.message, error.request_id)
             raise
+        except (GatewayBusy, GatewayUnreachable):
+            self._runtime.at_crash_point(CrashPoint.REFUSED)
+            raise  # what it means for the row depends on whether it is tried again
         except (GatewayError, InvalidRequest) as error:
             self._runtime.at_crash_point(CrashPoint.REFUSED)
             await self._journal.mark_refused(intent.key, error.message)
@@ -144,7 +151,7 @@ class Creator:
         """False where this computer slept after the claim: others may have settled the row by now. It is given back."""
         if all(now - then < stale_s for now, then in zip(self._now(), claimed_at, strict=True)):
             return True
-        await self._journal.mark_refused(intent.key, "The claim was too old; nothing was sent.")
+        await self._journal.release(intent.key, "The claim was too old; nothing was sent.")
         return False
 
     def _now(self) -> tuple[float, float]:

@@ -50,14 +50,23 @@ class Sender:
         with anyio.CancelScope(shield=True) as scope:
             self._scopes.add(scope)
             try:
-                intent = await self._creator.create(watched, plan)
-                intent = await self._answered_elsewhere(intent)
+                intent = await self._sent(watched, plan)
                 watched.publish(intent, settled=intent.state is not IntentState.KNOWN)
             except DarkroomError as error:
                 await self._after_failure(watched, error)
             finally:
                 self._scopes.discard(scope)
         return watched.intent.state is IntentState.KNOWN
+
+    async def _sent(self, watched: Watched, plan: CreatePlan) -> Intent:
+        """Its row once it was sent, here or elsewhere; what another process gave back meanwhile is sent from here."""
+        while True:
+            intent = await self._answered_elsewhere(await self._creator.create(watched, plan))
+            if intent.state is not IntentState.INTENT or self._is_closing:
+                return intent
+            if not watched.is_wanted:
+                await self._journal.answers.stopped(intent.key)
+                return await self._journal.find(intent.key) or intent
 
     async def _answered_elsewhere(self, intent: Intent) -> Intent:
         """Another process has just claimed it: wait a moment for its answer, then assume that it died."""

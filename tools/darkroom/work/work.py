@@ -103,6 +103,7 @@ class Work:
             watched = self._watched.get(intent.key)
             if watched and watched.is_being_sent:
                 watched.is_wanted = False
+                await self._drop_quietly(intent)
             elif intent.prediction_id and not (intent.status and intent.status.is_terminal):
                 await self._cancel_quietly(intent)
 
@@ -270,6 +271,12 @@ class Work:
                 log.info("%s has no cancel; %s goes on", self._client.gateway.name, intent.prediction_id)
         except DarkroomError as error:
             log.warning("could not cancel %s: %s", intent.prediction_id, error)
+
+    async def _drop_quietly(self, intent: Intent) -> None:
+        try:
+            await self._journal.answers.stopped(intent.key)
+        except DarkroomError as error:
+            log.warning("could not note that %s is not wanted: %s", intent.key, error)
 
     @asynccontextmanager
     async def _fence(self, doing: str, watched: Watched | None = None) -> AsyncGenerator[None]:

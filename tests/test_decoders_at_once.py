@@ -1,0 +1,43 @@
+"""Many images that come home together are decoded a few at a time."""
+
+import os
+from pathlib import Path
+
+import anyio
+import pytest
+from fault_gateway import picture
+
+from darkroom.outputs.decoding import Rendered, render_image
+
+pytestmark = pytest.mark.anyio
+
+
+def decoders() -> int:
+    """Processes that this one has started and that have not ended."""
+    mine = str(os.getpid())
+    count = 0
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            state, parent = (folder / "stat").read_text().rpartition(")")[2].split()[:2]
+        except (OSError, ValueError):
+            continue
+        count += parent == mine and state != "Z"
+    return count
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are counted in /proc")
+async def test_no_more_images_are_decoded_at_once_than_there_are_cores() -> None:
+    before, most, made = decoders(), 0, list[Rendered | str]()
+
+    async def decode() -> None:
+        made.append(await render_image("look", picture("one")))
+
+    with anyio.fail_after(60):
+        async with anyio.create_task_group() as tasks:
+            for _ in range(12):
+                tasks.start_soon(decode)
+            while len(made) < 12:
+                most = max(most, decoders() - before)
+                await anyio.lowlevel.checkpoint()
+    assert all(isinstance(each, Rendered) for each in made)
+    assert 1 <= most <= (os.cpu_count() or 1)
