@@ -115,7 +115,7 @@ async def _plan(darkroom: Darkroom, request: ImageRequest, asked: _Asked) -> _Pl
         return await _repeat(darkroom, request, earlier, asked.max_usd)
     quoted = await quote(darkroom, wish)
     cheaper = partial(cheaper_way, darkroom, quoted.model, request)
-    await check_limits(darkroom, quoted.wanted, max_usd=asked.max_usd, cheaper=cheaper)
+    await check_limits(darkroom, quoted.wanted, max_usd=asked.max_usd, cheaper=cheaper, closest=quoted.closest)
     await darkroom.stores.default.check()
     resolved, read, notes = await _resolve_files(darkroom, quoted.parts)
     wish.refuse_other_images(read)

@@ -8,7 +8,7 @@ from darkroom.darkroom import Darkroom
 from darkroom.input_facts import checked_images
 from darkroom.journal import Intent
 from darkroom.like import Wish
-from darkroom.model_choice import find_model, mapped_by, named_model
+from darkroom.model_choice import closest_words, find_model, mapped_by, named_model
 from darkroom.pricing import FREE, Estimate, estimate, total_estimate
 from darkroom.registry import MappedInput, Model
 from darkroom.reports.amounts import usd
@@ -17,7 +17,10 @@ from darkroom.spending_limits import has_limit
 
 @dataclass(frozen=True, kw_only=True)
 class Quote:
-    """The model and why it was taken; an input and an estimate for each prediction; notes on choice and price."""
+    """The model and why it was taken; an input and an estimate for each prediction; notes on choice and price.
+
+    `closest` names what an unknown model may have meant.
+    """
 
     model: Model
     why: str
@@ -25,6 +28,7 @@ class Quote:
     estimates: tuple[Estimate, ...]
     notes: tuple[str, ...] = ()
     price_notes: tuple[str, ...] = ()
+    closest: str = ""
 
     @property
     def wanted(self) -> list[tuple[int, Estimate]]:
@@ -57,6 +61,7 @@ async def quote(darkroom: Darkroom, wish: Wish) -> Quote:
         estimates=tuple(estimates),
         notes=notes,
         price_notes=tuple(price_notes),
+        closest=closest_words(darkroom, model),
     )
 
 

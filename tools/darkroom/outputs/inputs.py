@@ -223,6 +223,9 @@ class InputResolver:
         named = _EARLIER.fullmatch(text)
         if not named:
             raise _Unusable("an earlier image is given as 'prediction:ID', or 'prediction:ID/2' for its second image.")
+        if named[1].lower() == "latest":
+            words = "'latest' could be another picture by the time of a retry, or one of another conversation."
+            raise _Unusable(f"{words} Give the id: get_prediction(id='latest') shows it.")
         number = int(named[2] or 1)
         image = await self.lookup(named[1], number - 1)
         if image is None:

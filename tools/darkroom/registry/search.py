@@ -63,6 +63,18 @@ def rank(models: Iterable[Model], query: str, *, has_task: bool = False) -> Foun
     return Found(rows=tuple(ordered), sort=wish.sort, is_understood=is_understood)
 
 
+def wanted_of(model: Model, words: str) -> tuple[tuple[str, ...], ...]:
+    """What the words say must be, such as lettering, as far as this model has it: fragments, of each one is enough."""
+    text = _Text(model)
+    return tuple(each for each in read_wish(words, has_task=True).musts if text.has_any(each))
+
+
+def has_all(model: Model, musts: Iterable[tuple[str, ...]]) -> bool:
+    """Whether a model has one of each of these fragments."""
+    text = _Text(model)
+    return all(text.has_any(each) for each in musts)
+
+
 class _Text:
     """What the registry says of a model, as words to look in."""
 

@@ -24,10 +24,7 @@ def input_resolver(
     """The resolver of one Darkroom; `folders` are those from which local images may be read."""
 
     async def lookup(prediction_id: str, index: int) -> StoredImage | None:
-        if prediction_id == "latest":
-            row = next((row for row in await journal.history() if row.images), None)
-        else:
-            row = await journal.find(prediction_id)
+        row = await journal.find(prediction_id)
         return next((image for image in row.images if image.index == index), None) if row else None
 
     async def fetch(url: str) -> bytes:
