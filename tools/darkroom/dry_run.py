@@ -71,4 +71,4 @@ async def _problem(darkroom: Darkroom, quoted: Quote, request: ImageRequest, max
 def _notes(quoted: Quote, wish: Wish) -> tuple[str, ...]:
     is_drawn = wish.request.seed < 0 and any(part.seed is not None for part in quoted.parts)
     drawn = ("the seed is drawn anew by the call itself.",) if is_drawn else ()
-    return (*wish.notes, *(note for first in quoted.parts[:1] for note in first.notes), *drawn)
+    return (*(quoted.notes or wish.notes), *(note for first in quoted.parts[:1] for note in first.notes), *drawn)
