@@ -126,7 +126,9 @@ def content_of(image: StoredImage) -> bytes:
 # Whole, or called damaged
 
 
-@pytest.mark.parametrize("cut", [1, 33, len(WHOLE) // 2, len(WHOLE) - 1])
+@pytest.mark.parametrize(
+    "cut", [1, 33, len(WHOLE) // 2, len(WHOLE) - 1], ids=["one byte", "its header", "half", "all but one byte"]
+)
 async def test_a_cut_image_is_fetched_again_until_it_is_whole(world: World, cut: int) -> None:
     world.host.files["/a.png"] = [WHOLE[:cut], WHOLE[:cut], WHOLE]
     (image,) = await world.fetch(await world.finished("/a.png"))

@@ -44,7 +44,7 @@ def test_a_whole_image_is_known(name: str) -> None:
     assert is_whole(WHOLE[name])
 
 
-@pytest.mark.parametrize("name", set(WHOLE) - {"svg of one tag", "svg in utf-16"})
+@pytest.mark.parametrize("name", sorted(set(WHOLE) - {"svg of one tag", "svg in utf-16"}))
 @pytest.mark.parametrize(
     "added", [b"\0", b"\n<!-- made by somebody -->\n", b"\xff\xd8\xff trailing video", b"ftypmp42" * 9]
 )
@@ -52,7 +52,7 @@ def test_what_follows_the_end_of_an_image_does_no_harm(name: str, added: bytes) 
     assert is_whole(WHOLE[name] + added)
 
 
-@pytest.mark.parametrize("name", set(WHOLE) - {"svg with an entity that XML does not know"})
+@pytest.mark.parametrize("name", sorted(set(WHOLE) - {"svg with an entity that XML does not know"}))
 def test_an_image_that_is_cut_anywhere_is_not_whole(name: str) -> None:
     content = WHOLE[name].rstrip(b" ")
     cuts = (cut for cut in range(60, len(content)) if sniff(content[:cut]))

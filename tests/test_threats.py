@@ -342,7 +342,7 @@ async def test_a_drawing_is_saved_as_it_is_and_shown_only_as_pixels(
     result = await generate(client)
     assert Path(report(result)["images"][0]["path"]).read_bytes() == content
     pictures = [block.mime_type for block in result.content if isinstance(block, ImageContent)]
-    assert pictures == ["image/png"]
+    assert pictures == ["image/webp"]
     shown = result.model_dump_json()
     assert "onload" not in shown and "<svg" not in shown
 
