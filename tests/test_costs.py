@@ -183,6 +183,7 @@ async def test_list_models_marks_what_the_limit_refuses_and_shows_what_is_left(t
     rows = {line.partition(" |")[0]: line for line in text_of(result).splitlines()}
     assert "over the limit with its defaults" in rows["google/nano-banana-pro"]
     assert "over the limit" not in rows[SCHNELL]
+    assert any("| unknown: refused while a limit is set" in row for row in rows.values())
 
 
 async def test_a_price_that_was_read_long_ago_is_called_stale(tmp_path: Path) -> None:

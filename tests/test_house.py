@@ -33,7 +33,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "darkroom.like",
         "darkroom.input_facts",
         "darkroom.spending_limits",
-        "darkroom.model_choice",
+        "darkroom.model_choice darkroom.unmet_wishes",
         "darkroom.failures darkroom.list_predictions darkroom.cancelling darkroom.list_models darkroom.gateway_models"
         " darkroom.model_check darkroom.repeats"
         " darkroom.quotes darkroom.joining darkroom.duplicates",

@@ -155,7 +155,7 @@ def test_a_port_that_is_taken_is_said_in_words(server: HttpProcess, capsys: pyte
 
 def test_settings_without_local_files_open_no_folder_even_where_one_is_named(tmp_path: Path) -> None:
     settings = Settings.read({"DARKROOM_INPUT_DIRS": str(tmp_path), "DARKROOM_DATA_DIR": str(tmp_path)})
-    assert settings.options().input_dirs == (tmp_path,)
+    assert tmp_path in settings.options().input_dirs
     assert settings.without_local_files().options().input_dirs == ()
 
 

@@ -14,7 +14,7 @@ from pydantic import JsonValue
 from darkroom.errors import InvalidInput, OutputError
 from darkroom.images import ImageState, StoredFile, StoredImage
 from darkroom.outputs.inputs import InputResolver, Resolved
-from darkroom.own_folders import default_input_folders
+from darkroom.own_folders import input_folders
 from darkroom.registry import MappedInput
 
 pytestmark = pytest.mark.anyio
@@ -335,7 +335,7 @@ def test_the_default_folders_never_open_the_whole_home(monkeypatch: pytest.Monke
     monkeypatch.setenv("XDG_DESKTOP_DIR", str(home))
     monkeypatch.setenv("XDG_DOWNLOAD_DIR", str(home / "Downloads"))
     monkeypatch.setenv("XDG_PICTURES_DIR", "/")
-    folders = default_input_folders(tmp_path / "out")
+    folders = input_folders(tmp_path / "out")
     assert folders[0] == tmp_path / "out"
     assert home not in folders
     assert Path("/") not in folders

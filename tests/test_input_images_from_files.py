@@ -82,9 +82,7 @@ OUTSIDE = [
     "{home}/Pictures/2026/../../secret/secret.png",
     "file://{home}/Pictures/%2e%2e/secret/secret.png",
     "{home}/PicturesX/a.png",
-    "{home}/Pictures",
     "/",
-    "{home}/Pictures/",
 ]
 
 
@@ -94,6 +92,13 @@ def test_a_path_outside_is_refused_with_the_allowed_folders(home: Path, referenc
     assert "files are only read from ~/Pictures" in message
     assert "copy" not in message  # nobody is to carry a secret into the folder
     assert "DARKROOM_INPUT_DIRS" in message
+
+
+@pytest.mark.parametrize("reference", ["{home}/Pictures", "{home}/Pictures/", "~/Pictures", "{home}/Pictures/holiday"])
+def test_a_folder_is_called_a_folder(home: Path, reference: str) -> None:
+    (home / "Pictures" / "holiday").mkdir()
+    message = refusal(reference.replace("{home}", str(home)), home / "Pictures")
+    assert "this is a folder" in message and "only read from" not in message
 
 
 def test_a_refusal_does_not_tell_if_a_file_outside_exists(home: Path) -> None:
@@ -120,7 +125,7 @@ def test_a_refusal_does_not_tell_if_a_file_outside_exists(home: Path) -> None:
         ("{home}/Pictures/\ud800.png", "cannot be opened"),
         ("{home}/Pictures/missing.png", "cannot be opened"),
         ("{home}/Pictures/a b.png/x", "cannot be opened"),
-        ("{home}/Pictures/2026", "not a regular file"),
+        ("{home}/Pictures/2026", "this is a folder"),
     ],
 )
 def test_odd_paths_are_refused_in_words(home: Path, reference: str, words: str) -> None:

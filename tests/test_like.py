@@ -40,6 +40,8 @@ async def test_all_is_taken_over_but_what_is_given(room: Darkroom, gateway: Faul
     first, second = inputs(gateway)
     assert second == {**first, "prompt": "a badger"}
     assert f"all of '{id}' was taken over but prompt; seed {first['seed']} was kept" in report.text
+    assert f"replaced the old one ('a fox'): give the whole prompt, or images=['prediction:{id}']" in report.text
+    assert "replaced the old one" not in (await ask(room, like(id, seed=7))).text
 
 
 async def test_a_chain_of_likes_keeps_everything(room: Darkroom, gateway: FaultGateway) -> None:

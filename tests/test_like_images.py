@@ -56,6 +56,19 @@ async def test_an_image_that_is_gone_is_refused_by_name(room: Darkroom, gateway:
     assert path in text and "Give images" in text
 
 
+async def test_like_alone_looks_at_the_file_before_it_says_that_it_is_the_same(
+    room: Darkroom, gateway: FaultGateway, tmp_path: Path
+) -> None:
+    path = photo(tmp_path)
+    id = await made(room, ImageRequest(prompt="a hat", model=EDITOR, images=(path,)))
+    assert "the same image again" in await refused(room, gateway, like(id))
+    photo(tmp_path, (9, 9, 9))
+    text = await refused(room, gateway, like(id))
+    assert path in text and "has changed since" in text and "the same image" not in text
+    Path(path).unlink()
+    assert "made with an image that cannot be used now" in await refused(room, gateway, like(id))
+
+
 async def test_the_very_same_image_given_again_is_no_change(
     room: Darkroom, gateway: FaultGateway, tmp_path: Path
 ) -> None:

@@ -137,5 +137,5 @@ async def test_a_gateway_that_cannot_be_asked_and_refuses_is_answered_with_the_c
     async with Described() as gateway, room_at(gateway, tmp_path, profile="deerapi") as room:
         gateway.on_create = lambda request: Answer({"error": {"message": "no such model", "type": "x"}}, 404)
         report = await made(room, "black-forest-labs/flux-schnel")
-        assert "The closest names in the registry: 'black-forest-labs/flux-schnell'" in report.text
+        assert "Closest: 'black-forest-labs/flux-schnell'" in report.text
         assert [each.method for each in gateway.requests] == ["POST"]

@@ -58,7 +58,16 @@ def test_an_object_url_stays_as_it_is() -> None:
 
 def test_several_input_folders_are_told_apart_by_the_path_separator() -> None:
     settings = Settings.read({"DARKROOM_INPUT_DIRS": f"/a{os.pathsep}/b c{os.pathsep}"})
-    assert settings.input_paths == (Path("/a").absolute(), Path("/b c").absolute())
+    assert settings.input_paths[:2] == (Path("/a").absolute(), Path("/b c").absolute())
+
+
+def test_named_input_folders_take_the_place_of_the_default_ones_but_for_the_output_folder(tmp_path: Path) -> None:
+    named = {"DARKROOM_INPUT_DIRS": str(tmp_path / "in")}
+    settings = Settings.read({**named, "DARKROOM_OUTPUT_DIR": str(tmp_path / "out")})
+    assert settings.input_paths == (tmp_path / "in", tmp_path / "out")
+    assert Settings.read({**named, "DARKROOM_OUTPUT_DIR": "s3://bucket"}).input_paths == (tmp_path / "in",)
+    # Nobody opens the whole home folder by keeping pictures in it.
+    assert Settings.read({**named, "DARKROOM_OUTPUT_DIR": str(Path.home())}).input_paths == (tmp_path / "in",)
 
 
 def test_images_may_be_read_from_the_output_folder_where_no_input_folder_is_named(tmp_path: Path) -> None:

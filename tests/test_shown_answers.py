@@ -126,7 +126,9 @@ async def test_a_drawing_is_shown_and_its_png_is_named(host: Opened) -> None:
 async def test_a_cut_out_is_called_transparent(host: Opened) -> None:
     async with host() as generate:
         plain = await generate()
-        cut = await generate(prompt="", model="bria/remove-background", images=["prediction:latest"])
+        cut = await generate(
+            prompt="", model="bria/remove-background", images=[f"prediction:{images(plain)[0]['prediction_id']}"]
+        )
     assert ", transparent, " in text(cut) and images(cut)[0]["is_transparent"] is True
     assert "transparent" not in text(plain) and images(plain)[0]["is_transparent"] is False
 

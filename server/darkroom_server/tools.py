@@ -96,7 +96,7 @@ async def generate_image(
         str,
         Field(
             max_length=80,
-            description="ID, ID/n or request_id: all as that was asked, same seed too, but what is given here",
+            description="ID, ID/n or request_id: all as it was, same seed, but what is given here (a prompt: whole)",
         ),
     ] = "",
     wait_seconds: WaitSeconds = AS_SET,

@@ -40,7 +40,13 @@ async def dry_run(
                 image_count=quoted.image_count,
                 estimate=quoted.total,
                 problem=await _problem(darkroom, quoted, wish.request, max_usd, with_day=not is_reserved),
-                notes=(*quoted.price_notes, *_notes(quoted, wish), *tried, *darkroom.take_notices()),
+                notes=(
+                    *filter(None, [quoted.closest]),
+                    *quoted.price_notes,
+                    *_notes(quoted, wish),
+                    *tried,
+                    *darkroom.take_notices(),
+                ),
                 day=await darkroom.day(),
                 sandbox_hint=darkroom.sandbox_hint,
             )
@@ -54,7 +60,9 @@ async def dry_run(
 async def _problem(darkroom: Darkroom, quoted: Quote, request: ImageRequest, max_usd: float, *, with_day: bool) -> str:
     cheaper = partial(cheaper_way, darkroom, quoted.model, request)
     try:
-        await check_limits(darkroom, quoted.wanted, max_usd=max_usd, with_day=with_day, cheaper=cheaper)
+        await check_limits(
+            darkroom, quoted.wanted, max_usd=max_usd, with_day=with_day, cheaper=cheaper, closest=quoted.closest
+        )
     except SpendingRefused as error:
         return error.message
     return ""
@@ -63,4 +71,4 @@ async def _problem(darkroom: Darkroom, quoted: Quote, request: ImageRequest, max
 def _notes(quoted: Quote, wish: Wish) -> tuple[str, ...]:
     is_drawn = wish.request.seed < 0 and any(part.seed is not None for part in quoted.parts)
     drawn = ("the seed is drawn anew by the call itself.",) if is_drawn else ()
-    return (*wish.notes, *(note for first in quoted.parts[:1] for note in first.notes), *drawn)
+    return (*(quoted.notes or wish.notes), *(note for first in quoted.parts[:1] for note in first.notes), *drawn)

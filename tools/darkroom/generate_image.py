@@ -23,7 +23,7 @@ from darkroom.journal import Call, Intent, NewIntent
 from darkroom.like import whole
 from darkroom.quotes import Quote, noted_estimate, quote
 from darkroom.registry import ImageRequest, MappedInput
-from darkroom.repeats import refuse_other_arguments
+from darkroom.repeats import changed_files, refuse_other_arguments
 from darkroom.reports import PredictionReport, refusal_report
 from darkroom.request_ids import fresh_request_id
 from darkroom.second_tries import second_tries
@@ -116,7 +116,7 @@ async def _plan(darkroom: Darkroom, request: ImageRequest, asked: _Asked) -> _Pl
         return await _repeat(darkroom, request, earlier, asked.max_usd)
     quoted = await quote(darkroom, wish)
     cheaper = partial(cheaper_way, darkroom, quoted.model, request)
-    await check_limits(darkroom, quoted.wanted, max_usd=asked.max_usd, cheaper=cheaper)
+    await check_limits(darkroom, quoted.wanted, max_usd=asked.max_usd, cheaper=cheaper, closest=quoted.closest)
     await darkroom.stores.default.check()
     resolved, read, notes = await _resolve_files(darkroom, quoted.parts)
     wish.refuse_other_images(read)
@@ -184,7 +184,8 @@ async def _repeat(darkroom: Darkroom, request: ImageRequest, earlier: Sequence[I
     if not is_free:
         await _check_unsent(darkroom, intents, max_usd)
     note = f"request_id '{earlier[0].request_id}' was used before; {_NOTHING_NEW if is_free else _REST_IS_SENT}."
-    return _Plan(intents=intents, notes=(note,), is_free=is_free, secrets=secrets_of(request.options))
+    notes = (note, *await changed_files(darkroom, earlier))
+    return _Plan(intents=intents, notes=notes, is_free=is_free, secrets=secrets_of(request.options))
 
 
 async def _joined(darkroom: Darkroom, request: ImageRequest, earlier: Sequence[Intent], asked: _Asked) -> _Plan:

@@ -21,6 +21,7 @@ from darkroom.registry import (
 from darkroom.spending_limits import has_limit
 
 MOST_IMAGES = 10
+_LONGEST_NAME = 80
 # What no schema decides.
 _NEVER_OVERRULED = ("prompt", "model", "")
 
@@ -54,6 +55,13 @@ def named_model(darkroom: Darkroom, name: str) -> Model:
         if "/" not in name and not is_version(name):
             raise
         return unlisted_model(ModelRef.parse(name))
+
+
+def closest_words(darkroom: Darkroom, model: Model) -> str:
+    """For a name that nobody could check: what may have been meant. Empty for any other, or where nothing is near."""
+    if model.checked or not (near := darkroom.registry.closest(model.name, limit=2)):
+        return ""
+    return f"'{model.name[:_LONGEST_NAME]}' is not in the registry. Closest: {', '.join(map(repr, near))}."
 
 
 async def mapped_by(

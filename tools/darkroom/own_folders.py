@@ -3,11 +3,21 @@
 from pathlib import Path
 
 
-def default_input_folders(output_folder: Path | None) -> tuple[Path, ...]:
-    """The output folder and the user's pictures, downloads and desktop folders."""
+def input_folders(output_folder: Path | None, named: tuple[Path, ...] = ()) -> tuple[Path, ...]:
+    """The folders that the person has named, else their pictures, downloads and desktop; and always the output folder.
+
+    One that holds the home folder counts only where it was named.
+    """
+    return tuple(dict.fromkeys((*named, *_guarded(output_folder)))) if named else _default_folders(output_folder)
+
+
+def _default_folders(output_folder: Path | None) -> tuple[Path, ...]:
     from platformdirs import user_desktop_path, user_downloads_path, user_pictures_path
 
-    folders = (output_folder, user_pictures_path(), user_downloads_path(), user_desktop_path())
-    # A folder that is switched off in XDG is given as the home folder, which would open everything.
+    return _guarded(output_folder, user_pictures_path(), user_downloads_path(), user_desktop_path())
+
+
+def _guarded(*folders: Path | None) -> tuple[Path, ...]:
+    """A folder that is switched off in XDG is given as the home folder, which would open everything."""
     home = Path.home()
     return tuple(dict.fromkeys(folder for folder in folders if folder and not home.is_relative_to(folder)))

@@ -8,16 +8,19 @@ from darkroom.darkroom import Darkroom
 from darkroom.input_facts import checked_images
 from darkroom.journal import Intent
 from darkroom.like import Wish
-from darkroom.model_choice import find_model, mapped_by, named_model
+from darkroom.model_choice import closest_words, find_model, mapped_by, named_model
 from darkroom.pricing import FREE, Estimate, estimate, total_estimate
-from darkroom.registry import MappedInput, Model
+from darkroom.registry import ImageRequest, MappedInput, Model
 from darkroom.reports.amounts import usd
-from darkroom.spending_limits import has_limit
+from darkroom.unmet_wishes import unmet_wishes
 
 
 @dataclass(frozen=True, kw_only=True)
 class Quote:
-    """The model and why it was taken; an input and an estimate for each prediction; notes on choice and price."""
+    """The model and why it was taken; an input and an estimate for each prediction; notes on choice and price.
+
+    `closest` names what an unknown model may have meant.
+    """
 
     model: Model
     why: str
@@ -25,6 +28,7 @@ class Quote:
     estimates: tuple[Estimate, ...]
     notes: tuple[str, ...] = ()
     price_notes: tuple[str, ...] = ()
+    closest: str = ""
 
     @property
     def wanted(self) -> list[tuple[int, Estimate]]:
@@ -47,8 +51,7 @@ async def quote(darkroom: Darkroom, wish: Wish) -> Quote:
     first, sizes = await checked_images(darkroom, wish, model, parts[0])
     parts = [replace(part, mask_size=first.mask_size) for part in parts]
     parts[0] = replace(parts[0], notes=(*told, *parts[0].notes))
-    is_chosen = not wish.request.model and has_limit(darkroom)
-    notes = (*wish.notes, *([f"no model was named; '{model.name}' was taken: {why}."] if is_chosen else []))
+    notes = wish.notes if wish.request.model else (*wish.notes, *_chosen(model, why, wish.request))
     estimates, price_notes = await _estimates(darkroom, model, parts, sizes)
     return Quote(
         model=model,
@@ -57,7 +60,13 @@ async def quote(darkroom: Darkroom, wish: Wish) -> Quote:
         estimates=tuple(estimates),
         notes=notes,
         price_notes=tuple(price_notes),
+        closest=closest_words(darkroom, model),
     )
+
+
+def _chosen(model: Model, why: str, request: ImageRequest) -> tuple[str, ...]:
+    """For a call that named no model."""
+    return (f"no model was named; '{model.name}' was taken: {why}.", *unmet_wishes(model, request))
 
 
 async def _estimates(

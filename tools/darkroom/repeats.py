@@ -1,14 +1,17 @@
 """A request_id that was used before: the same wish again, or another one that must not hide behind it."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from pydantic import JsonValue
 
 from darkroom.darkroom import Darkroom
 from darkroom.errors import InvalidInput, UnknownModel
 from darkroom.journal import Intent
-from darkroom.registry import ImageRequest
+from darkroom.outputs.local_files import quotable
+from darkroom.registry import ImageRequest, MappedInput
 from darkroom.secrets_in_inputs import masked_secrets
+from darkroom.uris import scheme_of
 
 _SHOWN = 60
 _NOT_GIVEN = ImageRequest().to_json()
@@ -37,6 +40,20 @@ def refuse_other_arguments(darkroom: Darkroom, request: ImageRequest, earlier: S
         "sent. Repeat it with the same arguments, or use another request_id for another image.",
         field="request_id",
     )
+
+
+async def changed_files(darkroom: Darkroom, earlier: Sequence[Intent]) -> tuple[str, ...]:
+    """A note on each file that was read for them and holds another image by now."""
+    notes: list[str] = []
+    for each in earlier[0].images_read:
+        if scheme_of(each.given) not in ("", "file"):
+            continue
+        with suppress(InvalidInput):
+            now = await darkroom.look_at(MappedInput(input={"images": each.given}, file_fields=("images",)))
+            if any(image.sha256 != each.sha256 for image in now):
+                words = f"'{quotable(each.given)}' has changed since; this is of what it was then."
+                notes.append(f"{words} For its new content use another request_id.")
+    return tuple(notes)
 
 
 def _differing(darkroom: Darkroom, request: ImageRequest, first: Intent) -> list[str]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from darkroom.darkroom import Budget, Darkroom
 from darkroom.errors import DarkroomError, InvalidInput, RequestRefused
 from darkroom.journal import Intent
-from darkroom.model_choice import map_again
+from darkroom.model_choice import closest_words, map_again
 from darkroom.quotes import Quote
 from darkroom.registry import ImageRequest, Model
 from darkroom.work.watch import Watched
@@ -114,5 +114,5 @@ def _closest(darkroom: Darkroom, model: Model, problem: DarkroomError | None) ->
     """For a name that nobody could check before it was sent."""
     if model.checked or getattr(problem, "status", 0) != 404:
         return ()
-    near = darkroom.registry.closest(model.name)
-    return (f"The closest names in the registry: {', '.join(map(repr, near))}.",) if near else ()
+    words = closest_words(darkroom, model)
+    return (words,) if words else ()

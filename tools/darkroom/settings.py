@@ -176,11 +176,10 @@ class Settings(BaseModel):
         """Folders from which local images may be read, whether they exist or not."""
         if not self._reads_local_files:
             return ()
-        if self.input_dirs:
-            return self.input_dirs
-        from darkroom.own_folders import default_input_folders
+        from darkroom.own_folders import input_folders
 
-        return default_input_folders(None if is_url(self.output_location) else Path(self.output_location))
+        output_folder = None if is_url(self.output_location) else Path(self.output_location)
+        return input_folders(output_folder, self.input_dirs)
 
     def without_local_files(self) -> "Settings":
         """The same for callers over a network: no file of this computer is read, also not from `input_dirs`."""

@@ -17,10 +17,11 @@ async def check_limits(
     max_usd: float,
     with_day: bool = True,
     cheaper: Callable[[float], str] = lambda left_usd: "",
+    closest: str = "",
 ) -> None:
     """`wanted`: images and price of each prediction. `with_day` False: what is left of the day is asked elsewhere.
 
-    `cheaper` says what fits into so many US dollars, where not even one image does.
+    `cheaper` says what fits into so many US dollars for an image; `closest` is said first of a price that is unknown.
 
     Raises: InvalidInput for a `max_usd` below 0; SpendingRefused where they may cost more than `max_usd` (0: no limit)
     or one of the person's limits, or where their price is unknown under one.
@@ -33,29 +34,44 @@ async def check_limits(
     if total.most_usd is None:
         if darkroom.options.allow_unknown_price and not max_usd:
             return
-        if darkroom.options.allow_unknown_price or not has_limit(darkroom):
-            raise SpendingRefused(
-                "The price of this model is unknown, so max_usd cannot hold. Nothing was sent. Choose a model with a "
-                "known price (list_models shows them), or leave max_usd out if the user agrees to an unknown price."
-            )
-        raise SpendingRefused(
-            "The price of this model is unknown and there is a spending limit. Nothing was sent. Choose a model with a "
-            "known price (list_models shows them), or ask the user to set DARKROOM_ALLOW_UNKNOWN_PRICE=true."
-        )
+        raise SpendingRefused(_unknown_words(darkroom, closest))
     images = sum(count for count, _ in wanted)
     async for left_usd, words in _rooms(darkroom, max_usd, with_day=with_day):
         if total.most_usd > left_usd + _ROUNDING_USD:
             fitting = _fitting(wanted, left_usd)
             verb = "costs at most" if images == 1 else "cost at most"
             verb = verb if total.is_bound else "billed by run time, counted as"
-            advice = "Ask for fewer images or a cheaper model, or ask the user."
-            if not fitting:
-                way = cheaper(left_usd) or "Choose a lower quality or size or a cheaper model."
-                advice = f"{way} Else ask the user."
+            ways = ("Ask for fewer images." if fitting else "", cheaper(left_usd / images), "Else ask the user.")
             raise SpendingRefused(
-                f"{counted(images, 'image')} {verb} {usd(total.most_usd)}; {words}: "
-                f"{f'at most {fitting}' if fitting else 'not even one'}. Nothing was sent. {advice}"
+                f"{counted(images, 'image')} {verb} {_more_than(total.most_usd, left_usd)}; {words}: "
+                f"{f'at most {fitting}' if fitting else 'not even one'}. Nothing was sent. "
+                f"{' '.join(filter(None, ways)) if any(ways[:2]) else 'Ask the user.'}"
             )
+
+
+def _unknown_words(darkroom: Darkroom, closest: str) -> str:
+    first = f"{closest} " if closest else ""
+    if darkroom.options.allow_unknown_price or not has_limit(darkroom):
+        return (
+            f"{first}The price of this model is unknown, so max_usd cannot hold. Nothing was sent. Choose a model with "
+            "a known price (list_models shows them), or leave max_usd out if the user agrees to an unknown price."
+        )
+    return (
+        f"{first}The price of this model is unknown and there is a spending limit. Nothing was sent. Choose a model "
+        "with a known price (list_models shows them), or ask the user to set DARKROOM_ALLOW_UNKNOWN_PRICE=true."
+    )
+
+
+def _more_than(most_usd: float, left_usd: float) -> str:
+    """The sum, with more digits where it would look the same as what is left."""
+    shown = usd(most_usd)
+    return shown if shown != usd(left_usd) else f"${most_usd:.6f}".rstrip("0")
+
+
+def _as_given(value: float) -> str:
+    """A limit with all its digits, as far as they count."""
+    shown = usd(value)
+    return shown if abs(float(shown[1:]) - value) <= _ROUNDING_USD else f"${value:.9f}".rstrip("0")
 
 
 def _fitting(wanted: Sequence[tuple[int, Estimate]], left_usd: float) -> int:
@@ -71,10 +87,10 @@ def _fitting(wanted: Sequence[tuple[int, Estimate]], left_usd: float) -> int:
 async def _rooms(darkroom: Darkroom, max_usd: float, *, with_day: bool) -> AsyncIterator[tuple[float, str]]:
     """Each limit: how much it leaves in US dollars, and in words."""
     if max_usd:
-        yield max_usd, f"max_usd is {usd(max_usd)}"
+        yield max_usd, f"max_usd is {_as_given(max_usd)}"
     call_usd = darkroom.options.max_usd_per_call
     if call_usd is not None and not darkroom.gateway.is_sandbox:
-        yield call_usd, f"the user's limit for a call is {usd(call_usd)} (DARKROOM_MAX_USD_PER_CALL)"
+        yield call_usd, f"the user's limit for a call is {_as_given(call_usd)} (DARKROOM_MAX_USD_PER_CALL)"
     if with_day and (day := await darkroom.day()):
         yield day.left_usd, f"{day.words} (DARKROOM_MAX_USD_PER_DAY)"
 

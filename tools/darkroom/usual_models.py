@@ -20,6 +20,6 @@ DRAW = UsualModel("black-forest-labs/flux-schnell", "draws", "$0.003")
 EDIT = UsualModel("black-forest-labs/flux-kontext-dev", "edits one image", "$0.025")
 EDIT_SEVERAL = UsualModel("google/nano-banana", "edits several", "$0.039")
 EDIT_MASKED = UsualModel("black-forest-labs/flux-fill-pro", "edits under a mask", "$0.05")
-DRAW_SVG = UsualModel("recraft-ai/recraft-v4-svg", "draws SVG", "$0.08")
+DRAW_SVG = UsualModel("recraft-ai/recraft-v4.1-svg", "draws SVG", "$0.04")
 
 USUAL_MODELS = (DRAW, EDIT, EDIT_SEVERAL, EDIT_MASKED, DRAW_SVG)

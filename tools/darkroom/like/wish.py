@@ -12,6 +12,7 @@ from darkroom.images import ReadImage
 from darkroom.journal import Intent
 from darkroom.like.merging import Merging, is_lost
 from darkroom.like.same import same_image_words
+from darkroom.outputs.local_files import quotable
 from darkroom.registry import ImageRequest
 from darkroom.uris import scheme_of, shorten_data_uri
 
@@ -76,14 +77,15 @@ async def whole(darkroom: Darkroom, request: ImageRequest) -> Wish:
     earlier = await _find(darkroom, text)
     merging = Merging.of(darkroom.registry, earlier.row, request, count=_count(earlier))
     wanted, unchanged = merging.request(), merging.unchanged()
-    same = ""
+    known = {each.given: each.sha256 for each in earlier.row.images_read}
+    lost, same = next(merging.lost(), None), ""
     if wanted.to_json() == unchanged.to_json():
         same = same_image_words(earlier.name, earlier.rows, earlier.number, _is_open(darkroom, earlier.rows))
-        if same and not (request.images or request.mask):
+        # What it was made with may be another image by now, which is seen once it is read.
+        if same and not (request.images or request.mask) and (lost or not any(map(_is_file, known))):
             raise InvalidInput(same, field="like")
-    if lost := next(merging.lost(), None):
+    if lost:
         raise _lost_refusal(earlier.name, *lost)
-    known = {each.given: each.sha256 for each in earlier.row.images_read}
     given = {shorten_data_uri(text) for text in merging.given_texts()}
     taken = frozenset(known.keys() - given)
     notes = (*_notes(darkroom, earlier, wanted, unchanged), *merging.notes(), *_unverified(wanted, known, given))
@@ -149,6 +151,12 @@ def _notes(darkroom: Darkroom, earlier: _Earlier, wanted: ImageRequest, unchange
     rest = f" but {', '.join(changed)}" if changed else ""
     kept = f"; seed {wanted.seed} was kept" if wanted.seed >= 0 and "seed" not in changed else ""
     yield f"all of '{earlier.name}' was taken over{rest}{kept}."
+    if "prompt" in changed and before["prompt"] and after["prompt"] and "images" not in changed:
+        old = " ".join(str(before["prompt"]).split())
+        yield (
+            f"the new prompt replaced the old one ('{quotable(old, _SHOWN)}'): give the whole prompt, or "
+            f"images=['prediction:{earlier.row.prediction_id}'] to change the picture itself."
+        )
     if earlier.row.origin != darkroom.gateway.origin:
         yield f"'{earlier.name}' was made through gateway '{earlier.row.gateway}'; this one goes to the one in use now."
     if earlier.number and earlier.row.image_count > 1 and wanted.seed == unchanged.seed:
@@ -159,8 +167,12 @@ def _notes(darkroom: Darkroom, earlier: _Earlier, wanted: ImageRequest, unchange
 def _unverified(wanted: ImageRequest, known: Mapping[str, str], given: set[str]) -> Iterator[str]:
     """Files taken over from a request that was written down without their hashes."""
     for reference in (*wanted.images, wanted.mask):
-        if reference and reference not in known and reference not in given and scheme_of(reference) in ("", "file"):
+        if reference and reference not in known and reference not in given and _is_file(reference):
             yield f"'{reference[-_SHOWN:]}' was used as it is now: what it was then was not noted."
+
+
+def _is_file(reference: str) -> bool:
+    return scheme_of(reference) in ("", "file")
 
 
 def _lost_refusal(source: str, argument: str, value: JsonValue) -> InvalidInput:

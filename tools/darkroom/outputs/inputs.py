@@ -21,6 +21,7 @@ from anyio import CapacityLimiter, create_task_group, to_thread
 from pydantic import JsonValue
 
 from darkroom.errors import OutputError
+from darkroom.gateways.guard import is_public_name
 from darkroom.images import ImageState, ReadImage, StoredFile, StoredImage
 from darkroom.outputs.input_images import (
     INLINE_LIMIT_BYTES,
@@ -71,7 +72,7 @@ class InputResolver:
     None where it is not known; `uploaded` what the person has put in under an id, blocking on the disk. `folders` are
     the ones from which paths are read, none to refuse all paths. `upload(content, name, mime_type)` gives a
     URL, None where the gateway has no files API. `fetch` gets a URL through a guarded client; only a mask that must be
-    inverted needs it.
+    inverted needs it. `is_far`: the gateway is on the internet, so that it reaches no host of a private network.
     """
 
     read: Callable[[StoredFile], Awaitable[bytes]]
@@ -81,6 +82,7 @@ class InputResolver:
     upload: Callable[[bytes, str, str], Awaitable[str]] | None = None
     fetch: Callable[[str], Awaitable[bytes]] | None = None
     allow_loopback_http: bool = False
+    is_far: bool = False
     keep_metadata: bool = False
     max_bytes: int = MAX_INPUT_BYTES
 
@@ -196,6 +198,9 @@ class InputResolver:
             raise _Unusable("a URL cannot hold spaces or control characters.")
         if not host_of(uri):
             raise _Unusable("the URL has no host, or one that cannot be read.")
+        if self.is_far and not is_public_name(host_of(uri)):
+            words = f"'{quotable(host_of(uri), 60)}' is this computer or lies in a private network, where the gateway"
+            raise _Unusable(f"{words} cannot fetch it. Give the path of the file, or an https URL of the internet.")
         if scheme_of(uri) == "http" and not (self.allow_loopback_http and is_loopback_url(uri)):
             raise _Unusable("only https URLs are taken, not http.")
         return uri
@@ -223,6 +228,9 @@ class InputResolver:
         named = _EARLIER.fullmatch(text)
         if not named:
             raise _Unusable("an earlier image is given as 'prediction:ID', or 'prediction:ID/2' for its second image.")
+        if named[1].lower() == "latest":
+            words = "'latest' could be another picture by the time of a retry, or one of another conversation."
+            raise _Unusable(f"{words} Give the id: get_prediction(id='latest') shows it.")
         number = int(named[2] or 1)
         image = await self.lookup(named[1], number - 1)
         if image is None:

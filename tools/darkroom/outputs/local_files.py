@@ -80,12 +80,14 @@ def _placed(path: Path, folders: Sequence[Path]) -> tuple[Path, tuple[str, ...]]
             if not path.is_relative_to(root):
                 continue
             parts = path.relative_to(root).parts
-            if parts and ".." not in parts and not (os.name == "nt" and any(":" in part for part in parts)):
+            if not parts:
+                raise ValueError("this is a folder. Give the path of an image in it.")
+            if ".." not in parts and not (os.name == "nt" and any(":" in part for part in parts)):
                 return root, parts
     allowed = ", ".join(_with_tilde(folder) for folder in folders)
     raise ValueError(
         f"files are only read from {quotable(allowed, 150)}. Give an image that lies there, or a URL; the user can "
-        "add a folder with DARKROOM_INPUT_DIRS."
+        "name other folders instead in DARKROOM_INPUT_DIRS."
     )
 
 
@@ -114,8 +116,11 @@ def _open_checked(root: Path, parts: tuple[str, ...]) -> int:
 
 
 def _read_regular(descriptor: int, words: str, field: str, limit_bytes: int) -> bytes:
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode):
         os.close(descriptor)
+        if stat.S_ISDIR(mode):
+            raise InvalidInput(f"{words}: this is a folder. Give the path of an image in it.", field=field)
         raise InvalidInput(f"{words} is not a regular file.", field=field)
     try:
         with os.fdopen(descriptor, "rb") as file:

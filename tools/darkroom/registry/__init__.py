@@ -13,7 +13,7 @@ from darkroom.registry.model import Model, ModelRef, is_version
 from darkroom.registry.model_input import ModelInput
 from darkroom.registry.price import PriceTable, Tier
 from darkroom.registry.request import ARGUMENTS, DEFAULT_MODEL, ImageRequest, MappedInput, default_model_for
-from darkroom.registry.search import Found, Ranked
+from darkroom.registry.search import Found, Ranked, has_all, prompt_wish, wanted_of
 from darkroom.registry.wishes import Sort
 
 __all__ = [
@@ -35,7 +35,10 @@ __all__ = [
     "check_input",
     "default_model_for",
     "example_call",
+    "has_all",
     "is_version",
     "map_request",
+    "prompt_wish",
     "unlisted_model",
+    "wanted_of",
 ]

@@ -62,7 +62,8 @@ class ModelRegistry:
     def closest(self, name: str, limit: int = 3) -> tuple[str, ...]:
         """Full names that are spelt most like this one, closest first; empty where nothing is near."""
         wanted = name.strip().lower().partition(":")[0]
-        if same := self._full_names(wanted):
+        # The right name beside a wrong owner is the nearest there is.
+        if same := self._full_names(wanted) or self._full_names(wanted.rpartition("/")[2]):
             return same[:limit]
         spellings = {full.partition("/")[2]: full for full in self.names()} if "/" not in wanted else {}
         spellings |= {full: full for full in self.names()}

@@ -6,7 +6,7 @@ given), then whether it has what else must be (lettering, 4K), then how much of 
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from darkroom.registry.model import Model
 from darkroom.registry.wishes import Sort, Wish, plain, read_wish
@@ -15,6 +15,7 @@ _SAYS_SO = 3
 _CAN = 1
 _NAMED = 2
 _CORE = 1
+_LONGEST_PROMPT = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +62,24 @@ def rank(models: Iterable[Model], query: str, *, has_task: bool = False) -> Foun
     ordered = _makers_mixed(ordered) if query.strip() else ordered
     ordered.sort(key=lambda row: query.strip().lower() not in (row.model.name, row.model.name.partition("/")[2]))
     return Found(rows=tuple(ordered), sort=wish.sort, is_understood=is_understood)
+
+
+def wanted_of(model: Model, words: str) -> tuple[tuple[str, ...], ...]:
+    """What the words say must be, such as lettering, as far as this model has it: fragments, of each one is enough."""
+    text = _Text(model)
+    return tuple(each for each in read_wish(words[:_LONGEST_PROMPT], has_task=True).musts if text.has_any(each))
+
+
+def prompt_wish(model: Model, prompt: str) -> Wish:
+    """What the words of a prompt ask for, its musts only as far as this model lacks them."""
+    wish, text = read_wish(prompt[:_LONGEST_PROMPT], has_task=True), _Text(model)
+    return replace(wish, musts=tuple(each for each in wish.musts if not text.has_any(each)))
+
+
+def has_all(model: Model, musts: Iterable[tuple[str, ...]]) -> bool:
+    """Whether a model has one of each of these fragments."""
+    text = _Text(model)
+    return all(text.has_any(each) for each in musts)
 
 
 class _Text:

@@ -100,7 +100,9 @@ def _head(shown: int, sought: Sought) -> str:
 def _row(model: Model, sought: Sought, limits: Limits) -> str:
     price = price_cell(model)
     price += f" (may cost more than {usd(sought.max_usd)})" if model.name in sought.over else ""
-    price += " (over the limit with its defaults)" if limits.refuse(model) else ""
+    if limits.refuse(model):
+        is_unknown = price_cell(model) == "unknown"
+        price += ": refused while a limit is set" if is_unknown else " (over the limit with its defaults)"
     run = f", {seconds(model.typical_s)}" if model.typical_s else ""
     return " | ".join((model.name, ", ".join(model.tasks), price + run, model.best_for))
 

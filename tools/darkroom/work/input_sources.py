@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from darkroom.gateways import OutputFetcher, PredictionClient
+from darkroom.gateways.guard import is_public_name
 from darkroom.images import StoredImage
 from darkroom.journal import Journal
 from darkroom.outputs.inputs import InputResolver
 from darkroom.outputs.places import OutputStores
 from darkroom.outputs.uploads import Uploads
+from darkroom.uris import host_of
 
 
 def input_resolver(
@@ -24,10 +26,7 @@ def input_resolver(
     """The resolver of one Darkroom; `folders` are those from which local images may be read."""
 
     async def lookup(prediction_id: str, index: int) -> StoredImage | None:
-        if prediction_id == "latest":
-            row = next((row for row in await journal.history() if row.images), None)
-        else:
-            row = await journal.find(prediction_id)
+        row = await journal.find(prediction_id)
         return next((image for image in row.images if image.index == index), None) if row else None
 
     async def fetch(url: str) -> bytes:
@@ -42,5 +41,6 @@ def input_resolver(
         upload=client.upload if client.gateway.has_files else None,
         fetch=fetch,
         allow_loopback_http=client.gateway.is_loopback,
+        is_far=is_public_name(host_of(client.gateway.base_url)),
         keep_metadata=keep_metadata,
     )
