@@ -30,12 +30,10 @@ if TYPE_CHECKING:
     from darkroom.key_store import KeyStore
 
 DEFAULT_WAIT_S = 25
-# A call may ask for so much more; hosts end calls at about 60 s.
-MOST_WAIT_S = 50
+MOST_WAIT_S = 50  # a call may ask for so much; hosts end calls at about 60 s
 # Settings of earlier versions that do nothing any more: named by doctor, and no fault.
 GONE = {"cancel_tool": "get_prediction(id, cancel=true) does it now"}
-# Read by `choose_gateway`, which knows the gateways; here they are only described.
-GATEWAY_SETTINGS = ("gateway", "base_url", "api_key", "output_hosts", "proxy")
+GATEWAY_SETTINGS = ("gateway", "base_url", "api_key", "output_hosts", "proxy")  # read by `choose_gateway`
 
 
 def _on_or_off(word: object) -> object:

@@ -39,10 +39,10 @@ _OLDER = "WHERE (intended_at, key) < (SELECT intended_at, key FROM intents WHERE
 class Journal:
     """The durable record of intents, predictions and images; several processes may share its database.
 
-    `clock` gives seconds since the epoch. `receipt_of` is asked once a prediction has ended, in the commit that writes
-    the end down. `warnings` is what the person should hear about how it was opened. `lists` reads many rows,
-    `answers` marks which calls got their answer, `rates` bounds requests. Every method raises JournalError where the
-    database cannot be used, and what has begun is finished also when its caller is cancelled.
+    `clock` gives seconds since the epoch; `receipt_of` is asked in the commit that writes an end down. `warnings` is
+    what the person should hear about how it was opened. `lists` reads many rows, `answers` marks which calls got their
+    answer, `rates` bounds requests. Every method raises JournalError where the database cannot be used, and what has
+    begun is finished also when its caller is cancelled.
     """
 
     def __init__(
