@@ -158,9 +158,8 @@ class Journal:
 
     async def history(self, limit: int = 20, before: str = "") -> tuple[Intent, ...]:
         """Newest first; `before` is the key of the last one seen."""
-        if not before:
-            return await self._select(_NEWEST_FIRST, limit)
-        return await self._select(f"{_OLDER} {_NEWEST_FIRST}", before, limit)
+        older = (f"{_OLDER} {_NEWEST_FIRST}", before) if before else (_NEWEST_FIRST,)
+        return await self._select(*older, limit)
 
     async def unresolved(self, origin: str) -> tuple[Intent, ...]:
         """Sent and unknown intents of a gateway, oldest first."""
