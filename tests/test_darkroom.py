@@ -233,7 +233,7 @@ async def test_without_a_list_a_lost_answer_is_said_plainly_and_never_sent_again
         clock.move(24 * 3600)
         again = await generate(room)
     assert first.outcome == again.outcome == "unresolved"
-    assert "possibly created and billed" in again.text and "tell the user" in again.text
+    assert "possibly created and billed" in again.text.lower() and "after the user accepts it" in again.text
     assert gateway.truth.creates == 1
 
 
@@ -352,7 +352,7 @@ async def test_what_runs_or_is_in_doubt_is_reserved(gateway: FaultGateway, tmp_p
         await generate(room, request_id="runs", wait_s=0)
         await generate(room, request_id="in doubt")
         report = await generate(room, request_id="third")
-    assert "$0.006 is reserved" in report.text and gateway.truth.creates == 2
+    assert "$0.006 for what is not settled is already taken off" in report.text and gateway.truth.creates == 2
 
 
 async def test_what_was_refused_costs_nothing(gateway: FaultGateway, tmp_path: Path) -> None:
