@@ -73,7 +73,7 @@ def install(
         typer.echo(shown_entry(chosen, name, entry), nl=False)
         return
     if not print_only and check is not False:
-        note(_seen_words(chosen, _started(chosen, launch, environment)))
+        typer.echo(_seen_words(chosen, _started(chosen, launch, environment)), err=True)  # tools by their own names
     if path is None:
         note(f"{chosen.title} keeps this list itself. Run:")
         typer.echo(entries.command_line(name, launch, environment.given))
