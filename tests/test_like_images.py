@@ -42,7 +42,7 @@ async def test_an_image_that_has_changed_is_refused_by_name_unless_it_is_given_a
     id = await made(room, ImageRequest(prompt="a hat", model=EDITOR, images=(path,)))
     photo(tmp_path, (9, 9, 9))
     text = await refused(room, gateway, like(id, prompt="a scarf"))
-    assert path in text and "has changed since" in text and "give images" in text
+    assert path[-60:] in text and "has changed since" in text and "give images" in text
     assert "has changed since" in (await dry_run(room, like(id, prompt="a scarf"))).text
     await made(room, like(id, images=(path,)))
     assert inputs(gateway)[0]["input_image"] != inputs(gateway)[1]["input_image"]
@@ -53,7 +53,7 @@ async def test_an_image_that_is_gone_is_refused_by_name(room: Darkroom, gateway:
     id = await made(room, ImageRequest(prompt="a hat", model=EDITOR, images=(path,)))
     Path(path).unlink()
     text = await refused(room, gateway, like(id, prompt="a scarf"))
-    assert path in text and "Give images" in text
+    assert path[:40] in text and "Give images" in text
 
 
 async def test_like_alone_looks_at_the_file_before_it_says_that_it_is_the_same(
@@ -64,7 +64,7 @@ async def test_like_alone_looks_at_the_file_before_it_says_that_it_is_the_same(
     assert "the same image again" in await refused(room, gateway, like(id))
     photo(tmp_path, (9, 9, 9))
     text = await refused(room, gateway, like(id))
-    assert path in text and "has changed since" in text and "the same image" not in text
+    assert path[-60:] in text and "has changed since" in text and "the same image" not in text
     Path(path).unlink()
     assert "made with an image that cannot be used now" in await refused(room, gateway, like(id))
 

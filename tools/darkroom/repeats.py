@@ -13,6 +13,7 @@ from darkroom.registry import ImageRequest, MappedInput
 from darkroom.secrets_in_inputs import masked_secrets
 from darkroom.uris import scheme_of
 
+_LAST_OF_PATH = 80  # its end says more than its beginning
 _SHOWN = 60
 _NOT_GIVEN = ImageRequest().to_json()
 
@@ -51,7 +52,7 @@ async def changed_files(darkroom: Darkroom, earlier: Sequence[Intent]) -> tuple[
         with suppress(InvalidInput):
             now = await darkroom.look_at(MappedInput(input={"images": each.given}, file_fields=("images",)))
             if any(image.sha256 != each.sha256 for image in now):
-                words = f"'{quotable(each.given)}' has changed since; this is of what it was then."
+                words = f"'{quotable(each.given[-_LAST_OF_PATH:])}' has changed since; this is of what it was then."
                 notes.append(f"{words} For its new content use another request_id.")
     return tuple(notes)
 

@@ -19,6 +19,8 @@ _PHRASES: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r": stop and ask the user\.", ": change something before you try again."),
     (r" get_prediction with that id shows it; ask the user\.", " `darkroom-mcp show` with that id shows it."),
     (r"(,| Else|,? or) ask the user\.", r"\1 raise the limit."),
+    (r"(^| )Else ask the user\.", r"\1Else raise the limit."),
+    (r"(^| )Ask the user\.", r"\1Raise the limit, if you want it."),
     (r"(?i)\bif the user agrees to an unknown price", "if an unknown price is fine"),
     (r"(?i)\bunless the user asks for it", "unless you mean it"),
     (r"\bIf the user means it", "If you mean it"),
