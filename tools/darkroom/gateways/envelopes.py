@@ -35,6 +35,7 @@ _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _HTTP_STATUS = re.compile(r"[1-5][0-9]{2}")
 _FIELD_IN_WORDS = re.compile(r"^(\S{1,100}) is required|Additional property (\S{1,100}) is not allowed")
+_FIELD = re.compile(r"\w[\w-]{0,99}", re.ASCII)
 _MOST_FIELDS = 50
 _CURSOR = re.compile(r"[!-~]{1,2000}")
 # The words of one-api and new-api for an address that they do not serve (their relay code, checked 2026-11-25).
@@ -173,15 +174,17 @@ def read_refusal(reply: Reply, *, is_replicate: bool, has_given_json: bool) -> R
 
 
 def _invalid_fields(body: Mapping[str, object]) -> Iterator[str]:
-    """Replicate names the input, or the whole and then the input in words (recorded answers, 2026-11-20)."""
+    """Replicate names the input, or the whole and then the input in words (recorded answers, 2026-11-20).
+
+    What is no name of an input is left out: answers repeat these.
+    """
     given = body.get("invalid_fields")
     for each in cast("list[object]", given)[:_MOST_FIELDS] if isinstance(given, list) else []:
         fault = mapping_in(each) or {}
         place, said = text_in(fault.get("field")), _FIELD_IN_WORDS.search(text_in(fault.get("description")))
-        if place.startswith("input."):
-            yield place.split(".")[1]
-        elif said:
-            yield said[1] or said[2]
+        name = place.split(".")[1] if place.startswith("input.") else (said[1] or said[2]) if said else ""
+        if _FIELD.fullmatch(name):
+            yield name
 
 
 def uploaded_address(reply: Reply) -> str | None:
