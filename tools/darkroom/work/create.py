@@ -92,12 +92,14 @@ class Creator:
                 break
             except (GatewayBusy, GatewayUnreachable) as error:
                 pause_s = max(_FIRST_PAUSE_S * 2**attempt, error.retry_after_s or 0.0)
+                is_last = attempt + 1 == _ATTEMPTS or pause_s > budget_s
+                # First the row: one that stayed `sent` would be in doubt, though nothing was carried out.
+                write_down = self._journal.mark_refused if is_last else self._journal.release
+                await write_down(intent.key, error.message)
                 if isinstance(error, GatewayBusy):
                     await self._rate.freeze(pause_s)
-                if attempt + 1 == _ATTEMPTS or pause_s > budget_s:
-                    await self._journal.mark_refused(intent.key, error.message)
+                if is_last:
                     raise
-                await self._journal.release(intent.key, error.message)
                 log.info("create of %s not carried out, again in %.1f s", intent.key, pause_s)
                 budget_s -= pause_s
                 with watched.queued():
