@@ -1,10 +1,16 @@
 """What every test shares: one event loop, and no setting of the person who runs them."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from gallery_browser import Stage
+    from playwright.sync_api import Browser
 
 # No test depends on how busy the machine is.
 settings.register_profile("darkroom", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -34,3 +40,23 @@ def empty_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("DARKROOM_OUTPUT_DIR", str(tmp_path / "pictures"))
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture(scope="module")
+def browser() -> "Iterator[Browser]":
+    """Chromium, started once for all tests of a file."""
+    from gallery_browser import open_browser
+
+    with open_browser() as opened:
+        yield opened
+
+
+@pytest.fixture
+def stage(browser: "Browser") -> "Iterator[Stage]":
+    """The gallery in its host; a test ends with a silent console and no request but for the pages and its pictures."""
+    from gallery_browser import PROGRAMS, open_stage
+
+    with open_stage(browser) as opened:
+        yield opened
+        assert opened.problems == []
+        assert {url for url in opened.requests if url not in PROGRAMS} <= opened.pictures.keys()

@@ -4,15 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from gallery_browser import PICTURES_URL, PROGRAMS, Stage, open_browser, open_stage, press, wait_called
+from gallery_browser import PICTURES_URL, PROGRAMS, Stage, open_stage, press, wait_called
 from gallery_reports import PROMPT, RECENT, part, plain_pictures, report, result, running
 from playwright.sync_api import Browser, expect
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -1,33 +1,18 @@
 """A picture that the person adds in the gallery: dropped, pasted or chosen, then told to the conversation."""
 
 import base64
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from gallery_browser import PROGRAMS, Stage, open_browser, open_stage, picture
+from gallery_browser import Stage, picture
 from gallery_reports import plain_pictures, report, result
-from playwright.sync_api import Browser, FilePayload, expect
+from playwright.sync_api import FilePayload, expect
 
 REF = "upload:0123456789abcdef01234567"
 SAID = f"The person added a picture: {REF} (50 x 50, 1 kB)."
 ADDED = {"content": [{"type": "text", "text": SAID}]}
 FILE = FilePayload(name="<b>cat</b>.png", mimeType="image/png", buffer=picture(50, 50))
 CAPABILITIES: dict[str, Any] = {"serverTools": {}, "updateModelContext": {}, "message": {}}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as opened:
-        yield opened
-
-
-@pytest.fixture
-def stage(browser: Browser) -> Iterator[Stage]:
-    with open_stage(browser) as opened:
-        yield opened
-        assert opened.problems == []
-        assert set(opened.requests) <= PROGRAMS
 
 
 def wait_told(stage: Stage, method: str, words: str) -> None:

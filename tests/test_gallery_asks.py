@@ -2,33 +2,18 @@
 
 import base64
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from gallery_browser import PICTURES_URL, PROGRAMS, Stage, open_browser, open_stage, press, wait_called
+from gallery_browser import PICTURES_URL, Stage, press, wait_called
 from gallery_reports import RECENT, plain_pictures, report, result
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
 ADDRESS = f"prediction://{report()['request_id']}"
 EVERYTHING: dict[str, Any] = {
     name: {}
     for name in ("openLinks", "serverTools", "serverResources", "downloadFile", "updateModelContext", "message")
 }
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as opened:
-        yield opened
-
-
-@pytest.fixture
-def stage(browser: Browser) -> Iterator[Stage]:
-    with open_stage(browser) as opened:
-        yield opened
-        assert opened.problems == []
-        assert set(opened.requests) <= PROGRAMS
 
 
 def previews_of(data: dict[str, Any]) -> dict[str, Any]:

@@ -1,29 +1,14 @@
 """The gallery in the eyes of axe: in every state, on light and on dark, nothing to complain about."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from gallery_browser import PROGRAMS, Stage, open_browser, open_stage, picture, press, skip_outside_ci, wait_painted
+from gallery_browser import Stage, picture, press, skip_outside_ci, wait_painted
 from gallery_reports import RECENT, part, plain_pictures, report, result, running
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
 AXE = Path(__file__).with_name("node_modules") / "axe-core" / "axe.min.js"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as opened:
-        yield opened
-
-
-@pytest.fixture
-def stage(browser: Browser) -> Iterator[Stage]:
-    with open_stage(browser) as opened:
-        yield opened
-        assert opened.problems == []
-        assert set(opened.requests) <= PROGRAMS
 
 
 STATES: dict[str, dict[str, Any]] = {

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from gallery_browser import PROGRAMS, Stage, image_block, open_browser, open_stage
+from gallery_browser import PROGRAMS, Stage, image_block, open_stage
 from gallery_reports import part, plain_pictures, report, result
 from playwright.sync_api import Browser, expect
 
@@ -26,12 +26,6 @@ ADDRESSES = (
     "blob:https://evil.test/1",
     " https://evil.test/x.png",
 )
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -1,27 +1,11 @@
 """An answer shows its model several images as one sheet; the gallery shows each of them by itself."""
 
 import base64
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
-from gallery_browser import PICTURES_URL, PROGRAMS, Stage, open_browser, open_stage, picture, wait_painted
+from gallery_browser import PICTURES_URL, Stage, picture, wait_painted
 from gallery_reports import plain_pictures, report, result
-from playwright.sync_api import Browser, expect
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as opened:
-        yield opened
-
-
-@pytest.fixture
-def stage(browser: Browser) -> Iterator[Stage]:
-    with open_stage(browser) as opened:
-        yield opened
-        assert opened.problems == []
-        assert {url for url in opened.requests if url not in PROGRAMS} <= opened.pictures.keys()
+from playwright.sync_api import expect
 
 
 def test_a_preview_goes_to_the_image_that_it_names(stage: Stage) -> None:

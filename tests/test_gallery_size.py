@@ -1,25 +1,9 @@
 """How much room the gallery takes: little in the conversation, all of it on the full screen."""
 
-from collections.abc import Iterator
-
 import pytest
-from gallery_browser import PROGRAMS, Stage, open_browser, open_stage, picture, wait_painted
+from gallery_browser import Stage, picture, wait_painted
 from gallery_reports import image, plain_pictures, report, result
-from playwright.sync_api import Browser, expect
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as opened:
-        yield opened
-
-
-@pytest.fixture
-def stage(browser: Browser) -> Iterator[Stage]:
-    with open_stage(browser) as opened:
-        yield opened
-        assert opened.problems == []
-        assert {url for url in opened.requests if url not in PROGRAMS} <= opened.pictures.keys()
+from playwright.sync_api import expect
 
 
 @pytest.mark.parametrize("width_px", [340, 760, 1200])

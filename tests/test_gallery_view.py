@@ -1,35 +1,16 @@
 """What a person sees of the gallery, in a real browser under the policy that hosts enforce."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from gallery_browser import (
     PICTURES_URL,
-    PROGRAMS,
     Stage,
-    open_browser,
-    open_stage,
     picture,
     wait_painted,
 )
 from gallery_reports import PROMPT, image, in_minutes, part, plain_pictures, report, result, running
-from playwright.sync_api import Browser, expect
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as opened:
-        yield opened
-
-
-@pytest.fixture
-def stage(browser: Browser) -> Iterator[Stage]:
-    """Every test ends with a silent console and no request but for the two pages and the pictures it served."""
-    with open_stage(browser) as opened:
-        yield opened
-        assert opened.problems == []
-        assert {url for url in opened.requests if url not in PROGRAMS} <= opened.pictures.keys()
+from playwright.sync_api import expect
 
 
 def test_four_previews_are_painted_with_what_is_known_about_them(stage: Stage) -> None:

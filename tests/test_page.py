@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from gallery_browser import open_browser
 from page_browser import Seen, clipboard, looking
 from page_rooms import Made, PageProcess, fill, stray
 from pictures import picture
@@ -12,12 +11,6 @@ from playwright.sync_api import Browser, expect
 
 FOX, LAKE = "a red fox in fresh snow", "a mountain lake, 35 mm"
 SLOW = "luma/photon"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

@@ -2,11 +2,9 @@
 
 import shlex
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from gallery_browser import open_browser
 from hostile_words import HOSTILE_WORDS
 from http_process import DARKROOM, bare_environ
 from page_browser import clipboard, embedded, looking
@@ -27,12 +25,6 @@ WORDS = (
     "\ud83d\ude00\u0000 \ufffe",
     "half of a character \ud800",
 )
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")
