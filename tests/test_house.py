@@ -21,7 +21,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "darkroom.decoder darkroom.uris darkroom.model_tasks darkroom.usual_models darkroom.spelling"
         " darkroom.own_folders",
         "darkroom.errors darkroom.predictions darkroom.images darkroom.charges darkroom.secrets_in_inputs",
-        "darkroom.progress darkroom.request_ids darkroom.key_store darkroom.setting_folders",
+        "darkroom.progress darkroom.request_ids darkroom.processes darkroom.key_store darkroom.setting_folders",
         "darkroom.registry darkroom.settings_sources",
         "darkroom.sandbox_entry",
         "darkroom.pricing darkroom.gateways",

@@ -1,8 +1,10 @@
 """A retry joins the call that was never answered; what was answered, stopped or meant twice is never joined."""
 
+import subprocess
+import sys
 import time
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,13 +17,14 @@ from open_rooms import room_at
 
 from darkroom.darkroom import Darkroom
 from darkroom.generate_image import generate_image
-from darkroom.joining import Caller, wish_of
+from darkroom.joining import Caller, fresh_caller_id, wish_of
 from darkroom.registry import ImageRequest
 from darkroom.reports import PredictionReport
 
 pytestmark = pytest.mark.anyio
 
 FOX = ImageRequest(prompt="a fox")
+A_CALLER = "import sys; from darkroom.joining import fresh_caller_id as id; print(id(), flush=True); sys.stdin.read()"
 
 
 @pytest.fixture
@@ -40,11 +43,13 @@ class Calls:
         self._number = 0
         self.joined = ""
 
-    async def call(self, request: ImageRequest = FOX, *, wait_s: float = 0.0, max_usd: float = 0.0) -> PredictionReport:
+    async def call(
+        self, request: ImageRequest = FOX, *, wait_s: float = 0.0, max_usd: float = 0.0, caller: str = ""
+    ) -> PredictionReport:
         """One whose answer is not delivered until `deliver` says so."""
         self._number += 1
         self.joined = ""
-        self.caller = Caller(id=f"caller {self._number}", answered=frozenset, on_joined=self._hear)
+        self.caller = Caller(id=caller or f"caller {self._number}", answered=frozenset, on_joined=self._hear)
         self.request_id = f"auto-{id(self)}-{self._number}"
         report = await generate_image(
             self.room, request, wait_s=wait_s, request_id=self.request_id, max_usd=max_usd, caller=self.caller
@@ -64,11 +69,36 @@ class Calls:
         self.joined = request_id
 
 
+@contextmanager
+def other_process() -> Generator[str]:
+    """Lives for the block; yields the name of a caller in it."""
+    with subprocess.Popen([sys.executable, "-c", A_CALLER], stdin=-1, stdout=-1, text=True) as process:
+        assert process.stdin and process.stdout
+        yield process.stdout.readline().strip()
+
+
 @asynccontextmanager
 async def calls_at(gateway: FaultGateway, folder: Path, clock: HandClock | None = None, **changes: Any):
     clock = clock or HandClock(time.time())
     async with room_at(gateway, folder, clock=clock, monotonic=clock.monotonic, **changes) as room:
         yield Calls(room, clock)
+
+
+async def test_the_call_of_a_process_that_died_is_joined_at_once(gateway: FaultGateway, tmp_path: Path) -> None:
+    with other_process() as died:
+        pass
+    async with calls_at(gateway, tmp_path) as calls:
+        await calls.call(caller=died)
+        await calls.call(caller=fresh_caller_id())
+        assert calls.joined and gateway.truth.creates == 1
+
+
+async def test_equal_calls_of_two_living_processes_are_two_wishes(gateway: FaultGateway, tmp_path: Path) -> None:
+    with other_process() as living:
+        async with calls_at(gateway, tmp_path) as calls:
+            await calls.call(caller=living)
+            await calls.call(caller=fresh_caller_id())
+            assert not calls.joined and gateway.truth.creates == 2
 
 
 async def test_a_call_that_was_never_answered_is_joined_and_the_answer_says_so(

@@ -4,7 +4,6 @@ An answer leaves by its deadline whatever the verb does: the verb runs in a task
 it. What was sent belongs to the Darkroom and goes on.
 """
 
-import secrets
 import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -75,11 +74,11 @@ class Calls:
         One without a request_id may join an equal one that was never answered.
         """
         from darkroom.generate_image import generate_image
-        from darkroom.joining import Caller
+        from darkroom.joining import Caller, fresh_caller_id
 
         begun_s = time.monotonic()
         given = checked_request_id(request_id)
-        name, caller = given or fresh_request_id(), "" if given else secrets.token_hex(8)
+        name, caller = given or fresh_request_id(), "" if given else fresh_caller_id()
         with self.open_calls.waiting(ctx.request_context, name, caller) as call:
             self.answers.watch(ctx.request_context, call)
             heard = Caller(

@@ -8,6 +8,7 @@ much it may cost make no other wish. `darkroom.journal.answers` holds the rule.
 
 import hashlib
 import json
+import secrets
 from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
@@ -18,17 +19,19 @@ from pydantic import JsonValue
 from darkroom.darkroom import Darkroom
 from darkroom.errors import InvalidInput
 from darkroom.journal import Call, Intent
+from darkroom.processes import has_died, own_name
 from darkroom.registry import ImageRequest
 from darkroom.reports.amounts import seconds
 from darkroom.secrets_in_inputs import masked_secrets
 from darkroom.uris import scheme_of
 
+_OF_PROCESS = "#"
 NO_CALL = Call(id="", wish="", origin="", account="", begun_at=0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Whose answer is marked as delivered once it is: its own random name.
+    """Whose answer is marked as delivered once it is: its own random name, best by `fresh_caller_id`.
 
     `answered` gives the request_ids whose answers are on their way out, `left` holds the ids of callers whose hosts
     have given them up; `on_joined` hears the request_id of the call that it waits for from now on. The call arrived at
@@ -42,6 +45,21 @@ class Caller:
     begun_s: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _GivenUp(Container[str]):
+    """Callers that their hosts have given up, as `told`, and those whose process died before it could tell."""
+
+    told: Container[str]
+
+    def __contains__(self, caller: object) -> bool:
+        return caller in self.told or has_died(str(caller).partition(_OF_PROCESS)[0])
+
+
+def fresh_caller_id() -> str:
+    """A random name that also says whose process it is."""
+    return f"{own_name()}{_OF_PROCESS}{secrets.token_hex(8)}"
+
+
 async def call_of(darkroom: Darkroom, request: ImageRequest, caller: Caller | None, begun_s: float) -> Call:
     """The call as its retries are told by it; `begun_s` on the monotonic clock. Without a caller it joins none."""
     if caller is None:
@@ -53,7 +71,7 @@ async def call_of(darkroom: Darkroom, request: ImageRequest, caller: Caller | No
         account=darkroom.account.id,
         begun_at=darkroom.steady_clock(begun_s if caller.begun_s is None else caller.begun_s),
         answered=caller.answered(),
-        left=caller.left,
+        left=_GivenUp(caller.left),
     )
 
 

@@ -50,7 +50,8 @@ each state leaves open; every statement that changes a state is built from that 
     there. A create that was refused for load stands as an intent until its next try, so that it can be joined; and a
     call that its host gave up before it was written down takes no other over, and makes nothing beside its own retry.
     Calls are told apart by a clock that starts on the wall clock and then counts on the monotonic one, so that
-    setting the clock makes no retry of two wishes, nor two wishes of a retry. `answers.joinable` is the rule.
+    setting the clock makes no retry of two wishes, nor two wishes of a retry. Two that begin within two seconds are two
+    wishes, unless the first was given up or its process has died. `answers.joinable` is the rule.
 
 What remains: a gateway without a list, a list that lags longer than the settle time (absent creates are looked for for
 another hour), a process that is suspended between its claim and its send for longer than the settle time, and two
