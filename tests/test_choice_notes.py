@@ -53,6 +53,16 @@ async def test_what_the_usual_model_cannot_do_is_noted_and_blocks_nothing(
     assert note not in named
 
 
+async def test_a_shape_that_is_refused_names_the_nearest_and_models_that_have_it(tmp_path: Path) -> None:
+    asked = {"model": "google/imagen-4", "aspect_ratio": "21:9"}
+    async with client_of(tmp_path) as (client, _):
+        refused, _ = await generate(client, **asked)
+        other = refused.partition("That shape is offered by '")[2].partition("'")[0]
+        planned, _ = await generate(client, **(asked | {"model": other}), dry_run=True)
+    assert "(nearest: 16:9)" in refused and "Nothing was sent." in refused
+    assert planned.startswith("Dry run") and "21:9" in planned
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -34,6 +34,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "darkroom.input_facts",
         "darkroom.spending_limits",
         "darkroom.model_choice darkroom.unmet_wishes",
+        "darkroom.alike",
         "darkroom.failures darkroom.list_predictions darkroom.cancelling darkroom.list_models darkroom.gateway_models"
         " darkroom.model_check darkroom.repeats"
         " darkroom.quotes darkroom.joining darkroom.duplicates",

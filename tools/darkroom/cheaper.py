@@ -3,14 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+from darkroom.alike import alike
 from darkroom.darkroom import Darkroom
 from darkroom.errors import DarkroomError
-from darkroom.model_choice import can_do
 from darkroom.pricing import estimate
-from darkroom.registry import ImageRequest, Model, has_all, map_request, wanted_of
+from darkroom.registry import ImageRequest, Model, map_request
 from darkroom.reports.amounts import usd
-
-_NEW_IMAGE = ("text_to_svg", "text_to_image")
 
 
 def cheaper_way(darkroom: Darkroom, model: Model, request: ImageRequest, left_usd: float) -> str:
@@ -25,32 +23,12 @@ def cheaper_way(darkroom: Darkroom, model: Model, request: ImageRequest, left_us
         cost, settings = max(fitting, key=lambda each: each[0])
         words = ", ".join(f"{name} '{value}'" for name, value in settings.items())
         return f"With {words} in model_options one costs at most {usd(cost)}."
-    for other in _alike(darkroom, model, request):
+    for other in alike(darkroom, model, request):
         cost = _cost_usd(other, replace(request, model=other.name, options={}))
         if cost is not None and cost <= left_usd:
             return f"'{other.name}' can do this for at most {usd(cost)} an image."
     goes_by_size = any("megapixel" in tier.metric for tier in model.price.tiers) if model.price else False
     return "Choose a smaller size." if goes_by_size else ""
-
-
-def _alike(darkroom: Darkroom, model: Model, request: ImageRequest) -> Iterator[Model]:
-    """Models for the same task and format that have what the prompt wants and this one has, best first."""
-    if not (task := _task(model, request)):
-        return
-    musts = wanted_of(model, f"{request.prompt} {model.best_for}")
-    for other in darkroom.registry.search(task=task, limit=len(darkroom.registry)):
-        is_usable = other.name != model.name and not (other.required_secrets or other.deprecated)
-        is_alike = other.output.svg == model.output.svg and has_all(other, musts)
-        if is_usable and is_alike and can_do(other, request):
-            yield other
-
-
-def _task(model: Model, request: ImageRequest) -> str:
-    """What this model is used for in this request; empty where nobody says what it does."""
-    if request.mask and "inpaint" in model.tasks:
-        return "inpaint"
-    fitting = [each for each in model.tasks if (each in _NEW_IMAGE) != bool(request.images)]
-    return next(iter((*fitting, *model.tasks)), "")
 
 
 def _other_settings(model: Model, request: ImageRequest) -> Iterator[dict[str, str]]:

@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
+from darkroom.alike import with_other_models
 from darkroom.darkroom import Darkroom
+from darkroom.errors import InvalidInput
 from darkroom.input_facts import checked_images
 from darkroom.journal import Intent
 from darkroom.like import Wish
@@ -47,7 +49,10 @@ class Quote:
 async def quote(darkroom: Darkroom, wish: Wish) -> Quote:
     """Raises: UnknownModel, InvalidInput; JournalError where earlier bills cannot be read."""
     model, why = find_model(darkroom, wish.request)
-    model, parts, told = await mapped_by(darkroom, model, wish.request)
+    try:
+        model, parts, told = await mapped_by(darkroom, model, wish.request)
+    except InvalidInput as refusal:
+        raise with_other_models(darkroom, model, wish.request, refusal) from refusal
     first, sizes = await checked_images(darkroom, wish, model, parts[0])
     parts = [replace(part, mask_size=first.mask_size) for part in parts]
     parts[0] = replace(parts[0], notes=(*told, *parts[0].notes))

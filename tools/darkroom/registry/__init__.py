@@ -8,6 +8,7 @@ from darkroom.registry.catalogue import ModelRegistry
 from darkroom.registry.checks import FieldFault, check_input
 from darkroom.registry.example import example_call
 from darkroom.registry.mapping import map_request
+from darkroom.registry.mapping.shape import offers_shape
 from darkroom.registry.mapping.unlisted import unlisted_model
 from darkroom.registry.model import Model, ModelRef, is_version
 from darkroom.registry.model_input import ModelInput
@@ -38,6 +39,7 @@ __all__ = [
     "has_all",
     "is_version",
     "map_request",
+    "offers_shape",
     "prompt_wish",
     "unlisted_model",
     "wanted_of",

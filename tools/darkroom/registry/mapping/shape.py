@@ -41,6 +41,18 @@ def map_shape(model: Model, request: ImageRequest, options: Input) -> ArgumentIn
     return ArgumentInputs(implied=_match_input(model, options) if request.images else {})
 
 
+def offers_shape(model: Model, text: str) -> bool:
+    """Whether an image of this model can have the shape that `width:height` names."""
+    wanted, concepts = read_ratio(text), model.concepts
+    if wanted is None:
+        return False
+    if concepts.width and concepts.height:
+        return True
+    item = model.inputs_by_name.get(concepts.aspect_ratio or concepts.size)
+    offered = [_as_ratio(each) for each in item.enum if isinstance(each, str)] if item else []
+    return is_near_ratio(read_ratio(nearest_ratio(wanted, offered)) or 0, wanted)
+
+
 def _from_size(model: Model, request: ImageRequest) -> ArgumentInputs:
     if found := _exact_from_size(model, request):
         if request.aspect_ratio:
@@ -78,7 +90,7 @@ def _from_ratio(model: Model, text: str, asked: str = "") -> ArgumentInputs:
     if not nearest:
         return ArgumentInputs(notes=(f"'{model.name}' offers no aspect ratios, so {text} was not sent.",))
     if not is_near_ratio(read_ratio(nearest) or 0, wanted):
-        raise _not_offered(model, asked, item)
+        raise _not_offered(model, asked, item, nearest)
     is_same = is_same_ratio(read_ratio(nearest) or 0, wanted)
     note = f"aspect_ratio {text} is not offered by '{model.name}'; the nearest, {nearest}, was used."
     return ArgumentInputs(argument="aspect_ratio", asked={item.name: nearest}, notes=() if is_same else (note,))
@@ -92,17 +104,17 @@ def _shape_without_ratio(model: Model, text: str, wanted: float, asked: str) -> 
     if size is not None and (nearest := nearest_size(wanted, size.enum, size.default)):
         across, down = read_size(nearest) or (0, 1)
         if not is_near_ratio(across / down, wanted):
-            raise _not_offered(model, asked, size)
+            raise _not_offered(model, asked, size, nearest)
         note = f"aspect_ratio {text} was sent as {size.name} {nearest}."
         return ArgumentInputs(argument="aspect_ratio", asked={size.name: nearest}, notes=(note,))
     follows = "its result has the shape of the image" if model.needs_image else "it chooses the shape itself"
     return ArgumentInputs(notes=(f"'{model.name}' takes no aspect ratio, so {text} was not sent: {follows}.",))
 
 
-def _not_offered(model: Model, asked: str, item: ModelInput) -> InvalidInput:
+def _not_offered(model: Model, asked: str, item: ModelInput, nearest: str) -> InvalidInput:
     """A shape that would come out as another one."""
     has_size = bool(model.concepts.width and model.concepts.height)
-    own = "; or give width and height" if has_size else ""
+    own = f" (nearest: {_as_ratio(nearest)}){'; or give width and height' if has_size else ''}"
     offered = [_as_ratio(each) for each in item.enum if isinstance(each, str) and read_ratio(each)]
     words = f"{asked} is not offered by '{model.name}'. Allowed: {listed(dict.fromkeys(offered))}{own}."
     return refusal("aspect_ratio", words)
