@@ -16,8 +16,8 @@ from fault_gateway import Plan, gateway_process
 from jsonschema import Draft202012Validator
 from pydantic import JsonValue
 
-from darkroom_server.cli.again import command_for
 from darkroom_server.cli.schema import Command, schema_of
+from darkroom_server.shell_commands import command_for
 
 
 @pytest.fixture(scope="module")

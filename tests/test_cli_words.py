@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from command_line import CommandLine
 
-from darkroom_server.cli.wording import for_person
+from darkroom.reports.for_people import for_person
 
 TOOLS = Path(__file__).resolve().parent.parent / "tools" / "darkroom"
 FOR_ASSISTANTS = re.compile(r"\b([Tt]he user|get_prediction|generate_image|list_models|model_options|wait_seconds)\b")

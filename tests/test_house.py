@@ -43,8 +43,9 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "darkroom.blocking",
         "darkroom",
         "darkroom_server.sandbox darkroom_server.strange_json darkroom_server.deadline darkroom_server.tool_arguments"
-        " darkroom_server.conversations darkroom_server.wire",
-        "darkroom_server.content darkroom_server.gallery darkroom_server.prompts darkroom_server.output_schema",
+        " darkroom_server.conversations darkroom_server.wire darkroom_server.shell_commands",
+        "darkroom_server.content darkroom_server.gallery darkroom_server.prompts darkroom_server.output_schema"
+        " darkroom_server.batches",
         "darkroom_server.opener darkroom_server.install darkroom_server.consent darkroom_server.open_calls"
         " darkroom_server.instructions",
         "darkroom_server.answers",

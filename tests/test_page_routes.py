@@ -142,9 +142,7 @@ def test_all_pictures_are_told_with_how_they_were_made(page: PageProcess, folder
     assert newest["cost"] == "$0.003 (by the gateway's own log)"
     assert newest["location"] == str(folder / "images" / "picture-0.png")
     assert stranger["prompt"] == "the stray stray"
-    assert stranger["command"] == (
-        "darkroom-mcp generate --model black-forest-labs/flux-schnell --seed 3 -- 'the stray stray'"
-    )
+    assert stranger["command"] == "darkroom-mcp generate -m black-forest-labs/flux-schnell --seed 3 'the stray stray'"
 
 
 def test_pictures_come_in_pieces(page: PageProcess) -> None:

@@ -7,12 +7,12 @@ import typer
 from pydantic import JsonValue
 
 from darkroom.registry import ImageRequest
-from darkroom_server.cli.batch import AT_ONCE
+from darkroom_server.batches.batch import AT_ONCE
+from darkroom_server.batches.lines import is_batch, reference
+from darkroom_server.batches.targets import Target
 from darkroom_server.cli.completing import model_names
 from darkroom_server.cli.generating import Wanted, generate_batch, generate_one
-from darkroom_server.cli.lines import is_batch, reference
 from darkroom_server.cli.opened import read_settings
-from darkroom_server.cli.saving import Target
 
 
 def generate(

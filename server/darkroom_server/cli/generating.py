@@ -15,13 +15,14 @@ from darkroom.errors import DarkroomError, InvalidRequest
 from darkroom.registry import ImageRequest
 from darkroom.reports import PredictionReport, refusal_report
 from darkroom.settings import Settings
-from darkroom_server.cli import batch
+from darkroom_server.batches import batch
+from darkroom_server.batches.lines import Line, batch_lines, single_line
+from darkroom_server.batches.making import Made, make
+from darkroom_server.batches.targets import Target
 from darkroom_server.cli.agreement import agree, agree_to
-from darkroom_server.cli.lines import Line, batch_lines, single_line
-from darkroom_server.cli.making import Made, make, read_the_bill
+from darkroom_server.cli.balance import read_the_bill
 from darkroom_server.cli.opened import in_darkroom
 from darkroom_server.cli.pictures import draw, open_in_viewer
-from darkroom_server.cli.saving import Target
 from darkroom_server.cli.screen import (
     batch_bar,
     note,

@@ -19,7 +19,7 @@ from darkroom.journal import Intent
 from darkroom.outputs.naming import file_words
 from darkroom.reports import PredictionReport
 from darkroom.uris import is_url
-from darkroom_server.cli.lines import Line
+from darkroom_server.batches.lines import Line
 
 _FIELDS = ("index", "seed", "model", "id", "prompt")
 _KNOWN_BEFORE = frozenset(("index", "prompt"))

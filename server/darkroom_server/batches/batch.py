@@ -17,8 +17,8 @@ from darkroom.errors import DarkroomError, InvalidRequest, SpendingRefused
 from darkroom.reports import Outcome, PredictionReport
 from darkroom.reports.amounts import counted, usd
 from darkroom.reports.charge_words import charge_data, charge_line
-from darkroom_server.cli.lines import Line
-from darkroom_server.cli.making import Made
+from darkroom_server.batches.lines import Line
+from darkroom_server.batches.making import Made
 
 AT_ONCE = 4
 _MOST_TOLD = 10
