@@ -51,6 +51,16 @@ ODD: list[dict[str, Any]] = [
 ]
 
 
+def test_a_report_advises_what_a_program_can_do() -> None:
+    report = darkroom.generate("sandbox:slow=60 a fox", wait_seconds=0)
+    assert report.outcome is Outcome.RUNNING
+    assert f"darkroom.get('{report.id}', wait_seconds=" in report.text and "darkroom.get(" in str(report.data["next"])
+    with pytest.raises(errors.UnknownModel) as caught:
+        darkroom.generate("a fox", model="flux-schnel")
+    told = report.text + str(report.data["next"]) + caught.value.message
+    assert not re.search(r"get_prediction|generate_image|list_models|the user", told), told
+
+
 def test_one_line_makes_a_picture_and_says_where_it_lies_and_what_it_cost(empty_home: Path) -> None:
     told: list[str] = []
     report = darkroom.generate("a lighthouse at dawn", on_progress=lambda percent, words: told.append(words))
