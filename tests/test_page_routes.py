@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+import systems
 from page_rooms import Made, PageProcess, fill, stray
 from pictures import SVG, opened, picture
 
@@ -261,12 +262,14 @@ def test_a_setting_that_cannot_be_used_is_named_and_the_page_is_there(tmp_path: 
     assert code == 0 and "nonsense" in told.splitlines()[0]
 
 
+@systems.signals
 def test_ctrl_c_ends_it_without_a_word_too_many(tmp_path: Path) -> None:
     with PageProcess(tmp_path) as page:
         assert page.get("version").status_code == 200
         assert page.interrupt() == (0, "Ctrl-C ends it.\n")
 
 
+@systems.linux
 def test_the_browser_gets_an_address_that_works_once(tmp_path: Path) -> None:
     program = tmp_path / "bin" / "xdg-open"
     program.parent.mkdir()

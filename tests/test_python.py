@@ -11,6 +11,7 @@ from typing import Any
 
 import anyio
 import pytest
+import systems
 
 import darkroom
 from darkroom import blocking, errors, room
@@ -232,6 +233,7 @@ def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
         getattr(darkroom, "generat")  # noqa: B009  # the type checker knows that it is not there
 
 
+@systems.signals
 def test_ctrl_c_leaves_and_the_picture_is_found_again_and_paid_once() -> None:
     script = (
         "import darkroom, os, signal\n"
