@@ -4,6 +4,7 @@ import base64
 import io
 import os
 import shutil
+import sys
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -51,12 +52,15 @@ def skip_outside_ci(reason: str) -> NoReturn:
 @contextmanager
 def open_browser() -> Generator[Browser]:
     """A headless Chromium; where there is none the test is skipped, but fails in CI."""
-    program = shutil.which("chromium") or shutil.which("google-chrome")
-    if not program:
-        skip_outside_ci("no chromium here")
+    names = ("chromium", "chromium-browser", "google-chrome")
+    program = next(filter(None, map(shutil.which, names)), None)
+    # On macOS and Windows a browser is on no PATH; there playwright knows where Chrome stands.
+    channel = None if program or sys.platform == "linux" else "chrome"
+    if not (program or channel):
+        skip_outside_ci(f"none of {', '.join(names)} is here")
     expect.set_options(timeout=20_000)  # a bound for busy machines, not a wait
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=[*FLAGS])
+        browser = playwright.chromium.launch(executable_path=program, channel=channel, args=[*FLAGS])
         yield browser
         browser.close()
 

@@ -20,12 +20,12 @@ def bare_environ(folder: Path, **variables: str) -> dict[str, str]:
     return kept | folders | {"HOME": str(folder), "PYTHONPATH": sources} | variables
 
 
-class HttpProcess:
-    """Serves while the block runs. `url` is the address for MCP, `origin` that without `/mcp`, `folder` its data."""
+class ServingProcess:
+    """`darkroom-mcp` with these words while the block runs. `url` is its first line, `origin` the server's root."""
 
     def __init__(self, folder: Path, *words: str, **variables: str) -> None:
         self.folder = folder
-        self._command = [*DARKROOM, "serve", "--transport", "http", "--port", "0", *words]
+        self._command = [*DARKROOM, *words]
         self._environ = bare_environ(folder, **variables)
 
     def __enter__(self) -> Self:
@@ -41,7 +41,7 @@ class HttpProcess:
         self.url = self._process.stdout.readline().strip()
         if not self.url:
             raise AssertionError(self.end()[1])
-        self.origin = self.url.removesuffix("/mcp")
+        self.origin = "/".join(self.url.split("/")[:3])
         return self
 
     def __exit__(
@@ -51,12 +51,19 @@ class HttpProcess:
             self._process.kill()
         self._process.communicate(timeout=20)
 
-    def terminate(self) -> tuple[int, str]:
-        """Send SIGTERM; exit code and stderr once it has left."""
-        self._process.send_signal(signal.SIGTERM)
-        return self.end()
-
     def end(self) -> tuple[int, str]:
         """Exit code and stderr, once it has left."""
         _, said = self._process.communicate(timeout=20)
         return self._process.returncode, said
+
+
+class HttpProcess(ServingProcess):
+    """Serves MCP while the block runs; `url` is its address."""
+
+    def __init__(self, folder: Path, *words: str, **variables: str) -> None:
+        super().__init__(folder, "serve", "--transport", "http", "--port", "0", *words, **variables)
+
+    def terminate(self) -> tuple[int, str]:
+        """Send SIGTERM; exit code and stderr once it has left."""
+        self._process.send_signal(signal.SIGTERM)
+        return self.end()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import anyio
 from journal_fixtures import intended, new_intent
+from systems import largest_file
 
 from darkroom.errors import JournalError
 from darkroom.journal import open_journal
@@ -37,11 +38,9 @@ async def write_on(path: Path) -> None:
 
 
 async def write_until_full(path: Path) -> None:
-    import resource
-
-    resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
     try:
-        await write_on(path)
+        with largest_file(300_000):
+            await write_on(path)
     except JournalError as error:
         say("error", error.message)
 

@@ -1,8 +1,11 @@
 """Programs of tests/package.json, run by the Node that stands there too; absent ones fail in CI and skip elsewhere."""
 
+import json
 import os
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,6 +25,22 @@ def node_command(entry: str, *words: str) -> list[str]:
             message = f"{path} is missing: npm install --prefix tests"
             pytest.fail(message) if _IS_CI else pytest.skip(message)
     return [str(node), str(program), *words]
+
+
+def json_of(entry: str, *words: str, environ: Mapping[str, str]) -> dict[str, Any]:
+    """What a program of ours prints, given the node_modules folder and these words."""
+    done = subprocess.run(
+        node_command(entry, str(NODE_MODULES), *words),
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
 
 
 def node_environ(environ: Mapping[str, str]) -> dict[str, str]:

@@ -3,17 +3,15 @@
 import hashlib
 import json
 import signal
-import subprocess
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import anyio
 import httpx
-from http_process import DARKROOM, bare_environ
+from http_process import ServingProcess
 from journal_fixtures import MODEL, START, HandClock, new_intent, opened, prediction
 from pictures import picture
 
@@ -98,36 +96,11 @@ def stray(folder: Path, name: str, sidecar: Mapping[str, Any] | None = None, con
     return path
 
 
-class PageProcess:
-    """Serves while the block runs. `url` is the secret address, `origin` what stands before it."""
+class PageProcess(ServingProcess):
+    """Serves the page while the block runs; `url` is its secret address."""
 
     def __init__(self, folder: Path, *words: str, **variables: str) -> None:
-        self.folder = folder
-        self._command = [*DARKROOM, "gallery", *words]
-        self._environ = bare_environ(folder, **variables)
-
-    def __enter__(self) -> Self:
-        self._process = subprocess.Popen(
-            self._command,
-            env=self._environ,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        assert self._process.stdout
-        self.url: str = self._process.stdout.readline().strip()
-        if not self.url:
-            raise AssertionError(self.end()[1])
-        self.origin = "/".join(self.url.split("/")[:3])
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._process.poll() is None:
-            self._process.kill()
-        self._process.communicate(timeout=20)
+        super().__init__(folder, "gallery", *words, **variables)
 
     def get(self, path: str, **headers: str) -> httpx.Response:
         """What the server answers to a path below the secret; `sec_fetch_site="cross-site"` gives a header."""
@@ -154,7 +127,3 @@ class PageProcess:
         """Ctrl-C: exit code and stderr once it has left."""
         self._process.send_signal(signal.SIGINT)
         return self.end()
-
-    def end(self) -> tuple[int, str]:
-        _, told = self._process.communicate(timeout=20)
-        return self._process.returncode, told

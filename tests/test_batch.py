@@ -3,10 +3,10 @@
 import json
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+import systems
 from command_line import CommandLine, through
 from fault_gateway import Plan, gateway_process
 
@@ -120,7 +120,40 @@ def test_a_refusal_that_would_meet_every_line_ends_the_batch(line: CommandLine) 
         assert len(gateway.truth().predictions) == 40
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
+def test_only_what_failed_is_made_anew_where_that_is_wanted(line: CommandLine) -> None:
+    prompts = b"a fox\nsandbox:oom a boat\nsandbox:slow=600 a lighthouse\n"
+    first = line.run("generate", "-", "--wait", "2", stdin=prompts)
+    assert first.returncode == 4 and "--retry-failed" in first.stderr, first.stderr
+    plain = line.run("generate", "-", "--wait", "0", stdin=prompts)
+    assert plain.stdout == first.stdout and line.answer("select count(*) from intents") == 3
+    for attempts in (4, 5):
+        again = line.run("generate", "-", "--retry-failed", "--wait", "2", stdin=prompts)
+        assert "2 of them made before" in again.stderr, again.stderr
+        assert again.stdout == first.stdout and line.answer("select count(*) from intents") == attempts
+    joined = line.run("generate", "-", "--wait", "0", stdin=prompts)
+    assert "3 of them made before" in joined.stderr and line.answer("select count(*) from intents") == 5
+
+
+def test_a_failure_that_was_mended_by_a_retry_counts_no_more(line: CommandLine) -> None:
+    prompts = b"a fox\na boat\n"
+    with gateway_process(Plan(run_s=600)) as gateway:
+        real = through(gateway.base_url)
+        begun = json.loads(line.run("generate", "-", "--wait", "0", "--json", stdin=prompts, environ=real).stdout)
+        for each in begun["lines"]:
+            assert line.run("cancel", each["id"], environ=real).returncode == 0
+        assert line.run("generate", "-", stdin=prompts, environ=real).returncode == 1
+        gateway.follow(Plan(born_done=1.0))
+        retried = line.run("generate", "-", "--retry-failed", stdin=prompts, environ=real)
+        assert retried.returncode == 0 and len(retried.stdout.splitlines()) == 2, retried.stderr
+        for words in ((), ("--retry-failed",)):
+            again = line.run("generate", "-", *words, stdin=prompts, environ=real)
+            assert (again.returncode, again.stdout) == (0, retried.stdout)
+        assert gateway.truth().creates == 4
+    alone = line.run("generate", "a fox", "--retry-failed")
+    assert alone.returncode == 2 and "goes with a batch" in alone.stderr
+
+
+@systems.signals
 def test_a_batch_that_was_stopped_goes_on_and_pays_nothing_twice(line: CommandLine) -> None:
     (line.folder / "p.txt").write_text("".join(f"fox number {number}\n" for number in range(6)), encoding="utf-8")
     with gateway_process(Plan(run_s=600)) as gateway:

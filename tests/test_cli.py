@@ -4,10 +4,10 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+import systems
 from command_line import CommandLine
 from PIL import Image
 
@@ -224,7 +224,7 @@ def test_without_arguments_and_without_a_terminal_it_serves_and_leaves_at_the_en
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+@systems.terminals
 def test_a_person_in_a_terminal_gets_a_short_help_without_arguments(line: CommandLine) -> None:
     import pty
 
@@ -240,7 +240,7 @@ def test_a_person_in_a_terminal_gets_a_short_help_without_arguments(line: Comman
     assert "generate" in done.stdout
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
+@systems.signals
 def test_ctrl_c_stops_waiting_and_says_how_to_pick_it_up(line: CommandLine) -> None:
     """The prediction is in the journal before the signal is sent, so there is an id to be told."""
     with subprocess.Popen(

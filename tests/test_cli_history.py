@@ -6,18 +6,18 @@ import json
 import shlex
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+import systems
 from command_line import CommandLine, through
 from fault_gateway import Plan, gateway_process
 from jsonschema import Draft202012Validator
 from pydantic import JsonValue
 
-from darkroom_server.cli.again import command_for
 from darkroom_server.cli.schema import Command, schema_of
+from darkroom_server.shell_commands import command_for
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +105,7 @@ def test_a_picture_tells_how_it_was_made_wherever_it_lies(line: CommandLine) -> 
     assert other.returncode == 2 and "was not made here" in other.stderr
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="the command is printed for another shell")
+@systems.shell_scripts
 def test_the_command_that_is_told_makes_the_same_picture_again(line: CommandLine) -> None:
     hard = """it's "here" $HOME; `ls` \\ %s"""
     made = line.run("generate", hard, "--seed", "7", "--format", "png", "--option", "output_quality=90")

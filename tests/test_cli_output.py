@@ -3,10 +3,10 @@
 import os
 import stat
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+import systems
 from command_line import CommandLine, through
 from fault_gateway import Plan, gateway_process
 from PIL import Image
@@ -56,7 +56,7 @@ def test_several_pictures_under_one_name_are_numbered_and_a_folder_takes_them_as
     assert Path(line.run("generate", "a fox", "-o", "folder").stdout.strip()).parent == line.folder / "folder"
 
 
-@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="root may write everywhere")
+@systems.not_root
 def test_a_folder_that_cannot_be_written_is_said_before_anything_is_sent(line: CommandLine) -> None:
     (line.folder / "closed").mkdir(mode=0o500)
     done = line.run("generate", "a fox", "-o", "closed/fox.png")
@@ -69,7 +69,7 @@ def test_a_file_in_the_way_of_the_folder_is_said_before_anything_is_sent(line: C
     assert done.returncode == 2 and "Nothing was sent" in done.stderr and "Traceback" not in done.stderr
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the viewer is xdg-open")
+@systems.linux
 def test_open_hands_the_picture_to_the_viewer_of_the_system(line: CommandLine) -> None:
     viewer = line.folder / "bin" / "xdg-open"
     viewer.parent.mkdir()

@@ -3,23 +3,17 @@
 import os
 import re
 import select
+import struct
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+import systems
 from command_line import CommandLine, through
 from fault_gateway import Plan, gateway_process
 
-if sys.platform == "win32":
-    pytest.skip("needs a pseudo-terminal", allow_module_level=True)
-
-import fcntl
-import pty
-import struct
-import termios
-
+pytestmark = systems.terminals
 _QUERY, _SIXELS = b"\x1b[c", b"\x1b[?62;4c"
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
@@ -32,6 +26,10 @@ def in_terminal(
     columns: int = 80,
 ) -> tuple[int, bytes]:
     """Run a command in a terminal that says the answer as soon as a text is printed; its exit code and the screen."""
+    import fcntl
+    import pty
+    import termios
+
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, columns * 8, 24 * 16))
     told = line.environ | {"TERM": "xterm-256color"} | dict(environ or {})

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from command_line import CommandLine
 
-from darkroom_server.cli.wording import for_person
+from darkroom.reports.for_people import for_person, for_program
 
 TOOLS = Path(__file__).resolve().parent.parent / "tools" / "darkroom"
+WORDS = TOOLS / "reports" / "for_people.py"
 FOR_ASSISTANTS = re.compile(r"\b([Tt]he user|get_prediction|generate_image|list_models|model_options|wait_seconds)\b")
 
 
@@ -46,7 +47,7 @@ def texts_of(value: Any) -> Iterator[str]:
 
 
 def sentences() -> list[str]:
-    modules = [text for path in sorted(TOOLS.rglob("*.py")) for text in said_in(path)]
+    modules = [text for path in sorted(TOOLS.rglob("*.py")) if path != WORDS for text in said_in(path)]
     files = [path for path in TOOLS.rglob("*.toml") if path.name in ("sentences.toml", "faults.toml")]
     tables = [text for path in files for text in texts_of(tomllib.loads(path.read_text(encoding="utf-8")))]
     return [text for text in (*modules, *tables) if " " in text and FOR_ASSISTANTS.search(text)]
@@ -56,6 +57,8 @@ def test_every_sentence_for_an_assistant_has_its_words_for_a_person() -> None:
     assert len(sentences()) > 50
     left = [said for each in sentences() if FOR_ASSISTANTS.search(said := for_person(each)) or "sk you" in said]
     assert not left
+    tools = re.compile(r"\b([Tt]he user|get_prediction|generate_image|list_models)\b|sk you")
+    assert not [said for each in sentences() if tools.search(said := for_program(each))]
 
 
 @pytest.mark.parametrize(
@@ -70,6 +73,11 @@ def test_every_sentence_for_an_assistant_has_its_words_for_a_person() -> None:
 )
 def test_the_words_for_a_person(words: str, said: str) -> None:
     assert said in for_person(words)
+
+
+def test_the_words_for_a_program_are_calls_that_it_can_make() -> None:
+    words = "Next: call get_prediction with id 'p1' and wait_seconds 25. Do not call generate_image again for it."
+    assert for_program(words) == "Next: darkroom.get('p1', wait_seconds=25). Do not call generate() again for it."
 
 
 @pytest.mark.parametrize(

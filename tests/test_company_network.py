@@ -10,6 +10,7 @@ from pathlib import Path
 
 import anyio
 import pytest
+import systems
 from company_network import Authority, ConnectProxy, Habit, SecureGateway
 from pictures import picture
 from scripted_gateway import Answer, RecordedRequest, ScriptedGateway
@@ -211,7 +212,7 @@ async def test_a_file_of_certificates_that_cannot_be_read_is_named_before_anythi
             await client.create("acme/kite", "", {"prompt": "a kite"})
 
 
-@pytest.mark.skipif(sys.platform in ("darwin", "win32"), reason="there the system always has a list")
+@systems.own_certificates
 def test_a_system_without_any_certificates_falls_back_on_a_list_of_its_own(tmp_path: Path) -> None:
     script = (
         "import ssl; from darkroom.gateways.route import Route, tls_context\n"

@@ -2,7 +2,6 @@
 
 import json
 import os
-import pty
 import subprocess
 import sys
 from collections.abc import AsyncGenerator
@@ -13,6 +12,7 @@ from typing import Any, cast
 import anyio
 import httpx
 import pytest
+import systems
 from anyio import to_thread
 from mcp import Client
 from mcp.types import CallToolResult, TextContent
@@ -235,7 +235,7 @@ async def test_without_a_terminal_a_costly_call_needs_yes(
     assert is_made or "--yes" in done.stderr
 
 
-@pytest.mark.skipif(os.name != "posix", reason="a terminal is made by pty")
+@systems.terminals
 @pytest.mark.parametrize(("answer", "is_made"), [("y", True), ("n", False), ("", False)])
 async def test_in_a_terminal_the_person_is_asked(tmp_path: Path, answer: str, is_made: bool) -> None:
     async with sandbox_server() as origin:
@@ -248,6 +248,8 @@ async def test_in_a_terminal_the_person_is_asked(tmp_path: Path, answer: str, is
 
 def _typed(command: list[str], environ: dict[str, str], answer: str) -> tuple[int, str]:
     """Run a command in a terminal, type one line, and give its exit code and what it showed."""
+    import pty
+
     ours, theirs = pty.openpty()
     with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environ, close_fds=True) as process:
         os.close(theirs)

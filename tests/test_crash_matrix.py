@@ -1,10 +1,10 @@
 """The process ends at every crash point, the gateway misbehaves: nothing is lost or paid twice."""
 
-import os
 from pathlib import Path
 
 import anyio
 import pytest
+import systems
 from crash_run import ANYWHERE, CrashRun
 
 from darkroom.work.crash_points import CrashPoint
@@ -12,7 +12,7 @@ from darkroom.work.crash_points import CrashPoint
 pytestmark = pytest.mark.anyio
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@systems.forks
 async def test_no_create_is_lost_or_repeated_and_every_picture_comes_home_once(tmp_path: Path) -> None:
     with anyio.fail_after(240):
         figures = await CrashRun(folder=tmp_path, requests=300, kills=45).run()

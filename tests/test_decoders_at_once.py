@@ -5,6 +5,7 @@ from pathlib import Path
 
 import anyio
 import pytest
+import systems
 from fault_gateway import picture
 
 from darkroom.outputs.decoding import Rendered, render_image
@@ -25,7 +26,7 @@ def decoders() -> int:
     return count
 
 
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are counted in /proc")
+@systems.processes_in_proc
 async def test_no_more_images_are_decoded_at_once_than_there_are_cores() -> None:
     before, most, made = decoders(), 0, list[Rendered | str]()
 

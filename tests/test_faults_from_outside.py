@@ -1,14 +1,14 @@
 """A real MCP client over stdio, a real server process, a gateway that misbehaves: what is sent, and who hears what."""
 
-import sys
 from pathlib import Path
 
 import anyio
 import pytest
+import systems
 from fault_gateway import gateway_process
 from outside_cases import CASES, HEADER, QUICK, Row, Scene, played
 
-pytestmark = [pytest.mark.anyio, pytest.mark.skipif(sys.platform != "linux", reason="finds the server in /proc")]
+pytestmark = [pytest.mark.anyio, systems.linux]
 
 # creates on the wire, predictions made, told to cancel, pictures saved
 _ONE = (1, 1, 0, 1)

@@ -19,7 +19,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
     for floor in (
         "darkroom_server",
         "darkroom.decoder darkroom.uris darkroom.model_tasks darkroom.usual_models darkroom.spelling"
-        " darkroom.own_folders",
+        " darkroom.own_folders darkroom.file_systems",
         "darkroom.errors darkroom.predictions darkroom.images darkroom.charges darkroom.secrets_in_inputs",
         "darkroom.progress darkroom.request_ids darkroom.processes darkroom.key_store darkroom.setting_folders",
         "darkroom.registry darkroom.settings_sources",
@@ -44,8 +44,10 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "darkroom.blocking",
         "darkroom",
         "darkroom_server.sandbox darkroom_server.strange_json darkroom_server.deadline darkroom_server.tool_arguments"
-        " darkroom_server.conversations darkroom_server.wire",
-        "darkroom_server.content darkroom_server.gallery darkroom_server.prompts darkroom_server.output_schema",
+        " darkroom_server.conversations darkroom_server.wire darkroom_server.shell_commands"
+        " darkroom_server.hangup",
+        "darkroom_server.content darkroom_server.gallery darkroom_server.prompts darkroom_server.output_schema"
+        " darkroom_server.batches",
         "darkroom_server.opener darkroom_server.install darkroom_server.consent darkroom_server.open_calls"
         " darkroom_server.instructions",
         "darkroom_server.answers",

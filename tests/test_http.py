@@ -12,6 +12,7 @@ from typing import Any
 import anyio
 import httpx
 import pytest
+import systems
 from anyio.abc import SocketStream
 from http_process import DARKROOM, HttpProcess, bare_environ
 from mcp import Client, MCPError
@@ -172,7 +173,7 @@ async def test_a_wrong_setting_is_told_in_health_and_in_each_answer(tmp_path: Pa
     assert "DARKROOM_GATEWAY" in text(answer)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
+@systems.signals
 @pytest.mark.parametrize("mode", ERAS)
 async def test_a_server_that_is_stopped_leaves_with_0_and_the_prediction_goes_on(tmp_path: Path, mode: Any) -> None:
     left: list[tuple[int, str]] = []
@@ -214,7 +215,7 @@ def test_the_stdio_server_loads_nothing_of_the_http_server(tmp_path: Path) -> No
         assert process.stderr.read().split() == ["0", "False", "False"]
 
 
-@pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
+@systems.signals
 def test_an_idle_server_leaves_with_0_and_says_nothing(tmp_path: Path) -> None:
     with HttpProcess(tmp_path) as server:
         assert server.url.startswith("http://127.0.0.1:")

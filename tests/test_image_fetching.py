@@ -4,7 +4,6 @@ import base64
 import errno
 import json
 import os
-import resource
 import sqlite3
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, closing
@@ -15,6 +14,7 @@ from typing import Any
 import anyio
 import anyio.lowlevel
 import pytest
+import systems
 from journal_fixtures import START, HandClock, intended, new_intent, opened, prediction
 from pictures import SVG, noise, picture
 from scripted_gateway import Answer, RecordedRequest, ScriptedGateway, gateway_at
@@ -307,16 +307,13 @@ async def test_an_image_whose_folder_cannot_be_used_lies_in_the_data_folder_and_
     assert str(tmp_path / "taken") in image.problem and str(tmp_path / "data" / "images") in image.problem
 
 
+@systems.posix_files
 async def test_a_full_disk_leaves_the_image_wanted_with_its_reason_until_there_is_room(world: World) -> None:
     large = noise(size=(1200, 1200))
     world.host.files["/a.png"] = [large]
     intent = await world.finished("/a.png")
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, hard))
-    try:
+    with systems.largest_file(2_000_000):
         (image,) = await world.fetch_once(intent)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert image.state is ImageState.WANTED and "No space is left" in image.problem
     (image,) = await world.fetch(intent)
     assert (image.state, image.problem) == (ImageState.STORED, "")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import anyio
 import pytest
+import systems
 from hypothesis import given
 from hypothesis import strategies as st
 from pictures import picture
@@ -66,6 +67,7 @@ def test_an_image_in_an_allowed_folder_is_read(home: Path, reference: str) -> No
     assert read(reference.replace("{home}", str(home)), home / "Pictures") == CONTENT
 
 
+@systems.links
 def test_an_allowed_folder_may_itself_be_behind_a_link(home: Path, tmp_path: Path) -> None:
     (tmp_path / "linked").symlink_to(home / "Pictures")
     assert read(str(tmp_path / "linked" / "a b.png"), tmp_path / "linked") == CONTENT
@@ -136,22 +138,26 @@ def test_without_allowed_folders_no_path_is_read(home: Path) -> None:
     assert "not read here" in refusal(str(home / "Pictures" / "a b.png"))
 
 
+@systems.links
 @pytest.mark.parametrize("target", ["../secret/secret.png", "/etc/passwd", "a b.png", "/proc/self/environ"])
 def test_a_link_to_a_file_is_not_followed(home: Path, target: str) -> None:
     (home / "Pictures" / "link.png").symlink_to(target)
     assert "links are not followed" in refusal(str(home / "Pictures" / "link.png"), home / "Pictures")
 
 
+@systems.links
 def test_a_linked_folder_on_the_way_is_not_followed(home: Path) -> None:
     (home / "Pictures" / "sub").symlink_to(home / "secret")
     assert "links are not followed" in refusal(str(home / "Pictures" / "sub" / "secret.png"), home / "Pictures")
 
 
+@systems.posix_files
 def test_a_fifo_is_refused_at_once(home: Path) -> None:
     os.mkfifo(home / "Pictures" / "fifo.png")
     assert "not a regular file" in refusal(str(home / "Pictures" / "fifo.png"), home / "Pictures")
 
 
+@systems.posix_files
 def test_a_device_is_refused() -> None:
     assert "not a regular file" in refusal("/dev/zero", Path("/dev"))
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import systems
 import yaml
 
 from darkroom.errors import DarkroomError, InvalidRequest, SettingsError
@@ -262,7 +263,7 @@ def test_a_file_of_another_shape_is_refused(text: str, tmp_path: Path) -> None:
     assert path.read_text() == text
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has other modes and links need a right")
+@systems.links
 def test_a_linked_file_stays_a_link_and_keeps_its_mode(tmp_path: Path) -> None:
     kept = tmp_path / "dotfiles" / "mcp.json"
     kept.parent.mkdir()
@@ -275,7 +276,7 @@ def test_a_linked_file_stays_a_link_and_keeps_its_mode(tmp_path: Path) -> None:
     assert stat.S_IMODE(kept.stat().st_mode) == 0o640
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has other modes")
+@systems.mode_bits
 def test_a_new_file_is_readable_by_its_owner_only(tmp_path: Path) -> None:
     put_in(client_named("cursor"), tmp_path / "mcp.json", "DARKROOM_API_KEY=secret")
     assert stat.S_IMODE((tmp_path / "mcp.json").stat().st_mode) == 0o600

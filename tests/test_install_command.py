@@ -11,6 +11,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import systems
 import yaml
 
 from darkroom_server.cli import main
@@ -40,7 +41,7 @@ def files_below(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the places are those of Linux")
+@systems.linux
 @pytest.mark.parametrize("name", [client.name for client in CLIENTS if client.file])
 def test_the_entry_lands_in_the_file_of_the_client(name: str, home: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["install", name, "--no-check"]) == 0
@@ -223,7 +224,7 @@ def test_uninstall_says_what_it_did(home: Path, capfd: pytest.CaptureFixture[str
     assert capfd.readouterr().out == "claude mcp remove darkroom --scope user\n"
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="file names are texts there")
+@systems.posix_names
 @pytest.mark.parametrize("name", ["狐狸", "caf\udce9"])
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
 def test_a_home_that_the_terminal_cannot_write_ends_in_no_crash(name: str, encoding: str, tmp_path: Path) -> None:

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import systems
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPT = Path(sysconfig.get_path("scripts")) / "darkroom-mcp"
 KEY = "canary-0123456789-canary"
 
 pytestmark = [
-    pytest.mark.skipif(os.name == "nt", reason="commands are shell scripts here"),
+    systems.shell_scripts,
     pytest.mark.skipif(not SCRIPT.is_file(), reason="darkroom-mcp is not installed in this environment"),
 ]
 

@@ -3,11 +3,11 @@
 import os
 import sqlite3
 import stat
-import sys
 from pathlib import Path
 
 import anyio.to_thread
 import pytest
+import systems
 from journal_fixtures import ORIGIN, START, HandClock, adopting, intended, missed, new_intent, opened, prediction
 
 from darkroom.errors import JournalError
@@ -41,7 +41,7 @@ async def written(folder: Path, count: int = 1) -> list[str]:
         return keys
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no mode bits")
+@systems.mode_bits
 async def test_the_file_is_private_in_a_private_folder(tmp_path: Path) -> None:
     folder = tmp_path / "data" / "darkroom"
     async with opened(folder, HandClock()) as journal:
@@ -51,7 +51,7 @@ async def test_the_file_is_private_in_a_private_folder(tmp_path: Path) -> None:
     assert mode(folder) == 0o700
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no mode bits")
+@systems.mode_bits
 async def test_a_file_that_others_could_read_becomes_private(tmp_path: Path) -> None:
     await written(tmp_path)
     (tmp_path / NAME).chmod(0o644)
@@ -242,7 +242,7 @@ async def test_several_journals_open_a_new_file_at_once(tmp_path: Path) -> None:
     assert await written(tmp_path)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no mode bits")
+@systems.mode_bits
 async def test_opening_does_not_change_a_folder_that_is_there(tmp_path: Path) -> None:
     os.chmod(tmp_path, 0o755)
     await written(tmp_path)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import systems
 from journal_fixtures import ORIGIN, HandClock, intended, new_intent, opened
 
 from darkroom.journal import IntentState
@@ -76,7 +77,7 @@ async def test_what_a_killed_process_had_confirmed_is_on_the_disk(tmp_path: Path
     assert len(unresolved) - len(confirmed) <= 4, "one commit at most for each kill whose line was not printed"
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on the size of files")
+@systems.posix_files
 async def test_a_disk_that_takes_no_more_stops_the_creates_and_keeps_the_rest(tmp_path: Path) -> None:
     with process("write_until_full", tmp_path) as writer:
         facts = list(lines(writer))

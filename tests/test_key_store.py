@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import systems
 from stdio_host import Host
 
 from darkroom.errors import SettingsError
@@ -196,7 +197,7 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         KeyStore(None).put("replicate", KEY, is_for_file=True)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has other modes")
+@systems.mode_bits
 def test_doctor_sees_that_others_can_read_the_keys(person: Person) -> None:
     person.run("key", "set", "replicate", "--file", stdin=KEY)
     assert "chmod 600" not in person.run("doctor").stdout

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import resource
 import sys
 import time
 import unicodedata
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import anyio
 import pytest
+import systems
 from hypothesis import given
 from hypothesis import strategies as st
 from pictures import SVG, bomb, in_chunks, noise, picture
@@ -231,6 +231,7 @@ async def test_a_cancelled_stream_leaves_nothing(store: OutputStore, folder: Pat
     assert names_in(folder) == []
 
 
+@systems.links
 async def test_a_link_with_the_name_of_an_image_is_neither_followed_nor_replaced(
     store: OutputStore, folder: Path, tmp_path: Path
 ) -> None:
@@ -243,15 +244,14 @@ async def test_a_link_with_the_name_of_an_image_is_neither_followed_nor_replaced
     assert victim.read_bytes() == b"untouched"
 
 
+@systems.posix_files
 async def test_a_full_disk_is_told_in_words_and_leaves_nothing(store: OutputStore, folder: Path) -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     content = noise(size=(1200, 1200))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, hard))
-    try:
-        with pytest.raises(OutputError, match="No space is left .* free space there") as caught:
-            await saved(store, content)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with (
+        systems.largest_file(2_000_000),
+        pytest.raises(OutputError, match="No space is left .* free space there") as caught,
+    ):
+        await saved(store, content)
     assert caught.value.can_retry
     assert names_in(folder) == []
     assert (await saved(store, content)).size_bytes == len(content)
@@ -277,7 +277,7 @@ async def test_a_good_check_holds_for_a_moment_and_a_bad_one_does_not(tmp_path: 
     assert not (tmp_path / "taken").exists(), "it was not asked again"
 
 
-@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="nothing is forbidden to root")
+@systems.not_root
 async def test_a_folder_that_may_not_be_written_is_told_before(store: OutputStore, folder: Path) -> None:
     make(folder)
     folder.chmod(0o500)
@@ -319,6 +319,7 @@ async def test_a_file_in_the_place_of_the_folder_is_told_with_the_variable(tmp_p
         await store.check()
 
 
+@systems.posix_names
 async def test_a_folder_that_cannot_be_made_is_not_said_to_have_lost_the_image() -> None:
     store = OutputStore(open_target("/proc/darkroom"))  # where nobody can make a folder, not even root
     with pytest.raises(OutputError, match="'/proc/darkroom' cannot be used .*DARKROOM_OUTPUT_DIR"):
@@ -382,6 +383,7 @@ async def test_nothing_outside_the_folder_is_read(store: OutputStore, folder: Pa
         await store.read(file_at(location.replace("{folder}", str(folder))))
 
 
+@systems.posix_files
 async def test_links_fifos_folders_and_missing_files_are_not_read(store: OutputStore, folder: Path) -> None:
     make(folder)
     (folder / "link.png").symlink_to("/etc/passwd")
@@ -507,6 +509,7 @@ async def test_a_bucket_that_cannot_be_used_is_left_only_at_the_last_chance(
     assert store.place == str(tmp_path / "data" / "images") and "cloud" in words
 
 
+@systems.posix_names
 async def test_room_is_asked_for_at_the_last_chance(tmp_path: Path) -> None:
     stores = OutputStores("/proc/darkroom", tmp_path / "images")
     assert (await stores.usable("", is_last_chance=True))[0].place == str(tmp_path / "images")

@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 import crashing_store
-import pytest
+import systems
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@systems.forks
 def test_a_crash_at_any_line_leaves_a_whole_image_or_none_and_the_next_start_saves_it(tmp_path: Path) -> None:
     script = Path(crashing_store.__file__)
     paths = os.pathsep.join(path for path in sys.path if path)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import systems
 from journal_fixtures import MODEL, START, HandClock, adopting, intended, new_intent, opened, prediction
 from page_rooms import DAY_S, Made, fill, stray
 
@@ -41,6 +42,7 @@ async def test_spending_is_summed_by_day_and_model(tmp_path: Path) -> None:
     ]
 
 
+@systems.posix_files
 @pytest.mark.parametrize("zone", ["Asia/Kathmandu", "America/St_Johns", "Pacific/Kiritimati"])
 async def test_a_day_ends_at_the_persons_midnight(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, zone: str) -> None:
     monkeypatch.setenv("TZ", zone)

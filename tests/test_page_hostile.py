@@ -1,5 +1,6 @@
 """Prompts, models and names of strangers on the page and in the exported file: shown as they are, and doing nothing."""
 
+import re
 import shlex
 import subprocess
 from pathlib import Path
@@ -61,7 +62,9 @@ def test_the_copied_command_is_one_for_every_shell(browser: Browser, folder: Pat
         assert len(commands) == len(WORDS)
         for command in commands:
             words = shlex.split(command)
-            assert words[:2] == ["darkroom-mcp", "generate"] and words[-2] == "--"
+            assert words[:2] == ["darkroom-mcp", "generate"]
+            # No prompt is read as an option, nor as the name of a file of prompts.
+            assert (words[-2] == "--" or not words[-1].startswith("-")) and not re.match("@[^@]", words[-1])
             assert command.isprintable() or "\n" not in command and "\x1b" not in command and "\r" not in command
         with looking(browser, server.url) as seen:
             seen.page.locator("#words").fill("rm -rf ~; echo")

@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+import systems
 from page_rooms import Made, PageProcess, fill, stray
 from pictures import SVG, opened, picture
 
@@ -142,9 +143,7 @@ def test_all_pictures_are_told_with_how_they_were_made(page: PageProcess, folder
     assert newest["cost"] == "$0.003 (by the gateway's own log)"
     assert newest["location"] == str(folder / "images" / "picture-0.png")
     assert stranger["prompt"] == "the stray stray"
-    assert stranger["command"] == (
-        "darkroom-mcp generate --model black-forest-labs/flux-schnell --seed 3 -- 'the stray stray'"
-    )
+    assert stranger["command"] == "darkroom-mcp generate -m black-forest-labs/flux-schnell --seed 3 'the stray stray'"
 
 
 def test_pictures_come_in_pieces(page: PageProcess) -> None:
@@ -263,12 +262,14 @@ def test_a_setting_that_cannot_be_used_is_named_and_the_page_is_there(tmp_path: 
     assert code == 0 and "nonsense" in told.splitlines()[0]
 
 
+@systems.signals
 def test_ctrl_c_ends_it_without_a_word_too_many(tmp_path: Path) -> None:
     with PageProcess(tmp_path) as page:
         assert page.get("version").status_code == 200
         assert page.interrupt() == (0, "Ctrl-C ends it.\n")
 
 
+@systems.linux
 def test_the_browser_gets_an_address_that_works_once(tmp_path: Path) -> None:
     program = tmp_path / "bin" / "xdg-open"
     program.parent.mkdir()

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import anyio
 import pytest
+import systems
 from pictures import bomb, encoded, exif, in_chunks, noise, opened, picture
 from PIL import Image, ImageCms
 from previewed import previewed, the_preview, the_problem
@@ -178,7 +179,7 @@ async def test_stored_files_are_read_from_the_output_folder(tmp_path: Path) -> N
     assert "moved or deleted" in gone.problems[0].reason
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="needs a shell script")
+@systems.shell_scripts
 async def test_the_decoder_finds_no_key_in_its_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DARKROOM_API_KEY", "canary")
     monkeypatch.setattr(sys, "executable", str(spying_python(tmp_path)))

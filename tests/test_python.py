@@ -11,6 +11,7 @@ from typing import Any
 
 import anyio
 import pytest
+import systems
 
 import darkroom
 from darkroom import blocking, errors, room
@@ -49,6 +50,16 @@ ODD: list[dict[str, Any]] = [
     {"images": [b"\xff" * 20_000_000]},
     {"mask": b"\x89PNG"},
 ]
+
+
+def test_a_report_advises_what_a_program_can_do() -> None:
+    report = darkroom.generate("sandbox:slow=60 a fox", wait_seconds=0)
+    assert report.outcome is Outcome.RUNNING
+    assert f"darkroom.get('{report.id}', wait_seconds=" in report.text and "darkroom.get(" in str(report.data["next"])
+    with pytest.raises(errors.UnknownModel) as caught:
+        darkroom.generate("a fox", model="flux-schnel")
+    told = report.text + str(report.data["next"]) + caught.value.message
+    assert not re.search(r"get_prediction|generate_image|list_models|the user", told), told
 
 
 def test_one_line_makes_a_picture_and_says_where_it_lies_and_what_it_cost(empty_home: Path) -> None:
@@ -222,6 +233,7 @@ def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
         getattr(darkroom, "generat")  # noqa: B009  # the type checker knows that it is not there
 
 
+@systems.signals
 def test_ctrl_c_leaves_and_the_picture_is_found_again_and_paid_once() -> None:
     script = (
         "import darkroom, os, signal\n"

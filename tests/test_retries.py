@@ -1,7 +1,5 @@
 """Real clients whose time is up and that ask again, as frameworks do: one prediction, whatever stands between."""
 
-import json
-import subprocess
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,7 +12,7 @@ from http_process import DARKROOM, HttpProcess, bare_environ
 from mcp import Client, MCPError
 from mcp.client.stdio import StdioServerParameters
 from mcp.types import CallToolResult, ImageContent, TextContent
-from node_programs import NODE_MODULES, node_command
+from node_programs import json_of
 from stdio_host import Host
 
 FOX = {"prompt": "a fox", "wait_seconds": 40}
@@ -217,18 +215,7 @@ def test_what_a_person_has_stopped_is_not_joined(gateway: GatewayProcess, tmp_pa
 
 
 def retried(folder: Path, *target: str, **more: str) -> dict[str, Any]:
-    done = subprocess.run(
-        node_command("./typescript_retry.mjs", str(NODE_MODULES), "a fox", *target),
-        env=bare_environ(folder, **more),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return json_of("./typescript_retry.mjs", "a fox", *target, environ=bare_environ(folder, **more))
 
 
 def test_the_typescript_client_joins_its_own_call_over_stdio(gateway: GatewayProcess, tmp_path: Path) -> None:

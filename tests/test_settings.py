@@ -3,6 +3,7 @@ import re
 from pathlib import Path
 
 import pytest
+import systems
 
 from darkroom.errors import SettingsError
 from darkroom.gateways import choice
@@ -43,7 +44,7 @@ def test_a_tilde_is_the_home_folder(tmp_path: Path) -> None:
     assert settings.data_path == tmp_path / "data"
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows keeps the home folder elsewhere")
+@systems.posix_names
 @pytest.mark.parametrize("home", ["mine", "./mine", "~"])
 def test_a_relative_home_is_refused_and_not_replaced_by_the_accounts_own(home: str) -> None:
     problem = Settings.read_or_problem({"HOME": home}).problem

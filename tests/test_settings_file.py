@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import systems
 
 from darkroom.errors import SettingsError
 from darkroom.settings import Settings
@@ -93,7 +94,7 @@ def test_a_folder_in_the_place_of_the_file_is_told(tmp_path: Path) -> None:
     assert "is not a file of settings" in str(Settings.read_or_problem(around(tmp_path)).problem)
 
 
-@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="the folder is that of Linux")
+@systems.linux
 @pytest.mark.parametrize(
     ("environ", "folder"),
     [

@@ -1,14 +1,14 @@
 """The stdio server in a process of its own, and every way in which it can be left."""
 
 import signal
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import systems
 from stdio_host import Host
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals and pipes")
+pytestmark = systems.signals
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import anyio
 import pytest
+import systems
 from hostile_words import HOSTILE_WORDS, MARKER, clickable_in, hidden_in, unquoted
 from mcp import Client
 from mcp.types import CallToolResult, ImageContent, ResourceLink, TextContent
@@ -363,7 +364,7 @@ async def test_what_is_no_picture_is_not_kept(
 # This machine
 
 
-@pytest.mark.skipif(os.name != "posix", reason="POSIX modes")
+@systems.mode_bits
 async def test_what_remembers_prompts_is_private(tmp_path: Path) -> None:
     previous = os.umask(0)
     try:

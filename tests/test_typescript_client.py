@@ -3,30 +3,17 @@
 Here a call waits 2 s and the prediction takes 5 s; bench/typescript_slow.py has the real 25 s and 75 s.
 """
 
-import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
 from http_process import DARKROOM, HttpProcess, bare_environ
-from node_programs import NODE_MODULES, node_command
+from node_programs import json_of
 
 PROMPT = "sandbox:slow=5 a fox"
 
 
 def seen_by_the_client(folder: Path, *target: str, **variables: str) -> dict[str, Any]:
-    done = subprocess.run(
-        node_command("./typescript_client.mjs", str(NODE_MODULES), PROMPT, *target),
-        env=bare_environ(folder, **variables),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return json_of("./typescript_client.mjs", PROMPT, *target, environ=bare_environ(folder, **variables))
 
 
 def assert_the_client_got_its_picture(seen: dict[str, Any]) -> None:

@@ -1,12 +1,12 @@
 """The way out of each client: the file as it was, byte for byte, or without our entry where others have changed it."""
 
 import json
-import os
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+import systems
 import yaml
 from test_install import BROKEN, NAMES, OTHERS, WITH_COMMENTS, put_in, read_back, settings_file
 
@@ -175,7 +175,7 @@ def test_a_broken_file_is_not_touched(name: str, tmp_path: Path) -> None:
     assert len(refused.value.message) <= 300
 
 
-@pytest.mark.skipif(os.name == "nt", reason="links need a right there")
+@systems.links
 def test_a_linked_file_stays_a_link(tmp_path: Path) -> None:
     kept = tmp_path / "dotfiles" / "mcp.json"
     kept.parent.mkdir()

@@ -5,6 +5,7 @@ The same work as behind the MCP tools, with their limits, and with errors where 
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from inspect import isawaitable
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
@@ -21,6 +22,7 @@ from darkroom.python_arguments import Picture, request_of, seconds_of, text_of, 
 from darkroom.registry import ImageRequest
 from darkroom.reports import PredictionReport
 from darkroom.reports.amounts import usd
+from darkroom.reports.for_people import for_program
 from darkroom.request_ids import checked_request_id, fresh_request_id
 from darkroom.settings import Settings
 
@@ -210,10 +212,12 @@ async def open(**settings: Unpack[SettingArguments]) -> AsyncGenerator[Room]:
 
 
 def _made(report: PredictionReport) -> PredictionReport:
-    """The report. Raises: DarkroomError where nothing was made and nothing was paid."""
-    if report.problem:
-        raise report.problem
-    return report
+    """The report in words for people. Raises: DarkroomError where nothing was made and nothing was paid."""
+    if problem := report.problem:
+        problem.args = (for_program(problem.message), *problem.args[1:])
+        raise problem
+    told = report.data | {"next": for_program(str(report.data["next"]))}
+    return replace(report, text=for_program(report.text), data=told)
 
 
 def _telling(tell: Tell) -> "OnProgress":

@@ -5,7 +5,8 @@ from datetime import datetime
 
 import anyio
 
-from darkroom.errors import GatewayError
+from darkroom.darkroom import Darkroom
+from darkroom.errors import DarkroomError, GatewayError
 from darkroom.gateways import PredictionClient, TokenUsage
 from darkroom.reports.amounts import usd
 
@@ -19,6 +20,12 @@ async def balance_words(client: PredictionClient) -> str:
             usage = await client.token_usage(within_s=BALANCE_WITHIN_S)
             return _words(usage) if usage else ""
     return ""
+
+
+async def read_the_bill(darkroom: Darkroom) -> None:
+    """Ask the gateway's own log once, for the next command; this process ends now."""
+    with suppress(DarkroomError):
+        await darkroom.work.bills.look_once(BALANCE_WITHIN_S)
 
 
 def _words(usage: TokenUsage) -> str:

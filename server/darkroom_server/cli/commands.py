@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from io import TextIOWrapper
 from typing import Annotated
 
@@ -9,23 +10,24 @@ import typer
 
 from darkroom.errors import DarkroomError, GatewayError
 from darkroom_server import __version__
-from darkroom_server.cli.clients_here import uninstall
-from darkroom_server.cli.doctor import doctor
-from darkroom_server.cli.gallery import gallery
-from darkroom_server.cli.generate import generate
-from darkroom_server.cli.history import history
-from darkroom_server.cli.install import install
-from darkroom_server.cli.key import key_commands
-from darkroom_server.cli.models import models
-from darkroom_server.cli.schema import schema
 from darkroom_server.cli.screen import note
-from darkroom_server.cli.serve import sandbox, serve
-from darkroom_server.cli.show import cancel, show
 
-_COMMANDS = (
-    *(generate, show, history, gallery, cancel, models, schema),
-    *(doctor, sandbox, install, uninstall, serve),
-)
+# In the order of --help, by the module where each stands. A command loads its own module and no other one.
+_COMMANDS = {
+    "generate": "generate",
+    "show": "show",
+    "history": "history",
+    "gallery": "gallery",
+    "cancel": "show",
+    "models": "models",
+    "schema": "schema",
+    "doctor": "doctor",
+    "sandbox": "serve",
+    "install": "install",
+    "uninstall": "clients_here",
+    "serve": "serve",
+    "key": "key",
+}
 _EXIT_CODES = (
     "Exit codes: 0 all is done and saved; 1 it failed, or an image is missing; 2 it was refused here, nothing was "
     "sent; 3 the gateway refused it; 4 it is not at an end, or not known to be; 130 stopped with Ctrl-C."
@@ -43,9 +45,13 @@ def run(arguments: Sequence[str]) -> int:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_shared)
-    for command in _COMMANDS:
-        app.command()(command)
-    app.add_typer(key_commands(), name="key")
+    is_known = bool(arguments) and arguments[0] in _COMMANDS
+    for name in arguments[:1] if is_known else _COMMANDS:
+        module = import_module(f"darkroom_server.cli.{_COMMANDS[name]}")
+        if name == "key":
+            app.add_typer(module.key_commands(), name=name)
+        else:
+            app.command()(getattr(module, name))
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a file name may hold what the terminal's encoding does not
             stream.reconfigure(errors="backslashreplace")

@@ -7,12 +7,12 @@ import typer
 from pydantic import JsonValue
 
 from darkroom.registry import ImageRequest
-from darkroom_server.cli.batch import AT_ONCE
+from darkroom_server.batches.batch import AT_ONCE
+from darkroom_server.batches.lines import is_batch, reference
+from darkroom_server.batches.targets import Target
 from darkroom_server.cli.completing import model_names
 from darkroom_server.cli.generating import Wanted, generate_batch, generate_one
-from darkroom_server.cli.lines import is_batch, reference
 from darkroom_server.cli.opened import read_settings
-from darkroom_server.cli.saving import Target
 
 
 def generate(
@@ -56,6 +56,9 @@ def generate(
     is_dry_run: Annotated[bool, typer.Option("--dry-run", help="Send nothing: show model, input and price.")] = False,
     is_agreed: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask about the cost.")] = False,
     is_fresh: Annotated[bool, typer.Option("--fresh", help="Make all of a batch anew, and pay for it.")] = False,
+    is_retried: Annotated[
+        bool, typer.Option("--retry-failed", help="Make what failed of a batch anew, and pay for it.")
+    ] = False,
     at_once: Annotated[int, typer.Option(help="Prompts of a batch at once.", min=1, max=32)] = AT_ONCE,
     is_opened: Annotated[bool, typer.Option("--open", help="Open the images in the system's viewer.")] = False,
     is_shown: Annotated[bool, typer.Option("--show", help="Draw the images in the terminal, where it can.")] = False,
@@ -93,6 +96,7 @@ def generate(
         is_dry_run=is_dry_run,
         is_agreed=is_agreed,
         is_fresh=is_fresh,
+        is_retried=is_retried,
         is_opened=is_opened,
         is_shown=is_shown,
         is_quiet=is_quiet,
@@ -100,6 +104,8 @@ def generate(
     )
     if wanted.is_empty:
         raise typer.BadParameter("Give a prompt, - for prompts from stdin, or @FILE.", param_hint="PROMPT")
+    if is_retried and not is_batch(wanted.words):
+        raise typer.BadParameter("It goes with a batch. One prompt is simply repeated.", param_hint="--retry-failed")
     work = generate_batch if is_batch(wanted.words) else generate_one
     raise typer.Exit(work(read_settings(), wanted))
 

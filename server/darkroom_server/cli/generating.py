@@ -15,13 +15,15 @@ from darkroom.errors import DarkroomError, InvalidRequest
 from darkroom.registry import ImageRequest
 from darkroom.reports import PredictionReport, refusal_report
 from darkroom.settings import Settings
-from darkroom_server.cli import batch
+from darkroom_server.batches import batch
+from darkroom_server.batches.attempts import last_attempt
+from darkroom_server.batches.lines import Line, batch_lines, single_line
+from darkroom_server.batches.making import Made, make
+from darkroom_server.batches.targets import Target
 from darkroom_server.cli.agreement import agree, agree_to
-from darkroom_server.cli.lines import Line, batch_lines, single_line
-from darkroom_server.cli.making import Made, make, read_the_bill
+from darkroom_server.cli.balance import read_the_bill
 from darkroom_server.cli.opened import in_darkroom
 from darkroom_server.cli.pictures import draw, open_in_viewer
-from darkroom_server.cli.saving import Target
 from darkroom_server.cli.screen import (
     batch_bar,
     note,
@@ -46,6 +48,7 @@ class Wanted:
     is_dry_run: bool
     is_agreed: bool
     is_fresh: bool
+    is_retried: bool
     is_opened: bool
     is_shown: bool
     is_quiet: bool
@@ -114,6 +117,7 @@ def generate_batch(settings: Settings, wanted: Wanted) -> int:
 
 
 async def _run_batch(settings: Settings, wanted: Wanted, lines: Sequence[Line], darkroom: Darkroom) -> int:
+    lines = [await last_attempt(darkroom, each, is_retried=wanted.is_retried) for each in lines]
     plans = await batch.planned(darkroom, lines)
     bound = await batch.bound_of(darkroom, plans, wanted.max_usd)
     new = [each for each in plans if not each.is_there]

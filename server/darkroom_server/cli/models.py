@@ -14,14 +14,14 @@ from darkroom.model_check import check_models, model_file_text
 from darkroom.registry import ModelRegistry, Sort
 from darkroom.reports import Limits, ModelReport
 from darkroom.reports.amounts import seconds, usd
+from darkroom.reports.for_people import for_person
 from darkroom.settings import Settings
-from darkroom_server.cli.again import command_for
 from darkroom_server.cli.columns import show_columns
 from darkroom_server.cli.completing import model_names
 from darkroom_server.cli.model_check import show_check
 from darkroom_server.cli.opened import in_darkroom, read_settings
 from darkroom_server.cli.screen import show_json
-from darkroom_server.cli.wording import for_person
+from darkroom_server.shell_commands import command_for
 
 _HEADS = ("model", "USD an image", "usual", "tasks", "best for")
 # The tool's arguments on a card, and what they are called here.

@@ -10,21 +10,10 @@ import typer
 from pydantic import JsonValue
 
 from darkroom.reports import Outcome, PredictionReport
-from darkroom_server.cli.wording import for_person
+from darkroom.reports.for_people import for_person
+from darkroom_server.batches.outcomes import exit_code, records, saved_paths, unsaved_states
 
 OnProgress = Callable[[float, str], Awaitable[None]]
-
-_EXIT_CODES = {
-    Outcome.SUCCEEDED: 0,
-    Outcome.PLANNED: 0,
-    Outcome.LISTED: 0,
-    Outcome.FAILED: 1,
-    Outcome.INVALID: 2,
-    Outcome.REFUSED: 3,
-    Outcome.RUNNING: 4,
-    # Possibly created: for a script that is "ask again later", never "safe to repeat".
-    Outcome.UNRESOLVED: 4,
-}
 
 
 def show_report(report: PredictionReport, *, as_json: bool, is_quiet: bool = False, paths: Sequence[str] = ()) -> int:
@@ -47,18 +36,6 @@ def show_report(report: PredictionReport, *, as_json: bool, is_quiet: bool = Fal
     return code
 
 
-def exit_code(report: PredictionReport) -> int:
-    """A script that is told 0 finds every image on the disk, or has canceled what it wanted to cancel."""
-    if report.is_wanted_end:
-        return 0
-    if report.outcome is not Outcome.SUCCEEDED:
-        return _EXIT_CODES[report.outcome]
-    if "wanted" in _unsaved_states(report):
-        return _EXIT_CODES[Outcome.RUNNING]
-    is_whole = len(saved_paths(report)) >= sum(intent.image_count for intent in report.intents)
-    return 0 if is_whole and not _unsaved_states(report) else _EXIT_CODES[Outcome.FAILED]
-
-
 def show_json(data: JsonValue) -> None:
     typer.echo(json.dumps(data, indent=2, ensure_ascii=False))
 
@@ -68,25 +45,12 @@ def note(line: str) -> None:
     typer.echo(for_person(line), err=True)
 
 
-def _records(report: PredictionReport, name: str) -> list[dict[str, JsonValue]]:
-    """The list of objects under `name` in a report's data."""
-    return cast("list[dict[str, JsonValue]]", report.data.get(name) or [])
-
-
-def saved_paths(report: PredictionReport) -> list[str]:
-    return [str(image["path"]) for image in _records(report, "images") if image["path"]]
-
-
-def _unsaved_states(report: PredictionReport) -> set[str]:
-    return {str(image["state"]) for image in _records(report, "images") if not image["path"]}
-
-
 def _remarks(report: PredictionReport, headline: str) -> Iterator[str]:
     """What the person should know beside the headline: reasons, lost images, notes, cost, the next step."""
-    for each in _records(report, "predictions"):
+    for each in records(report, "predictions"):
         if each["error"] and str(each["error"]) not in headline:
             yield f"Reason: {each['error']}"
-    for image in _records(report, "images"):
+    for image in records(report, "images"):
         if not image["path"]:
             yield f"Image {image['n']} is not saved. {image['problem']} {image['url']}"
         elif image["problem"]:
@@ -96,7 +60,7 @@ def _remarks(report: PredictionReport, headline: str) -> Iterator[str]:
     name = str(report.data["id"])
     if report.outcome is Outcome.RUNNING:
         yield pick_up(name)
-    elif "wanted" in _unsaved_states(report):
+    elif "wanted" in unsaved_states(report):
         yield f"Nothing fetches it until darkroom runs again: darkroom-mcp show {name} --wait 60"
     elif report.outcome in (Outcome.UNRESOLVED, Outcome.SUCCEEDED, Outcome.FAILED) and report.data["next"]:
         yield str(report.data["next"])

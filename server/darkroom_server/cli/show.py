@@ -17,11 +17,12 @@ from darkroom.reports import PredictionReport
 from darkroom.reports.amounts import local, size
 from darkroom.reports.details import prompt_of
 from darkroom.request_ids import is_latest, is_list
-from darkroom_server.cli.again import command_again
-from darkroom_server.cli.making import until_home
+from darkroom_server.batches.making import until_home
+from darkroom_server.batches.outcomes import saved_paths
 from darkroom_server.cli.opened import in_darkroom, read_settings
 from darkroom_server.cli.pictures import draw, open_in_viewer
-from darkroom_server.cli.screen import note, progress_bar, saved_paths, show_report
+from darkroom_server.cli.screen import note, progress_bar, show_report
+from darkroom_server.shell_commands import command_again
 
 _Id = Annotated[str, typer.Argument(metavar="ID", help="Id of a prediction, a request_id, or `latest`.")]
 _IdOrFile = Annotated[

@@ -11,6 +11,7 @@ from typing import cast
 from anyio import to_thread
 from pydantic import JsonValue
 
+from darkroom.file_systems import BINARY, NO_FOLLOW, NO_WAIT
 from darkroom.journal import Journal
 from darkroom.reports.amounts import local
 from darkroom.uris import is_url
@@ -19,7 +20,6 @@ from darkroom_server.page.pictures import Picture, picture_of, pictures_of
 _MOST_AT_ONCE = 1_000
 _MOST_STRAYS, _MOST_SIDECAR_BYTES = 20_000, 1_000_000
 _ROW = re.compile(r"([0-9a-z]{26})-([1-9][0-9]{0,5})")
-_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
 class Catalogue:
@@ -99,7 +99,7 @@ class Catalogue:
 
 def _read_sidecar(folder: Path, name: str) -> Picture | None:
     """Raises: OSError where it is a link or cannot be read."""
-    with os.fdopen(os.open(folder / name, os.O_RDONLY | _NO_FOLLOW), "rb") as file:
+    with os.fdopen(os.open(folder / name, os.O_RDONLY | NO_FOLLOW | NO_WAIT | BINARY), "rb") as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             return None
         content = file.read(_MOST_SIDECAR_BYTES + 1)

@@ -5,7 +5,6 @@ A sidecar is a file that anybody may have put there, so that none of its types i
 
 import math
 import re
-import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,6 +19,7 @@ from darkroom.reports.amounts import usd
 from darkroom.reports.charge_words import charge_line
 from darkroom.secrets_in_inputs import masked_secrets
 from darkroom.uris import is_url
+from darkroom_server.shell_commands import command_for, shell_command
 
 _MOST_PROMPT, _MOST_VALUE = 8_000, 400
 _UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
@@ -156,20 +156,19 @@ def _like(intent: Intent, number: int) -> str:
     if not intent.request or not intent.prediction_id:
         return ""
     several = f"/{number}" if len(intent.images) > 1 else ""
-    return f"darkroom-mcp generate --like {_quoted(intent.prediction_id + several)}"
+    return shell_command(("generate", "--like", _plain(intent.prediction_id + several)))
 
 
 def _command(prompt: str, model: str, seed: str) -> str:
     if not prompt:
         return ""
-    named = [("--model", model), ("--seed", seed if re.fullmatch(r"\d{1,20}", seed) else "")]
-    words = [word for name, value in named if value for word in (name, _quoted(value))]
-    return " ".join(("darkroom-mcp generate", *words, "--", _quoted(prompt)))
+    number = int(seed) if re.fullmatch(r"[0-9]{1,20}", seed) else -1
+    return command_for({"prompt": _plain(prompt), "model": _plain(model), "seed": number})
 
 
-def _quoted(text: str) -> str:
-    """For a shell, without the characters by which a pasted text could steer the terminal."""
-    return shlex.quote(_UNSEEN.sub(" ", text).replace("\n", " ").replace("\t", " "))
+def _plain(text: str) -> str:
+    """Without the characters by which a pasted text could steer the terminal."""
+    return _UNSEEN.sub(" ", text).replace("\n", " ").replace("\t", " ")
 
 
 def _object(value: JsonValue) -> dict[str, JsonValue]:

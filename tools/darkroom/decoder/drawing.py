@@ -6,6 +6,7 @@ without text is drawn, the process can moreover open no file at all; text needs 
 """
 
 import re
+import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from html import escape
@@ -123,11 +124,11 @@ def _has_ink(png: bytes) -> bool:
 @contextmanager
 def _no_files(is_wanted: bool) -> Generator[None]:
     """No file can be opened meanwhile, where that is wanted and the system has such a limit."""
-    try:
-        from resource import RLIMIT_NOFILE, getrlimit, setrlimit
-    except ImportError:
+    if sys.platform == "win32":
         yield
         return
+    from resource import RLIMIT_NOFILE, getrlimit, setrlimit
+
     before = getrlimit(RLIMIT_NOFILE)
     setrlimit(RLIMIT_NOFILE, (0, before[1]) if is_wanted else before)
     try:

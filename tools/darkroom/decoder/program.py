@@ -15,10 +15,10 @@ CPU_S = 20
 
 def limit_resources(memory_bytes: int = MEMORY_BYTES) -> None:
     """Bound memory, CPU time and files, more narrowly each time; without such limits the parent's clock remains."""
-    try:
-        import resource
-    except ImportError:
+    if sys.platform == "win32":
         return
+    import resource
+
     for kind, limit in (("AS", memory_bytes), ("CPU", CPU_S), ("FSIZE", 0), ("CORE", 0)):
         with suppress(AttributeError, ValueError, OSError):  # macOS refuses some of them
             resource.setrlimit(getattr(resource, f"RLIMIT_{kind}"), (limit, limit))

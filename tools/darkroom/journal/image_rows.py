@@ -21,7 +21,7 @@ _URL = "SELECT url FROM images WHERE prediction_id = ? AND idx = ?"
 _WANT_REFUSED = """UPDATE images SET state = 'wanted' WHERE prediction_id = ? AND state = 'refused'
     AND (expires_at IS NULL OR expires_at > ?)"""
 _WANT_ALL_REFUSED = """UPDATE images SET state = 'wanted' WHERE state = 'refused' AND expires_at > ?
-    AND prediction_id IN (SELECT prediction_id FROM intents WHERE origin = ?)"""
+    AND EXISTS (SELECT 1 FROM intents WHERE intents.prediction_id = images.prediction_id AND origin = ?)"""
 _AT_ONCE = 500  # values in one statement
 
 

@@ -13,6 +13,7 @@ import anyio.to_thread
 
 from darkroom.errors import JournalError
 from darkroom.journal.database import Session
+from darkroom.journal.file_check import look_again, refuse_damage
 from darkroom.journal.migrations import migrate, transaction
 
 T = TypeVar("T")
@@ -60,7 +61,7 @@ class SqliteDatabase:
         self._to_write.append(written)
         await self._run(self._write_waiting)
         if isinstance(written.error, sqlite3.Error):
-            raise _journal_error(written.error) from written.error
+            raise self._journal_error(written.error) from written.error
         if written.error:
             raise written.error
         return cast("T", written.result)
@@ -88,7 +89,7 @@ class SqliteDatabase:
             try:
                 result = await anyio.to_thread.run_sync(work, limiter=self._one_at_a_time)
             except sqlite3.Error as error:
-                raise _journal_error(error) from error
+                raise self._journal_error(error) from error
         return cast("T", result)
 
     def _write_waiting(self) -> None:
@@ -116,6 +117,11 @@ class SqliteDatabase:
             self._connection.execute("ROLLBACK TO one")
         self._connection.execute("RELEASE one")
 
+    def _journal_error(self, error: sqlite3.Error) -> JournalError:
+        if _code(error) in _BROKEN:
+            look_again(self._connection)
+        return JournalError(f"The journal could not be used: {_words(error)}. {_ADVICE}")
+
     def _transaction(self, begin: str, work: Callable[[Session], T]) -> T:
         with transaction(self._connection, begin):
             return work(self._connection)
@@ -130,12 +136,12 @@ def open_database(path: Path, clock: Callable[[], float] = time.time) -> tuple[s
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         try:
-            return _connect(path), ()
+            return _connect(path, clock()), ()
         except sqlite3.DatabaseError as error:
             if _code(error) not in _BROKEN:
                 raise
             warning = _keep_aside(path, clock())
-            return _connect(path), (warning,)
+            return _connect(path, clock()), (warning,)
     except (sqlite3.Error, OSError) as error:
         raise JournalError(
             f"The journal '{_short(path)}' cannot be opened: {_words(error)}. Nothing was sent. The person should make "
@@ -143,7 +149,7 @@ def open_database(path: Path, clock: Callable[[], float] = time.time) -> tuple[s
         ) from error
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def _connect(path: Path, now: float) -> sqlite3.Connection:
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite gives -wal and -shm the mode of the file
     if os.name == "posix" and path.stat().st_mode & 0o077:
         path.chmod(0o600)
@@ -153,10 +159,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         _switch_to_wal(connection)
         connection.execute("PRAGMA synchronous = FULL")  # a commit survives power loss
         connection.execute("PRAGMA fullfsync = ON")  # on macOS as well
-        if (found := connection.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
-            damage = sqlite3.DatabaseError(found)
-            damage.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
-            raise damage
+        refuse_damage(connection, path, now)
         migrate(connection)
     except BaseException:
         connection.close()
@@ -191,10 +194,6 @@ def _keep_aside(path: Path, now: float) -> str:
         "are found by their id only, and one that was just being created may exist and be billed; look at the "
         "gateway's own list before you order it again."
     )
-
-
-def _journal_error(error: sqlite3.Error) -> JournalError:
-    return JournalError(f"The journal could not be used: {_words(error)}. {_ADVICE}")
 
 
 def _code(error: BaseException) -> int:

@@ -23,6 +23,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from anyio import to_thread
 
 from darkroom.errors import OutputError
+from darkroom.file_systems import BINARY, FOLDER, HAS_FOLDER_FDS, NO_FOLLOW, NO_WAIT, extended
 from darkroom.images import MAX_IMAGE_BYTES
 from darkroom.outputs.formats import EXTENSIONS
 from darkroom.outputs.naming import ImageName
@@ -30,8 +31,6 @@ from darkroom.outputs.whole import Content
 
 _PART_PREFIX, _PART_SUFFIX = ".darkroom-", ".part"
 _PART_LIFETIME_S = 24 * 3600
-_HAS_DIR_FD = os.open in os.supports_dir_fd and os.link in os.supports_dir_fd
-_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 # File systems without hard links (FAT, exFAT, some network shares) answer with one of these.
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP})
 _FULL = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
@@ -105,13 +104,13 @@ class LocalTarget:
     def remove(self, name: str) -> None:
         """Remove what is there; what is not, or cannot be, stays as it is."""
         with suppress(OSError):
-            os.unlink(self.root / name)
+            os.unlink(extended(str(self.root / name)))
 
     @_on_disk
     def read(self, name: str) -> bytes:
         folder = _Folder(self.root)
         try:
-            file_fd = folder.open(name, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+            file_fd = folder.open(name, os.O_RDONLY | NO_WAIT)
         except FileNotFoundError as error:
             raise OutputError(f"The image is no longer in '{self.place}'; it was moved or deleted.") from error
         finally:
@@ -180,10 +179,10 @@ class _Folder:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self.fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY) if _HAS_DIR_FD else None
+        self.fd = os.open(root, FOLDER) if HAS_FOLDER_FDS else None
 
     def open(self, name: str, flags: int, mode: int = _PUBLIC_MODE) -> int:
-        return os.open(self._at(name), flags | _NO_FOLLOW, mode, dir_fd=self.fd)
+        return os.open(self._at(name), flags | NO_FOLLOW | BINARY, mode, dir_fd=self.fd)
 
     def stat(self, name: str) -> os.stat_result:
         return os.stat(self._at(name), dir_fd=self.fd, follow_symlinks=False)
@@ -237,7 +236,7 @@ class _Folder:
         return True
 
     def _at(self, name: str) -> str:
-        return name if self.fd is not None else str(self._root / name)
+        return name if self.fd is not None else extended(str(self._root / name))
 
 
 @contextmanager

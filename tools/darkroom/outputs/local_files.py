@@ -14,10 +14,10 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from darkroom.errors import InvalidInput
+from darkroom.file_systems import BINARY, FOLDER, HAS_FOLDER_FDS, NO_FOLLOW, NO_WAIT, extended, trouble_on_windows
 
-_HAS_DIR_FD = os.open in os.supports_dir_fd
-# O_NONBLOCK: a FIFO is then opened at once, and refused.
-_FILE_FLAGS = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_NOCTTY", "O_BINARY"))
+_FILE = os.O_RDONLY | NO_FOLLOW | NO_WAIT | BINARY
+_ROOT = "its drive" if os.name == "nt" else "'/'"
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 
 
@@ -57,7 +57,7 @@ def _absolute(reference: str) -> Path:
         raise ValueError("this machine has no drive letters; give the path as it is here.")
     path = Path(text)
     if not path.is_absolute():
-        raise ValueError("give the whole path, from '/' or '~/', or an https URL.")
+        raise ValueError(f"give the whole path, from {_ROOT} or '~/', or an https URL.")
     return path
 
 
@@ -82,7 +82,7 @@ def _placed(path: Path, folders: Sequence[Path]) -> tuple[Path, tuple[str, ...]]
             parts = path.relative_to(root).parts
             if not parts:
                 raise ValueError("this is a folder. Give the path of an image in it.")
-            if ".." not in parts and not (os.name == "nt" and any(":" in part for part in parts)):
+            if ".." not in parts and not (os.name == "nt" and trouble_on_windows("\\".join(parts))):
                 return root, parts
     allowed = ", ".join(_with_tilde(folder) for folder in folders)
     raise ValueError(
@@ -92,15 +92,15 @@ def _placed(path: Path, folders: Sequence[Path]) -> tuple[Path, tuple[str, ...]]
 
 
 def _open_beneath(root: Path, parts: tuple[str, ...]) -> int:
-    if not _HAS_DIR_FD:
+    if not HAS_FOLDER_FDS:
         return _open_checked(root, parts)
-    folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    folder = os.open(root, FOLDER)
     try:
         for part in parts[:-1]:
-            inner = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
+            inner = os.open(part, FOLDER | NO_FOLLOW, dir_fd=folder)
             os.close(folder)
             folder = inner
-        return os.open(parts[-1], _FILE_FLAGS, dir_fd=folder)
+        return os.open(parts[-1], _FILE, dir_fd=folder)
     finally:
         os.close(folder)
 
@@ -108,7 +108,7 @@ def _open_beneath(root: Path, parts: tuple[str, ...]) -> int:
 def _open_checked(root: Path, parts: tuple[str, ...]) -> int:
     """Without descriptors of folders (Windows): the path must be its own real path before and after it was opened."""
     path = Path(os.path.realpath(root)).joinpath(*parts)
-    descriptor = os.open(path, _FILE_FLAGS)
+    descriptor = os.open(extended(str(path)), _FILE)
     if Path(os.path.realpath(path)) != path:
         os.close(descriptor)
         raise OSError("a part of the path is a link")

@@ -4,6 +4,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
+from darkroom.file_systems import is_device
 from darkroom.gateways import clean_words
 
 MAX_NAME_BYTES = 120
@@ -32,12 +33,17 @@ class ImageName:
         for word, most_bytes in ((model or "image", MAX_NAME_BYTES), (_words(self.prompt), _PROMPT_BYTES)):
             left = MAX_NAME_BYTES - len(f"-{name}{max(ending, _SIDECAR_ENDING, key=len)}".encode())
             name = "-".join(filter(None, (_cut(word, min(left, most_bytes)), name)))
-        return name + ending
+        return _no_device(name) + ending
 
 
 def file_words(text: str) -> str:
-    """The words of a text as a part of a file's name: at most 60 bytes of UTF-8, perhaps none."""
-    return _cut(_words(text), _PROMPT_BYTES)
+    """The words of a text as a part of a file's name: some 60 bytes of UTF-8 at most, perhaps none."""
+    return _no_device(_cut(_words(text), _PROMPT_BYTES))
+
+
+def _no_device(name: str) -> str:
+    """What Windows would take for a device gets another beginning, on each system alike."""
+    return f"image-{name}" if is_device(name) else name
 
 
 def _words(prompt: str) -> str:

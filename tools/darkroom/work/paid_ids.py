@@ -12,6 +12,7 @@ from pathlib import Path
 
 from anyio import to_thread
 
+from darkroom.file_systems import sync_folder
 from darkroom.journal import Intent, Journal, Look, NewIntent
 from darkroom.predictions import Prediction
 
@@ -66,12 +67,7 @@ class PaidIds:
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
-        if os.name == "posix":
-            folder_fd = os.open(self._folder, os.O_RDONLY)
-            try:
-                os.fsync(folder_fd)
-            finally:
-                os.close(folder_fd)
+        sync_folder(self._folder)
 
     def _read(self) -> Iterator[tuple[str, Prediction, NewIntent]]:
         """The key of each, its prediction, and what its row needs to be made anew."""

@@ -1,4 +1,7 @@
-"""Sentences that were written for an assistant, said to the person at the terminal: no tool names, nobody to ask."""
+"""Sentences that were written for an assistant, said to a person: no tool names, nobody to ask.
+
+At a terminal commands stand in the place of tools, in a Python program its functions.
+"""
 
 import re
 from collections.abc import Callable
@@ -9,15 +12,16 @@ def _at_the_start(found: re.Match[str]) -> str:
 
 
 # In this order: whole phrases first, then single words. `\1` takes over what stands in the group.
-_PHRASES: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
+_Phrases = tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...]
+_FOR_ALL: _Phrases = (
     (r"so tell the user that it was possibly created and billed, and to check", "so it was possibly billed: check"),
     (r"[Tt]ell the user that (it|gateway)", r"\1"),
-    (r"Do not repeat it on your own: request_id '([^']*)' only", r"Do not simply repeat it: --request-id \1 only"),
+    (r"Do not repeat it on your own: request_id '([^']*)' only", r"Do not simply repeat it: request_id '\1' only"),
     (r", so use that only after the user accepts it", ""),
     (r"Next: ask the user before repeating it: a repeat costs again\.", "A repeat costs again."),
     (r"; ask the user first\.", "."),
     (r": stop and ask the user\.", ": change something before you try again."),
-    (r" get_prediction with that id shows it; ask the user\.", " `darkroom-mcp show` with that id shows it."),
+    (r"( get_prediction with that id shows it); ask the user\.", r"\1."),
     (r"(,| Else|,? or) ask the user\.", r"\1 raise the limit."),
     (r"(^| )Else ask the user\.", r"\1Else raise the limit."),
     (r"(^| )Ask the user\.", r"\1Raise the limit, if you want it."),
@@ -28,7 +32,7 @@ _PHRASES: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r" or to set DARKROOM_OUTPUT_DIR", " or set DARKROOM_OUTPUT_DIR"),
     (r"(It|The work) goes on by itself\.", "The gateway goes on with it."),
     (r" It is sent in its turn\.", " It is not sent any more once this command has ended."),
-    (r"[Cc]all get_prediction for it, then", "Fetch it with `darkroom-mcp show`, then"),
+    (r"[Cc]all get_prediction for it, then", "Fetch it with get_prediction, then"),
     (r"([.:]) the user sets\b", r"\1 set"),
     (r"(?i)\bFor real ones the user sets", "For real ones set"),
     (r"(?i)\bthe user adds\b", "add"),
@@ -38,6 +42,9 @@ _PHRASES: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r"\bthe user's\b", "your"),
     (r"\bThe user\b", "You"),
     (r"\bthe user\b", "you"),
+    (r"[Cc]alling generate_image once more", "trying once more"),
+)
+_AT_A_TERMINAL: _Phrases = (
     (r"(?:[Cc]all |ask )?get_prediction with id ('[^']*'(?:, '[^']*')*) and wait_seconds (\d+)", r"show \1 --wait \2"),
     (r"\bshow '([^']*)'((?:, '[^']*')*) --wait", r"darkroom-mcp show \1 --wait"),
     (r"(?:[Cc]all |ask )?get_prediction with id '([^']*)'", r"`darkroom-mcp show \1`"),
@@ -45,7 +52,6 @@ _PHRASES: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r"(?:\b[Cc]all |\bask )?\bget_prediction\b", "`darkroom-mcp show`"),
     (r'list_models\(model="([^"]+)"\)', r"darkroom-mcp models \1"),
     (r"\blist_models\b", "`darkroom-mcp models`"),
-    (r"[Cc]alling generate_image once more", "trying once more"),
     (r"\b([Cc])all generate_image to make one", "darkroom-mcp generate 'a lighthouse' makes one"),
     (r"\b[Cc]all generate_image\b", "run generate"),
     (r"\bgenerate_image's\b", "an"),
@@ -65,11 +71,39 @@ _PHRASES: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r"\b(?:Give )images \(or mask\) again beside like\b", "Give --image (or --mask) again beside --like"),
     (r"(?<![-\w])count=(\d+)", r"--count \1"),
 )
-_TABLE = tuple((re.compile(pattern), said) for pattern, said in _PHRASES)
+_IN_PYTHON: _Phrases = (
+    (
+        r"(?:[Cc]all |ask )?get_prediction with id ('[^']*')(?:, '[^']*')* and wait_seconds (\d+)",
+        r"darkroom.get(\1, wait_seconds=\2)",
+    ),
+    (r"(?:[Cc]all |ask )?get_prediction with id ('[^']*')", r"darkroom.get(\1)"),
+    (r"(?:[Cc]all )?get_prediction\((?:id=)?('[^']*')\)", r"darkroom.get(\1)"),
+    (r"(?:\b[Cc]all |\bask )?\bget_prediction\b", "darkroom.get()"),
+    (r'list_models\(model=("[^"]+")\)', r"darkroom.models.get(\1)"),
+    (r"\blist_models\b", "darkroom.models.search()"),
+    (r"\b([Cc])all generate_image to make one", "darkroom.generate('a lighthouse') makes one"),
+    (r"\b[Cc]all generate_image\b", "call generate()"),
+    (r"\bgenerate_image's\b", "an"),
+    (r"\bgenerate_image\b", "generate()"),
+)
+
+
+def _compiled(phrases: _Phrases) -> tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]:
+    return tuple((re.compile(pattern), said) for pattern, said in phrases)
+
+
+_TERMINAL, _PYTHON = _compiled(_FOR_ALL + _AT_A_TERMINAL), _compiled(_FOR_ALL + _IN_PYTHON)
 
 
 def for_person(text: str) -> str:
-    """The same words without the names of tools, and with commands in their place."""
-    for pattern, said in _TABLE:
+    """The same words at a terminal: commands in the place of tools and arguments."""
+    for pattern, said in _TERMINAL:
+        text = pattern.sub(said, text)
+    return text
+
+
+def for_program(text: str) -> str:
+    """The same words for who writes a Python program: functions in the place of tools."""
+    for pattern, said in _PYTHON:
         text = pattern.sub(said, text)
     return text

@@ -1,22 +1,20 @@
 """From one line to its images: the call, then staying until they are home, then where the person wants them."""
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
 import anyio
 
 from darkroom.darkroom import Darkroom, OnProgress
-from darkroom.errors import DarkroomError, OutputError
+from darkroom.errors import OutputError
 from darkroom.generate_image import generate_image
 from darkroom.get_prediction import report_on
 from darkroom.images import ImageState
 from darkroom.journal import Intent
 from darkroom.reports import PredictionReport, with_notes
-from darkroom_server.cli.balance import BALANCE_WITHIN_S
-from darkroom_server.cli.lines import Line
-from darkroom_server.cli.saving import Target
-from darkroom_server.cli.screen import exit_code, saved_paths
+from darkroom_server.batches.lines import Line
+from darkroom_server.batches.outcomes import exit_code, saved_paths
+from darkroom_server.batches.targets import Target
 
 _LOOK_S = 0.5
 
@@ -79,12 +77,6 @@ async def until_home(darkroom: Darkroom, intents: Sequence[Intent], until_s: flo
         is_changed = is_changed or len(still) < len(keys)
         keys = still
     return is_changed
-
-
-async def read_the_bill(darkroom: Darkroom) -> None:
-    """Ask the gateway's own log once, for the next command; this process ends now."""
-    with suppress(DarkroomError):
-        await darkroom.work.bills.look_once(BALANCE_WITHIN_S)
 
 
 def _is_wanted(intent: Intent) -> bool:

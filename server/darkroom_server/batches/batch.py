@@ -17,8 +17,9 @@ from darkroom.errors import DarkroomError, InvalidRequest, SpendingRefused
 from darkroom.reports import Outcome, PredictionReport
 from darkroom.reports.amounts import counted, usd
 from darkroom.reports.charge_words import charge_data, charge_line
-from darkroom_server.cli.lines import Line
-from darkroom_server.cli.making import Made
+from darkroom_server.batches.attempts import has_failed
+from darkroom_server.batches.lines import Line
+from darkroom_server.batches.making import Made
 
 AT_ONCE = 4
 _MOST_TOLD = 10
@@ -155,11 +156,14 @@ def summary(darkroom: Darkroom, batch: Batch) -> list[str]:
         f"{left} not begun" if left else "",
     ]
     goes_on = "The same command again goes on with the rest; nothing is paid twice."
+    retry = "With --retry-failed it makes anew what has failed, and pays for that again."
+    has_failures = any(has_failed(each.report.intents) for each in batch.done)
     return [
         f"{'; '.join(filter(None, parts))}.",
         f"Stopped: {batch.stop}" if batch.stop else "",
         charge_line(_charge(darkroom, batch), is_sandbox=darkroom.gateway.is_sandbox),
         goes_on if running or left else "",
+        retry if has_failures else "",
     ]
 
 

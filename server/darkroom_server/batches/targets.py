@@ -15,11 +15,12 @@ import anyio
 
 from darkroom.darkroom import Darkroom
 from darkroom.errors import InvalidRequest, OutputError
+from darkroom.file_systems import trouble_on_windows
 from darkroom.journal import Intent
 from darkroom.outputs.naming import file_words
 from darkroom.reports import PredictionReport
 from darkroom.uris import is_url
-from darkroom_server.cli.lines import Line
+from darkroom_server.batches.lines import Line
 
 _FIELDS = ("index", "seed", "model", "id", "prompt")
 _KNOWN_BEFORE = frozenset(("index", "prompt"))
@@ -38,10 +39,12 @@ class Target:
 
     @classmethod
     def parse(cls, text: str, *, may_overwrite: bool) -> "Target":
-        """Raises: InvalidRequest for a name whose {field} does not exist."""
+        """Raises: InvalidRequest for a name whose {field} does not exist, or that this system cannot write."""
         if not text or is_url(text):
             return cls(folder=text)
         path = Path(text).expanduser().absolute()
+        if os.name == "nt" and (trouble := trouble_on_windows(str(path))):
+            raise InvalidRequest(f"-o {text!r} cannot be used: {trouble}. Nothing was sent.")
         fields = _fields(text)
         if not fields and (text.endswith(("/", os.sep)) or path.is_dir() or not path.suffix):
             return cls(folder=str(path))

@@ -1,4 +1,4 @@
-"""The command that makes an image again, as the person's shell reads it."""
+"""The command that makes an image again, quoted so that the person's shell reads it as it is meant."""
 
 import json
 import os
@@ -26,14 +26,20 @@ _NOT_GIVEN = ("", 0, "auto")
 
 def command_for(arguments: Mapping[str, JsonValue]) -> str:
     """`generate` with these arguments of a request, those that say nothing left out."""
-    words = ["darkroom-mcp", "generate"]
+    words = ["generate"]
     prompt = str(arguments.get("prompt") or "")
     words += _flags(arguments)
     if prompt.startswith("-"):
         words.append("--")
     if prompt:
         words.append(f"@{prompt}" if prompt.startswith("@") else prompt)
-    return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
+    return shell_command(words)
+
+
+def shell_command(words: Sequence[str]) -> str:
+    """`darkroom-mcp` with these words, quoted for the shell of this system."""
+    whole = ["darkroom-mcp", *words]
+    return subprocess.list2cmdline(whole) if os.name == "nt" else shlex.join(whole)
 
 
 def command_again(rows: Sequence[Intent]) -> str:

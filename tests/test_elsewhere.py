@@ -1,0 +1,121 @@
+"""Windows and macOS from here: names, paths and encodings that only they know, and what must hold for a clone there."""
+
+import ntpath
+import os
+import subprocess
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import systems
+from command_line import CommandLine
+
+from darkroom.file_systems import extended, is_device, trouble_on_windows
+from darkroom.outputs.naming import MAX_NAME_BYTES, ImageName, file_words
+from darkroom.uris import is_url, scheme_of
+
+ROOT = Path(__file__).resolve().parent.parent
+LONGEST_CHECKOUT = 160  # with a folder of a hundred characters before it Windows still opens it
+
+
+@pytest.mark.parametrize(
+    "name", ["con", "NUL", "Con.png", "aux.tar.gz", "com1", "LPT9.txt", "nul ", "com¹.png", "prn:x"]
+)
+def test_a_device_of_windows_is_known_by_its_name(name: str) -> None:
+    assert is_device(name) and trouble_on_windows(f"C:\\Pictures\\{name}")
+
+
+@pytest.mark.parametrize(
+    "name", ["console", "null.png", "com", "com10", "auxiliary.con", "a con", "lpt.png", "fox.nul"]
+)
+def test_what_only_looks_like_a_device_is_none(name: str) -> None:
+    assert not is_device(name) and not trouble_on_windows(f"C:\\Pictures\\{name}")
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("C:\\Users\\ada\\fox.png", ""),
+        ("\\\\server\\share\\fox {index}.png", ""),
+        ("C:\\Users\\ada\\..\\fox.png", ""),
+        ("C:\\Users\\ada\\fox.png:stream", "'fox.png:stream' holds"),
+        ("C:\\what?\\fox.png", "'what?' holds"),
+        ("C:\\fox.", "ends with a blank or a dot"),
+        ("C:\\fox \\a.png", "ends with a blank or a dot"),
+        ("C:/aux/fox.png", "'aux' is the name of a device"),
+    ],
+)
+def test_a_name_that_windows_cannot_write_is_told_with_its_reason(path: str, said: str) -> None:
+    told = trouble_on_windows(path)
+    assert (said in told) if said else not told
+
+
+@pytest.mark.parametrize("prompt", ["con", "NUL", "Aux.", "com1", "LPT9", "..", " . ", "con:", "a" * 400, "狐" * 200])
+@pytest.mark.parametrize("model", ["acme/aux.1", "acme/con", "", "acme/fox."])
+def test_no_prompt_and_no_model_gives_a_name_that_windows_has_for_itself(prompt: str, model: str) -> None:
+    for prediction_id in ("con", "AUX", "p1"):
+        name = ImageName(prediction_id=prediction_id, index=0, prompt=prompt, model=model).with_ending(".png")
+        assert not trouble_on_windows(f"C:\\{name}")
+        assert len(name.encode()) <= MAX_NAME_BYTES + len("image-")
+    words = file_words(prompt) or "image"
+    assert not trouble_on_windows(f"C:\\{words}.png") and not trouble_on_windows(f"C:\\{words}")
+
+
+@pytest.mark.parametrize(
+    ("path", "whole"),
+    [
+        ("C:\\Pictures\\fox.png", "\\\\?\\C:\\Pictures\\fox.png"),
+        ("C:/Pictures/../fox.png", "\\\\?\\C:\\fox.png"),
+        ("\\\\server\\share\\fox.png", "\\\\?\\UNC\\server\\share\\fox.png"),
+        ("\\\\?\\C:\\fox.png", "\\\\?\\C:\\fox.png"),
+    ],
+)
+def test_a_path_may_be_longer_than_windows_takes_by_itself(path: str, whole: str) -> None:
+    assert extended(path, "nt") == whole and ntpath.isabs(whole)
+    assert extended("/home/ada/../fox.png", "posix") == "/home/ada/../fox.png"
+
+
+def test_a_drive_is_no_scheme_and_a_share_no_address() -> None:
+    for path in ("C:\\fox.png", "c:/fox.png", "\\\\server\\share\\fox.png"):
+        assert not is_url(path) and not scheme_of(path)
+    assert is_url("file:///C:/Users/ada/fox.png")
+
+
+def test_a_clone_has_no_two_files_that_differ_in_case_and_no_name_that_windows_refuses() -> None:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False)
+    if listed.returncode:
+        pytest.skip("not a clone")
+    names = [name.decode() for name in listed.stdout.split(b"\0") if name]
+    assert [name for name, times in Counter(map(str.lower, names)).items() if times > 1] == []
+    assert [name for name in names if trouble_on_windows(name) or len(name) > LONGEST_CHECKOUT] == []
+
+
+def test_a_prompt_that_is_a_device_gets_a_name_that_every_system_takes(tmp_path: Path) -> None:
+    line = CommandLine(tmp_path)
+    done = line.run("generate", "-", "-o", f"{tmp_path}{os.sep}{{prompt}}.png", stdin=b"con\nNUL\n")
+    assert done.returncode == 0, done.stderr
+    assert [Path(path).name for path in done.stdout.splitlines()] == ["image-con.png", "image-nul.png"]
+
+
+@systems.posix_names
+@pytest.mark.parametrize(
+    ("image", "said"),
+    [
+        ("C:\\Users\\ada\\fox.png", "there is no such file"),
+        ("file:///C:/Users/ada/fox.png", "drive letters"),
+        ("\\\\server\\share\\fox.png", "there is no such file"),
+        ("file://server/share/fox.png", "another machine"),
+        ("~/no such fox.png", "there is no such file"),
+    ],
+)
+def test_an_image_by_a_path_of_another_system_is_refused_in_words(tmp_path: Path, image: str, said: str) -> None:
+    done = CommandLine(tmp_path).run("generate", "a fox", "--image", image)
+    assert done.returncode == 2 and said in done.stderr and "Traceback" not in done.stderr, done.stderr
+
+
+def test_prompts_and_pictures_pass_through_any_encoding_of_the_terminal(tmp_path: Path) -> None:
+    line = CommandLine(tmp_path)
+    (tmp_path / "Füchse.txt").write_bytes("ein Fuchs in Łódź\n狐狸\n".encode())
+    for encoding in ("cp1252", "cp437", "ascii"):
+        done = line.run("generate", "@Füchse.txt", "--json", environ={"PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"})
+        assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr

@@ -1,0 +1,53 @@
+"""What differs between the file systems of POSIX and Windows; each difference has both ways here, side by side."""
+
+import ntpath
+import os
+import re
+from pathlib import Path
+
+# On POSIX files are opened within a folder that is open itself, so that nobody can swap it meanwhile.
+HAS_FOLDER_FDS = {os.open, os.link} <= os.supports_dir_fd
+FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
+NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
+NO_WAIT = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)  # a FIFO is then opened at once, and refused
+BINARY = getattr(os, "O_BINARY", 0)  # Windows would turn line ends
+
+# https://learn.microsoft.com/windows/win32/fileio/naming-a-file (2026-11-26)
+_DEVICE = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])[ ]*(\.|:|\Z)", re.IGNORECASE)
+_NOT_IN_NAMES = re.compile(r'[<>:"|?*\x00-\x1f]')
+
+
+def is_device(name: str) -> bool:
+    """Whether Windows takes a file of this name for a device, as it does with "nul" and "Con.png"."""
+    return bool(_DEVICE.match(name))
+
+
+def trouble_on_windows(path: str) -> str:
+    """Why Windows could not write this path as it stands, as the end of a sentence; empty where it can."""
+    rest = ntpath.splitdrive(path)[1]
+    for name in filter(None, re.split(r"[\\/]", rest)):
+        if is_device(name):
+            return f"{name!r} is the name of a device there"
+        if _NOT_IN_NAMES.search(name):
+            return f'{name!r} holds one of < > : " | ? *'
+        if name not in (".", "..") and name.endswith((" ", ".")):
+            return f"{name!r} ends with a blank or a dot, which is dropped there"
+    return ""
+
+
+def extended(path: str, system: str = os.name) -> str:
+    """An absolute path so that Windows takes more than 259 characters of it; on other systems as it is."""
+    if system != "nt" or path.startswith("\\\\?\\"):
+        return path
+    whole = ntpath.normpath(path)
+    return f"\\\\?\\UNC\\{whole[2:]}" if whole.startswith("\\\\") else f"\\\\?\\{whole}"
+
+
+def sync_folder(folder: Path) -> None:
+    """Put the names in a folder on the disk; Windows does that by itself, and opens no folder."""
+    if os.name != "nt":
+        folder_fd = os.open(folder, FOLDER)
+        try:
+            os.fsync(folder_fd)
+        finally:
+            os.close(folder_fd)
