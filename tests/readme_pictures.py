@@ -22,7 +22,7 @@ from darkroom_server.sandbox import SandboxOptions
 
 ASSET = ROOT / "server" / "assets" / "conversation.png"
 ASKED = "Four lighthouses at dawn, wide, for our guest book. Cheap, please."
-SAID = "Here they are: $0.012 for all four, saved in your pictures folder. Shall I take one of them further?"
+SAID = "Here they are: about $0.012 for all four, saved in your pictures folder. Shall I take one of them further?"
 CALL: dict[str, Any] = {
     "prompt": "a lighthouse on a cliff above a calm sea, at dawn",
     "aspect_ratio": "3:2",

@@ -47,11 +47,29 @@ def test_the_readme_is_read_in_five_minutes() -> None:
 
 
 def test_the_first_screen_says_what_it_is_how_to_install_it_and_what_it_costs() -> None:
-    before = README.text.partition("## What to ask for")[0]
-    wanted = ("server/assets/conversation.png", "## Install", "## What it costs", "## Why this one")
-    assert [words for words in wanted if words not in before] == []
-    links = re.findall(r"\[Add to [^]]+\]\(([^)]+)\)", before)
+    screen = README.text.partition("## Try it")[0]
+    assert len(screen.splitlines()) <= 36
+    wanted = ("server/assets/conversation.png", "(#install)", "(#what-it-costs)", "(#why-this-one)")
+    assert [words for words in wanted if words not in screen] == []
+    links = re.findall(r"\[Add to [^]]+\]\(([^)]+)\)", screen)
     assert len(links) == 3 and set(links) <= set(one_click_links().values())
+
+
+def test_the_comparison_has_six_rows_and_a_cross_for_us_too() -> None:
+    table = README.text.partition("## Why this one")[2].partition("## ")[0]
+    rows = [line.split("|")[1:-1] for line in table.splitlines() if line.startswith("| ") and "---" not in line][1:]
+    assert len(rows) == 6 and {len(row) for row in rows} == {6}
+    assert sum("✘" in row[1] for row in rows) >= 2
+    assert "As of 20" in table
+
+
+def test_the_picture_of_the_readme_is_small() -> None:
+    from PIL import Image
+
+    path = ROOT / "server/assets/conversation.png"
+    with Image.open(path) as picture:
+        assert picture.format == "PNG" and picture.width >= 600
+    assert path.stat().st_size < 100_000
 
 
 def test_the_two_commands_can_be_pasted() -> None:
