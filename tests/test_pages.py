@@ -16,6 +16,7 @@ from darkroom_server.install import CLIENTS
 from darkroom_server.sandbox import WEATHER
 
 EACH_PAGE = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+CHANGELOG = Page("CHANGELOG.md")
 # Its commands need a database, and other programs: they are parsed, not run.
 TEAMS = Page("server/docs/teams.md")
 # These go on until somebody ends them.
@@ -60,7 +61,7 @@ def test_each_client_is_installed_by_a_command_of_its_page() -> None:
     assert {client.name for client in CLIENTS} <= set(named)
 
 
-@EACH_PAGE
+@pytest.mark.parametrize("page", [*PAGES, CHANGELOG], ids=lambda page: page.name)
 def test_the_commands_in_sentences_parse(
     page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -71,7 +72,7 @@ def test_the_commands_in_sentences_parse(
         assert run([*words, "--help"]) == 0, (words, capsys.readouterr().err)
 
 
-@EACH_PAGE
+@pytest.mark.parametrize("page", [*PAGES, CHANGELOG], ids=lambda page: page.name)
 def test_the_links_of_a_page_resolve(page: Page) -> None:
     for link in page.links():
         name, _, anchor = link.partition("#")
@@ -113,6 +114,23 @@ def test_the_files_that_a_page_names_exist(page: Page) -> None:
     named = re.findall(r"`((?:tests|server|tools|\.ci)/[\w./-]+)`", page.prose)
     named += re.findall(r"(?<=python )((?:tests|server)/[\w./-]+)", page.text)
     assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+@EACH_PAGE
+def test_the_extras_and_groups_that_a_page_names_exist(page: Page) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    extras = set(project["project"]["optional-dependencies"])
+    assert set(re.findall(r"(?:--extra |the extra `)(\w+)", page.text)) <= extras
+    assert set(re.findall(r"--group (\w+)", page.text)) <= set(project["dependency-groups"])
+
+
+@EACH_PAGE
+def test_the_names_of_code_that_a_page_says_exist(page: Page) -> None:
+    """Arguments, fields, tools: whatever stands in quotes and is written as code is."""
+    named = set(re.findall(r"`([a-z]+(?:_[a-z]+)+)`", page.prose))
+    code = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "tools").rglob("*.py"))
+    clients = (ROOT / "server/darkroom_server/install/clients.toml").read_text(encoding="utf-8")
+    assert [name for name in named if name not in code + SOURCE + clients] == []
 
 
 @EACH_PAGE
