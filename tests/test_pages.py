@@ -182,6 +182,10 @@ def test_the_frameworks_of_the_page_are_those_that_are_driven() -> None:
     words = re.sub(r"[^a-z]", "", rows.lower())
     names = {"typescript-sdk": "typescriptsdk", "llama-index": "llamaindex", "openai-agents": "openaiagents"}
     driven.pop("before")
+    classes = set(re.findall(r"\b(?:create)?[A-Z][a-zA-Z]+(?=\()", rows))
+    clients = (ROOT / "tests/frameworks/clients").iterdir()
+    code = "\n".join(path.read_text(encoding="utf-8") for path in clients if path.is_file())
+    assert classes and [name for name in classes if name not in code] == []
     assert [name for name in driven if names.get(name, name.replace("-", "")) not in words] == []
 
 
