@@ -1,4 +1,4 @@
-"""One-click links and the README's section decode back to the entries that the install command writes."""
+"""One-click links and the sections of the pages decode back to the entries that the install command writes."""
 
 import base64
 import json
@@ -16,10 +16,11 @@ from darkroom_server.install import (
     Client,
     Launch,
     client_named,
+    clients_section,
     environment_for,
     fresh_entry,
     one_click_links,
-    readme_install_section,
+    one_click_section,
 )
 
 LINKS = one_click_links()
@@ -82,8 +83,8 @@ def test_no_link_holds_a_space_or_a_quote() -> None:
 
 
 @pytest.mark.parametrize("client", CLIENTS, ids=lambda client: client.name)
-def test_the_readme_shows_each_client_with_an_entry_that_parses(client: Client) -> None:
-    part = readme_install_section().partition(f"<summary>{client.title}</summary>")[2].partition("</details>")[0]
+def test_the_page_shows_each_client_with_an_entry_that_parses(client: Client) -> None:
+    part = clients_section().partition(f"<summary>{client.title}</summary>")[2].partition("</details>")[0]
     parse = {"json": json.loads, "toml": tomllib.loads, "yaml": yaml.safe_load}[client.format]
     blocks = dict(re.findall(r"```(\w+)\n(.*?)\n```", part, flags=re.DOTALL))
     assert parse(blocks[client.format])[client.table] == {"darkroom": entry_of(client.name)}
@@ -92,6 +93,6 @@ def test_the_readme_shows_each_client_with_an_entry_that_parses(client: Client) 
 
 
 def test_the_readme_offers_only_links_that_a_web_page_keeps() -> None:
-    links = re.findall(r"\]\(([^)]+)\)", readme_install_section())
+    links = re.findall(r"\]\(([^)]+)\)", one_click_section())
     assert len(links) == 3
     assert all(link.startswith("https://") and link in LINKS.values() for link in links)

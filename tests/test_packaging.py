@@ -14,6 +14,7 @@ from darkroom.settings import Settings, described, variable_of
 from darkroom_server import __version__
 
 ROOT = Path(__file__).resolve().parent.parent
+LINK = re.compile(r'(?:src="|\]\()([^)"\s]+)')
 FILLED_IN_BY_HOSTS = re.compile(r"\$\{user_config\.(\w+)\}")
 
 
@@ -94,8 +95,42 @@ def test_no_lock_with_addresses_is_tracked() -> None:
     assert {"uv.lock", "package-lock.json"} <= set(ignored)
 
 
-def test_the_changelog_has_an_entry_for_this_version() -> None:
-    assert f"## {__version__}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+def test_the_version_is_the_same_everywhere(manifest: dict[str, Any]) -> None:
+    plugin = json.loads((ROOT / "server/skill/.claude-plugin/plugin.json").read_text(encoding="utf-8"))
+    assert {manifest["version"], plugin["version"]} == {__version__}
+
+
+def test_the_changelog_begins_with_what_is_next_and_dates_this_version() -> None:
+    headings = re.findall(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert headings[0] == "Unreleased"
+    assert re.fullmatch(rf"{re.escape(__version__)} \(20\d\d-\d\d-\d\d\)", headings[1])
+
+
+def test_the_readme_on_the_package_index_links_to_the_files_of_its_version(project: dict[str, Any]) -> None:
+    """There it stands by itself; the build rewrites what points into the repository."""
+    text = before = (ROOT / "README.md").read_text(encoding="utf-8")
+    for each in project["tool"]["hatch"]["metadata"]["hooks"]["fancy-pypi-readme"]["substitutions"]:
+        text = re.sub(each["pattern"], each["replacement"], text)
+    shown = text.replace("$HFPR_VERSION", __version__)
+    assert [link for link in LINK.findall(shown) if not link.startswith(("https://", "#"))] == []
+    ours = re.findall(rf"https://[\w.]+/OWNER/darkroom/(?:blob/)?v{re.escape(__version__)}/([^)\"#]+)", shown)
+    assert len(ours) == len([link for link in LINK.findall(before) if "://" not in link and link[0] != "#"])
+    assert len(ours) > 10 and all((ROOT / name).exists() for name in ours)
+
+
+def test_a_release_puts_its_owner_into_every_address(project: dict[str, Any]) -> None:
+    workflow = (ROOT / ".github/workflows/release.yml").read_text(encoding="utf-8")
+    [named] = re.findall(r'sed -i -e "s\|OWNER/darkroom\|[^"]+" (.+)', workflow)
+    assert named.split() == ["README.md", "pyproject.toml"]
+    assert 's/OWNER/$GITHUB_REPOSITORY_OWNER/g" server/deploy/server.json' in workflow
+    assert all("OWNER/darkroom" in address for address in project["project"]["urls"].values())
+
+
+def test_the_pages_come_with_the_source_and_not_with_the_program(project: dict[str, Any]) -> None:
+    built = project["tool"]["hatch"]["build"]["targets"]
+    assert {"/server", "/tests", "/CHANGELOG.md"} <= set(built["sdist"]["include"])
+    assert not any((ROOT / package / "docs").exists() for package in built["wheel"]["packages"])
+    assert "docs/" in (ROOT / ".mcpbignore").read_text(encoding="utf-8").split()
 
 
 def _requirements(project: dict[str, Any]) -> list[Requirement]:

@@ -1,6 +1,6 @@
-"""Write the generated sections of README.md anew from the code: python server/deploy/readme_sections.py
+"""Write the generated sections of README.md and server/docs anew from the code: python server/deploy/readme_sections.py
 
-Sections stand between `<!-- NAME:begin -->` and `<!-- NAME:end -->`; a test holds README.md equal to what this would
+Sections stand between `<!-- NAME:begin -->` and `<!-- NAME:end -->`; a test holds each page equal to what this would
 write.
 """
 
@@ -15,22 +15,22 @@ from mcp.types import Tool
 from darkroom.gateways import Gateway, load_gateways
 from darkroom.settings import Settings, settings_table
 from darkroom_server.app import create_server
-from darkroom_server.install import readme_install_section
+from darkroom_server.install import clients_section, one_click_section
 from darkroom_server.sandbox import WEATHER
 
-README = Path(__file__).resolve().parents[2] / "README.md"
+ROOT = Path(__file__).resolve().parents[2]
 
 
-def rendered(text: str) -> str:
-    """`text` with every generated section filled in.
+def rendered(page: str, text: str) -> str:
+    """`text` with every generated section of that page filled in; a page without one stays as it is.
 
     Raises: ValueError where a section's markers are missing.
     """
-    for name, make in SECTIONS.items():
+    for name, make in SECTIONS.get(page, {}).items():
         head, begin, rest = text.partition(f"<!-- {name}:begin -->")
         _, end, tail = rest.partition(f"<!-- {name}:end -->")
         if not end:
-            raise ValueError(f"README.md has no section {name!r}")
+            raise ValueError(f"{page} has no section {name!r}")
         text = f"{head}{begin}\n{make()}\n{end}{tail}"
     return text
 
@@ -52,12 +52,13 @@ def weather_section() -> str:
     return _table("prompt begins with | what happens", rows)
 
 
-SECTIONS: dict[str, Callable[[], str]] = {
-    "install": readme_install_section,
-    "gateways": gateways_section,
-    "tools": tools_section,
-    "settings": settings_table,
-    "weather": weather_section,
+SECTIONS: dict[str, dict[str, Callable[[], str]]] = {
+    "README.md": {"links": one_click_section},
+    "server/docs/clients.md": {"install": clients_section},
+    "server/docs/gateways.md": {"gateways": gateways_section},
+    "server/docs/tools.md": {"tools": tools_section},
+    "server/docs/settings.md": {"settings": settings_table},
+    "server/docs/sandbox.md": {"weather": weather_section},
 }
 
 
@@ -109,4 +110,6 @@ def _gateway(gateway: Gateway) -> str:
 
 
 if __name__ == "__main__":
-    README.write_text(rendered(README.read_text(encoding="utf-8")), encoding="utf-8")
+    for page in SECTIONS:
+        path = ROOT / page
+        path.write_text(rendered(page, path.read_text(encoding="utf-8")), encoding="utf-8")

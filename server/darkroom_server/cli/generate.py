@@ -33,7 +33,7 @@ def generate(
     width: Annotated[int, typer.Option(help="Pixels.")] = 0,
     height: Annotated[int, typer.Option(help="Pixels.")] = 0,
     count: Annotated[int | None, typer.Option("--count", "-n", help="How many images.", show_default="1")] = None,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same image; -1 draws one.")] = -1,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same image; -1 picks a random one.")] = -1,
     negative_prompt: Annotated[str, typer.Option(help="What to leave out.")] = "",
     output_format: Annotated[str, typer.Option("--format", help="auto, png, jpg, webp, svg.")] = "auto",
     option: Annotated[list[str] | None, typer.Option(help="Input of the model itself, name=value. Repeatable.")] = None,

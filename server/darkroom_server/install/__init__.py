@@ -6,7 +6,7 @@ in as arguments.
 
 from darkroom_server.install.clients import CLIENTS, Client, Machine, client_named
 from darkroom_server.install.entries import Launch, environment_for, fresh_entry, launch_for
-from darkroom_server.install.links import one_click_links, readme_install_section
+from darkroom_server.install.links import clients_section, one_click_links, one_click_section
 from darkroom_server.install.removing import Uninstalled, remove_entry
 from darkroom_server.install.writing import Installed, shown_entry, write_entry
 
@@ -18,11 +18,12 @@ __all__ = [
     "Machine",
     "Uninstalled",
     "client_named",
+    "clients_section",
     "environment_for",
     "fresh_entry",
     "launch_for",
     "one_click_links",
-    "readme_install_section",
+    "one_click_section",
     "remove_entry",
     "shown_entry",
     "write_entry",

@@ -1,4 +1,4 @@
-"""One-click links and the README's section on installing, generated so that they cannot go stale.
+"""One-click links and the sections of the pages on installing, generated so that they cannot go stale.
 
 Link formats as the clients document them, checked on 2026-11-20.
 """
@@ -49,14 +49,17 @@ def one_click_links() -> dict[str, str]:
     }
 
 
-def readme_install_section() -> str:
-    """Markdown: for each client the link, the command, and the entry to put in by hand."""
+def one_click_section() -> str:
+    """Markdown: one line with the links that a web page keeps."""
     links = one_click_links()
-    clicks = " · ".join(
+    return " · ".join(
         f"[Add to {client.title}]({links[_WEB_LINKS[client.name]]})" for client in CLIENTS if client.name in _WEB_LINKS
     )
-    clicks = f"Once {PACKAGE} is published: {clicks}"
-    return "\n\n".join([clicks, *(_details(client) for client in CLIENTS)]) + "\n"
+
+
+def clients_section() -> str:
+    """Markdown: for each client the command, and the entry to put in by hand."""
+    return "\n\n".join(map(_details, CLIENTS)) + "\n"
 
 
 def _details(client: Client) -> str:
