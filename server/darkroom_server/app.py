@@ -41,7 +41,8 @@ def create_server(
     def open_darkroom() -> "AbstractAsyncContextManager[Darkroom]":
         from darkroom.darkroom import Darkroom
 
-        return Darkroom.open(replace(settings.options(), on_ended=notices.announce))
+        has_previews = settings.previews == "on"
+        return Darkroom.open(replace(settings.options(), on_ended=notices.announce, has_previews=has_previews))
 
     @cache
     def registry() -> "ModelRegistry":

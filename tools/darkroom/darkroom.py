@@ -19,6 +19,7 @@ from pydantic import JsonValue
 from darkroom.gateways import Gateway, Key, OutputFetcher, PredictionClient, Timeouts
 from darkroom.images import ReadImage, StoredFile
 from darkroom.journal import Intent, SpendingLimit, day_start, open_journal
+from darkroom.outputs.decoders import decoders
 from darkroom.outputs.uploads import Uploads
 from darkroom.registry import MappedInput, ModelRegistry
 from darkroom.reports import DayLimit, Limits
@@ -59,8 +60,8 @@ class DarkroomOptions:
     `output_dir` is a folder or an object URL (`s3://…`). `at_crash_point` hears every moment at which a crash would
     matter; `settle_s` is how long a lost create may take to show up in the gateway's list; `lease_s` for how long a
     process that says nothing more keeps others from following its predictions; `wait_s` is how long a call waits where
-    it does not say, which the next steps name; `on_ended` hears of every prediction
-    that has ended and whose images are home or lost.
+    it does not say, which the next steps name; `has_previews`: images are shown, so a decoder is started while a model
+    works; `on_ended` hears of every prediction that has ended and whose images are home or lost.
     """
 
     gateway: Gateway
@@ -81,6 +82,7 @@ class DarkroomOptions:
     settle_s: float = SETTLE_S
     lease_s: float = LEASE_S
     wait_s: float = 25.0
+    has_previews: bool = False
     on_ended: Callable[[Intent], None] = lambda intent: None
     at_crash_point: Callable[[CrashPoint], None] = lambda moment: None
 
@@ -111,6 +113,7 @@ class Darkroom:
         self.uploads = Uploads(options.data_dir / "uploads", options.clock)
         self.waiting = Waiting(options.monotonic)
         self._said: set[str] = set()
+        self._tasks = tasks
         self._opened_at = options.clock() - options.monotonic()
         fetching = ImageFetching(self.journal, stores, fetcher, self._runtime)
         self.work = Work(account, self.journal, fetching, tasks, self._runtime, self._rules())
@@ -135,6 +138,7 @@ class Darkroom:
             )
             fetcher = await stack.enter_async_context(OutputFetcher(options.gateway, app=options.app))
             account = await Account.open(client, journal, options.key)
+            await stack.enter_async_context(decoders().kept())
             tasks = await stack.enter_async_context(anyio.create_task_group())
             stores = OutputStores(options.output_dir, spare=options.data_dir / "images")
             room = cls(options, registry, account, stores, fetcher, tasks)
@@ -262,7 +266,15 @@ class Darkroom:
     @property
     def _runtime(self) -> Runtime:
         options = self.options
-        return Runtime(clock=options.clock, monotonic=options.monotonic, at_crash_point=options.at_crash_point)
+        return Runtime(
+            clock=options.clock,
+            monotonic=options.monotonic,
+            at_crash_point=options.at_crash_point,
+            on_create=self._warm_decoder if options.has_previews else lambda: None,
+        )
+
+    def _warm_decoder(self) -> None:
+        self._tasks.start_soon(decoders().warm)
 
     def _rules(self) -> WorkRules:
         options = self.options

@@ -20,6 +20,7 @@ DEFAULT_PX = 768
 _SHEET_SHARE = 4 / 3
 MOST_ON_A_SHEET = 25
 _PROCESSES = 2
+_NO_PICTURE = Rendered(content=b"", mime_type="", width_px=0, height_px=0)
 _SHOWN_AS_THEY_ARE = frozenset({"image/png", "image/jpeg", "image/webp"})
 
 Reader = Callable[[StoredFile], Awaitable[bytes]]
@@ -110,6 +111,7 @@ async def _alone(work: _Work, number: int, file: StoredFile, longest_px: int) ->
         content,
         timeout_s=work.timeout_s,
         max_bytes=work.max_bytes,
+        wanted_bytes=0 if _can_be_shown(content, longest_px) else len(content),
         box=[longest_px, longest_px],
         svg_px=longest_px,
     )
@@ -120,14 +122,21 @@ async def _alone(work: _Work, number: int, file: StoredFile, longest_px: int) ->
 
 def _original_if_smaller(content: bytes, made: Rendered, longest_px: int) -> Rendered:
     """The image itself without its metadata, where that fits, is no larger, and can be shown as it is."""
+    if not made.is_still or not _can_be_shown(content, longest_px):
+        return made
     mime_type = sniff(content[:HEAD_BYTES]) or ""
     size = pixel_size(content[:HEAD_BYTES], mime_type)
-    if mime_type not in _SHOWN_AS_THEY_ARE or max(size.shown) > longest_px or not made.is_still:
-        return made
     plain = strip_metadata(content, mime_type)
     if plain is None or plain.orientation != 1 or len(plain.content) >= len(made.content):
         return made
     return replace(made, content=plain.content, mime_type=mime_type, width_px=size.width_px, height_px=size.height_px)
+
+
+def _can_be_shown(content: bytes, longest_px: int) -> bool:
+    """Whether it has a type that every host shows, and the size of a preview."""
+    head = content[:HEAD_BYTES]
+    mime_type = sniff(head) or ""
+    return mime_type in _SHOWN_AS_THEY_ARE and max(pixel_size(head, mime_type).shown) <= longest_px
 
 
 async def _sheet(work: _Work, files: Mapping[int, StoredFile], longest_px: int) -> Previewed:
@@ -143,15 +152,20 @@ async def _sheet(work: _Work, files: Mapping[int, StoredFile], longest_px: int) 
 
 
 async def _drawn_sheet(work: _Work, place: Layout, pictures: Mapping[int, Rendered | str]) -> Rendered | str:
-    contents = [b"" if isinstance(made := pictures[cell.number], str) else made.content for cell in place.cells]
+    made = [pictures[cell.number] for cell in place.cells]
+    drawn = [_NO_PICTURE if isinstance(each, str) else each for each in made]
     return await render_image(
         "sheet",
-        b"".join(contents),
+        b"".join(each.content for each in drawn),
         timeout_s=work.timeout_s,
         max_bytes=work.max_bytes,
         width=place.width,
         height=place.height,
-        cells=[[cell.number, *cell.box, len(content)] for cell, content in zip(place.cells, contents, strict=True)],
+        cells=[
+            [cell.number, *cell.box, each.width_px, each.height_px]
+            for cell, each in zip(place.cells, drawn, strict=True)
+        ],
+        modes=[each.mime_type.removeprefix("image/").upper() for each in drawn],
     )
 
 
