@@ -11,12 +11,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
+from typing import cast
 
 import anyio
 import httpx
-import replicate
+from replicate.client import Client
 
 from darkroom.darkroom import Darkroom
 from darkroom.generate_image import generate_image
@@ -36,7 +38,7 @@ class Contest:
         self._http = http
         self._count = count
         self._has_preview = has_preview
-        self._official = replicate.Client(api_token=_KEY, base_url=address)
+        self._official = Client(api_token=_KEY, base_url=address)
         self._numbers = iter(range(10**9))
 
     async def ours(self) -> None:
@@ -63,9 +65,8 @@ class Contest:
     async def official(self) -> None:
         body = {"prompt": f"picture {next(self._numbers)}", "num_outputs": self._count}
         outputs = await self._official.async_run(_MODEL, input=body)
-        assert isinstance(outputs, list)
-        for url in outputs:  # of http, as here, it gives addresses and no files
-            assert (await self._http.get(str(url))).content
+        for url in cast("list[str]", outputs):  # of http, as here, it gives addresses and no files
+            assert (await self._http.get(url)).content
 
 
 async def compare(address: str, folder: str, rounds: int) -> None:
@@ -81,7 +82,7 @@ async def compare(address: str, folder: str, rounds: int) -> None:
         headers = {"Authorization": f"Bearer {_KEY}"}
         base = f"{address}/{size}"
         async with (
-            Darkroom.open(Settings.read(environ).options()) as room,
+            Darkroom.open(replace(Settings.read(environ).options(), preview_px=768 * has_preview)) as room,
             httpx.AsyncClient(base_url=base, headers=headers) as http,
         ):
             contest = Contest(base, room, http, count, has_preview)

@@ -7,7 +7,7 @@ not read a request knows its tag, so that no picture can leave behind an answer 
 import json
 from collections.abc import Mapping
 from struct import Struct
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 # Tag, bytes of JSON, bytes of the image.
 _HEAD = Struct("!8sII")
@@ -49,10 +49,10 @@ def lengths(head: bytes) -> Lengths:
 
 def split_frame(rest: bytes, found: Lengths) -> tuple[dict[str, Any], bytes]:
     """JSON and image out of what follows the head. Raises: ValueError where these are none."""
-    about = json.loads(rest[: found.about])
+    about: Any = json.loads(rest[: found.about])
     if len(rest) != found.rest or not isinstance(about, dict):
         raise ValueError("cut off")
-    return about, rest[found.about :]
+    return cast("dict[str, Any]", about), rest[found.about :]
 
 
 class Unusable(Exception):

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
+from darkroom.decoder.encoding import fitted
+
 if TYPE_CHECKING:
     from PIL.Image import Image
     from PIL.ImageDraw import ImageDraw
@@ -38,8 +40,9 @@ def sheet(request: dict[str, Any], content: bytes) -> "Image":
 
 
 def _place(ground: "Image", picture: "Image", box: tuple[int, int, int, int]) -> None:
-    """In the middle of its box."""
+    """In the middle of its box, made smaller where it is larger."""
     x, y, width, height = box
+    picture = fitted(picture, (width, height))
     at = (x + (width - picture.width) // 2, y + (height - picture.height) // 2)
     if picture.mode == "RGBA":
         ground.paste(_checks(picture.size), at)

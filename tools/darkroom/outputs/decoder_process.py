@@ -56,7 +56,11 @@ class DecoderProcess:
         command = [sys.executable, "-I", "-S", "-B", program, str(idle_s), *dict.fromkeys(folders)]
         environment = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
         environment["MALLOC_ARENA_MAX"] = "2"  # each reserves 64 MiB of address space, which the memory limit counts
-        return cls(await anyio.open_process(command, stderr=DEVNULL, env=environment, start_new_session=True))
+        started: Self | None = None
+        with anyio.CancelScope(shield=True):  # a start that is broken off would leave a process behind
+            started = cls(await anyio.open_process(command, stderr=DEVNULL, env=environment, start_new_session=True))
+        assert started
+        return started
 
     @property
     def is_running(self) -> bool:

@@ -4,7 +4,7 @@ A kept one is ended after many pictures, by whatever goes wrong while it is aske
 """
 
 import os
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -19,17 +19,22 @@ MOST_PICTURES = 200
 
 
 class Decoders:
-    """At most one process for each core is asked at a time. `close` it always."""
+    """At most one process for each core is asked at a time. They are kept while somebody is in `kept`.
 
-    def __init__(self, idle_s: float = IDLE_S, start: Callable[[float], Awaitable[DecoderProcess]] | None = None) -> None:
+    One ends after `most_pictures`, or `idle_s` seconds without any.
+    """
+
+    def __init__(self, *, idle_s: float = IDLE_S, most_pictures: int = MOST_PICTURES) -> None:
         self._idle_s = idle_s
-        self._start = start or DecoderProcess.start
+        self._most_pictures = most_pictures
         self._one_starts = anyio.Lock()
         self._turns = anyio.CapacityLimiter(os.cpu_count() or 1)
         self._free: list[DecoderProcess] = []
         self._owners = 0
 
-    async def ask(self, about: Mapping[str, JsonValue], content: bytes, timeout_s: float) -> tuple[dict[str, Any], bytes]:
+    async def ask(
+        self, about: Mapping[str, JsonValue], content: bytes, timeout_s: float
+    ) -> tuple[dict[str, Any], bytes]:
         """The two parts of the answer. The time begins with its turn; cancelling kills the process.
 
         Raises: DecoderEndedError where the picture has killed the decoder; TimeoutError; OSError where none starts.
@@ -66,11 +71,10 @@ class Decoders:
                 if process.is_running:
                     return process
                 await process.kill()
-            with anyio.CancelScope(shield=True):  # a start that is broken off would leave a process behind
-                return await self._start(self._idle_s)
+            return await DecoderProcess.start(self._idle_s)
 
     async def _give_back(self, process: DecoderProcess) -> None:
-        if process.asked < MOST_PICTURES and self._owners:
+        if process.asked < self._most_pictures and self._owners:
             self._free.append(process)
         else:
             await process.kill()

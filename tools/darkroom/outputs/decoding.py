@@ -23,6 +23,7 @@ SVG_PX = 2048
 
 Operation = Literal["small", "cell", "sheet", "look", "drawn", "upright", "mask", "scaled"]
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rendered:
     """An encoded image, decoded and written anew: no metadata, upright, one frame.
@@ -45,11 +46,11 @@ async def render_image(
 ) -> Rendered | str:
     """Have `decoder` decode `content` (PNG, JPEG, WebP, GIF, AVIF or SVG bytes) and encode it again.
 
-    `small`: fits `max_bytes` and `box` (width, height in px; left out: by quality alone); `cell`: fits `box`, as bare
-    pixels of the type image/rgb or image/rgba; `look`: no bytes, only what is known then; `upright`: as it is; `mask`: gray PNG, with `invert` the other way
-    round; `scaled`: PNG of `width_px` x `height_px`; `drawn`: an SVG as PNG; `sheet`: `cells` on a contact sheet (see
-    `decoder.sheet`). The longer side of an SVG becomes `svg_px`. Cancelling kills the process.
-    Its time begins with its turn.
+    `small`: fits `max_bytes` and `box` (width, height in px; left out: by quality alone), if possible `wanted_bytes`;
+    `cell`: fits `box`, as bare pixels of the type image/rgb or image/rgba; `look`: no bytes, only what is known then;
+    `upright`: as it is; `mask`: gray PNG, with `invert` the other way round; `scaled`: PNG of `width_px` x `height_px`;
+    `drawn`: an SVG as PNG; `sheet`: `cells` on a contact sheet (see `decoder.sheet`). The longer side of an SVG becomes
+    `svg_px`. Cancelling kills the process. Its time begins with its turn.
 
     A text says why there is no image, as the end of a sentence: "it is damaged and cannot be decoded".
     """
