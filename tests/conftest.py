@@ -1,7 +1,7 @@
 """What every test shares: one event loop, and no setting of the person who runs them."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,6 +40,15 @@ def empty_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("DARKROOM_OUTPUT_DIR", str(tmp_path / "pictures"))
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture(scope="module")
+async def kept_decoders(anyio_backend: str) -> AsyncGenerator[None]:
+    """Decoder processes that all tests of a file share, as all calls of a server do."""
+    from darkroom.outputs.decoders import decoders
+
+    async with decoders().kept():
+        yield
 
 
 @pytest.fixture(scope="module")

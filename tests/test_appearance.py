@@ -14,7 +14,7 @@ from darkroom.outputs import ImageName, OutputStore, open_target
 from darkroom.outputs.appearance import examined
 from darkroom.outputs.formats import EXTENSIONS, may_be_transparent
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("kept_decoders")]
 NAME = ImageName(prediction_id="rrr4z55ocneqzikepnug6xezpe", index=0, prompt="a kite", model="owner/model")
 
 

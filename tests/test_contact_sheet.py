@@ -14,7 +14,7 @@ from previewed import previewed
 from darkroom.outputs.preview import MOST_ON_A_SHEET, Preview
 from darkroom.outputs.sheet_layout import Layout, layout
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("kept_decoders")]
 WHITE = (255, 255, 255)
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from darkroom.outputs.decoding import Rendered, render_image
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("kept_decoders")]
 HEAD = (
     '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="120" height="80">'
     '<rect width="120" height="80" fill="white"/>'

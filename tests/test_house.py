@@ -69,7 +69,7 @@ BANNED_NAMES = frozenset({"utils", "util", "helpers", "helper", "common", "base"
 # Programs that run in a process of their own, with a stdout of their own.
 CHILD_PROGRAMS = frozenset({"darkroom.decoder.program"})
 # They read no setting: they give a child process a bare environment, without any key.
-PARENTS = frozenset({"darkroom.outputs.decoding"})
+PARENTS = frozenset({"darkroom.outputs.decoder_process"})
 NAMES_OF_THE_HOUSE = frozenset({"http"})  # house words that the standard library has too
 LONGEST_FILE = 300
 

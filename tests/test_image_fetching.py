@@ -23,6 +23,7 @@ from darkroom.gateways import Gateway, OutputFetcher
 from darkroom.images import ImageState, StoredImage
 from darkroom.journal import Intent, Journal, Look
 from darkroom.outputs import OutputStores
+from darkroom.outputs.early_previews import EarlyPreviews
 from darkroom.predictions import PredictionStatus
 from darkroom.work.image_fetching import ImageFetching
 from darkroom.work.runtime import Runtime
@@ -105,7 +106,8 @@ class _OpenFetching:
         fetcher = await self._stack.enter_async_context(OutputFetcher(self._gateway))
         world = self._world
         runtime = Runtime(clock=world.clock, monotonic=world.clock, sleep=world.sleep)
-        return ImageFetching(world.journal, world.stores, fetcher, runtime)
+        tasks = await self._stack.enter_async_context(anyio.create_task_group())
+        return ImageFetching(world.journal, world.stores, fetcher, runtime, EarlyPreviews(0, tasks))
 
     async def __aexit__(self, *error: object) -> None:
         await self._stack.aclose()

@@ -22,7 +22,7 @@ from darkroom.registry import ImageRequest, MappedInput
 from darkroom.reports import PredictionReport, output_notes
 from darkroom.uris import data_uri
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("kept_decoders")]
 
 INPAINTER = ImageRequest(prompt="a hat", model="black-forest-labs/flux-fill-pro")
 INVERTING = "ideogram-ai/ideogram-v3-turbo"

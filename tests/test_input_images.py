@@ -17,7 +17,7 @@ from darkroom.outputs.inputs import InputResolver, Resolved
 from darkroom.own_folders import input_folders
 from darkroom.registry import MappedInput
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("kept_decoders")]
 
 EARLIER = "rrr4z55ocneqzikepnug6xezpe"
 

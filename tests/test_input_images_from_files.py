@@ -20,7 +20,7 @@ from darkroom.outputs.inputs import InputResolver
 from darkroom.outputs.local_files import read_local
 from darkroom.registry import MappedInput
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("kept_decoders")]
 
 CONTENT = picture(color=(11, 22, 33))
 SECRET = picture(color=(99, 98, 97))

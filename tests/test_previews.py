@@ -14,9 +14,10 @@ from PIL import Image, ImageCms
 from previewed import previewed, the_preview, the_problem
 
 from darkroom.outputs import ImageName, OutputStore, open_target
+from darkroom.outputs.decoders import decoders
 from darkroom.outputs.preview import Preview, preview_of
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("kept_decoders")]
 
 
 def gradient(mode: str, size: tuple[int, int] = (64, 64)) -> Image.Image:
@@ -66,6 +67,19 @@ async def test_a_preview_is_never_larger_than_an_original_that_fits(format_name:
     preview = await the_preview(content)
     assert len(preview.data) <= len(content)
     assert opened(preview.data).size == (300, 200)
+
+
+@pytest.mark.parametrize("format_name", ["JPEG", "WEBP"])
+async def test_a_preview_of_a_larger_image_has_no_more_bytes_than_that(format_name: str) -> None:
+    content = noise(format_name, size=(1024, 1024), quality=10)
+    preview = await the_preview(content)
+    assert len(preview.data) <= len(content)
+    assert max(preview.width_px, preview.height_px) >= 768 // 2
+
+
+async def test_a_gray_photo_becomes_a_jpeg_though_it_has_few_colours() -> None:
+    gray = opened(noise(size=(900, 900))).convert("L")
+    assert (await the_preview(encoded(gray, "PNG"))).mime_type == "image/jpeg"
 
 
 @pytest.mark.parametrize("profile", ["sRGB", "broken"])
@@ -182,6 +196,7 @@ async def test_stored_files_are_read_from_the_output_folder(tmp_path: Path) -> N
 @systems.shell_scripts
 async def test_the_decoder_finds_no_key_in_its_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DARKROOM_API_KEY", "canary")
+    await decoders().close()
     monkeypatch.setattr(sys, "executable", str(spying_python(tmp_path)))
     await the_preview(picture())
     seen = (tmp_path / "environment").read_text()
@@ -190,11 +205,13 @@ async def test_the_decoder_finds_no_key_in_its_environment(tmp_path: Path, monke
 
 
 async def test_a_decoder_that_cannot_start_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    await decoders().close()
     monkeypatch.setattr(sys, "executable", str(tmp_path / "no-python"))
     assert await the_problem(picture()) == "the image decoder could not be started"
 
 
 async def test_a_decoder_that_dies_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    await decoders().close()
     monkeypatch.setattr(sys, "executable", "/bin/false")
     assert await the_problem(picture()) == "decoding it went beyond the limits"
 

@@ -41,7 +41,8 @@ def create_server(
     def open_darkroom() -> "AbstractAsyncContextManager[Darkroom]":
         from darkroom.darkroom import Darkroom
 
-        return Darkroom.open(replace(settings.options(), on_ended=notices.announce))
+        preview_px = settings.preview_px if settings.previews == "on" else 0
+        return Darkroom.open(replace(settings.options(), on_ended=notices.announce, preview_px=preview_px))
 
     @cache
     def registry() -> "ModelRegistry":

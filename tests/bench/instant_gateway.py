@@ -1,32 +1,34 @@
 """A gateway on loopback that has every picture ready at once; a process of its own, so that it takes no time of ours.
 
-Run: python tests/bench/instant_gateway.py; its first line is its address.
+Run: python tests/bench/instant_gateway.py; its first line is its address. Below /768x512 every picture has that size.
 """
 
 import io
 import socket
+from functools import cache
 
 import uvicorn
 from PIL import Image
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 
 _ID_LENGTH = 26
 _STAMP = "2026-01-01T00:00:00.000000Z"
 
 
 def create_gateway(address: str) -> Starlette:
-    """Every create is answered with a finished prediction whose output is the same PNG, 1024 x 1024 px."""
+    """Every create is answered with a finished prediction of as many outputs as asked, all the same WebP."""
     numbers = iter(range(10**9))
-    picture = _picture()
 
-    def prediction(name: str) -> dict[str, object]:
+    def prediction(name: str, size: str, count: int) -> dict[str, object]:
         return {
             "id": name,
+            "model": "black-forest-labs/flux-schnell",
+            "version": "hidden",
             "status": "succeeded",
-            "output": [f"{address}/files/{name}.png"],
+            "output": [f"{address}/{size}/files/{name}-{index}.webp" for index in range(count)],
             "input": {},
             "error": None,
             "logs": "",
@@ -37,28 +39,33 @@ def create_gateway(address: str) -> Starlette:
         }
 
     async def create(request: Request) -> Response:
-        await request.body()
-        return JSONResponse(prediction(f"{next(numbers):0{_ID_LENGTH}d}"), status_code=201)
+        count = int((await request.json()).get("input", {}).get("num_outputs", 1))
+        name = f"{next(numbers):0{_ID_LENGTH - 1}d}{count}"
+        return JSONResponse(prediction(name, request.path_params["size"], count), status_code=201)
 
     async def get(request: Request) -> Response:
-        return JSONResponse(prediction(request.path_params["name"]))
+        name = request.path_params["name"]
+        return JSONResponse(prediction(name, request.path_params["size"], int(name[-1])))
 
     async def file(request: Request) -> Response:
-        return Response(picture, media_type="image/png")
+        return Response(_picture(request.path_params["size"]), media_type="image/webp")
 
-    return Starlette(
-        routes=[
-            Route("/v1/models/{owner}/{model}/predictions", create, methods=["POST"]),
-            Route("/v1/predictions", create, methods=["POST"]),
-            Route("/v1/predictions/{name}", get),
-            Route("/files/{name}", file),
-        ]
-    )
+    routes = [
+        Route("/v1/models/{owner}/{model}/predictions", create, methods=["POST"]),
+        Route("/v1/predictions", create, methods=["POST"]),
+        Route("/v1/predictions/{name}", get),
+        Route("/files/{name}", file),
+    ]
+    return Starlette(routes=[Mount("/{size}", routes=routes)])
 
 
-def _picture() -> bytes:
+@cache
+def _picture(size: str) -> bytes:
+    """WebP bytes, RGB, with as much detail as a sharp photo."""
+    width, _, height = size.partition("x")
+    grains = [Image.effect_noise((int(width), int(height)), 20) for _ in range(3)]
     buffer = io.BytesIO()
-    Image.effect_noise((1024, 1024), 8).convert("RGB").save(buffer, "PNG")
+    Image.merge("RGB", grains).save(buffer, "WEBP", quality=80)
     return buffer.getvalue()
 
 

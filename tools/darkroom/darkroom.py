@@ -19,6 +19,8 @@ from pydantic import JsonValue
 from darkroom.gateways import Gateway, Key, OutputFetcher, PredictionClient, Timeouts
 from darkroom.images import ReadImage, StoredFile
 from darkroom.journal import Intent, SpendingLimit, day_start, open_journal
+from darkroom.outputs.decoders import decoders
+from darkroom.outputs.early_previews import EarlyPreviews
 from darkroom.outputs.uploads import Uploads
 from darkroom.registry import MappedInput, ModelRegistry
 from darkroom.reports import DayLimit, Limits
@@ -59,8 +61,9 @@ class DarkroomOptions:
     `output_dir` is a folder or an object URL (`s3://…`). `at_crash_point` hears every moment at which a crash would
     matter; `settle_s` is how long a lost create may take to show up in the gateway's list; `lease_s` for how long a
     process that says nothing more keeps others from following its predictions; `wait_s` is how long a call waits where
-    it does not say, which the next steps name; `on_ended` hears of every prediction
-    that has ended and whose images are home or lost.
+    it does not say, which the next steps name; `preview_px` is the longer side of the
+    previews that answers show, 0 for none; `on_ended` hears of every prediction that has ended and whose images are
+    home or lost.
     """
 
     gateway: Gateway
@@ -81,6 +84,7 @@ class DarkroomOptions:
     settle_s: float = SETTLE_S
     lease_s: float = LEASE_S
     wait_s: float = 25.0
+    preview_px: int = 0
     on_ended: Callable[[Intent], None] = lambda intent: None
     at_crash_point: Callable[[CrashPoint], None] = lambda moment: None
 
@@ -112,7 +116,8 @@ class Darkroom:
         self.waiting = Waiting(options.monotonic)
         self._said: set[str] = set()
         self._opened_at = options.clock() - options.monotonic()
-        fetching = ImageFetching(self.journal, stores, fetcher, self._runtime)
+        self._early_previews = EarlyPreviews(options.preview_px, tasks)
+        fetching = ImageFetching(self.journal, stores, fetcher, self._runtime, self._early_previews)
         self.work = Work(account, self.journal, fetching, tasks, self._runtime, self._rules())
 
     @classmethod
@@ -135,6 +140,7 @@ class Darkroom:
             )
             fetcher = await stack.enter_async_context(OutputFetcher(options.gateway, app=options.app))
             account = await Account.open(client, journal, options.key)
+            await stack.enter_async_context(decoders().kept())
             tasks = await stack.enter_async_context(anyio.create_task_group())
             stores = OutputStores(options.output_dir, spare=options.data_dir / "images")
             room = cls(options, registry, account, stores, fetcher, tasks)
@@ -233,7 +239,7 @@ class Darkroom:
         """One small picture of stored files for the chat, by their numbers in the answer, under the hosts' limit."""
         from darkroom.outputs.preview import preview_of
 
-        return await preview_of(files, self.stores.read, longest_px=longest_px)
+        return await preview_of(files, self.stores.read, early=self._early_previews.taken, longest_px=longest_px)
 
     def say_once(self, words: str) -> None:
         """Have it said in the next answer, and never again while the Darkroom is open."""
@@ -262,7 +268,12 @@ class Darkroom:
     @property
     def _runtime(self) -> Runtime:
         options = self.options
-        return Runtime(clock=options.clock, monotonic=options.monotonic, at_crash_point=options.at_crash_point)
+        return Runtime(
+            clock=options.clock,
+            monotonic=options.monotonic,
+            at_crash_point=options.at_crash_point,
+            on_create=self._early_previews.expect,
+        )
 
     def _rules(self) -> WorkRules:
         options = self.options

@@ -17,6 +17,7 @@ from pydantic import JsonValue
 from darkroom.errors import OutputError
 from darkroom.journal import open_journal
 from darkroom.outputs import OutputStores
+from darkroom.outputs.decoders import decoders
 from darkroom.outputs.formats import HEAD_BYTES, sniff
 from darkroom.settings import Settings
 from darkroom_server.page.catalogue import Catalogue
@@ -46,7 +47,7 @@ class Opened:
 async def opened(settings: Settings) -> AsyncGenerator[Opened]:
     """Neither key nor gateway is needed. Raises: JournalError; SettingsError for a folder that is none."""
     data_dir = settings.data_path
-    async with open_journal(data_dir / "journal.sqlite3") as journal:
+    async with open_journal(data_dir / "journal.sqlite3") as journal, decoders().kept():
         stores = OutputStores(settings.output_location, spare=data_dir / "images")
         catalogue = Catalogue(journal, stores.default.place)
         yield Opened(catalogue, Thumbnails(data_dir / "thumbnails", stores.read), stores)

@@ -1,6 +1,6 @@
-"""What runs in a process of its own, started by `outputs.decoding` for one request: untrusted bytes meet decoders.
+"""What runs in processes of its own, started and kept by `outputs.decoders`: untrusted bytes meet decoders.
 
-    program.py   the process: its limits, one request in, one answer out
+    program.py   the process: its limits, and a copy of it for each request
     frames.py    how requests and answers look on a pipe; the only module that the parent uses too
     raster.py    what Pillow does with one image
     encoding.py  a picture made small for the chat

@@ -1,19 +1,58 @@
-"""How a request and its answer look on a pipe: a line of JSON, then the bytes of the image."""
+"""How requests and answers look on a pipe: a head of fixed size, then JSON, then the bytes of an image.
+
+The head tells both lengths, so that nobody reads more than was announced, and the tag of the request. Nobody who has
+not read a request knows its tag, so that no picture can leave behind an answer for the next one.
+"""
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from struct import Struct
+from typing import Any, NamedTuple, cast
+
+# Tag, bytes of JSON, bytes of the image.
+_HEAD = Struct("!8sII")
+HEAD_SIZE = _HEAD.size
+TAG_SIZE = 8
+_MOST_ABOUT = 64 * 1024
+# 50 million pixels of noise as PNG.
+_MOST_CONTENT = 256 * 1024 * 1024
 
 
-def frame(header: Mapping[str, Any], content: bytes) -> bytes:
-    """The two parts as one run of bytes."""
-    return json.dumps(header).encode() + b"\n" + content
+class Lengths(NamedTuple):
+    """What a head announces, in bytes."""
+
+    tag: bytes
+    about: int
+    content: int
+
+    @property
+    def rest(self) -> int:
+        """The bytes that follow the head."""
+        return self.about + self.content
 
 
-def split_frame(raw: bytes) -> tuple[dict[str, Any], bytes]:
-    """The two parts of `frame` again. Raises: ValueError where there are none."""
-    header, _, content = raw.partition(b"\n")
-    return json.loads(header), content
+def frame(tag: bytes, about: Mapping[str, Any], content: bytes) -> bytes:
+    """Head, JSON and image as one run of bytes. `tag` has TAG_SIZE bytes."""
+    text = json.dumps(about).encode()
+    return b"".join((_HEAD.pack(tag, len(text), len(content)), text, content))
+
+
+def lengths(head: bytes) -> Lengths:
+    """What `head` announces. Raises: ValueError where it is no head, or announces more than anybody sends."""
+    if len(head) != HEAD_SIZE:
+        raise ValueError("cut off")
+    found = Lengths(*_HEAD.unpack(head))
+    if found.about > _MOST_ABOUT or found.content > _MOST_CONTENT:
+        raise ValueError("too long")
+    return found
+
+
+def split_frame(rest: bytes, found: Lengths) -> tuple[dict[str, Any], bytes]:
+    """JSON and image out of what follows the head. Raises: ValueError where these are none."""
+    about: Any = json.loads(rest[: found.about])
+    if len(rest) != found.rest or not isinstance(about, dict):
+        raise ValueError("cut off")
+    return cast("dict[str, Any]", about), rest[found.about :]
 
 
 class Unusable(Exception):

@@ -1,42 +1,162 @@
-"""Runs the decoders on one untrusted image, in a process of its own that `outputs.decoding` starts by this file's path.
+"""Runs the decoders on untrusted images, in a process of its own that `outputs.decoder_process` starts by this path.
 
-It has no key in its environment, a limit of memory and CPU time, and may write no file. A request on stdin and the
-answer on stdout have the shape of `frames`. The answer's JSON has `problem` where there is no image.
+It loads them once and then waits on stdin. Each request is carried out by a copy of it (a fork), which has a fence of
+its own and ends after the answer: no picture meets what another has left in memory, and all that a process may use is
+counted anew. Where there is no fork (Windows), it answers itself.
+
+Both have no key in their environment, a limit of memory and CPU time, and may write no file. While a raster image is
+decoded, no file and no socket can be opened either. It ends with its stdin, when nothing was asked for a while, and
+with a code other than 0 when a picture has killed a copy.
 """
 
+import gc
+import os
+import select
 import sys
 from contextlib import suppress
+from importlib import import_module
+from threading import Timer
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from darkroom.decoder.frames import Lengths
 
 MEMORY_BYTES = 1024**3
 # resvg keeps a whole picture for each filter and mask that a document nests.
 DRAWING_BYTES = 512 * 1024**2
 CPU_S = 20
+_STDIN, _STDOUT = 0, 1
+_READ_BYTES = 1024 * 1024
+# All that a request may need: behind the fence nothing can be loaded any more.
+_NEEDED = (
+    "copy",
+    "darkroom.decoder.drawing",
+    "darkroom.decoder.raster",
+    "darkroom.decoder.sheet",
+    "resvg_py",
+    "PIL.ImageCms",
+    "PIL.ImageDraw",
+    "PIL.ImageFont",
+    "PIL.ImageOps",
+    "PIL.AvifImagePlugin",
+    "PIL.GifImagePlugin",
+    "PIL.MpoImagePlugin",
+    "PIL.PngImagePlugin",
+    "PIL.WebPImagePlugin",
+)
 
 
-def limit_resources(memory_bytes: int = MEMORY_BYTES) -> None:
-    """Bound memory, CPU time and files, more narrowly each time; without such limits the parent's clock remains."""
+def limit_resources(**limits: int) -> None:
+    """Set limits by their RLIMIT names, more narrowly each time; without such limits the parent's clock remains."""
     if sys.platform == "win32":
         return
     import resource
 
-    for kind, limit in (("AS", memory_bytes), ("CPU", CPU_S), ("FSIZE", 0), ("CORE", 0)):
+    for kind, limit in limits.items():
         with suppress(AttributeError, ValueError, OSError):  # macOS refuses some of them
             resource.setrlimit(getattr(resource, f"RLIMIT_{kind}"), (limit, limit))
 
 
-def main() -> None:
-    """Answer the one request on stdin. The arguments are the folders that hold this package, Pillow and resvg."""
-    limit_resources()
-    sys.path += sys.argv[1:]
+def main() -> int:
+    """Answer requests. Arguments: seconds without one after which to end; folders of this package, Pillow and resvg."""
+    limit_resources(AS=MEMORY_BYTES, CPU=CPU_S, FSIZE=0, CORE=0)
+    idle_s = float(sys.argv[1])
+    sys.path += sys.argv[2:]
+    for name in _NEEDED:
+        with suppress(ImportError):
+            import_module(name)
+    _load_plugins()
+    gc.freeze()
+    _widen_pipes()
+    while request := _next_request(idle_s):
+        if not _carry_out(*request):
+            return 1
+    return 0
+
+
+def _load_plugins() -> None:
+    from PIL import Image, ImageFont
+
+    Image.preinit()
+    ImageFont.load_default(14)
+
+
+def _widen_pipes() -> None:
+    """Most pictures then go through at once; in small pieces both sides would wait for each other's turn."""
+    try:
+        from fcntl import F_SETPIPE_SZ, fcntl
+    except ImportError:  # only Linux has that
+        return
+    for pipe in (_STDIN, _STDOUT):
+        with suppress(OSError):
+            fcntl(pipe, F_SETPIPE_SZ, _READ_BYTES)
+
+
+def _next_request(idle_s: float) -> "tuple[Lengths, bytes] | None":
+    """The next one, None where there is none. Raises: ValueError for what is none."""
+    from darkroom.decoder.frames import HEAD_SIZE, lengths
+
+    if not (head := _awaited(HEAD_SIZE, idle_s)):
+        return None
+    found = lengths(head)
+    rest = _read(found.rest)
+    return (found, rest) if len(rest) == found.rest else None
+
+
+def _awaited(size: int, idle_s: float) -> bytes:
+    """So many bytes of stdin, none where nothing comes for `idle_s`."""
+    if os.name == "posix":
+        return _read(size) if select.select([_STDIN], [], [], idle_s)[0] else b""
+    # Windows cannot wait on a pipe for a time.
+    end = Timer(idle_s, os._exit, (0,))
+    end.start()
+    found = _read(size)
+    end.cancel()
+    return found
+
+
+def _read(size: int) -> bytes:
+    """So many bytes of stdin, fewer at its end."""
+    pieces: list[bytes] = []
+    while size and (piece := os.read(_STDIN, min(size, _READ_BYTES))):
+        pieces.append(piece)
+        size -= len(piece)
+    return b"".join(pieces)
+
+
+def _carry_out(found: "Lengths", rest: bytes) -> bool:
+    """Have it answered; False where the picture has killed the copy."""
+    if not hasattr(os, "fork"):
+        _answer(found, rest)
+        return True
+    if copy := os.fork():
+        return os.waitpid(copy, 0)[1] == 0
+    code = 1
+    try:
+        # The next request is not for this copy.
+        os.dup2(os.open(os.devnull, os.O_RDONLY), _STDIN)
+        _answer(found, rest)
+        code = 0
+    finally:
+        os._exit(code)
+
+
+def _answer(found: "Lengths", rest: bytes) -> None:
     from darkroom.decoder.frames import frame, split_frame
     from darkroom.decoder.raster import answer
 
-    request, content = split_frame(sys.stdin.buffer.read())
-    if request.get("mime_type") == "image/svg+xml":
-        limit_resources(DRAWING_BYTES)
-    sys.stdout.buffer.write(frame(*answer(request, content)))
-    sys.stdout.buffer.flush()
+    request, content = split_frame(rest, found)
+    if hasattr(os, "fork"):
+        _fence(request)
+    left = memoryview(frame(found.tag, *answer(request, content)))
+    while left:
+        left = left[os.write(_STDOUT, left) :]
+
+
+def _fence(request: dict[str, Any]) -> None:
+    """Text of a drawing needs the fonts of this computer, so `drawing` closes files by itself."""
+    limit_resources(**({"AS": DRAWING_BYTES} if request.get("mime_type") == "image/svg+xml" else {"NOFILE": 0}))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -113,14 +113,14 @@ def _plain_mode(image: "Image") -> "Image":
 
 
 def _small(image: "Image", request: dict[str, Any]) -> Encoded:
-    return small(image, int(request["max_bytes"]), _box(request))
+    return small(image, int(request["max_bytes"]), _box(request), int(request.get("wanted_bytes", 0)))
 
 
 def _cell(image: "Image", request: dict[str, Any]) -> Encoded:
-    """The picture of one cell of a contact sheet, without loss: the sheet alone is compressed."""
+    """The picture of one cell of a contact sheet as bare pixels: the sheet alone is compressed."""
     box = _box(request)
-    picture = fitted(image, box) if box else image
-    return "PNG", encode(picture, "PNG", compress_level=1), picture.size
+    picture = (fitted(image, box) if box else image).convert("RGB" if is_opaque(image) else "RGBA")
+    return picture.mode, picture.tobytes(), picture.size
 
 
 def _look(image: "Image", request: dict[str, Any]) -> Encoded:

@@ -1,7 +1,8 @@
 """A contact sheet: small pictures in the boxes that the request names, each with its number on a badge."""
 
-import io
 from typing import TYPE_CHECKING, Any
+
+from darkroom.decoder.encoding import fitted
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -15,18 +16,20 @@ _BADGE, _INK = (24, 24, 24), (255, 255, 255)
 
 
 def sheet(request: dict[str, Any], content: bytes) -> "Image":
-    """The sheet, RGB. `cells` of the request: n, x, y, width, height in pixels, and size_bytes of its PNG in `content`.
+    """The sheet, RGB. `cells` of the request: n, x, y, width, height of the box, then width and height of the picture.
 
-    The PNGs follow one another; a cell of 0 bytes is drawn empty. What is transparent gets a chequered ground.
+    All in pixels. The pictures follow one another in `content`, row by row in the `modes` RGB or RGBA of the request. A
+    cell without a picture has an empty mode. What is transparent gets a chequered ground.
     """
     from PIL import Image, ImageDraw
 
     ground = Image.new("RGB", (int(request["width"]), int(request["height"])), _GROUND)
     draw = ImageDraw.Draw(ground)
     start = 0
-    for number, x, y, width, height, size_bytes in request["cells"]:
-        if size_bytes:
-            picture = Image.open(io.BytesIO(content[start : start + size_bytes]), formats=["PNG"])
+    for (number, x, y, width, height, *size), mode in zip(request["cells"], request["modes"], strict=True):
+        size_bytes = size[0] * size[1] * len(mode)
+        if mode:
+            picture = Image.frombytes(mode, tuple(size), content[start : start + size_bytes])
             _place(ground, picture, (x, y, width, height))
         else:
             draw.rectangle((x, y, x + width - 1, y + height - 1), fill=_EMPTY)
@@ -37,11 +40,11 @@ def sheet(request: dict[str, Any], content: bytes) -> "Image":
 
 
 def _place(ground: "Image", picture: "Image", box: tuple[int, int, int, int]) -> None:
-    """In the middle of its box."""
+    """In the middle of its box, made smaller where it is larger."""
     x, y, width, height = box
+    picture = fitted(picture, (width, height))
     at = (x + (width - picture.width) // 2, y + (height - picture.height) // 2)
-    if picture.mode in ("LA", "RGBA"):
-        picture = picture.convert("RGBA")
+    if picture.mode == "RGBA":
         ground.paste(_checks(picture.size), at)
         ground.paste(picture, at, picture)
     else:

@@ -10,7 +10,7 @@ from darkroom.images import StoredFile
 from darkroom.outputs.decoding import TIMEOUT_S, Rendered, render_image
 from darkroom.outputs.formats import EXTENSIONS, HEAD_BYTES, MAX_PIXELS, pixel_size, sniff
 from darkroom.outputs.metadata import strip_metadata
-from darkroom.outputs.sheet_layout import Cell, Layout, layout
+from darkroom.outputs.sheet_layout import Layout, layout
 
 # Half of what the strictest host takes: Claude Desktop refuses a tool result beyond 1,048,576 bytes, base64 included
 # (checked 2026-11-20).
@@ -19,10 +19,13 @@ DEFAULT_PX = 768
 # A sheet has more to show than one image: with 768 px its longer side has 1,024.
 _SHEET_SHARE = 4 / 3
 MOST_ON_A_SHEET = 25
-_PROCESSES = 2
+_AT_ONCE = 4
+_NO_PICTURE = Rendered(content=b"", mime_type="", width_px=0, height_px=0)
 _SHOWN_AS_THEY_ARE = frozenset({"image/png", "image/jpeg", "image/webp"})
 
 Reader = Callable[[StoredFile], Awaitable[bytes]]
+# `EarlyPreviews.taken`: of a file, at a longest side in px, alone (else for a sheet).
+Early = Callable[[StoredFile, int, bool], Awaitable[Rendered | str | None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +59,7 @@ async def preview_of(
     files: Mapping[int, StoredFile],
     read: Reader,
     *,
+    early: Early | None = None,
     longest_px: int = DEFAULT_PX,
     total_b64: int = TOTAL_BASE64_BYTES,
     timeout_s: float = TIMEOUT_S,
@@ -63,18 +67,42 @@ async def preview_of(
     """One picture of all files, by their numbers in the answer; its base64 is at most `total_b64` characters.
 
     A single image has a longer side of at most `longest_px`, a contact sheet of a third more. `read` gives the bytes
-    of a file (`OutputStores.read`). Whatever is wrong with an image is a problem in the list, never an exception, and
-    its cell on the sheet is empty. `timeout_s` holds for each image.
+    of a file (`OutputStores.read`), unless `early` has begun with it. Whatever is wrong with an image is a problem in
+    the list, never an exception, and its cell on the sheet is empty. `timeout_s` holds for each image.
     """
-    work = _Work(read=read, max_bytes=total_b64 // 4 * 3, timeout_s=timeout_s)
+    work = _Work(read=read, early=early, longest_px=longest_px, max_bytes=total_b64 // 4 * 3, timeout_s=timeout_s)
     numbers = sorted(files)[:MOST_ON_A_SHEET]
     if not numbers:
         return Previewed()
     if len(files) == 1:
-        return await _alone(work, numbers[0], files[numbers[0]], longest_px)
-    shown = await _sheet(work, {number: files[number] for number in numbers}, round(longest_px * _SHEET_SHARE))
+        return await _alone(work, numbers[0], files[numbers[0]])
+    shown = await _sheet(work, {number: files[number] for number in numbers})
     left_out = dict.fromkeys(sorted(files)[MOST_ON_A_SHEET:], f"only the first {MOST_ON_A_SHEET} images are shown")
     return replace(shown, problems=shown.problems + _problems(left_out))
+
+
+async def shown_alone(
+    content: bytes, longest_px: int, *, max_bytes: int = TOTAL_BASE64_BYTES // 4 * 3, timeout_s: float = TIMEOUT_S
+) -> Rendered | str:
+    """An image for the chat in at most `max_bytes`, or why it cannot be shown, as the end of a sentence."""
+    made = _problem_of(content) or await render_image(
+        "small",
+        content,
+        timeout_s=timeout_s,
+        max_bytes=max_bytes,
+        wanted_bytes=0 if _can_be_shown(content, longest_px) else len(content),
+        box=[longest_px, longest_px],
+        svg_px=longest_px,
+    )
+    return made if isinstance(made, str) else _original_if_smaller(content, made, longest_px)
+
+
+async def shown_in_cell(content: bytes, longest_px: int, *, timeout_s: float = TIMEOUT_S) -> Rendered | str:
+    """An image as bare pixels, large enough for a sheet beside images of `longest_px`, or why it cannot be shown."""
+    side_px = round(longest_px * _SHEET_SHARE) // 2
+    return _problem_of(content) or await render_image(
+        "cell", content, timeout_s=timeout_s, box=[side_px, side_px], svg_px=side_px
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,57 +110,67 @@ class _Work:
     """How images are read and what holds for all of them."""
 
     read: Reader
+    early: Early | None
+    longest_px: int
     max_bytes: int
     timeout_s: float
 
-    async def content(self, file: StoredFile) -> tuple[bytes, str]:
-        """The bytes of an image that can be decoded, or none and why not, as the end of a sentence."""
+    async def shown(self, file: StoredFile, *, is_alone: bool) -> Rendered | str:
+        """The image alone or for a cell, or why it cannot be shown."""
+        if self.early and (made := await self.early(file, self.longest_px, is_alone)) is not None:
+            return made
         try:
             content = await self.read(file)
         except OutputError as error:
-            return b"", f"it cannot be read: {error.message.rstrip('.')}"
-        # What the header alone tells is not decoded at all.
-        head = content[:HEAD_BYTES]
-        mime_type = sniff(head) or ""
-        if mime_type not in EXTENSIONS:
-            return b"", "it is no image of a known format"
-        pixels = 0 if mime_type == "image/svg+xml" else pixel_size(head, mime_type).pixels
-        if pixels > MAX_PIXELS:
-            most = MAX_PIXELS // 1_000_000
-            return b"", f"it has {pixels / 1e6:.0f} million pixels, more than the {most} million that are decoded"
-        return content, ""
+            return f"it cannot be read: {error.message.rstrip('.')}"
+        if is_alone:
+            return await shown_alone(content, self.longest_px, max_bytes=self.max_bytes, timeout_s=self.timeout_s)
+        return await shown_in_cell(content, self.longest_px, timeout_s=self.timeout_s)
 
 
-async def _alone(work: _Work, number: int, file: StoredFile, longest_px: int) -> Previewed:
-    content, problem = await work.content(file)
-    made = problem or await render_image(
-        "small",
-        content,
-        timeout_s=work.timeout_s,
-        max_bytes=work.max_bytes,
-        box=[longest_px, longest_px],
-        svg_px=longest_px,
-    )
+def _problem_of(content: bytes) -> str:
+    """What the header alone tells is not decoded at all; "" for an image that can be."""
+    head = content[:HEAD_BYTES]
+    mime_type = sniff(head) or ""
+    if mime_type not in EXTENSIONS:
+        return "it is no image of a known format"
+    pixels = 0 if mime_type == "image/svg+xml" else pixel_size(head, mime_type).pixels
+    if pixels > MAX_PIXELS:
+        most = MAX_PIXELS // 1_000_000
+        return f"it has {pixels / 1e6:.0f} million pixels, more than the {most} million that are decoded"
+    return ""
+
+
+async def _alone(work: _Work, number: int, file: StoredFile) -> Previewed:
+    made = await work.shown(file, is_alone=True)
     if isinstance(made, str):
         return Previewed(problems=_problems({number: made}))
-    return Previewed(preview=_preview((number,), _original_if_smaller(content, made, longest_px)))
+    return Previewed(preview=_preview((number,), made))
 
 
 def _original_if_smaller(content: bytes, made: Rendered, longest_px: int) -> Rendered:
     """The image itself without its metadata, where that fits, is no larger, and can be shown as it is."""
+    if not made.is_still or not _can_be_shown(content, longest_px):
+        return made
     mime_type = sniff(content[:HEAD_BYTES]) or ""
     size = pixel_size(content[:HEAD_BYTES], mime_type)
-    if mime_type not in _SHOWN_AS_THEY_ARE or max(size.shown) > longest_px or not made.is_still:
-        return made
     plain = strip_metadata(content, mime_type)
     if plain is None or plain.orientation != 1 or len(plain.content) >= len(made.content):
         return made
     return replace(made, content=plain.content, mime_type=mime_type, width_px=size.width_px, height_px=size.height_px)
 
 
-async def _sheet(work: _Work, files: Mapping[int, StoredFile], longest_px: int) -> Previewed:
+def _can_be_shown(content: bytes, longest_px: int) -> bool:
+    """Whether it has a type that every host shows, and the size of a preview."""
+    head = content[:HEAD_BYTES]
+    mime_type = sniff(head) or ""
+    return mime_type in _SHOWN_AS_THEY_ARE and max(pixel_size(head, mime_type).shown) <= longest_px
+
+
+async def _sheet(work: _Work, files: Mapping[int, StoredFile]) -> Previewed:
+    longest_px = round(work.longest_px * _SHEET_SHARE)
     place = layout({number: _drawn_size(file, longest_px) for number, file in files.items()}, longest_px)
-    pictures = await _pictures(work, files, place)
+    pictures = await _pictures(work, files)
     problems = _problems({number: made for number, made in pictures.items() if isinstance(made, str)})
     if len(problems) == len(files):
         return Previewed(problems=problems)
@@ -143,15 +181,20 @@ async def _sheet(work: _Work, files: Mapping[int, StoredFile], longest_px: int) 
 
 
 async def _drawn_sheet(work: _Work, place: Layout, pictures: Mapping[int, Rendered | str]) -> Rendered | str:
-    contents = [b"" if isinstance(made := pictures[cell.number], str) else made.content for cell in place.cells]
+    made = [pictures[cell.number] for cell in place.cells]
+    drawn = [_NO_PICTURE if isinstance(each, str) else each for each in made]
     return await render_image(
         "sheet",
-        b"".join(contents),
+        b"".join(each.content for each in drawn),
         timeout_s=work.timeout_s,
         max_bytes=work.max_bytes,
         width=place.width,
         height=place.height,
-        cells=[[cell.number, *cell.box, len(content)] for cell, content in zip(place.cells, contents, strict=True)],
+        cells=[
+            [cell.number, *cell.box, each.width_px, each.height_px]
+            for cell, each in zip(place.cells, drawn, strict=True)
+        ],
+        modes=[each.mime_type.removeprefix("image/").upper() for each in drawn],
     )
 
 
@@ -179,23 +222,16 @@ def _drawn_size(file: StoredFile, longest_px: int) -> tuple[int, int]:
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
-async def _pictures(work: _Work, files: Mapping[int, StoredFile], place: Layout) -> dict[int, Rendered | str]:
-    """Each image at the size of its cell, or why there is none; one process each, so that none spoils the others."""
-    limiter = anyio.CapacityLimiter(_PROCESSES)
+async def _pictures(work: _Work, files: Mapping[int, StoredFile]) -> dict[int, Rendered | str]:
+    """Each image as a cell takes it, or why there is none; each decoded by itself, so that none spoils the others."""
+    limiter = anyio.CapacityLimiter(_AT_ONCE)
     made: dict[int, Rendered | str] = {}
 
-    async def make(cell: Cell) -> None:
+    async def make(number: int, file: StoredFile) -> None:
         async with limiter:
-            content, problem = await work.content(files[cell.number])
-            made[cell.number] = problem or await render_image(
-                "cell",
-                content,
-                timeout_s=work.timeout_s,
-                box=[cell.width, cell.height],
-                svg_px=max(cell.width, cell.height),
-            )
+            made[number] = await work.shown(file, is_alone=False)
 
     async with anyio.create_task_group() as tasks:
-        for cell in place.cells:
-            tasks.start_soon(make, cell)
+        for number, file in files.items():
+            tasks.start_soon(make, number, file)
     return made

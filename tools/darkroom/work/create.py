@@ -137,6 +137,7 @@ class Creator:
     async def _created(self, intent: Intent, plan: CreatePlan) -> Prediction:
         hold_s = plan.prefer_wait_s if self._held_count < _MOST_HELD else 0
         self._held_count += hold_s > 0
+        self._runtime.on_create()
         try:
             return await self._client.create(
                 intent.model,

@@ -7,7 +7,7 @@ the same file, so two processes, or a crash between saving and noting, do no har
 import logging
 import random
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from dataclasses import asdict, replace
 
 import anyio
@@ -18,6 +18,7 @@ from darkroom.gateways import Gateway, OutputFetcher
 from darkroom.images import DAMAGED, ImageState, StoredFile, StoredImage
 from darkroom.journal import Intent, Journal
 from darkroom.outputs import ImageName, OutputStores
+from darkroom.outputs.early_previews import EarlyPreviews
 from darkroom.secrets_in_inputs import masked_secrets
 from darkroom.uris import scheme_of
 from darkroom.work.crash_points import CrashPoint
@@ -37,12 +38,20 @@ _NO_PNG = "No PNG was made of it"
 class ImageFetching:
     """Fetches what is wanted and writes down what came of it."""
 
-    def __init__(self, journal: Journal, stores: OutputStores, fetcher: OutputFetcher, runtime: Runtime) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        stores: OutputStores,
+        fetcher: OutputFetcher,
+        runtime: Runtime,
+        previews: EarlyPreviews,
+    ) -> None:
         self._journal = journal
         self._stores = stores
         self._fetcher = fetcher
         self._gateway = fetcher.gateway
         self._runtime = runtime
+        self._previews = previews
         self._dead_looks: dict[tuple[str, int], list[float]] = {}
 
     async def first_round(self, intent: Intent) -> Intent:
@@ -93,7 +102,9 @@ class ImageFetching:
     async def _save(self, intent: Intent, image: StoredImage) -> None:
         store, problem = await self._stores.usable(intent.output_place, is_last_chance=self._is_last_chance(image))
         async with self._fetcher.open(image.url) as chunks:
-            saved = await store.save(_name(intent, image), chunks)
+            is_alone = len(intent.images) == 1 and intent.request.get("count") in (None, 0, 1)
+            async with aclosing(self._previews.seen(chunks, is_alone=is_alone)) as seen:
+                saved = await store.save(_name(intent, image), seen)
         if not saved.is_whole and scheme_of(image.url) != "data":  # which will never be any other
             raise OutputError(f"{DAMAGED} ({saved.file.size_bytes:,} bytes came).", can_retry=True)
         damage = "" if saved.is_whole else f"{DAMAGED}."

@@ -11,9 +11,13 @@ from darkroom.work.crash_points import CrashPoint
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runtime:
-    """`clock` gives seconds since the epoch, `monotonic` ones that nobody can set; `at_crash_point` hears each."""
+    """`clock` gives seconds since the epoch, `monotonic` ones that nobody can set; `at_crash_point` hears each.
+
+    `on_create` is told of every create that goes out.
+    """
 
     clock: Callable[[], float] = time.time
     monotonic: Callable[[], float] = time.monotonic
     sleep: Callable[[float], Awaitable[None]] = anyio.sleep
     at_crash_point: Callable[[CrashPoint], None] = lambda point: None
+    on_create: Callable[[], None] = lambda: None

@@ -1,0 +1,238 @@
+"""Decoder processes are kept between pictures, lose nothing but a picture that kills them, and end when nobody is left."""
+
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from subprocess import DEVNULL
+
+import anyio
+import pytest
+from pictures import bomb, noise, opened, picture
+
+from darkroom.decoder.frames import frame, lengths
+from darkroom.outputs.decoder_process import DecoderEndedError, DecoderProcess
+from darkroom.outputs.decoders import Decoders, decoders
+from darkroom.outputs.decoding import Rendered, render_image
+
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are watched in /proc"),
+]
+
+LOOK = {"operation": "look", "mime_type": "image/png", "max_pixels": 50_000_000}
+SLOW = {"operation": "upright", "mime_type": "image/png", "max_pixels": 50_000_000}
+# A process that decodes one picture, says which decoder it keeps, and then stays.
+KEEPER = """
+import anyio, sys
+from darkroom.outputs.decoders import Decoders
+async def main():
+    pool = Decoders()
+    async with pool.kept():
+        await pool.ask({"operation": "look", "mime_type": "", "max_pixels": 1}, b"", 30)
+        print(*(each.pid for each in pool._free), flush=True)
+        await anyio.sleep_forever()
+anyio.run(main)
+"""
+
+
+@pytest.fixture
+async def pool() -> AsyncGenerator[Decoders]:
+    pool = Decoders()
+    with anyio.fail_after(60):
+        async with pool.kept():
+            yield pool
+
+
+def children(pid: int) -> dict[int, list[str]]:
+    """The processes that it has started and that live, with their command lines."""
+    found: dict[int, list[str]] = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            state, parent = (folder / "stat").read_text().rpartition(")")[2].split()[:2]
+            command = (folder / "cmdline").read_text().split("\0")
+        except (OSError, ValueError):
+            continue
+        if parent == str(pid) and state != "Z":
+            found[int(folder.name)] = command
+    return found
+
+
+def decoder_pids() -> set[int]:
+    """Of the decoders that this process keeps."""
+    return {pid for pid, command in children(os.getpid()).items() if any("decoder" in part for part in command)}
+
+
+async def the_pid(pids_of: int | None = None) -> int:
+    """The one decoder of ours, or the one copy of the decoder `pids_of`, once there is one."""
+    while True:
+        found = set(children(pids_of)) if pids_of else decoder_pids()
+        if len(found) == 1:
+            return found.pop()
+        await anyio.lowlevel.checkpoint()
+
+
+async def look(pool: Decoders) -> None:
+    about, _ = await pool.ask(LOOK, picture("PNG"), 30)
+    assert about["is_transparent"] is False
+
+
+async def test_one_process_decodes_one_picture_after_the_other(pool: Decoders) -> None:
+    await look(pool)
+    first = await the_pid()
+    await look(pool)
+    assert decoder_pids() == {first}
+
+
+async def test_after_so_many_pictures_another_process_goes_on() -> None:
+    pool = Decoders(most_pictures=2)
+    seen: list[set[int]] = []
+    async with pool.kept():
+        for _ in range(5):
+            await look(pool)
+            seen.append(decoder_pids())
+    assert seen[1] == seen[3] == set()
+    assert seen[0] != seen[2] != seen[4]
+    assert all(len(seen[number]) == 1 for number in (0, 2, 4))
+
+
+async def test_an_idle_process_ends_by_itself_and_the_next_picture_gets_another() -> None:
+    pool = Decoders(idle_s=0.05)
+    with anyio.fail_after(30):
+        async with pool.kept():
+            await look(pool)
+            descriptor = os.pidfd_open(await the_pid())
+            await anyio.to_thread.run_sync(select.select, [descriptor], [], [])
+            os.close(descriptor)
+            await look(pool)
+
+
+async def test_an_end_in_the_moment_of_asking_is_no_fault_of_the_picture() -> None:
+    process = await DecoderProcess.start(idle_s=0.05)
+    await process.ask(LOOK, picture())
+    assert await process.ended() == 0
+    with pytest.raises(DecoderEndedError) as ended:
+        await process.ask(LOOK, picture())
+    assert ended.value.was_idle
+    await process.kill()
+
+
+@pytest.mark.parametrize("who", ["the copy", "the process"])
+async def test_what_dies_of_a_picture_refuses_it_and_the_next_one_works(pool: Decoders, who: str) -> None:
+    await look(pool)
+    kept = await the_pid()
+    died: list[str] = []
+
+    async def ask() -> None:
+        try:
+            await pool.ask(SLOW, bomb(7_000, 7_000), 30)
+        except DecoderEndedError as error:
+            died.append(str(error))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(ask)
+        copy = await the_pid(kept)
+        os.kill(copy if who == "the copy" else kept, signal.SIGKILL)
+    # A copy whose process has died may bring its picture to an end.
+    assert died == ["killed by a picture"] or who == "the process"
+    await look(pool)
+    assert await the_pid() != kept
+
+
+async def test_a_cancel_in_the_middle_of_a_picture_leaves_no_process(pool: Decoders) -> None:
+    await look(pool)
+    kept = await the_pid()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(pool.ask, SLOW, bomb(7_000, 7_000), 30)
+        copy = os.pidfd_open(await the_pid(kept))
+        tasks.cancel_scope.cancel()
+    await anyio.to_thread.run_sync(select.select, [copy], [], [])
+    os.close(copy)
+    assert decoder_pids() == set()
+    await look(pool)
+
+
+async def test_two_at_once_each_get_their_own_answer(pool: Decoders) -> None:
+    widths: list[int] = []
+
+    async def ask(width: int) -> None:
+        about, _ = await pool.ask(LOOK, picture("PNG", size=(width, 8)), 30)
+        assert about["width_px"] == width
+        widths.append(width)
+
+    async with anyio.create_task_group() as tasks:
+        for width in range(10, 22):
+            tasks.start_soon(ask, width)
+    assert sorted(widths) == list(range(10, 22))
+    assert 1 <= len(decoder_pids()) <= (os.cpu_count() or 1)
+
+
+async def test_leaving_ends_every_process() -> None:
+    pool = Decoders()
+    async with pool.kept():
+        async with pool.kept():
+            await pool.warm()
+            await look(pool)
+        assert len(decoder_pids()) == 1
+    assert decoder_pids() == set()
+
+
+async def test_nothing_is_kept_where_nobody_wants_that() -> None:
+    assert isinstance(await render_image("look", picture()), Rendered)
+    assert decoder_pids() == set()
+
+
+def test_a_killed_server_leaves_no_decoder_behind() -> None:
+    with subprocess.Popen([sys.executable, "-c", KEEPER], stdout=subprocess.PIPE, text=True) as keeper:
+        assert keeper.stdout
+        decoder = os.pidfd_open(int(keeper.stdout.readline()))
+        keeper.kill()
+    ended, _, _ = select.select([decoder], [], [], 30)
+    os.close(decoder)
+    assert ended
+
+
+async def test_the_process_has_no_key_and_its_copy_can_open_neither_a_file_nor_a_socket(
+    pool: Decoders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DARKROOM_API_KEY", "canary")
+    await look(pool)
+    kept = await the_pid()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(pool.ask, SLOW, bomb(7_000, 7_000), 30)
+        copy = await the_pid(kept)
+        while "Max open files            0 " not in (limits := Path(f"/proc/{copy}/limits").read_text()):
+            await anyio.lowlevel.checkpoint()
+        environments = [Path(f"/proc/{pid}/environ").read_text() for pid in (kept, copy)]
+        stdin = os.readlink(f"/proc/{copy}/fd/0")
+        tasks.cancel_scope.cancel()
+    assert [line.split()[-3:-1] for line in limits.splitlines() if "cpu time" in line] == [["20", "20"]]
+    assert [line.split()[-3:-1] for line in limits.splitlines() if "Max file size" in line] == [["0", "0"]]
+    assert [line.split()[-3:-1] for line in limits.splitlines() if "address space" in line] == [[str(2**30)] * 2]
+    assert not any("canary" in text for text in environments)
+    assert stdin == "/dev/null"
+
+
+async def test_an_answer_that_a_picture_left_behind_is_not_taken_for_the_next() -> None:
+    forger = f"import sys; sys.stdin.buffer.read(16); sys.stdout.buffer.write({frame(bytes(8), {}, b'forged')!r})"
+    process = DecoderProcess(await anyio.open_process([sys.executable, "-c", forger], stderr=DEVNULL))
+    with pytest.raises(DecoderEndedError):
+        await process.ask(LOOK, picture())
+    await process.kill()
+
+
+@pytest.mark.parametrize("head", [b"", b"short", b"\xff" * 16])
+def test_a_head_that_announces_too_much_is_none(head: bytes) -> None:
+    with pytest.raises(ValueError, match="cut off|too long"):
+        lengths(head)
+
+
+async def test_every_format_is_read_and_written_behind_the_fence() -> None:
+    async with decoders().kept():
+        for format_name in ("PNG", "JPEG", "WEBP", "GIF", "AVIF"):
+            made = await render_image("small", noise(format_name), max_bytes=99_999, box=[40, 40])
+            assert isinstance(made, Rendered), (format_name, made)
+            assert max(opened(made.content).size) == 40
