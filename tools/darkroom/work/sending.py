@@ -93,7 +93,7 @@ class Sender:
         with suppress(JournalError):
             is_named = bool(watched.intent.prediction_id)  # found while its answer was held
             if isinstance(error, CreateUnresolved) and not (self._is_closing or is_named):
-                await self._reconciler.once()
+                await self._reconciler.once([watched.intent])
             row = await self._journal.find(watched.intent.key)
         if row and row.state is IntentState.KNOWN:
             watched.publish(row)

@@ -77,13 +77,12 @@ class Work:
         self._leases = Leases(journal, rules.lease_s)
         self._fetching = fetching
         self._watcher = Watcher(account, journal, fetching, runtime, rules.reconcile.settle_s)
-        self._reconciler = Reconciler(account, journal, runtime, rules.reconcile, self._take_over)
+        self._reconciler = Reconciler(account, journal, runtime, rules.reconcile, self._take_over, self._is_awaited)
         self.bills = Bills(account, journal, runtime)
         self._holds = Holds(self._reconciler, runtime, self._follow_held)
         creator = Creator(account, journal, self._paid_ids, runtime, self._mind_hold)
         self._sender = Sender(creator, self._reconciler, journal, runtime)
-        fences = Fences(journal)
-        self._fence, self._fenced = fences.around, fences.run
+        self._fence, self._fenced = (fences := Fences(journal)).around, fences.run
         self._watched: dict[str, Watched] = {}
         self._given_up: set[str] = set()
         self._is_closing = False
@@ -99,6 +98,9 @@ class Work:
     def watched(self, intent: Intent) -> Watched | None:
         """Who watches it in this process, if anybody."""
         return self._watched.get(intent.key)
+
+    def _is_awaited(self, intent: Intent) -> bool:
+        return (watched := self.watched(intent)) is not None and watched.is_being_sent
 
     async def cancel_all(self, intents: Sequence[Intent]) -> None:
         """Ask the gateway to cancel those that still run.
@@ -151,8 +153,8 @@ class Work:
     async def settle_doubts(self, intents: Sequence[Intent]) -> tuple[Intent, ...]:
         """The rows after one look for lost answers, if one of these was lost and cannot come soon."""
         is_sought = any(intent.state in (*DOUBTFUL, IntentState.ABSENT) for intent in intents)
-        watched = [self._watched.get(intent.key) for intent in intents]
-        if is_sought and all(each is None or each.hold or not each.is_being_sent for each in watched):
+        watched = filter(None, [self._watched.get(intent.key) for intent in intents])
+        if is_sought and all(each.hold or not each.is_being_sent for each in watched):
             await self._reconciler.once(intents)
             self._look_for_bills()
         return tuple([await self._journal.find(intent.key) or intent for intent in intents])
@@ -198,8 +200,7 @@ class Work:
             watched.publish(intent)
 
     def _mind_hold(self, watched: Watched, hold: Hold) -> None:
-        mind = partial(self._holds.mind, watched, hold)
-        self._tasks.start_soon(self._fenced, "looking for a create that is held", mind)
+        self._tasks.start_soon(self._fenced, "minding a hold", partial(self._holds.mind, watched, hold))
 
     def _follow_held(self, watched: Watched) -> None:
         """Its id is known before its answer."""
