@@ -2,7 +2,7 @@
 
 Run: python tests/bench/lag.py [RUNS] [AT ONCE]. Ours saves the pictures over stdio, with and without showing them, at
 first as a new installation; the official server's way (replicate-mcp 0.9.0, read 2026-11-25) is one POST with
-`Prefer: wait`, which saves and shows nothing. Both meet the same gateway, which holds and answers as Replicate was recorded to.
+`Prefer: wait`, which saves and shows nothing. Both meet one gateway, which answers as Replicate was recorded to.
 """
 
 import sys

@@ -18,7 +18,7 @@ from darkroom.errors import DarkroomError, GatewayUnreachable, OutputError, Spen
 from darkroom.get_prediction import report_on
 from darkroom.images import ReadImage
 from darkroom.input_facts import wanted_output
-from darkroom.joining import Caller, call_of, joined_words
+from darkroom.joining import Caller, call_of, joined_words, unnamed_caller
 from darkroom.journal import Call, Intent, NewIntent
 from darkroom.like import whole
 from darkroom.quotes import Quote, noted_estimate, quote
@@ -164,7 +164,7 @@ def _intents(
             output_place=darkroom.stores.default.place,
             conversation=asked.conversation,
             wish=call.wish,
-            caller=call.id,
+            caller=call.id or unnamed_caller(),
             called_at=call.begun_at,
             images_read=read,
             wanted=wanted_output(model, request, quoted.parts[number], read),
