@@ -197,12 +197,13 @@ class Watcher:
     async def _look(self, watched: Watched, polling: "_Polling") -> bool:
         """One look at the gateway; False where the prediction is gone, or not to be seen with this key."""
         try:
-            if (prediction := await self._looks.look(watched.intent.prediction_id)) is None:
+            intent = watched.intent
+            if (prediction := await self._looks.look(intent.prediction_id, intent.image_count)) is None:
                 return True
             self._runtime.at_crash_point(CrashPoint.SEEN)
             polling.saw(prediction, self._runtime.monotonic())
             look = self._account.look(self._runtime.clock(), is_final=polling.is_output_overdue)
-            row = await self._journal.record(prediction, look)
+            row = intent if _is_as_before(intent, prediction) else await self._journal.record(prediction, look)
             watched.has_been_looked_up = True
             watched.publish(row, note=_NO_OUTPUT_YET if polling.is_without_output else "")
         except UnknownPrediction as error:
@@ -267,6 +268,16 @@ class _Polling:
         if self.is_without_output:
             return min(2.0 ** (self._looks_without_output - 1), _LONGEST_PAUSE_S)
         return self._schedule.next_delay(now_s - self._started_s, rng)
+
+
+def _is_as_before(intent: Intent, seen: Prediction) -> bool:
+    """Whether a look has brought nothing that would be written down."""
+    before = intent.prediction
+    return (
+        before is not None
+        and not seen.status.is_terminal
+        and (before.status, before.output, before.logs) == (seen.status, seen.output, seen.logs)
+    )
 
 
 def _lacks_figures(intent: Intent) -> bool:
