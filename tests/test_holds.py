@@ -3,7 +3,6 @@
 from collections.abc import AsyncGenerator
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import anyio
 import pytest
@@ -33,8 +32,10 @@ def held_s(gateway: FaultGateway) -> list[str]:
     return [headers.get("prefer", "") for headers in gateway.truth.create_headers]
 
 
-async def generate(room: Darkroom, request: ImageRequest = FOX, **changes: Any) -> PredictionReport:
-    return await generate_image(room, request, **{"wait_s": 20, "request_id": "fox", **changes})
+async def generate(
+    room: Darkroom, request: ImageRequest = FOX, *, wait_s: float = 20, request_id: str = "fox"
+) -> PredictionReport:
+    return await generate_image(room, request, wait_s=wait_s, request_id=request_id)
 
 
 def images(folder: Path) -> int:

@@ -148,7 +148,7 @@ async def test_a_held_answer_that_says_processing_beside_an_output_is_looked_up_
     ],
 )
 async def test_a_held_answer_with_all_outputs_whole_is_the_end(output: Any, image_count: int, looks: int) -> None:
-    early = {**DONE, "status": "processing", "output": output, "metrics": {}, "completed_at": None}
+    early: dict[str, Any] = {**DONE, "status": "processing", "output": output, "metrics": {}, "completed_at": None}
     async with ScriptedGateway(Answer(early, 201), Answer(DONE)) as server, client_of(server) as client:
         prediction = await client.create("acme/kite", "", {}, prefer_wait_s=5, image_count=image_count)
     assert prediction.status is PredictionStatus.SUCCEEDED and prediction.id == ID

@@ -1,8 +1,8 @@
 """Looks at running predictions: one by one while they are few, in the gateway's list when they are many.
 
 The list is believed that something still runs, and a success that it shows whole. Any other end is read from the
-prediction itself, since a list may leave out what was made. Together the looks stay below what Replicate documents for everything but creates, 3,000 a minute
-(https://replicate.com/docs/topics/predictions/rate-limits, 2026-11-25).
+prediction itself, since a list may leave out what was made. Together the looks stay below what Replicate documents for
+everything but creates, 3,000 a minute (https://replicate.com/docs/topics/predictions/rate-limits, 2026-11-25).
 """
 
 import logging

@@ -196,8 +196,8 @@ class Watcher:
 
     async def _look(self, watched: Watched, polling: "_Polling") -> bool:
         """One look at the gateway; False where the prediction is gone, or not to be seen with this key."""
+        intent = watched.intent
         try:
-            intent = watched.intent
             if (prediction := await self._looks.look(intent.prediction_id, intent.image_count)) is None:
                 return True
             self._runtime.at_crash_point(CrashPoint.SEEN)
@@ -283,8 +283,9 @@ def _is_as_before(intent: Intent, seen: Prediction) -> bool:
 def _lacks_figures(intent: Intent) -> bool:
     """Whether a held answer has ended it that brought no figures, and its price cannot do without them."""
     seen = intent.prediction
-    has_succeeded = seen is not None and seen.status is PredictionStatus.SUCCEEDED
-    return has_succeeded and seen.completed_at is None and seen.metrics.predict_s is None and intent.cost_usd is None
+    if seen is None or seen.status is not PredictionStatus.SUCCEEDED:
+        return False
+    return seen.completed_at is None and seen.metrics.predict_s is None and intent.cost_usd is None
 
 
 def _is_ended(intent: Intent) -> bool:
