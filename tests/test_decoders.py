@@ -1,4 +1,4 @@
-"""Decoder processes are kept between pictures, lose nothing but a picture that kills them, and end when nobody is left."""
+"""Decoder processes are kept between pictures, lose only a picture that kills them, and end when nobody is left."""
 
 import os
 import select
