@@ -1,5 +1,6 @@
 """Windows and macOS from here: names, paths and encodings that only they know, and what must hold for a clone there."""
 
+import json
 import ntpath
 import os
 import subprocess
@@ -113,9 +114,19 @@ def test_an_image_by_a_path_of_another_system_is_refused_in_words(tmp_path: Path
     assert done.returncode == 2 and said in done.stderr and "Traceback" not in done.stderr, done.stderr
 
 
-def test_prompts_and_pictures_pass_through_any_encoding_of_the_terminal(tmp_path: Path) -> None:
+@pytest.mark.parametrize("encoding", ["cp1252", "cp437", "ascii"])
+def test_json_is_json_in_any_encoding_of_the_terminal(tmp_path: Path, encoding: str) -> None:
     line = CommandLine(tmp_path)
-    (tmp_path / "Füchse.txt").write_bytes("ein Fuchs in Łódź\n狐狸\n".encode())
-    for encoding in ("cp1252", "cp437", "ascii"):
-        done = line.run("generate", "@Füchse.txt", "--json", environ={"PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"})
-        assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
+    (tmp_path / "Füchse.txt").write_bytes("ein Fuchs in Łódź\n狐狸 für ü\n".encode())
+    done = subprocess.run(
+        line.command(("generate", "@Füchse.txt", "--dry-run", "--json")),
+        env=line.environ | {"PYTHONIOENCODING": encoding},
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    lines = json.loads(done.stdout.decode(encoding))["lines"]
+    assert [each["inputs"][0]["prompt"] for each in lines] == ["ein Fuchs in Łódź", "狐狸 für ü"]
+    assert lines[0]["line"] == "Füchse.txt, line 1"
