@@ -118,6 +118,13 @@ def test_an_image_by_a_path_of_another_system_is_refused_in_words(tmp_path: Path
     assert done.returncode == 2 and said in done.stderr and "Traceback" not in done.stderr, done.stderr
 
 
+def test_a_file_that_the_person_names_by_its_uri_is_read_like_one_named_by_its_path(tmp_path: Path) -> None:
+    (tmp_path / "a fox.png").write_bytes(picture(size=(512, 512)))
+    uri = (tmp_path / "a fox.png").as_uri()
+    done = CommandLine(tmp_path).run("generate", "at night", "--image", uri, "--dry-run")
+    assert done.returncode == 0 and "Dry run" in done.stdout, done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("encoding", ["cp1252", "cp437", "ascii"])
 def test_json_is_json_in_any_encoding_of_the_terminal(tmp_path: Path, encoding: str) -> None:
     line = CommandLine(tmp_path)
