@@ -21,6 +21,7 @@ from darkroom.errors import (
     InvalidInput,
     InvalidRequest,
     JournalError,
+    RequestRefused,
 )
 from darkroom.gateways import PollSchedule
 from darkroom.journal import Intent, Journal, SpendingLimit
@@ -62,6 +63,7 @@ class CreatePlan:
     stale_s: float
     spending: SpendingLimit | None
     secrets: Mapping[str, JsonValue]
+    may_be_mended: bool = False
 
 
 class Creator:
@@ -137,7 +139,9 @@ class Creator:
             raise  # what it means for the row depends on whether it is tried again
         except (GatewayError, InvalidRequest) as error:
             self._runtime.at_crash_point(CrashPoint.REFUSED)
-            await self._journal.mark_refused(intent.key, error.message)
+            is_mended = plan.may_be_mended and isinstance(error, RequestRefused)
+            write_down = self._journal.release if is_mended else self._journal.mark_refused
+            await write_down(intent.key, error.message)
             raise
         self._runtime.at_crash_point(CrashPoint.CREATED)
         if watched.is_followed and watched.intent.prediction_id == prediction.id:
