@@ -7,7 +7,7 @@ from pathlib import Path
 import anyio
 import pytest
 from fault_gateway import FaultGateway, Plan
-from open_rooms import room_at
+from open_rooms import NoonClock, room_at
 
 from darkroom.darkroom import Darkroom
 from darkroom.gateways import Timeouts
@@ -213,7 +213,8 @@ async def test_what_was_held_when_the_process_ended_is_found_by_the_next(gateway
 
 async def test_no_more_than_32_answers_of_an_account_are_held(gateway: FaultGateway, tmp_path: Path) -> None:
     gateway.plan = Plan(run_s=4, holds=True)
-    rooms = [room_at(gateway, tmp_path, holds=True) for _ in range(2)]
+    clock = NoonClock()
+    rooms = [room_at(gateway, tmp_path, holds=True, clock=clock) for _ in range(2)]
     async with rooms[0] as one, rooms[1] as two, anyio.create_task_group() as calls:
         for number in range(40):
             wish = ImageRequest(prompt=f"fox {number}", model=FOX.model)

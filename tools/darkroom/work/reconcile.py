@@ -113,9 +113,11 @@ class Reconciler:
     async def _once(self, asked: Sequence[Intent]) -> int:
         origin = self._account.origin
         async with self._one_at_a_time:
-            doubtful = await self._journal.unresolved(origin)
+            keys = {each.key for each in asked}
+            unresolved = await self._journal.unresolved(origin)
+            doubtful = [each for each in unresolved if each.key in keys or not self._is_awaited(each)]
             sought = (*doubtful, *await self._journal.absent(origin, _ABSENT_S))
-            if not sought or (all(map(self._is_awaited, sought)) and not asked):
+            if not sought:
                 return 0
             self._is_put_off = True
             now_s = self._runtime.monotonic()
