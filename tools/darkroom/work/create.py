@@ -7,6 +7,7 @@ certainly not carried out (`refused` for load, or no connection) may be.
 
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -160,7 +161,8 @@ class Creator:
             intent_key=intent.key,
             image_count=intent.image_count,
         )
-        if not (hold_s := await self._hold_s(intent, plan)):
+        hold_s = await self._hold_s(intent, plan)
+        if not (hold_s and watched.is_wanted):
             return await create()
         self._held_count += 1
         try:
@@ -178,9 +180,12 @@ class Creator:
         left_s = plan.hold_until_s - self._runtime.monotonic()
         # Well within the time in which a lost create is not called absent yet.
         hold_s = min(plan.schedule.hold_s(left_s), int(plan.stale_s))
-        if hold_s <= 0 or await self._journal.rates.on_their_way(intent, self._account.id) > MOST_HELD:
+        if hold_s <= 0:
             return 0
-        return hold_s
+        with suppress(JournalError):  # the claim is written down: it is sent all the same
+            if await self._journal.rates.on_their_way(intent, self._account.id) <= MOST_HELD:
+                return hold_s
+        return 0
 
     async def _is_still_ours(self, intent: Intent, claimed_at: tuple[float, float], stale_s: float) -> bool:
         """False where this computer slept after the claim: others may have settled the row by now. It is given back."""
