@@ -7,7 +7,7 @@ from pathlib import Path
 import anyio
 import pytest
 from fault_gateway import FaultGateway, Plan
-from open_rooms import NoonClock, room_at
+from open_rooms import Ears, NoonClock, room_at
 
 from darkroom.darkroom import Darkroom
 from darkroom.gateways import Timeouts
@@ -15,6 +15,7 @@ from darkroom.generate_image import generate_image
 from darkroom.get_prediction import get_prediction
 from darkroom.registry import ImageRequest
 from darkroom.reports import PredictionReport
+from darkroom.work.crash_points import CrashPoint
 
 pytestmark = pytest.mark.anyio
 
@@ -196,6 +197,22 @@ async def test_a_call_that_its_person_stops_during_a_hold_is_canceled_at_once(
             call.cancel_scope.cancel()
         await room.work.cancel_all(await room.journal.by_request("fox"))
         with anyio.fail_after(5):
+            found = await get_prediction(room, "fox", wait_s=20)
+    assert found.text.startswith("Canceled") and len(gateway.truth.cancels) == 1
+
+
+async def test_what_is_stopped_just_before_it_is_held_is_canceled_at_once(
+    gateway: FaultGateway, tmp_path: Path
+) -> None:
+    gateway.plan = Plan(run_s=30, holds=True)
+    ears = Ears()
+    async with room_at(gateway, tmp_path, holds=True, at_crash_point=ears) as room:
+        async with anyio.create_task_group() as call:
+            call.start_soon(partial(generate, room))
+            await ears.heard(CrashPoint.CLAIMED)
+            call.cancel_scope.cancel()
+        await room.work.cancel_all(await room.journal.by_request("fox"))
+        with anyio.fail_after(15):
             found = await get_prediction(room, "fox", wait_s=20)
     assert found.text.startswith("Canceled") and len(gateway.truth.cancels) == 1
 

@@ -43,7 +43,7 @@ _ATTEMPTS = 5
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 30.0
 # A gateway that holds so many answers of an account back may not take more of that kind.
-MOST_HELD = 32
+_MOST_HELD = 32
 # A journal that takes longer than this may not take the id at all; a caller is told the id after so many seconds of it.
 _SLOW_JOURNAL_S = 0.5
 _TELL_AFTER_S = 3.0
@@ -175,7 +175,7 @@ class Creator:
     async def _hold_s(self, intent: Intent, plan: CreatePlan) -> int:
         """Seconds to hold this create. Only where there is a list: a hold that breaks off is looked for there."""
         gateway = self._client.gateway
-        if not (gateway.honours_prefer and gateway.has_list) or self._held_count >= MOST_HELD:
+        if not (gateway.honours_prefer and gateway.has_list) or self._held_count >= _MOST_HELD:
             return 0
         left_s = plan.hold_until_s - self._runtime.monotonic()
         # Well within the time in which a lost create is not called absent yet.
@@ -183,7 +183,7 @@ class Creator:
         if hold_s <= 0:
             return 0
         with suppress(JournalError):  # the claim is written down: it is sent all the same
-            if await self._journal.rates.on_their_way(intent, self._account.id) <= MOST_HELD:
+            if await self._journal.rates.on_their_way(intent, self._account.id) <= _MOST_HELD:
                 return hold_s
         return 0
 
