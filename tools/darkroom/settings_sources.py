@@ -20,10 +20,24 @@ _FILE = "config.toml"
 _FOLDER_ENDS = ("_dir", "_dirs")
 _SECRET_ENDS = ("_KEY", "_KEYS", "_TOKEN", "_SECRET")
 # Those of a darkroom that serves a team; `team_settings` reads them.
-TEAM_SETTINGS = tuple(
-    "database_url migrate_url app_role worker_role master_keys public_url oauth_issuer oauth_audience oauth_scope"
-    " oauth_client_id tenant_claim allowed_origins link_seconds webhooks metrics_port max_open"
-    " max_creates_per_minute".split()
+TEAM_SETTINGS = (
+    "database_url",
+    "migrate_url",
+    "app_role",
+    "worker_role",
+    "master_keys",
+    "public_url",
+    "oauth_issuer",
+    "oauth_audience",
+    "oauth_scope",
+    "oauth_client_id",
+    "tenant_claim",
+    "allowed_origins",
+    "link_seconds",
+    "webhooks",
+    "metrics_port",
+    "max_open",
+    "max_creates_per_minute",
 )
 _DATABASES = ("database_url", "migrate_url")
 _MAX_BYTES = 1_000_000
