@@ -50,6 +50,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         " darkroom_server.instructions",
         "darkroom_server.answers",
         "darkroom_server.calls",
+        "darkroom_server.rooms",
         "darkroom_server.app_tools darkroom_server.model_calls",
         "darkroom_server.mcp_server darkroom_server.resources",
         "darkroom_server.tools",
