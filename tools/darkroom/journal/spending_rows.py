@@ -95,15 +95,17 @@ def left_of(limit_usd: float, spending: Spending, whose: str) -> Left:
     return Left(limit_usd=limit_usd, left_usd=left_usd, reserved_usd=reserved_usd, whose=whose)
 
 
-def refuse_price(estimate_usd: float | None, limit_usd: float, spending: Spending, advice: str) -> None:
+def refuse_price(
+    estimate_usd: float | None, limit_usd: float, spending: Spending, advice: str, who: str = "the user"
+) -> None:
     """Raise SpendingRefused where a create at this price would take what is spent beyond the limit.
 
-    `advice` ends the sentence that says who can change it.
+    `advice` says what can be done about it, without its full stop; `who` sets what else is allowed.
     """
     if estimate_usd is None:
         raise SpendingRefused(
             "The price of this model is unknown and a daily limit is set, so nothing was sent. Choose a model with a "
-            "price, or ask the user to set DARKROOM_ALLOW_UNKNOWN_PRICE=true."
+            f"price, or ask {who} to set DARKROOM_ALLOW_UNKNOWN_PRICE=true."
         )
     if spending.total_usd + estimate_usd > limit_usd + 1e-9:
         left_usd = max(0.0, limit_usd - spending.total_usd)
