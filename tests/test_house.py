@@ -54,6 +54,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "darkroom_server.mcp_server darkroom_server.resources",
         "darkroom_server.tools",
         "darkroom_server.app darkroom_server.page",
+        "darkroom_server.team",
         "darkroom_server.stdio darkroom_server.http",
         "darkroom_server.cli",
         "darkroom_server.__main__",
