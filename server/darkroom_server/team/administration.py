@@ -82,7 +82,9 @@ class Administration:
             )
         known = [row["name"] for row in self._rows("SELECT name FROM pg_timezone_names")]
         if zone not in known:
-            raise InvalidRequest(f"Unknown time zone {zone[:60]!r}.{_closest(zone, known)} Such as: Europe/Berlin, UTC.")
+            raise InvalidRequest(
+                f"Unknown time zone {zone[:60]!r}.{_closest(zone, known)} Such as: Europe/Berlin, UTC."
+            )
         inserted = "INSERT INTO tenants (name, zone) VALUES (%s, %s) ON CONFLICT DO NOTHING"
         with self.connection.transaction():
             if not self.connection.execute(inserted, (name, zone)).rowcount:
@@ -99,6 +101,13 @@ class Administration:
             for row in self._rows(_TENANTS)
         ]
 
+    def check_tenant(self, tenant: str) -> None:
+        """Raises: InvalidRequest where there is no such tenant."""
+        names = [row["name"] for row in self._rows("SELECT name FROM tenants ORDER BY name")]
+        if tenant not in names:
+            hint = _closest(tenant, names) if names else " There is none yet: `darkroom-mcp tenant add NAME` adds one."
+            raise InvalidRequest(f"Unknown tenant {tenant[:80]!r}.{hint}")
+
     def set_key(self, tenant: str, new: NewKey, vault: Vault, person: Person | None = None) -> str:
         """Seal a key for the team, or for one person; the id of its account."""
         choice = chosen(new.gateway, new.base_url, new.key)
@@ -107,7 +116,7 @@ class Administration:
             raise InvalidRequest(f"--creates-per-minute {most} is not possible. Allowed: 1 to {_MOST_CREATES}.")
         base_url = choice.gateway.base_url if new.base_url else ""
         with self.connection.transaction():
-            self._known(tenant)
+            self.check_tenant(tenant)
             principal = self._noted(tenant, person) if person else ""
             place = (secrets.token_hex(8), tenant, principal, choice.gateway.name, base_url)
             (row,) = self._rows(_ID, *place)
@@ -124,7 +133,7 @@ class Administration:
             raise InvalidRequest(f"--days {days} is not possible. Allowed: 1 to 36500.")
         token = f"drk_{secrets.token_urlsafe(32)}"
         with self.connection.transaction():
-            self._known(tenant)
+            self.check_tenant(tenant)
             values = (hashlib.sha256(token.encode()).digest(), tenant, name, days)
             self.connection.execute(_TOKEN, values)
             self._note(tenant, "make token", principal_hash(MACHINES, machine_subject(tenant, name)))
@@ -134,7 +143,7 @@ class Administration:
         """Take all tokens of a machine away; how many there were."""
         _check_machine(name)
         with self.connection.transaction():
-            self._known(tenant)
+            self.check_tenant(tenant)
             statement = "DELETE FROM tokens WHERE tenant = %s AND subject = %s"
             if not (count := self.connection.execute(statement, (tenant, name)).rowcount):
                 raise InvalidRequest(f"Tenant '{tenant}' has no token for {name!r}. Nothing was changed.")
@@ -144,9 +153,11 @@ class Administration:
     def set_limit(self, tenant: str, usd_per_day: float | None, person: Person | None = None) -> None:
         """US dollars a day of the whole tenant, or of one person in it; None for no limit."""
         if usd_per_day is not None and not 0 <= usd_per_day < math.inf:
-            raise InvalidRequest(f"--usd-per-day {usd_per_day:g} is not possible. Allowed: US dollars, 0 or more, none.")
+            raise InvalidRequest(
+                f"--usd-per-day {usd_per_day:g} is not possible. Allowed: US dollars, 0 or more, none."
+            )
         with self.connection.transaction():
-            self._known(tenant)
+            self.check_tenant(tenant)
             principal = self._noted(tenant, person) if person else ""
             table = "principals" if person else "tenants"
             where = "tenant = %s AND principal = %s" if person else "name = %s"
@@ -185,12 +196,6 @@ class Administration:
         self.connection.execute(_PRINCIPAL, (tenant, hash, person.issuer, subject))
         return hash
 
-    def _known(self, tenant: str) -> None:
-        names = [row["name"] for row in self._rows("SELECT name FROM tenants ORDER BY name")]
-        if tenant not in names:
-            hint = _closest(tenant, names) if names else " There is none yet: `darkroom-mcp tenant add NAME` adds one."
-            raise InvalidRequest(f"Unknown tenant {tenant[:80]!r}.{hint}")
-
     def _rows(self, statement: str, *values: object) -> list[dict[str, Any]]:
         return self.connection.execute(statement.encode(), values).fetchall()
 
@@ -211,7 +216,9 @@ def administering(url: str) -> Generator[Administration]:
 
 def _check_machine(name: str) -> None:
     if not is_subject(name) or "/" in name or " " in name:
-        raise InvalidRequest(f"{name[:80]!r} cannot name a machine. Allowed: up to 255 characters without '/' and spaces.")
+        raise InvalidRequest(
+            f"{name[:80]!r} cannot name a machine. Allowed: up to 255 characters without '/' and spaces."
+        )
 
 
 def _closest(name: str, known: Sequence[str]) -> str:

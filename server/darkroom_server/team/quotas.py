@@ -74,9 +74,7 @@ class TeamLimit:
                 team = spent(session, row["day_began"], now, key)
                 forgotten: Any = session.execute(_FORGOTTEN, (row["day_began"],)).fetchone()
             settled_usd = round(team.settled_usd + forgotten["usd"], 9)
-            team = Spending(
-                settled_usd=settled_usd, reserved_usd=team.reserved_usd, unknown_count=team.unknown_count
-            )
+            team = Spending(settled_usd=settled_usd, reserved_usd=team.reserved_usd, unknown_count=team.unknown_count)
             found.append((row["team_usd"], team, f"the limit for a day of the whole tenant '{tenant}'"))
         self.is_set = bool(found)
         return found
