@@ -11,8 +11,8 @@ from darkroom.journal.database import Database, Session
 
 # What was noted in the future was noted before the clock was set back.
 _READ = "SELECT idle_at, frozen_until FROM rates WHERE name = ? AND noted_at <= ?"
-_KEEP = """INSERT INTO rates (name, idle_at, frozen_until, noted_at) VALUES (?, ?, ?, ?) ON CONFLICT (name) DO UPDATE
-    SET idle_at = excluded.idle_at, frozen_until = excluded.frozen_until, noted_at = excluded.noted_at"""
+_KEEP = "UPDATE rates SET idle_at = ?, frozen_until = ?, noted_at = ? WHERE name = ?"
+_FIRST = "INSERT INTO rates (idle_at, frozen_until, noted_at, name) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
 _UNEVEN_S = 1.0  # two processes may read the clock in another order than they write
 
 
@@ -52,19 +52,24 @@ def reserve(session: Session, name: str, rate: Rate, patience_s: float, now: flo
     pause_s = round(max(0.0, idle_at - rate.burst * interval_s - now, frozen_until - now), 3)
     if pause_s > patience_s:
         return None
-    session.execute(_KEEP, (name, idle_at, frozen_until, now))
+    _keep(session, name, idle_at, frozen_until, now)
     return pause_s
 
 
 def freeze(session: Session, name: str, for_s: float, now: float) -> None:
     """Nothing more goes for so many seconds."""
     idle_at, frozen_until = _read(session, name, now)
-    session.execute(_KEEP, (name, idle_at, max(frozen_until, now + for_s), now))
+    _keep(session, name, idle_at, max(frozen_until, now + for_s), now)
 
 
 def frozen_s(session: Session, name: str, now: float) -> float:
     """For how many seconds more nothing goes."""
     return max(0.0, _read(session, name, now)[1] - now)
+
+
+def _keep(session: Session, name: str, idle_at: float, frozen_until: float, now: float) -> None:
+    for statement in (_KEEP, _FIRST):
+        session.execute(statement, (idle_at, frozen_until, now, name))
 
 
 def _read(session: Session, name: str, now: float) -> tuple[float, float]:

@@ -21,7 +21,7 @@ from darkroom.errors import (
     InvalidRequest,
     JournalError,
 )
-from darkroom.journal import Intent, Journal, SpendingLimit
+from darkroom.journal import Intent, Journal, Limit
 from darkroom.predictions import Prediction
 from darkroom.secrets_in_inputs import is_masked
 from darkroom.work.accounts import Account
@@ -54,7 +54,7 @@ class CreatePlan:
     cancel_after_s: int
     retry_budget_s: float
     stale_s: float
-    spending: SpendingLimit | None
+    spending: Limit | None
     secrets: Mapping[str, JsonValue]
 
 
