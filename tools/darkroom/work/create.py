@@ -26,7 +26,7 @@ from darkroom.predictions import Prediction
 from darkroom.secrets_in_inputs import is_masked
 from darkroom.work.accounts import Account
 from darkroom.work.crash_points import CrashPoint
-from darkroom.work.create_rate import CreateRate
+from darkroom.work.create_rate import CreateRate, Turns
 from darkroom.work.paid_ids import PaidIds
 from darkroom.work.runtime import Runtime
 from darkroom.work.watch import Watched
@@ -61,10 +61,10 @@ class CreatePlan:
 class Creator:
     """Sends intents with the key of one account, at the rate that it allows."""
 
-    def __init__(self, account: Account, journal: Journal, paid_ids: PaidIds, runtime: Runtime) -> None:
+    def __init__(self, account: Account, journal: Journal, paid_ids: PaidIds, runtime: Runtime, turns: Turns) -> None:
         self._account = account
         self._client = account.client
-        self._rate = CreateRate(account, journal, runtime)
+        self._rate = CreateRate(account, journal, runtime, turns)
         self._journal = journal
         self._paid_ids = paid_ids
         self._runtime = runtime
@@ -79,7 +79,7 @@ class Creator:
         """
         intent, budget_s = watched.intent, plan.retry_budget_s
         for attempt in range(_ATTEMPTS):
-            await self._rate.turn(watched)
+            await self._turn(watched)
             claimed_at = self._now()
             self._runtime.at_crash_point(CrashPoint.BEFORE_CLAIM)
             if not watched.is_wanted or not await self._claim(intent, plan):
@@ -105,6 +105,14 @@ class Creator:
                 with watched.queued():
                     await self._runtime.sleep(pause_s)
         return await self._journal.find(intent.key) or intent
+
+    async def _turn(self, watched: Watched) -> None:
+        """Wait for it. Raises: GatewayBusy where it is too far off; the create is given up then and holds no money."""
+        try:
+            await self._rate.turn(watched)
+        except GatewayBusy as error:
+            await self._journal.answers.stopped(watched.intent.key, error.message)
+            raise
 
     async def _claim(self, intent: Intent, plan: CreatePlan) -> bool:
         """Raises: SpendingRefused; InvalidInput where a secret is missing that is not written down."""

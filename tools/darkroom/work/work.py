@@ -22,6 +22,7 @@ from darkroom.predictions import Prediction
 from darkroom.work.accounts import Account
 from darkroom.work.bills import Bills
 from darkroom.work.create import CreatePlan, Creator
+from darkroom.work.create_rate import Turns
 from darkroom.work.image_fetching import ImageFetching
 from darkroom.work.leases import LEASE_S, Leases
 from darkroom.work.paid_ids import PaidIds
@@ -41,7 +42,7 @@ class WorkRules:
     """`typical_s` gives a model's usual run time, None where unknown; `paid_ids_dir` is the folder beside the journal.
 
     `settle_s`: how long a lost create may take to show in the gateway's list. `on_ended` hears of every prediction that
-    has ended and whose images are stored or lost.
+    has ended and whose images are stored or lost. `turns` bounds the creates of the account.
     """
 
     paid_ids_dir: Path
@@ -50,10 +51,13 @@ class WorkRules:
     on_ended: Callable[[Intent], None] = lambda intent: None
     reconcile: ReconcileRules = field(default_factory=ReconcileRules)
     lease_s: float = LEASE_S
+    turns: Turns = field(default_factory=Turns)
 
 
-class Work:
-    """Owned by the Darkroom. `notices` are sentences for the next answer, each said once."""
+class LocalWork:
+    """`Work` in this process alone; several processes share a journal by leases."""
+
+    is_open_to_foreign_ids = True
 
     def __init__(
         self,
@@ -76,29 +80,23 @@ class Work:
         self._fetching = fetching
         self._watcher = Watcher(account, journal, fetching, runtime, rules.reconcile.settle_s)
         self._reconciler = Reconciler(account, journal, runtime, rules.reconcile, self._take_over)
-        self.bills = Bills(account, journal, runtime)
-        self._sender = Sender(Creator(account, journal, self._paid_ids, runtime), self._reconciler, journal, runtime)
+        self._bills = Bills(account, journal, runtime)
+        creator = Creator(account, journal, self._paid_ids, runtime, rules.turns)
+        self._sender = Sender(creator, self._reconciler, journal, runtime)
         self._watched: dict[str, Watched] = {}
         self._given_up: set[str] = set()
         self._is_closing = False
 
     def start(self, intent: Intent, budget: Budget) -> Watched:
-        """Send an intent, unless that was done already, and watch it."""
         return self._watched.get(intent.key) or self._begin(intent, partial(self._create_and_watch, budget=budget))
 
     def watch(self, intent: Intent) -> Watched:
-        """Watch a prediction that exists already, beginning with a look at the gateway."""
         return self._watched.get(intent.key) or self._begin(intent, self._look_and_watch)
 
     def watched(self, intent: Intent) -> Watched | None:
-        """Who watches it in this process, if anybody."""
         return self._watched.get(intent.key)
 
     async def cancel_all(self, intents: Sequence[Intent]) -> None:
-        """Ask the gateway to cancel those that still run.
-
-        A create in flight is canceled when its id comes. Faults are logged: whoever asked has gone.
-        """
         for intent in intents:
             watched = self._watched.get(intent.key)
             if watched and watched.is_being_sent:
@@ -108,10 +106,6 @@ class Work:
                 await self._cancel_quietly(intent)
 
     async def cancel(self, intent: Intent) -> Prediction | None:
-        """Ask the gateway to cancel; None where it has no cancel. What became of it is in the journal then.
-
-        Raises: GatewayError, UnknownPrediction, JournalError.
-        """
         prediction = await self._client.cancel(intent.prediction_id)
         if prediction is None:
             return None
@@ -121,7 +115,6 @@ class Work:
         return prediction
 
     async def adopt(self, prediction: Prediction, place: NewIntent) -> Intent:
-        """Take a prediction that was looked up by its id into the journal."""
         return await self._journal.record(prediction, self._look, adopting=place)
 
     async def take_up_unfinished(self) -> None:
@@ -129,8 +122,7 @@ class Work:
         async with self._fence("wanting images again"):
             await self._journal.want_all_again(self._client.gateway.origin)
             await self._fetching.write_missing_sidecars(await self._journal.history())
-        self._tasks.start_soon(self._fenced, "looking for lost answers", self._reconciler.run)
-        self._look_for_bills()
+        self._seek_lost()
         while True:
             async with self._fence("taking up kept ids"):  # also those that a locked journal refused before
                 await self._paid_ids.restore(self._journal, self._look)
@@ -139,15 +131,16 @@ class Work:
             await self._fenced("looking for lost answers", self._reconciler.once)
 
     async def settle_doubts(self, intents: Sequence[Intent]) -> tuple[Intent, ...]:
-        """The rows after one look for lost answers, if one of these was lost and cannot come any more."""
         is_sought = any(intent.state in (*DOUBTFUL, IntentState.ABSENT) for intent in intents)
         if is_sought and all(intent.key not in self._watched for intent in intents):
             await self._reconciler.once(intents)
-            self._look_for_bills()
+            self._seek_bills()
         return tuple([await self._journal.find(intent.key) or intent for intent in intents])
 
+    async def look_for_bills(self, within_s: float) -> None:
+        await self._bills.look_once(within_s)
+
     def close(self) -> None:
-        """Stop watching at once; a create in flight gets a moment to bring its id."""
         self._is_closing = True
         for watched in self._watched.values():
             watched.is_wanted = False
@@ -202,8 +195,7 @@ class Work:
         if not is_created or self._is_closing:
             self._watched.pop(key, None)
             if isinstance(watched.problem, CreateUnresolved):
-                self._tasks.start_soon(self._fenced, "looking for lost answers", self._reconciler.run)
-                self._look_for_bills()
+                self._seek_lost()
             return
         self._tasks.start_soon(self._fenced, "asking whose key it is", self._account.learn_name)
         watched.started_s = self._started_s(watched.intent)
@@ -233,8 +225,12 @@ class Work:
         async with self._fence(doing):
             await run()
 
-    def _look_for_bills(self) -> None:
-        self._tasks.start_soon(self._fenced, "looking for bills", self.bills.run)
+    def _seek_lost(self) -> None:
+        self._tasks.start_soon(self._fenced, "looking for lost answers", self._reconciler.run)
+        self._seek_bills()
+
+    def _seek_bills(self) -> None:
+        self._tasks.start_soon(self._fenced, "looking for bills", self._bills.run)
 
     async def _watch(self, watched: Watched, schedule: PollSchedule, *, look_first: bool) -> None:
         key = watched.intent.key
@@ -248,7 +244,7 @@ class Work:
             self._watched.pop(key, None)
             await self._leases.give_back(key)
         if watched.is_settled:
-            self._look_for_bills()
+            self._seek_bills()
             async with self._fence("telling of an end"):
                 self._rules.on_ended(watched.intent)
         if watched.intent.problem and not watched.problem:
