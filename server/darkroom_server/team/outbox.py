@@ -1,4 +1,4 @@
-"""Jobs and news that are written in the transaction of what they are about, so that there is never one without the other.
+"""Jobs and news, written in the transaction of what they are about, so that neither is there without the other.
 
 The statements use procrastinate's own functions in the database, so that a replica need not import it. Each runs inside
 a write of the journal, which holds the tenant's lock: of two that wake the same account the second sees the first.

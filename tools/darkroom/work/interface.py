@@ -41,7 +41,8 @@ class Work(Protocol):
     async def cancel_all(self, intents: Sequence[Intent]) -> None:
         """Ask the gateway to cancel those that still run.
 
-        A create in flight is canceled when its id comes. Faults are logged: whoever asked has gone.
+        A create in flight is canceled when its id comes, which is looked for where the gateway holds its answer. Faults
+        are logged: whoever asked has gone.
         """
         ...
 
@@ -50,7 +51,7 @@ class Work(Protocol):
         ...
 
     async def settle_doubts(self, intents: Sequence[Intent]) -> tuple[Intent, ...]:
-        """The rows after one look for lost answers, if one of these was lost and cannot come any more."""
+        """The rows after one look for lost answers, if one of these was lost and cannot come soon."""
         ...
 
     async def look_for_bills(self, within_s: float) -> None:
