@@ -20,6 +20,12 @@ _DEFER = """SELECT procrastinate_defer_jobs_v1(ARRAY[
     ROW(?, ?, 0, ?::text, ?::text, ?::jsonb, NULL::timestamptz)::procrastinate_job_to_defer_v1])"""
 _IS_QUEUED = "SELECT 1 FROM procrastinate_jobs WHERE queueing_lock = ? AND status = 'todo'"
 _TELL = "SELECT pg_notify(?, ?)"
+_STALLED = """SELECT jobs.id, jobs.task_name, jobs.args FROM procrastinate_jobs AS jobs
+    LEFT JOIN procrastinate_workers AS workers ON workers.id = jobs.worker_id
+    WHERE jobs.status = 'doing' AND coalesce(workers.last_heartbeat, '-infinity') < now() - make_interval(secs => ?)"""
+_FORGET = "SELECT procrastinate_finish_job_v1(?, 'failed', true)"
+_DUE = """SELECT tenant, account FROM busy_accounts WHERE look_at <= ? AND NOT EXISTS (SELECT 1 FROM procrastinate_jobs
+    WHERE status IN ('todo', 'doing') AND lock = ? || tenant || ' ' || account)"""
 
 
 def wake(session: Session, tenant: str, account: str, now: float) -> None:
@@ -58,3 +64,22 @@ def tell(session: Session, keys: Iterable[str]) -> None:
     """Let the replicas know that there is news of these intents, once the transaction is committed."""
     for key in keys:
         session.execute(_TELL, (CHANNEL, key))
+
+
+def take_back(session: Session, stale_s: float) -> int:
+    """Queue the jobs of workers anew that have not been heard of for so long. Gives how many there were."""
+    rows = session.execute(_STALLED, (stale_s,)).fetchall()
+    for row in rows:
+        session.execute(_FORGET, (row["id"],))
+        place = row["args"]
+        if row["task_name"] == WATCH:
+            watch_job(session, place["tenant"], place["account"])
+        else:
+            bring_home(session, place["tenant"], place["account"], place["prediction_id"])
+    return len(rows)
+
+
+def wake_the_due(session: Session, now: float) -> None:
+    """Watch every account again that is busy, is due, and that nobody watches."""
+    for row in session.execute(_DUE, (now, f"{WATCH} ")).fetchall():
+        watch_job(session, row["tenant"], row["account"])
