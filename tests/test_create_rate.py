@@ -24,6 +24,7 @@ from darkroom.generate_image import generate_image
 from darkroom.get_prediction import get_prediction
 from darkroom.journal import Journal, Rate, rates
 from darkroom.journal.migrations import migrate
+from darkroom.journal.sqlite import Connection
 from darkroom.registry import ImageRequest
 from darkroom.work.accounts import Account
 from darkroom.work.create_rate import CREATES, CreateRate, Turns
@@ -96,7 +97,7 @@ async def test_two_processes_share_one_rate(tmp_path: Path, clock: HandClock) ->
 @given(st.lists(st.floats(0, 20), min_size=1, max_size=300))
 def test_no_minute_has_more_than_the_rate_and_the_burst(rests_s: list[float]) -> None:
     now, sent_at = 1_790_000_000.0, list[float]()
-    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+    with closing(sqlite3.connect(":memory:", isolation_level=None, factory=Connection)) as connection:
         connection.row_factory = sqlite3.Row
         migrate(connection)
         for rest_s in rests_s:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Coroutine
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from sqlite3 import Connection
 from typing import TypeVar
 
 from anyio.from_thread import start_blocking_portal
@@ -28,7 +27,7 @@ from journal_fixtures import ORIGIN, START, HandClock, new_intent, prediction
 from darkroom.journal import Intent, IntentState, Journal, Search, match
 from darkroom.journal.input_form import normal_form
 from darkroom.journal.intent_rows import read_intents
-from darkroom.journal.sqlite import SqliteDatabase, open_database
+from darkroom.journal.sqlite import Connection, SqliteDatabase, open_database
 from darkroom.predictions import Prediction
 
 T = TypeVar("T")

@@ -27,8 +27,6 @@ _UNFINISHED = """WHERE key IN (SELECT key FROM intents WHERE origin = ? AND stat
     AND state = 'wanted'), known_at + 3600), key"""
 _UNRESOLVED = f"WHERE origin = ? AND state <> 'known' AND state IN {in_list(DOUBTFUL)} ORDER BY sent_at, key"
 _ABSENT = "WHERE origin = ? AND state <> 'known' AND state = 'absent' AND sent_at >= ? ORDER BY sent_at, key"
-_KNOWN_IDS = """SELECT prediction_id FROM intents WHERE origin IN (?, '') AND is_adopted = 0 AND known_at >= ?
-    AND prediction_id IS NOT NULL"""
 _SECONDS = """SELECT total_s FROM intents WHERE gateway = ? AND model = ? AND total_s IS NOT NULL
     ORDER BY ended_at DESC, key DESC LIMIT ?"""
 _NEWEST_FIRST = "ORDER BY intended_at DESC, key DESC LIMIT ?"
@@ -170,8 +168,7 @@ class Journal:
 
     async def known_ids(self, origin: str, since: float) -> frozenset[str]:
         """The prediction ids of that gateway that intents of ours have got since then, for `reconcile.match`."""
-        rows = await self._read(lambda session: session.execute(_KNOWN_IDS, (origin, since)).fetchall())
-        return frozenset(row["prediction_id"] for row in rows)
+        return await self._read(lambda session: intent_rows.known_ids(session, origin, since))
 
     async def unfinished(self, origin: str) -> tuple[Intent, ...]:
         """Known predictions that have not ended or have wanted images, soonest to expire first."""

@@ -25,12 +25,16 @@ _UNBILLED = "FROM intents WHERE origin = ? AND sent_at >= ? AND is_adopted = 0 A
 SENT_SINCE = f"""WHERE key IN (SELECT key {_UNBILLED} UNION SELECT key FROM intents WHERE origin = ? AND sent_at >= ?
     AND cost_basis = 'billed' AND model IN (SELECT model {_UNBILLED}))
     AND account = ? AND state IN ('sent', 'unknown', 'absent', 'known') ORDER BY sent_at, key"""
-_LAST_BILL = """SELECT cost_usd / max(image_count, 1) AS usd FROM intents WHERE origin = ? AND model = ?
-    AND cost_basis = 'billed' AND cost_usd > 0 ORDER BY sent_at DESC, key DESC LIMIT 1"""
+_LAST_BILL = """SELECT cost_usd / CASE WHEN image_count > 1 THEN image_count ELSE 1 END AS usd
+    FROM intents WHERE origin = ? AND model = ? AND cost_basis = 'billed' AND cost_usd > 0
+    ORDER BY sent_at DESC, key DESC LIMIT 1"""
 _BILL = "UPDATE intents SET cost_usd = ?, cost_basis = 'billed', cost_note = ? WHERE key = ?"
 _IS_CARRIED_OUT = f"UPDATE intents SET {guarded(Event.BILL)} AND key = ?"
 _UNBILLED_SO_FAR = """UPDATE intents SET cost_usd = 0, cost_basis = 'computed', cost_note = ?
     WHERE key = ? AND cost_basis <> 'billed' AND state IN ('sent', 'unknown')"""
+_COUNTS = ("prediction_count", "unresolved_count", "stored_count", "expired_count")
+_TALLIES = (*_COUNTS, "settled_usd", "reserved_usd", "unpriced_count")
+_TOTALS = f"SELECT {', '.join(f'coalesce(sum({name}), 0) AS {name}' for name in _TALLIES)} FROM tallies"
 _NOTE = "UPDATE intents SET cost_note = ? WHERE key = ? AND cost_basis <> 'billed'"
 
 
@@ -82,11 +86,10 @@ def refuse_beyond(
 
 def totals(session: Session) -> Totals:
     """Over all time, out of sums that the database keeps up to date with every change."""
-    row = session.execute("SELECT * FROM tallies").fetchone()
+    row = session.execute(_TOTALS).fetchone()
     spending = Spending(
         settled_usd=round(row["settled_usd"], 9),
         reserved_usd=round(row["reserved_usd"], 9),
         unknown_count=row["unpriced_count"],
     )
-    counts = ("prediction_count", "unresolved_count", "stored_count", "expired_count")
-    return Totals(spending=spending, **{name: row[name] for name in counts})
+    return Totals(spending=spending, **{name: row[name] for name in _COUNTS})
