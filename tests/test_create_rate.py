@@ -27,7 +27,7 @@ from darkroom.journal.migrations import migrate
 from darkroom.journal.sqlite import Connection
 from darkroom.registry import ImageRequest
 from darkroom.work.accounts import Account
-from darkroom.work.create_rate import CREATES, CreateRate
+from darkroom.work.create_rate import CREATES, CreateRate, Turns
 from darkroom.work.runtime import Runtime
 from darkroom.work.watch import Watched
 
@@ -120,7 +120,7 @@ def create_rate(journal: Journal, clock: HandClock, slept: list[float]) -> Creat
         slept.append(seconds)
         clock.advance(seconds)
 
-    return CreateRate(account, journal, Runtime(clock=clock, monotonic=clock.monotonic, sleep=sleep))
+    return CreateRate(account, journal, Runtime(clock=clock, monotonic=clock.monotonic, sleep=sleep), Turns())
 
 
 async def test_a_turn_waits_for_the_end_of_a_pause_that_was_asked_for_meanwhile(

@@ -135,6 +135,8 @@ async def find(darkroom: Darkroom, id: str, *, within_s: float, conversation: st
             f"{id[:70]!r} is no prediction id. Use the id from generate_image's answer, 'latest', 'today', or "
             "'find: words of the prompt'."
         )
+    if not darkroom.work.is_open_to_foreign_ids:
+        raise UnknownPrediction(f"There is no prediction '{id}' of yours here. Use an id from generate_image's answer.")
     return (await _adopt(darkroom, await darkroom.client.get(id, within_s=within_s)),)
 
 
