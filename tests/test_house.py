@@ -30,6 +30,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "darkroom.reports",
         "darkroom.work",
         "darkroom.darkroom",
+        "darkroom.image_links",
         "darkroom.settings",
         "darkroom.like",
         "darkroom.input_facts",
