@@ -18,7 +18,7 @@ from pydantic import JsonValue
 
 from darkroom.gateways import Gateway, Key, OutputFetcher, PredictionClient, Timeouts
 from darkroom.images import ReadImage, StoredFile
-from darkroom.journal import Intent, SpendingLimit, day_start, open_journal
+from darkroom.journal import Intent, Limit, SpendingLimit, day_start, open_journal
 from darkroom.outputs.uploads import Uploads
 from darkroom.registry import MappedInput, ModelRegistry
 from darkroom.reports import DayLimit, Limits
@@ -60,8 +60,8 @@ class DarkroomOptions:
     `output_dir` is a folder or an object URL (`s3://…`). `at_crash_point` hears every moment at which a crash would
     matter; `settle_s` is how long a lost create may take to show up in the gateway's list; `lease_s` for how long a
     process that says nothing more keeps others from following its predictions; `wait_s` is how long a call waits where
-    it does not say, which the next steps name; `on_ended` hears of every prediction
-    that has ended and whose images are home or lost.
+    it does not say, which the next steps name; `on_ended` hears of every prediction that has ended and whose images are
+    home or lost. `team_limit` is what a team allows, in place of `max_usd_per_day`.
     """
 
     gateway: Gateway
@@ -75,6 +75,7 @@ class DarkroomOptions:
     default_model: str = ""
     max_usd_per_call: float | None = None
     max_usd_per_day: float | None = None
+    team_limit: Limit | None = None
     allow_unknown_price: bool = False
     clock: Callable[[], float] = time.time
     monotonic: Callable[[], float] = time.monotonic
@@ -165,8 +166,10 @@ class Darkroom:
         """A moment of the monotonic clock in seconds since the epoch, as the wall clock stood when this was opened."""
         return self._opened_at + monotonic_s
 
-    def day_limit(self) -> SpendingLimit | None:
-        """The person's limit for this calendar day; None where there is none, and in the sandbox, which is free."""
+    def day_limit(self) -> Limit | None:
+        """The team's limits, else the person's for this day; None without, and in the sandbox, which is free."""
+        if self.options.team_limit:
+            return self.options.team_limit
         limit_usd = self.options.max_usd_per_day
         if limit_usd is None or self.gateway.is_sandbox:
             return None
@@ -181,11 +184,11 @@ class Darkroom:
 
         Raises: JournalError.
         """
-        if (limit := self.day_limit()) is None:
+        if (limit := self.day_limit()) is None or (left := await self.journal.left(limit)) is None:
             return None
-        spent = await self.journal.spent_usd(limit.since)
-        left_usd = max(0.0, round(limit.limit_usd - spent.total_usd, 6))
-        return DayLimit(left_usd=left_usd, limit_usd=limit.limit_usd, reserved_usd=round(spent.reserved_usd, 6))
+        return DayLimit(
+            left_usd=left.left_usd, limit_usd=left.limit_usd, reserved_usd=left.reserved_usd, whose=left.whose
+        )
 
     async def limits(self) -> Limits:
         """The person's spending limits as they stand. Raises: JournalError."""

@@ -21,6 +21,7 @@ from darkroom_server.cli.schema import schema
 from darkroom_server.cli.screen import note
 from darkroom_server.cli.serve import sandbox, serve
 from darkroom_server.cli.show import cancel, show
+from darkroom_server.cli.tenant import tenant_commands
 
 _COMMANDS = (
     *(generate, show, history, gallery, cancel, models, schema),
@@ -46,6 +47,7 @@ def run(arguments: Sequence[str]) -> int:
     for command in _COMMANDS:
         app.command()(command)
     app.add_typer(key_commands(), name="key")
+    app.add_typer(tenant_commands(), name="tenant")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a file name may hold what the terminal's encoding does not
             stream.reconfigure(errors="backslashreplace")

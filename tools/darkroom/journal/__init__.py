@@ -69,15 +69,17 @@ from darkroom.journal.reconcile import Search, Verdict, match
 from darkroom.journal.records import (
     Call,
     Intent,
+    Left,
+    Limit,
     Look,
     NewIntent,
     ReceiptOf,
     Spending,
-    SpendingLimit,
     Totals,
     day_start,
 )
 from darkroom.journal.searching import Filter, Found
+from darkroom.journal.spending_rows import SpendingLimit
 from darkroom.journal.states import DOUBTFUL, IntentState
 
 __all__ = [
@@ -88,6 +90,8 @@ __all__ = [
     "Intent",
     "IntentState",
     "Journal",
+    "Left",
+    "Limit",
     "Listed",
     "Look",
     "Money",

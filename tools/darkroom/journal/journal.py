@@ -14,7 +14,7 @@ from darkroom.journal import account_rows, answers, image_rows, intent_rows, spe
 from darkroom.journal.database import Database, Session
 from darkroom.journal.rates import Rates
 from darkroom.journal.reconcile import Verdict
-from darkroom.journal.records import Call, Intent, Look, NewIntent, ReceiptOf, Spending, SpendingLimit, Totals
+from darkroom.journal.records import Call, Intent, Left, Limit, Look, NewIntent, ReceiptOf, Spending, Totals
 from darkroom.journal.searching import Searching
 from darkroom.journal.states import DOUBTFUL, in_list
 from darkroom.predictions import Prediction
@@ -61,12 +61,11 @@ class Journal:
         self._claimed_by = secrets.token_hex(8)
 
     async def intend(
-        self, wanted: Sequence[NewIntent], *, spending: SpendingLimit | None = None, call: Call | None = None
+        self, wanted: Sequence[NewIntent], *, spending: Limit | None = None, call: Call | None = None
     ) -> tuple[Intent, ...]:
         """Write all parts of one request down, in one commit with their reservation of money, or none.
 
-        Where the request_id was used before, its parts come unchanged and nothing is written; where `call` may join an
-        earlier one, that one's parts. Raises: SpendingRefused.
+        Where the request_id was used before, or `call` joins an earlier one, its parts. Raises: SpendingRefused.
         """
 
         def work(session: Session) -> tuple[Intent, ...]:
@@ -83,7 +82,7 @@ class Journal:
 
         return await self._write(work)
 
-    async def claim(self, key: str, *, account: str = "", spending: SpendingLimit | None = None) -> bool:
+    async def claim(self, key: str, *, account: str = "", spending: Limit | None = None) -> bool:
         """Take the right to send with this account: True for exactly one caller, once `sent` is on the disk.
 
         False: another process has it, or it is unresolved, or it is known. The limit is checked again, because a
@@ -91,7 +90,7 @@ class Journal:
         """
         return await self._write(lambda session: self._claimed(session, key, account, spending))
 
-    def _claimed(self, session: Session, key: str, account: str, spending: SpendingLimit | None) -> bool:
+    def _claimed(self, session: Session, key: str, account: str, spending: Limit | None) -> bool:
         now = self._clock()
         if not intent_rows.claim(session, key, self._claimed_by, account, now):
             return False
@@ -245,10 +244,7 @@ class Journal:
         return await self._read(lambda session: spending_rows.last_bill(session, origin, model))
 
     async def sent_since(self, origin: str, account: str, since: float) -> tuple[Intent, ...]:
-        """Creates that this account has sent since then and that may be in the gateway's log, oldest first.
-
-        Those whose bill is known already are there only beside others of their model.
-        """
+        """Creates of this account that may be in the gateway's log, billed ones only beside others, oldest first."""
         return await self._select(spending_rows.SENT_SINCE, *(origin, since) * 3, account)
 
     async def remember_token_log(self, account: str, has_one: bool) -> None:
@@ -261,6 +257,10 @@ class Journal:
 
     async def spent_usd(self, since: float) -> Spending:
         return await self._read(lambda session: spending_rows.spent(session, since, self._clock()))
+
+    async def left(self, limit: Limit) -> Left | None:
+        """What the limit leaves of its day now."""
+        return await self._read(lambda session: limit.left(session, self._clock()))
 
     async def totals(self) -> Totals:
         """Sums over all time."""

@@ -93,6 +93,15 @@ class CloudTarget:
         with suppress(BaseError, OSError), anyio.fail_after(_CHECK_S):
             await self._store.delete_async(name)
 
+    async def clear(self) -> int:
+        """Delete every object under the prefix; how many there were. Raises: OutputError."""
+        count = 0
+        with _in_words(self.place):
+            async for found in self._store.list(chunk_size=500):
+                await self._store.delete_async([each["path"] for each in found])
+                count += len(found)
+        return count
+
     async def read(self, name: str) -> bytes:
         with _in_words(self.place):
             found = await self._store.get_async(name)

@@ -16,11 +16,12 @@ _HOW = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DayLimit:
-    """The person's limit for one day, what of it is left, and what open predictions reserve, in US dollars."""
+    """A limit for one day, what of it is left, and what open predictions reserve, in US dollars; and who set it."""
 
     left_usd: float
     limit_usd: float
     reserved_usd: float = 0.0
+    whose: str = ""
 
     @property
     def words(self) -> str:

@@ -23,7 +23,7 @@ from darkroom.errors import (
     JournalError,
 )
 from darkroom.gateways import PollSchedule
-from darkroom.journal import Intent, Journal, SpendingLimit
+from darkroom.journal import Intent, Journal, Limit
 from darkroom.predictions import Prediction
 from darkroom.secrets_in_inputs import is_masked
 from darkroom.work.accounts import Account
@@ -60,7 +60,7 @@ class CreatePlan:
     hold_until_s: float
     retry_budget_s: float
     stale_s: float
-    spending: SpendingLimit | None
+    spending: Limit | None
     secrets: Mapping[str, JsonValue]
 
 

@@ -17,7 +17,7 @@ import anyio.abc
 
 from darkroom.errors import CreateUnresolved, DarkroomError, JournalError
 from darkroom.gateways import PollSchedule
-from darkroom.journal import DOUBTFUL, Intent, IntentState, Journal, Look, NewIntent, SpendingLimit
+from darkroom.journal import DOUBTFUL, Intent, IntentState, Journal, Limit, Look, NewIntent
 from darkroom.predictions import Prediction
 from darkroom.work.accounts import Account
 from darkroom.work.bills import Bills
@@ -49,7 +49,7 @@ class WorkRules:
 
     paid_ids_dir: Path
     typical_s: Callable[[str], float | None] = lambda model: None
-    day_limit: Callable[[], SpendingLimit | None] = lambda: None
+    day_limit: Callable[[], Limit | None] = lambda: None
     on_ended: Callable[[Intent], None] = lambda intent: None
     reconcile: ReconcileRules = field(default_factory=ReconcileRules)
     lease_s: float = LEASE_S
