@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from darkroom.journal import Intent, Journal, Look, NewIntent, ReceiptOf, SpendingLimit, Verdict, intent_rows
+from darkroom.journal import Intent, Journal, Look, NewIntent, ReceiptOf, Limit, Verdict, intent_rows
 from darkroom.journal.database import Database, Session
 from darkroom.predictions import Prediction
 
@@ -18,7 +18,7 @@ class TeamJournal(Journal):
         super().__init__(database, clock, receipt_of)
         self._on_change = on_change
 
-    async def claim(self, key: str, *, account: str = "", spending: SpendingLimit | None = None) -> bool:
+    async def claim(self, key: str, *, account: str = "", spending: Limit | None = None) -> bool:
         def work(session: Session) -> bool:
             is_ours = self._claimed(session, key, account, spending)
             if is_ours:

@@ -90,7 +90,7 @@ class Journal:
         """
         return await self._write(lambda session: self._claimed(session, key, account, spending))
 
-    def _claimed(self, session: Session, key: str, account: str, spending: SpendingLimit | None) -> bool:
+    def _claimed(self, session: Session, key: str, account: str, spending: Limit | None) -> bool:
         now = self._clock()
         if not intent_rows.claim(session, key, self._claimed_by, account, now):
             return False
