@@ -111,7 +111,7 @@ async def test_a_picture_of_megabytes_is_added_over_http(tmp_path: Path, mode: s
 # The folder
 
 
-def kept(folder: Path) -> tuple[Uploads, list[float]]:
+def kept(folder: Path) -> tuple[FolderUploads, list[float]]:
     now = [1_800_000_000.0]
     return FolderUploads(folder / "uploads", lambda: now[0]), now
 

@@ -8,10 +8,10 @@ from pydantic import JsonValue
 
 from darkroom.darkroom import Darkroom
 from darkroom.errors import InvalidInput
+from darkroom.image_links import with_links
 from darkroom.images import ReadImage
 from darkroom.journal import Intent
 from darkroom.like.merging import Merging, is_lost
-from darkroom.image_links import with_links
 from darkroom.like.same import same_image_words
 from darkroom.outputs.local_files import quotable
 from darkroom.registry import ImageRequest
