@@ -99,7 +99,7 @@ class CloudTarget:
         """Delete every object under the prefix; how many there were. Raises: OutputError."""
         count = 0
         with _in_words(self.place):
-            async for found in self._store.list(chunk_size=500):
+            async for found in self._store.list(chunk_size=500):  # pyright: ignore[reportUnknownMemberType]  # Arrow's
                 await self._store.delete_async([each["path"] for each in found])
                 count += len(found)
         return count
