@@ -17,6 +17,12 @@ import psycopg
 from darkroom.journal.postgres_schema import migrate
 
 DATABASE = "darkroom"
+_EMPTY = """SET session_replication_role = replica;  -- no trigger and no foreign key is asked
+DO $$ DECLARE name TEXT; BEGIN
+    FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'steps' LOOP
+        EXECUTE format('DELETE FROM %I', name);
+    END LOOP;
+END $$"""
 _FAST = ("-F", "-c", "listen_addresses=", "-c", "max_connections=200", "-c", "log_min_messages=fatal")
 
 
@@ -73,13 +79,13 @@ class PostgresServer:
             return cursor.fetchall() if cursor.description else []
 
     def empty(self) -> None:
-        """All rows of all tables go, but for the record of the migrations."""
-        tables = [
-            name
-            for (name,) in self.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
-            if name != "steps"
-        ]
-        self.execute(f"TRUNCATE {', '.join(tables)} RESTART IDENTITY CASCADE")
+        """All rows of all tables go, but for the record of the migrations; faster than TRUNCATE while they are few."""
+        self.execute(_EMPTY)
+
+    def dump(self) -> str:
+        """All rows of all tables."""
+        names = self.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        return "".join(str(self.execute(f"SELECT * FROM {name}")) for (name,) in names)
 
     @property
     def data(self) -> Path:
