@@ -1,4 +1,4 @@
-"""A journal in a temporary folder or in PostgreSQL with a clock that is moved by hand, and plain intents and predictions for it."""
+"""A journal on either database with a clock that is moved by hand, and plain intents and predictions for it."""
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager

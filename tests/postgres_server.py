@@ -16,7 +16,6 @@ import psycopg
 
 from darkroom.journal.postgres_schema import migrate
 
-DATABASE = "darkroom"
 _EMPTY = """SET session_replication_role = replica;  -- no trigger and no foreign key is asked
 DO $$ DECLARE name TEXT; BEGIN
     FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'steps' LOOP
@@ -40,9 +39,10 @@ class PostgresServer:
 
     folder: Path
     user: str | None
+    database: str = "darkroom"
 
-    def url(self, role: str, database: str = DATABASE) -> str:
-        return f"postgresql://{role}@/{database}?host={self.folder}"
+    def url(self, role: str, database: str = "") -> str:
+        return f"postgresql://{role}@/{database or self.database}?host={self.folder}"
 
     @property
     def owner(self) -> str:
@@ -72,7 +72,7 @@ class PostgresServer:
         self.stop(mode)
         self.start()
 
-    def execute(self, statement: str, role: str = "postgres", database: str = DATABASE) -> list[tuple[Any, ...]]:
+    def execute(self, statement: str, role: str = "postgres", database: str = "") -> list[tuple[Any, ...]]:
         """Past row-level security unless another role is named."""
         with psycopg.connect(self.url(role, database), autocommit=True) as connection:
             cursor = connection.execute(statement.encode())
@@ -95,7 +95,7 @@ class PostgresServer:
         self._run("initdb", "-D", str(self.data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "-N")
         self.start()
         self.execute("CREATE ROLE darkroom_owner LOGIN CREATEROLE", database="postgres")
-        self.execute(f"CREATE DATABASE {DATABASE} OWNER darkroom_owner", database="postgres")
+        self.execute(f"CREATE DATABASE {self.database} OWNER darkroom_owner", database="postgres")
         migrate(self.owner)
 
     def _run(self, program: str, *arguments: str) -> None:
