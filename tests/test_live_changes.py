@@ -48,6 +48,24 @@ async def test_what_an_old_file_refuses_and_the_gateway_allows_is_sent(tmp_path:
         assert gateway.looks == [f"/v1/models/{SCHNELL}"]
 
 
+@pytest.mark.parametrize("most", [4, 8])
+async def test_a_price_whose_inputs_have_changed_is_said_to_be_old_perhaps(most: int, tmp_path: Path):
+    steps, count = whole("Steps", minimum=1, maximum=8, default=4), whole("Outputs", minimum=1, maximum=most, default=1)
+    body = changed(SCHNELL, num_inference_steps=steps, num_outputs=count)
+    async with Described(**{SCHNELL: body}) as gateway, room_at(gateway, tmp_path) as room:
+        report = await planned(room, SCHNELL, options={"num_inference_steps": 7})
+    is_said = "the price may be old: the gateway has changed inputs of" in report.text.lower()
+    assert is_said == (most == 8)
+
+
+async def test_what_is_sent_once_more_says_that_its_price_may_be_old(tmp_path: Path):
+    body = changed(SCHNELL, seed=None, num_outputs=whole("Outputs", minimum=1, maximum=8, default=1))
+    async with Described(**{SCHNELL: body}) as gateway, room_at(gateway, tmp_path) as room:
+        gateway.on_create = lambda request: refuses("seed") if "seed" in request.json()["input"] else CREATED
+        report = await made(room, SCHNELL)
+    assert "nothing was made before. The price may be old" in report.text
+
+
 @pytest.mark.parametrize("body", [changed(SCHNELL), Answer("<p>", headers={"content-type": "text/html"})])
 async def test_what_the_gateway_refuses_too_or_does_not_tell_stays_refused(body: Any, tmp_path: Path):
     async with Described(**{SCHNELL: body}) as gateway, room_at(gateway, tmp_path) as room:

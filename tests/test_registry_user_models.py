@@ -1,5 +1,6 @@
 """Model files of the person's own: added, overriding, and told apart from broken ones."""
 
+import datetime
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,8 @@ from mapped import DRAWN_SEED, PHOTO, REGISTRY
 from pydantic import JsonValue
 
 from darkroom.registry import ImageRequest, ModelRegistry, map_request
+from darkroom.reports import Limits
+from darkroom.reports.model_card import model_report
 
 SHORT = """\
 name = "acme/painter"
@@ -62,6 +65,61 @@ def test_the_usual_input_names_carry_the_usual_concepts(tmp_path: Path) -> None:
     sent = map_request(model, request, draw_seed=lambda: DRAWN_SEED)
     assert sent.input == {"prompt": "x", "aspect_ratio": "3:2", "num_outputs": 2, "input_images": [PHOTO, PHOTO]}
     assert sent.file_fields == ("input_images",)
+
+
+ODD_NAMES = """\
+name = "acme/repainter"
+
+[[inputs]]
+name = "instruction"
+required = true
+
+[[inputs]]
+name = "init_image"
+
+[[inputs]]
+name = "mask"
+format = "uri"
+description = "Black areas are repainted, white areas are kept."
+
+[[inputs]]
+name = "num_images"
+type = "integer"
+
+[[inputs]]
+name = "ddim_steps"
+type = "integer"
+
+[[inputs]]
+name = "image_format"
+enum = ["png", "webp"]
+"""
+
+
+def test_inputs_of_a_short_file_are_understood_by_the_rules_for_schemas(tmp_path: Path) -> None:
+    model = folder_with(tmp_path, mine=ODD_NAMES).get("repainter")
+    assert model.concepts.input_names() == {
+        "prompt": "instruction", "count": "num_images", "output_format": "image_format", "steps": "ddim_steps",
+        "image": "init_image", "mask": "mask",
+    }  # fmt: skip
+    assert (model.concepts.mask_polarity, model.tasks) == (
+        "black_is_edited",
+        ("text_to_image", "inpaint", "image_edit"),
+    )
+
+
+def test_a_mask_of_a_short_file_that_does_not_say_its_colour_stays_unmapped(tmp_path: Path) -> None:
+    silent = ODD_NAMES.replace("Black areas are repainted, white areas are kept.", "The mask.")
+    model = folder_with(tmp_path, mine=silent).get("repainter")
+    assert model.concepts.mask == ""
+    card = model_report(model, today=datetime.date(2026, 11, 25), limits=Limits())
+    assert "Unclear: mask: mask does not say which colour is edited." in card.text
+
+
+def test_two_inputs_that_could_be_the_count_are_left_to_the_person(tmp_path: Path) -> None:
+    text = ODD_NAMES + '\n[[inputs]]\nname = "num_outputs"\ntype = "integer"\n'
+    model = folder_with(tmp_path, mine=text).get("repainter")
+    assert model.concepts.count == "" and "several inputs could carry it" in model.unmapped["count"]
 
 
 def test_a_stated_concept_map_is_taken_as_it_is(tmp_path: Path) -> None:

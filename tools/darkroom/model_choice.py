@@ -91,7 +91,7 @@ async def _overruled(
     darkroom: Darkroom, model: Model, request: ImageRequest, refusal: InvalidInput
 ) -> tuple[Model, list[MappedInput], tuple[str, ...]]:
     """What the gateway's schema of today allows, though an old file of ours does not. Raises: the refusal."""
-    from darkroom.live_models.second_opinion import today
+    from darkroom.live_models.second_opinion import price_words, today
 
     if model.is_live or refusal.field in _NEVER_OVERRULED or not 1 <= request.count <= MOST_IMAGES:
         raise refusal
@@ -104,7 +104,8 @@ async def _overruled(
     words = (
         f"the registry's file of '{model.name}' refuses {refusal.field}; gateway '{darkroom.gateway.name}' allows it"
     )
-    return found[0], parts, (f"{words} in its schema of {found[1]}, so it is sent.",)
+    allowed = f"{words} in its schema of {found[1]}, so it is sent."
+    return found[0], parts, (allowed, *price_words(model, found[0]))
 
 
 def map_again(model: Model, request: ImageRequest, seeds: Sequence[int | None]) -> list[MappedInput]:

@@ -107,7 +107,10 @@ def _decided(
     if not is_ours or not is_changed:
         return ""
     what = f"without {', '.join(sorted(bad))}" if bad else f"by its newest version {model.version[:8]}"
-    return model, f"'{model.name}' has changed, so it was sent once more {what}; nothing was made before."
+    from darkroom.live_models.second_opinion import price_words
+
+    words = f"'{model.name}' has changed, so it was sent once more {what}; nothing was made before."
+    return model, " ".join((words, *(note[0].upper() + note[1:] for note in price_words(quoted.model, model))))
 
 
 def _closest(darkroom: Darkroom, model: Model, problem: DarkroomError | None) -> tuple[str, ...]:

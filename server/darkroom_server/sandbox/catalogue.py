@@ -8,6 +8,7 @@ from importlib.resources import files
 from typing import Any
 
 from darkroom.registry import Model, ModelInput, ModelRegistry
+from darkroom.registry.live_schema import with_usual_concepts
 from darkroom_server.sandbox.options import SandboxOptions
 from darkroom_server.sandbox.schemas import example_body, model_body, version_body
 
@@ -82,7 +83,8 @@ class Catalogue:
         found: dict[str, Outside] = {}
         for row in _read("outside.toml")["models"]:
             oddity, example = row.pop("oddity", ""), row.pop("example", None)
-            found[row["name"]] = Outside(model=Model.model_validate(row), oddity=oddity, example=example)
+            model = with_usual_concepts(Model.model_validate(row))
+            found[row["name"]] = Outside(model=model, oddity=oddity, example=example)
         return found
 
     @cached_property

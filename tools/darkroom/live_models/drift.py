@@ -1,6 +1,6 @@
 """What has changed in a model since its file was written, and what that does to a call."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,6 +11,7 @@ from darkroom.registry import Model, ModelInput
 
 # The old file refuses what the gateway allows; lets through what it refuses; says something that is not so any more.
 Effect = Literal["wrongly refuses", "422", "silent"]
+PRICE_MAY_BE_OLD = "the price may be old"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,18 +51,34 @@ def compare(model: Model, answer: Answer) -> Checked:
             words
             for words, is_so in (
                 (f"a newer version is {newer[:8]}", newer),
-                ("the price may be old, for what it goes by has changed", _touches_price(model, changes)),
+                (f"{PRICE_MAY_BE_OLD}, for what it goes by has changed", price_may_be_old(model, changes)),
             )
             if is_so
         ),
     )
 
 
-def _touches_price(model: Model, changes: tuple[Change, ...]) -> bool:
+def price_may_be_old(model: Model, changes: Iterable[Change]) -> bool:
+    """Whether something has changed that the price goes by."""
     if (price := model.price) is None:
         return False
     names = {price.count_input, price.output_mp_input, *price.count_when}.union(*(tier.when for tier in price.tiers))
     return any(change.input in names for change in changes if change.input)
+
+
+def input_changes(model: Model, live: Model) -> Iterator[Change]:
+    """What has changed in the inputs."""
+    now = live.inputs_by_name
+    for name, item in model.inputs_by_name.items():
+        if name not in now:
+            yield Change(input=name, words="is gone", effect="422")
+        else:
+            yield from _input_changes(item, now[name])
+    for name in now.keys() - model.inputs_by_name.keys():
+        if now[name].required:
+            yield Change(input=name, words="is new and required", effect="422")
+        elif not now[name].deprecated:
+            yield Change(input=name, words="is new", effect="wrongly refuses")
 
 
 def _changes(model: Model, answer: Found) -> Iterator[Change]:
@@ -72,17 +89,7 @@ def _changes(model: Model, answer: Found) -> Iterator[Change]:
     # "unknown" and objects say nothing of one output or several.
     if found.output in ("uri", "uri_list") and found.output != model.output.kind:
         yield Change(input="", words=f"gives {found.output} instead of {model.output.kind}", effect="silent")
-    live = found.model.inputs_by_name
-    for name, item in model.inputs_by_name.items():
-        if name not in live:
-            yield Change(input=name, words="is gone", effect="422")
-        else:
-            yield from _input_changes(item, live[name])
-    for name in live.keys() - model.inputs_by_name.keys():
-        if live[name].required:
-            yield Change(input=name, words="is new and required", effect="422")
-        elif not live[name].deprecated:
-            yield Change(input=name, words="is new", effect="wrongly refuses")
+    yield from input_changes(model, found.model)
 
 
 def _input_changes(old: ModelInput, new: ModelInput) -> Iterator[Change]:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from darkroom.live_models.directory import Directory, Found
+from darkroom.live_models.drift import PRICE_MAY_BE_OLD, input_changes, price_may_be_old
 from darkroom.live_models.overlay import overlaid
 from darkroom.registry import Model, ModelRef
 
@@ -26,3 +27,10 @@ async def today(directory: Directory, model: Model, *, is_fresh: bool = False) -
     if not model.is_live:
         return overlaid(model, found.model), answer.date
     return (found.model.at_version(found.version) if model.run_by == "version" else found.model), answer.date
+
+
+def price_words(model: Model, live: Model) -> tuple[str, ...]:
+    """A note where the gateway has changed what the price goes by; `live` is the model with the inputs of today."""
+    if not price_may_be_old(model, input_changes(model, live)):
+        return ()
+    return (f"{PRICE_MAY_BE_OLD}: the gateway has changed inputs of '{model.name}' that it goes by.",)

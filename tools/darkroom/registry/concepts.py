@@ -1,11 +1,10 @@
 """Which input of a model carries which of our words: the concept map."""
 
-from collections.abc import Iterable
 from typing import Literal
 
 from pydantic import JsonValue
 
-from darkroom.registry.model_input import Facts, ModelInput
+from darkroom.registry.model_input import Facts
 
 ImageRole = Literal[
     "source",
@@ -18,19 +17,6 @@ ImageRole = Literal[
     "character_reference",
 ]
 MaskPolarity = Literal["white_is_edited", "black_is_edited", "marks_area_to_preserve"]
-
-# Where a model file has no [concepts] table, an input with one of these names carries the concept (first hit wins).
-_USUAL_NAMES: dict[str, tuple[str, ...]] = {
-    **{name: (name,) for name in ("prompt", "negative_prompt", "aspect_ratio", "width", "height", "seed", "mask")},
-    "count": ("num_outputs", "number_of_images"),
-    "output_format": ("output_format",),
-    "output_quality": ("output_quality", "output_compression"),
-    "guidance": ("guidance", "guidance_scale", "cfg"),
-    "steps": ("num_inference_steps", "steps"),
-    "strength": ("prompt_strength", "strength"),
-    "image": ("image", "input_image", "input_images", "image_input", "images", "reference_images", "image_prompt"),
-    "fast_mode": ("go_fast",),
-}
 
 
 class Concepts(Facts):
@@ -78,12 +64,3 @@ class Concepts(Facts):
         """Concept -> input name, for the concepts this model has."""
         no_names = ("image_arity", "image_role", "mask_polarity")
         return {concept: name for concept, name in self if isinstance(name, str) and name and concept not in no_names}
-
-
-def usual_concepts(inputs: Iterable[ModelInput]) -> Concepts:
-    """The concept map that the inputs' names suggest, for a model file without one."""
-    by_name = {item.name: item for item in inputs}
-    found = {concept: next((name for name in names if name in by_name), "") for concept, names in _USUAL_NAMES.items()}
-    image = by_name.get(found["image"])
-    arity = "list" if image and image.type == "array" else "single"
-    return Concepts.model_validate({**found, "image_arity": arity, "image_max": image and image.max_items or 0})

@@ -10,7 +10,7 @@ from pydantic import Field, JsonValue, model_validator
 
 from darkroom.errors import UnknownModel
 from darkroom.model_tasks import Task
-from darkroom.registry.concepts import Concepts, usual_concepts
+from darkroom.registry.concepts import Concepts
 from darkroom.registry.model_input import Facts, ModelInput
 from darkroom.registry.old_prices import with_price_table
 from darkroom.registry.price import PriceTable
@@ -144,13 +144,12 @@ class Model(Facts):
     @model_validator(mode="after")
     def _fill_in(self) -> "Model":
         """Fill in what a short file leaves out."""
-        concepts = self.concepts if "concepts" in self.model_fields_set else usual_concepts(self.inputs)
+        concepts = self.concepts
         by_concept = {"text_to_image": concepts.prompt, "inpaint": concepts.mask, "image_edit": concepts.image}
         missing = {
             "title": self.name.rpartition("/")[2],
             "provider": self.name.partition("/")[0],
             "run_by": "version" if self.version else "model",
-            "concepts": concepts,
             "tasks": tuple(task for task, name in by_concept.items() if name),
         }
         for field in missing.keys() - self.model_fields_set:

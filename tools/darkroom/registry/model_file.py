@@ -33,7 +33,11 @@ def read_model_file(path: Path) -> Model:
         raise SettingsError(_problem(path, text, faults)) from error
     if faults := list(find_incoherences(model)):
         raise SettingsError(_problem(path, text, faults))
-    return model
+    if "concepts" in model.model_fields_set:
+        return model
+    from darkroom.registry.live_schema import with_usual_concepts
+
+    return with_usual_concepts(model)
 
 
 def _line_of(text: str, place: TomlPath) -> int:

@@ -154,7 +154,8 @@ def _notes(model: Model) -> list[str]:
         (note, f"Note: {note}"),
         (doubt, f"Price doubt: {doubt.rstrip('.')}."),
     )
-    return [line for is_so, line in lines if is_so]
+    unclear = [f"Unclear: {word}: {why}." for word, why in model.unmapped.items()]
+    return [line for is_so, line in lines if is_so] + unclear
 
 
 def _sources(model: Model) -> list[str]:

@@ -12,28 +12,19 @@ from pydantic import ValidationError
 
 from darkroom.predictions import mapping_in, text_in
 from darkroom.registry.concepts import Concepts
-from darkroom.registry.live_schema.count_rules import find_count
+from darkroom.registry.live_schema.concept_rules import find_concepts
 from darkroom.registry.live_schema.examples import Makes, example_endings, example_s, what_it_makes
 from darkroom.registry.live_schema.findings import Findings
 from darkroom.registry.live_schema.live_input import LiveInput
-from darkroom.registry.live_schema.number_rules import find_numbers
-from darkroom.registry.live_schema.picture_rules import find_pictures
 from darkroom.registry.live_schema.roles import find_tasks
 from darkroom.registry.live_schema.schema import BadSchema, OutputKind, read_inputs, read_output, schemas_of
-from darkroom.registry.live_schema.shape_rules import find_shape
 from darkroom.registry.live_schema.text import one_line
-from darkroom.registry.live_schema.word_rules import find_prompts
 from darkroom.registry.model import Model, OutputShape, Provenance, Timing
 
 _VERSION = re.compile(r"[0-9a-f]{64}")
-_DEPRECATED = re.compile(
-    r"^\W*deprecated|\bdeprecated[.:]|no longer used|this (?:input|parameter|field) is (?:ignored|deprecated)",
-    re.IGNORECASE,
-)
 _NAME = re.compile(r"[a-z0-9_-]+/[a-z0-9._-]+")
 _UNNAMED = "unnamed/model"
 _LONGEST_ABOUT = 600
-_STEPS = (find_prompts, find_shape, find_count, find_numbers, find_pictures)
 _LISTS: tuple[OutputKind, ...] = ("uri_list", "object_list", "unknown_list")
 
 
@@ -65,9 +56,7 @@ def describe(body: Mapping[str, object], *, name: str = "", today: str = "") -> 
     inputs, left_out = read_inputs(schemas)
     output = read_output(schemas)
     about = one_line(f"{text_in(body.get('name'))} {text_in(body.get('description'))}", _LONGEST_ABOUT)
-    found = Findings(by_key=_by_key(inputs), output=output, about=about)
-    for step in _STEPS:
-        step(found)
+    found = find_concepts(inputs, output, about)
     makes = what_it_makes(example_endings(body), output)
     is_official = body.get("is_official")
     identifier = text_in(version.get("id"))
@@ -86,15 +75,6 @@ def describe(body: Mapping[str, object], *, name: str = "", today: str = "") -> 
 def _run_count(body: Mapping[str, object]) -> int:
     count = body.get("run_count")
     return count if isinstance(count, int) and 0 <= count < 10**12 else 0
-
-
-def _by_key(inputs: tuple[LiveInput, ...]) -> dict[str, LiveInput]:
-    """Those that still count; of two names that read alike the first one."""
-    found: dict[str, LiveInput] = {}
-    for each in inputs:
-        if not (each.item.deprecated or _DEPRECATED.search(each.text)):
-            found.setdefault(each.key, each)
-    return found
 
 
 def _name(body: Mapping[str, object]) -> str:

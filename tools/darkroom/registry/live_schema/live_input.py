@@ -86,7 +86,11 @@ def live_input(name: str, node: Node, nodes: Nodes, *, is_required: bool) -> Liv
     item = ModelInput.model_validate(facts | {"required": is_required and default is None})
     if default is not None and not item.secret and len(str(default)) <= _LONGEST_DEFAULT:
         item = item if check_value(item, default) else item.model_copy(update={"default": default})
-    return LiveInput(item, name.lower().replace("-", "_").replace(" ", "_"), text)
+    return LiveInput(item, key_of(name), text)
+
+
+def key_of(name: str) -> str:
+    return name.lower().replace("-", "_").replace(" ", "_")
 
 
 def _type(node: Node) -> str:
