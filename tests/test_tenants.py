@@ -153,7 +153,11 @@ async def test_row_level_security_hides_what_is_anothers(postgres: PostgresServe
         rows = await bob.read(lambda session: session.execute("SELECT gateway FROM gateway_accounts").fetchall())
         assert [row["gateway"] for row in rows] == ["replicate"]
         with pytest.raises(JournalError):
-            await bob.write(lambda session: session.execute("INSERT INTO audit (tenant, who, act, which) VALUES (?, ?, ?, ?)", ("globex", "x", "y", "z")))
+            await bob.write(
+                lambda session: session.execute(
+                    "INSERT INTO audit (tenant, who, act, which) VALUES (?, ?, ?, ?)", ("globex", "x", "y", "z")
+                )
+            )
 
 
 @pytest.mark.parametrize(
