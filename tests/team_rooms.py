@@ -61,5 +61,5 @@ def journal_of(postgres: Postgres, principal: Principal) -> Journal:
     return Journal(postgres.database(principal.tenant, principal.hash), postgres.clock)
 
 
-def limit_of(principal: Principal, **quotas: int) -> TeamLimit:
-    return TeamLimit(principal, Quotas(**quotas))
+def limit_of(principal: Principal, quotas: Quotas | None = None) -> TeamLimit:
+    return TeamLimit(principal, quotas or Quotas())

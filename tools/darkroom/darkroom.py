@@ -19,7 +19,7 @@ from pydantic import JsonValue
 from darkroom.gateways import Gateway, Key, OutputFetcher, PredictionClient, Timeouts
 from darkroom.images import ReadImage, StoredFile
 from darkroom.journal import Intent, Limit, SpendingLimit, day_start, open_journal
-from darkroom.outputs.uploads import Uploads
+from darkroom.outputs.uploads import uploads_at
 from darkroom.registry import MappedInput, ModelRegistry
 from darkroom.reports import DayLimit, Limits
 from darkroom.work.accounts import Account
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from darkroom.live_models import Directory
     from darkroom.outputs import OutputStores
     from darkroom.outputs.inputs import InputResolver, Resolved
+    from darkroom.outputs.links import Links
     from darkroom.outputs.preview import Previewed
 
 __all__ = ["Budget", "Darkroom", "DarkroomOptions", "OnProgress"]
@@ -61,7 +62,8 @@ class DarkroomOptions:
     matter; `settle_s` is how long a lost create may take to show up in the gateway's list; `lease_s` for how long a
     process that says nothing more keeps others from following its predictions; `wait_s` is how long a call waits where
     it does not say, which the next steps name; `on_ended` hears of every prediction that has ended and whose images are
-    home or lost. `team_limit` is what a team allows, in place of `max_usd_per_day`.
+    home or lost. `team_limit` is what a team allows, in place of `max_usd_per_day`; `links` gives links to
+    images in place of their locations, `uploads_place` (a folder or object URL) keeps pictures that were added by hand.
     """
 
     gateway: Gateway
@@ -76,6 +78,8 @@ class DarkroomOptions:
     max_usd_per_call: float | None = None
     max_usd_per_day: float | None = None
     team_limit: Limit | None = None
+    links: "Links | None" = None
+    uploads_place: str = ""
     allow_unknown_price: bool = False
     clock: Callable[[], float] = time.time
     monotonic: Callable[[], float] = time.monotonic
@@ -111,7 +115,7 @@ class Darkroom:
         self.journal = account.journal
         self.stores = stores
         self.fetcher = fetcher
-        self.uploads = Uploads(options.data_dir / "uploads", options.clock)
+        self.uploads = uploads_at(options.uploads_place or str(options.data_dir / "uploads"), options.clock)
         self.waiting = Waiting(options.monotonic)
         self._said: set[str] = set()
         self._opened_at = options.clock() - options.monotonic()

@@ -16,6 +16,7 @@ from darkroom_server.cli.generate import generate
 from darkroom_server.cli.history import history
 from darkroom_server.cli.install import install
 from darkroom_server.cli.key import key_commands
+from darkroom_server.cli.migrate import MIGRATE_EXAMPLE, migrate
 from darkroom_server.cli.models import models
 from darkroom_server.cli.schema import schema
 from darkroom_server.cli.screen import note
@@ -47,6 +48,7 @@ def run(arguments: Sequence[str]) -> int:
     app.callback()(_shared)
     for command in _COMMANDS:
         app.command()(command)
+    app.command(epilog=MIGRATE_EXAMPLE)(migrate)
     app.add_typer(key_commands(), name="key")
     app.add_typer(tenant_commands(), name="tenant")
     for stream in (sys.stdout, sys.stderr):

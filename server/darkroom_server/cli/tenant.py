@@ -1,11 +1,11 @@
 """`darkroom-mcp tenant`: the tenants of a team's darkroom, their keys, tokens and limits. No key is ever shown."""
 
 import math
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated, Any
 
 import anyio
 import typer
-from pydantic import JsonValue
 
 from darkroom.errors import InvalidRequest, SettingsError
 from darkroom.settings import Settings
@@ -183,7 +183,9 @@ def _agrees(question: str) -> bool:
 
 
 def _team() -> "TeamSettings":
-    """Raises: SettingsError where no database is named."""
+    """Raises: SettingsError where no database is named, or the extra is not installed."""
+    if not find_spec("psycopg"):
+        raise SettingsError("That needs the extra `team`: install darkroom-mcp[team].")
     settings = Settings.read_or_problem()
     if (team := settings.team) is None:
         raise SettingsError(
@@ -227,8 +229,8 @@ def _usd(amount: float | None) -> str:
     return "no limit" if amount is None else f"${amount:,.10g}"
 
 
-def _record(tenant: dict[str, Any]) -> JsonValue:
-    keys = [
+def _record(tenant: dict[str, Any]) -> dict[str, Any]:
+    keys: list[dict[str, Any]] = [
         {
             "id": each["id"],
             "gateway": each["gateway"],

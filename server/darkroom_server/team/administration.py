@@ -1,4 +1,4 @@
-"""What an administrator does to tenants, as the owner of the database: each act is one transaction with its audit row."""
+"""What an administrator does to tenants, as the owner of the database: each act is one commit with its audit row."""
 
 import getpass
 import hashlib
@@ -35,8 +35,9 @@ _ACCOUNTS = """SELECT tenant, id, gateway, base_url, creates_per_minute, set_at,
     FROM gateway_accounts LEFT JOIN principals USING (tenant, principal) ORDER BY tenant, set_at DESC"""
 _OWN_LIMITS = """SELECT tenant, issuer, subject, usd_per_day FROM principals WHERE usd_per_day IS NOT NULL
     ORDER BY tenant, issuer, subject"""
-_ID = """INSERT INTO gateway_accounts (id, tenant, principal, gateway, base_url, sealed_key) VALUES (%s, %s, %s, %s, %s, '')
-    ON CONFLICT (tenant, principal, gateway, base_url) DO UPDATE SET set_at = clock_timestamp() RETURNING id"""
+_ID = """INSERT INTO gateway_accounts (id, tenant, principal, gateway, base_url, sealed_key)
+    VALUES (%s, %s, %s, %s, %s, '') ON CONFLICT (tenant, principal, gateway, base_url)
+    DO UPDATE SET set_at = clock_timestamp() RETURNING id"""
 _SEAL = """UPDATE gateway_accounts SET sealed_key = %s, sealed_secret = coalesce(%s, sealed_secret),
     creates_per_minute = coalesce(%s, creates_per_minute) WHERE id = %s"""
 _PRINCIPAL = """INSERT INTO principals (tenant, principal, issuer, subject) VALUES (%s, %s, %s, %s)
@@ -77,8 +78,8 @@ class Administration:
         """A new tenant, whose spending day is that of `zone`, a name of the IANA database."""
         if not TENANT_NAME.fullmatch(name):
             raise InvalidRequest(
-                f"{name[:80]!r} cannot name a tenant. Allowed: up to 63 letters, digits, dots, '-' and '_', a letter or "
-                "a digit first. It is the value of the claim DARKROOM_TENANT_CLAIM."
+                f"{name[:80]!r} cannot name a tenant. Allowed: up to 63 letters, digits, dots, '-' and '_', a letter "
+                "or a digit first. It is the value of the claim DARKROOM_TENANT_CLAIM."
             )
         known = [row["name"] for row in self._rows("SELECT name FROM pg_timezone_names")]
         if zone not in known:

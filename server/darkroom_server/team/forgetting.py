@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import psycopg
+from psycopg import sql
 
 from darkroom.errors import DarkroomError, InvalidRequest, SettingsError
 from darkroom.gateways import GatewayChoice, PredictionClient
@@ -87,8 +87,8 @@ class Forgetting:
                 predictions, images = predictions + row["predictions"], images + row["images"]
         if not tenants:
             raise InvalidRequest(
-                f"Nobody with the subject {self._person.subject[:80]!r} of {self._person.issuer[:120]!r} was ever here. "
-                "Nothing was changed. The subject is the `sub` of their log-in; of a machine it is tenant/name."
+                f"Nobody with subject {self._person.subject[:60]!r} of {self._person.issuer[:90]!r} was ever here, "
+                "so nothing was changed. The subject is the `sub` of their log-in; of a machine it is tenant/name."
             )
         return Found(tenants=tuple(tenants), predictions=predictions, images=images)
 
@@ -164,8 +164,8 @@ class Forgetting:
             self._connection.execute(_SUMS.encode())
             self._delete_own_accounts(tenant)
             for table in self._rows(_TABLES, tenant):
-                name = psycopg.sql.Identifier(table["name"])
-                statement = psycopg.sql.SQL("DELETE FROM {} WHERE tenant = %s AND principal = %s").format(name)
+                name = sql.Identifier(table["name"])
+                statement = sql.SQL("DELETE FROM {} WHERE tenant = %s AND principal = %s").format(name)
                 self._connection.execute(statement, (tenant, self._hash))
             self._rows(_FORGET_ACT + " RETURNING number", tenant)
             self._administration.note_forgotten(tenant)

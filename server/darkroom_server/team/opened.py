@@ -1,0 +1,91 @@
+"""What is open while a replica runs: the database, the accounts' clients, the news of the workers, and the rooms."""
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+
+import anyio
+import anyio.abc
+
+from darkroom.darkroom import Darkroom
+from darkroom.journal.database import EVERYONE
+from darkroom.journal.postgres import Postgres, open_postgres
+from darkroom.registry import ModelRegistry
+from darkroom.settings import Settings
+from darkroom.team_settings import TeamSettings
+from darkroom_server.deadline import within
+from darkroom_server.team.clients import Clients
+from darkroom_server.team.news import News
+from darkroom_server.team.quotas import Quotas, TeamLimit
+from darkroom_server.team.replica import Replica
+from darkroom_server.team.rooms import TeamRooms
+from darkroom_server.team.tenants import Directory, GatewayAccount, Principal
+from darkroom_server.team.vault import Vault
+
+_READY_WITHIN_S = 2.0
+_NOBODY = "-"  # no tenant has this name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opened:
+    """`tasks` outlive every call."""
+
+    postgres: Postgres
+    directory: Directory
+    news: News
+    rooms: TeamRooms
+    tasks: anyio.abc.TaskGroup
+
+    async def missing(self) -> list[str]:
+        """What keeps the replica from serving calls at this moment; it takes two seconds at most."""
+
+        async def ask() -> bool:
+            await self.postgres.database(_NOBODY, EVERYONE).read(lambda session: None)
+            return True
+
+        has_answered = await within(self.tasks, _READY_WITHIN_S, ask)
+        return ["database"] * (not has_answered) + ["news"] * (not self.news.is_listening)
+
+
+@asynccontextmanager
+async def open_team(
+    settings: Settings, team: TeamSettings, registry: Callable[[], ModelRegistry]
+) -> AsyncGenerator[Opened]:
+    """Raises: SettingsError, JournalError where it cannot be opened."""
+    assert team.database_url
+    url, vault = team.database_url.get_secret_value(), Vault.read(team.master_keys.get_secret_value())
+    async with AsyncExitStack() as stack:
+        postgres = await stack.enter_async_context(open_postgres(url))
+        clients = await stack.enter_async_context(Clients.open())
+        tasks = await stack.enter_async_context(anyio.create_task_group())
+        news, directory = News(url), Directory(postgres, vault, team.tenant_claim)
+        replica = Replica(settings=settings, registry=registry(), postgres=postgres, news=news, tasks=tasks)
+
+        @asynccontextmanager
+        async def open_darkroom(person: Principal, account: GatewayAccount) -> AsyncGenerator[Darkroom]:
+            limit = TeamLimit(person, _quotas(settings, team))
+            async with anyio.create_task_group() as own_tasks:
+                room = replace(replica, tasks=own_tasks).room(person, account, await clients.of(account), limit)
+                own_tasks.start_soon(room.work.take_up_unfinished)
+                own_tasks.start_soon(anyio.to_thread.run_sync, room.uploads.sweep)
+                try:
+                    yield room
+                finally:
+                    room.work.close()
+
+        rooms = TeamRooms(directory, open_darkroom, registry, settings, tasks)
+        tasks.start_soon(news.listen)
+        tasks.start_soon(rooms.close_quiet_ones)
+        try:
+            yield Opened(postgres=postgres, directory=directory, news=news, rooms=rooms, tasks=tasks)
+        finally:
+            await rooms.settle()
+            tasks.cancel_scope.cancel()
+
+
+def _quotas(settings: Settings, team: TeamSettings) -> Quotas:
+    return Quotas(
+        max_open=team.max_open,
+        max_creates_per_minute=team.max_creates_per_minute,
+        allow_unknown_price=settings.allow_unknown_price,
+    )
