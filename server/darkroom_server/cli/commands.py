@@ -23,10 +23,11 @@ from darkroom_server.cli.screen import note
 from darkroom_server.cli.serve import sandbox, serve
 from darkroom_server.cli.show import cancel, show
 from darkroom_server.cli.tenant import tenant_commands
+from darkroom_server.cli.worker import worker
 
 _COMMANDS = (
     *(generate, show, history, gallery, cancel, models, schema),
-    *(doctor, sandbox, install, uninstall, serve),
+    *(doctor, sandbox, install, uninstall, serve, worker),
 )
 _EXIT_CODES = (
     "Exit codes: 0 all is done and saved; 1 it failed, or an image is missing; 2 it was refused here, nothing was "

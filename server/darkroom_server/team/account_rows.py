@@ -10,16 +10,14 @@ from darkroom_server.team import outbox
 
 _OPEN = """SELECT prediction_id, model, coalesce(sent_at, known_at) AS since FROM intents
     WHERE origin = ? AND account = ? AND state = 'known' AND ended_at IS NULL AND known_at >= ? ORDER BY known_at"""
-# A create that was sent just now is still answered by the replica that has sent it.
 _DOUBTS = """SELECT count(*) AS number, max(sent_at) AS newest FROM intents WHERE origin = ? AND account = ?
     AND state <> 'known' AND (state = 'unknown' AND sent_at >= ? OR state = 'absent' AND sent_at >= ?
     OR state = 'sent' AND sent_at BETWEEN ? AND ?)"""
-_ON_THEIR_WAY = """SELECT 1 FROM intents WHERE origin = ? AND account = ? AND state <> 'known' AND state = 'sent'
+_ON_ITS_WAY = """SELECT 1 FROM intents WHERE origin = ? AND account = ? AND state <> 'known' AND state = 'sent'
     AND sent_at > ? LIMIT 1"""
 _WANTED = """SELECT prediction_id FROM intents WHERE origin = ? AND account = ? AND state = 'known' AND ended_at < ?
     AND prediction_id IN (SELECT prediction_id FROM images WHERE state = 'wanted') ORDER BY ended_at LIMIT 500"""
 
-ANSWERED_WITHIN_S = 15.0
 _DOUBTED_FOR_S, _ABSENT_FOR_S = 24 * 3600.0, 3600.0
 # A worker has just taken the job that brings them home.
 _AT_WORK_S = 30.0
@@ -35,29 +33,34 @@ class Open:
 
 
 @dataclass(frozen=True, slots=True)
-class Doubts:
-    """How many creates of the account are to be looked for in the gateway's list, and when the newest was sent."""
+class Standing:
+    """What is open of an account: predictions, oldest first, and creates without an answer.
 
-    number: int
-    newest: float
+    `doubts` are to be looked for in the gateway's list, and the newest of them was sent at `newest_doubt` (seconds since
+    the epoch). `is_one_on_its_way`: the answer to one may come at any moment.
+    """
+
+    open: list[Open]
+    doubts: int
+    newest_doubt: float
+    is_one_on_its_way: bool
 
 
 class AccountRows:
-    """Reads the rows of all principals, so `database` is that of everyone in the tenant."""
+    """Reads the rows of all principals, so `database` is that of everyone in the tenant.
 
-    def __init__(self, database: Database, tenant: str, account: str, origin: str) -> None:
+    For `answered_s` seconds a create is left to the replica that has sent it.
+    """
+
+    def __init__(self, database: Database, tenant: str, account: str, origin: str, answered_s: float) -> None:
         self.tenant, self.account = tenant, account
         self._database = database
         self._place = (origin, account)
+        self._answered_s = answered_s
 
-    async def open(self, since: float) -> list[Open]:
-        """Oldest first, those that got their id since then."""
-        rows = await self._database.read(lambda session: session.execute(_OPEN, (*self._place, since)).fetchall())
-        return [Open(row["prediction_id"], row["model"], row["since"]) for row in rows]
-
-    async def doubts(self, now: float) -> Doubts:
-        """Those whose answer has not come for too long."""
-        return await self._database.read(lambda session: self._doubts(session, now))
+    async def now(self, now: float, open_since: float) -> Standing:
+        """As it stands, with the predictions that got their id since then."""
+        return await self._database.read(lambda session: self._standing(session, now, open_since))
 
     async def want_home(self, now: float) -> None:
         """Defer again what brings images home, where none of the jobs did."""
@@ -75,24 +78,28 @@ class AccountRows:
         """
 
         def work(session: Session) -> None:
-            if session.execute(_OPEN, (*self._place, open_since)).fetchone():
+            found = self._standing(session, now, open_since)
+            if found.open or found.is_one_on_its_way:
                 outbox.watch_job(session, self.tenant, self.account)
-            elif self._is_slowly_busy(session, now):
+            elif found.doubts or self._wanted(session, now + _AT_WORK_S):
                 outbox.look_later(session, self.tenant, self.account, now + pause_s)
             else:
                 outbox.at_rest(session, self.tenant, self.account)
 
         await self._database.write(work)
 
-    def _is_slowly_busy(self, session: Session, now: float) -> bool:
-        on_their_way = session.execute(_ON_THEIR_WAY, (*self._place, now - ANSWERED_WITHIN_S)).fetchone()
-        return bool(on_their_way or self._doubts(session, now).number or self._wanted(session, now + _AT_WORK_S))
-
-    def _doubts(self, session: Session, now: float) -> Doubts:
-        doubted_since, absent_since = now - _DOUBTED_FOR_S, now - _ABSENT_FOR_S
-        times = (doubted_since, absent_since, doubted_since, now - ANSWERED_WITHIN_S)
-        row = session.execute(_DOUBTS, (*self._place, *times)).fetchone()
-        return Doubts(row["number"], row["newest"] or 0.0)
+    def _standing(self, session: Session, now: float, open_since: float) -> Standing:
+        rows = session.execute(_OPEN, (*self._place, open_since)).fetchall()
+        doubted_since, unanswered = now - _DOUBTED_FOR_S, now - self._answered_s
+        times = (doubted_since, now - _ABSENT_FOR_S, doubted_since, unanswered)
+        doubts = session.execute(_DOUBTS, (*self._place, *times)).fetchone()
+        on_its_way = session.execute(_ON_ITS_WAY, (*self._place, unanswered)).fetchone()
+        return Standing(
+            open=[Open(row["prediction_id"], row["model"], row["since"]) for row in rows],
+            doubts=doubts["number"],
+            newest_doubt=doubts["newest"] or 0.0,
+            is_one_on_its_way=on_its_way is not None,
+        )
 
     def _wanted(self, session: Session, now: float) -> list[str]:
         rows = session.execute(_WANTED, (*self._place, now - _AT_WORK_S)).fetchall()

@@ -20,7 +20,7 @@ from darkroom.work.looks import LOOKS
 from darkroom.work.reconcile import Reconciler, ReconcileRules
 from darkroom.work.runtime import Runtime
 from darkroom.work.watch import GIVE_UP_AFTER_S, Polling
-from darkroom_server.team.account_rows import AccountRows, Doubts, Open
+from darkroom_server.team.account_rows import AccountRows, Open, Standing
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ _RUNNING = (PredictionStatus.STARTING, PredictionStatus.PROCESSING)
 
 
 class AccountWatch:
-    """What a worker knows of one account between its looks. `journal` and `rows` are those of everyone in the tenant."""
+    """What a worker knows of one account between its looks; `journal` and `rows` are everyone's in the tenant."""
 
     def __init__(
         self,
@@ -69,20 +69,20 @@ class AccountWatch:
         await self._rows.rest(now, now - GIVE_UP_AFTER_S, _SLOWLY_S)
 
     async def _round(self) -> bool:
-        """One look at all that is due. False where nothing is open any more."""
+        """One look at all that is due. False where nothing is expected soon."""
         now = self._runtime.clock()
-        is_doubted = await self._settle_doubts(await self._rows.doubts(now), now)
+        found = await self._rows.now(now, now - GIVE_UP_AFTER_S)
+        has_new_doubts = await self._settle_doubts(found, now)
         if self._is_due(self._home_s, _HOME_EVERY_S):
             self._home_s = self._runtime.monotonic()
             await self._rows.want_home(now)
-        rows = await self._rows.open(now - GIVE_UP_AFTER_S)
-        await self._take_up(rows, now)
+        await self._take_up(found.open, now)
         now_s = self._runtime.monotonic()
         due = [each for each in self._polls.values() if each.next_s <= now_s]
         if len(due) > _FEW and self._client.gateway.has_list:
             due = await self._read_list(due) if self._is_due(self._listed_s, _LIST_EVERY_S) else []
         await self._look_at(due[:_AT_ONCE])
-        return bool(rows) or is_doubted
+        return bool(found.open) or found.is_one_on_its_way or has_new_doubts
 
     def _rest_s(self) -> float:
         """Until the next look is due; short enough to notice what has come meanwhile."""
@@ -92,14 +92,16 @@ class AccountWatch:
     def _is_due(self, last_s: float, every_s: float) -> bool:
         return self._runtime.monotonic() - last_s >= every_s
 
-    async def _settle_doubts(self, doubts: Doubts, now: float) -> bool:
+    async def _settle_doubts(self, found: Standing, now: float) -> bool:
         """Look for lost answers, often while they are new. True while a new one is open."""
-        is_new = doubts.number > 0 and now - doubts.newest < 1.5 * self._settle_s
+        if not found.doubts or not self._client.gateway.has_list:
+            return False
+        is_new = now - found.newest_doubt < 1.5 * self._settle_s
         every_s = min(_DOUBTS_EVERY_S, self._settle_s / 4) if is_new else _OLD_DOUBTS_EVERY_S
-        if doubts.number and self._client.gateway.has_list and self._is_due(self._doubted_s, every_s):
+        if self._is_due(self._doubted_s, every_s):
             self._doubted_s = self._runtime.monotonic()
             await self._reconciler.once()
-        return is_new and self._client.gateway.has_list
+        return is_new
 
     async def _take_up(self, rows: Sequence[Open], now: float) -> None:
         """Forget what has ended, and plan the looks at what is new."""

@@ -1,8 +1,8 @@
 """What has become of intents, as PostgreSQL tells it (NOTIFY): one connection for all calls that wait in a replica."""
 
 import logging
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
 
 import anyio
 import psycopg
@@ -58,10 +58,7 @@ class News:
         pause_s = _FIRST_PAUSE_S
         while True:
             try:
-                async with await psycopg.AsyncConnection.connect(
-                    self._url, autocommit=True, connect_timeout=5, application_name="darkroom news"
-                ) as connection:
-                    await connection.execute(f"LISTEN {CHANNEL}")
+                async with self._listening() as connection:
                     self.is_listening, pause_s = True, _FIRST_PAUSE_S
                     self._ring([*self._bells])
                     async for note in connection.notifies():
@@ -72,6 +69,18 @@ class News:
                 self.is_listening = False
             await anyio.sleep(pause_s)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+
+    @asynccontextmanager
+    async def _listening(self) -> AsyncGenerator[psycopg.AsyncConnection]:
+        connection = await psycopg.AsyncConnection.connect(
+            self._url, autocommit=True, connect_timeout=5, application_name="darkroom news"
+        )
+        try:
+            await connection.execute(f"LISTEN {CHANNEL}")
+            yield connection
+        finally:
+            with anyio.CancelScope(shield=True):
+                await connection.close()
 
     def _ring(self, keys: list[str]) -> None:
         for key in keys:

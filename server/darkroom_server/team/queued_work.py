@@ -4,6 +4,8 @@ What a worker writes into the journal rings a bell here; a look at the row every
 A replica that dies loses nothing: each claim has woken the workers in its own commit.
 """
 
+from dataclasses import replace
+
 import anyio
 import anyio.abc
 
@@ -12,6 +14,7 @@ from darkroom.errors import GatewayError, JournalError, UnknownPrediction
 from darkroom.gateways import PollSchedule
 from darkroom.images import ImageState
 from darkroom.journal import Intent
+from darkroom.work.create_rate import Turns
 from darkroom.work.image_fetching import ImageFetching
 from darkroom.work.watch import GIVE_UP_AFTER_S, Watched
 from darkroom.work.work import LocalWork
@@ -27,9 +30,10 @@ class QueuedWork(LocalWork):
 
     is_open_to_foreign_ids = False
 
-    def __init__(self, room: Darkroom, tasks: anyio.abc.TaskGroup, news: News) -> None:
+    def __init__(self, room: Darkroom, tasks: anyio.abc.TaskGroup, news: News, turns: Turns) -> None:
         fetching = ImageFetching(room.journal, room.stores, room.fetcher, room.runtime)
-        super().__init__(room.account, room.journal, fetching, tasks, room.runtime, room.work_rules())
+        rules = replace(room.work_rules(), turns=turns)
+        super().__init__(room.account, room.journal, fetching, tasks, room.runtime, rules)
         self._news = news
 
     async def take_up_unfinished(self) -> None:

@@ -4,10 +4,10 @@ Creates are never jobs. A job that ends in a fault, or with its worker, is queue
 worker and outside the queue: as a job of its own it could be the one that is stuck.
 """
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import anyio
 import procrastinate
@@ -18,21 +18,15 @@ from darkroom.journal.database import EVERYONE, Session
 from darkroom.journal.postgres import Postgres
 from darkroom_server.team import outbox
 from darkroom_server.team.account_rooms import AccountRooms
+from darkroom_server.team.pace import Pace
 
 log = logging.getLogger(__name__)
 
 _WATCH_S = 10.0  # then another worker may have the account
 _RESTART_S = 1.0
+_END_WITHIN_S = 25.0
 _WATCHES, _AT_HOME = 200, 20  # a watch mostly waits
 _NOBODY = "-"  # no tenant has this name
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
-    """Seconds between two signs of life of a worker, and after how many without one its jobs are taken back."""
-
-    heartbeat_s: float = 5.0
-    stale_s: float = 15.0
 
 
 def queue(url: str, rooms: AccountRooms, is_leaving: Callable[[], bool]) -> procrastinate.App:
@@ -47,8 +41,9 @@ def queue(url: str, rooms: AccountRooms, is_leaving: Callable[[], bool]) -> proc
     async def watch(context: JobContext, tenant: str, account: str) -> None:
         until_s = time.monotonic() + _WATCH_S
         try:
-            room = await rooms.at(tenant, account)
-            await room.watch.run(lambda: is_leaving() or context.should_abort() or time.monotonic() > until_s)
+            await rooms.watch(
+                tenant, account, lambda: is_leaving() or context.should_abort() or time.monotonic() > until_s
+            )
         except DarkroomError as error:
             log.warning("account %s of tenant %s is watched again later: %s", account, tenant, error)
 
@@ -64,17 +59,19 @@ def queue(url: str, rooms: AccountRooms, is_leaving: Callable[[], bool]) -> proc
     return app
 
 
-async def run_jobs(app: procrastinate.App, pace: Pace) -> None:
-    """Until it is cancelled; jobs that run then get a moment to end."""
+async def run_jobs(app: procrastinate.App, pace: Pace, leaving: anyio.Event) -> None:
+    """Until `leaving`; jobs that run then get a moment to end."""
     async with app.open_async(), anyio.create_task_group() as tasks:
         for name, concurrency in ((outbox.WATCH, _WATCHES), (outbox.BRING_HOME, _AT_HOME)):
-            tasks.start_soon(_run_queue, app, name, concurrency, pace)
+            tasks.start_soon(_run_queue, app, name, concurrency, pace, leaving)
 
 
-async def _run_queue(app: procrastinate.App, name: str, concurrency: int, pace: Pace) -> None:
-    while True:
-        try:
-            await app.run_worker_async(
+async def _run_queue(app: procrastinate.App, name: str, concurrency: int, pace: Pace, leaving: anyio.Event) -> None:
+    """It begins anew where the database was away. In tasks of asyncio: a worker of procrastinate takes one cancel."""
+    told = asyncio.ensure_future(leaving.wait())
+    while not leaving.is_set():
+        run = asyncio.ensure_future(
+            app.run_worker_async(
                 queues=[name],
                 concurrency=concurrency,
                 install_signal_handlers=False,
@@ -82,11 +79,16 @@ async def _run_queue(app: procrastinate.App, name: str, concurrency: int, pace: 
                 delete_jobs="always",
                 update_heartbeat_interval=pace.heartbeat_s,
                 stalled_worker_timeout=pace.stale_s,
-                shutdown_graceful_timeout=25,
+                shutdown_graceful_timeout=_END_WITHIN_S,
             )
-        except Exception as error:
+        )
+        await asyncio.wait({run, told}, return_when=asyncio.FIRST_COMPLETED)
+        run.cancel()
+        await asyncio.wait({run})
+        if not run.cancelled() and (error := run.exception()):
             log.warning("the queue '%s' begins anew: %s", name, type(error).__name__)
-        await anyio.sleep(_RESTART_S)
+        with anyio.move_on_after(_RESTART_S):
+            await leaving.wait()
 
 
 async def tend(postgres: Postgres, pace: Pace) -> None:

@@ -1,8 +1,8 @@
-"""The journal of a team: what is learned wakes the workers and tells the replicas, in the commit that writes it down."""
+"""The journal of a team: what is learned wakes the workers and tells the replicas, in the commit that keeps it."""
 
 from collections.abc import Callable, Sequence
 
-from darkroom.journal import Intent, Journal, Look, NewIntent, ReceiptOf, Limit, Verdict, intent_rows
+from darkroom.journal import Intent, Journal, Limit, Look, NewIntent, ReceiptOf, Verdict, intent_rows
 from darkroom.journal.database import Database, Session
 from darkroom.predictions import Prediction
 
