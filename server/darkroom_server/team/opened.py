@@ -15,6 +15,7 @@ from darkroom.settings import Settings
 from darkroom.team_settings import TeamSettings
 from darkroom_server.deadline import within
 from darkroom_server.team.clients import Clients
+from darkroom_server.team.hooks import Hooks
 from darkroom_server.team.news import News
 from darkroom_server.team.quotas import Quotas, TeamLimit
 from darkroom_server.team.replica import Replica
@@ -34,6 +35,7 @@ class Opened:
     directory: Directory
     news: News
     rooms: TeamRooms
+    hooks: Hooks
     tasks: anyio.abc.TaskGroup
 
     async def missing(self) -> list[str]:
@@ -77,7 +79,8 @@ async def open_team(
         tasks.start_soon(news.listen)
         tasks.start_soon(rooms.close_quiet_ones)
         try:
-            yield Opened(postgres=postgres, directory=directory, news=news, rooms=rooms, tasks=tasks)
+            hooks = Hooks(postgres=postgres, directory=directory, registry=registry())
+            yield Opened(postgres=postgres, directory=directory, news=news, rooms=rooms, hooks=hooks, tasks=tasks)
         finally:
             await rooms.settle()
             tasks.cancel_scope.cancel()
