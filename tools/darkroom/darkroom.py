@@ -94,8 +94,7 @@ class DarkroomOptions:
 class Darkroom:
     """Open with `Darkroom.open`; leaving it stops all waiting within two seconds and forgets nothing that was paid.
 
-    `work` starts and follows predictions, `waiting` waits for them within a budget; `make_work` is called once, with
-    all else in place.
+    `work` starts and follows predictions, `waiting` waits within a budget; `make_work` is called when all else is there.
     """
 
     def __init__(
