@@ -7,7 +7,7 @@ import httpx
 import pytest
 from issuer_server import Issuer, open_issuer
 from postgres_server import PostgresServer
-from team_server import Team, open_team
+from team_server import Team, open_team, report, text
 
 pytestmark = pytest.mark.anyio
 
@@ -25,7 +25,7 @@ def issuer() -> Iterator[Issuer]:
 @pytest.fixture(scope="module")
 def team(running_postgres: PostgresServer, issuer: Issuer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
     folder: Path = tmp_path_factory.mktemp("team")
-    with open_team(running_postgres, issuer, folder, has_worker=False, DARKROOM_ALLOWED_ORIGINS=ORIGIN) as team:
+    with open_team(running_postgres, issuer, folder, DARKROOM_ALLOWED_ORIGINS=ORIGIN) as team:
         yield team
 
 
@@ -93,7 +93,20 @@ def test_the_state_is_told_to_everybody(team: Team) -> None:
     assert (ready.status_code, ready.json()) == (200, {"ready": True, "missing": []})
 
 
-async def test_who_belongs_to_no_tenant_is_told_so(team: Team) -> None:
-    async with team.client("ada") as client:
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_a_host_of_either_era_gets_the_tools(team: Team, mode: str) -> None:
+    async with team.client("ada", mode) as client:
         listed = await client.list_tools()
-        assert [tool.name for tool in listed.tools] == ["generate_image", "get_prediction", "list_models"]
+        assert [tool.name for tool in listed.tools][:3] == ["generate_image", "get_prediction", "list_models"]
+        assert client.instructions and "link" in client.instructions and str(team.folder) not in client.instructions
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_two_people_find_their_own_pictures_alone(team: Team, mode: str) -> None:
+    async with team.client("ada", mode) as ada, team.client("bob", mode) as bob:
+        made = await ada.call_tool("generate_image", {"prompt": "a lighthouse"})
+        assert text(made).startswith("Succeeded"), text(made)
+        print(text(made))
+        id = report(made)["id"]
+        assert report(await ada.call_tool("get_prediction", {"id": id}))["id"] == id
+        assert "There is no prediction" in text(await bob.call_tool("get_prediction", {"id": id}))

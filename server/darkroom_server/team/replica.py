@@ -8,6 +8,7 @@ from darkroom.darkroom import Darkroom, DarkroomOptions
 from darkroom.journal import Limit
 from darkroom.journal.postgres import Postgres
 from darkroom.outputs import OutputStores
+from darkroom.outputs.links import Links
 from darkroom.registry import ModelRegistry
 from darkroom.settings import Settings
 from darkroom.work.create_rate import CREATES, Turns
@@ -25,13 +26,14 @@ TURN_WITHIN_S = 10.0
 
 @dataclass(frozen=True, kw_only=True)
 class Replica:
-    """What all persons in this process share. `tasks` must outlive their rooms."""
+    """What all persons in this process share. `tasks` must outlive their rooms; `links` shows them their images."""
 
     settings: Settings
     registry: ModelRegistry
     postgres: Postgres
     news: News
     tasks: anyio.abc.TaskGroup
+    links: Links
 
     def room(
         self, person: Principal, account: GatewayAccount, clients: AccountClients, limit: Limit | None
@@ -52,11 +54,14 @@ class Replica:
 
     def _options(self, person: Principal, clients: AccountClients, limit: Limit | None) -> DarkroomOptions:
         settings = self.settings
+        place = f"{settings.output_location.rstrip('/')}/{person.tenant}/{person.hash}"
         return DarkroomOptions(
             gateway=clients.gateway,
             key=clients.key,
             data_dir=settings.data_path / "team" / person.tenant / person.hash,
-            output_dir=f"{settings.output_dir.rstrip('/')}/{person.tenant}/{person.hash}",
+            output_dir=place,
+            uploads_place=f"{place}/uploads",
+            links=self.links,
             models_dir=settings.models_dir,
             keep_metadata=settings.keep_metadata,
             default_model=settings.default_model,

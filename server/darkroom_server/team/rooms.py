@@ -64,7 +64,10 @@ class TeamRooms:
 
     async def calls(self) -> Calls:
         """Raises: AccessRefused, SettingsError (no key of a gateway), JournalError."""
-        principal = await self.principal(get_access_token())
+        return await self.of(await self.principal(get_access_token()))
+
+    async def of(self, principal: Principal) -> Calls:
+        """The calls of this person. Raises: SettingsError (no key of a gateway), JournalError."""
         account = await self._directory.account_of(principal)
         place = (principal.tenant, principal.hash, account.id)
         room, key = self._rooms.get(place), f"{account.base_url} {account.api_key.reveal()}"

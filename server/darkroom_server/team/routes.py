@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 from mcp.server.auth.routes import create_protected_resource_routes
-from pydantic import AnyHttpUrl
+from mcp.server.auth.settings import AuthSettings
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
@@ -27,11 +27,19 @@ def status_routes(missing: Callable[[], Awaitable[list[str]]], is_leaving: Calla
     return [Route("/health", health, methods=["GET"]), Route("/ready", ready, methods=["GET"])]
 
 
-def resource_metadata_route(team: TeamSettings) -> Route:
+def auth_settings(team: TeamSettings) -> AuthSettings:
+    """What the SDK needs to know of the log-in."""
+    # From texts: an address that was parsed before ends with a slash, and hosts compare the issuer by characters.
+    given = {"issuer_url": team.oauth_issuer, "resource_server_url": team.resource}
+    return AuthSettings.model_validate(given | {"required_scopes": [team.oauth_scope], "validate_token_resource": True})
+
+
+def resource_metadata_route(auth: AuthSettings) -> Route:
     """The document that the SDK serves with `/mcp` behind it, at the root too, where some hosts ask for it."""
+    assert auth.resource_server_url
     (route,) = create_protected_resource_routes(
-        resource_url=AnyHttpUrl(team.resource),
-        authorization_servers=[AnyHttpUrl(team.oauth_issuer)],
-        scopes_supported=[team.oauth_scope],
+        resource_url=auth.resource_server_url,
+        authorization_servers=[auth.issuer_url],
+        scopes_supported=auth.required_scopes,
     )
     return Route(_METADATA, endpoint=route.endpoint, methods=["GET", "OPTIONS"])

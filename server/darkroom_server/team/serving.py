@@ -13,10 +13,8 @@ from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
 
 from mcp.server import MCPServer
-from mcp.server.auth.settings import AuthSettings
 from mcp.server.mcpserver import RequestStateSecurity
 from mcp.server.transport_security import TransportSecuritySettings
-from pydantic import AnyHttpUrl
 from starlette.applications import Starlette
 
 from darkroom.errors import DarkroomClosed
@@ -32,7 +30,7 @@ from darkroom_server.rooms import Rooms
 from darkroom_server.team.hooks import hook_route
 from darkroom_server.team.images import image_route
 from darkroom_server.team.opened import Opened, open_team
-from darkroom_server.team.routes import resource_metadata_route, status_routes
+from darkroom_server.team.routes import auth_settings, resource_metadata_route, status_routes
 from darkroom_server.team.tokens import TokenVerifier
 from darkroom_server.team.vault import Vault
 
@@ -77,7 +75,7 @@ def team_app(
     Raises: SettingsError for a setting that is missing or cannot be used.
     """
     team.require(*_NEEDED)
-    here, registry = _Here(), registry_of(settings)
+    here, registry, auth = _Here(), registry_of(settings), auth_settings(team)
     vault = Vault.read(team.master_keys.get_secret_value())
 
     @asynccontextmanager
@@ -92,12 +90,7 @@ def team_app(
         instructions=team_instructions(settings, team),
         image_hosts=_image_hosts(settings, team),
         security={
-            "auth": AuthSettings(
-                issuer_url=AnyHttpUrl(team.oauth_issuer),
-                resource_server_url=AnyHttpUrl(team.resource),
-                required_scopes=[team.oauth_scope],
-                validate_token_resource=True,
-            ),
+            "auth": auth,
             "token_verifier": TokenVerifier(team, here.machine),
             "request_state_security": RequestStateSecurity(keys=vault.derived(_STATE_KEYS)),
         },
@@ -106,7 +99,7 @@ def team_app(
     app = server.streamable_http_app(
         stateless_http=True, transport_security=transport_security, max_request_body_size=most_bytes
     )
-    app.routes.extend([*status_routes(here.missing, is_leaving), resource_metadata_route(team)])
+    app.routes.extend([*status_routes(here.missing, is_leaving), resource_metadata_route(auth)])
     app.routes.append(image_route(team, here.calls))
     if team.webhooks == "on":
         app.routes.append(hook_route(lambda: here.now().hooks))
