@@ -19,6 +19,7 @@ from team_rooms import ISSUER, MASTER
 
 from darkroom.darkroom import Darkroom
 from darkroom.generate_image import generate_image
+from darkroom.outputs.links import Links
 from darkroom.registry import ImageRequest, ModelRegistry
 from darkroom.settings import Settings
 from darkroom_server.team.administration import NewKey, administering
@@ -140,7 +141,8 @@ async def replica(settings: Settings) -> AsyncGenerator[RoomOf]:
         news = News(url)
         directory = Directory(postgres, Vault.read(settings.team.master_keys.get_secret_value()))
         registry = ModelRegistry.load(settings.models_dir)
-        shared = Replica(settings=settings, registry=registry, postgres=postgres, news=news, tasks=tasks)
+        links = Links(origin=settings.team.public_url, lifetime_s=900)
+        shared = Replica(settings=settings, registry=registry, postgres=postgres, news=news, tasks=tasks, links=links)
         tasks.start_soon(news.listen)
         rooms: dict[str, Darkroom] = {}
 

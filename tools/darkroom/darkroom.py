@@ -94,7 +94,7 @@ class DarkroomOptions:
 class Darkroom:
     """Open with `Darkroom.open`; leaving it stops all waiting within two seconds and forgets nothing that was paid.
 
-    `work` starts and follows predictions, `waiting` waits within a budget; `make_work` is called when all else is there.
+    `work` starts and follows predictions, `waiting` waits within a budget; `make_work` is called last.
     """
 
     def __init__(
