@@ -59,7 +59,7 @@ class Fleet:
 
 
 class Caller:
-    """One person's host behind a balancer: each request goes to the next replica, and is made again until it is done."""
+    """A host behind a balancer: each request goes to the next replica, and is made again until it is done."""
 
     def __init__(self, ports: list[int], token: str) -> None:
         self._addresses = [f"http://127.0.0.1:{port}/mcp" for port in ports]
