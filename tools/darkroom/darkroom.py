@@ -6,7 +6,7 @@ goes on. After a restart the unfinished predictions of earlier processes are tak
 
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +18,7 @@ from pydantic import JsonValue
 
 from darkroom.gateways import Gateway, Key, OutputFetcher, PredictionClient, Timeouts
 from darkroom.images import ReadImage, StoredFile
-from darkroom.journal import Intent, SpendingLimit, day_start, open_journal
+from darkroom.journal import Intent, Journal, ReceiptOf, SpendingLimit, day_start, open_journal
 from darkroom.outputs.uploads import Uploads
 from darkroom.registry import MappedInput, ModelRegistry
 from darkroom.reports import DayLimit, Limits
@@ -60,7 +60,7 @@ class DarkroomOptions:
     matter; `settle_s` is how long a lost create may take to show up in the gateway's list; `lease_s` for how long a
     process that says nothing more keeps others from following its predictions; `wait_s` is how long a call waits where
     it does not say, which the next steps name; `on_ended` hears of every prediction
-    that has ended and whose images are home or lost.
+    that has ended and whose images are home or lost; `open_journal` opens the journal, given where its file would lie.
     """
 
     gateway: Gateway
@@ -82,6 +82,7 @@ class DarkroomOptions:
     lease_s: float = LEASE_S
     wait_s: float = 25.0
     on_ended: Callable[[Intent], None] = lambda intent: None
+    open_journal: Callable[[Path, Callable[[], float], ReceiptOf], AbstractAsyncContextManager[Journal]] = open_journal
     at_crash_point: Callable[[CrashPoint], None] = lambda moment: None
 
 
@@ -128,7 +129,7 @@ class Darkroom:
             registry = ModelRegistry.load(options.models_dir)
             receipt_of = receipts(registry, options.gateway)
             journal = await stack.enter_async_context(
-                open_journal(options.data_dir / "journal.sqlite3", options.clock, receipt_of)
+                options.open_journal(options.data_dir / "journal.sqlite3", options.clock, receipt_of)
             )
             client = await stack.enter_async_context(
                 PredictionClient(options.gateway, options.key, app=options.app, timeouts=options.timeouts)
