@@ -2,7 +2,8 @@
 
 Run: python tests/crash_child.py FOLDER BASE_URL [DATABASE_URL]. Each line of stdin is one life as JSON: {"numbers":
 [...], "at": a moment, "times": how often it is passed before the end, "after_s": or else an end by the clock}.
-Everything is imported once; each life is a fork. The answer to a line: {"killed": true, "done": [numbers whose pictures are home]}.
+Everything is imported once; each life is a fork. The answer to a line: {"killed": true, "done": [numbers whose
+pictures are home]}.
 """
 
 import importlib
