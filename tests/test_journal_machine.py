@@ -11,7 +11,7 @@ from contextlib import AbstractAsyncContextManager, ExitStack
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import ClassVar, TypeVar
 
 from anyio.from_thread import start_blocking_portal
 from hypothesis import HealthCheck, settings
@@ -130,12 +130,15 @@ class JournalMachine(RuleBasedStateMachine):
         self.connections.append(connection)
         return self.portal.call(_database, connection)
 
-    def call(self, method: Callable[..., Coroutine[Any, Any, T]], *args: object) -> T:
+    def call(self, method: Callable[..., Coroutine[None, None, T]], *args: object) -> T:
         return self.portal.call(method, *args)
 
     def rows(self) -> tuple[Intent, ...]:
         """Read past the journal, so that only what is committed is seen."""
-        return self.call(self.reader.read, lambda session: read_intents(session, "ORDER BY rowid", ()))
+        return self.portal.call(self._rows)
+
+    async def _rows(self) -> tuple[Intent, ...]:
+        return await self.reader.read(lambda session: read_intents(session, "ORDER BY rowid", ()))
 
     def teardown(self) -> None:
         try:

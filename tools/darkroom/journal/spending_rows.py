@@ -6,14 +6,14 @@ not ordered here and do not count.
 
 from darkroom.errors import SpendingRefused
 from darkroom.journal.codec import storable
-from darkroom.journal.database import Session
+from darkroom.journal.database import AT, Session
 from darkroom.journal.records import Spending, SpendingLimit, Totals
 from darkroom.journal.states import Event, guarded
 
 # An intent that was never sent (its process died first) keeps its reservation no longer than this.
 RESERVED_S = 600.0
-_CREATES = """SELECT ended_at, coalesce(cost_usd, CASE status WHEN 'aborted' THEN 0 ELSE estimate_usd END) AS price
-    FROM intents WHERE coalesce(sent_at, intended_at) >= ? AND is_adopted = 0 AND key <> ?
+_CREATES = f"""SELECT ended_at, coalesce(cost_usd, CASE status WHEN 'aborted' THEN 0 ELSE estimate_usd END) AS price
+    FROM intents WHERE {AT} >= ? AND is_adopted = 0 AND key <> ?
     AND (state IN ('sent', 'unknown', 'known') OR (state = 'intent' AND intended_at > ?))"""
 _SPENT = f"""SELECT
     coalesce(sum(CASE WHEN ended_at IS NOT NULL THEN price END), 0) AS settled,
