@@ -3,6 +3,7 @@
 import getpass
 import hashlib
 import math
+import re
 import secrets
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -12,7 +13,9 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
-from darkroom.errors import InvalidRequest, JournalError
+from darkroom.errors import InvalidRequest, JournalError, SettingsError
+from darkroom.gateways import GatewayChoice, checked_key, named_gateway
+from darkroom.gateways.choice import BASE_URL_VARIABLE, KEY_VARIABLE
 from darkroom.journal.postgres_schema import connected
 from darkroom.journal.postgres_words import in_words
 from darkroom.spelling import closest
@@ -46,6 +49,8 @@ _TOKEN = """INSERT INTO tokens (sha256, tenant, subject, expires_at)
     VALUES (%s, %s, %s, now() + %s * interval '1 day')"""
 _AUDIT = "INSERT INTO audit (tenant, who, act, which) VALUES (%s, %s, %s, %s)"
 _MOST_CREATES = 1_000_000
+# https://replicate.com/docs/topics/webhooks/verify-webhook, 2026-11-25: base64 behind the prefix
+_WEBHOOK_SECRET = re.compile(r"whsec_[A-Za-z0-9+/]{16,}={0,2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +116,7 @@ class Administration:
 
     def set_key(self, tenant: str, new: NewKey, vault: Vault, person: Person | None = None) -> str:
         """Seal a key for the team, or for one person; the id of its account."""
-        choice = chosen(new.gateway, new.base_url, new.key)
-        most = new.creates_per_minute
-        if most is not None and not 0 < most <= _MOST_CREATES:
-            raise InvalidRequest(f"--creates-per-minute {most} is not possible. Allowed: 1 to {_MOST_CREATES}.")
+        choice, most = _choice(new), new.creates_per_minute
         base_url = choice.gateway.base_url if new.base_url else ""
         with self.connection.transaction():
             self.check_tenant(tenant)
@@ -213,6 +215,32 @@ def administering(url: str) -> Generator[Administration]:
             yield Administration(connection)
         except psycopg.Error as error:
             raise JournalError(in_words(error)) from error
+
+
+def _choice(new: NewKey) -> GatewayChoice:
+    """Raises: InvalidRequest, SettingsError for what cannot be kept; no key is shown."""
+    profile = named_gateway(new.gateway)
+    if profile.is_sandbox and not new.base_url:
+        raise InvalidRequest(
+            "The sandbox inside one process cannot serve a team. Start one by itself with `darkroom-mcp sandbox`, and "
+            "give its address with --base-url."
+        )
+    if not (new.base_url or profile.base_url):
+        raise InvalidRequest(f"Gateway {profile.name!r} has no address of its own: give it with --base-url https://…")
+    if new.creates_per_minute is not None and not 0 < new.creates_per_minute <= _MOST_CREATES:
+        raise InvalidRequest(
+            f"--creates-per-minute {new.creates_per_minute} is not possible. Allowed: 1 to {_MOST_CREATES}."
+        )
+    checked_key(new.key, "The key")
+    if new.secret and not _WEBHOOK_SECRET.fullmatch(new.secret):
+        raise InvalidRequest(
+            "The second line is no secret of webhooks: it begins with whsec_, as the gateway gives it."
+        )
+    try:
+        return chosen(profile.name, new.base_url, new.key)
+    except SettingsError as error:
+        words = error.message.replace(BASE_URL_VARIABLE, "--base-url").replace(f"set {KEY_VARIABLE}", "give the key")
+        raise InvalidRequest(words) from error
 
 
 def _check_machine(name: str) -> None:
