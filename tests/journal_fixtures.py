@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from darkroom.journal import Intent, IntentState, Journal, NewIntent, ReceiptOf, SpendingLimit, Verdict, open_journal
+from darkroom.journal import Intent, IntentState, Journal, Limit, NewIntent, ReceiptOf, Verdict, open_journal
 from darkroom.predictions import Prediction, PredictionStatus
 
 GATEWAY = "sandbox"
@@ -46,7 +46,7 @@ async def opened(
         yield journal
 
 
-async def intended(journal: Journal, new: NewIntent, *, spending: SpendingLimit | None = None) -> Intent:
+async def intended(journal: Journal, new: NewIntent, *, spending: Limit | None = None) -> Intent:
     """One part alone."""
     return (await journal.intend([new], spending=spending))[0]
 
