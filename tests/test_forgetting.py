@@ -115,7 +115,10 @@ async def test_what_a_forgotten_person_has_spent_counts_for_the_tenants_day(
     async with team(postgres, tmp_path) as acme:
         await acme.ada.makes("ada-made-this")
         acme.admin.does("limit", "acme", "--usd-per-day", "0.06")
+        before = acme.admin.does("list", "--json")
+        assert '"settled_usd": 0.05' in before
         await acme.forget()
+        assert '"settled_usd": 0.05' in acme.admin.does("list", "--json")
         limit = limit_of(acme.bob.who)
         with pytest.raises(SpendingRefused, match="whole tenant"):
             await intended(acme.bob.journal, new_intent(1, estimate_usd=0.02), spending=limit)

@@ -26,7 +26,19 @@ _ForPerson = Annotated[
         "--principal", metavar="ISSUER SUBJECT", help="For this person alone: issuer and subject of the log-in."
     ),
 ]
-_HEADS = ("tenant", "zone", "a day", "people", "machines", "gateway", "address", "a minute", "key set", "whose")
+_HEADS = (
+    "tenant",
+    "zone",
+    "a day",
+    "today",
+    "people",
+    "machines",
+    "gateway",
+    "address",
+    "a minute",
+    "key set",
+    "whose",
+)
 
 
 def tenant_commands() -> typer.Typer:
@@ -166,7 +178,8 @@ def forget(
 
     settings, vault = Settings.read(), _vault()
     with administering(_owner_url()) as administration:
-        forgetting = Forgetting(administration, vault, settings.output_location, Person(issuer, subject))
+        places = (settings.output_location, str(settings.data_path / "team"))
+        forgetting = Forgetting(administration, vault, places, Person(issuer, subject))
         found = forgetting.found()
         question = f"Forget {subject} of {issuer}: {found.words}?"
         if not is_agreed and not _agrees(question):
@@ -245,6 +258,7 @@ def _record(tenant: dict[str, Any]) -> dict[str, Any]:
         "name": tenant["name"],
         "zone": tenant["zone"],
         "usd_per_day": tenant["usd_per_day"],
+        "today": {"settled_usd": tenant["today"].settled_usd, "reserved_usd": tenant["today"].reserved_usd},
         "added_at": tenant["added_at"].isoformat(timespec="seconds"),
         "people": tenant["people"],
         "tokens": tenant["tokens"],
@@ -255,7 +269,8 @@ def _record(tenant: dict[str, Any]) -> dict[str, Any]:
 
 def _cells(tenant: dict[str, Any]) -> list[tuple[str, ...]]:
     """One line for each key; the first also says what is the tenant's."""
-    own = (tenant["name"], tenant["zone"], _usd(tenant["usd_per_day"]), str(tenant["people"]), str(tenant["tokens"]))
+    counts = (str(tenant["people"]), str(tenant["tokens"]))
+    own = (tenant["name"], tenant["zone"], _usd(tenant["usd_per_day"]), _usd(tenant["today"].total_usd), *counts)
     keys: list[tuple[str, ...]] = [
         (
             each["gateway"],
@@ -267,4 +282,4 @@ def _cells(tenant: dict[str, Any]) -> list[tuple[str, ...]]:
         for each in tenant["keys"]
     ]
     first, *others = keys or [("none yet", "", "", "", "")]
-    return [own + first, *(("",) * 5 + each for each in others)]
+    return [own + first, *(("",) * 6 + each for each in others)]

@@ -16,9 +16,13 @@ from psycopg.rows import dict_row
 from darkroom.errors import InvalidRequest, JournalError, SettingsError
 from darkroom.gateways import GatewayChoice, checked_key, named_gateway
 from darkroom.gateways.choice import BASE_URL_VARIABLE, KEY_VARIABLE
+from darkroom.journal import Spending
+from darkroom.journal.database import EVERYONE
+from darkroom.journal.postgres import PostgresSession
 from darkroom.journal.postgres_schema import connected
 from darkroom.journal.postgres_words import in_words
 from darkroom.spelling import closest
+from darkroom_server.team.quotas import spent_by_all
 from darkroom_server.team.tenants import (
     MACHINES,
     TENANT_NAME,
@@ -48,6 +52,10 @@ _PRINCIPAL = """INSERT INTO principals (tenant, principal, issuer, subject) VALU
 _TOKEN = """INSERT INTO tokens (sha256, tenant, subject, expires_at)
     VALUES (%s, %s, %s, now() + %s * interval '1 day')"""
 _AUDIT = "INSERT INTO audit (tenant, who, act, which) VALUES (%s, %s, %s, %s)"
+_ENTER = """SELECT set_config('darkroom.tenant', %s, true), set_config('darkroom.principal', %s, true),
+    extract(epoch FROM now())::float8 AS now_s,
+    extract(epoch FROM date_trunc('day', now() AT TIME ZONE zone) AT TIME ZONE zone)::float8 AS day_began
+    FROM tenants WHERE name = %s"""
 _MOST_CREATES = 1_000_000
 # https://replicate.com/docs/topics/webhooks/verify-webhook, 2026-11-25: base64 behind the prefix
 _WEBHOOK_SECRET = re.compile(r"whsec_[A-Za-z0-9+/]{16,}={0,2}")
@@ -98,10 +106,11 @@ class Administration:
             self._note(name, "add tenant", name)
 
     def tenants(self) -> list[dict[str, Any]]:
-        """Every tenant with its accounts and its people's own limits; no key is among them."""
+        """Every tenant with what it has spent today, its accounts and its people's own limits; no key is among them."""
         accounts, limits = self._rows(_ACCOUNTS), self._rows(_OWN_LIMITS)
         return [
             row
+            | {"today": self._spent_today(row["name"])}
             | {"keys": [each for each in accounts if each["tenant"] == row["name"]]}
             | {"limits": [each for each in limits if each["tenant"] == row["name"]]}
             for row in self._rows(_TENANTS)
@@ -187,6 +196,11 @@ class Administration:
     def note_forgotten(self, tenant: str) -> None:
         """That somebody was forgotten; who is not kept."""
         self._note(tenant, "forget", "")
+
+    def _spent_today(self, tenant: str) -> Spending:
+        with self.connection.transaction():
+            (row,) = self._rows(_ENTER, tenant, EVERYONE, tenant)
+            return spent_by_all(PostgresSession(self.connection, EVERYONE), row["day_began"], row["now_s"])
 
     def _noted(self, tenant: str, person: Person) -> str:
         """The hash of a person, who may never have been here yet."""
