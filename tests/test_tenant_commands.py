@@ -30,7 +30,7 @@ async def test_from_nothing_to_a_team_with_a_key_a_token_and_limits(
     assert "sealed and kept" in admin.does(*words, stdin=f"{KEY}\n{SECRET}\n")
     token = admin.run("token", "acme", "nightly", "--days", "30").out
     assert re.fullmatch(r"drk_[\w-]{43}", token)
-    assert "Tenant 'acme' may spend $20 a day" in admin.does("limit", "acme", "--usd-per-day", "20")
+    assert "Tenant 'acme' may spend $20.00 a day" in admin.does("limit", "acme", "--usd-per-day", "20")
     assert "ada of" in admin.does("limit", "acme", "--usd-per-day", "2.50", "--principal", ISSUER, "ada")
     [tenant] = json.loads(admin.run("list", "--json").out)["tenants"]
     assert (tenant["name"], tenant["zone"], tenant["usd_per_day"], tenant["tokens"]) == ("acme", "Europe/Berlin", 20, 1)
@@ -38,7 +38,7 @@ async def test_from_nothing_to_a_team_with_a_key_a_token_and_limits(
     assert (kept["gateway"], kept["base_url"], kept["creates_per_minute"]) == ("replicate", None, 60)
     assert tenant["limits"] == [{"issuer": ISSUER, "subject": "ada", "usd_per_day": 2.5}]
     shown = admin.does("list")
-    assert "Europe/Berlin" in shown and "replicate" in shown and "$2.5 a day for ada" in shown
+    assert "Europe/Berlin" in shown and "replicate" in shown and "$2.50 a day for ada" in shown
     async with open_directory(postgres) as (directory, _):
         account = await directory.account_of(await directory.principal_of(ISSUER, "ada", {}))
         assert (account.api_key.reveal(), account.webhook_secret.reveal()) == (KEY, SECRET)

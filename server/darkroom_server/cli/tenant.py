@@ -8,6 +8,7 @@ import anyio
 import typer
 
 from darkroom.errors import InvalidRequest, SettingsError
+from darkroom.reports.amounts import usd
 from darkroom.settings import Settings
 from darkroom_server.cli.columns import show_columns
 from darkroom_server.cli.hidden import read_hidden
@@ -147,11 +148,11 @@ def limit(
     """Set what a tenant may spend in a day, or one person in it; both limits hold."""
     from darkroom_server.team.administration import administering
 
-    usd = _amount(usd_per_day)
+    most_usd = _amount(usd_per_day)
     with administering(_owner_url()) as administration:
-        administration.set_limit(name, usd, _person(principal))
+        administration.set_limit(name, most_usd, _person(principal))
     whom = f"{principal[1]} of {principal[0]} in tenant '{name}'" if principal else f"Tenant '{name}'"
-    note(f"{whom} may spend {'without limit' if usd is None else f'{_usd(usd)} a day'}, from the next create on.")
+    note(f"{whom} may spend {'without limit' if most_usd is None else f'{usd(most_usd)} a day'}, from the next create on.")
 
 
 def reseal() -> None:
@@ -230,16 +231,16 @@ def _amount(text: str) -> float | None:
     if text.strip().lower() == "none":
         return None
     try:
-        usd = float(text.strip().removeprefix("$"))
+        amount = float(text.strip().removeprefix("$"))
     except ValueError:
-        usd = math.nan
-    if not 0 <= usd < math.inf:
+        amount = math.nan
+    if not 0 <= amount < math.inf:
         raise InvalidRequest(f"--usd-per-day {text[:40]!r} is not possible. Allowed: US dollars, 0 or more, or none.")
-    return usd
+    return amount
 
 
 def _usd(amount: float | None) -> str:
-    return "no limit" if amount is None else f"${amount:,.10g}"
+    return "no limit" if amount is None else usd(amount)
 
 
 def _record(tenant: dict[str, Any]) -> dict[str, Any]:
