@@ -63,6 +63,12 @@ def stage(browser: "Browser") -> "Iterator[Stage]":
         assert {url for url in opened.requests if url not in PROGRAMS} <= opened.pictures.keys()
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> "Path | PostgresServer":
+    """Where a journal is kept: every test of one runs on both databases."""
+    return tmp_path if request.param == "sqlite" else request.getfixturevalue("postgres")
+
+
 @pytest.fixture(scope="session")
 def running_postgres() -> "Iterator[PostgresServer]":
     """One PostgreSQL for all tests of a process, migrated."""

@@ -5,8 +5,10 @@ or `python tests/fault_gateway.py`, whose first line is its address; there it is
 """
 
 import asyncio
+import contextlib
 import json
 import random
+import re
 import socket
 import struct
 import subprocess
@@ -65,9 +67,12 @@ REFUSALS = {
     "sensitive": (422, "The input was flagged as sensitive."),
     "402": (402, "You have insufficient credit to run this model."),
 }
+_PREFER = re.compile(r"wait(?:=(\d+))?")
+_LONGEST_HOLD_S = 60
 _LOOK_FAULTS = ("500", "reset", "cut")
 _PAGE_LENGTH = 100
 _SLOW_S = 0.25
+_CLOCK_STEP_S = 0.002
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +84,9 @@ class Plan:
     is missing in the list, `busy_s` the time that a 429 or 503 names, `files` the answer to downloads ("", "500",
     "404"). `looks_404` looks to come find nothing, `hollow_looks` find a success without its output. `oddities` is the
     share of predictions that are echoed in another form or with odd values.
+
+    `holds`: whether `Prefer: wait` is honoured; a held answer is given as Replicate does, "processing" beside its
+    outputs. A hold takes `overtime_s` longer than was asked for; with `proxy_s` something answers 504 after so long.
     """
 
     creates: float = 0.0
@@ -94,6 +102,9 @@ class Plan:
     hollow_looks: int = 0
     has_cancel: bool = True
     oddities: float = 0.0
+    holds: bool = False
+    overtime_s: float = 0.0
+    proxy_s: float = 0.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -128,6 +139,8 @@ class Truth:
     faults: dict[str, int] = field(default_factory=dict[str, int])
     looks: list[str] = field(default_factory=list[str])
     create_headers: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
+    lists: int = 0
+    most_held: int = 0
 
     @property
     def prompts(self) -> list[str]:
@@ -158,6 +171,7 @@ class FaultGateway:
         self._by_id: dict[str, Made] = {}
         self._rng = random.Random(seed)
         self._serving: set[asyncio.Task[None]] = set()
+        self._holds: dict[str, asyncio.Event] = {}
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0, limit=2**20)
@@ -233,7 +247,25 @@ class FaultGateway:
         if not CREATE_FAULTS.get(fault, True):
             return self._not_created(fault)
         made = self._make(path, request.json(), owner)
-        body = json.dumps(self._view(made))
+        if self.plan.holds and (asked := _PREFER.fullmatch(request.headers.get("prefer", ""))):
+            return await self._held(made, int(asked[1] or _LONGEST_HOLD_S), fault)
+        return await self._answered(made, json.dumps(self._view(made)), fault)
+
+    async def _held(self, made: Made, asked_s: int, fault: str) -> Answer:
+        over = self._holds[made.id] = asyncio.Event()
+        self.truth.most_held = max(self.truth.most_held, len(self._holds))
+        hold_s = min(asked_s, max(0.0, made.ends_s - time.time()) + _CLOCK_STEP_S)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(over.wait(), min(hold_s + self.plan.overtime_s, self.plan.proxy_s or 1e9))
+        del self._holds[made.id]
+        if self.plan.proxy_s and self.plan.proxy_s < hold_s:
+            return Answer(_PAGE, 504, {"content-type": "text/html"})
+        body = self._view(made)
+        if body["status"] == "succeeded":
+            body |= {"status": "processing", "metrics": {}, "completed_at": None, "started_at": None}
+        return await self._answered(made, json.dumps(body), fault)
+
+    async def _answered(self, made: Made, body: str, fault: str) -> Answer:
         if fault == "stall after":
             await asyncio.sleep(self.plan.stall_s)
         if fault == "slow":
@@ -286,6 +318,7 @@ class FaultGateway:
 
     def _look(self, path: str, query: str, owner: str) -> Answer:
         if path == "/v1/predictions":
+            self.truth.lists += 1
             return Answer(self._page(query, owner))
         name = path.removeprefix("/v1/predictions/")
         self.truth.looks.append(name)
@@ -316,6 +349,8 @@ class FaultGateway:
         made = self._by_id[name]
         if made.status(time.time()) == "processing":
             made.canceled_s = time.time()
+            if name in self._holds:
+                self._holds[name].set()
         return Answer(self._view(made))
 
     def _file(self, path: str) -> Answer:

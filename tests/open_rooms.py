@@ -69,10 +69,10 @@ class Served(Protocol):
 
 
 def room_options(gateway: Served, folder: Path, **changes: Any) -> DarkroomOptions:
-    """A Replicate that answers each create at once; `profile` names another gateway."""
-    profile = gateway_at(gateway.base_url, changes.pop("profile", "replicate"))
+    """A Replicate that is not asked to hold a create, but where `holds`; `profile` names another gateway."""
+    profile, holds = gateway_at(gateway.base_url, changes.pop("profile", "replicate")), changes.pop("holds", False)
     options = DarkroomOptions(
-        gateway=replace(profile, honours_prefer=False, output_hosts=("*",)),
+        gateway=replace(profile, honours_prefer=holds, output_hosts=("*",)),
         key=Key("room-key-0123456789"),
         data_dir=folder / "data",
         output_dir=str(folder / "images"),

@@ -16,7 +16,12 @@ import psycopg
 
 from darkroom.journal.postgres_schema import migrate
 
-DATABASE = "darkroom"
+_EMPTY = """SET session_replication_role = replica;  -- no trigger and no foreign key is asked
+DO $$ DECLARE name TEXT; BEGIN
+    FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'steps' LOOP
+        EXECUTE format('DELETE FROM %I', name);
+    END LOOP;
+END $$"""
 _FAST = ("-F", "-c", "listen_addresses=", "-c", "max_connections=200", "-c", "log_min_messages=fatal")
 
 
@@ -34,9 +39,10 @@ class PostgresServer:
 
     folder: Path
     user: str | None
+    database: str = "darkroom"
 
-    def url(self, role: str, database: str = DATABASE) -> str:
-        return f"postgresql://{role}@/{database}?host={self.folder}"
+    def url(self, role: str, database: str = "") -> str:
+        return f"postgresql://{role}@/{database or self.database}?host={self.folder}"
 
     @property
     def owner(self) -> str:
@@ -66,20 +72,20 @@ class PostgresServer:
         self.stop(mode)
         self.start()
 
-    def execute(self, statement: str, role: str = "postgres", database: str = DATABASE) -> list[tuple[Any, ...]]:
+    def execute(self, statement: str, role: str = "postgres", database: str = "") -> list[tuple[Any, ...]]:
         """Past row-level security unless another role is named."""
         with psycopg.connect(self.url(role, database), autocommit=True) as connection:
             cursor = connection.execute(statement.encode())
             return cursor.fetchall() if cursor.description else []
 
     def empty(self) -> None:
-        """All rows of all tables go, but for the record of the migrations."""
-        tables = [
-            name
-            for (name,) in self.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
-            if name != "steps"
-        ]
-        self.execute(f"TRUNCATE {', '.join(tables)} RESTART IDENTITY CASCADE")
+        """All rows of all tables go, but for the record of the migrations; faster than TRUNCATE while they are few."""
+        self.execute(_EMPTY)
+
+    def dump(self) -> str:
+        """All rows of all tables."""
+        names = self.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        return "".join(str(self.execute(f"SELECT * FROM {name}")) for (name,) in names)
 
     @property
     def data(self) -> Path:
@@ -89,7 +95,7 @@ class PostgresServer:
         self._run("initdb", "-D", str(self.data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "-N")
         self.start()
         self.execute("CREATE ROLE darkroom_owner LOGIN CREATEROLE", database="postgres")
-        self.execute(f"CREATE DATABASE {DATABASE} OWNER darkroom_owner", database="postgres")
+        self.execute(f"CREATE DATABASE {self.database} OWNER darkroom_owner", database="postgres")
         migrate(self.owner)
 
     def _run(self, program: str, *arguments: str) -> None:

@@ -32,7 +32,7 @@ from darkroom_server.tool_arguments import as_meant
 from darkroom_server.wire import Stdout
 
 if TYPE_CHECKING:
-    from darkroom_server.calls import Calls
+    from darkroom_server.rooms import Rooms
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ _FAULT_WORDS = (
 )
 
 
-class DarkroomServer(MCPServer["Calls"]):
+class DarkroomServer(MCPServer["Rooms"]):
     """Every failing call is a refusal in words; `refusals` gives each tool's answer to a refused call.
 
     `stdout` hears of what is written over stdio.
@@ -62,7 +62,7 @@ class DarkroomServer(MCPServer["Calls"]):
         self._schemas: dict[str, dict[str, dict[str, Any]]] = {}
 
     async def call_tool(
-        self, name: str, arguments: dict[str, Any], context: Context["Calls", Any] | None = None
+        self, name: str, arguments: dict[str, Any], context: Context["Rooms", Any] | None = None
     ) -> CallToolResult | InputRequiredResult:
         """Call a tool by name. Raises: ToolError for a tool that does not exist."""
         refuse = self._refusals.get(name)
@@ -87,7 +87,7 @@ class DarkroomServer(MCPServer["Calls"]):
             return refuse(InvalidRequest(_unfit_words(error)))
 
     async def read_resource(
-        self, uri: AnyUrl | str, context: Context["Calls", Any] | None = None
+        self, uri: AnyUrl | str, context: Context["Rooms", Any] | None = None
     ) -> Iterable[ReadResourceContents] | InputRequiredResult:
         """Read a resource; an image comes under its own type. Raises: ResourceError."""
         read = await super().read_resource(uri, context)
@@ -136,7 +136,7 @@ async def _offer_what_is_sent(ctx: ServerRequestContext[Any, Any], call_next: Ca
     return result
 
 
-async def _hear_cancel(ctx: ServerRequestContext["Calls", Any], call_next: CallNext) -> HandlerResult:
+async def _hear_cancel(ctx: ServerRequestContext["Rooms", Any], call_next: CallNext) -> HandlerResult:
     """Hand on why the host cancels a call: the SDK ends the call, and keeps the reason from it."""
     if ctx.method == "notifications/cancelled":
         ctx.lifespan_context.hear_cancel(ctx)

@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,19 +19,20 @@ from pydantic import JsonValue
 from darkroom.gateways import Gateway, Key, OutputFetcher, PredictionClient, Timeouts
 from darkroom.images import ReadImage, StoredFile
 from darkroom.journal import Intent, Limit, SpendingLimit, day_start, open_journal
-from darkroom.outputs.uploads import Uploads
+from darkroom.outputs.uploads import uploads_at
 from darkroom.registry import MappedInput, ModelRegistry
 from darkroom.reports import DayLimit, Limits
 from darkroom.work.accounts import Account
 from darkroom.work.crash_points import CrashPoint
 from darkroom.work.image_fetching import ImageFetching
+from darkroom.work.interface import Work
 from darkroom.work.leases import LEASE_S
 from darkroom.work.receipts import receipts
 from darkroom.work.reconcile import SETTLE_S, ReconcileRules
 from darkroom.work.runtime import Runtime
 from darkroom.work.sending import Budget
 from darkroom.work.wait import OnProgress, Waiting
-from darkroom.work.work import Work, WorkRules
+from darkroom.work.work import LocalWork, WorkRules
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from darkroom.live_models import Directory
     from darkroom.outputs import OutputStores
     from darkroom.outputs.inputs import InputResolver, Resolved
+    from darkroom.outputs.links import Links
     from darkroom.outputs.preview import Previewed
 
 __all__ = ["Budget", "Darkroom", "DarkroomOptions", "OnProgress"]
@@ -60,7 +62,8 @@ class DarkroomOptions:
     matter; `settle_s` is how long a lost create may take to show up in the gateway's list; `lease_s` for how long a
     process that says nothing more keeps others from following its predictions; `wait_s` is how long a call waits where
     it does not say, which the next steps name; `on_ended` hears of every prediction that has ended and whose images are
-    home or lost. `team_limit` is what a team allows, in place of `max_usd_per_day`.
+    home or lost. `team_limit` is what a team allows, in place of `max_usd_per_day`; `links` gives links to
+    images in place of their locations, `uploads_place` (a folder or object URL) keeps pictures that were added by hand.
     """
 
     gateway: Gateway
@@ -75,6 +78,8 @@ class DarkroomOptions:
     max_usd_per_call: float | None = None
     max_usd_per_day: float | None = None
     team_limit: Limit | None = None
+    links: "Links | None" = None
+    uploads_place: str = ""
     allow_unknown_price: bool = False
     clock: Callable[[], float] = time.time
     monotonic: Callable[[], float] = time.monotonic
@@ -89,7 +94,8 @@ class DarkroomOptions:
 class Darkroom:
     """Open with `Darkroom.open`; leaving it stops all waiting within two seconds and forgets nothing that was paid.
 
-    `work` starts and follows predictions, `waiting` waits for them within a budget.
+    `work` starts and follows predictions, `waiting` waits for them within a budget; `make_work` is called once, with
+    all else in place.
     """
 
     def __init__(
@@ -99,7 +105,7 @@ class Darkroom:
         account: Account,
         stores: "OutputStores",
         fetcher: OutputFetcher,
-        tasks: anyio.abc.TaskGroup,
+        make_work: Callable[["Darkroom"], Work],
     ) -> None:
         self.options = options
         self.gateway = options.gateway
@@ -109,12 +115,11 @@ class Darkroom:
         self.journal = account.journal
         self.stores = stores
         self.fetcher = fetcher
-        self.uploads = Uploads(options.data_dir / "uploads", options.clock)
+        self.uploads = uploads_at(options.uploads_place or str(options.data_dir / "uploads"), options.clock)
         self.waiting = Waiting(options.monotonic)
         self._said: set[str] = set()
         self._opened_at = options.clock() - options.monotonic()
-        fetching = ImageFetching(self.journal, stores, fetcher, self._runtime)
-        self.work = Work(account, self.journal, fetching, tasks, self._runtime, self._rules())
+        self.work = make_work(self)
 
     @classmethod
     @asynccontextmanager
@@ -138,7 +143,7 @@ class Darkroom:
             account = await Account.open(client, journal, options.key)
             tasks = await stack.enter_async_context(anyio.create_task_group())
             stores = OutputStores(options.output_dir, spare=options.data_dir / "images")
-            room = cls(options, registry, account, stores, fetcher, tasks)
+            room = cls(options, registry, account, stores, fetcher, partial(_local_work, tasks))
             tasks.start_soon(room.work.take_up_unfinished)
             tasks.start_soon(anyio.to_thread.run_sync, room.uploads.sweep)
             try:
@@ -263,11 +268,13 @@ class Darkroom:
         )
 
     @property
-    def _runtime(self) -> Runtime:
+    def runtime(self) -> Runtime:
+        """The clocks of the options."""
         options = self.options
         return Runtime(clock=options.clock, monotonic=options.monotonic, at_crash_point=options.at_crash_point)
 
-    def _rules(self) -> WorkRules:
+    def work_rules(self) -> WorkRules:
+        """What the work needs to know of the options and the models."""
         options = self.options
         return WorkRules(
             paid_ids_dir=options.data_dir,
@@ -287,3 +294,8 @@ class Darkroom:
         """A model's own input defaults, as far as they are known."""
         known = self.registry.find(model)
         return known.with_defaults({}) if known else {}
+
+
+def _local_work(tasks: anyio.abc.TaskGroup, room: Darkroom) -> LocalWork:
+    fetching = ImageFetching(room.journal, room.stores, room.fetcher, room.runtime)
+    return LocalWork(room.account, room.journal, fetching, tasks, room.runtime, room.work_rules())

@@ -197,6 +197,12 @@ class Settings(BaseModel):
         closed._reads_local_files = False
         return closed
 
+    def at(self, choice: "GatewayChoice") -> "Settings":
+        """The same at another gateway, for callers over a network."""
+        placed = self.without_local_files()
+        placed.__dict__.update(choice=choice, problem=None)
+        return placed
+
     def options(self) -> "DarkroomOptions":
         """What `Darkroom.open` needs, such as the embedded sandbox. Raises: SettingsError as `problem` has it."""
         from darkroom.darkroom import DarkroomOptions

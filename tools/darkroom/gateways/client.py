@@ -91,18 +91,21 @@ class PredictionClient:
         prefer_wait_s: int = 0,
         cancel_after_s: int = 0,
         intent_key: str = "",
+        image_count: int = 0,
         within_s: float = 120.0,
     ) -> Prediction:
         """Start one prediction: exactly one attempt on the wire, never repeated here.
 
         `model` is "owner/name"; with a `version` it is run by that where the gateway can. `prefer_wait_s` (1..60) and
-        `cancel_after_s` (5 or more) are sent only where the gateway honours them.
+        `cancel_after_s` (5 or more) are sent only where the gateway honours them. A held answer that says `processing`
+        beside `image_count` whole outputs is the end; with fewer, or 0, it is looked at once more.
 
         Raises: GatewayBusy, GatewayUnreachable: certainly nothing started, may be sent again. KeyRefused,
             CreditExhausted, RequestRefused, ContentRefused, GatewayMisread: nothing started, refused for good.
             CreateUnresolved: possibly created and billed. InvalidInput: nothing was sent.
         """
-        ends_at = anyio.current_time() + within_s
+        began_at = anyio.current_time()
+        ends_at = began_at + within_s
         request = create_request(self.gateway, model, version, input, prefer_wait_s, cancel_after_s, intent_key)
         try:
             reply = await self._wire.exchange(request, ends_at)
@@ -111,6 +114,8 @@ class PredictionClient:
         prediction = self._created(reply, model)
         # Under `Prefer: wait` a body can say `processing` beside an output that is whole, or only half there.
         if request.hold_s and prediction.output and not prediction.status.is_terminal:
+            if envelopes.is_whole(prediction, image_count):
+                return envelopes.ended(prediction, anyio.current_time() - began_at)
             with suppress(GatewayError, InvalidRequest):
                 seen = await self.get(prediction.id, attempts=1, within_s=ends_at - anyio.current_time())
                 return replace(seen, request_id=prediction.request_id)

@@ -37,6 +37,7 @@ _HTTP_STATUS = re.compile(r"[1-5][0-9]{2}")
 _FIELD_IN_WORDS = re.compile(r"^(\S{1,100}) is required|Additional property (\S{1,100}) is not allowed")
 _FIELD = re.compile(r"\w[\w-]{0,99}", re.ASCII)
 _MOST_FIELDS = 50
+_PICTURE_LINK = re.compile(r"https?://[^/]+/\S+\.(?:webp|png|jpe?g|svg|gif|avif)(?:\?\S*)?", re.IGNORECASE)
 _CURSOR = re.compile(r"[!-~]{1,2000}")
 # The words of one-api and new-api for an address that they do not serve (their relay code, checked 2026-11-25).
 _NO_SUCH_PATH = "Invalid URL ("
@@ -112,6 +113,17 @@ def identified_prediction(body: bytes) -> Prediction | None:
     """A created prediction of which only the id can be read, as in a body that broke off after it."""
     identifier = fields_in_fragment(body).get("id", "")
     return Prediction(id=identifier) if ID_PATTERN.fullmatch(identifier) else None
+
+
+def is_whole(prediction: Prediction, image_count: int) -> bool:
+    """Whether it shows as many outputs as were asked for, each a link to a picture that is not cut off."""
+    return 0 < image_count == len(prediction.output) and all(map(_PICTURE_LINK.fullmatch, prediction.output))
+
+
+def ended(prediction: Prediction, took_s: float) -> Prediction:
+    """The success that it is; a held answer brings no figures, so the time is that of the exchange."""
+    metrics = replace(prediction.metrics, total_s=prediction.metrics.total_s or took_s)
+    return replace(prediction, status=PredictionStatus.SUCCEEDED, metrics=metrics)
 
 
 def seen_prediction(reply: Reply, known_id: str) -> Prediction | None:

@@ -1,7 +1,7 @@
 """When to look again: a pure rule over what is known of a model's time from create to end.
 
 Simulated against fixed steps and exponential back-off, 2026-11-20: it looks three to five times less often than a fixed
-half second at a lag of a second or two, and for models that are done within five seconds a held create needs no look.
+half second at a lag of a second or two. Where the gateway can hold the create's answer to the end, no look is needed.
 """
 
 import statistics
@@ -10,7 +10,11 @@ from dataclasses import dataclass
 from random import Random
 from typing import Self
 
-PREFER_WAIT_S = 5
+# A create that breaks off while it is held is looked for in the list: only what ends soon is worth that.
+_HELD_MODELS_END_WITHIN_S = 20.0
+_LONGEST_HOLD_S = 60
+_ANSWER_S = 1.0  # before the call's own end, so that what still runs then is told with its id
+_STEPS = 13  # between the fastest and the slowest runs
 _FEWEST_SAMPLES = 3
 _SHORT_STEPS = 8  # steps of half a second while nothing at all is known
 _LONGEST_STEP_S = 10.0
@@ -31,30 +35,33 @@ class PollSchedule:
 
     @classmethod
     def learned(cls, samples: Sequence[float] = (), typical_s: float | None = None) -> Self:
-        """From seconds measured on this gateway, newest last; with fewer than three from the registry's `typical_s`."""
+        """From seconds measured on this gateway; with fewer than three from the registry's `typical_s`, else theirs."""
         if len(samples) >= _FEWEST_SAMPLES:
             cuts = statistics.quantiles(samples, n=20, method="inclusive")
             return cls(p5_s=cuts[0], p90_s=cuts[17], p95_s=cuts[18], longest_s=max(samples))
-        if typical_s is None:
+        if typical_s is None and not samples:
             return cls()
+        typical_s = statistics.median(samples) if typical_s is None else typical_s
         # Spread of warm runs around their median in the recorded timings.
         return cls(p5_s=0.7 * typical_s, p90_s=1.6 * typical_s, p95_s=2 * typical_s, longest_s=3 * typical_s)
 
-    def prefer_wait_s(self, *, is_honoured: bool, has_list: bool) -> int:
-        """Seconds to ask the gateway to hold the create's answer, 0 for not at all.
+    def hold_s(self, left_s: float) -> int:
+        """Seconds for which to ask the gateway to hold the create's answer, 0 for not at all.
 
-        A held create that breaks off is ambiguous for as long as it was held, so only short models on a gateway with a
-        list, where that can be settled, are worth it.
+        `left_s` is how long the caller still waits: a hold that is over before the fastest runs end only makes the id
+        late.
         """
-        is_short = self.p90_s is not None and self.p90_s <= PREFER_WAIT_S
-        return PREFER_WAIT_S if is_honoured and has_list and is_short else 0
+        if self.p5_s is None or self.p90_s is None or self.p90_s > _HELD_MODELS_END_WITHIN_S:
+            return 0
+        hold_s = int(min(left_s - _ANSWER_S, _LONGEST_HOLD_S))
+        return hold_s if hold_s >= max(self.p5_s, 1.0) else 0
 
     def next_delay(self, elapsed_s: float, rng: Random) -> float:
         """Seconds until the next look, `elapsed_s` after the create; about ten at most, to see an early end."""
         jitter = rng.uniform(0.9, 1.1)
         if self.p5_s is None or self.p95_s is None:
             return _unlearned_step(elapsed_s) * jitter
-        step_s = min(max((self.p95_s - self.p5_s) / 8, 0.3), 2.0)
+        step_s = min(max((self.p95_s - self.p5_s) / _STEPS, 0.3), 1.8)
         if elapsed_s < self.p5_s:
             return min(max(self.p5_s - elapsed_s, 0.3), _LONGEST_STEP_S)
         if elapsed_s > 1.5 * self.p95_s:

@@ -30,6 +30,11 @@ def here(session: Session, origin: str, key: str, now: float) -> str:
     return account
 
 
+def note(session: Session, account: str, origin: str) -> None:
+    """An account that has its name from elsewhere."""
+    session.execute(_NEW, (account, origin, 0.0))
+
+
 def name_of(session: Session, account: str) -> str:
     """The gateway's own name of the account, "" while nobody has asked."""
     row = session.execute("SELECT name FROM accounts WHERE account = ?", (account,)).fetchone()

@@ -13,21 +13,25 @@ from importlib.resources import files
 from typing import Any
 
 import psycopg
-from psycopg import sql
+from psycopg import errors, sql
 from psycopg.conninfo import conninfo_to_dict
 
 from darkroom.errors import JournalError
 from darkroom.journal.migrations import own_version
-from darkroom.journal.postgres_words import in_words
 
 _MIGRATING = 0x6461726B  # "dark"
 _OLDEST_SERVER = 140000
 _HEADER = re.compile(r"-- min_reader: (\d+)\n")
 _INCLUDE = re.compile(r"^-- include: ([\w.]+)/(\S+)$", re.MULTILINE)
 _ROLE = re.compile(r':"(app|worker)"')
+_GRANT = re.compile(r'^GRANT [^;]*:"(?:app|worker)"[^;]*;', re.MULTILINE)
 _STEPS_TABLE = """CREATE TABLE IF NOT EXISTS steps (number INTEGER PRIMARY KEY, min_reader INTEGER NOT NULL,
     version TEXT NOT NULL, taken_at TIMESTAMPTZ NOT NULL DEFAULT now())"""
 _BYPASSES = "SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = {}"
+_MAY_READ = "SELECT has_table_privilege({}, 'intents', 'SELECT')"
+_ACTING = """SELECT rolname, rolsuper OR rolbypassrls OR coalesce(pg_has_role(oid,
+    (SELECT relowner FROM pg_class WHERE oid = to_regclass('steps')), 'USAGE'), false)
+    FROM pg_roles WHERE rolname = current_user"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +83,11 @@ def migrate(
     With `check` nothing is changed. Raises: JournalError.
     """
     wanted = released_steps() if steps is None else steps
-    with connected(url) as connection, _in_words():
+    with connected(url) as connection, _in_words("The tables were not changed: {}."):
         _refuse_old_server(connection)
         if check:
             done = _done(connection)
+            _refuse_newer(connection, done, wanted)
             return Migrated(done, tuple(step.number for step in wanted if step.number > done))
         with connection.transaction():
             connection.execute("SET LOCAL lock_timeout = '60s'")
@@ -103,20 +108,33 @@ def _migrate(connection: psycopg.Connection[Any], roles: Roles, steps: tuple[Ste
             "INSERT INTO steps (number, min_reader, version) VALUES (%s, %s, %s)",
             (step.number, step.min_reader, own_version()),
         )
-    grant = sql.SQL("GRANT SELECT ON steps TO {}, {}").format(sql.Identifier(roles.app), sql.Identifier(roles.worker))
-    connection.execute(grant)
+    connection.execute(_with_roles(connection, 'GRANT SELECT ON steps TO :"app", :"worker"', roles))
+    if not all(_may_read(connection, role) for role in (roles.app, roles.worker)):  # they have other names than before
+        for grant in (found[0] for step in steps for found in _GRANT.finditer(step.text)):
+            connection.execute(_with_roles(connection, grant, roles))
     return Migrated(done, tuple(step.number for step in missing), made)
 
 
 def _made(connection: psycopg.Connection[Any], role: str) -> bool:
     """Whether the role had to be made. Raises: JournalError for one that row-level security does not bind."""
     row = connection.execute(sql.SQL(_BYPASSES).format(sql.Literal(role))).fetchone()
-    if row is None:
+    if row is not None:
+        if row[0]:
+            raise JournalError(_bypassing(role))
+        return False
+    try:
         connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(role)))
-        return True
-    if row[0]:
-        raise JournalError(_bypassing(role))
-    return False
+    except errors.InsufficientPrivilege as error:
+        raise JournalError(
+            f"There is no role '{role}', and this owner may not make one. Nothing was changed. The administrator "
+            f"should run: CREATE ROLE {role} LOGIN PASSWORD '…'."
+        ) from error
+    return True
+
+
+def _may_read(connection: psycopg.Connection[Any], role: str) -> bool:
+    row = connection.execute(sql.SQL(_MAY_READ).format(sql.Literal(role))).fetchone()
+    return row is not None and row[0]
 
 
 def _with_roles(connection: psycopg.Connection[Any], text: str, roles: Roles) -> bytes:
@@ -126,12 +144,10 @@ def _with_roles(connection: psycopg.Connection[Any], text: str, roles: Roles) ->
 
 def checked(connection: psycopg.Connection[Any]) -> None:
     """Raise JournalError unless this role is bound by row-level security and the tables are at a step that fits."""
-    with _in_words():
+    with _in_words("The tables of the journal cannot be read: {}. Nothing was sent."):
         _refuse_old_server(connection)
-        (role, bypasses) = _one(
-            connection, "SELECT rolname, rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user"
-        )
-        if bypasses:
+        role, is_free = _one(connection, _ACTING)
+        if is_free:
             raise JournalError(_bypassing(role))
         steps = released_steps()
         done = _done(connection)
@@ -145,8 +161,9 @@ def checked(connection: psycopg.Connection[Any]) -> None:
 
 def _bypassing(role: str) -> str:
     return (
-        f"The role '{role}' is a superuser or bypasses row-level security, so it would see the rows of every tenant. "
-        "Nothing was sent. The administrator should name a plain role, such as darkroom_app."
+        f"Row-level security does not bind the role '{role}' (a superuser, the owner of the tables, or BYPASSRLS), so "
+        "it would see the rows of every tenant. Nothing was sent. The administrator should name a plain role, such as "
+        "darkroom_app."
     )
 
 
@@ -203,8 +220,9 @@ def connected(url: str) -> Generator[psycopg.Connection[Any]]:
 
 
 @contextmanager
-def _in_words() -> Generator[None]:
+def _in_words(sentence: str) -> Generator[None]:
+    """These statements hold no value of anybody, so what the server says of them can be shown."""
     try:
         yield
     except psycopg.Error as error:
-        raise JournalError(in_words(error)) from error
+        raise JournalError(sentence.format(error.diag.message_primary or "the connection was lost")) from error

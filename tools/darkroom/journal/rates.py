@@ -8,11 +8,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from darkroom.journal.database import Database, Session
+from darkroom.journal.records import Intent
 
 # What was noted in the future was noted before the clock was set back.
 _READ = "SELECT idle_at, frozen_until FROM rates WHERE name = ? AND noted_at <= ?"
 _KEEP = "UPDATE rates SET idle_at = ?, frozen_until = ?, noted_at = ? WHERE name = ?"
 _FIRST = "INSERT INTO rates (idle_at, frozen_until, noted_at, name) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+# Of this account, claimed no later than this one, which is among them; no answer is held for more than a minute.
+_ON_THEIR_WAY = """SELECT count(*) AS number FROM intents WHERE state <> 'known' AND state = 'sent' AND account = ?
+    AND origin = ? AND sent_at > ? AND sent_at <= (SELECT sent_at FROM intents WHERE key = ?)"""
+_LONGEST_HOLD_S = 60.0
 _UNEVEN_S = 1.0  # two processes may read the clock in another order than they write
 
 
@@ -42,6 +47,16 @@ class Rates:
     async def frozen_s(self, name: str) -> float:
         """For how many seconds more nobody gets one."""
         return await self._database.read(lambda session: frozen_s(session, name, self._clock()))
+
+    async def on_their_way(self, intent: Intent, account: str) -> int:
+        """How many creates of the account are not answered yet, up to this one, by all processes."""
+
+        def count(session: Session) -> int:
+            values = (account, intent.origin, self._clock() - _LONGEST_HOLD_S, intent.key)
+            with session.everyone():
+                return session.execute(_ON_THEIR_WAY, values).fetchone()["number"]
+
+        return await self._database.read(count)
 
 
 def reserve(session: Session, name: str, rate: Rate, patience_s: float, now: float) -> float | None:

@@ -84,6 +84,10 @@ class LocalTarget:
             shutil.rmtree(self.root)
         return count
 
+    async def link(self, name: str, lifetime_s: int) -> str:
+        """None: a folder has no links."""
+        return ""
+
     @_on_disk
     def names_of(self, image: ImageName) -> list[str]:
         """The files that can be this very image, whatever its prompt and model were called when they were saved."""

@@ -6,8 +6,9 @@ certainly not carried out (`refused` for load, or no connection) may be.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import anyio
 from pydantic import JsonValue
@@ -21,23 +22,26 @@ from darkroom.errors import (
     InvalidRequest,
     JournalError,
 )
+from darkroom.gateways import PollSchedule
 from darkroom.journal import Intent, Journal, Limit
 from darkroom.predictions import Prediction
 from darkroom.secrets_in_inputs import is_masked
 from darkroom.work.accounts import Account
 from darkroom.work.crash_points import CrashPoint
-from darkroom.work.create_rate import CreateRate
+from darkroom.work.create_rate import CreateRate, Turns
 from darkroom.work.paid_ids import PaidIds
 from darkroom.work.runtime import Runtime
-from darkroom.work.watch import Watched
+from darkroom.work.watch import Hold, Watched
 
 log = logging.getLogger(__name__)
+
+OnHeld = Callable[[Watched, Hold], None]
 
 _ATTEMPTS = 5
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 30.0
-# A gateway that holds so many answers back may not take more of that kind.
-_MOST_HELD = 32
+# A gateway that holds so many answers of an account back may not take more of that kind.
+MOST_HELD = 32
 # A journal that takes longer than this may not take the id at all; a caller is told the id after so many seconds of it.
 _SLOW_JOURNAL_S = 0.5
 _TELL_AFTER_S = 3.0
@@ -45,13 +49,15 @@ _TELL_AFTER_S = 3.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreatePlan:
-    """How to send one intent: seconds that the gateway may hold the answer, and after which it must give up.
+    """How to send one intent, by the `schedule` of its model.
 
-    `secrets` are inputs that are never written down; `stale_s` is the age at which a claim is not used any more.
+    `hold_until_s` (monotonic clock) is when the caller has to have the id; refusals for load are repeated for
+    `retry_budget_s` seconds. `secrets` are inputs that are never written down; `stale_s` is the age in seconds at which
+    a claim is not used any more.
     """
 
-    prefer_wait_s: int
-    cancel_after_s: int
+    schedule: PollSchedule
+    hold_until_s: float
     retry_budget_s: float
     stale_s: float
     spending: Limit | None
@@ -59,12 +65,21 @@ class CreatePlan:
 
 
 class Creator:
-    """Sends intents with the key of one account, at the rate that it allows."""
+    """Sends intents with the key of one account, at the rate that it allows; `on_held` hears of each hold."""
 
-    def __init__(self, account: Account, journal: Journal, paid_ids: PaidIds, runtime: Runtime) -> None:
+    def __init__(
+        self,
+        account: Account,
+        journal: Journal,
+        paid_ids: PaidIds,
+        runtime: Runtime,
+        turns: Turns,
+        on_held: OnHeld,
+    ) -> None:
+        self._on_held = on_held
         self._account = account
         self._client = account.client
-        self._rate = CreateRate(account, journal, runtime)
+        self._rate = CreateRate(account, journal, runtime, turns)
         self._journal = journal
         self._paid_ids = paid_ids
         self._runtime = runtime
@@ -79,7 +94,7 @@ class Creator:
         """
         intent, budget_s = watched.intent, plan.retry_budget_s
         for attempt in range(_ATTEMPTS):
-            await self._rate.turn(watched)
+            await self._turn(watched)
             claimed_at = self._now()
             self._runtime.at_crash_point(CrashPoint.BEFORE_CLAIM)
             if not watched.is_wanted or not await self._claim(intent, plan):
@@ -106,6 +121,14 @@ class Creator:
                     await self._runtime.sleep(pause_s)
         return await self._journal.find(intent.key) or intent
 
+    async def _turn(self, watched: Watched) -> None:
+        """Wait for it. Raises: GatewayBusy where it is too far off; the create is given up then and holds no money."""
+        try:
+            await self._rate.turn(watched)
+        except GatewayBusy as error:
+            await self._journal.answers.stopped(watched.intent.key, error.message)
+            raise
+
     async def _claim(self, intent: Intent, plan: CreatePlan) -> bool:
         """Raises: SpendingRefused; InvalidInput where a secret is missing that is not written down."""
         lacking = (name for name, value in intent.input.items() if name not in plan.secrets and is_masked(name, value))
@@ -118,7 +141,7 @@ class Creator:
     async def _send(self, watched: Watched, plan: CreatePlan) -> None:
         intent = watched.intent
         try:
-            prediction = await self._created(intent, plan)
+            prediction = await self._created(watched, plan)
         except CreateUnresolved as error:
             self._runtime.at_crash_point(CrashPoint.AMBIGUOUS)
             await self._journal.mark_unknown(intent.key, error.message, error.request_id)
@@ -131,23 +154,43 @@ class Creator:
             await self._journal.mark_refused(intent.key, error.message)
             raise
         self._runtime.at_crash_point(CrashPoint.CREATED)
+        if watched.is_followed and watched.intent.prediction_id == prediction.id:
+            return  # it was found in the list, and what became of it is better known by now
         await self._write_down(watched, prediction)
         self._runtime.at_crash_point(CrashPoint.ID_WRITTEN)
 
-    async def _created(self, intent: Intent, plan: CreatePlan) -> Prediction:
-        hold_s = plan.prefer_wait_s if self._held_count < _MOST_HELD else 0
-        self._held_count += hold_s > 0
+    async def _created(self, watched: Watched, plan: CreatePlan) -> Prediction:
+        intent = watched.intent
+        create = partial(
+            self._client.create,
+            intent.model,
+            intent.version,
+            {**intent.input, **plan.secrets},
+            cancel_after_s=plan.schedule.cancel_after_s(),
+            intent_key=intent.key,
+            image_count=intent.image_count,
+        )
+        if not (hold_s := await self._hold_s(intent, plan)):
+            return await create()
+        self._held_count += 1
         try:
-            return await self._client.create(
-                intent.model,
-                intent.version,
-                {**intent.input, **plan.secrets},
-                prefer_wait_s=hold_s,
-                cancel_after_s=plan.cancel_after_s,
-                intent_key=intent.key,
-            )
+            with watched.held(hold_s) as hold:
+                self._on_held(watched, hold)
+                return await create(prefer_wait_s=hold_s)
         finally:
-            self._held_count -= hold_s > 0
+            self._held_count -= 1
+
+    async def _hold_s(self, intent: Intent, plan: CreatePlan) -> int:
+        """Seconds to hold this create. Only where there is a list: a hold that breaks off is looked for there."""
+        gateway = self._client.gateway
+        if not (gateway.honours_prefer and gateway.has_list) or self._held_count >= MOST_HELD:
+            return 0
+        left_s = plan.hold_until_s - self._runtime.monotonic()
+        # Well within the time in which a lost create is not called absent yet.
+        hold_s = min(plan.schedule.hold_s(left_s), int(plan.stale_s))
+        if hold_s <= 0 or await self._journal.rates.on_their_way(intent, self._account.id) > MOST_HELD:
+            return 0
+        return hold_s
 
     async def _is_still_ours(self, intent: Intent, claimed_at: tuple[float, float], stale_s: float) -> bool:
         """False where this computer slept after the claim: others may have settled the row by now. It is given back."""
@@ -174,7 +217,8 @@ class Creator:
             await self._runtime.sleep(pause_s)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
         await self._paid_ids.drop(intent.key)
-        watched.publish(settled=False)
+        if failed_s:
+            watched.publish(settled=False)
 
     async def _is_written(self, intent: Intent, prediction: Prediction) -> bool:
         async with anyio.create_task_group() as tasks:

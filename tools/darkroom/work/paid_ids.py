@@ -18,6 +18,7 @@ from darkroom.predictions import Prediction
 log = logging.getLogger(__name__)
 
 _PREFIX = "paid-"
+KEPT_IDS = f"{_PREFIX}*.json"  # their names
 # Beside the id, what is needed to find the prediction again, also where its row is lost.
 _FACTS = ("key", "gateway", "origin", "account", "output_place", "model")
 
@@ -75,7 +76,7 @@ class PaidIds:
 
     def _read(self) -> Iterator[tuple[str, Prediction, NewIntent]]:
         """The key of each, its prediction, and what its row needs to be made anew."""
-        for path in sorted(self._folder.glob(f"{_PREFIX}*.json")):
+        for path in sorted(self._folder.glob(KEPT_IDS)):
             try:
                 facts = dict(json.loads(path.read_text(encoding="utf-8")))
                 key, prediction = facts.pop("key"), Prediction(id=facts.pop("prediction_id"), model=facts["model"])

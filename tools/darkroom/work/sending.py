@@ -20,16 +20,17 @@ log = logging.getLogger(__name__)
 _GRACE_S = 1.5
 _ANSWERED_WITHIN_S = 15.0
 _ASK_JOURNAL_EVERY_S = 0.3
+_FIRST_LOOK_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """Seconds that the gateway may hold a create's answer, and in which refusals for load are repeated.
+    """Until when the gateway may hold a create's answer (monotonic clock), and how long refusals for load are repeated.
 
     `secrets` are inputs that are sent and never written down.
     """
 
-    hold_s: float
+    hold_until_s: float
     retry_s: float
     secrets: Mapping[str, JsonValue]
 
@@ -51,7 +52,8 @@ class Sender:
             self._scopes.add(scope)
             try:
                 intent = await self._sent(watched, plan)
-                watched.publish(intent, settled=intent.state is not IntentState.KNOWN)
+                if not watched.is_followed:
+                    watched.publish(intent, settled=intent.state is not IntentState.KNOWN)
             except DarkroomError as error:
                 await self._after_failure(watched, error)
             finally:
@@ -69,12 +71,19 @@ class Sender:
                 return await self._journal.find(intent.key) or intent
 
     async def _answered_elsewhere(self, intent: Intent) -> Intent:
-        """Another process has just claimed it: wait a moment for its answer, then assume that it died."""
-        until_s = self._runtime.monotonic() + _ANSWERED_WITHIN_S
+        """Another process has just claimed it: wait a moment for its answer, then assume that it died.
+
+        That answer may be held, so it is looked for in the list meanwhile.
+        """
+        began_s, look_after_s = self._runtime.monotonic(), _FIRST_LOOK_S
+        until_s = began_s + _ANSWERED_WITHIN_S
         while intent.state is IntentState.SENT and self._runtime.clock() - (intent.sent_at or 0) < _ANSWERED_WITHIN_S:
             if self._is_closing or self._runtime.monotonic() > until_s:  # the clock may have been set back
                 break
             await anyio.sleep(_ASK_JOURNAL_EVERY_S)
+            if self._runtime.monotonic() - began_s > look_after_s:
+                look_after_s *= 2
+                await self._reconciler.once([intent])
             intent = await self._journal.find(intent.key) or intent
         return intent
 
@@ -82,7 +91,8 @@ class Sender:
         """A create whose answer was lost is looked for at once; if it is found, continue normally."""
         row = None
         with suppress(JournalError):
-            if isinstance(error, CreateUnresolved) and not self._is_closing:
+            is_named = bool(watched.intent.prediction_id)  # found while its answer was held
+            if isinstance(error, CreateUnresolved) and not (self._is_closing or is_named):
                 await self._reconciler.once()
             row = await self._journal.find(watched.intent.key)
         if row and row.state is IntentState.KNOWN:

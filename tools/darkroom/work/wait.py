@@ -35,10 +35,12 @@ class Waiting:
         await self._while(lambda: any(each.has_images_on_their_way for each in watched), watched, until_s, None)
 
     async def for_first_look(self, watched: Sequence[Watched], *, until_s: float) -> None:
-        """Return as soon as the gateway was asked once about each that was sent."""
+        """Return as soon as the gateway was asked once about each that was sent, or holds its answer back."""
 
         def is_unseen() -> bool:
-            return not all(each.has_been_looked_up or each.is_settled or each.is_queued for each in watched)
+            return not all(
+                each.has_been_looked_up or each.is_settled or each.is_queued or each.hold for each in watched
+            )
 
         await self._while(is_unseen, watched, until_s, None)
 

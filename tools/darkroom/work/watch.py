@@ -34,11 +34,34 @@ _FEWEST_MISSES = 3
 _NO_OUTPUT_YET = "the gateway calls it succeeded but shows no output yet; darkroom asks again."
 
 
+class Hold:
+    """A create whose answer the gateway was asked to hold for `for_s` seconds."""
+
+    def __init__(self, for_s: float) -> None:
+        self.for_s = for_s
+        self.is_over = False
+        self._wakened = anyio.Event()
+
+    def hurry(self) -> None:
+        """Its id is wanted now: it is looked for in the gateway's list."""
+        self._wakened.set()
+
+    def end(self) -> None:
+        """The answer is there, or will not come."""
+        self.is_over = True
+        self._wakened.set()
+
+    async def wakened(self, within_s: float) -> None:
+        """Return when it is over, when its id is wanted, or after so many seconds."""
+        with anyio.move_on_after(within_s):
+            await self._wakened.wait()
+
+
 class Watched:
     """One intent as this process sees it now; `started_s` is on the monotonic clock.
 
     `is_settled`: no further change is expected soon. `is_queued`: its turn to be sent has not come. `problem` is the
-    last fault, `note` what else there is to say.
+    last fault, `note` what else there is to say. `hold` is there while the gateway holds the answer to its create.
     """
 
     def __init__(self, intent: Intent, *, typical_s: float | None, started_s: float) -> None:
@@ -50,6 +73,8 @@ class Watched:
         self.is_queued = False
         self.has_been_looked_up = False
         self.is_wanted = True
+        self.is_followed = False
+        self.hold: Hold | None = None
         self._tracker = ProgressTracker(typical_s)
         self._waiters: set[anyio.Event] = set()
 
@@ -99,6 +124,16 @@ class Watched:
             self.is_queued = False
 
     @contextmanager
+    def held(self, for_s: float) -> Generator["Hold"]:
+        """The gateway has been asked to hold its answer while the block runs."""
+        self.hold = hold = Hold(for_s)
+        try:
+            yield hold
+        finally:
+            self.hold = None
+            hold.end()
+
+    @contextmanager
     def waking(self, waiter: anyio.Event) -> Generator[None]:
         """Set the event at each change while the block runs."""
         self._waiters.add(waiter)
@@ -109,7 +144,9 @@ class Watched:
 
     def progress(self, now_s: float) -> Progress:
         """How far it is; `now_s` is on the same monotonic clock as `started_s`."""
-        prediction = self.intent.prediction or Prediction(id=self.intent.key[:64], status=PredictionStatus.STARTING)
+        # A hold is asked for where runs begin at once.
+        unseen = PredictionStatus.PROCESSING if self.hold else PredictionStatus.STARTING
+        prediction = self.intent.prediction or Prediction(id=self.intent.key[:64], status=unseen)
         return self._tracker.update(prediction, now_s - self.started_s)
 
 
@@ -136,7 +173,7 @@ class Watcher:
 
         `look_first`: ask the gateway at once (a row of an earlier process).
         """
-        polling = _Polling(schedule=schedule, started_s=watched.started_s, settle_s=self._settle_s)
+        polling = Polling(schedule=schedule, started_s=watched.started_s, settle_s=self._settle_s)
         is_first = look_first
         while not _is_ended(watched.intent):
             now_s = self._runtime.monotonic()
@@ -149,12 +186,15 @@ class Watcher:
             if not await self._look(watched, polling):
                 return False
         self._runtime.at_crash_point(CrashPoint.ENDED)
-        intent = await self._fetching.first_round(watched.intent)
+        async with anyio.create_task_group() as tasks:
+            if _lacks_figures(watched.intent):
+                tasks.start_soon(self._look, watched, polling)
+            intent = await self._fetching.first_round(watched.intent)
         watched.publish(intent, settled=True)
         watched.publish(await self._fetching.remaining_rounds(intent), settled=True)
         return True
 
-    async def _look(self, watched: Watched, polling: "_Polling") -> bool:
+    async def _look(self, watched: Watched, polling: "Polling") -> bool:
         """One look at the gateway; False where the prediction is gone, or not to be seen with this key."""
         try:
             if (prediction := await self._looks.look(watched.intent.prediction_id)) is None:
@@ -187,7 +227,7 @@ class Watcher:
         watched.publish(await self._journal.record(gone), problem=error, settled=True)
 
 
-class _Polling:
+class Polling:
     """What the looks so far have shown, and when to look next; all times on the monotonic clock."""
 
     def __init__(self, *, schedule: PollSchedule, started_s: float, settle_s: float) -> None:
@@ -227,6 +267,13 @@ class _Polling:
         if self.is_without_output:
             return min(2.0 ** (self._looks_without_output - 1), _LONGEST_PAUSE_S)
         return self._schedule.next_delay(now_s - self._started_s, rng)
+
+
+def _lacks_figures(intent: Intent) -> bool:
+    """Whether a held answer has ended it that brought no figures, and its price cannot do without them."""
+    seen = intent.prediction
+    has_succeeded = seen is not None and seen.status is PredictionStatus.SUCCEEDED
+    return has_succeeded and seen.completed_at is None and seen.metrics.predict_s is None and intent.cost_usd is None
 
 
 def _is_ended(intent: Intent) -> bool:

@@ -5,30 +5,33 @@ doing the same twice, and a process that died simply stops renewing its own.
 """
 
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import anyio
 import anyio.abc
 
-from darkroom.errors import CreateUnresolved, DarkroomError, InternalFault, JournalError
+from darkroom.errors import CreateUnresolved, DarkroomError, JournalError
 from darkroom.gateways import PollSchedule
 from darkroom.journal import DOUBTFUL, Intent, IntentState, Journal, Limit, Look, NewIntent
 from darkroom.predictions import Prediction
 from darkroom.work.accounts import Account
 from darkroom.work.bills import Bills
 from darkroom.work.create import CreatePlan, Creator
+from darkroom.work.create_rate import Turns
+from darkroom.work.fences import Fences
+from darkroom.work.holds import Holds
 from darkroom.work.image_fetching import ImageFetching
 from darkroom.work.leases import LEASE_S, Leases
 from darkroom.work.paid_ids import PaidIds
 from darkroom.work.reconcile import Reconciler, ReconcileRules
 from darkroom.work.runtime import Runtime
 from darkroom.work.sending import Budget, Sender
-from darkroom.work.watch import Watched, Watcher
+from darkroom.work.watch import Hold, Watched, Watcher
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +44,7 @@ class WorkRules:
     """`typical_s` gives a model's usual run time, None where unknown; `paid_ids_dir` is the folder beside the journal.
 
     `settle_s`: how long a lost create may take to show in the gateway's list. `on_ended` hears of every prediction that
-    has ended and whose images are stored or lost.
+    has ended and whose images are stored or lost. `turns` bounds the creates of the account.
     """
 
     paid_ids_dir: Path
@@ -50,10 +53,13 @@ class WorkRules:
     on_ended: Callable[[Intent], None] = lambda intent: None
     reconcile: ReconcileRules = field(default_factory=ReconcileRules)
     lease_s: float = LEASE_S
+    turns: Turns = field(default_factory=Turns)
 
 
-class Work:
-    """Owned by the Darkroom. `notices` are sentences for the next answer, each said once."""
+class LocalWork:
+    """`Work` in this process alone; several processes share a journal by leases."""
+
+    is_open_to_foreign_ids = True
 
     def __init__(
         self,
@@ -76,42 +82,38 @@ class Work:
         self._fetching = fetching
         self._watcher = Watcher(account, journal, fetching, runtime, rules.reconcile.settle_s)
         self._reconciler = Reconciler(account, journal, runtime, rules.reconcile, self._take_over)
-        self.bills = Bills(account, journal, runtime)
-        self._sender = Sender(Creator(account, journal, self._paid_ids, runtime), self._reconciler, journal, runtime)
+        self._bills = Bills(account, journal, runtime)
+        self._holds = Holds(self._reconciler, runtime, self._follow_held)
+        creator = Creator(account, journal, self._paid_ids, runtime, rules.turns, self._mind_hold)
+        self._sender = Sender(creator, self._reconciler, journal, runtime)
+        fences = Fences(journal)
+        self._fence, self._fenced = fences.around, fences.run
         self._watched: dict[str, Watched] = {}
         self._given_up: set[str] = set()
         self._is_closing = False
 
     def start(self, intent: Intent, budget: Budget) -> Watched:
-        """Send an intent, unless that was done already, and watch it."""
         return self._watched.get(intent.key) or self._begin(intent, partial(self._create_and_watch, budget=budget))
 
     def watch(self, intent: Intent) -> Watched:
-        """Watch a prediction that exists already, beginning with a look at the gateway."""
         return self._watched.get(intent.key) or self._begin(intent, self._look_and_watch)
 
     def watched(self, intent: Intent) -> Watched | None:
-        """Who watches it in this process, if anybody."""
         return self._watched.get(intent.key)
 
     async def cancel_all(self, intents: Sequence[Intent]) -> None:
-        """Ask the gateway to cancel those that still run.
-
-        A create in flight is canceled when its id comes. Faults are logged: whoever asked has gone.
-        """
         for intent in intents:
             watched = self._watched.get(intent.key)
+            intent = watched.intent if watched else intent
             if watched and watched.is_being_sent:
                 watched.is_wanted = False
                 await self._drop_quietly(intent)
+                if watched.hold:
+                    watched.hold.hurry()
             elif intent.prediction_id and not (intent.status and intent.status.is_terminal):
                 await self._cancel_quietly(intent)
 
     async def cancel(self, intent: Intent) -> Prediction | None:
-        """Ask the gateway to cancel; None where it has no cancel. What became of it is in the journal then.
-
-        Raises: GatewayError, UnknownPrediction, JournalError.
-        """
         prediction = await self._client.cancel(intent.prediction_id)
         if prediction is None:
             return None
@@ -121,7 +123,6 @@ class Work:
         return prediction
 
     async def adopt(self, prediction: Prediction, place: NewIntent) -> Intent:
-        """Take a prediction that was looked up by its id into the journal."""
         return await self._journal.record(prediction, self._look, adopting=place)
 
     async def take_up_unfinished(self) -> None:
@@ -129,8 +130,7 @@ class Work:
         async with self._fence("wanting images again"):
             await self._journal.want_all_again(self._client.gateway.origin)
             await self._fetching.write_missing_sidecars(await self._journal.history())
-        self._tasks.start_soon(self._fenced, "looking for lost answers", self._reconciler.run)
-        self._look_for_bills()
+        self._seek_lost()
         while True:
             async with self._fence("taking up kept ids"):  # also those that a locked journal refused before
                 await self._paid_ids.restore(self._journal, self._look)
@@ -139,15 +139,17 @@ class Work:
             await self._fenced("looking for lost answers", self._reconciler.once)
 
     async def settle_doubts(self, intents: Sequence[Intent]) -> tuple[Intent, ...]:
-        """The rows after one look for lost answers, if one of these was lost and cannot come any more."""
         is_sought = any(intent.state in (*DOUBTFUL, IntentState.ABSENT) for intent in intents)
-        if is_sought and all(intent.key not in self._watched for intent in intents):
+        watched = [self._watched.get(intent.key) for intent in intents]
+        if is_sought and all(each is None or each.hold or not each.is_being_sent for each in watched):
             await self._reconciler.once(intents)
-            self._look_for_bills()
+            self._seek_bills()
         return tuple([await self._journal.find(intent.key) or intent for intent in intents])
 
+    async def look_for_bills(self, within_s: float) -> None:
+        await self._bills.look_once(within_s)
+
     def close(self) -> None:
-        """Stop watching at once; a create in flight gets a moment to bring its id."""
         self._is_closing = True
         for watched in self._watched.values():
             watched.is_wanted = False
@@ -178,9 +180,23 @@ class Work:
             self.notices.append(words)
 
     def _take_over(self, intent: Intent) -> None:
-        """Watch a prediction that reconciliation has found."""
-        if not self._is_closing:
-            self.watch(intent)
+        """Watch a prediction that reconciliation has found; while its answer is held it only gets its id."""
+        if self._is_closing:
+            return
+        watched = self.watch(intent)
+        if watched.is_being_sent:
+            watched.has_been_looked_up = True
+            watched.publish(intent)
+
+    def _mind_hold(self, watched: Watched, hold: Hold) -> None:
+        mind = partial(self._holds.mind, watched, hold)
+        self._tasks.start_soon(self._fenced, "looking for a create that is held", mind)
+
+    def _follow_held(self, watched: Watched) -> None:
+        """Its id is known before its answer."""
+        if not self._is_closing and not watched.is_followed:
+            watched.is_followed = True
+            self._tasks.start_soon(self._look_and_watch, watched)
 
     def _begin(self, intent: Intent, run: Callable[[Watched], Coroutine[Any, Any, None]]) -> Watched:
         watched = Watched(intent, typical_s=self._usual_s(intent), started_s=self._started_s(intent))
@@ -202,21 +218,17 @@ class Work:
         if not is_created or self._is_closing:
             self._watched.pop(key, None)
             if isinstance(watched.problem, CreateUnresolved):
-                self._tasks.start_soon(self._fenced, "looking for lost answers", self._reconciler.run)
-                self._look_for_bills()
+                self._seek_lost()
             return
         self._tasks.start_soon(self._fenced, "asking whose key it is", self._account.learn_name)
         watched.started_s = self._started_s(watched.intent)
-        if not watched.is_wanted:
-            await self._cancel_quietly(watched.intent)
-        await self._watch(watched, schedule, look_first=False)
+        if not watched.is_followed:
+            await self._watch(watched, schedule, look_first=False)
 
     def _plan(self, schedule: PollSchedule, budget: Budget) -> CreatePlan:
-        gateway = self._client.gateway
-        hold_s = schedule.prefer_wait_s(is_honoured=gateway.honours_prefer, has_list=gateway.has_list)
         return CreatePlan(
-            prefer_wait_s=min(hold_s, int(budget.hold_s)),
-            cancel_after_s=schedule.cancel_after_s(),
+            schedule=schedule,
+            hold_until_s=budget.hold_until_s,
             retry_budget_s=budget.retry_s,
             stale_s=self._rules.reconcile.settle_s / 2,
             spending=self._rules.day_limit(),
@@ -229,15 +241,17 @@ class Work:
             schedule = await self._schedule(watched.intent)
         await self._watch(watched, schedule, look_first=True)
 
-    async def _fenced(self, doing: str, run: Callable[[], Awaitable[object]]) -> None:
-        async with self._fence(doing):
-            await run()
+    def _seek_lost(self) -> None:
+        self._tasks.start_soon(self._fenced, "looking for lost answers", self._reconciler.run)
+        self._seek_bills()
 
-    def _look_for_bills(self) -> None:
-        self._tasks.start_soon(self._fenced, "looking for bills", self.bills.run)
+    def _seek_bills(self) -> None:
+        self._tasks.start_soon(self._fenced, "looking for bills", self._bills.run)
 
     async def _watch(self, watched: Watched, schedule: PollSchedule, *, look_first: bool) -> None:
-        key = watched.intent.key
+        key, watched.is_followed = watched.intent.key, True
+        if not watched.is_wanted:
+            await self._cancel_quietly(watched.intent)
         try:
             async with self._fence(f"watching {watched.handle}", watched), anyio.create_task_group() as tasks:
                 tasks.start_soon(self._leases.hold, key)
@@ -248,7 +262,7 @@ class Work:
             self._watched.pop(key, None)
             await self._leases.give_back(key)
         if watched.is_settled:
-            self._look_for_bills()
+            self._seek_bills()
             async with self._fence("telling of an end"):
                 self._rules.on_ended(watched.intent)
         if watched.intent.problem and not watched.problem:
@@ -277,21 +291,3 @@ class Work:
             await self._journal.answers.stopped(intent.key)
         except DarkroomError as error:
             log.warning("could not note that %s is not wanted: %s", intent.key, error)
-
-    @asynccontextmanager
-    async def _fence(self, doing: str, watched: Watched | None = None) -> AsyncGenerator[None]:
-        """No fault in one piece of work ends the others: it is logged, noted in its row, and told to who waits."""
-        try:
-            yield
-        except Exception as error:
-            problem = error
-            while isinstance(problem, ExceptionGroup):  # task groups in task groups raise groups in groups
-                problem = cast("ExceptionGroup[Exception]", problem).exceptions[0]
-            log.error("%s ended: %s", doing, problem, exc_info=None if isinstance(problem, DarkroomError) else error)
-            if watched is None:
-                return
-            if not isinstance(problem, DarkroomError):
-                problem = InternalFault(f"darkroom met a fault of its own while {doing} ({type(problem).__name__}).")
-            watched.publish(problem=problem, settled=True)
-            with suppress(JournalError):
-                await self._journal.note_problem(watched.intent.key, problem.message)

@@ -1,0 +1,20 @@
+"""A gateway account of a team, as the work asks about it: whose key it is, the tables say."""
+
+from darkroom.journal import Intent
+from darkroom.work.accounts import Account
+
+
+class TeamAccount(Account):
+    """`id` is that of its row among the gateway accounts; a new key leaves it as it is."""
+
+    async def is_here(self) -> None:
+        """It is as long as its row is there."""
+
+    async def owns(self, intent: Intent) -> bool:
+        return intent.account == self.id
+
+    async def away(self) -> frozenset[str]:
+        return frozenset()
+
+    async def learn_name(self) -> None:
+        """Its row names it."""
