@@ -7,7 +7,7 @@ goes on. After a restart the unfinished predictions of earlier processes are tak
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -191,9 +191,7 @@ class Darkroom:
         """
         if (limit := self.day_limit()) is None or (left := await self.journal.left(limit)) is None:
             return None
-        return DayLimit(
-            left_usd=left.left_usd, limit_usd=left.limit_usd, reserved_usd=left.reserved_usd, whose=left.whose
-        )
+        return DayLimit(**asdict(left))
 
     async def limits(self) -> Limits:
         """The person's spending limits as they stand. Raises: JournalError."""

@@ -1,6 +1,6 @@
 """The gateways: which one, what it can do, and the only code that talks HTTP. Importing this loads no HTTP library."""
 
-from darkroom.gateways.choice import GatewayChoice, checked_key, choose_gateway, name_of_key
+from darkroom.gateways.choice import GatewayChoice, checked_key, choose_gateway, name_of_key, named_gateway
 from darkroom.gateways.client import GatewayProbe, PredictionClient
 from darkroom.gateways.download import OutputFetcher
 from darkroom.gateways.envelopes import ListPage, read_prediction
@@ -32,6 +32,7 @@ __all__ = [
     "failure_kind",
     "load_gateways",
     "name_of_key",
+    "named_gateway",
     "quoted",
     "read_prediction",
 ]
