@@ -8,7 +8,7 @@ from pathlib import Path
 from postgres_server import PostgresServer
 from pydantic import JsonValue
 
-from darkroom.journal import Intent, IntentState, Journal, NewIntent, ReceiptOf, SpendingLimit, Verdict, open_journal
+from darkroom.journal import Intent, IntentState, Journal, Limit, NewIntent, ReceiptOf, Verdict, open_journal
 from darkroom.predictions import Prediction, PredictionStatus
 
 GATEWAY = "sandbox"
@@ -62,7 +62,7 @@ def everything_written(place: Place) -> str:
     return place.dump()
 
 
-async def intended(journal: Journal, new: NewIntent, *, spending: SpendingLimit | None = None) -> Intent:
+async def intended(journal: Journal, new: NewIntent, *, spending: Limit | None = None) -> Intent:
     """One part alone."""
     return (await journal.intend([new], spending=spending))[0]
 

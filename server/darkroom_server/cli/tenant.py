@@ -8,6 +8,7 @@ import anyio
 import typer
 
 from darkroom.errors import InvalidRequest, SettingsError
+from darkroom.reports.amounts import usd
 from darkroom.settings import Settings
 from darkroom_server.cli.columns import show_columns
 from darkroom_server.cli.hidden import read_hidden
@@ -26,7 +27,19 @@ _ForPerson = Annotated[
         "--principal", metavar="ISSUER SUBJECT", help="For this person alone: issuer and subject of the log-in."
     ),
 ]
-_HEADS = ("tenant", "zone", "a day", "people", "machines", "gateway", "address", "a minute", "key set", "whose")
+_HEADS = (
+    "tenant",
+    "zone",
+    "a day",
+    "today",
+    "people",
+    "machines",
+    "gateway",
+    "address",
+    "a minute",
+    "key set",
+    "whose",
+)
 
 
 def tenant_commands() -> typer.Typer:
@@ -135,11 +148,13 @@ def limit(
     """Set what a tenant may spend in a day, or one person in it; both limits hold."""
     from darkroom_server.team.administration import administering
 
-    usd = _amount(usd_per_day)
+    most_usd = _amount(usd_per_day)
     with administering(_owner_url()) as administration:
-        administration.set_limit(name, usd, _person(principal))
+        administration.set_limit(name, most_usd, _person(principal))
     whom = f"{principal[1]} of {principal[0]} in tenant '{name}'" if principal else f"Tenant '{name}'"
-    note(f"{whom} may spend {'without limit' if usd is None else f'{_usd(usd)} a day'}, from the next create on.")
+    note(
+        f"{whom} may spend {'without limit' if most_usd is None else f'{usd(most_usd)} a day'}, from the next create on."
+    )
 
 
 def reseal() -> None:
@@ -166,7 +181,8 @@ def forget(
 
     settings, vault = Settings.read(), _vault()
     with administering(_owner_url()) as administration:
-        forgetting = Forgetting(administration, vault, settings.output_location, Person(issuer, subject))
+        places = (settings.output_location, str(settings.data_path / "team"))
+        forgetting = Forgetting(administration, vault, places, Person(issuer, subject))
         found = forgetting.found()
         question = f"Forget {subject} of {issuer}: {found.words}?"
         if not is_agreed and not _agrees(question):
@@ -217,16 +233,16 @@ def _amount(text: str) -> float | None:
     if text.strip().lower() == "none":
         return None
     try:
-        usd = float(text.strip().removeprefix("$"))
+        amount = float(text.strip().removeprefix("$"))
     except ValueError:
-        usd = math.nan
-    if not 0 <= usd < math.inf:
+        amount = math.nan
+    if not 0 <= amount < math.inf:
         raise InvalidRequest(f"--usd-per-day {text[:40]!r} is not possible. Allowed: US dollars, 0 or more, or none.")
-    return usd
+    return amount
 
 
 def _usd(amount: float | None) -> str:
-    return "no limit" if amount is None else f"${amount:,.10g}"
+    return "no limit" if amount is None else usd(amount)
 
 
 def _record(tenant: dict[str, Any]) -> dict[str, Any]:
@@ -245,6 +261,7 @@ def _record(tenant: dict[str, Any]) -> dict[str, Any]:
         "name": tenant["name"],
         "zone": tenant["zone"],
         "usd_per_day": tenant["usd_per_day"],
+        "today": {"settled_usd": tenant["today"].settled_usd, "reserved_usd": tenant["today"].reserved_usd},
         "added_at": tenant["added_at"].isoformat(timespec="seconds"),
         "people": tenant["people"],
         "tokens": tenant["tokens"],
@@ -255,7 +272,8 @@ def _record(tenant: dict[str, Any]) -> dict[str, Any]:
 
 def _cells(tenant: dict[str, Any]) -> list[tuple[str, ...]]:
     """One line for each key; the first also says what is the tenant's."""
-    own = (tenant["name"], tenant["zone"], _usd(tenant["usd_per_day"]), str(tenant["people"]), str(tenant["tokens"]))
+    counts = (str(tenant["people"]), str(tenant["tokens"]))
+    own = (tenant["name"], tenant["zone"], _usd(tenant["usd_per_day"]), _usd(tenant["today"].total_usd), *counts)
     keys: list[tuple[str, ...]] = [
         (
             each["gateway"],
@@ -267,4 +285,4 @@ def _cells(tenant: dict[str, Any]) -> list[tuple[str, ...]]:
         for each in tenant["keys"]
     ]
     first, *others = keys or [("none yet", "", "", "", "")]
-    return [own + first, *(("",) * 5 + each for each in others)]
+    return [own + first, *(("",) * 6 + each for each in others)]

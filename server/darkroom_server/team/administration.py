@@ -3,6 +3,7 @@
 import getpass
 import hashlib
 import math
+import re
 import secrets
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -12,10 +13,16 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
-from darkroom.errors import InvalidRequest, JournalError
+from darkroom.errors import InvalidRequest, JournalError, SettingsError
+from darkroom.gateways import GatewayChoice, checked_key, named_gateway
+from darkroom.gateways.choice import BASE_URL_VARIABLE, KEY_VARIABLE
+from darkroom.journal import Spending
+from darkroom.journal.database import EVERYONE
+from darkroom.journal.postgres import PostgresSession
 from darkroom.journal.postgres_schema import connected
 from darkroom.journal.postgres_words import in_words
 from darkroom.spelling import closest
+from darkroom_server.team.quotas import spent_by_all
 from darkroom_server.team.tenants import (
     MACHINES,
     TENANT_NAME,
@@ -45,7 +52,13 @@ _PRINCIPAL = """INSERT INTO principals (tenant, principal, issuer, subject) VALU
 _TOKEN = """INSERT INTO tokens (sha256, tenant, subject, expires_at)
     VALUES (%s, %s, %s, now() + %s * interval '1 day')"""
 _AUDIT = "INSERT INTO audit (tenant, who, act, which) VALUES (%s, %s, %s, %s)"
+_ENTER = """SELECT set_config('darkroom.tenant', %s, true), set_config('darkroom.principal', %s, true),
+    extract(epoch FROM now())::float8 AS now_s,
+    extract(epoch FROM date_trunc('day', now() AT TIME ZONE zone) AT TIME ZONE zone)::float8 AS day_began
+    FROM tenants WHERE name = %s"""
 _MOST_CREATES = 1_000_000
+# https://replicate.com/docs/topics/webhooks/verify-webhook, 2026-11-25: base64 behind the prefix
+_WEBHOOK_SECRET = re.compile(r"whsec_[A-Za-z0-9+/]{16,}={0,2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +106,11 @@ class Administration:
             self._note(name, "add tenant", name)
 
     def tenants(self) -> list[dict[str, Any]]:
-        """Every tenant with its accounts and its people's own limits; no key is among them."""
+        """Every tenant with what it has spent today, its accounts and its people's own limits; no key is among them."""
         accounts, limits = self._rows(_ACCOUNTS), self._rows(_OWN_LIMITS)
         return [
             row
+            | {"today": self._spent_today(row["name"])}
             | {"keys": [each for each in accounts if each["tenant"] == row["name"]]}
             | {"limits": [each for each in limits if each["tenant"] == row["name"]]}
             for row in self._rows(_TENANTS)
@@ -111,10 +125,7 @@ class Administration:
 
     def set_key(self, tenant: str, new: NewKey, vault: Vault, person: Person | None = None) -> str:
         """Seal a key for the team, or for one person; the id of its account."""
-        choice = chosen(new.gateway, new.base_url, new.key)
-        most = new.creates_per_minute
-        if most is not None and not 0 < most <= _MOST_CREATES:
-            raise InvalidRequest(f"--creates-per-minute {most} is not possible. Allowed: 1 to {_MOST_CREATES}.")
+        choice, most = _choice(new), new.creates_per_minute
         base_url = choice.gateway.base_url if new.base_url else ""
         with self.connection.transaction():
             self.check_tenant(tenant)
@@ -186,6 +197,11 @@ class Administration:
         """That somebody was forgotten; who is not kept."""
         self._note(tenant, "forget", "")
 
+    def _spent_today(self, tenant: str) -> Spending:
+        with self.connection.transaction():
+            (row,) = self._rows(_ENTER, tenant, EVERYONE, tenant)
+            return spent_by_all(PostgresSession(self.connection, EVERYONE), row["day_began"], row["now_s"])
+
     def _noted(self, tenant: str, person: Person) -> str:
         """The hash of a person, who may never have been here yet."""
         subject = person.subject
@@ -213,6 +229,32 @@ def administering(url: str) -> Generator[Administration]:
             yield Administration(connection)
         except psycopg.Error as error:
             raise JournalError(in_words(error)) from error
+
+
+def _choice(new: NewKey) -> GatewayChoice:
+    """Raises: InvalidRequest, SettingsError for what cannot be kept; no key is shown."""
+    profile = named_gateway(new.gateway)
+    if profile.is_sandbox and not new.base_url:
+        raise InvalidRequest(
+            "The sandbox inside one process cannot serve a team. Start one by itself with `darkroom-mcp sandbox`, and "
+            "give its address with --base-url."
+        )
+    if not (new.base_url or profile.base_url):
+        raise InvalidRequest(f"Gateway {profile.name!r} has no address of its own: give it with --base-url https://…")
+    if new.creates_per_minute is not None and not 0 < new.creates_per_minute <= _MOST_CREATES:
+        raise InvalidRequest(
+            f"--creates-per-minute {new.creates_per_minute} is not possible. Allowed: 1 to {_MOST_CREATES}."
+        )
+    checked_key(new.key, "The key")
+    if new.secret and not _WEBHOOK_SECRET.fullmatch(new.secret):
+        raise InvalidRequest(
+            "The second line is no secret of webhooks: it begins with whsec_, as the gateway gives it."
+        )
+    try:
+        return chosen(profile.name, new.base_url, new.key)
+    except SettingsError as error:
+        words = error.message.replace(BASE_URL_VARIABLE, "--base-url").replace(f"set {KEY_VARIABLE}", "give the key")
+        raise InvalidRequest(words) from error
 
 
 def _check_machine(name: str) -> None:

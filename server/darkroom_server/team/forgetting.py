@@ -39,6 +39,8 @@ _SUMS = """INSERT INTO forgotten_spending (tenant, spent_at, usd) SELECT tenant,
     coalesce(cost_usd, CASE status WHEN 'aborted' THEN 0 ELSE estimate_usd END, 0) FROM intents
     WHERE is_adopted = 0 AND state IN ('sent', 'unknown', 'known')
     AND coalesce(sent_at, intended_at) > extract(epoch FROM clock_timestamp()) - 2 * 86400"""
+_JOBS = """DELETE FROM procrastinate_jobs WHERE status <> 'doing' AND EXISTS (SELECT 1 FROM jsonb_each_text(args) AS one
+    WHERE one.value IN (SELECT key FROM intents UNION SELECT prediction_id FROM intents))"""
 # Every table that has rows of a principal, also those that came later; the sums that triggers keep go last.
 _TABLES = """SELECT relname AS name FROM pg_class JOIN pg_attribute AS own ON own.attrelid = pg_class.oid
     JOIN pg_attribute AS whose ON whose.attrelid = pg_class.oid
@@ -66,13 +68,13 @@ class Found:
 
 
 class Forgetting:
-    """One person, in all tenants where they have been. `output_location` is DARKROOM_OUTPUT_DIR."""
+    """One person, in all tenants where they have been. `places`: folders and buckets with one of theirs below."""
 
-    def __init__(self, administration: Administration, vault: Vault, output_location: str, person: Person) -> None:
+    def __init__(self, administration: Administration, vault: Vault, places: Sequence[str], person: Person) -> None:
         self._administration = administration
         self._connection = administration.connection
         self._vault = vault
-        self._location = output_location.rstrip("/")
+        self._places = [place.rstrip("/") for place in places]
         self._person = person
         self._hash = principal_hash(person.issuer, person.subject)
 
@@ -135,7 +137,7 @@ class Forgetting:
             return self._rows(_RUNNING, tenant)
 
     async def _delete_images(self, tenant: str) -> int:
-        return await open_target(f"{self._location}/{tenant}/{self._hash}").clear()
+        return sum([await open_target(f"{place}/{tenant}/{self._hash}").clear() for place in self._places])
 
     async def _cancel(self, tenant: str, running: Sequence[Row]) -> set[str]:
         """Ask the gateways to stop them; the ids of those that may go on."""
@@ -163,6 +165,8 @@ class Forgetting:
                 return False
             self._connection.execute(_SUMS.encode())
             self._delete_own_accounts(tenant)
+            if self._rows("SELECT 1 WHERE to_regclass('procrastinate_jobs') IS NOT NULL", tenant):
+                self._connection.execute(_JOBS.encode())
             for table in self._rows(_TABLES, tenant):
                 name = sql.Identifier(table["name"])
                 statement = sql.SQL("DELETE FROM {} WHERE tenant = %s AND principal = %s").format(name)

@@ -4,7 +4,7 @@ Asked within the transaction that writes a create down, under the tenant's lock,
 where only one fits. The limits are read there too: a change holds from the next create on.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from darkroom.errors import SpendingRefused
@@ -36,6 +36,14 @@ class Quotas:
     max_open: int | None = None
     max_creates_per_minute: int | None = None
     allow_unknown_price: bool = False
+
+
+def spent_by_all(session: Session, since: float, now: float, except_key: str = "") -> Spending:
+    """What a whole tenant has spent since then, also those who were forgotten."""
+    with session.everyone():
+        team = spent(session, since, now, except_key)
+        forgotten: Any = session.execute(_FORGOTTEN, (since,)).fetchone()
+    return replace(team, settled_usd=round(team.settled_usd + forgotten["usd"], 9))
 
 
 class TeamLimit:

@@ -1,9 +1,9 @@
 """The gateways: which one, what it can do, and the only code that talks HTTP. Importing this loads no HTTP library."""
 
-from darkroom.gateways.choice import GatewayChoice, checked_key, choose_gateway, name_of_key
+from darkroom.gateways.choice import GatewayChoice, checked_key, choose_gateway, name_of_key, named_gateway
 from darkroom.gateways.client import GatewayProbe, PredictionClient
 from darkroom.gateways.download import OutputFetcher
-from darkroom.gateways.envelopes import ListPage
+from darkroom.gateways.envelopes import ListPage, read_prediction
 from darkroom.gateways.faults import failure_kind
 from darkroom.gateways.keys import Key
 from darkroom.gateways.limits import Timeouts
@@ -32,5 +32,7 @@ __all__ = [
     "failure_kind",
     "load_gateways",
     "name_of_key",
+    "named_gateway",
     "quoted",
+    "read_prediction",
 ]
