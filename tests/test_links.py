@@ -25,7 +25,7 @@ LINKS = Links(origin=ORIGIN, lifetime_s=900)
 @pytest.fixture(scope="module")
 def s3() -> Generator[S3Server]:
     with running_s3() as server:
-        httpx.put(f"{server.address}/{BUCKET}")
+        httpx.put(f"{server.address}/{BUCKET}", timeout=60)
         yield server
 
 
