@@ -89,14 +89,14 @@ def prediction_count(number: int) -> int:
 def options(
     place: Place, base_url: str, at_crash_point: Callable[[CrashPoint], None], life: Mapping[str, Any]
 ) -> DarkroomOptions:
-    """A Replicate that answers at once; everything that waits for minutes waits for seconds.
+    """A Replicate that is asked to hold its answers; everything that waits for minutes waits for seconds.
 
-    A life has one of the account's two keys, and a clock that may have been set.
+    A life has one of the account's two keys, a clock that may have been set, and may not ask for holds.
     """
     ahead_s: float = life.get("clock_ahead_s", 0.0)
     return DarkroomOptions(
         clock=lambda: time.time() + ahead_s,
-        gateway=replace(gateway_at(base_url), honours_prefer=False),
+        gateway=replace(gateway_at(base_url), honours_prefer=bool(life.get("holds"))),
         key=Key(KEYS[int(life.get("key", 0))]),
         data_dir=place.folder / "data",
         output_dir=str(place.folder / "images"),

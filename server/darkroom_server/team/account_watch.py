@@ -55,7 +55,7 @@ class AccountWatch:
         self._runtime = runtime
         self._settle_s = rules.settle_s
         self._typical_s = typical_s
-        self._reconciler = Reconciler(account, journal, runtime, rules, lambda intent: None)
+        self._reconciler = Reconciler(account, journal, runtime, rules, lambda intent: None, lambda intent: False)
         self._polls: dict[str, _Poll] = {}
         self._schedules: dict[str, PollSchedule] = {}
         self._rng = random.Random()
