@@ -17,7 +17,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr,
 
 from darkroom.errors import SettingsError
 from darkroom.setting_folders import absolute_folder, home_problem
-from darkroom.setting_words import About, table, variable_of
+from darkroom.setting_words import About, table
+from darkroom.setting_words import variable_of as variable_of
 from darkroom.settings_sources import PREFIX, TEAM_SETTINGS, Sources, argument_texts, gather
 from darkroom.spelling import closest
 from darkroom.uris import is_url
