@@ -70,6 +70,9 @@ class PostgresSession:
 
     @contextmanager
     def everyone(self) -> Generator[None]:
+        if self._principal == EVERYONE:
+            yield
+            return
         before, self._principal = self._principal, EVERYONE
         self._connection.execute(_ACT_AS, (EVERYONE,))
         yield

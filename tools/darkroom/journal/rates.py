@@ -12,7 +12,7 @@ from darkroom.journal.database import Database, Session
 # What was noted in the future was noted before the clock was set back.
 _READ = "SELECT idle_at, frozen_until FROM rates WHERE name = ? AND noted_at <= ?"
 _KEEP = "UPDATE rates SET idle_at = ?, frozen_until = ?, noted_at = ? WHERE name = ?"
-_FIRST = "INSERT INTO rates (idle_at, frozen_until, noted_at, name) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+_FIRST = "INSERT INTO rates (idle_at, frozen_until, noted_at, name) VALUES (?, ?, ?, ?)"
 _UNEVEN_S = 1.0  # two processes may read the clock in another order than they write
 
 
@@ -68,8 +68,9 @@ def frozen_s(session: Session, name: str, now: float) -> float:
 
 
 def _keep(session: Session, name: str, idle_at: float, frozen_until: float, now: float) -> None:
-    for statement in (_KEEP, _FIRST):
-        session.execute(statement, (idle_at, frozen_until, now, name))
+    values = (idle_at, frozen_until, now, name)
+    if session.execute(_KEEP, values).rowcount == 0:
+        session.execute(_FIRST, values)
 
 
 def _read(session: Session, name: str, now: float) -> tuple[float, float]:
