@@ -142,7 +142,7 @@ async def test_a_person_may_run_only_so_many_at_once(postgres: PostgresServer) -
     async with orders(postgres, quotas=Quotas(max_open=2)) as (journal, limit):
         first = await order(journal, limit, 0.01)
         await order(journal, limit, 0.01, seed=8)
-        with pytest.raises(SpendingRefused, match="2 predictions that have not ended, and 2 at once"):
+        with pytest.raises(SpendingRefused, match="At most 2 predictions of one person may be open at once"):
             await order(journal, limit, 0.01, seed=9)
         with pytest.raises(SpendingRefused):
             await journal.intend([new_intent(n, request_id="r", part=n) for n in range(2)], spending=limit)
@@ -158,7 +158,7 @@ async def test_a_person_may_start_only_so_many_a_minute(postgres: PostgresServer
     async with orders(postgres, quotas=Quotas(max_creates_per_minute=2)) as (journal, limit):
         for seed in (1, 2):
             await order(journal, limit, 0.01, seed=seed)
-        with pytest.raises(SpendingRefused, match=r"started 2 predictions within a minute.*Try again in (5\d|6[01]) s"):
+        with pytest.raises(SpendingRefused, match=r"at most 2 predictions within a minute.*Try again in (5\d|6[01]) s"):
             await order(journal, limit, 0.01, seed=3)
         postgres.execute("UPDATE intents SET intended_at = intended_at - 61 WHERE seed = '1'")
         await order(journal, limit, 0.01, seed=3)

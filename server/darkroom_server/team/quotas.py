@@ -11,6 +11,7 @@ from darkroom.errors import SpendingRefused
 from darkroom.journal import Left, Spending
 from darkroom.journal.database import Session
 from darkroom.journal.spending_rows import RESERVED_S, left_of, refuse_price, spent
+from darkroom.reports.amounts import counted
 from darkroom_server.team.tenants import Principal
 
 # Midnight by the tenant's clock, on which its spending day began.
@@ -92,14 +93,15 @@ class TeamLimit:
             row: Any = session.execute(_OPEN, (now - _DOUBT_S, now - RESERVED_S)).fetchone()
             if row["count"] >= most:
                 raise SpendingRefused(
-                    f"You have {row['count']} predictions that have not ended, and {most} at once is the most here "
-                    "(DARKROOM_MAX_OPEN). Nothing was sent. Call again once one has ended."
+                    f"At most {counted(most, 'prediction')} of one person may be open at once here "
+                    "(DARKROOM_MAX_OPEN), and this would be more. Nothing was sent. Call again once one has ended, or ask for fewer images."
                 )
         if (most := self._quotas.max_creates_per_minute) is not None:
             row = session.execute(_RECENT, (now - 60, most)).fetchone()
             if row["count"] >= most:
                 wait_s = max(1, round(row["first"] + 60 - now + 0.5))
                 raise SpendingRefused(
-                    f"You have started {most} predictions within a minute, which is the most here "
-                    f"(DARKROOM_MAX_CREATES_PER_MINUTE). Nothing was sent. Try again in {wait_s} s."
+                    f"One person may start at most {counted(most, 'prediction')} within a minute here "
+                    "(DARKROOM_MAX_CREATES_PER_MINUTE), and this would be more. Nothing was sent. Try again in "
+                    f"{wait_s} s, or ask for fewer images."
                 )
