@@ -94,7 +94,8 @@ class TeamLimit:
             if row["count"] >= most:
                 raise SpendingRefused(
                     f"At most {counted(most, 'prediction')} of one person may be open at once here "
-                    "(DARKROOM_MAX_OPEN), and this would be more. Nothing was sent. Call again once one has ended, or ask for fewer images."
+                    "(DARKROOM_MAX_OPEN), and this would be more. Nothing was sent. Call again once one has ended, or "
+                    "ask for fewer images."
                 )
         if (most := self._quotas.max_creates_per_minute) is not None:
             row = session.execute(_RECENT, (now - 60, most)).fetchone()
