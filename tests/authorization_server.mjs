@@ -1,6 +1,6 @@
 // A real authorization server for tests: oidc-provider with registration, PKCE, resource indicators and JWT access tokens.
 // Arguments: the node_modules folder, the resource. Its first line is its address. GET /test/rotate brings a new signing
-// key, GET /test/short makes the next access tokens die after a second.
+// key before the old ones.
 import { generateKeyPairSync } from "node:crypto";
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
@@ -17,6 +17,8 @@ const signing = (kid) => {
   const pair = generateKeyPairSync("ec", { namedCurve: "P-256" });
   return { ...pair.privateKey.export({ format: "jwk" }), kid, use: "sig", alg: "ES256" };
 };
+// What registered clients get their identity tokens signed with, unless they ask for another algorithm.
+const usual = generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey.export({ format: "jwk" });
 const described = {
   client_id: DESCRIBED_CLIENT,
   client_name: "a client that describes itself",
@@ -34,8 +36,7 @@ const page = {
   token_endpoint_auth_method: "none",
 };
 
-let lifetime_s = 300;
-let keys = [signing("k1")];
+let keys = [signing("k1"), { ...usual, kid: "r1", use: "sig", alg: "RS256" }];
 
 const configuration = () => ({
   jwks: { keys },
@@ -61,7 +62,7 @@ const configuration = () => ({
         scope: "images",
         audience: wanted,
         accessTokenFormat: "jwt",
-        accessTokenTTL: lifetime_s,
+        accessTokenTTL: 300,
         jwt: { sign: { alg: "ES256" } },
       }),
     },
@@ -77,13 +78,9 @@ const renew = () => {
   serve = provider.callback();
 };
 const server = createServer((request, response) => {
-  if (request.url.startsWith("/test/")) {
-    if (request.url === "/test/rotate") {
-      keys = [signing(`k${keys.length + 1}`), ...keys];
-      renew();
-    }
-    if (request.url === "/test/short") lifetime_s = 1;
-    if (request.url === "/test/long") lifetime_s = 300;
+  if (request.url === "/test/rotate") {
+    keys = [signing(`k${keys.length + 1}`), ...keys];
+    renew();
     response.end("ok");
     return;
   }

@@ -43,14 +43,16 @@ class Team:
         return self.issuer.token(sub=subject, aud=f"{self.origin}/mcp", **claims)
 
     @asynccontextmanager
-    async def client(self, subject: str = "", mode: str = "auto", token: str = "") -> AsyncGenerator[Client]:
+    async def client(
+        self, subject: str = "", mode: str = "auto", *, token: str = "", **options: Any
+    ) -> AsyncGenerator[Client]:
         """A host of this person, logged in, or of whoever has the token."""
         headers = {"Authorization": f"Bearer {token or self.token(subject)}"}
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(_bounded())
             http = await stack.enter_async_context(httpx2.AsyncClient(headers=headers, timeout=60))
             transport = streamable_http_client(f"{self.origin}/mcp", http_client=http)
-            yield await stack.enter_async_context(Client(transport, mode=mode))
+            yield await stack.enter_async_context(Client(transport, mode=mode, **options))
 
 
 @asynccontextmanager
@@ -82,7 +84,7 @@ def program(folder: Path, *words: str, **variables: str) -> Generator[tuple[str,
 
 @contextmanager
 def open_team(
-    server: PostgresServer, issuer: Issuer, folder: Path, *, has_worker: bool = True, **settings: str
+    server: PostgresServer, issuer: Issuer, folder: Path, *, port: int = 0, has_worker: bool = True, **settings: str
 ) -> Generator[Team]:
     """A team with the tenant `acme` and its key. `settings` are further variables of the replica."""
     server.empty()
@@ -92,7 +94,7 @@ def open_team(
             administration.add("acme", "UTC")
             key = NewKey(gateway="replicate", base_url=sandbox, key=GATEWAY_KEY, secret="")
             administration.set_key("acme", key, Vault.read(MASTER), None)
-        port = free_port()
+        port = port or free_port()
         variables = shared | {
             "DARKROOM_DATABASE_URL": server.app,
             "DARKROOM_PUBLIC_URL": f"http://127.0.0.1:{port}",

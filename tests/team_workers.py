@@ -19,6 +19,7 @@ from team_rooms import ISSUER, MASTER
 
 from darkroom.darkroom import Darkroom
 from darkroom.generate_image import generate_image
+from darkroom.outputs.links import Links
 from darkroom.registry import ImageRequest, ModelRegistry
 from darkroom.settings import Settings
 from darkroom_server.team.administration import NewKey, administering
@@ -31,9 +32,18 @@ from darkroom_server.team.vault import Vault
 from darkroom_server.team.worker import work
 
 ROOT = Path(__file__).resolve().parent.parent
-QUICK = Pace(heartbeat_s=0.5, stale_s=2.5, answered_s=0.5, settle_s=2.0)
+QUICK = Pace(heartbeat_s=0.5, stale_s=2.5, answered_s=0.5, settle_s=2.0, told_s=1.0)
 RoomOf = Callable[[str], Awaitable[Darkroom]]
 MODEL = "black-forest-labs/flux-schnell"
+
+
+async def seen(is_true: Callable[[], bool]) -> None:
+    """Return when it is; each look at processes that work by themselves waits a moment."""
+    for _ in range(600):
+        if is_true():
+            return
+        await anyio.sleep(0.05)
+    raise AssertionError("it never came")
 
 
 @dataclass
@@ -46,18 +56,18 @@ class Team:
     secret: str = ""
     processes: list["subprocess.Popen[str]"] = field(default_factory=list["subprocess.Popen[str]"])
 
-    def found(self) -> None:
-        """Make the tenant."""
+    def found(self, tenant: str = "acme") -> str:
+        """Make the tenant; the id of its account."""
         with administering(self.postgres.owner) as administration:
-            administration.add("acme", "UTC")
-        self.set_key()
+            administration.add(tenant, "UTC")
+        return self.set_key(tenant=tenant)
 
-    def set_key(self, creates_per_minute: int | None = None) -> str:
+    def set_key(self, creates_per_minute: int | None = None, tenant: str = "acme") -> str:
         """The id of its account."""
         base_url, most = self.gateway.base_url, creates_per_minute
         new = NewKey(gateway="replicate", base_url=base_url, key="k" * 20, secret=self.secret, creates_per_minute=most)
         with administering(self.postgres.owner) as administration:
-            return administration.set_key("acme", new, Vault.read(MASTER), None)
+            return administration.set_key(tenant, new, Vault.read(MASTER), None)
 
     def environ(self, url: str) -> dict[str, str]:
         paths = os.pathsep.join(str(ROOT / each) for each in ("tests", "tools", "server"))
@@ -68,6 +78,8 @@ class Team:
             "DARKROOM_MASTER_KEYS": MASTER,
             "DARKROOM_DATA_DIR": str(self.folder / "data"),
             "DARKROOM_OUTPUT_DIR": str(self.folder / "images"),
+            "DARKROOM_PUBLIC_URL": "http://127.0.0.1:9",
+            "DARKROOM_WEBHOOKS": "on" if self.secret else "off",
         }
 
     def start(self, kind: str, *words: str) -> "subprocess.Popen[str]":
@@ -106,11 +118,9 @@ class Team:
         )
         return {str(state): int(number) for state, number in rows}
 
-    async def all_home(self, number: int, within_s: float = 30.0) -> None:
-        """Return when so many are home; each look waits a moment."""
-        with anyio.fail_after(within_s):
-            while self.states() != {"home": number}:
-                await anyio.sleep(0.1)
+    async def all_home(self, number: int) -> None:
+        """Return when so many are home."""
+        await seen(lambda: self.states() == {"home": number})
 
     def lost_and_twice(self) -> tuple[set[str], list[str]]:
         """Predictions that the gateway has made and the journal does not know, and prompts that were paid twice."""
@@ -131,7 +141,8 @@ async def replica(settings: Settings) -> AsyncGenerator[RoomOf]:
         news = News(url)
         directory = Directory(postgres, Vault.read(settings.team.master_keys.get_secret_value()))
         registry = ModelRegistry.load(settings.models_dir)
-        shared = Replica(settings=settings, registry=registry, postgres=postgres, news=news, tasks=tasks)
+        links = Links(origin=settings.team.public_url, lifetime_s=900)
+        shared = Replica(settings=settings, registry=registry, postgres=postgres, news=news, tasks=tasks, links=links)
         tasks.start_soon(news.listen)
         rooms: dict[str, Darkroom] = {}
 

@@ -122,6 +122,21 @@ async def test_a_receipt_takes_the_place_of_the_bound(postgres: PostgresServer) 
             await order(journal, limit, 0.01, seed=9)
 
 
+async def test_a_create_that_has_lost_its_place_must_fit_anew(postgres: PostgresServer) -> None:
+    allow(postgres, 0.10, None)
+    async with orders(postgres) as (journal, limit):
+        old, new = await order(journal, limit, 0.08), await order(journal, limit, 0.02, seed=8)
+        assert await journal.claim(new.key, spending=limit)
+        await journal.mark_refused(new.key, "the gateway is busy")
+        postgres.execute(f"UPDATE intents SET intended_at = intended_at - 601 WHERE key = '{old.key}'")
+        other = await order(journal, limit, 0.05, seed=9)
+        for key in (old.key, new.key):
+            allow(postgres, 0.06, None)
+            with pytest.raises(SpendingRefused):
+                await journal.claim(key, spending=limit)
+        assert await journal.claim(other.key, spending=limit)
+
+
 @pytest.mark.parametrize("zone", ["UTC", "Pacific/Kiritimati", "Pacific/Pago_Pago", "America/Sao_Paulo"])
 async def test_the_day_is_the_tenants(postgres: PostgresServer, zone: str) -> None:
     allow(postgres, 0.10, None, zone=zone)

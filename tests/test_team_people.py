@@ -9,6 +9,7 @@ from typing import Any
 import anyio
 import httpx
 import pytest
+from apps_host import HasApps
 from issuer_server import Issuer, open_issuer
 from mcp import Client, MCPError
 from mcp.types import BlobResourceContents, TextResourceContents
@@ -107,12 +108,8 @@ async def test_nothing_of_another_is_there_by_any_name(team: Team, mode: str) ->
 
 
 async def test_a_picture_that_was_added_is_its_owners_alone(team: Team) -> None:
-    apps = {"extensions": {"io.modelcontextprotocol/ui": {"mimeTypes": ["text/html;profile=mcp-app"]}}}
-    assert apps
-    async with team.client("ada") as ada, team.client("bob") as bob:
+    async with team.client("ada", extensions=[HasApps()]) as ada, team.client("bob") as bob:
         added = await ada.call_tool("add_picture", {"picture": picture()})
-        if added.is_error:
-            pytest.skip("this client shows no apps")
         reference = text(added).split("picture: ")[1].split(" ")[0]
         assert await made_by(ada, images=[reference])
         refused = await bob.call_tool("generate_image", {"prompt": "x", "images": [reference]})
@@ -131,7 +128,7 @@ async def test_a_dropped_call_cancels_nothing_and_is_found_again(team: Team, mod
     name = f"dropped-{mode}"
     async with team.client("ada", mode) as ada:
         with anyio.move_on_after(1.5):
-            await ada.call_tool("generate_image", {"prompt": "sandbox:slow=24 a fox", "request_id": name})
+            await ada.call_tool("generate_image", {"prompt": "sandbox:slow=4 a fox", "request_id": name})
     async with team.client("ada", mode) as ada:
         found = await ada.call_tool("get_prediction", {"id": name, "wait_seconds": 20})
         assert text(found).startswith("Succeeded"), text(found)

@@ -1,4 +1,4 @@
-"""Workers follow what replicas have created, on a real PostgreSQL, and whoever dies loses nothing and repeats nothing."""
+"""Workers follow what replicas have created, on a real PostgreSQL; whoever dies loses nothing and repeats nothing."""
 
 import signal
 from collections.abc import Generator
@@ -10,7 +10,7 @@ import pytest
 from command_line import CommandLine
 from fault_gateway import Plan, gateway_process
 from postgres_server import PostgresServer
-from team_workers import MODEL, Team
+from team_workers import MODEL, Team, seen
 
 from darkroom.generate_image import generate_image
 from darkroom.get_prediction import get_prediction
@@ -60,8 +60,7 @@ async def test_a_killed_worker_loses_nothing_and_the_next_repeats_nothing(team: 
         async with anyio.create_task_group() as tasks:
             for number in range(8):
                 tasks.start_soon(partial(generate_image, room, wish(f"fox {number}"), wait_s=1))
-        while not team.count(WATCHES):
-            await anyio.sleep(0.05)
+        await seen(lambda: team.count(WATCHES) > 0)
         first.kill()
         team.start("worker")
         await team.all_home(8)
@@ -73,17 +72,14 @@ async def test_of_two_workers_one_watches_an_account(team: Team) -> None:
     team.gateway.follow(Plan(run_s=2.0))
     team.start("worker")
     team.start("worker")
-    most = 0
+    most = [0]
     async with team.replica() as room_of:
         room = await room_of("ada")
         async with anyio.create_task_group() as tasks:
             for number in range(6):
                 tasks.start_soon(partial(generate_image, room, wish(f"fox {number}"), wait_s=0))
-        with anyio.fail_after(30):
-            while team.states() != {"home": 6}:
-                most = max(most, team.count(WATCHES))
-                await anyio.sleep(0.02)
-    assert most == 1
+        await seen(lambda: most.append(team.count(WATCHES)) or team.states() == {"home": 6})
+    assert max(most) == 1
     assert team.lost_and_twice() == (set(), [])
 
 
@@ -91,9 +87,7 @@ async def test_a_create_whose_replica_has_died_is_found_and_brought_home(team: T
     team.gateway.follow(Plan(run_s=0.2, script=("stall after",), stall_s=30))
     team.start("worker")
     replica = team.start("replica", "a fox")
-    with anyio.fail_after(20):
-        while not team.gateway.truth().predictions:
-            await anyio.sleep(0.05)
+    await seen(lambda: bool(team.gateway.truth().predictions))
     replica.kill()
     await team.all_home(1)
     assert team.lost_and_twice() == (set(), []) and team.gateway.truth().creates == 1

@@ -6,7 +6,7 @@ goes on. After a restart the unfinished predictions of earlier processes are tak
 
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from pydantic import JsonValue
 
 from darkroom.gateways import Gateway, Key, OutputFetcher, PredictionClient, Timeouts
 from darkroom.images import ReadImage, StoredFile
-from darkroom.journal import Intent, Limit, SpendingLimit, day_start, open_journal
+from darkroom.journal import Intent, Journal, Limit, ReceiptOf, SpendingLimit, day_start, open_journal
 from darkroom.outputs.uploads import uploads_at
 from darkroom.registry import MappedInput, ModelRegistry
 from darkroom.reports import DayLimit, Limits
@@ -62,8 +62,9 @@ class DarkroomOptions:
     matter; `settle_s` is how long a lost create may take to show up in the gateway's list; `lease_s` for how long a
     process that says nothing more keeps others from following its predictions; `wait_s` is how long a call waits where
     it does not say, which the next steps name; `on_ended` hears of every prediction that has ended and whose images are
-    home or lost. `team_limit` is what a team allows, in place of `max_usd_per_day`; `links` gives links to
-    images in place of their locations, `uploads_place` (a folder or object URL) keeps pictures that were added by hand.
+    home or lost; `open_journal` opens the journal, given where its file would lie. `team_limit` is what a team allows,
+    in place of `max_usd_per_day`; `links` gives links to images in place of their locations, `uploads_place` (a folder
+    or object URL) keeps pictures that were added by hand.
     """
 
     gateway: Gateway
@@ -88,14 +89,14 @@ class DarkroomOptions:
     lease_s: float = LEASE_S
     wait_s: float = 25.0
     on_ended: Callable[[Intent], None] = lambda intent: None
+    open_journal: Callable[[Path, Callable[[], float], ReceiptOf], AbstractAsyncContextManager[Journal]] = open_journal
     at_crash_point: Callable[[CrashPoint], None] = lambda moment: None
 
 
 class Darkroom:
     """Open with `Darkroom.open`; leaving it stops all waiting within two seconds and forgets nothing that was paid.
 
-    `work` starts and follows predictions, `waiting` waits for them within a budget; `make_work` is called once, with
-    all else in place.
+    `work` starts and follows predictions, `waiting` waits within a budget; `make_work` is called last.
     """
 
     def __init__(
@@ -134,7 +135,7 @@ class Darkroom:
             registry = ModelRegistry.load(options.models_dir)
             receipt_of = receipts(registry, options.gateway)
             journal = await stack.enter_async_context(
-                open_journal(options.data_dir / "journal.sqlite3", options.clock, receipt_of)
+                options.open_journal(options.data_dir / "journal.sqlite3", options.clock, receipt_of)
             )
             client = await stack.enter_async_context(
                 PredictionClient(options.gateway, options.key, app=options.app, timeouts=options.timeouts)

@@ -19,16 +19,16 @@ from darkroom.settings import Settings
 from darkroom.work.bills import Bills
 from darkroom.work.fences import Fences
 from darkroom.work.image_fetching import ImageFetching
-from darkroom.work.receipts import receipts
 from darkroom.work.reconcile import ReconcileRules
 from darkroom.work.runtime import Runtime
 from darkroom_server.team import outbox
-from darkroom_server.team.account_rows import AccountRows, what_follows
+from darkroom_server.team.account_rows import AccountRows
 from darkroom_server.team.account_watch import AccountWatch
 from darkroom_server.team.clients import AccountClients, Clients
+from darkroom_server.team.hooks import is_told
 from darkroom_server.team.pace import Pace
 from darkroom_server.team.team_account import TeamAccount
-from darkroom_server.team.team_journal import TeamJournal
+from darkroom_server.team.team_journal import TeamJournal, journal_of
 from darkroom_server.team.tenants import Directory, GatewayAccount
 
 _PAUSES_S = (0.5, 1.0, 2.0)
@@ -78,6 +78,7 @@ class AccountRooms:
         self._clients = clients
         self._registry = ModelRegistry.load(settings.models_dir)
         self._stores = OutputStores(settings.output_dir, spare=settings.data_path / "images")
+        self._settings = settings
         self._pace = pace
         self._runtime = Runtime(clock=postgres.clock)
         self._tasks = tasks
@@ -102,12 +103,11 @@ class AccountRooms:
         return room
 
     def _made(self, account: GatewayAccount, clients: AccountClients) -> AccountRoom:
-        gateway, clock = clients.gateway, self._postgres.clock
+        gateway = clients.gateway
         database = self._postgres.database(account.tenant, EVERYONE)
-        receipt_of = receipts(self._registry, gateway)
-        follow = what_follows(account.tenant, account.id, clock)
-        journal = TeamJournal(database, clock, receipt_of, follow)
+        journal = journal_of(self._postgres, self._registry, gateway, account, EVERYONE)
         asked = TeamAccount(clients.client, journal, clients.key, account.id)
+        asked.look_every_s = self._pace.told_s if is_told(self._settings, account, gateway) else 0.0
         rows = AccountRows(database, account.tenant, account.id, gateway.origin, self._pace.answered_s)
         bills = Bills(asked, journal, self._runtime)
         rules = ReconcileRules(settle_s=self._pace.settle_s, defaults=self._defaults)

@@ -36,8 +36,8 @@ class Open:
 class Standing:
     """What is open of an account: predictions, oldest first, and creates without an answer.
 
-    `doubts` are to be looked for in the gateway's list, and the newest of them was sent at `newest_doubt` (seconds since
-    the epoch). `is_one_on_its_way`: the answer to one may come at any moment.
+    `doubts` are to be looked for in the gateway's list, and the newest of them was sent at `newest_doubt` (seconds
+    since the epoch). `is_one_on_its_way`: the answer to one may come at any moment.
     """
 
     open: list[Open]

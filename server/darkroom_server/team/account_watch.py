@@ -15,12 +15,12 @@ from darkroom.errors import GatewayError, JournalError, UnknownPrediction
 from darkroom.gateways import PollSchedule
 from darkroom.journal import Journal
 from darkroom.predictions import Prediction, PredictionStatus
-from darkroom.work.accounts import Account
 from darkroom.work.looks import LOOKS
 from darkroom.work.reconcile import Reconciler, ReconcileRules
 from darkroom.work.runtime import Runtime
 from darkroom.work.watch import GIVE_UP_AFTER_S, Polling
 from darkroom_server.team.account_rows import AccountRows, Open, Standing
+from darkroom_server.team.team_account import TeamAccount
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ class AccountWatch:
 
     def __init__(
         self,
-        account: Account,
+        account: TeamAccount,
         journal: Journal,
         rows: AccountRows,
         runtime: Runtime,
@@ -123,7 +123,7 @@ class AccountWatch:
 
     def _pause_s(self, poll: "_Poll") -> float:
         assert poll.polling is not None
-        return poll.polling.pause_s(self._runtime.monotonic(), self._rng)
+        return max(poll.polling.pause_s(self._runtime.monotonic(), self._rng), self._account.look_every_s)
 
     async def _read_list(self, due: Sequence["_Poll"]) -> list["_Poll"]:
         """Newest first, on while a page shows one that is due. Gives those that do not run there any more."""

@@ -19,6 +19,7 @@ from darkroom.team_settings import TeamSettings
 from darkroom.work.paid_ids import KEPT_IDS
 from darkroom_server.deadline import within
 from darkroom_server.team.clients import Clients
+from darkroom_server.team.hooks import Hooks
 from darkroom_server.team.news import News
 from darkroom_server.team.quotas import Quotas, TeamLimit
 from darkroom_server.team.replica import Replica
@@ -40,6 +41,7 @@ class Opened:
     directory: Directory
     news: News
     rooms: TeamRooms
+    hooks: Hooks
     tasks: anyio.abc.TaskGroup
 
     async def missing(self) -> list[str]:
@@ -89,7 +91,8 @@ async def open_team(
         tasks.start_soon(rooms.close_quiet_ones)
         tasks.start_soon(_write_down_kept_ids, settings, rooms)
         try:
-            yield Opened(postgres=postgres, directory=directory, news=news, rooms=rooms, tasks=tasks)
+            hooks = Hooks(postgres=postgres, directory=directory, registry=registry())
+            yield Opened(postgres=postgres, directory=directory, news=news, rooms=rooms, hooks=hooks, tasks=tasks)
         finally:
             await rooms.settle()
             tasks.cancel_scope.cancel()

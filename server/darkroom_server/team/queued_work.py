@@ -4,7 +4,7 @@ What a worker writes into the journal rings a bell here; a look at the row every
 A replica that dies loses nothing: each claim has woken the workers in its own commit.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import anyio
 import anyio.abc
@@ -14,6 +14,7 @@ from darkroom.errors import GatewayError, JournalError, UnknownPrediction
 from darkroom.gateways import PollSchedule
 from darkroom.images import ImageState
 from darkroom.journal import Intent
+from darkroom.work.create import WebhookOf
 from darkroom.work.create_rate import Turns
 from darkroom.work.image_fetching import ImageFetching
 from darkroom.work.watch import GIVE_UP_AFTER_S, Watched
@@ -25,14 +26,22 @@ _KEPT_IDS_EVERY_S = 60.0
 _LOOK_WITHIN_S = 20.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Creates:
+    """How creates are sent for an account: at which rate, and where the gateway is to tell their ends."""
+
+    turns: Turns
+    webhook_of: WebhookOf
+
+
 class QueuedWork(LocalWork):
     """Creates as `LocalWork` does; `news` tells what has become of them. Nothing foreign is adopted in a team."""
 
     is_open_to_foreign_ids = False
 
-    def __init__(self, room: Darkroom, tasks: anyio.abc.TaskGroup, news: News, turns: Turns) -> None:
+    def __init__(self, room: Darkroom, tasks: anyio.abc.TaskGroup, news: News, creates: Creates) -> None:
         fetching = ImageFetching(room.journal, room.stores, room.fetcher, room.runtime)
-        rules = replace(room.work_rules(), turns=turns)
+        rules = replace(room.work_rules(), turns=creates.turns, webhook_of=creates.webhook_of)
         super().__init__(room.account, room.journal, fetching, tasks, room.runtime, rules)
         self._news = news
 

@@ -20,6 +20,7 @@ _LIMITS = """SELECT tenants.usd_per_day AS team_usd, principals.usd_per_day AS o
     FROM tenants LEFT JOIN principals ON principals.tenant = tenants.name AND principals.principal = ?
     WHERE tenants.name = ?"""
 _FORGOTTEN = "SELECT coalesce(sum(usd), 0) AS usd FROM forgotten_spending WHERE spent_at >= ?"
+_HELD = "SELECT 1 FROM intents WHERE key = ? AND tries = 1 AND intended_at > ?"
 # A create that nobody knows to have been carried out blocks nobody for longer than its links would have lived.
 _OPEN = """SELECT count(*) AS count FROM intents WHERE (state = 'known' AND ended_at IS NULL AND is_adopted = 0)
     OR (state IN ('sent', 'unknown') AND sent_at > ?) OR (state = 'intent' AND intended_at > ?)"""
@@ -60,6 +61,8 @@ class TeamLimit:
         """Raise SpendingRefused unless one more create fits; one that is in its row (`key`) counts already as open."""
         if not key:
             self._refuse_many(session, now)
+        elif session.execute(_HELD, (key, now - RESERVED_S)).fetchone():
+            return  # it was found to fit when it was written down, and has held its place since then
         if estimate_usd is None and self._quotas.allow_unknown_price:
             return
         for limit_usd, spending, whose in self._limits(session, now, key):

@@ -12,13 +12,12 @@ from darkroom.outputs.links import Links
 from darkroom.registry import ModelRegistry
 from darkroom.settings import Settings
 from darkroom.work.create_rate import CREATES, Turns
-from darkroom.work.receipts import receipts
-from darkroom_server.team.account_rows import what_follows
 from darkroom_server.team.clients import AccountClients
+from darkroom_server.team.hooks import webhooks
 from darkroom_server.team.news import News
-from darkroom_server.team.queued_work import QueuedWork
+from darkroom_server.team.queued_work import Creates, QueuedWork
 from darkroom_server.team.team_account import TeamAccount
-from darkroom_server.team.team_journal import TeamJournal
+from darkroom_server.team.team_journal import journal_of
 from darkroom_server.team.tenants import GatewayAccount, Principal
 
 # A call that would have to wait longer for its turn is refused: others of the team wait as well.
@@ -40,19 +39,17 @@ class Replica:
         self, person: Principal, account: GatewayAccount, clients: AccountClients, limit: Limit | None
     ) -> Darkroom:
         """Not yet taking anything up (`work.take_up_unfinished`); whoever has it closes its work."""
-        follow = what_follows(person.tenant, account.id, self.postgres.clock)
-        database = self.postgres.database(person.tenant, person.hash)
-        receipt_of = receipts(self.registry, clients.gateway)
-        journal = TeamJournal(database, self.postgres.clock, receipt_of, follow)
+        journal = journal_of(self.postgres, self.registry, clients.gateway, account, person.hash)
         options = self._options(person, clients, limit)
         turns = Turns(rate=account.rate or CREATES, within_s=TURN_WITHIN_S)
+        creates = Creates(turns=turns, webhook_of=webhooks(self.settings, account, clients.gateway))
         return Darkroom(
             options,
             self.registry,
             TeamAccount(clients.client, journal, clients.key, account.id),
             OutputStores(options.output_dir, spare=options.data_dir / "images"),
             clients.fetcher,
-            lambda room: QueuedWork(room, self.tasks, self.news, turns),
+            lambda room: QueuedWork(room, self.tasks, self.news, creates),
         )
 
     def _options(self, person: Principal, clients: AccountClients, limit: Limit | None) -> DarkroomOptions:

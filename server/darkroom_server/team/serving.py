@@ -2,6 +2,7 @@
 
     /mcp                                     with a token; GET is refused, as nothing is ever sent of its own accord
     /images/{id}/{n}                         with a token, to the owner
+    /hooks/{account}/{key}                   to the gateways, signed
     /health  /ready                          to everybody: whether the process answers, and whether it should get calls
     /.well-known/oauth-protected-resource    where tokens come from (RFC 9728), also with /mcp behind it
 
@@ -14,6 +15,7 @@ from contextlib import asynccontextmanager
 from mcp.server import MCPServer
 from mcp.server.mcpserver import RequestStateSecurity
 from mcp.server.transport_security import TransportSecuritySettings
+from sse_starlette.sse import AppStatus
 from starlette.applications import Starlette
 
 from darkroom.errors import DarkroomClosed
@@ -26,6 +28,7 @@ from darkroom_server.calls import Calls
 from darkroom_server.gallery import image_hosts
 from darkroom_server.instructions import team_instructions
 from darkroom_server.rooms import Rooms
+from darkroom_server.team.hooks import hook_route
 from darkroom_server.team.images import image_route
 from darkroom_server.team.opened import Opened, open_team
 from darkroom_server.team.routes import auth_settings, resource_metadata_route, status_routes
@@ -73,6 +76,8 @@ def team_app(
     Raises: SettingsError for a setting that is missing or cannot be used.
     """
     team.require(*_NEEDED)
+    # Else each stream of the older era is cut at SIGTERM, and the answer on it is lost.
+    AppStatus.disable_automatic_graceful_drain()
     here, registry, auth = _Here(), registry_of(settings), auth_settings(team)
     vault = Vault.read(team.master_keys.get_secret_value())
 
@@ -99,6 +104,8 @@ def team_app(
     )
     app.routes.extend([*status_routes(here.missing, is_leaving), resource_metadata_route(auth)])
     app.routes.append(image_route(team, here.calls))
+    if team.webhooks == "on":
+        app.routes.append(hook_route(lambda: here.now().hooks))
     return app
 
 

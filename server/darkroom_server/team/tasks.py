@@ -4,7 +4,6 @@ Creates are never jobs. A job that ends in a fault, or with its worker, is queue
 worker and outside the queue: as a job of its own it could be the one that is stuck.
 """
 
-import asyncio
 import logging
 import time
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from collections.abc import Callable
 import anyio
 import procrastinate
 from procrastinate.job_context import JobContext
+from procrastinate.worker import Worker
 
 from darkroom.errors import DarkroomError
 from darkroom.journal.database import EVERYONE, Session
@@ -67,28 +67,33 @@ async def run_jobs(app: procrastinate.App, pace: Pace, leaving: anyio.Event) -> 
 
 
 async def _run_queue(app: procrastinate.App, name: str, concurrency: int, pace: Pace, leaving: anyio.Event) -> None:
-    """It begins anew where the database was away. In tasks of asyncio: a worker of procrastinate takes one cancel."""
-    told = asyncio.ensure_future(leaving.wait())
+    """It begins anew where the database was away."""
     while not leaving.is_set():
-        run = asyncio.ensure_future(
-            app.run_worker_async(
-                queues=[name],
-                concurrency=concurrency,
-                install_signal_handlers=False,
-                fetch_job_polling_interval=0.5,
-                delete_jobs="always",
-                update_heartbeat_interval=pace.heartbeat_s,
-                stalled_worker_timeout=pace.stale_s,
-                shutdown_graceful_timeout=_END_WITHIN_S,
-            )
+        worker = Worker(
+            app,
+            queues=[name],
+            concurrency=concurrency,
+            install_signal_handlers=False,
+            fetch_job_polling_interval=0.5,
+            delete_jobs="always",
+            update_heartbeat_interval=pace.heartbeat_s,
+            stalled_worker_timeout=pace.stale_s,
+            shutdown_graceful_timeout=_END_WITHIN_S,
         )
-        await asyncio.wait({run, told}, return_when=asyncio.FIRST_COMPLETED)
-        run.cancel()
-        await asyncio.wait({run})
-        if not run.cancelled() and (error := run.exception()):
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(_stop, worker, leaving)
+                await worker.run()
+                tasks.cancel_scope.cancel()
+        except Exception as error:
             log.warning("the queue '%s' begins anew: %s", name, type(error).__name__)
         with anyio.move_on_after(_RESTART_S):
             await leaving.wait()
+
+
+async def _stop(worker: Worker, leaving: anyio.Event) -> None:
+    await leaving.wait()
+    worker.stop()
 
 
 async def tend(postgres: Postgres, pace: Pace) -> None:

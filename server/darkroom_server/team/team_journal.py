@@ -2,9 +2,15 @@
 
 from collections.abc import Callable, Sequence
 
+from darkroom.gateways import Gateway
 from darkroom.journal import Intent, Journal, Limit, Look, NewIntent, ReceiptOf, Verdict, intent_rows
 from darkroom.journal.database import Database, Session
+from darkroom.journal.postgres import Postgres
 from darkroom.predictions import Prediction
+from darkroom.registry import ModelRegistry
+from darkroom.work.receipts import receipts
+from darkroom_server.team.account_rows import what_follows
+from darkroom_server.team.tenants import GatewayAccount
 
 OnChange = Callable[[Session, Intent], None]
 
@@ -51,3 +57,12 @@ class TeamJournal(Journal):
             return intent
 
         return await self._write(heard)
+
+
+def journal_of(
+    postgres: Postgres, registry: ModelRegistry, gateway: Gateway, account: GatewayAccount, principal: str
+) -> TeamJournal:
+    """The journal of one principal of the account's tenant, or with EVERYONE of all."""
+    database = postgres.database(account.tenant, principal)
+    follow = what_follows(account.tenant, account.id, postgres.clock)
+    return TeamJournal(database, postgres.clock, receipts(registry, gateway), follow)

@@ -31,7 +31,7 @@ MACHINE_ISSUER = "darkroom"
 _ALGORITHMS = ["ES256", "ES384", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "EdDSA"]
 _LONGEST_TOKEN, _LONGEST_SUBJECT = 8_192, 255
 _LEEWAY_S = 30
-_FRESH_S, _AGAIN_S, _FETCH_S, _AWAY_S = 300.0, 30.0, 5.0, 2.0
+_FRESH_S, _AGAIN_S, _FETCH_S, _AWAY_S = 300.0, 5.0, 5.0, 2.0
 _AT_ONCE = 8
 _BROKEN = (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError)
 

@@ -3,7 +3,7 @@
 from darkroom.gateways.choice import GatewayChoice, checked_key, choose_gateway, name_of_key, named_gateway
 from darkroom.gateways.client import GatewayProbe, PredictionClient
 from darkroom.gateways.download import OutputFetcher
-from darkroom.gateways.envelopes import ListPage
+from darkroom.gateways.envelopes import ListPage, read_prediction
 from darkroom.gateways.faults import failure_kind
 from darkroom.gateways.keys import Key
 from darkroom.gateways.limits import Timeouts
@@ -34,4 +34,5 @@ __all__ = [
     "name_of_key",
     "named_gateway",
     "quoted",
+    "read_prediction",
 ]

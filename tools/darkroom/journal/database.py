@@ -8,6 +8,8 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
+# At what time a create stands in lists and sums.
+AT = "coalesce(sent_at, intended_at)"
 EVERYONE = "*"  # the principal that sees the rows of all principals of a tenant
 
 

@@ -5,6 +5,8 @@ from psycopg import errors
 from psycopg_pool import PoolTimeout
 
 _ADVICE = "Nothing new is sent until the administrator has mended it."
+# A server that starts or stops says so; every other refusal is for good.
+_COMING = ("starting up", "shutting down", "recovery", "administrator command")
 _WORDS: tuple[tuple[type[Exception], str], ...] = (
     (PoolTimeout, "the database cannot be reached, or all of its connections are busy"),
     (errors.LockNotAvailable, "another process keeps it locked"),
@@ -37,3 +39,11 @@ def in_words(error: Exception) -> str:
 def _code(error: Exception) -> str:
     state = getattr(error, "sqlstate", None)
     return f" (SQLSTATE {state})" if state else ""
+
+
+def is_away(error: BaseException | None) -> bool:
+    """Whether the database is not there at this moment, and may come back by itself."""
+    if not isinstance(error, psycopg.OperationalError):
+        return False
+    said = str(error)
+    return "FATAL" not in said or any(words in said for words in _COMING)

@@ -9,8 +9,8 @@ from functools import partial
 from typing import Any
 
 from darkroom.journal import intent_rows
-from darkroom.journal.database import Session
-from darkroom.journal.listing import AT, NEWEST_FIRST, SAID, Lists, Money, folded, holds, money_of
+from darkroom.journal.database import AT, Session
+from darkroom.journal.listing import NEWEST_FIRST, SAID, Lists, Money, folded, holds, money_of
 from darkroom.journal.records import Intent
 
 _EVER = 1e18

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from darkroom.errors import SpendingRefused
 from darkroom.journal.codec import storable
-from darkroom.journal.database import Session
+from darkroom.journal.database import AT, Session
 from darkroom.journal.records import Left, Limit, Spending, Totals
 from darkroom.journal.states import Event, guarded
 
@@ -16,8 +16,8 @@ from darkroom.journal.states import Event, guarded
 OWN_LIMIT = "DARKROOM_MAX_USD_PER_DAY"
 # An intent that was never sent (its process died first) keeps its reservation no longer than this.
 RESERVED_S = 600.0
-_CREATES = """SELECT ended_at, coalesce(cost_usd, CASE status WHEN 'aborted' THEN 0 ELSE estimate_usd END) AS price
-    FROM intents WHERE coalesce(sent_at, intended_at) >= ? AND is_adopted = 0 AND key <> ?
+_CREATES = f"""SELECT ended_at, coalesce(cost_usd, CASE status WHEN 'aborted' THEN 0 ELSE estimate_usd END) AS price
+    FROM intents WHERE {AT} >= ? AND is_adopted = 0 AND key <> ?
     AND (state IN ('sent', 'unknown', 'known') OR (state = 'intent' AND intended_at > ?))"""
 _SPENT = f"""SELECT
     coalesce(sum(CASE WHEN ended_at IS NOT NULL THEN price END), 0) AS settled,

@@ -35,6 +35,8 @@ from darkroom.work.watch import Hold, Watched
 
 log = logging.getLogger(__name__)
 
+# The address to which the gateway is to post the end of this intent's prediction, "" for none.
+WebhookOf = Callable[[Intent], str]
 OnHeld = Callable[[Watched, Hold], None]
 
 _ATTEMPTS = 5
@@ -61,6 +63,7 @@ class CreatePlan:
     retry_budget_s: float
     stale_s: float
     spending: Limit | None
+    webhook_of: WebhookOf
     secrets: Mapping[str, JsonValue]
 
 
@@ -169,6 +172,7 @@ class Creator:
             cancel_after_s=plan.schedule.cancel_after_s(),
             intent_key=intent.key,
             image_count=intent.image_count,
+            webhook=plan.webhook_of(intent),
         )
         if not (hold_s := await self._hold_s(intent, plan)):
             return await create()

@@ -21,7 +21,7 @@ from darkroom.journal import DOUBTFUL, Intent, IntentState, Journal, Limit, Look
 from darkroom.predictions import Prediction
 from darkroom.work.accounts import Account
 from darkroom.work.bills import Bills
-from darkroom.work.create import CreatePlan, Creator
+from darkroom.work.create import CreatePlan, Creator, WebhookOf
 from darkroom.work.create_rate import Turns
 from darkroom.work.fences import Fences
 from darkroom.work.holds import Holds
@@ -54,6 +54,7 @@ class WorkRules:
     reconcile: ReconcileRules = field(default_factory=ReconcileRules)
     lease_s: float = LEASE_S
     turns: Turns = field(default_factory=Turns)
+    webhook_of: WebhookOf = lambda intent: ""
 
 
 class LocalWork:
@@ -232,6 +233,7 @@ class LocalWork:
             retry_budget_s=budget.retry_s,
             stale_s=self._rules.reconcile.settle_s / 2,
             spending=self._rules.day_limit(),
+            webhook_of=self._rules.webhook_of,
             secrets=budget.secrets,
         )
 
