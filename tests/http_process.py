@@ -51,6 +51,9 @@ class HttpProcess:
             self._process.kill()
         self._process.communicate(timeout=20)
 
+    def signal(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
+
     def terminate(self) -> tuple[int, str]:
         """Send SIGTERM; exit code and stderr once it has left."""
         self._process.send_signal(signal.SIGTERM)

@@ -180,7 +180,7 @@ async def test_a_token_for_another_server_is_refused(team: Team) -> None:
         "resource": "https://other.example/mcp",
     }
     challenge = base64.urlsafe_b64encode(hashlib.sha256(b"v" * 43).digest()).rstrip(b"=").decode()
-    asked = common | {"response_type": "code", "scope": "openid images", "code_challenge": challenge}
+    asked = common | {"response_type": "code", "scope": "images", "code_challenge": challenge}
     asked |= {"code_challenge_method": "S256", "state": "s"}
     came = await log_in(f"{team.issuer.url}/auth?{urllib.parse.urlencode(asked)}", "elsewhere")
     async with httpx.AsyncClient() as http:

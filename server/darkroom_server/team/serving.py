@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager
 from mcp.server import MCPServer
 from mcp.server.mcpserver import RequestStateSecurity
 from mcp.server.transport_security import TransportSecuritySettings
+from sse_starlette.sse import AppStatus
 from starlette.applications import Starlette
 
 from darkroom.errors import DarkroomClosed
@@ -75,6 +76,8 @@ def team_app(
     Raises: SettingsError for a setting that is missing or cannot be used.
     """
     team.require(*_NEEDED)
+    # Else each stream of the older era is cut at SIGTERM, and the answer on it is lost.
+    AppStatus.disable_automatic_graceful_drain()
     here, registry, auth = _Here(), registry_of(settings), auth_settings(team)
     vault = Vault.read(team.master_keys.get_secret_value())
 
