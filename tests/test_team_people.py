@@ -147,3 +147,20 @@ def test_the_files_lie_apart_by_tenant_and_person(team: Team) -> None:
     places = {path.parent.relative_to(team.folder / "images") for path in (team.folder / "images").rglob("*.webp")}
     assert places and all(place.parts[0] == "acme" and len(place.parts) == 2 for place in places)
     assert not any(isinstance(place, Path) and "ada" in str(place) for place in places)
+
+
+async def test_no_answer_names_a_folder_of_the_server(team: Team) -> None:
+    place = team.folder / "images" / "acme"
+    async with team.client("carol") as carol:
+        await made_by(carol)
+        (own,) = (each for each in place.iterdir() if len(list(each.glob("*.webp"))) == 1)
+        for file in own.iterdir():
+            if file.is_file():
+                file.unlink()
+        found = await carol.call_tool("get_prediction", {"id": "latest", "previews": True})
+        again = await carol.call_tool(
+            "generate_image", {"prompt": "x", "images": [f"prediction:{report(found)['id']}"]}
+        )
+        for answer in (found, again):
+            assert str(team.folder) not in answer.model_dump_json(), text(answer)
+        assert again.is_error and "no longer in '(a folder of the server)" in text(again), text(again)

@@ -92,6 +92,7 @@ def team_app(
     exposure = Exposure(
         instructions=team_instructions(settings, team),
         image_hosts=_image_hosts(settings, team),
+        hidden=[place for place in (settings.output_location, str(settings.data_path)) if not is_url(place)],
         security={
             "auth": auth,
             "token_verifier": TokenVerifier(team, here.machine),
@@ -104,6 +105,7 @@ def team_app(
     )
     app.routes.extend([*status_routes(here.missing, is_leaving), resource_metadata_route(auth)])
     app.routes.append(image_route(team, here.calls))
+    app.state.open_rooms = lambda: here.opened.rooms.open_count if here.opened else 0
     if team.webhooks == "on":
         app.routes.append(hook_route(lambda: here.now().hooks))
     return app
