@@ -122,6 +122,21 @@ async def test_a_receipt_takes_the_place_of_the_bound(postgres: PostgresServer) 
             await order(journal, limit, 0.01, seed=9)
 
 
+async def test_a_create_that_has_lost_its_place_must_fit_anew(postgres: PostgresServer) -> None:
+    allow(postgres, 0.10, None)
+    async with orders(postgres) as (journal, limit):
+        old, new = await order(journal, limit, 0.08), await order(journal, limit, 0.02, seed=8)
+        assert await journal.claim(new.key, spending=limit)
+        await journal.mark_refused(new.key, "the gateway is busy")
+        postgres.execute(f"UPDATE intents SET intended_at = intended_at - 601 WHERE key = '{old.key}'")
+        other = await order(journal, limit, 0.05, seed=9)
+        for key in (old.key, new.key):
+            allow(postgres, 0.06, None)
+            with pytest.raises(SpendingRefused):
+                await journal.claim(key, spending=limit)
+        assert await journal.claim(other.key, spending=limit)
+
+
 @pytest.mark.parametrize("zone", ["UTC", "Pacific/Kiritimati", "Pacific/Pago_Pago", "America/Sao_Paulo"])
 async def test_the_day_is_the_tenants(postgres: PostgresServer, zone: str) -> None:
     allow(postgres, 0.10, None, zone=zone)
@@ -142,7 +157,7 @@ async def test_a_person_may_run_only_so_many_at_once(postgres: PostgresServer) -
     async with orders(postgres, quotas=Quotas(max_open=2)) as (journal, limit):
         first = await order(journal, limit, 0.01)
         await order(journal, limit, 0.01, seed=8)
-        with pytest.raises(SpendingRefused, match="2 predictions that have not ended, and 2 at once"):
+        with pytest.raises(SpendingRefused, match="At most 2 predictions of one person may be open at once"):
             await order(journal, limit, 0.01, seed=9)
         with pytest.raises(SpendingRefused):
             await journal.intend([new_intent(n, request_id="r", part=n) for n in range(2)], spending=limit)
@@ -158,7 +173,7 @@ async def test_a_person_may_start_only_so_many_a_minute(postgres: PostgresServer
     async with orders(postgres, quotas=Quotas(max_creates_per_minute=2)) as (journal, limit):
         for seed in (1, 2):
             await order(journal, limit, 0.01, seed=seed)
-        with pytest.raises(SpendingRefused, match=r"started 2 predictions within a minute.*Try again in (5\d|6[01]) s"):
+        with pytest.raises(SpendingRefused, match=r"at most 2 predictions within a minute.*Try again in (5\d|6[01]) s"):
             await order(journal, limit, 0.01, seed=3)
         postgres.execute("UPDATE intents SET intended_at = intended_at - 61 WHERE seed = '1'")
         await order(journal, limit, 0.01, seed=3)

@@ -45,6 +45,8 @@ async def test_the_tenants_limit_is_said_to_be_the_tenants(team: Team, admin: Ad
         admin.does("limit", "acme", "--usd-per-day", "0.007")
         dry = text(await ada.call_tool("generate_image", WISH | {"dry_run": True}))
         assert "of $0.007 is left today" in dry
+        today = text(await ada.call_tool("get_prediction", {"id": "today"}))
+        assert "Of the limit for a day of the whole tenant 'acme'" in today
         refused = await ada.call_tool("generate_image", WISH | {"count": 3})
         assert "the limit for a day of the whole tenant 'acme'" in text(refused), text(refused)
         assert "DARKROOM_MAX_USD_PER_DAY" not in text(refused)
@@ -62,7 +64,9 @@ async def test_too_many_at_once_are_refused_before_anything_is_sent(team: Team) 
     many = {"prompt": "a lighthouse", "model": "black-forest-labs/flux-2-pro", "count": 5}
     async with team.client("eve") as eve:
         refused = await eve.call_tool("generate_image", many)
-        assert "4 at once is the most here (DARKROOM_MAX_OPEN)" in text(refused), text(refused)
+        assert "At most 4 predictions of one person may be open at once here (DARKROOM_MAX_OPEN)" in text(refused), (
+            text(refused)
+        )
         found = await eve.call_tool("get_prediction", {"id": "today"})
         assert "a lighthouse" not in text(found)
 

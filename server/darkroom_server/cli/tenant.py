@@ -152,9 +152,8 @@ def limit(
     with administering(_owner_url()) as administration:
         administration.set_limit(name, most_usd, _person(principal))
     whom = f"{principal[1]} of {principal[0]} in tenant '{name}'" if principal else f"Tenant '{name}'"
-    note(
-        f"{whom} may spend {'without limit' if most_usd is None else f'{usd(most_usd)} a day'}, from the next create on."
-    )
+    of_day = "without limit" if most_usd is None else f"{usd(most_usd)} a day"
+    note(f"{whom} may spend {of_day}, from the next create on.")
 
 
 def reseal() -> None:

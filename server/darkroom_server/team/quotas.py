@@ -11,6 +11,7 @@ from darkroom.errors import SpendingRefused
 from darkroom.journal import Left, Spending
 from darkroom.journal.database import Session
 from darkroom.journal.spending_rows import RESERVED_S, left_of, refuse_price, spent
+from darkroom.reports.amounts import counted
 from darkroom_server.team.tenants import Principal
 
 # Midnight by the tenant's clock, on which its spending day began.
@@ -19,6 +20,7 @@ _LIMITS = """SELECT tenants.usd_per_day AS team_usd, principals.usd_per_day AS o
     FROM tenants LEFT JOIN principals ON principals.tenant = tenants.name AND principals.principal = ?
     WHERE tenants.name = ?"""
 _FORGOTTEN = "SELECT coalesce(sum(usd), 0) AS usd FROM forgotten_spending WHERE spent_at >= ?"
+_HELD = "SELECT 1 FROM intents WHERE key = ? AND tries = 1 AND intended_at > ?"
 # A create that nobody knows to have been carried out blocks nobody for longer than its links would have lived.
 _OPEN = """SELECT count(*) AS count FROM intents WHERE (state = 'known' AND ended_at IS NULL AND is_adopted = 0)
     OR (state IN ('sent', 'unknown') AND sent_at > ?) OR (state = 'intent' AND intended_at > ?)"""
@@ -59,6 +61,8 @@ class TeamLimit:
         """Raise SpendingRefused unless one more create fits; one that is in its row (`key`) counts already as open."""
         if not key:
             self._refuse_many(session, now)
+        elif session.execute(_HELD, (key, now - RESERVED_S)).fetchone():
+            return  # it was found to fit when it was written down, and has held its place since then
         if estimate_usd is None and self._quotas.allow_unknown_price:
             return
         for limit_usd, spending, whose in self._limits(session, now, key):
@@ -92,14 +96,16 @@ class TeamLimit:
             row: Any = session.execute(_OPEN, (now - _DOUBT_S, now - RESERVED_S)).fetchone()
             if row["count"] >= most:
                 raise SpendingRefused(
-                    f"You have {row['count']} predictions that have not ended, and {most} at once is the most here "
-                    "(DARKROOM_MAX_OPEN). Nothing was sent. Call again once one has ended."
+                    f"At most {counted(most, 'prediction')} of one person may be open at once here "
+                    "(DARKROOM_MAX_OPEN), and this would be more. Nothing was sent. Call again once one has ended, or "
+                    "ask for fewer images."
                 )
         if (most := self._quotas.max_creates_per_minute) is not None:
             row = session.execute(_RECENT, (now - 60, most)).fetchone()
             if row["count"] >= most:
                 wait_s = max(1, round(row["first"] + 60 - now + 0.5))
                 raise SpendingRefused(
-                    f"You have started {most} predictions within a minute, which is the most here "
-                    f"(DARKROOM_MAX_CREATES_PER_MINUTE). Nothing was sent. Try again in {wait_s} s."
+                    f"One person may start at most {counted(most, 'prediction')} within a minute here "
+                    "(DARKROOM_MAX_CREATES_PER_MINUTE), and this would be more. Nothing was sent. Try again in "
+                    f"{wait_s} s, or ask for fewer images."
                 )

@@ -54,7 +54,7 @@ def list_report(listed: Listed, facts: ListFacts) -> PredictionReport:
         f"… and {more} more: a higher limit shows them (100 at most)." if more else "",
         _together(views, more) if facts.is_search else "",
         *(_money_line(each, facts) for each in facts.money if each not in {_day(view.intent, facts) for view in views}),
-        f"Of the user's limit {day.words}." if day else "",
+        f"Of {day.name} {day.words}." if day else "",
         *(f"Note: {note}" for note in notes),
     ]
     charged = _sum_of(views)
