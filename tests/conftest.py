@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 if TYPE_CHECKING:
     from gallery_browser import Stage
     from playwright.sync_api import Browser
+    from postgres_server import PostgresServer
 
 # No test depends on how busy the machine is.
 settings.register_profile("darkroom", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -69,3 +70,27 @@ def stage(browser: "Browser") -> "Iterator[Stage]":
         yield opened
         assert opened.problems == []
         assert {url for url in opened.requests if url not in PROGRAMS} <= opened.pictures.keys()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> "Path | PostgresServer":
+    """Where a journal is kept: every test of one runs on both databases."""
+    return tmp_path if request.param == "sqlite" else request.getfixturevalue("postgres")
+
+
+@pytest.fixture(scope="session")
+def running_postgres() -> "Iterator[PostgresServer]":
+    """One PostgreSQL for all tests of a process, migrated."""
+    from postgres_server import postgres_server, programs
+
+    if programs() is None:
+        pytest.skip("needs PostgreSQL: Debian's package is called postgresql")
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres(running_postgres: "PostgresServer") -> "PostgresServer":
+    """The same with empty tables."""
+    running_postgres.empty()
+    return running_postgres

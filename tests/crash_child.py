@@ -1,8 +1,9 @@
 """The process that is ended in the middle of its work, again and again.
 
-Run: python tests/crash_child.py FOLDER BASE_URL. Each line of stdin is one life as JSON: {"numbers": [...], "at": a
-moment, "times": how often it is passed before the end, "after_s": or else an end by the clock}. Everything is imported
-once; each life is a fork. The answer to a line: {"killed": true, "done": [numbers whose pictures are home]}.
+Run: python tests/crash_child.py FOLDER BASE_URL [DATABASE_URL]. Each line of stdin is one life as JSON: {"numbers":
+[...], "at": a moment, "times": how often it is passed before the end, "after_s": or else an end by the clock}.
+Everything is imported once; each life is a fork. The answer to a line: {"killed": true, "done": [numbers whose
+pictures are home]}.
 """
 
 import importlib
@@ -12,8 +13,9 @@ import sqlite3
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -21,9 +23,10 @@ import anyio
 from scripted_gateway import gateway_at
 
 from darkroom.darkroom import Darkroom, DarkroomOptions
+from darkroom.errors import JournalError
 from darkroom.gateways import Key, Timeouts
 from darkroom.generate_image import generate_image
-from darkroom.journal import Intent
+from darkroom.journal import Intent, Journal, ReceiptOf, open_journal
 from darkroom.registry import ImageRequest, ModelRegistry
 from darkroom.work.crash_points import CrashPoint
 
@@ -34,6 +37,42 @@ LIFE_S = 40.0
 _AGAIN_AFTER_S = 0.25
 # A whole create takes less than half the settle time, as it does with the product's own values.
 _TIMEOUTS = Timeouts(connect_s=0.4, write_s=0.4, read_s=0.4)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the journal and the images of all lives are; the journal is a file in the folder without a `database`."""
+
+    folder: Path
+    database: str = ""
+
+    @asynccontextmanager
+    async def journal(
+        self, path: Path, clock: Callable[[], float], receipt_of: ReceiptOf | None = None
+    ) -> AsyncGenerator[Journal]:
+        """Of one person of a team where there is a database."""
+        if not self.database:
+            async with open_journal(path, clock, receipt_of) as journal:
+                yield journal
+            return
+        from darkroom.journal.postgres import open_postgres
+
+        async with open_postgres(self.database) as postgres:
+            yield Journal(postgres.database("crash", "ada"), clock, receipt_of)
+
+    def lock(self) -> Callable[[], object]:
+        """Keep everybody from writing; gives what must be kept alive."""
+        if not self.database:
+            lock = sqlite3.connect(self.folder / "data" / "journal.sqlite3", isolation_level=None)
+            lock.execute("BEGIN IMMEDIATE")
+            return lock.close
+        import psycopg
+
+        with suppress(psycopg.Error):  # then nobody can write either
+            connection = psycopg.connect(self.database, options="-c lock_timeout=1s")
+            connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('crash', 7))")
+            return connection.close
+        return lambda: None
 
 
 def request_for(number: int) -> ImageRequest:
@@ -50,7 +89,7 @@ def prediction_count(number: int) -> int:
 
 
 def options(
-    folder: Path, base_url: str, at_crash_point: Callable[[CrashPoint], None], life: Mapping[str, Any]
+    place: Place, base_url: str, at_crash_point: Callable[[CrashPoint], None], life: Mapping[str, Any]
 ) -> DarkroomOptions:
     """A Replicate that is asked to hold its answers; everything that waits for minutes waits for seconds.
 
@@ -61,8 +100,9 @@ def options(
         clock=lambda: time.time() + ahead_s,
         gateway=replace(gateway_at(base_url), honours_prefer=bool(life.get("holds"))),
         key=Key(KEYS[int(life.get("key", 0))]),
-        data_dir=folder / "data",
-        output_dir=str(folder / "images"),
+        data_dir=place.folder / "data",
+        output_dir=str(place.folder / "images"),
+        open_journal=place.journal,
         timeouts=_TIMEOUTS,
         settle_s=SETTLE_S,
         lease_s=2.0,
@@ -73,16 +113,20 @@ def options(
 async def live(options: DarkroomOptions, numbers: Sequence[int], tell: Callable[[int], None]) -> None:
     """Ask for every number until its pictures are home, always with the same request_id, as an assistant should."""
     with anyio.move_on_after(LIFE_S):
-        async with Darkroom.open(options) as room, anyio.create_task_group() as tasks:
-            for number in numbers:
-                tasks.start_soon(_bring, room, number, tell)
+        while True:
+            with suppress(JournalError):  # somebody else keeps it locked
+                async with Darkroom.open(options) as room, anyio.create_task_group() as tasks:
+                    for number in numbers:
+                        tasks.start_soon(_bring, room, number, tell)
+                return
 
 
 async def _bring(room: Darkroom, number: int, tell: Callable[[int], None]) -> None:
     while True:
-        report = await generate_image(room, request_for(number), wait_s=5, request_id=f"number {number}")
-        if report.intents and all(map(_is_home, report.intents)):
-            return tell(number)
+        with suppress(JournalError):  # its database goes away now and then
+            report = await generate_image(room, request_for(number), wait_s=5, request_id=f"number {number}")
+            if report.intents and all(map(_is_home, report.intents)):
+                return tell(number)
         await anyio.sleep(_AGAIN_AFTER_S)
 
 
@@ -90,17 +134,17 @@ def _is_home(intent: Intent) -> bool:
     return bool(intent.images) and all(image.file for image in intent.images)
 
 
-def in_fork(folder: Path, base_url: str, order: Mapping[str, Any]) -> dict[str, Any]:
+def in_fork(place: Place, base_url: str, order: Mapping[str, Any]) -> dict[str, Any]:
     """One life; a fork has no memory but the journal."""
     told, tell = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(told)
-        at_crash_point = _ending(folder, CrashPoint(order["at"]), order["times"]) if order.get("at") else _unheard
+        at_crash_point = _ending(place, CrashPoint(order["at"]), order["times"]) if order.get("at") else _unheard
         if order.get("after_s"):
             threading.Timer(order["after_s"], lambda: os._exit(CRASHED)).start()
         with open(tell, "w", encoding="ascii", buffering=1) as lines:
-            anyio.run(live, options(folder, base_url, at_crash_point, order), order["numbers"], _teller(lines))
+            anyio.run(live, options(place, base_url, at_crash_point, order), order["numbers"], _teller(lines))
         os._exit(0)
     os.close(tell)
     with open(told, encoding="ascii") as lines:
@@ -119,30 +163,30 @@ def _unheard(moment: CrashPoint) -> None:
     """Nobody dies here."""
 
 
-def _ending(folder: Path, at: CrashPoint, times: int) -> Callable[[CrashPoint], None]:
+def _ending(place: Place, at: CrashPoint, times: int) -> Callable[[CrashPoint], None]:
     left = times
-    locks: list[sqlite3.Connection] = []
+    locks: list[Callable[[], object]] = []
 
     def at_crash_point(point: CrashPoint) -> None:
         nonlocal left
         left -= point is at
         if left <= 0:
             os._exit(CRASHED)
-        if at is CrashPoint.ID_KEPT and point is CrashPoint.CREATED:
+        if at is CrashPoint.ID_KEPT and point is CrashPoint.CREATED and not locks:
             # Only a journal that cannot be written brings us there.
-            locks.append(sqlite3.connect(folder / "data" / "journal.sqlite3", isolation_level=None))
-            locks[-1].execute("BEGIN IMMEDIATE")
+            locks.append(place.lock())
 
     return at_crash_point
 
 
-def main(folder: Path, base_url: str) -> None:
-    for name in ("darkroom.gateways.wire", "darkroom.journal.sqlite", "darkroom.outputs.store"):
+def main(place: Place, base_url: str) -> None:
+    database = "darkroom.journal.postgres" if place.database else "darkroom.journal.sqlite"
+    for name in ("darkroom.gateways.wire", database, "darkroom.outputs.store"):
         importlib.import_module(name)
     ModelRegistry.load().names()
     for line in sys.stdin:
-        print(json.dumps(in_fork(folder, base_url, json.loads(line))), flush=True)
+        print(json.dumps(in_fork(place, base_url, json.loads(line))), flush=True)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2])
+    main(Place(Path(sys.argv[1]), *sys.argv[3:]), sys.argv[2])

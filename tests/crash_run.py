@@ -13,12 +13,14 @@ from typing import Any
 
 import anyio
 import anyio.abc
+import anyio.to_thread
 import crash_child
 from anyio.streams.text import TextReceiveStream
 from fault_gateway import GatewayProcess, Plan, Truth, gateway_process, picture
+from postgres_server import PostgresServer
 
 from darkroom.images import ImageState
-from darkroom.journal import Intent, open_journal
+from darkroom.journal import Intent
 from darkroom.work.crash_points import CrashPoint
 
 ANYWHERE = "anywhere, by the clock"
@@ -36,6 +38,7 @@ class Figures:
     requests: int
     seconds: float = 0.0
     lives: int = 0
+    restarts: int = 0
     kills: Counter[str] = field(default_factory=Counter[str])
     intents: int = 0
     creates_on_the_wire: int = 0
@@ -55,7 +58,7 @@ class Figures:
         faults = ", ".join(f"{name} {count}" for name, count in sorted(self.faults.items()))
         return [
             f"{self.requests} requests, {self.intents} intents, {self.kills.total()} kills in {self.lives} lives, "
-            f"{self.seconds:.0f} s",
+            f"{self.restarts} restarts of the database, {self.seconds:.0f} s",
             f"creates on the wire {self.creates_on_the_wire}, to be held {self.held}, predictions made {self.created}",
             f"lost {self.lost}, duplicated {self.duplicated}, left open {self.open_intents}",
             f"images {self.images}: missing {self.images_missing}, stored twice {self.images_stored_twice}, "
@@ -67,9 +70,14 @@ class Figures:
 
 @dataclass(frozen=True, kw_only=True)
 class CrashRun:
-    """`lanes` processes work on one journal at once; a life has `batch` requests, four times that if none ends it."""
+    """`lanes` processes work on one journal at once; a life has `batch` requests, four times that if none ends it.
+
+    With `postgres` the journal is there, and that is ended in the middle of its work every `restart_every_s`.
+    """
 
     folder: Path
+    postgres: PostgresServer | None = None
+    restart_every_s: float = 0.0
     requests: int
     kills: int
     batch: int = 10
@@ -89,12 +97,25 @@ class CrashRun:
         )
         with gateway_process(_FAULTS) as gateway:
             gateway.serve_accounts(dict.fromkeys(crash_child.KEYS, "ada"))
-            async with anyio.create_task_group() as tasks:
-                for lane in range(self.lanes):
-                    tasks.start_soon(self._lane, gateway, pending, ends, figures, random.Random(self.seed + lane))
+            async with anyio.create_task_group() as restarts:
+                restarts.start_soon(self._restart, figures)
+                async with anyio.create_task_group() as tasks:
+                    for lane in range(self.lanes):
+                        tasks.start_soon(self._lane, gateway, pending, ends, figures, random.Random(self.seed + lane))
+                restarts.cancel_scope.cancel()
             await self._compare(gateway.truth(), figures)
         figures.seconds = time.monotonic() - started
         return figures
+
+    @property
+    def _place(self) -> crash_child.Place:
+        return crash_child.Place(self.folder, self.postgres.app if self.postgres else "")
+
+    async def _restart(self, figures: Figures) -> None:
+        while self.postgres and self.restart_every_s:
+            await anyio.sleep(self.restart_every_s)
+            await anyio.to_thread.run_sync(self.postgres.restart)
+            figures.restarts += 1
 
     async def _lane(
         self,
@@ -105,6 +126,7 @@ class CrashRun:
         rng: random.Random,
     ) -> None:
         command = [sys.executable, crash_child.__file__, str(self.folder), gateway.base_url]
+        command += [self._place.database] if self.postgres else []
         paths = os.pathsep.join(path for path in sys.path if path)
         environ = {**os.environ, "PYTHONPATH": paths}
         async with await anyio.open_process(command, env=environ, stderr=None) as process:
@@ -123,7 +145,7 @@ class CrashRun:
                 pending.extendleft(number for number in numbers if number not in answer["done"])
 
     async def _compare(self, truth: Truth, figures: Figures) -> None:
-        async with open_journal(self.folder / "data" / "journal.sqlite3") as journal:
+        async with self._place.journal(self.folder / "data" / "journal.sqlite3", time.time) as journal:
             intents = await journal.history(limit=10 * self.requests)
         known = {intent.prediction_id for intent in intents}
         asked = Counter({f"picture {n}": crash_child.prediction_count(n) for n in range(self.requests)})

@@ -51,6 +51,9 @@ class ServingProcess:
             self._process.kill()
         self._process.communicate(timeout=20)
 
+    def signal(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
+
     def end(self) -> tuple[int, str]:
         """Exit code and stderr, once it has left."""
         _, said = self._process.communicate(timeout=20)

@@ -1,19 +1,21 @@
-"""A journal in a temporary folder with a clock that is moved by hand, and plain intents and predictions for it."""
+"""A journal on either database with a clock that is moved by hand, and plain intents and predictions for it."""
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from postgres_server import PostgresServer
 from pydantic import JsonValue
 
-from darkroom.journal import Intent, IntentState, Journal, NewIntent, ReceiptOf, SpendingLimit, Verdict, open_journal
+from darkroom.journal import Intent, IntentState, Journal, Limit, NewIntent, ReceiptOf, Verdict, open_journal
 from darkroom.predictions import Prediction, PredictionStatus
 
 GATEWAY = "sandbox"
 ORIGIN = "http://sandbox.darkroom.invalid"
 MODEL = "black-forest-labs/flux-schnell"
 START = 1_790_000_000.0
+Place = Path | PostgresServer
 
 
 class HandClock:
@@ -40,13 +42,27 @@ class HandClock:
 
 @asynccontextmanager
 async def opened(
-    folder: Path, clock: Callable[[], float], receipt_of: ReceiptOf | None = None
+    place: Place, clock: Callable[[], float], receipt_of: ReceiptOf | None = None, tenant: str = "acme"
 ) -> AsyncGenerator[Journal]:
-    async with open_journal(folder / "journal.sqlite3", clock, receipt_of) as journal:
-        yield journal
+    """In the file of a folder, or of a tenant in PostgreSQL."""
+    if isinstance(place, Path):
+        async with open_journal(place / "journal.sqlite3", clock, receipt_of) as journal:
+            yield journal
+    else:
+        from darkroom.journal.postgres import open_postgres
+
+        async with open_postgres(place.app, 2) as opened:
+            yield Journal(opened.database(tenant, "alice"), clock, receipt_of)
 
 
-async def intended(journal: Journal, new: NewIntent, *, spending: SpendingLimit | None = None) -> Intent:
+def everything_written(place: Place) -> str:
+    """All files of the folder, or all rows of all tables."""
+    if isinstance(place, Path):
+        return "".join(file.read_bytes().decode("latin-1") for file in place.iterdir() if file.is_file())
+    return place.dump()
+
+
+async def intended(journal: Journal, new: NewIntent, *, spending: Limit | None = None) -> Intent:
     """One part alone."""
     return (await journal.intend([new], spending=spending))[0]
 

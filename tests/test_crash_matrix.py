@@ -6,6 +6,7 @@ import anyio
 import pytest
 import systems
 from crash_run import ANYWHERE, CrashRun
+from postgres_server import PostgresServer
 
 from darkroom.work.crash_points import CrashPoint
 
@@ -20,5 +21,18 @@ async def test_no_create_is_lost_or_repeated_and_every_picture_comes_home_once(t
     assert figures.kills.keys() == {*CrashPoint, ANYWHERE}
     assert figures.kills.total() >= 40
     assert figures.intents >= 300 and figures.held >= 50
+    assert (figures.lost, figures.duplicated, figures.open_intents) == (0, 0, 0)
+    assert (figures.images_missing, figures.images_stored_twice, figures.images_wrong) == (0, 0, 0)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+async def test_nor_is_it_where_the_journal_is_in_a_database_that_crashes_too(
+    tmp_path: Path, postgres: PostgresServer
+) -> None:
+    with anyio.fail_after(240):
+        run = CrashRun(folder=tmp_path, requests=30, kills=len(CrashPoint) + 1, postgres=postgres, restart_every_s=4)
+        figures = await run.run()
+    print("", *figures.lines(), sep="\n")
+    assert figures.kills.total() >= len(CrashPoint) and figures.intents >= 30
     assert (figures.lost, figures.duplicated, figures.open_intents) == (0, 0, 0)
     assert (figures.images_missing, figures.images_stored_twice, figures.images_wrong) == (0, 0, 0)

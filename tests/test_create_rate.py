@@ -15,7 +15,7 @@ import pytest
 from fault_gateway import FaultGateway, Plan
 from hypothesis import given
 from hypothesis import strategies as st
-from journal_fixtures import HandClock, intended, new_intent, opened
+from journal_fixtures import HandClock, Place, intended, new_intent, opened
 from open_rooms import NoonClock, room_at
 from scripted_gateway import Answer, ScriptedGateway, gateway_at, read_request
 
@@ -27,9 +27,10 @@ from darkroom.get_prediction import get_prediction
 from darkroom.joining import Caller
 from darkroom.journal import Journal, Rate, rates
 from darkroom.journal.migrations import migrate
+from darkroom.journal.sqlite import Connection
 from darkroom.registry import ImageRequest
 from darkroom.work.accounts import Account
-from darkroom.work.create_rate import CREATES, CreateRate
+from darkroom.work.create_rate import CREATES, CreateRate, Turns
 from darkroom.work.runtime import Runtime
 from darkroom.work.watch import Watched
 
@@ -46,8 +47,8 @@ def clock() -> HandClock:
 
 
 @pytest.fixture
-async def journal(tmp_path: Path, clock: HandClock) -> AsyncGenerator[Journal]:
-    async with opened(tmp_path, clock) as journal:
+async def journal(place: Place, clock: HandClock) -> AsyncGenerator[Journal]:
+    async with opened(place, clock) as journal:
         yield journal
 
 
@@ -90,8 +91,8 @@ async def test_a_clock_that_is_set_back_stops_nobody(journal: Journal, clock: Ha
     assert await journal.rates.reserve(NAME, RATE, 60) == 0 and await journal.rates.frozen_s(NAME) == 0
 
 
-async def test_two_processes_share_one_rate(tmp_path: Path, clock: HandClock) -> None:
-    async with opened(tmp_path, clock) as one, opened(tmp_path, clock) as two:
+async def test_two_processes_share_one_rate(place: Place, clock: HandClock) -> None:
+    async with opened(place, clock) as one, opened(place, clock) as two:
         taken = [await (one, two)[number % 2].rates.reserve(NAME, RATE, 1e6) for number in range(70)]
     assert taken[:60] == [0] * 60 and taken[69] == round(10 / 9, 3)
 
@@ -99,7 +100,7 @@ async def test_two_processes_share_one_rate(tmp_path: Path, clock: HandClock) ->
 @given(st.lists(st.floats(0, 20), min_size=1, max_size=300))
 def test_no_minute_has_more_than_the_rate_and_the_burst(rests_s: list[float]) -> None:
     now, sent_at = 1_790_000_000.0, list[float]()
-    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+    with closing(sqlite3.connect(":memory:", isolation_level=None, factory=Connection)) as connection:
         connection.row_factory = sqlite3.Row
         migrate(connection)
         for rest_s in rests_s:
@@ -122,7 +123,7 @@ def create_rate(journal: Journal, clock: HandClock, slept: list[float]) -> Creat
         slept.append(seconds)
         clock.advance(seconds)
 
-    return CreateRate(account, journal, Runtime(clock=clock, monotonic=clock.monotonic, sleep=sleep))
+    return CreateRate(account, journal, Runtime(clock=clock, monotonic=clock.monotonic, sleep=sleep), Turns())
 
 
 async def test_a_turn_waits_for_the_end_of_a_pause_that_was_asked_for_meanwhile(

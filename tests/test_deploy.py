@@ -10,6 +10,7 @@ import yaml
 
 from darkroom.gateways import load_gateways
 from darkroom.settings import described, variable_of
+from darkroom.team_settings import described_for_teams
 from darkroom_server import __version__
 from darkroom_server.cli import main
 
@@ -123,6 +124,36 @@ def test_compose_gives_no_right_that_is_not_needed(compose: dict[str, Any]) -> N
 def test_compose_hands_on_settings_and_holds_no_value(compose: dict[str, Any]) -> None:
     assert set(compose["environment"]) <= SETTINGS
     assert set(compose["environment"].values()) == {None}
+
+
+@pytest.fixture
+def team() -> dict[str, Any]:
+    return yaml.safe_load((DEPLOY / "compose.team.yaml").read_text(encoding="utf-8"))["services"]
+
+
+def test_only_the_proxy_of_a_team_can_be_reached(team: dict[str, Any]) -> None:
+    assert [name for name, service in team.items() if "ports" in service] == ["proxy"]
+    assert "name replica" in (DEPLOY / "Caddyfile").read_text(encoding="utf-8")
+
+
+def test_the_programs_of_a_team_have_no_right_that_is_not_needed(team: dict[str, Any]) -> None:
+    ours = [service for service in team.values() if "build" in service]
+    assert len(ours) == 4
+    for service in ours:
+        assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"])
+        assert service["security_opt"] == ["no-new-privileges:true"]
+        variables = service["environment"]
+        assert {name.removeprefix("DARKROOM_").lower() for name in variables} <= {*described(), *described_for_teams()}
+    assert "DARKROOM_MIGRATE_URL" not in team["replica"]["environment"] | team["worker"]["environment"]
+
+
+@pytest.mark.parametrize("name", ["migrate", "replica", "worker"])
+def test_the_command_line_knows_the_commands_of_a_team(team: dict[str, Any], name: str) -> None:
+    assert main([*team[name]["command"], "--help"]) == 0
+
+
+def test_the_programs_of_a_team_get_the_time_that_they_take_to_end(team: dict[str, Any]) -> None:
+    assert (team["replica"]["stop_grace_period"], team["worker"]["stop_grace_period"]) == ("70s", "30s")
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)

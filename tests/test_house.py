@@ -24,12 +24,14 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "darkroom.errors darkroom.predictions darkroom.images darkroom.charges darkroom.secrets_in_inputs",
         "darkroom.progress darkroom.request_ids darkroom.processes darkroom.key_store darkroom.setting_folders",
         "darkroom.registry darkroom.settings_sources",
-        "darkroom.sandbox_entry",
+        "darkroom.sandbox_entry darkroom.setting_words",
         "darkroom.pricing darkroom.gateways",
+        "darkroom.team_settings",
         "darkroom.journal darkroom.outputs darkroom.live_models",
         "darkroom.reports",
         "darkroom.work",
         "darkroom.darkroom",
+        "darkroom.image_links",
         "darkroom.settings",
         "darkroom.like",
         "darkroom.input_facts",
@@ -53,10 +55,12 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         " darkroom_server.instructions",
         "darkroom_server.answers",
         "darkroom_server.calls",
+        "darkroom_server.rooms",
         "darkroom_server.app_tools darkroom_server.model_calls",
         "darkroom_server.mcp_server darkroom_server.resources",
         "darkroom_server.tools",
         "darkroom_server.app darkroom_server.page",
+        "darkroom_server.team",
         "darkroom_server.stdio darkroom_server.http",
         "darkroom_server.cli",
         "darkroom_server.__main__",
@@ -188,6 +192,18 @@ def test_only_the_gateways_import_httpx() -> None:
     assert _importers({"httpx", "httpcore", "requests", "urllib3"}) == {"darkroom.gateways"}
 
 
+def test_one_persons_journal_opens_without_anything_of_a_team(tmp_path: Path) -> None:
+    script = (
+        "import anyio, sys; from pathlib import Path; from darkroom.journal import open_journal\n"
+        "async def main():\n"
+        "    async with open_journal(Path(sys.argv[1]) / 'journal.sqlite3') as journal: await journal.history()\n"
+        "anyio.run(main); print(*sorted(sys.modules))"
+    )
+    answer = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=True)
+    loaded = answer.stdout.split()
+    assert "sqlite3" in loaded and not {"psycopg", "psycopg_pool", "procrastinate"} & set(loaded)
+
+
 def test_async_code_stands_on_anyio() -> None:
     assert _importers({"asyncio", "trio"}) == set()
 
@@ -266,6 +282,11 @@ def test_creating_the_server_loads_nothing_heavy() -> None:
         "rich.logging",
         "obstore",
         "sqlite3",
+        "darkroom.team_settings",
+        "darkroom_server.team",
+        "jwt",
+        "psycopg",
+        "procrastinate",
         "tomlkit",
         "yaml",
     }

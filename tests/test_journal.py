@@ -15,7 +15,9 @@ from journal_fixtures import (
     MODEL,
     ORIGIN,
     HandClock,
+    Place,
     adopting,
+    everything_written,
     intended,
     missed,
     new_intent,
@@ -40,8 +42,8 @@ def clock() -> HandClock:
 
 
 @pytest.fixture
-async def journal(tmp_path: Path, clock: HandClock) -> AsyncGenerator[Journal, None]:
-    async with opened(tmp_path, clock) as journal:
+async def journal(place: Place, clock: HandClock) -> AsyncGenerator[Journal, None]:
+    async with opened(place, clock) as journal:
         yield journal
 
 
@@ -131,8 +133,8 @@ async def test_a_verdict_on_an_old_attempt_does_not_touch_the_new_one(journal: J
     assert (await found(journal, intent.key)).state is IntentState.SENT
 
 
-async def test_a_late_refusal_does_not_free_the_claim_of_another_process(tmp_path: Path, clock: HandClock) -> None:
-    async with opened(tmp_path, clock) as slow, opened(tmp_path, clock) as other:
+async def test_a_late_refusal_does_not_free_the_claim_of_another_process(place: Place, clock: HandClock) -> None:
+    async with opened(place, clock) as slow, opened(place, clock) as other:
         intent = await sent(slow)
         await missed(other, intent.key)
         assert await other.claim(intent.key)
@@ -385,22 +387,22 @@ async def test_a_success_without_outputs_is_no_end_until_it_is_final(journal: Jo
     assert ended.status is SUCCEEDED and ended.ended_at is not None
 
 
-async def test_secrets_are_never_written(journal: Journal, tmp_path: Path) -> None:
+async def test_secrets_are_never_written(journal: Journal, place: Place) -> None:
     new = new_intent(input={"openai_api_key": "canary-0815", "nested": {"hf_token": "canary-0815"}})
     intent = await intended(journal, replace(new, request={"options": {"openai_api_key": "canary-0815"}}))
     echoed = prediction("pred0001", input={"openai_api_key": "canary-0815"})
     await journal.mark_known(intent.key, echoed)
     assert intent.input["openai_api_key"] == "[secret]"
-    assert all(b"canary-0815" not in file.read_bytes() for file in tmp_path.iterdir())
+    assert "canary-0815" not in everything_written(place)
 
 
-async def test_an_account_is_a_hash_of_its_key_that_only_this_journal_makes(journal: Journal, tmp_path: Path) -> None:
+async def test_an_account_is_a_hash_of_its_key_that_only_this_journal_makes(journal: Journal, place: Place) -> None:
     account = await journal.account(ORIGIN, "r8_canary")
     assert account == await journal.account(ORIGIN, "r8_canary") != await journal.account(ORIGIN, "r8_other")
     assert await journal.account(ORIGIN, "") == ""
-    async with opened(tmp_path / "another", HandClock()) as other:
+    async with opened(place / "another" if isinstance(place, Path) else place, HandClock(), tenant="other") as other:
         assert await other.account(ORIGIN, "r8_canary") != account
-    assert all(b"r8_canary" not in file.read_bytes() for file in tmp_path.iterdir() if file.is_file())
+    assert "r8_canary" not in everything_written(place)
 
 
 async def test_two_keys_that_the_gateway_gives_one_name_are_one_account(journal: Journal) -> None:

@@ -3,10 +3,9 @@
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
-from journal_fixtures import ORIGIN, START, HandClock, adopting, opened, prediction
+from journal_fixtures import ORIGIN, START, HandClock, Place, adopting, opened, prediction
 
 from darkroom.images import ImageState, StoredFile, StoredImage
 from darkroom.journal import Journal
@@ -26,8 +25,8 @@ def done(*urls: str) -> Prediction:
 
 
 @pytest.fixture
-async def journal(tmp_path: Path) -> AsyncGenerator[Journal, None]:
-    async with opened(tmp_path, HandClock()) as journal:
+async def journal(place: Place) -> AsyncGenerator[Journal, None]:
+    async with opened(place, HandClock()) as journal:
         await journal.record(prediction("pred0001", PredictionStatus.SUCCEEDED, output=URLS), adopting=adopting())
         yield journal
 
@@ -100,9 +99,9 @@ async def test_a_refused_image_is_finished_until_somebody_asks(journal: Journal)
     assert len(await journal.unfinished(ORIGIN)) == 1
 
 
-async def test_a_changed_setting_wants_what_was_refused_while_its_link_lives(tmp_path: Path) -> None:
+async def test_a_changed_setting_wants_what_was_refused_while_its_link_lives(place: Place) -> None:
     clock = HandClock()
-    async with opened(tmp_path, clock) as journal:
+    async with opened(place, clock) as journal:
         await journal.record(done(*URLS), adopting=adopting())
         for wait_s, is_wanted in ((10, True), (3600, False)):
             clock.advance(wait_s)

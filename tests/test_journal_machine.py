@@ -6,12 +6,12 @@ at the gateway is known, or an intent that may be it is still in doubt; nothing 
 
 import shutil
 import tempfile
-from collections.abc import Callable, Coroutine
-from contextlib import ExitStack
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import AbstractAsyncContextManager, ExitStack
 from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import Path
-from sqlite3 import Connection
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 from anyio.from_thread import start_blocking_portal
 from hypothesis import HealthCheck, settings
@@ -23,12 +23,15 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from journal_fixtures import ORIGIN, START, HandClock, new_intent, prediction
+from journal_fixtures import ORIGIN, START, HandClock, Place, new_intent, prediction
+from postgres_server import PostgresServer
 
 from darkroom.journal import Intent, IntentState, Journal, Search, match
+from darkroom.journal.database import Database
 from darkroom.journal.input_form import normal_form
 from darkroom.journal.intent_rows import read_intents
-from darkroom.journal.sqlite import SqliteDatabase, open_database
+from darkroom.journal.postgres import Postgres, open_postgres
+from darkroom.journal.sqlite import Connection, SqliteDatabase, open_database
 from darkroom.predictions import Prediction
 
 T = TypeVar("T")
@@ -66,7 +69,6 @@ class Attempt:
 @dataclass
 class Process:
     journal: Journal
-    connection: Connection
     in_flight: list[Attempt] = field(default_factory=list[Attempt])
     missed_since: dict[tuple[str, int], float] = field(default_factory=dict[tuple[str, int], float])
 
@@ -89,6 +91,11 @@ WIRES = st.builds(
 
 
 class JournalMachine(RuleBasedStateMachine):
+    """On SQLite, or on `server`; there each run has a tenant of its own."""
+
+    server: ClassVar[PostgresServer | None] = None
+    runs: ClassVar[Iterator[int]] = count()
+
     def __init__(self) -> None:
         super().__init__()
         self.stack = ExitStack()
@@ -98,35 +105,44 @@ class JournalMachine(RuleBasedStateMachine):
         self.server_now = START
         self.remote: dict[str, Remote] = {}
         self.connections: list[Connection] = []
+        self.processes: list[Process] = []
         self.wished: set[str] = set()
         self.has_slept_long = False
 
     @initialize(wire=WIRES)
     def start(self, wire: Wire) -> None:
+        if self.server:
+            pool = self.portal.call(_pool, self.server.app)
+            self.postgres = self.stack.enter_context(self.portal.wrap_async_context_manager(pool))
+            self.tenant = f"tenant {next(self.runs)}"
         self.processes = [self.started(), self.started()]
-        self.reader, _ = open_database(self.folder / "journal.sqlite3", self.clock)
-        self.connections.append(self.reader)
+        self.reader = self.database()
         self.order(0, "", True, wire)
 
     def started(self) -> Process:
+        return Process(Journal(self.database(), self.clock))
+
+    def database(self) -> Database:
+        if self.server:
+            return self.postgres.database(self.tenant, "alice")
         connection, warnings = open_database(self.folder / "journal.sqlite3", self.clock)
         assert warnings == ()
         self.connections.append(connection)
-        return self.portal.call(self._process, connection)
-
-    async def _process(self, connection: Connection) -> Process:
-        return Process(Journal(SqliteDatabase(connection), self.clock), connection)
+        return self.portal.call(_database, connection)
 
     def call(self, method: Callable[..., Coroutine[None, None, T]], *args: object) -> T:
         return self.portal.call(method, *args)
 
     def rows(self) -> tuple[Intent, ...]:
         """Read past the journal, so that only what is committed is seen."""
-        return read_intents(self.reader, "ORDER BY rowid", ())
+        return self.portal.call(self._rows)
+
+    async def _rows(self) -> tuple[Intent, ...]:
+        return await self.reader.read(lambda session: read_intents(session, "ORDER BY rowid", ()))
 
     def teardown(self) -> None:
         try:
-            if self.connections:
+            if self.processes:
                 self.come_to_rest()
         finally:
             for connection in self.connections:
@@ -258,7 +274,7 @@ class JournalMachine(RuleBasedStateMachine):
 
     @invariant()
     def check_truth(self) -> None:
-        if not self.connections:
+        if not self.processes:
             return
         rows = self.rows()
         known = {row.prediction_id for row in rows if row.state is IntentState.KNOWN}
@@ -271,8 +287,22 @@ class JournalMachine(RuleBasedStateMachine):
             assert len(set(made) - known) <= len(in_doubt), "something paid was lost"
 
 
-def test_two_processes_never_pay_twice_and_never_lose_a_prediction() -> None:
+async def _database(connection: Connection) -> SqliteDatabase:
+    return SqliteDatabase(connection)
+
+
+async def _pool(url: str) -> AbstractAsyncContextManager[Postgres]:
+    return open_postgres(url, 3)
+
+
+def test_two_processes_never_pay_twice_and_never_lose_a_prediction(place: Place) -> None:
+    class Machine(JournalMachine):
+        server = place if isinstance(place, PostgresServer) else None
+
+    examples = 15 if Machine.server else 100
     run_state_machine_as_test(
-        JournalMachine,
-        settings=settings(max_examples=100, stateful_step_count=25, deadline=None, suppress_health_check=SLOW_START),
+        Machine,
+        settings=settings(
+            max_examples=examples, stateful_step_count=25, deadline=None, suppress_health_check=SLOW_START
+        ),
     )

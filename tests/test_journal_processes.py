@@ -3,13 +3,13 @@
 import os
 import subprocess
 import sys
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 import systems
-from journal_fixtures import ORIGIN, HandClock, intended, new_intent, opened
+from journal_fixtures import ORIGIN, HandClock, Place, intended, new_intent, opened
 
 from darkroom.journal import IntentState
 
@@ -19,8 +19,9 @@ PYTHONPATH = os.pathsep.join([str(TESTS.parent / "tools"), str(TESTS)])
 
 
 @contextmanager
-def process(verb: str, folder: Path, *keys: str) -> Generator["subprocess.Popen[str]", None, None]:
-    command = [sys.executable, str(TESTS / "journal_process.py"), verb, str(folder / "journal.sqlite3"), *keys]
+def process(verb: str, place: Place, *keys: str) -> Generator["subprocess.Popen[str]", None, None]:
+    address = str(place / "journal.sqlite3") if isinstance(place, Path) else place.app
+    command = [sys.executable, str(TESTS / "journal_process.py"), verb, address, *keys]
     with subprocess.Popen(
         command,
         stdin=subprocess.PIPE,
@@ -40,35 +41,50 @@ def lines(running: "subprocess.Popen[str]") -> Generator[list[str], None, None]:
         yield line.rstrip().split(" ", 1)
 
 
-async def test_each_claim_is_won_by_exactly_one_of_three_processes(tmp_path: Path) -> None:
-    async with opened(tmp_path, HandClock()) as journal:
+def told_at_once(*processes: "subprocess.Popen[str]", meanwhile: Callable[[], None] = lambda: None) -> list[list[str]]:
+    """All that they say after they were let go together; `meanwhile` is called while they work."""
+    said = [lines(running) for running in processes]
+    assert [next(each) for each in said] == [["ready"]] * len(processes)
+    for running in processes:
+        assert running.stdin is not None
+        running.stdin.write("go\n")
+        running.stdin.flush()
+    meanwhile()
+    return [fact for each in said for fact in each]
+
+
+async def test_four_processes_never_spend_more_than_the_limit(place: Place) -> None:
+    with ExitStack() as stack:
+        told = told_at_once(*[stack.enter_context(process("spend", place)) for _ in range(4)])
+    assert [fact[0] for fact in told].count("sent") == 30
+    assert len(told) == 160
+    async with opened(place, HandClock()) as journal:
+        assert (await journal.spent_usd(0)).total_usd == pytest.approx(0.30)
+
+
+async def test_each_claim_is_won_by_exactly_one_of_three_processes(place: Place) -> None:
+    async with opened(place, HandClock()) as journal:
         keys = [(await intended(journal, new_intent(seed))).key for seed in range(60)]
     with (
-        process("claim", tmp_path, *keys) as one,
-        process("claim", tmp_path, *keys) as two,
-        process("claim", tmp_path, *keys[::-1]) as three,
+        process("claim", place, *keys) as one,
+        process("claim", place, *keys) as two,
+        process("claim", place, *keys[::-1]) as three,
     ):
-        claimers = [(running, lines(running)) for running in (one, two, three)]
-        assert [next(said) for _, said in claimers] == [["ready"]] * 3
-        for running, _ in claimers:
-            assert running.stdin is not None
-            running.stdin.write("go\n")
-            running.stdin.flush()
-        won = [key for _, said in claimers for _, key in said]
+        won = [key for _, key in told_at_once(one, two, three)]
     assert sorted(won) == sorted(keys)
 
 
-async def test_what_a_killed_process_had_confirmed_is_on_the_disk(tmp_path: Path) -> None:
+async def test_what_a_killed_process_had_confirmed_is_on_the_disk(place: Place) -> None:
     confirmed: list[str] = []
     for kill_after in (3, 10, 17, 40):
-        with process("write", tmp_path) as writer:
+        with process("write", place) as writer:
             said = lines(writer)
             for _ in range(kill_after):
                 word, key = next(said)
                 confirmed += [key] if word == "sent" else []
             writer.kill()
             confirmed += [key for word, key in (fact for fact in said if len(fact) == 2) if word == "sent"]
-    async with opened(tmp_path, HandClock()) as journal:
+    async with opened(place, HandClock()) as journal:
         assert journal.warnings == ()
         unresolved = {intent.key: intent for intent in await journal.unresolved(ORIGIN)}
     assert set(confirmed) <= set(unresolved)

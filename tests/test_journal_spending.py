@@ -2,12 +2,11 @@
 
 from collections.abc import AsyncGenerator
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import anyio
 import pytest
-from journal_fixtures import START, HandClock, intended, missed, new_intent, opened, prediction
+from journal_fixtures import START, HandClock, Place, intended, missed, new_intent, opened, prediction
 
 from darkroom.charges import UNKNOWN_COST, Basis, Receipt, Verdict
 from darkroom.errors import SpendingRefused
@@ -25,8 +24,8 @@ def clock() -> HandClock:
 
 
 @pytest.fixture
-async def journal(tmp_path: Path, clock: HandClock) -> AsyncGenerator[Journal, None]:
-    async with opened(tmp_path, clock) as journal:
+async def journal(place: Place, clock: HandClock) -> AsyncGenerator[Journal, None]:
+    async with opened(place, clock) as journal:
         yield journal
 
 
@@ -69,14 +68,14 @@ async def test_an_unknown_price_is_refused_under_a_limit_unless_allowed(journal:
     assert (await journal.spent_usd(0)).unknown_count == 1
 
 
-async def test_an_end_settles_at_its_receipt_or_else_the_estimate(tmp_path: Path, clock: HandClock) -> None:
+async def test_an_end_settles_at_its_receipt_or_else_the_estimate(place: Place, clock: HandClock) -> None:
     receipts = {
         "pred0000": Receipt(usd=0.05, basis=Basis.COMPUTED),
         "pred0001": UNKNOWN_COST,
         "pred0002": Receipt(usd=0.0, basis=Basis.COMPUTED, doubt="stated, not seen"),
     }
     ends = (PredictionStatus.SUCCEEDED, PredictionStatus.CANCELED, PredictionStatus.FAILED, PredictionStatus.PROCESSING)
-    async with opened(tmp_path, clock, lambda intent, seen: receipts[seen.id]) as journal:
+    async with opened(place, clock, lambda intent, seen: receipts[seen.id]) as journal:
         for number, status in enumerate(ends):
             intent = await intended(journal, new_intent(number, estimate_usd=0.01))
             await journal.claim(intent.key)
@@ -94,8 +93,8 @@ async def test_an_end_settles_at_its_receipt_or_else_the_estimate(tmp_path: Path
     assert charges[2].doubt == "stated, not seen"
 
 
-async def test_a_bill_is_never_overwritten_by_a_computed_cost(tmp_path: Path, clock: HandClock) -> None:
-    async with opened(tmp_path, clock, lambda intent, seen: Receipt(usd=0.01, basis=Basis.COMPUTED)) as journal:
+async def test_a_bill_is_never_overwritten_by_a_computed_cost(place: Place, clock: HandClock) -> None:
+    async with opened(place, clock, lambda intent, seen: Receipt(usd=0.01, basis=Basis.COMPUTED)) as journal:
         intent = await intended(journal, new_intent(estimate_usd=0.02))
         await journal.claim(intent.key)
         await journal.mark_known(intent.key, prediction("pred0001"))
@@ -123,19 +122,19 @@ async def test_a_bill_of_an_aborted_run_counts_and_sums_are_whole_cents(journal:
     assert (await journal.spent_usd(0)).settled_usd == (await journal.totals()).spending.settled_usd == 0.3
 
 
-async def test_a_later_look_without_figures_does_not_take_a_known_cost_away(tmp_path: Path, clock: HandClock) -> None:
+async def test_a_later_look_without_figures_does_not_take_a_known_cost_away(place: Place, clock: HandClock) -> None:
     costs = [Receipt(usd=0.01, basis=Basis.COMPUTED), UNKNOWN_COST, Receipt(usd=0.02, basis=Basis.COMPUTED)]
     ended = prediction("pred0001", PredictionStatus.SUCCEEDED, output=OUTPUT)
-    async with opened(tmp_path, clock, lambda intent, seen: costs.pop(0)) as journal:
+    async with opened(place, clock, lambda intent, seen: costs.pop(0)) as journal:
         intent = await intended(journal, new_intent(estimate_usd=0.02))
         await journal.claim(intent.key)
         rows = [await journal.mark_known(intent.key, ended), await journal.record(ended), await journal.record(ended)]
         assert [row.cost_usd for row in rows] == [0.01, 0.01, 0.02]
 
 
-async def test_a_success_after_a_failure_does_not_keep_its_cost(tmp_path: Path, clock: HandClock) -> None:
+async def test_a_success_after_a_failure_does_not_keep_its_cost(place: Place, clock: HandClock) -> None:
     costs = [Receipt(usd=0.0, basis=Basis.COMPUTED), UNKNOWN_COST]
-    async with opened(tmp_path, clock, lambda intent, seen: costs.pop(0)) as journal:
+    async with opened(place, clock, lambda intent, seen: costs.pop(0)) as journal:
         intent = await intended(journal, new_intent(estimate_usd=0.02))
         await journal.claim(intent.key)
         await journal.mark_known(intent.key, prediction("pred0001", PredictionStatus.FAILED))

@@ -15,7 +15,7 @@ from mcp.types import CallToolResult, TextContent
 from pictures import noise, picture
 
 from darkroom.errors import InvalidRequest, OutputError
-from darkroom.outputs.uploads import LIFETIME_S, MOST_BYTES, MOST_PICTURES, Uploads
+from darkroom.outputs.uploads import LIFETIME_S, MOST_BYTES, MOST_PICTURES, FolderUploads
 from darkroom.settings import Settings
 from darkroom.uris import data_uri
 from darkroom_server.app import create_server
@@ -111,9 +111,9 @@ async def test_a_picture_of_megabytes_is_added_over_http(tmp_path: Path, mode: s
 # The folder
 
 
-def kept(folder: Path) -> tuple[Uploads, list[float]]:
+def kept(folder: Path) -> tuple[FolderUploads, list[float]]:
     now = [1_800_000_000.0]
-    return Uploads(folder / "uploads", lambda: now[0]), now
+    return FolderUploads(folder / "uploads", lambda: now[0]), now
 
 
 def test_a_picture_lives_for_a_day_and_no_longer(tmp_path: Path) -> None:

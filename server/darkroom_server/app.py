@@ -1,17 +1,17 @@
 """The MCP server, put together. What a tool does is in `darkroom`; what the model sees of it, in `tools`."""
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import anyio
 from mcp.server import MCPServer
 from mcp.server.apps import APP_MIME_TYPE, Apps, ResourceCsp
 from mcp.server.caching import CacheHint
 from mcp.server.mcpserver.resources import FileResource
-from mcp.server.subscriptions import InMemorySubscriptionBus
+from mcp.server.subscriptions import InMemorySubscriptionBus, SubscriptionBus
 
 from darkroom.settings import Settings
 from darkroom_server import __version__
@@ -23,7 +23,9 @@ from darkroom_server.mcp_server import DarkroomServer
 from darkroom_server.opener import DarkroomOpener
 from darkroom_server.prompts import add_prompts
 from darkroom_server.resources import EndNotices, add_resources
+from darkroom_server.rooms import OneRoom, Rooms
 from darkroom_server.tools import TOOLS
+from darkroom_server.wire import Stdout
 
 if TYPE_CHECKING:
     from darkroom.darkroom import Darkroom
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 
 def create_server(
     settings: Settings, *, is_leaving: Callable[[], bool] = lambda: False, conversation: str = ""
-) -> MCPServer[Calls]:
+) -> MCPServer[Rooms]:
     """The server, not yet running. `is_leaving` tells whether the host has hung up (stdio); then nothing is canceled.
 
     `conversation` is given where one host talks to this process alone and by no HTTP: "latest" is then its own.
@@ -44,52 +46,88 @@ def create_server(
         preview_px = settings.preview_px if settings.previews == "on" else 0
         return Darkroom.open(replace(settings.options(), on_ended=notices.announce, preview_px=preview_px))
 
-    @cache
-    def registry() -> "ModelRegistry":
-        from darkroom.registry import ModelRegistry
-
-        return ModelRegistry.load(settings.models_dir)
-
+    registry = registry_of(settings)
     host = Host(is_leaving=is_leaving, conversation=conversation)
     bus = InMemorySubscriptionBus()
     notices = EndNotices(bus)
     opener = DarkroomOpener(open_darkroom)
 
     @asynccontextmanager
-    async def lifespan(_: MCPServer[Calls]) -> AsyncGenerator[Calls]:
+    async def lifespan(_: MCPServer[Rooms]) -> AsyncGenerator[Rooms]:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(notices.publish)
             tasks.start_soon(opener.keep_open)
             calls = Calls(opener, registry, settings, tasks, host)
             try:
-                yield calls
+                yield OneRoom(calls)
             finally:
                 await calls.answers.settle()
                 tasks.cancel_scope.cancel()
 
+    hosts = ["data:"] if settings.problem else image_hosts(settings.choice.gateway)
+    exposure = Exposure(instructions=instructions(settings), image_hosts=hosts, stdout=host.stdout, subscriptions=bus)
+    return assemble(settings, registry, lifespan, exposure)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exposure:
+    """How the server shows itself: what the model is told first, and the hosts whose images the gallery may load.
+
+    `stdout` hears of what is written over stdio, `subscriptions` tells who watches a prediction; `security` are the
+    SDK's arguments for a log-in, `hidden` folders of this computer that no answer may name.
+    """
+
+    instructions: str
+    image_hosts: Sequence[str]
+    stdout: Stdout | None = None
+    subscriptions: "SubscriptionBus | Literal[False]" = False
+    hidden: Sequence[str] = ()
+    security: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+def assemble(
+    settings: Settings,
+    registry: "Callable[[], ModelRegistry]",
+    lifespan: "Callable[[MCPServer[Rooms]], AbstractAsyncContextManager[Rooms]]",
+    exposure: Exposure,
+) -> MCPServer[Rooms]:
+    """Tools, resources, prompts and the gallery over the rooms that `lifespan` opens."""
     server = DarkroomServer(
         "darkroom",
         tools=[row.tool(settings) for row in TOOLS],
         refusals={row.name: row.refusal(settings) for row in TOOLS},
-        stdout=host.stdout,
+        stdout=exposure.stdout,
+        hidden=exposure.hidden,
         title="Darkroom",
         version=__version__,
-        instructions=instructions(settings),
+        instructions=exposure.instructions,
         lifespan=lifespan,
         log_level="WARNING",
-        subscriptions=bus,
-        extensions=[_gallery(settings)],
+        subscriptions=exposure.subscriptions,
+        extensions=[_gallery(exposure.image_hosts)],
         cache_hints={"tools/list": CacheHint(ttl_ms=300_000, scope="private")},
+        **exposure.security,
     )
     add_resources(server, registry)
     add_prompts(server, registry)
     return server
 
 
-def _gallery(settings: Settings) -> Apps:
-    """The view of image answers; its frame may load images from the gateway's file hosts and from nowhere else."""
-    hosts = ["data:"] if settings.problem else image_hosts(settings.choice.gateway)
-    csp = ResourceCsp(resource_domains=hosts).model_dump(by_alias=True, exclude_none=True)
+def registry_of(settings: Settings) -> "Callable[[], ModelRegistry]":
+    """Gives the models, read at the first call."""
+
+    @cache
+    def registry() -> "ModelRegistry":
+        from darkroom.registry import ModelRegistry
+
+        return ModelRegistry.load(settings.models_dir)
+
+    return registry
+
+
+def _gallery(hosts: Sequence[str]) -> Apps:
+    """The view of image answers; its frame may load images from these hosts and from nowhere else."""
+    csp = ResourceCsp(resource_domains=list(hosts)).model_dump(by_alias=True, exclude_none=True)
     apps = Apps()
     apps.add_resource(
         FileResource(

@@ -9,22 +9,20 @@ from typing import Annotated, Any, cast
 
 from mcp.server.apps import client_supports_apps
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
-from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult, TextContent
 from pydantic import Field
 
 from darkroom.errors import OutputError
-from darkroom_server.calls import ANSWER_WITHIN_S, Calls
+from darkroom_server.calls import ANSWER_WITHIN_S
+from darkroom_server.rooms import Ctx, calls_of
 
 FOR_APPS_ONLY = {"visibility": ["app"]}
 _MODERN = "2026-07-28"
 
 
-async def add_picture(
-    ctx: Context[Calls, Any], picture: Annotated[str, Field(description="A data URI")]
-) -> CallToolResult:
+async def add_picture(ctx: Ctx, picture: Annotated[str, Field(description="A data URI")]) -> CallToolResult:
     """Keep a picture of the person's for a day, to be given to generate_image as one of its images. Costs nothing."""
-    calls = ctx.request_context.lifespan_context
+    calls = await calls_of(ctx)
     added = await calls.in_darkroom(ANSWER_WITHIN_S, lambda darkroom: darkroom.add_picture(picture))
     if added is None:
         raise OutputError("The picture was not written down in time. Try again.")

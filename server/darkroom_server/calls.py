@@ -40,6 +40,7 @@ QUESTION_S = 5.0
 _LONGEST_ID = 70
 _CUT_WAIT = "wait_seconds {} was cut to {}, as many hosts end a call at about 60 s; DARKROOM_WAIT_SECONDS raises it."
 _SHOWN_BEFORE = "its preview was shown before; get_prediction with previews=true shows it again."
+Ctx = Context[Any, Any]
 _Verb = Callable[["Darkroom", "OnProgress"], "Awaitable[PredictionReport]"]
 
 
@@ -67,7 +68,7 @@ class Calls:
         self._told: set[tuple[str, str]] = set()
 
     async def generate_image(
-        self, ctx: Context["Calls", Any], request: "ImageRequest", *, wait_s: int, request_id: str, max_usd: float
+        self, ctx: Ctx, request: "ImageRequest", *, wait_s: int, request_id: str, max_usd: float
     ) -> CallToolResult:
         """Create and wait; a person's cancel also cancels at the gateway what this call has started.
 
@@ -114,14 +115,14 @@ class Calls:
         """Whether a person has stopped it, and the host is still there: one that leaves cancels what is open."""
         return not self._host.is_leaving() and await call.is_stopped() and not self._host.is_leaving()
 
-    def hear_cancel(self, ctx: "ServerRequestContext[Calls, Any]") -> None:
+    def hear_cancel(self, ctx: "ServerRequestContext[Any, Any]") -> None:
         """Take in a `notifications/cancelled`: which call it means, and why."""
         for call in self.open_calls.hear(ctx):
             self.answers.give_up(call.caller)
         if ctx.request is None:
             self._host.stdout.lose((ctx.params or {}).get("requestId"))
 
-    def _conversation(self, ctx: Context["Calls", Any]) -> str:
+    def _conversation(self, ctx: Ctx) -> str:
         return conversation_of(ctx.request_context, self._host.conversation)
 
     async def dry_run(self, request: "ImageRequest", *, request_id: str, max_usd: float) -> CallToolResult:
@@ -139,7 +140,7 @@ class Calls:
         return prediction_result(report, shape=AnswerShape(is_structured=self.settings.structured_output))
 
     async def get_prediction(
-        self, ctx: Context["Calls", Any], id: str, *, wait_s: int, cancel: bool, previews: bool, limit: int
+        self, ctx: Ctx, id: str, *, wait_s: int, cancel: bool, previews: bool, limit: int
     ) -> CallToolResult:
         """Find and wait, cancel, or list; a cancel of the call only ends the waiting.
 
@@ -190,7 +191,7 @@ class Calls:
 
     async def _answer(
         self,
-        ctx: Context["Calls", Any],
+        ctx: Ctx,
         tool: str,
         call: OpenCall,
         wait_s: int,
@@ -223,7 +224,7 @@ class Calls:
         await self.answers.see_off(ctx.request_context, answer)
         return prediction_result(report, preview, self._shape(ctx))
 
-    def _shape(self, ctx: Context["Calls", Any]) -> AnswerShape:
+    def _shape(self, ctx: Ctx) -> AnswerShape:
         """How this host gets its answers."""
         client = ctx.session.client_params
         return AnswerShape(
@@ -259,7 +260,7 @@ class Calls:
         return made.preview, [f"image {each.number} cannot be shown: {each.reason}." for each in made.problems]
 
 
-def _rising(ctx: Context["Calls", Any]) -> "OnProgress":
+def _rising(ctx: Ctx) -> "OnProgress":
     """Progress notifications whose numbers only rise, as the protocol wants; the same words are not sent twice."""
     last_percent, last_message = -1.0, ""
 

@@ -114,7 +114,7 @@ def _picture(preview: "Preview") -> ImageContent:
 
 def _markdown(images: Sequence[StoredImage]) -> list[str]:
     """A line for each image that lies on this computer; of a drawing its PNG."""
-    paths = [image.file.raster_location or image.file.location for image in images if image.file]
+    paths = [image.file.raster_shown or image.file.shown for image in images if image.file]
     return [f"![]({_destination(path)})" for path in paths if not is_url(path)]
 
 
@@ -136,10 +136,10 @@ def _link(image: StoredImage) -> ResourceLink:
     if not file:
         kind = mimetypes.guess_type(image.url.partition("?")[0])[0]
         return ResourceLink(name=f"image {image.index + 1}", uri=image.url, mime_type=kind, annotations=for_user)
-    is_path = not is_url(file.location)
+    location, is_path = file.shown, not is_url(file.shown)
     return ResourceLink(
         name=Path(file.location).name if is_path else file.location.rpartition("/")[2],
-        uri=Path(file.location).as_uri() if is_path else file.location,
+        uri=Path(location).as_uri() if is_path else location,
         mime_type=file.mime_type,
         size=file.size_bytes,
         annotations=for_user,

@@ -1,34 +1,44 @@
 """The streamable HTTP transport: `/mcp` for hosts of both protocol eras, `/health` for whoever watches the process.
 
-There is no log-in: everybody who reaches the port can spend the owner's money. Hence loopback by default, only Host and
-Origin headers that are expected (a web page could reach the port through a rebound name otherwise), and no file of this
-computer as input. uvicorn waits for the rest of a request without a limit, so a few hundred half-sent ones would occupy
+One person's server has no log-in: everybody who reaches the port can spend the owner's money. Hence loopback by
+default, only Host and Origin headers that are expected (a web page could reach the port through a rebound name
+otherwise), and no file of this computer as input. With DARKROOM_DATABASE_URL it is a team's, put together in `team`.
+
+uvicorn waits for the rest of a request without a limit, so a few hundred half-sent ones would occupy
 the process for ever; here they end after a while.
 """
 
 import logging
 import socket
+import time
 from collections.abc import Callable, Iterable
 from types import FrameType
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import h11
 import uvicorn
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from darkroom.settings import Settings
+from darkroom.uris import host_of
 from darkroom_server import __version__
 from darkroom_server.app import create_server
 from darkroom_server.strange_json import readable
 from darkroom_server.wire import Exchanges
 
+if TYPE_CHECKING:
+    from darkroom.team_settings import TeamSettings
+
 _LOCAL_HOSTS = ("127.0.0.1", "localhost", "[::1]")
 _LEAVE_WITHIN_S = 2
+# A team's balancer hears first that no more calls should come, then those that wait are waited for.
+_NOTICE_S, _TEAM_LEAVES_WITHIN_S = 5.0, 55
 # The largest input image is 20 MiB, and comes as base64 with a third more.
 _MAX_REQUEST_BYTES = 32 * 1024 * 1024
 # No byte for so long, or not whole after so long: the connection is closed. A 20 MiB image at 2 Mbit/s fits.
@@ -41,18 +51,32 @@ _TOO_LATE = b"The request was not sent to its end in time.\n"
 def serve_http(
     settings: Settings, listener: socket.socket, *, allowed_hosts: Iterable[str], on_ready: Callable[[], None]
 ) -> None:
-    """Serve on `listener` until SIGTERM or SIGINT. Calls get 2 s more; what they wait for goes on at the gateway."""
-    app = _app(settings, allowed_hosts, is_leaving=lambda: server.should_exit)
+    """Serve on `listener` until SIGTERM or SIGINT. Calls get 2 s more; what they wait for goes on at the gateway.
+
+    In a team new calls come for 5 s more, and those that wait get 55 s. Raises: SettingsError for a team's settings.
+    """
+    team = served_team(settings)
+    if team and team.metrics_port:
+        from darkroom_server.team.metrics import serve_metrics
+
+        serve_metrics(team.metrics_port, listener.getsockname()[0])
+    app = _app(settings, allowed_hosts, is_leaving=lambda: server.is_leaving)
     # No access log, and no logging of uvicorn's own: what there is to say goes to stderr with everything else.
     config = uvicorn.Config(
-        app, http=_PatientProtocol, log_config=None, access_log=False, timeout_graceful_shutdown=_LEAVE_WITHIN_S
+        app,
+        http=_PatientProtocol,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=_TEAM_LEAVES_WITHIN_S if team else _LEAVE_WITHIN_S,
     )
-    server = _Server(config, on_ready)
+    server = _Server(config, on_ready, notice_s=_NOTICE_S if team else 0.0)
     server.run(sockets=[listener])
 
 
 def _app(settings: Settings, allowed_hosts: Iterable[str], is_leaving: Callable[[], bool]) -> Starlette:
     """The ASGI app. `allowed_hosts` are names by which it may be reached besides the local ones, without a port."""
+    if team := served_team(settings):
+        return _team_app(settings, team, allowed_hosts, is_leaving)
     server = create_server(settings.without_local_files(), is_leaving=is_leaving)
 
     async def health(request: Request) -> JSONResponse:
@@ -67,22 +91,55 @@ def _app(settings: Settings, allowed_hosts: Iterable[str], is_leaving: Callable[
     return app
 
 
-def _security(hosts: Iterable[str]) -> TransportSecuritySettings:
-    """Each host on any port, and pages that come from it."""
+def served_team(settings: Settings) -> "TeamSettings | None":
+    """The settings of the team that is served here; None where it is one person. Raises: SettingsError."""
+    team = settings.team
+    return team if team and team.database_url else None
+
+
+def _team_app(
+    settings: Settings, team: "TeamSettings", allowed_hosts: Iterable[str], is_leaving: Callable[[], bool]
+) -> Starlette:
+    """The ASGI app of one replica. Raises: SettingsError."""
+    from darkroom_server.team.middleware import surround
+    from darkroom_server.team.serving import team_app
+
+    security = _security([*_LOCAL_HOSTS, host_of(team.public_url), *allowed_hosts], team.allowed_origins)
+    app = team_app(settings, team, security, is_leaving, most_bytes=_MAX_REQUEST_BYTES)
+    # Innermost: nothing is read of who has no token.
+    app.user_middleware.append(Middleware(_WholeBodies, most_bytes=_MAX_REQUEST_BYTES, is_read=_is_known))
+    app.add_middleware(Exchanges)
+    surround(app, team, is_leaving)
+    return app
+
+
+def _is_known(scope: Scope) -> bool:
+    """Whether a request to the MCP server brings a token that is right."""
+    return scope["path"] == "/mcp" and bool(scope["user"].is_authenticated)
+
+
+def _security(hosts: Iterable[str], origins: Iterable[str] = ()) -> TransportSecuritySettings:
+    """Each host on any port, and pages that come from it, or from `origins`."""
     names = tuple(dict.fromkeys(host.lower() for host in hosts))
-    origins = [f"{scheme}://{name}" for scheme in ("http", "https") for name in names]
+    of_hosts = [f"{scheme}://{name}" for scheme in ("http", "https") for name in names]
     return TransportSecuritySettings(
         allowed_hosts=[*names, *(f"{name}:*" for name in names)],
-        allowed_origins=[*origins, *(f"{origin}:*" for origin in origins)],
+        allowed_origins=[*of_hosts, *(f"{origin}:*" for origin in of_hosts), *origins],
     )
 
 
 class _Server(uvicorn.Server):
-    """A signal is an orderly end with exit code 0; uvicorn would raise it once more after it has left."""
+    """A signal is an orderly end with exit code 0; uvicorn would raise it once more after it has left.
 
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+    `is_leaving` from the signal on; it still serves for `notice_s` seconds then.
+    """
+
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None], *, notice_s: float) -> None:
         super().__init__(config)
+        self.is_leaving = False
         self._on_ready = on_ready
+        self._notice_s = notice_s
+        self._stops_s = float("inf")
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -93,8 +150,13 @@ class _Server(uvicorn.Server):
         """Called in the main thread at SIGTERM and SIGINT; a second one waits for nothing."""
         # From here on it reports each call that it ends as a fault, with a traceback.
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
-        self.force_exit = self.should_exit
-        self.should_exit = True
+        self.force_exit = self.is_leaving
+        self.should_exit = self.force_exit or not self._notice_s
+        self.is_leaving, self._stops_s = True, time.monotonic() + self._notice_s
+
+    async def on_tick(self, counter: int) -> bool:
+        self.should_exit = self.should_exit or time.monotonic() >= self._stops_s
+        return await super().on_tick(counter)
 
 
 class _PatientProtocol(H11Protocol):
@@ -147,14 +209,18 @@ class _PatientProtocol(H11Protocol):
 
 
 class _WholeBodies:
-    """ASGI middleware: reads each body to its end, at most `most_bytes`, and hands it on readable for the SDK."""
+    """ASGI middleware: reads each body to its end, at most `most_bytes`, and hands it on readable for the SDK.
 
-    def __init__(self, app: ASGIApp, most_bytes: int) -> None:
+    What `is_read` says no to goes on untouched.
+    """
+
+    def __init__(self, app: ASGIApp, most_bytes: int, is_read: Callable[[Scope], bool] = lambda scope: True) -> None:
         self._app = app
         self._most_bytes = most_bytes
+        self._is_read = is_read
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] != "POST":
+        if scope["type"] != "http" or scope["method"] != "POST" or not self._is_read(scope):
             await self._app(scope, receive, send)
             return
         body, is_whole = bytearray(), False

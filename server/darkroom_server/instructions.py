@@ -6,16 +6,30 @@ characters.
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from darkroom.settings import Settings, variable_of
 from darkroom.uris import is_url
 from darkroom.usual_models import USUAL_MODELS
 
+if TYPE_CHECKING:
+    from darkroom.team_settings import TeamSettings
+
 MOST_BYTES = 2_000
 _TEMPLATE = Path(__file__).with_suffix(".txt")
 _LONGEST_PLACE_BYTES = 200
 _LONGEST_MODEL, _LONGEST_ADDRESS, _LONGEST_PROBLEM = 60, 80, 300
+_SAVED = "Images are saved in {}; links die after an hour, the files stay. Tell the user the path."
+_INPUTS = "a path, an https URL, or prediction:ID of an earlier result."
+_TEAM_SAVED = (
+    "Images are kept for this user alone; the links to them may die after {} min, and get_prediction gives new ones. "
+    "Tell the user the link."
+)
+_TEAM_INPUTS = (
+    "an https URL, a data URI, upload:ID of a picture that the user has added, or prediction:ID of an earlier result. "
+    "No file of any computer is read."
+)
 _SHOWN = "Every answer ends with what was charged; dry_run=true shows the price before."
 
 
@@ -25,14 +39,33 @@ def instructions(settings: Settings) -> str:
         "gateway": _gateway_words(settings),
         "money": _money_words(settings),
         "models": _model_words(settings),
-        "place": _place_words(settings.output_location),
-        "folders": "",
+        "saved": _SAVED.format(_place_words(settings.output_location)),
+        "inputs": _INPUTS,
         "cancels": "" if not settings.problem and not settings.choice.gateway.has_cancel else ", and cancels",
     }
-    template = _TEMPLATE.read_text(encoding="utf-8").strip()
-    room_bytes = MOST_BYTES - len(template.format(**parts).encode())
-    parts["folders"] = _folder_words([str(path) for path in settings.input_paths], room_bytes)
-    return template.format(**parts)
+    room_bytes = MOST_BYTES - len(_filled(parts).encode()) - 1
+    folders = _folder_words([str(path) for path in settings.input_paths], room_bytes)
+    return _filled(parts | {"inputs": f"{_INPUTS} {folders}".rstrip()})
+
+
+def team_instructions(settings: Settings, team: "TeamSettings") -> str:
+    """The same for everybody in a team, who see none of the server's folders."""
+    minutes = max(1, round(team.link_seconds / 60))
+    limits = "The user and the team may have limits for a day; a refusal says whose."
+    return _filled(
+        {
+            "gateway": "Darkroom makes and edits images for the user's team.",
+            "money": f"Each generate_image call costs the team money. {_SHOWN} {limits}",
+            "models": _model_words(settings),
+            "saved": _TEAM_SAVED.format(minutes),
+            "inputs": _TEAM_INPUTS,
+            "cancels": ", and cancels",
+        }
+    )
+
+
+def _filled(parts: dict[str, str]) -> str:
+    return _TEMPLATE.read_text(encoding="utf-8").strip().format(**parts)
 
 
 def _gateway_words(settings: Settings) -> str:

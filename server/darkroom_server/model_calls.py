@@ -51,10 +51,11 @@ class ModelCalls:
         """The registry in words; needs an open Darkroom to say what is left of a limit, or for what is not curated."""
         from darkroom.list_models import list_models
 
-        has_limit = (
-            self._calls.settings.max_usd_per_call is not None or self._calls.settings.max_usd_per_day is not None
-        )
-        limits = await self._limits() if has_limit and not self._calls.settings.problem else None
+        settings = self._calls.settings
+        own_limits = (settings.max_usd_per_call, settings.max_usd_per_day)
+        # Those of a team stand in its database.
+        has_limit = any(each is not None for each in own_limits) or "DARKROOM_DATABASE_URL" in settings.sources.texts
+        limits = await self._limits() if has_limit and not settings.problem else None
         if described := await self._described(model, limits):
             return self._result(described)
         report = list_models(

@@ -90,6 +90,11 @@ class OpenCalls:
         self._calls: list[OpenCall] = []
         self._begun: dict[str, None] = {}
 
+    @property
+    def are_there(self) -> bool:
+        """Whether any call waits."""
+        return bool(self._calls)
+
     @contextmanager
     def waiting(self, ctx: ServerRequestContext[Any, Any], id: str, caller: str = "") -> Generator[OpenCall]:
         """One more for as long as the block runs."""

@@ -6,18 +6,18 @@ A host that watches `prediction://ID` is told when it has ended, so that it need
 import json
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 from mcp.server import MCPServer
-from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 from mcp.server.subscriptions import SubscriptionBus
 from mcp.shared.subscriptions import ResourceUpdated
 from pydantic import JsonValue
 
 from darkroom.errors import DarkroomError
-from darkroom_server.calls import ANSWER_WITHIN_S, Calls
+from darkroom_server.calls import ANSWER_WITHIN_S
+from darkroom_server.rooms import Ctx, Rooms, calls_of
 from darkroom_server.strange_json import cleaned
 
 if TYPE_CHECKING:
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from darkroom.reports import PredictionReport
 
 T = TypeVar("T")
-Ctx = Context[Calls, Any]
-
 _MOST_WAITING = 1_000
 
 
@@ -52,7 +50,7 @@ class EndNotices:
                 await self._bus.publish(ResourceUpdated(uri=uri))
 
 
-def add_resources(server: MCPServer[Calls], registry: "Callable[[], ModelRegistry]") -> None:
+def add_resources(server: MCPServer[Rooms], registry: "Callable[[], ModelRegistry]") -> None:
     """Register `prediction://{id}` with its images and previews, `models://registry` and `models://{owner}/{name}`."""
 
     def all_models() -> str:
@@ -93,7 +91,7 @@ async def image(id: str, n: str, ctx: Ctx) -> bytes:
 
 async def preview(id: str, n: str, ctx: Ctx) -> bytes:
     """Image number n made small, for the gallery: an answer shows its model all images in one."""
-    file, longest_px = await _file_of(id, n, ctx), ctx.request_context.lifespan_context.settings.preview_px
+    file, longest_px = await _file_of(id, n, ctx), (await calls_of(ctx)).settings.preview_px
     made = await _in_darkroom(ctx, lambda darkroom: darkroom.preview({1: file}, longest_px))
     if made.preview is None:
         raise ResourceNotFoundError(f"Image {n} has no preview: {made.problems[0].reason}.")
@@ -120,7 +118,7 @@ async def _report_on(id: str, ctx: Ctx) -> "PredictionReport":
 
 async def _in_darkroom(ctx: Ctx, work: "Callable[[Darkroom], Awaitable[T]]") -> T:
     try:
-        result = await ctx.request_context.lifespan_context.in_darkroom(ANSWER_WITHIN_S, work)
+        result = await (await calls_of(ctx)).in_darkroom(ANSWER_WITHIN_S, work)
     except DarkroomError as error:
         raise ResourceNotFoundError(error.message) from error
     if result is None:

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from mcp.server.elicitation import ElicitationResult
-from mcp.server.mcpserver import Context, Elicit, Resolve
+from mcp.server.mcpserver import Elicit, Resolve
 from mcp.server.mcpserver.tools import Tool
 from mcp.types import CallToolResult, ToolAnnotations
 from pydantic import Field, JsonValue, WithJsonSchema
@@ -20,18 +20,17 @@ from darkroom.model_tasks import Task
 from darkroom.settings import Settings
 from darkroom_server import consent
 from darkroom_server.app_tools import FOR_APPS_ONLY, add_picture
-from darkroom_server.calls import Calls
 from darkroom_server.consent import Consent
 from darkroom_server.content import look_up_refusal, model_refusal, refusal
 from darkroom_server.gallery import GALLERY_URI
 from darkroom_server.mcp_server import Refuse
 from darkroom_server.model_calls import ModelCalls
 from darkroom_server.output_schema import ModelResult, PredictionResult
+from darkroom_server.rooms import Ctx, calls_of
 
 if TYPE_CHECKING:
     from darkroom.registry import ImageRequest
 
-Ctx = Context[Calls, Any]
 TaskOrAny = Literal["any", Task]
 ModelOptions = Annotated[
     dict[str, JsonValue],
@@ -65,7 +64,7 @@ async def ask_about_cost(
     ctx: Ctx, request: Annotated[Any, Resolve(image_request)], request_id: str, max_usd: float, dry_run: bool
 ) -> Consent | Elicit[Consent]:
     """The person's consent, asked for only where DARKROOM_CONFIRM_USD wants it; the sandbox costs nothing."""
-    calls = ctx.request_context.lifespan_context
+    calls = await calls_of(ctx)
     settings = calls.settings
     if dry_run or settings.confirm_usd is None or settings.problem or settings.choice.gateway.is_sandbox:
         return Consent(confirmed=True)
@@ -112,7 +111,7 @@ async def generate_image(
     still processing when the wait ends, it goes on by itself: call get_prediction with the id, never this again.
     """
     # The arguments that describe an image arrive in `request`.
-    calls = ctx.request_context.lifespan_context
+    calls = await calls_of(ctx)
     if dry_run:
         return await calls.dry_run(request, request_id=request_id, max_usd=max_usd)
     consent.require(ctx, answer, calls.settings.confirm_usd)
@@ -144,9 +143,8 @@ async def get_prediction(
     Returns the same as generate_image. Works after restarts and after the links have died (saved files answer). A
     list has a line for each prediction (time, status, charge, prompt, path, id) and what each day has cost.
     """
-    return await ctx.request_context.lifespan_context.get_prediction(
-        ctx, id, wait_s=wait_seconds, cancel=cancel, previews=previews, limit=limit
-    )
+    calls = await calls_of(ctx)
+    return await calls.get_prediction(ctx, id, wait_s=wait_seconds, cancel=cancel, previews=previews, limit=limit)
 
 
 async def list_models(
@@ -164,7 +162,7 @@ async def list_models(
     Call it before generate_image when the user wants a certain look, text in the image, an edit, an upscale, a
     cut-out or a vector file, or names a model.
     """
-    models = ModelCalls(ctx.request_context.lifespan_context)
+    models = ModelCalls(await calls_of(ctx))
     if source == "gateway" and not model:
         return await models.search_gateway(query, limit)
     return await models.list_models(query=query, task=task, model=model, sort=sort, max_usd=max_usd, limit=limit)

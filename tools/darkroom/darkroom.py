@@ -6,9 +6,9 @@ goes on. After a restart the unfinished predictions of earlier processes are tak
 
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
-from functools import cached_property
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import asdict, dataclass, field
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,22 +18,23 @@ from pydantic import JsonValue
 
 from darkroom.gateways import Gateway, Key, OutputFetcher, PredictionClient, Timeouts
 from darkroom.images import ReadImage, StoredFile
-from darkroom.journal import Intent, SpendingLimit, day_start, open_journal
+from darkroom.journal import Intent, Journal, Limit, ReceiptOf, SpendingLimit, day_start, open_journal
 from darkroom.outputs.decoders import decoders
 from darkroom.outputs.early_previews import EarlyPreviews
-from darkroom.outputs.uploads import Uploads
+from darkroom.outputs.uploads import uploads_at
 from darkroom.registry import MappedInput, ModelRegistry
 from darkroom.reports import DayLimit, Limits
 from darkroom.work.accounts import Account
 from darkroom.work.crash_points import CrashPoint
 from darkroom.work.image_fetching import ImageFetching
+from darkroom.work.interface import Work
 from darkroom.work.leases import LEASE_S
 from darkroom.work.receipts import receipts
 from darkroom.work.reconcile import SETTLE_S, ReconcileRules
 from darkroom.work.runtime import Runtime
 from darkroom.work.sending import Budget
 from darkroom.work.wait import OnProgress, Waiting
-from darkroom.work.work import Work, WorkRules
+from darkroom.work.work import LocalWork, WorkRules
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from darkroom.live_models import Directory
     from darkroom.outputs import OutputStores
     from darkroom.outputs.inputs import InputResolver, Resolved
+    from darkroom.outputs.links import Links
     from darkroom.outputs.preview import Previewed
 
 __all__ = ["Budget", "Darkroom", "DarkroomOptions", "OnProgress"]
@@ -61,9 +63,11 @@ class DarkroomOptions:
     `output_dir` is a folder or an object URL (`s3://…`). `at_crash_point` hears every moment at which a crash would
     matter; `settle_s` is how long a lost create may take to show up in the gateway's list; `lease_s` for how long a
     process that says nothing more keeps others from following its predictions; `wait_s` is how long a call waits where
-    it does not say, which the next steps name; `preview_px` is the longer side of the
-    previews that answers show, 0 for none; `on_ended` hears of every prediction that has ended and whose images are
-    home or lost.
+    it does not say, which the next steps name; `preview_px` is the longer side of the previews that answers show, 0 for
+    none; `on_ended` hears of every prediction that has ended and whose images are home or lost; `open_journal` opens the
+    journal, given where its file would lie. `team_limit` is what a team allows, in place of `max_usd_per_day`; `links`
+    gives links to images in place of their locations, `uploads_place` (a folder or object URL) keeps pictures that were
+    added by hand.
     """
 
     gateway: Gateway
@@ -77,6 +81,9 @@ class DarkroomOptions:
     default_model: str = ""
     max_usd_per_call: float | None = None
     max_usd_per_day: float | None = None
+    team_limit: Limit | None = None
+    links: "Links | None" = None
+    uploads_place: str = ""
     allow_unknown_price: bool = False
     clock: Callable[[], float] = time.time
     monotonic: Callable[[], float] = time.monotonic
@@ -86,13 +93,14 @@ class DarkroomOptions:
     wait_s: float = 25.0
     preview_px: int = 0
     on_ended: Callable[[Intent], None] = lambda intent: None
+    open_journal: Callable[[Path, Callable[[], float], ReceiptOf], AbstractAsyncContextManager[Journal]] = open_journal
     at_crash_point: Callable[[CrashPoint], None] = lambda moment: None
 
 
 class Darkroom:
     """Open with `Darkroom.open`; leaving it stops all waiting within two seconds and forgets nothing that was paid.
 
-    `work` starts and follows predictions, `waiting` waits for them within a budget.
+    `work` starts and follows predictions, `waiting` waits within a budget; `make_work` is called last.
     """
 
     def __init__(
@@ -102,7 +110,7 @@ class Darkroom:
         account: Account,
         stores: "OutputStores",
         fetcher: OutputFetcher,
-        tasks: anyio.abc.TaskGroup,
+        make_work: Callable[["Darkroom"], Work],
     ) -> None:
         self.options = options
         self.gateway = options.gateway
@@ -112,13 +120,12 @@ class Darkroom:
         self.journal = account.journal
         self.stores = stores
         self.fetcher = fetcher
-        self.uploads = Uploads(options.data_dir / "uploads", options.clock)
+        self.uploads = uploads_at(options.uploads_place or str(options.data_dir / "uploads"), options.clock)
         self.waiting = Waiting(options.monotonic)
         self._said: set[str] = set()
         self._opened_at = options.clock() - options.monotonic()
-        self._early_previews = EarlyPreviews(options.preview_px, tasks)
-        fetching = ImageFetching(self.journal, stores, fetcher, self._runtime, self._early_previews)
-        self.work = Work(account, self.journal, fetching, tasks, self._runtime, self._rules())
+        self.early_previews = EarlyPreviews()
+        self.work = make_work(self)
 
     @classmethod
     @asynccontextmanager
@@ -133,7 +140,7 @@ class Darkroom:
             registry = ModelRegistry.load(options.models_dir)
             receipt_of = receipts(registry, options.gateway)
             journal = await stack.enter_async_context(
-                open_journal(options.data_dir / "journal.sqlite3", options.clock, receipt_of)
+                options.open_journal(options.data_dir / "journal.sqlite3", options.clock, receipt_of)
             )
             client = await stack.enter_async_context(
                 PredictionClient(options.gateway, options.key, app=options.app, timeouts=options.timeouts)
@@ -143,7 +150,7 @@ class Darkroom:
             await stack.enter_async_context(decoders().kept())
             tasks = await stack.enter_async_context(anyio.create_task_group())
             stores = OutputStores(options.output_dir, spare=options.data_dir / "images")
-            room = cls(options, registry, account, stores, fetcher, tasks)
+            room = cls(options, registry, account, stores, fetcher, partial(_local_work, tasks))
             tasks.start_soon(room.work.take_up_unfinished)
             tasks.start_soon(anyio.to_thread.run_sync, room.uploads.sweep)
             try:
@@ -170,8 +177,10 @@ class Darkroom:
         """A moment of the monotonic clock in seconds since the epoch, as the wall clock stood when this was opened."""
         return self._opened_at + monotonic_s
 
-    def day_limit(self) -> SpendingLimit | None:
-        """The person's limit for this calendar day; None where there is none, and in the sandbox, which is free."""
+    def day_limit(self) -> Limit | None:
+        """The team's limits, else the person's for this day; None without, and in the sandbox, which is free."""
+        if self.options.team_limit:
+            return self.options.team_limit
         limit_usd = self.options.max_usd_per_day
         if limit_usd is None or self.gateway.is_sandbox:
             return None
@@ -186,11 +195,9 @@ class Darkroom:
 
         Raises: JournalError.
         """
-        if (limit := self.day_limit()) is None:
+        if (limit := self.day_limit()) is None or (left := await self.journal.left(limit)) is None:
             return None
-        spent = await self.journal.spent_usd(limit.since)
-        left_usd = max(0.0, round(limit.limit_usd - spent.total_usd, 6))
-        return DayLimit(left_usd=left_usd, limit_usd=limit.limit_usd, reserved_usd=round(spent.reserved_usd, 6))
+        return DayLimit(**asdict(left))
 
     async def limits(self) -> Limits:
         """The person's spending limits as they stand. Raises: JournalError."""
@@ -239,7 +246,7 @@ class Darkroom:
         """One small picture of stored files for the chat, by their numbers in the answer, under the hosts' limit."""
         from darkroom.outputs.preview import preview_of
 
-        return await preview_of(files, self.stores.read, early=self._early_previews.taken, longest_px=longest_px)
+        return await preview_of(files, self.stores.read, early=self.early_previews.taken, longest_px=longest_px)
 
     def say_once(self, words: str) -> None:
         """Have it said in the next answer, and never again while the Darkroom is open."""
@@ -266,16 +273,18 @@ class Darkroom:
         )
 
     @property
-    def _runtime(self) -> Runtime:
+    def runtime(self) -> Runtime:
+        """The clocks of the options."""
         options = self.options
         return Runtime(
             clock=options.clock,
             monotonic=options.monotonic,
             at_crash_point=options.at_crash_point,
-            on_create=self._early_previews.expect,
+            on_create=self.early_previews.expect,
         )
 
-    def _rules(self) -> WorkRules:
+    def work_rules(self) -> WorkRules:
+        """What the work needs to know of the options and the models."""
         options = self.options
         return WorkRules(
             paid_ids_dir=options.data_dir,
@@ -295,3 +304,9 @@ class Darkroom:
         """A model's own input defaults, as far as they are known."""
         known = self.registry.find(model)
         return known.with_defaults({}) if known else {}
+
+
+def _local_work(tasks: anyio.abc.TaskGroup, room: Darkroom) -> LocalWork:
+    room.early_previews = EarlyPreviews(room.options.preview_px, tasks)
+    fetching = ImageFetching(room.journal, room.stores, room.fetcher, room.runtime, room.early_previews)
+    return LocalWork(room.account, room.journal, fetching, tasks, room.runtime, room.work_rules())

@@ -6,6 +6,7 @@
     │   ├── InvalidInput
     │   └── UnknownPrediction
     ├── SettingsError           a DARKROOM_ variable or a model file is wrong: the person mends it
+    ├── AccessRefused           who asks belongs to no tenant: an administrator mends it
     ├── SpendingRefused         the person's own limit: nothing was sent
     ├── JournalError            the journal cannot be written: nothing was sent
     ├── DarkroomClosed          darkroom is closing, or opens again: nothing was sent, call once more
@@ -70,6 +71,10 @@ class UnknownPrediction(InvalidRequest, kind="unknown_prediction"):
 
 class SettingsError(DarkroomError, kind="settings"):
     """A setting is wrong or missing; the message names the variable or the file, line and field."""
+
+
+class AccessRefused(DarkroomError, kind="access_refused"):
+    """Who is logged in may not use this darkroom; nothing was sent."""
 
 
 class SpendingRefused(DarkroomError, kind="spending_limit"):

@@ -13,6 +13,7 @@ from darkroom import cancelling
 from darkroom.darkroom import CALL_GRACE_S, IMAGES_GRACE_S, Darkroom, OnProgress
 from darkroom.errors import DarkroomError, InvalidInput, JournalError, UnknownPrediction
 from darkroom.failures import repeated_failure
+from darkroom.image_links import with_links
 from darkroom.images import ImageState
 from darkroom.joining import may_be_queued_elsewhere
 from darkroom.journal import Intent, IntentState, NewIntent
@@ -136,6 +137,8 @@ async def find(darkroom: Darkroom, id: str, *, within_s: float, conversation: st
             f"{id[:70]!r} is no prediction id. Use the id from generate_image's answer, 'latest', 'today', or "
             "'find: words of the prompt'."
         )
+    if not darkroom.work.is_open_to_foreign_ids:
+        raise UnknownPrediction(f"There is no prediction '{id}' of yours here. Use an id from generate_image's answer.")
     return (await _adopt(darkroom, await darkroom.client.get(id, within_s=within_s)),)
 
 
@@ -194,7 +197,7 @@ async def report_on(
     this call was to stop.
     """
     seen, now_s = {each.intent.key: each for each in watched}, darkroom.options.clock()
-    rows = [await _row(darkroom, intent, seen) for intent in found]
+    rows = await with_links(darkroom, [await _row(darkroom, intent, seen) for intent in found])
     facts = AnswerFacts(
         gateway=darkroom.gateway,
         notes=(*notes, *_notes(darkroom, rows, seen), *darkroom.take_notices()),
@@ -209,7 +212,8 @@ async def report_on(
         wait_s=darkroom.options.wait_s,
         is_look_up=is_look_up,
         free_call="this look-up" if is_look_up else free_call,
-        records=await _records(darkroom, rows) if is_look_up else {},
+        records=await _records(darkroom, rows) if is_look_up and not darkroom.options.links else {},
+        links_words=darkroom.options.links.words if darkroom.options.links else "",
         conversation=whose,
         canceled=canceled,
         typical_s=darkroom.typical_s(rows[0].model),

@@ -27,7 +27,8 @@ class StoredFile:
 
     Type, width and height are read from the content, never from a header; 0 x 0 where the format has no pixels (SVG
     without a size). `is_transparent`: a pixel lets something through; None where nobody has looked. `raster_location`
-    is where the PNG of a drawing (SVG) lies, beside it.
+    is where the PNG of a drawing (SVG) lies, beside it. `link` and `raster_link` are where those reach both who do not
+    reach the locations; "" for everybody else, and never written down.
     """
 
     location: str
@@ -38,6 +39,18 @@ class StoredFile:
     sha256: str
     is_transparent: bool | None = None
     raster_location: str = ""
+    link: str = ""
+    raster_link: str = ""
+
+    @property
+    def shown(self) -> str:
+        """Where whoever asks finds it."""
+        return self.link or self.location
+
+    @property
+    def raster_shown(self) -> str:
+        """The same of the PNG of a drawing; "" where there is none."""
+        return self.raster_link or self.raster_location
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from datetime import date, datetime, timedelta
 from darkroom.darkroom import Darkroom
 from darkroom.errors import InvalidInput
 from darkroom.gateways import clean_words
+from darkroom.image_links import with_links
 from darkroom.journal import Intent, Listed, Money
 from darkroom.reports import AnswerFacts, ListFacts, PredictionReport, list_report
 from darkroom.reports.amounts import local
@@ -55,6 +56,7 @@ async def list_predictions(darkroom: Darkroom, asked: str, limit: int = 10) -> P
         idle=frozenset(row.key for row in listed.rows if darkroom.work.watched(row) is None),
         day=await darkroom.day(),
     )
+    listed = replace(listed, rows=await with_links(darkroom, listed.rows))
     hint = await _hint(darkroom, wanted.words) if not listed.rows else ""
     facts = ListFacts(
         title=wanted.title,

@@ -8,7 +8,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -17,7 +17,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr,
 
 from darkroom.errors import SettingsError
 from darkroom.setting_folders import absolute_folder, home_problem
-from darkroom.settings_sources import PREFIX, Sources, argument_texts, gather
+from darkroom.setting_words import About, table
+from darkroom.setting_words import variable_of as variable_of
+from darkroom.settings_sources import PREFIX, TEAM_SETTINGS, Sources, argument_texts, gather
 from darkroom.spelling import closest
 from darkroom.uris import is_url
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from darkroom.darkroom import DarkroomOptions
     from darkroom.gateways import GatewayChoice
     from darkroom.key_store import KeyStore
+    from darkroom.team_settings import TeamSettings
 
 DEFAULT_WAIT_S = 25
 MOST_WAIT_S = 50  # a call may ask for so much; hosts end calls at about 60 s
@@ -106,7 +109,7 @@ class Settings(BaseModel):
             field: _parsed(field, text, given)
             for name, text in given.items()
             if name.startswith(PREFIX)
-            and (field := name.removeprefix(PREFIX).lower()) not in (*GATEWAY_SETTINGS, *GONE)
+            and (field := name.removeprefix(PREFIX).lower()) not in (*GATEWAY_SETTINGS, *GONE, *TEAM_SETTINGS)
         }
         try:
             settings = cls.model_validate(values)
@@ -151,6 +154,15 @@ class Settings(BaseModel):
 
         return choose_gateway(self._sources.texts, self.key_store)
 
+    @cached_property
+    def team(self) -> "TeamSettings | None":
+        """Those of a team; None where this darkroom serves one person. Raises: SettingsError."""
+        if not {variable_of("database_url"), variable_of("migrate_url")} & self._sources.texts.keys():
+            return None
+        from darkroom.team_settings import TeamSettings
+
+        return TeamSettings.read(self._sources.texts)
+
     @property
     def data_path(self) -> Path:
         """Where the journal lies; not created here."""
@@ -184,6 +196,12 @@ class Settings(BaseModel):
         closed = self.model_copy()
         closed._reads_local_files = False
         return closed
+
+    def at(self, choice: "GatewayChoice") -> "Settings":
+        """The same at another gateway, for callers over a network."""
+        placed = self.without_local_files()
+        vars(placed).update(choice=choice, problem=None)
+        return placed
 
     def options(self) -> "DarkroomOptions":
         """What `Darkroom.open` needs, such as the embedded sandbox. Raises: SettingsError as `problem` has it."""
@@ -239,27 +257,9 @@ class Settings(BaseModel):
             ) from error
 
 
-@dataclass(frozen=True, slots=True)
-class About:
-    """What a person reads about one setting: its meaning, the allowed values, the default in words."""
-
-    meaning: str
-    allowed: str
-    default: str = ""
-
-
-def variable_of(field: str) -> str:
-    """`output_dir` -> `DARKROOM_OUTPUT_DIR`."""
-    return PREFIX + field.upper()
-
-
 def settings_table() -> str:
     """The settings as a Markdown table: variable, default, meaning."""
-    rows = [
-        f"| `{variable_of(name)}` | {about.default} | {about.meaning} Allowed: {about.allowed}. |"
-        for name, about in described().items()
-    ]
-    return "\n".join(["| variable | default | meaning |", "|---|---|---|", *rows])
+    return table(described())
 
 
 def described() -> dict[str, About]:

@@ -18,7 +18,28 @@ from darkroom.setting_folders import FOLDER_WORDS
 PREFIX = "DARKROOM_"
 _FILE = "config.toml"
 _FOLDER_ENDS = ("_dir", "_dirs")
-_SECRET_ENDS = ("_KEY", "_TOKEN", "_SECRET")
+_SECRET_ENDS = ("_KEY", "_KEYS", "_TOKEN", "_SECRET")
+# Those of a darkroom that serves a team; `team_settings` reads them.
+TEAM_SETTINGS = (
+    "database_url",
+    "migrate_url",
+    "app_role",
+    "worker_role",
+    "master_keys",
+    "public_url",
+    "oauth_issuer",
+    "oauth_audience",
+    "oauth_scope",
+    "oauth_client_id",
+    "tenant_claim",
+    "allowed_origins",
+    "link_seconds",
+    "webhooks",
+    "metrics_port",
+    "max_open",
+    "max_creates_per_minute",
+)
+_DATABASES = ("database_url", "migrate_url")
 _MAX_BYTES = 1_000_000
 
 
@@ -158,8 +179,9 @@ def _text(path: Path, name: str, value: object) -> str:
             f"'{path}' holds a key under {name[:40]!r}. Keys do not belong there: take it out and run "
             "`darkroom-mcp key set GATEWAY`."
         )
-    if name == "proxy" and "@" in str(value):
-        raise SettingsError(f"The proxy's password does not belong in '{path}': set DARKROOM_PROXY instead.")
+    if name in ("proxy", *_DATABASES) and "@" in str(value):
+        variable = PREFIX + name.upper()
+        raise SettingsError(f"{name} holds a password. A password does not belong in '{path}': set {variable} instead.")
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str | int | float):

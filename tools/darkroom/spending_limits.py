@@ -92,11 +92,13 @@ async def _rooms(darkroom: Darkroom, max_usd: float, *, with_day: bool) -> Async
     if call_usd is not None and not darkroom.gateway.is_sandbox:
         yield call_usd, f"the user's limit for a call is {_as_given(call_usd)} (DARKROOM_MAX_USD_PER_CALL)"
     if with_day and (day := await darkroom.day()):
-        yield day.left_usd, f"{day.words} (DARKROOM_MAX_USD_PER_DAY)"
+        yield day.left_usd, f"{day.words} ({day.whose})"
 
 
 def has_limit(darkroom: Darkroom) -> bool:
     """Whether the person has set one that holds here; the sandbox is free."""
     limits = darkroom.options
+    if limits.team_limit and limits.team_limit.is_set:
+        return True
     is_set = limits.max_usd_per_call is not None or limits.max_usd_per_day is not None
     return is_set and not darkroom.gateway.is_sandbox

@@ -25,7 +25,7 @@ async def balance_words(client: PredictionClient) -> str:
 async def read_the_bill(darkroom: Darkroom) -> None:
     """Ask the gateway's own log once, for the next command; this process ends now."""
     with suppress(DarkroomError):
-        await darkroom.work.bills.look_once(BALANCE_WITHIN_S)
+        await darkroom.work.look_for_bills(BALANCE_WITHIN_S)
 
 
 def _words(usage: TokenUsage) -> str:

@@ -26,8 +26,12 @@ _COMMANDS = {
     "install": "install",
     "uninstall": "clients_here",
     "serve": "serve",
+    "worker": "worker",
+    "migrate": "migrate",
     "key": "key",
+    "tenant": "tenant",
 }
+_GROUPS = ("key", "tenant")
 _EXIT_CODES = (
     "Exit codes: 0 all is done and saved; 1 it failed, or an image is missing; 2 it was refused here, nothing was "
     "sent; 3 the gateway refused it; 4 it is not at an end, or not known to be; 130 stopped with Ctrl-C."
@@ -48,8 +52,8 @@ def run(arguments: Sequence[str]) -> int:
     is_known = bool(arguments) and arguments[0] in _COMMANDS
     for name in arguments[:1] if is_known else _COMMANDS:
         module = import_module(f"darkroom_server.cli.{_COMMANDS[name]}")
-        if name == "key":
-            app.add_typer(module.key_commands(), name=name)
+        if name in _GROUPS:
+            app.add_typer(getattr(module, f"{name}_commands")(), name=name)
         else:
             app.command()(getattr(module, name))
     for stream in (sys.stdout, sys.stderr):

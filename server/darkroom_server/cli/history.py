@@ -68,7 +68,7 @@ def history(
 
     async def work(darkroom: Darkroom) -> _Told:
         journal = darkroom.journal
-        await darkroom.work.bills.look_once(BALANCE_WITHIN_S)
+        await darkroom.work.look_for_bills(BALANCE_WITHIN_S)
         has_balance = await journal.has_token_log(darkroom.account.id) is not False
         balance = await balance_words(darkroom.client) if has_balance and not (as_csv or as_json) else ""
         today = await journal.spent_usd(day_start(time.time()))

@@ -6,10 +6,9 @@ from typing import Annotated
 import typer
 
 from darkroom.errors import InvalidRequest
-from darkroom.gateways import checked_key, choose_gateway, load_gateways, name_of_key
+from darkroom.gateways import checked_key, choose_gateway, load_gateways, name_of_key, named_gateway
 from darkroom.key_store import SYSTEM_STORE
 from darkroom.settings import Settings
-from darkroom.spelling import closest
 from darkroom_server.cli.hidden import read_hidden
 from darkroom_server.cli.screen import note
 
@@ -74,12 +73,7 @@ def _name(settings: Settings, gateway: str, base_url: str) -> str:
 
     Raises: InvalidRequest, SettingsError where there is no such gateway, or no address for it.
     """
-    gateways = load_gateways()
-    chosen = gateways.get(gateway.lower())
-    if not chosen:
-        near = closest(gateway.lower(), gateways, limit=1, cutoff=0.0)
-        hint = f" Closest: {near[0]!r}." if near else ""
-        raise InvalidRequest(f"Unknown gateway {gateway[:40]!r}.{hint} Known: {', '.join(gateways)}.")
+    chosen = named_gateway(gateway)
     if chosen.is_sandbox:
         raise InvalidRequest("The sandbox needs no key.")
     address = base_url or ("" if chosen.base_url else settings.sources.texts.get("DARKROOM_BASE_URL", ""))

@@ -4,13 +4,17 @@ import contextlib
 import re
 import socket
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from darkroom.errors import SettingsError
 from darkroom.settings import Settings
 from darkroom_server.cli.screen import note
 from darkroom_server.stdio import log_to_stderr, serve_stdio
+
+if TYPE_CHECKING:
+    from darkroom.team_settings import TeamSettings
 
 _LOOPBACK = "127.0.0.1"
 _PORT = 8000
@@ -38,7 +42,7 @@ def serve(
 def _serve_http(host: str, port: int, allowed_hosts: Sequence[str]) -> None:
     """Serve until a signal comes; the first line on stdout is the address."""
     from darkroom.uris import is_loopback
-    from darkroom_server.http import serve_http
+    from darkroom_server.http import serve_http, served_team
 
     for name in allowed_hosts:
         if not _HOST_NAME.fullmatch(name):
@@ -47,7 +51,9 @@ def _serve_http(host: str, port: int, allowed_hosts: Sequence[str]) -> None:
                 param_hint="--allow-host",
             )
     shown = f"[{host}]" if ":" in host else host
-    if is_loopback(host):
+    settings = Settings.read_or_problem()
+    team = served_team(settings)
+    if is_loopback(host) or team:
         allowed_hosts = [*allowed_hosts, shown]
     elif not allowed_hosts:
         raise typer.BadParameter(
@@ -55,13 +61,27 @@ def _serve_http(host: str, port: int, allowed_hosts: Sequence[str]) -> None:
             "your money. If that is meant, name each host by which clients reach it: --allow-host darkroom.example.com",
             param_hint="--host",
         )
-    settings = Settings.read_or_problem()
+    if team:
+        _check_team(settings, team)
     log_to_stderr(settings.log_level)
     with listening(host, port) as listener:
         if settings.problem:
             note(settings.problem.message)
         address = f"http://{shown}:{listener.getsockname()[1]}/mcp"
         serve_http(settings, listener, allowed_hosts=allowed_hosts, on_ready=lambda: typer.echo(address))
+
+
+def _check_team(settings: Settings, team: "TeamSettings") -> None:
+    """Refuse to serve a team that nobody could use. Raises: SettingsError, JournalError."""
+    if settings.problem:
+        raise settings.problem
+    try:
+        from darkroom.journal.postgres_schema import checked, connected
+    except ImportError as error:
+        raise SettingsError("DARKROOM_DATABASE_URL needs the extra 'team': install 'darkroom-mcp[team]'.") from error
+    assert team.database_url
+    with connected(team.database_url.get_secret_value()) as connection:
+        checked(connection)
 
 
 def sandbox(

@@ -7,10 +7,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from darkroom.gateways.choice import GatewayChoice, checked_key, choose_gateway, name_of_key
+    from darkroom.gateways.choice import GatewayChoice, checked_key, choose_gateway, name_of_key, named_gateway
     from darkroom.gateways.client import GatewayProbe, PredictionClient
     from darkroom.gateways.download import OutputFetcher
-    from darkroom.gateways.envelopes import ListPage
+    from darkroom.gateways.envelopes import ListPage, read_prediction
     from darkroom.gateways.faults import failure_kind
     from darkroom.gateways.keys import Key
     from darkroom.gateways.limits import Timeouts
@@ -39,14 +39,16 @@ __all__ = [
     "failure_kind",
     "load_gateways",
     "name_of_key",
+    "named_gateway",
     "quoted",
+    "read_prediction",
 ]
 
 _NAMES_OF = {
-    "choice": "GatewayChoice checked_key choose_gateway name_of_key",
+    "choice": "GatewayChoice checked_key choose_gateway name_of_key named_gateway",
     "client": "GatewayProbe PredictionClient",
     "download": "OutputFetcher",
-    "envelopes": "ListPage",
+    "envelopes": "ListPage read_prediction",
     "faults": "failure_kind",
     "keys": "Key",
     "limits": "Timeouts",

@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
-from darkroom.errors import SettingsError
+from darkroom.errors import InvalidRequest, SettingsError
 from darkroom.gateways.keys import Key
 from darkroom.gateways.profiles import Gateway, load_gateways
 from darkroom.gateways.route import Route, proxy_at
 from darkroom.gateways.words import clean_words
 from darkroom.key_store import KeyStore
+from darkroom.spelling import closest
 from darkroom.uris import is_loopback_url, is_web_url, origin_of
 
 GATEWAY_VARIABLE = "DARKROOM_GATEWAY"
@@ -131,6 +132,16 @@ def _with_output_hosts(gateway: Gateway, listed: str) -> Gateway:
             "*.example.com, which must be the only ones then, and 127.0.0.1:port for a store on this machine."
         )
     return replace(gateway, output_hosts=names or gateway.output_hosts, local_stores=stores)
+
+
+def named_gateway(name: str) -> Gateway:
+    """The profile of this name. Raises: InvalidRequest, which names the closest."""
+    gateways = load_gateways()
+    if chosen := gateways.get(name.lower()):
+        return chosen
+    near = closest(name.lower(), gateways, limit=1, cutoff=0.0)
+    hint = f" Closest: {near[0]!r}." if near else ""
+    raise InvalidRequest(f"Unknown gateway {name[:40]!r}.{hint} Known: {', '.join(gateways)}.")
 
 
 def name_of_key(gateway: Gateway) -> str:

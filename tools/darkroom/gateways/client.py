@@ -92,12 +92,14 @@ class PredictionClient:
         cancel_after_s: int = 0,
         intent_key: str = "",
         image_count: int = 0,
+        webhook: str = "",
         within_s: float = 120.0,
     ) -> Prediction:
         """Start one prediction: exactly one attempt on the wire, never repeated here.
 
         `model` is "owner/name"; with a `version` it is run by that where the gateway can. `prefer_wait_s` (1..60) and
-        `cancel_after_s` (5 or more) are sent only where the gateway honours them. A held answer that says `processing`
+        `cancel_after_s` (5 or more) are sent only where the gateway honours them, and so
+        is `webhook`, the address to which it posts the prediction at its end. A held answer that says `processing`
         beside `image_count` whole outputs is the end; with fewer, or 0, it is looked at once more.
 
         Raises: GatewayBusy, GatewayUnreachable: certainly nothing started, may be sent again. KeyRefused,
@@ -106,7 +108,9 @@ class PredictionClient:
         """
         began_at = anyio.current_time()
         ends_at = began_at + within_s
-        request = create_request(self.gateway, model, version, input, prefer_wait_s, cancel_after_s, intent_key)
+        request = create_request(
+            self.gateway, model, version, input, prefer_wait_s, cancel_after_s, intent_key, webhook
+        )
         try:
             reply = await self._wire.exchange(request, ends_at)
         except WireFault as fault:

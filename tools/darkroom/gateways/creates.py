@@ -24,6 +24,7 @@ def create_request(
     prefer_wait_s: int,
     cancel_after_s: int,
     intent_key: str,
+    webhook: str = "",
 ) -> Request:
     """Address `model` ("owner/name") the way the gateway can: by its path, by `version`, or in the body.
 
@@ -31,6 +32,8 @@ def create_request(
         cannot run this kind of model. Nothing is sent by either.
     """
     path, fields = _addressed(gateway, model, version)
+    if webhook and gateway.has_webhooks:
+        fields = {**fields, "webhook": webhook, "webhook_events_filter": ["completed"]}
     hold_s = min(prefer_wait_s, _LONGEST_HOLD_S) if gateway.honours_prefer else 0
     headers: dict[str, str] = {}
     if hold_s > 0:

@@ -13,7 +13,7 @@ from email.utils import parsedate_to_datetime
 from typing import cast
 
 from darkroom.gateways.limits import MAX_REPLY_BYTES
-from darkroom.gateways.replies import Reply, fields_in_fragment
+from darkroom.gateways.replies import Reply, fields_in_fragment, read_json
 from darkroom.gateways.words import clean_words
 from darkroom.predictions import (
     ID_PATTERN,
@@ -99,6 +99,11 @@ def prediction_in(decoded: object, known_id: str = "") -> Prediction | None:
         except ValueError:
             continue
     return _finished_image_list(decoded, known_id)
+
+
+def read_prediction(body: bytes) -> Prediction | None:
+    """The prediction in bytes that the gateway has sent by itself; None where they are none."""
+    return prediction_in(read_json(body))
 
 
 def created_prediction(reply: Reply) -> Prediction | None:

@@ -30,6 +30,8 @@ class Gateway:
     has_list: bool = False
     has_files: bool = False
     has_account: bool = False
+    has_webhooks: bool = False
+    """Whether it signs what it says of an end, with a secret of the account."""
     has_models: bool = False
     """Whether it tells what inputs a model takes (/v1/models/{owner}/{name})."""
     has_token_log: bool | None = None

@@ -9,9 +9,9 @@ import secrets
 
 from darkroom.journal.database import Session
 
-_MAKE_SECRET = "INSERT INTO meta (name, value) VALUES ('account_secret', ?) ON CONFLICT (name) DO NOTHING"
-_HERE = """INSERT INTO accounts (account, origin, seen_at) VALUES (?, ?, ?)
-    ON CONFLICT (account) DO UPDATE SET seen_at = excluded.seen_at"""
+_MAKE_SECRET = "INSERT INTO meta (name, value) VALUES ('account_secret', ?) ON CONFLICT DO NOTHING"
+_NEW = "INSERT INTO accounts (account, origin, seen_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+_HERE = "UPDATE accounts SET seen_at = ? WHERE account = ?"
 _SAME = """SELECT other.account FROM accounts AS mine JOIN accounts AS other
     ON mine.origin = other.origin AND mine.name = other.name WHERE mine.account = ? AND mine.name <> ''"""
 _AWAY = "SELECT account FROM accounts WHERE origin = ? AND seen_at < ?"
@@ -24,8 +24,15 @@ def here(session: Session, origin: str, key: str, now: float) -> str:
     session.execute(_MAKE_SECRET, (secrets.token_hex(32),))
     secret = session.execute("SELECT value FROM meta WHERE name = 'account_secret'").fetchone()["value"]
     account = hmac.new(bytes.fromhex(secret), f"{origin}\n{key}".encode(errors="replace"), hashlib.sha256).hexdigest()
-    session.execute(_HERE, (account[:32], origin, now))
-    return account[:32]
+    account = account[:32]
+    session.execute(_NEW, (account, origin, now))
+    session.execute(_HERE, (now, account))
+    return account
+
+
+def note(session: Session, account: str, origin: str) -> None:
+    """An account that has its name from elsewhere."""
+    session.execute(_NEW, (account, origin, 0.0))
 
 
 def name_of(session: Session, account: str) -> str:

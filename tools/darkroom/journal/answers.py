@@ -28,7 +28,8 @@ _LEFT = "UPDATE intents SET is_left = 1 WHERE request_id = ? AND caller = ? AND 
 _STOPPED_WORDS = "It was stopped before it was sent."
 _STOPPED = (PredictionStatus.CANCELED, PredictionStatus.ABORTED)
 _FAILED = """WHERE intended_at >= ? AND origin = ? AND is_adopted = 0 AND ended_at IS NOT NULL AND (status = 'failed'
-    OR (status = 'succeeded' AND prediction_id NOT IN (SELECT prediction_id FROM images))) ORDER BY intended_at, key"""
+    OR (status = 'succeeded' AND NOT EXISTS (SELECT 1 FROM images WHERE images.prediction_id = intents.prediction_id)))
+    ORDER BY intended_at, key"""
 
 
 class Answers:

@@ -4,9 +4,13 @@ Everything above writes its statements once, with `?` for values, in the SQL tha
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
+# At what time a create stands in lists and sums.
+AT = "coalesce(sent_at, intended_at)"
+EVERYONE = "*"  # the principal that sees the rows of all principals of a tenant
 
 
 class Result(Protocol):
@@ -19,9 +23,17 @@ class Result(Protocol):
 
 
 class Session(Protocol):
-    """One open transaction."""
+    """One open transaction. It sees the rows of one principal; in a SQLite file all rows have the same one."""
 
     def execute(self, statement: str, values: Sequence[Any] = ..., /) -> Result: ...
+
+    def everyone(self) -> AbstractContextManager[None]:
+        """Inside the block it sees the rows of all principals of the tenant: for sums, and for what is one's own."""
+        ...
+
+    def as_owner(self, key: str) -> AbstractContextManager[None]:
+        """Inside the block it is the principal of this intent, whose rows it then sees and writes."""
+        ...
 
 
 class Database(Protocol):

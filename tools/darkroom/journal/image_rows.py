@@ -10,10 +10,10 @@ from darkroom.predictions import Prediction
 from darkroom.uris import shorten_data_uri
 
 # A link that died or was refused may be renewed by a later answer; then the image is wanted again.
+_RENEW = """UPDATE images SET url = ?, expires_at = ?, state = 'wanted', problem = ''
+    WHERE prediction_id = ? AND idx = ? AND state <> 'stored' AND url <> ?"""
 _WANT = """INSERT INTO images (prediction_id, idx, url, state, expires_at) VALUES (?, ?, ?, 'wanted', ?)
-    ON CONFLICT (prediction_id, idx) DO UPDATE
-    SET url = excluded.url, expires_at = excluded.expires_at, state = 'wanted', problem = ''
-    WHERE images.state <> 'stored' AND images.url <> excluded.url"""
+    ON CONFLICT DO NOTHING"""
 _STORED = f"""UPDATE images SET state = 'stored', url = ?, problem = ?, {" = ?, ".join(codec.FILE_COLUMNS)} = ?
     WHERE prediction_id = ? AND idx = ?"""
 _PROBLEM = "UPDATE images SET state = ?, problem = ?, url = ? WHERE prediction_id = ? AND idx = ? AND state = 'wanted'"
@@ -30,7 +30,9 @@ def want(session: Session, prediction: Prediction, look: Look) -> None:
     born = codec.seconds_of(prediction.created_at)
     expires_at = (look.now if born is None else born) + look.link_lifetime_s
     for index, url in enumerate(prediction.output):
-        session.execute(_WANT, (prediction.id, index, codec.storable(url), expires_at))
+        link = codec.storable(url)
+        session.execute(_RENEW, (link, expires_at, prediction.id, index, link))
+        session.execute(_WANT, (prediction.id, index, link, expires_at))
 
 
 def want_again(session: Session, prediction_id: str, now: float) -> bool:

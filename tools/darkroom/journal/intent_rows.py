@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from darkroom.errors import InternalFault
+from darkroom.errors import InternalFault, UnknownPrediction
 from darkroom.journal import codec, image_rows
 from darkroom.journal.database import Session
 from darkroom.journal.reconcile import Verdict
@@ -42,6 +42,9 @@ _SEEN = """UPDATE intents SET status = ?, prediction = ?, ended_at = coalesce(en
 # What the gateway's own log says stays.
 _COST = """UPDATE intents SET cost_usd = ?, cost_basis = ?, cost_note = ?
     WHERE prediction_id = ? AND cost_basis <> 'billed'"""
+_IS_SEEN = "SELECT 1 AS seen FROM intents WHERE prediction_id = ?"
+_KNOWN_IDS = """SELECT prediction_id FROM intents WHERE origin IN (?, '') AND is_adopted = 0 AND known_at >= ?
+    AND prediction_id IS NOT NULL"""
 _GIVEN_AWAY = "Reconciliation gave its prediction to an equal request; it is looked for again."
 
 
@@ -80,17 +83,26 @@ def mark_unknown(session: Session, key: str, reason: str, request_id: str = "") 
 
 def mark_known(session: Session, key: str, prediction: Prediction, look: Look) -> Intent:
     """Give `key` its prediction, or find the row that must hold it (see the theory of operation)."""
-    mine, holder = get(session, key), find(session, prediction.id)
+    mine = get(session, key)
+    with session.everyone():
+        _give(session, mine, prediction, look)
+        known = _named(session, prediction, look)
+    # Where another principal's equal intent holds it, this one goes on being looked for.
+    return known if session.execute(_IS_SEEN, (prediction.id,)).fetchone() else get(session, key)
+
+
+def _give(session: Session, mine: Intent, prediction: Prediction, look: Look) -> None:
+    holder = find(session, prediction.id)
     if holder is not None and holder.key != mine.key:
         if not holder.is_adopted:
-            mark_unknown(session, key, _GIVEN_AWAY)
-            return _named(session, prediction, look)
+            mark_unknown(session, mine.key, _GIVEN_AWAY)
+            return
         session.execute("DELETE FROM intents WHERE key = ?", (holder.key,))
     if mine.prediction_id in ("", prediction.id):
-        session.execute(_ANSWER, (prediction.id, look.now, key))
-    else:
-        session.execute(_COPY, (codec.new_key(look.now), prediction.id, look.now, look.now, key))
-    return _named(session, prediction, look)
+        session.execute(_ANSWER, (prediction.id, look.now, mine.key))
+        return
+    with session.as_owner(mine.key):
+        session.execute(_COPY, (codec.new_key(look.now), prediction.id, look.now, look.now, mine.key))
 
 
 def _named(session: Session, prediction: Prediction, look: Look) -> Intent:
@@ -123,6 +135,7 @@ def _settle_one(session: Session, verdict: Verdict, look: Look) -> Intent | None
 def record(session: Session, prediction: Prediction, look: Look, adopting: NewIntent | None) -> Intent:
     """Keep the state seen; an id without a row is adopted into the place that `adopting` names."""
     if adopting is not None and find(session, prediction.id) is None:
+        _refuse_anothers(session, prediction.id)
         created_at = codec.seconds_of(prediction.created_at) or look.now
         names = (adopting.gateway, adopting.origin, adopting.account, adopting.output_place)
         texts = [codec.storable(text) for text in (*names, prediction.model, prediction.version)]
@@ -130,6 +143,12 @@ def record(session: Session, prediction: Prediction, look: Look, adopting: NewIn
         price = (adopting.estimate_usd, int(adopting.has_bound))
         session.execute(_ADOPT, (*values, created_at, look.now, *price))
     return see(session, prediction, look)
+
+
+def _refuse_anothers(session: Session, prediction_id: str) -> None:
+    with session.everyone():
+        if find(session, prediction_id) is not None:
+            raise UnknownPrediction(f"No prediction '{prediction_id}' is known. Nothing was sent.")
 
 
 def see(session: Session, prediction: Prediction, look: Look) -> Intent:
@@ -197,3 +216,10 @@ def by_request(session: Session, request_id: str) -> tuple[Intent, ...]:
     """All parts of one request, in order."""
     name = codec.storable(request_id)
     return read_intents(session, "WHERE request_id = ? AND request_id <> '' ORDER BY part", (name,))
+
+
+def known_ids(session: Session, origin: str, since: float) -> frozenset[str]:
+    """Prediction ids of all principals: the gateway's list shows them all."""
+    with session.everyone():
+        rows = session.execute(_KNOWN_IDS, (origin, since)).fetchall()
+    return frozenset(row["prediction_id"] for row in rows)

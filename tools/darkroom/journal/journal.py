@@ -14,7 +14,7 @@ from darkroom.journal import account_rows, answers, image_rows, intent_rows, spe
 from darkroom.journal.database import Database, Session
 from darkroom.journal.rates import Rates
 from darkroom.journal.reconcile import Verdict
-from darkroom.journal.records import Call, Intent, Look, NewIntent, ReceiptOf, Spending, SpendingLimit, Totals
+from darkroom.journal.records import Call, Intent, Left, Limit, Look, NewIntent, ReceiptOf, Spending, Totals
 from darkroom.journal.searching import Searching
 from darkroom.journal.states import DOUBTFUL, in_list
 from darkroom.predictions import Prediction
@@ -27,8 +27,6 @@ _UNFINISHED = """WHERE key IN (SELECT key FROM intents WHERE origin = ? AND stat
     AND state = 'wanted'), known_at + 3600), key"""
 _UNRESOLVED = f"WHERE origin = ? AND state <> 'known' AND state IN {in_list(DOUBTFUL)} ORDER BY sent_at, key"
 _ABSENT = "WHERE origin = ? AND state <> 'known' AND state = 'absent' AND sent_at >= ? ORDER BY sent_at, key"
-_KNOWN_IDS = """SELECT prediction_id FROM intents WHERE origin IN (?, '') AND is_adopted = 0 AND known_at >= ?
-    AND prediction_id IS NOT NULL"""
 _SECONDS = """SELECT total_s FROM intents WHERE gateway = ? AND model = ? AND total_s IS NOT NULL
     ORDER BY ended_at DESC, key DESC LIMIT ?"""
 _NEWEST_FIRST = "ORDER BY intended_at DESC, key DESC LIMIT ?"
@@ -63,12 +61,11 @@ class Journal:
         self._claimed_by = secrets.token_hex(8)
 
     async def intend(
-        self, wanted: Sequence[NewIntent], *, spending: SpendingLimit | None = None, call: Call | None = None
+        self, wanted: Sequence[NewIntent], *, spending: Limit | None = None, call: Call | None = None
     ) -> tuple[Intent, ...]:
         """Write all parts of one request down, in one commit with their reservation of money, or none.
 
-        Where the request_id was used before, its parts come unchanged and nothing is written; where `call` may join an
-        earlier one, that one's parts. Raises: SpendingRefused.
+        Where the request_id was used before, or `call` joins an earlier one, its parts. Raises: SpendingRefused.
         """
 
         def work(session: Session) -> tuple[Intent, ...]:
@@ -85,21 +82,20 @@ class Journal:
 
         return await self._write(work)
 
-    async def claim(self, key: str, *, account: str = "", spending: SpendingLimit | None = None) -> bool:
+    async def claim(self, key: str, *, account: str = "", spending: Limit | None = None) -> bool:
         """Take the right to send with this account: True for exactly one caller, once `sent` is on the disk.
 
         False: another process has it, or it is unresolved, or it is known. The limit is checked again, because a
         refused or old intent holds no reservation. Raises: SpendingRefused.
         """
+        return await self._write(lambda session: self._claimed(session, key, account, spending))
 
-        def work(session: Session) -> bool:
-            now = self._clock()
-            if not intent_rows.claim(session, key, self._claimed_by, account, now):
-                return False
-            spending_rows.refuse_beyond(session, spending, intent_rows.get(session, key).estimate_usd, now, key)
-            return True
-
-        return await self._write(work)
+    def _claimed(self, session: Session, key: str, account: str, spending: Limit | None) -> bool:
+        now = self._clock()
+        if not intent_rows.claim(session, key, self._claimed_by, account, now):
+            return False
+        spending_rows.refuse_beyond(session, spending, intent_rows.get(session, key).estimate_usd, now, key)
+        return True
 
     async def mark_known(self, key: str, prediction: Prediction, look: Look | None = None) -> Intent:
         """The create has this prediction. Allowed from every state, since a paid prediction is never dropped.
@@ -171,8 +167,7 @@ class Journal:
 
     async def known_ids(self, origin: str, since: float) -> frozenset[str]:
         """The prediction ids of that gateway that intents of ours have got since then, for `reconcile.match`."""
-        rows = await self._read(lambda session: session.execute(_KNOWN_IDS, (origin, since)).fetchall())
-        return frozenset(row["prediction_id"] for row in rows)
+        return await self._read(lambda session: intent_rows.known_ids(session, origin, since))
 
     async def unfinished(self, origin: str) -> tuple[Intent, ...]:
         """Known predictions that have not ended or have wanted images, soonest to expire first."""
@@ -249,10 +244,7 @@ class Journal:
         return await self._read(lambda session: spending_rows.last_bill(session, origin, model))
 
     async def sent_since(self, origin: str, account: str, since: float) -> tuple[Intent, ...]:
-        """Creates that this account has sent since then and that may be in the gateway's log, oldest first.
-
-        Those whose bill is known already are there only beside others of their model.
-        """
+        """Creates of this account that may be in the gateway's log, billed ones only beside others, oldest first."""
         return await self._select(spending_rows.SENT_SINCE, *(origin, since) * 3, account)
 
     async def remember_token_log(self, account: str, has_one: bool) -> None:
@@ -265,6 +257,10 @@ class Journal:
 
     async def spent_usd(self, since: float) -> Spending:
         return await self._read(lambda session: spending_rows.spent(session, since, self._clock()))
+
+    async def left(self, limit: Limit) -> Left | None:
+        """What the limit leaves of its day now."""
+        return await self._read(lambda session: limit.left(session, self._clock()))
 
     async def totals(self) -> Totals:
         """Sums over all time."""

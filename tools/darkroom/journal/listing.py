@@ -13,10 +13,9 @@ from functools import partial
 from typing import Any
 
 from darkroom.journal import intent_rows
-from darkroom.journal.database import Database, Session
+from darkroom.journal.database import AT, Database, Session
 from darkroom.journal.records import Intent
 
-AT = "coalesce(sent_at, intended_at)"
 NEWEST_FIRST = f"ORDER BY {AT} DESC, key DESC LIMIT ?"
 _BETWEEN = f"WHERE {AT} >= ? AND {AT} < ?"
 _COUNT = f"SELECT count(*) AS found FROM intents {_BETWEEN}"

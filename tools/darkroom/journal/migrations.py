@@ -51,7 +51,7 @@ def _apply(connection: "Connection", migrations: tuple[tuple[str, ...], ...]) ->
     for number, statements in enumerate(migrations[done:], start=done + 1):
         for statement in statements:
             connection.execute(statement)
-        connection.execute("INSERT INTO writers (format, version) VALUES (?, ?)", (number, _own_version()))
+        connection.execute("INSERT INTO writers (format, version) VALUES (?, ?)", (number, own_version()))
     if done < len(migrations):
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {len(migrations)}")
@@ -70,12 +70,13 @@ def _newer(connection: "Connection", found: int, known: int) -> str:
     row = connection.execute("SELECT version FROM writers ORDER BY format DESC LIMIT 1").fetchone()
     return (
         f"The journal was written by darkroom {row[0] if row and row[0] else '(newer)'} (format {found}); this one, "
-        f"darkroom {_own_version() or '(unknown)'}, reads up to format {known}. Nothing was sent. The person should "
+        f"darkroom {own_version() or '(unknown)'}, reads up to format {known}. Nothing was sent. The person should "
         "update darkroom-mcp, or set DARKROOM_DATA_DIR to another folder."
     )
 
 
-def _own_version() -> str:
+def own_version() -> str:
+    """The installed version of darkroom, "" where it is not installed."""
     from importlib.metadata import PackageNotFoundError, version
 
     try:

@@ -12,8 +12,8 @@ from darkroom.journal.records import Intent
 
 # What was noted in the future was noted before the clock was set back.
 _READ = "SELECT idle_at, frozen_until FROM rates WHERE name = ? AND noted_at <= ?"
-_KEEP = """INSERT INTO rates (name, idle_at, frozen_until, noted_at) VALUES (?, ?, ?, ?) ON CONFLICT (name) DO UPDATE
-    SET idle_at = excluded.idle_at, frozen_until = excluded.frozen_until, noted_at = excluded.noted_at"""
+_KEEP = "UPDATE rates SET idle_at = ?, frozen_until = ?, noted_at = ? WHERE name = ?"
+_FIRST = "INSERT INTO rates (idle_at, frozen_until, noted_at, name) VALUES (?, ?, ?, ?)"
 # Of this account, claimed no later than this one, which is among them; no answer is held for more than a minute.
 _ON_THEIR_WAY = """SELECT count(*) AS number FROM intents WHERE state <> 'known' AND state = 'sent' AND account = ?
     AND origin = ? AND sent_at > ? AND sent_at <= (SELECT sent_at FROM intents WHERE key = ?)"""
@@ -53,7 +53,8 @@ class Rates:
 
         def count(session: Session) -> int:
             values = (account, intent.origin, self._clock() - _LONGEST_HOLD_S, intent.key)
-            return session.execute(_ON_THEIR_WAY, values).fetchone()["number"]
+            with session.everyone():
+                return session.execute(_ON_THEIR_WAY, values).fetchone()["number"]
 
         return await self._database.read(count)
 
@@ -66,19 +67,25 @@ def reserve(session: Session, name: str, rate: Rate, patience_s: float, now: flo
     pause_s = round(max(0.0, idle_at - rate.burst * interval_s - now, frozen_until - now), 3)
     if pause_s > patience_s:
         return None
-    session.execute(_KEEP, (name, idle_at, frozen_until, now))
+    _keep(session, name, idle_at, frozen_until, now)
     return pause_s
 
 
 def freeze(session: Session, name: str, for_s: float, now: float) -> None:
     """Nothing more goes for so many seconds."""
     idle_at, frozen_until = _read(session, name, now)
-    session.execute(_KEEP, (name, idle_at, max(frozen_until, now + for_s), now))
+    _keep(session, name, idle_at, max(frozen_until, now + for_s), now)
 
 
 def frozen_s(session: Session, name: str, now: float) -> float:
     """For how many seconds more nothing goes."""
     return max(0.0, _read(session, name, now)[1] - now)
+
+
+def _keep(session: Session, name: str, idle_at: float, frozen_until: float, now: float) -> None:
+    values = (idle_at, frozen_until, now, name)
+    if session.execute(_KEEP, values).rowcount == 0:
+        session.execute(_FIRST, values)
 
 
 def _read(session: Session, name: str, now: float) -> tuple[float, float]:

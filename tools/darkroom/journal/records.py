@@ -3,11 +3,13 @@
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
+from typing import Protocol
 
 from pydantic import JsonValue
 
 from darkroom.charges import NO_CHARGE, UNKNOWN_COST, Basis, Charge, Receipt, Verdict
 from darkroom.images import ReadImage, StoredImage, WantedOutput
+from darkroom.journal.database import Session
 from darkroom.journal.states import DOUBTFUL, SENDABLE, IntentState
 from darkroom.predictions import Prediction, PredictionStatus
 
@@ -146,15 +148,6 @@ ReceiptOf = Callable[[Intent, Prediction], Receipt]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SpendingLimit:
-    """No create may take what is spent and reserved since `since` (see `day_start`) beyond `limit_usd`."""
-
-    limit_usd: float
-    since: float
-    allow_unknown_price: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Spending:
     """US dollars: settled for ended predictions, reserved for those that run or may have been created.
 
@@ -168,6 +161,33 @@ class Spending:
     @property
     def total_usd(self) -> float:
         return self.settled_usd + self.reserved_usd
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Left:
+    """What a limit leaves of its day, in US dollars, less what open predictions reserve; `whose` says who set it."""
+
+    limit_usd: float
+    left_usd: float
+    reserved_usd: float
+    whose: str
+
+
+class Limit(Protocol):
+    """What a create must fit under: asked within the transaction that writes it down or claims it."""
+
+    @property
+    def is_set(self) -> bool:
+        """Whether there is a limit of money at all, as far as is known."""
+        ...
+
+    def refuse_beyond(self, session: Session, estimate_usd: float | None, now: float, key: str = "") -> None:
+        """Raise SpendingRefused unless one more create, or the one of `key`, fits."""
+        ...
+
+    def left(self, session: Session, now: float) -> Left | None:
+        """What is left; None without a limit of money."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

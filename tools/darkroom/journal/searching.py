@@ -9,8 +9,8 @@ from functools import partial
 from typing import Any
 
 from darkroom.journal import intent_rows
-from darkroom.journal.database import Session
-from darkroom.journal.listing import AT, NEWEST_FIRST, SAID, Lists, Money, folded, holds, money_of
+from darkroom.journal.database import AT, Session
+from darkroom.journal.listing import NEWEST_FIRST, SAID, Lists, Money, folded, holds, money_of
 from darkroom.journal.records import Intent
 
 _EVER = 1e18
@@ -106,9 +106,9 @@ def _page(
     Plain words are looked for by the database first; a prompt with escaped letters is always read.
     """
     plain = [word for word in words if word.isascii() and word.isalnum()]
-    hints = "".join(" AND (lower(said) LIKE ? ESCAPE '!' OR said LIKE '%\\u%')" for _ in plain)
+    hints = "".join(" AND (lower(said) LIKE ? ESCAPE '!' OR said LIKE '%\\u%' ESCAPE '!')" for _ in plain)
     at, key = place
-    statement = f"""SELECT key, at, CASE WHEN 1{hints} THEN said ELSE '' END AS said FROM (
+    statement = f"""SELECT key, at, CASE WHEN 1 = 1{hints} THEN said ELSE '' END AS said FROM (
         SELECT key, {AT} AS at, {SAID} AS said FROM intents
         WHERE {AT} <= ? AND ({AT}, key) < (?, ?) AND {where} {NEWEST_FIRST}) AS told"""
     told = session.execute(statement, (*map(_part, plain), at, at, key, *values, _AT_ONCE)).fetchall()

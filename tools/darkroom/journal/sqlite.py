@@ -4,7 +4,8 @@ import os
 import sqlite3
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -36,6 +37,18 @@ _WORDS = {
 _ADVICE = "Nothing new is sent until the person has mended it."
 
 
+class Connection(sqlite3.Connection):
+    """`Session` on SQLite, where all rows have one owner."""
+
+    @contextmanager
+    def everyone(self) -> Generator[None]:
+        yield
+
+    @contextmanager
+    def as_owner(self, key: str) -> Generator[None]:
+        yield
+
+
 class _Written:
     """One piece of work that waits to be written, and then what came of it."""
 
@@ -51,7 +64,7 @@ class SqliteDatabase:
     What is to be written at the same time goes to the disk in one commit: waiting for the disk is what takes long.
     """
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._one_at_a_time = anyio.CapacityLimiter(1)
         self._to_write: deque[_Written] = deque()
@@ -127,7 +140,7 @@ class SqliteDatabase:
             return work(self._connection)
 
 
-def open_database(path: Path, clock: Callable[[], float] = time.time) -> tuple[sqlite3.Connection, tuple[str, ...]]:
+def open_database(path: Path, clock: Callable[[], float] = time.time) -> tuple[Connection, tuple[str, ...]]:
     """An open connection with all tables, and warnings for the person; the caller closes it.
 
     The file is created with mode 0600, its folder, if new, with 0700. A damaged file is renamed to
@@ -149,11 +162,13 @@ def open_database(path: Path, clock: Callable[[], float] = time.time) -> tuple[s
         ) from error
 
 
-def _connect(path: Path, now: float) -> sqlite3.Connection:
+def _connect(path: Path, now: float) -> Connection:
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite gives -wal and -shm the mode of the file
     if os.name == "posix" and path.stat().st_mode & 0o077:
         path.chmod(0o600)
-    connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(
+        path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, factory=Connection
+    )
     try:
         connection.row_factory = sqlite3.Row
         _switch_to_wal(connection)

@@ -6,8 +6,9 @@ from darkroom.journal.database import Session
 _LEASE = """UPDATE intents SET lease_owner = ?, lease_until = ?
     WHERE key = ? AND (lease_owner IN ('', ?) OR lease_until <= ? OR lease_until > ?)"""
 # So was a turn that lies further ahead than one may lie behind.
-_TURN = """INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value
-    WHERE CAST(meta.value AS REAL) <= ? OR CAST(meta.value AS REAL) > ?"""
+_TURN = """UPDATE meta SET value = ? WHERE name = ?
+    AND (CAST(value AS DOUBLE PRECISION) <= ? OR CAST(value AS DOUBLE PRECISION) > ?)"""
+_FIRST_TURN = "INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT DO NOTHING"
 
 
 def lease(session: Session, key: str, owner: str, lease_s: float, now: float) -> bool:
@@ -16,4 +17,6 @@ def lease(session: Session, key: str, owner: str, lease_s: float, now: float) ->
 
 
 def take(session: Session, name: str, every_s: float, now: float) -> bool:
-    return session.execute(_TURN, (f"turn: {name}", repr(now), now - every_s, now + every_s)).rowcount == 1
+    turn, value = f"turn: {name}", repr(now)
+    is_next = session.execute(_TURN, (value, turn, now - every_s, now + every_s)).rowcount == 1
+    return is_next or session.execute(_FIRST_TURN, (turn, value)).rowcount == 1

@@ -26,7 +26,7 @@ def same_image_words(name: str, rows: Sequence[Intent], number: int, is_open: bo
 
 
 def _places(rows: Sequence[Intent], images: Sequence[StoredImage], is_open: bool) -> Iterator[str]:
-    paths = [image.file.location for image in images if image.file]
+    paths = [image.file.shown for image in images if image.file]
     if paths:
         more = len(paths) - _SHOWN_PATHS
         yield f"it is in {', '.join(paths[:_SHOWN_PATHS])}{f' and {more} more' if more > 0 else ''}"

@@ -8,6 +8,7 @@ from pydantic import JsonValue
 
 from darkroom.darkroom import Darkroom
 from darkroom.errors import InvalidInput
+from darkroom.image_links import with_links
 from darkroom.images import ReadImage
 from darkroom.journal import Intent
 from darkroom.like.merging import Merging, is_lost
@@ -80,7 +81,9 @@ async def whole(darkroom: Darkroom, request: ImageRequest) -> Wish:
     known = {each.given: each.sha256 for each in earlier.row.images_read}
     lost, same = next(merging.lost(), None), ""
     if wanted.to_json() == unchanged.to_json():
-        same = same_image_words(earlier.name, earlier.rows, earlier.number, _is_open(darkroom, earlier.rows))
+        same = same_image_words(
+            earlier.name, await with_links(darkroom, earlier.rows), earlier.number, _is_open(darkroom, earlier.rows)
+        )
         # What it was made with may be another image by now, which is seen once it is read.
         if same and not (request.images or request.mask) and (lost or not any(map(_is_file, known))):
             raise InvalidInput(same, field="like")

@@ -6,6 +6,7 @@
     appearance.py   whether an image is transparent, and the PNG beside an SVG
     inputs.py    image references -> what the gateway accepts, with local_files.py (paths) and input_images.py (bytes)
     uploads.py   pictures that the person has put in by hand
+    links.py     links to images for people who cannot reach the place
     formats.py   what the bytes say, without decoding; whole.py finds their end, metadata.py drops EXIF and the like
     decoding.py  the only way to Pillow and resvg: decoders.py keeps processes that run `darkroom.decoder` under limits,
                  decoder_process.py is one of them

@@ -6,11 +6,12 @@ obstore reads itself.
 """
 
 import io
+import logging
 import re
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import anyio
 from anyio import to_thread
@@ -23,6 +24,8 @@ from darkroom.outputs.whole import Content
 if TYPE_CHECKING:
     from obstore import Attributes
     from obstore.store import ObjectStore
+
+log = logging.getLogger(__name__)
 
 SCHEMES = ("s3://", "gs://", "az://")
 # ImageFetching tries again by itself for as long as the link lives.
@@ -46,20 +49,7 @@ class CloudTarget:
 
         Raises: SettingsError where the extra is not installed or the URL is wrong.
         """
-        try:
-            from obstore.exceptions import BaseError
-            from obstore.store import from_url
-        except ImportError as error:
-            raise SettingsError(
-                f"DARKROOM_OUTPUT_DIR '{url}' needs the extra 'cloud'. Ask the user to install 'darkroom-mcp[cloud]'."
-            ) from error
-        try:
-            return cls(url, from_url(url, retry_config={"max_retries": 3, "retry_timeout": _RETRY_TIME}))
-        except (BaseError, ValueError) as error:
-            raise SettingsError(
-                f"DARKROOM_OUTPUT_DIR '{url}' cannot be opened. It has the form s3://bucket/prefix, gs://bucket/prefix "
-                "or az://container/prefix; ask the user to check it."
-            ) from error
+        return cls(url, open_store(url))
 
     def location(self, name: str) -> str:
         return f"{self.place}/{name}"
@@ -72,6 +62,18 @@ class CloudTarget:
     def file_name(self, image: ImageName, ending: str) -> str:
         """Without words: a bucket is not searched for an earlier name, so this one must be the same for every row."""
         return image.handle + ending
+
+    async def link(self, name: str, lifetime_s: int) -> str:
+        """Signed by the credentials of this process; "" where the store cannot do that."""
+        from obstore import sign_async
+        from obstore.exceptions import BaseError
+
+        try:
+            # What cannot sign, such as a store in memory, refuses by itself.
+            return await sign_async(cast("Any", self._store), "GET", name, timedelta(seconds=lifetime_s))
+        except (BaseError, TypeError, ValueError, OSError) as error:
+            log.warning("'%s' gives no links (%s)", self.place, type(error).__name__)
+            return ""
 
     async def names_of(self, image: ImageName) -> list[str]:
         """None beside those that `file_name` gives."""
@@ -92,6 +94,15 @@ class CloudTarget:
 
         with suppress(BaseError, OSError), anyio.fail_after(_CHECK_S):
             await self._store.delete_async(name)
+
+    async def clear(self) -> int:
+        """Delete every object under the prefix; how many there were. Raises: OutputError."""
+        count = 0
+        with _in_words(self.place):
+            async for found in self._store.list(chunk_size=500):  # pyright: ignore[reportUnknownMemberType]  # Arrow's
+                await self._store.delete_async([each["path"] for each in found])
+                count += len(found)
+        return count
 
     async def read(self, name: str) -> bytes:
         with _in_words(self.place):
@@ -141,6 +152,24 @@ class CloudDraft:
 
     async def close(self) -> None:
         self._content.close()
+
+
+def open_store(url: str) -> "ObjectStore":
+    """The store of a bucket and a prefix in it. Raises: SettingsError."""
+    try:
+        from obstore.exceptions import BaseError
+        from obstore.store import from_url
+    except ImportError as error:
+        raise SettingsError(
+            f"DARKROOM_OUTPUT_DIR '{url}' needs the extra 'cloud'. Ask the user to install 'darkroom-mcp[cloud]'."
+        ) from error
+    try:
+        return from_url(url, retry_config={"max_retries": 3, "retry_timeout": _RETRY_TIME})
+    except (BaseError, ValueError) as error:
+        raise SettingsError(
+            f"DARKROOM_OUTPUT_DIR '{url}' cannot be opened. It has the form s3://bucket/prefix, gs://bucket/prefix "
+            "or az://container/prefix; ask the user to check it."
+        ) from error
 
 
 @contextmanager

@@ -30,16 +30,16 @@ class _Begun:
 
 
 class EarlyPreviews:
-    """`longest_px` is that of the answers; 0 where they show nothing, and then nothing is begun."""
+    """`longest_px` is that of the answers; 0, or no tasks, where they show nothing, and then nothing is begun."""
 
-    def __init__(self, longest_px: int, tasks: anyio.abc.TaskGroup) -> None:
-        self._longest_px = longest_px
+    def __init__(self, longest_px: int = 0, tasks: anyio.abc.TaskGroup | None = None) -> None:
+        self._longest_px = longest_px if tasks else 0
         self._tasks = tasks
         self._begun: dict[tuple[str, bool], _Begun] = {}
 
     def expect(self) -> None:
         """A picture will come: have a decoder ready."""
-        if self._longest_px:
+        if self._tasks and self._longest_px:
             self._tasks.start_soon(decoders().warm)
 
     async def seen(self, chunks: AsyncIterator[bytes], *, is_alone: bool) -> AsyncGenerator[bytes]:
@@ -72,10 +72,11 @@ class EarlyPreviews:
     def _begin(self, content: bytes, *, is_alone: bool) -> None:
         key = (hashlib.sha256(content).hexdigest(), is_alone)
         begun = self._begun.get(key)
-        if begun is None:
+        if begun is None and self._tasks:
             begun = self._begun[key] = _Begun()
             self._tasks.start_soon(self._make, begun, content, is_alone)
-        begun.uses += 1
+        if begun:
+            begun.uses += 1
         while len(self._begun) > _MOST_KEPT:
             del self._begun[next(iter(self._begun))]
 

@@ -76,6 +76,18 @@ class LocalTarget:
         return image.with_ending(ending)
 
     @_on_disk
+    def clear(self) -> int:
+        """Delete the folder with all that is in it; how many files there were. Raises: OutputError."""
+        count = sum(len(names) for _, _, names in os.walk(self.root))
+        if self.root.exists():
+            shutil.rmtree(self.root)
+        return count
+
+    async def link(self, name: str, lifetime_s: int) -> str:
+        """None: a folder has no links."""
+        return ""
+
+    @_on_disk
     def names_of(self, image: ImageName) -> list[str]:
         """The files that can be this very image, whatever its prompt and model were called when they were saved."""
         endings = "|".join(EXTENSIONS.values())

@@ -71,9 +71,23 @@ class OutputStores:
         """
         return await self.holding(file).read(file)
 
+    async def link(self, location: str, lifetime_s: int) -> str:
+        """A link by which everybody reaches this file for so many seconds; "" where its place gives none."""
+        try:
+            return await self._of(location).link(location, lifetime_s)
+        except OutputError:
+            return ""
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """All that were opened."""
+        return tuple(self._stores)
+
     def holding(self, file: StoredFile) -> OutputStore:
         """The store in which this file lies. Raises: OutputError where it cannot be opened."""
-        location = file.location
+        return self._of(file.location)
+
+    def _of(self, location: str) -> OutputStore:
         return self.at(location.rpartition("/")[0] if is_url(location) else str(Path(location).parent))
 
 

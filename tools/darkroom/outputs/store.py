@@ -102,7 +102,8 @@ class OutputStore:
         name = self._target.name_at(file.location) or ""
         stem = name.rpartition(".")[0]
         about = {"name": name, **asdict(file)}
-        del about["location"]
+        for unwritten in ("location", "link", "raster_link"):
+            del about[unwritten]
         text = json.dumps({**facts, "file": about}, indent=2, ensure_ascii=False)
         async with self._draft(is_private=True) as draft:
             await draft.write(f"{text}\n".encode("utf-8", "replace"))
@@ -137,6 +138,11 @@ class OutputStore:
         if name is None:
             raise OutputError(f"'{file.location}' does not lie in the output folder '{self.place}', so it is not read.")
         return await self._target.read(name)
+
+    async def link(self, location: str, lifetime_s: int) -> str:
+        """A link by which everybody reaches a file of this place for so long; "" where the place gives none."""
+        name = self._target.name_at(location)
+        return await self._target.link(name, lifetime_s) if name else ""
 
     @asynccontextmanager
     async def _draft(self, *, is_private: bool = False) -> AsyncGenerator[Draft]:

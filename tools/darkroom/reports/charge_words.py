@@ -16,11 +16,19 @@ _HOW = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DayLimit:
-    """The person's limit for one day, what of it is left, and what open predictions reserve, in US dollars."""
+    """A limit for one day, what of it is left, and what open predictions reserve, in US dollars.
+
+    `whose` says whose it is, or names the variable of the person's own.
+    """
 
     left_usd: float
     limit_usd: float
     reserved_usd: float = 0.0
+    whose: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.whose if self.whose and not self.whose.isupper() else "the user's limit"
 
     @property
     def words(self) -> str:

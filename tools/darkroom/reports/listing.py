@@ -54,7 +54,7 @@ def list_report(listed: Listed, facts: ListFacts) -> PredictionReport:
         f"… and {more} more: a higher limit shows them (100 at most)." if more else "",
         _together(views, more) if facts.is_search else "",
         *(_money_line(each, facts) for each in facts.money if each not in {_day(view.intent, facts) for view in views}),
-        f"Of the user's limit {day.words}." if day else "",
+        f"Of {day.name} {day.words}." if day else "",
         *(f"Note: {note}" for note in notes),
     ]
     charged = _sum_of(views)
@@ -108,7 +108,7 @@ def _word(view: PredictionView) -> str:
 def _line(view: PredictionView, facts: ListFacts) -> str:
     """`14:02 succeeded, flux-schnell, about $0.003: "a vase" /pictures/a-vase.png, id p1`."""
     intent = view.intent
-    paths = [image.file.location for image in intent.images if image.file]
+    paths = [image.file.shown for image in intent.images if image.file]
     more = f" (+{len(paths) - 1} more)" if len(paths) > 1 else ""
     model = clean_words(intent.model.rpartition("/")[2], 60) or "unknown model"
     lost = "" if paths or view.word != "succeeded" else " no file"
@@ -213,7 +213,7 @@ def _row_data(view: PredictionView, facts: ListFacts) -> dict[str, JsonValue]:
         "cost_basis": view.charge.basis.value,
         "charged": charge_data(view.charge),
         "is_adopted": intent.is_adopted,
-        "paths": [image.file.location for image in intent.images if image.file],
+        "paths": [image.file.shown for image in intent.images if image.file],
     }
 
 

@@ -121,7 +121,7 @@ def of_picture(report: PredictionReport, number: int) -> PredictionReport:
         has = counted(len(images), "image") if images else "no image yet"
         return with_notes(report, [f"there is no image {number}: it has {has}."])
     file = images[number - 1].file
-    told = with_notes(report, [f"image {number} is {file.location}"] if file else [])
+    told = with_notes(report, [f"image {number} is {file.shown}"] if file else [])
     return replace(told, picture=number)
 
 

@@ -53,7 +53,7 @@ class AnswerFacts:
     `is_look_up`: it was asked what became of it; `records` are then the sidecars by the image's location. `free_call`
     names a call that has cost nothing itself, such as "this look-up". `canceled` are the keys of those that this call
     has stopped, `typical_s` the seconds that the model usually takes. `conversation` says whose it is, where the newest
-    one was asked for.
+    one was asked for. `links_words` is what to say of links that stand in place of locations.
     """
 
     gateway: Gateway
@@ -73,6 +73,7 @@ class AnswerFacts:
     repeated: RepeatedFailure | None = None
     canceled: frozenset[str] = frozenset()
     typical_s: float | None = None
+    links_words: str = ""
 
 
 _UNSENT = (IntentState.INTENT, IntentState.REFUSED, IntentState.ABSENT)
@@ -250,14 +251,14 @@ def _image_data(number: int, image: StoredImage, facts: AnswerFacts) -> dict[str
         "expires_at": image.expires_at.isoformat() if image.expires_at else None,
         "state": image.state.value,
         "problem": image.problem[:LONGEST_SENTENCE],
-        "path": file.location,
+        "path": file.shown,
         "mime_type": file.mime_type,
         "width": file.width_px,
         "height": file.height_px,
         "size_bytes": file.size_bytes,
         "sha256": file.sha256,
         "is_transparent": file.is_transparent,
-        "png_path": file.raster_location,
+        "png_path": file.raster_shown,
         **record,
     }
 

@@ -117,17 +117,19 @@ def _repeated_words(repeated: RepeatedFailure) -> str:
 
 def _image_lines(images: Sequence[StoredImage], facts: AnswerFacts) -> list[str]:
     stored = [image.file for image in images if image.file]
-    folders = {os.path.dirname(file.location) for file in stored}
-    lines = [f"Saved in {folders.pop()}:"] if len(folders) == 1 else []
+    folders = {"" if file.link else os.path.dirname(file.location) for file in stored}
+    lines = [f"Saved in {folders.pop()}:"] if len(folders) == 1 and "" not in folders else []
     is_short = bool(lines)
     deaths: list[datetime] = []
     for number, image in enumerate(images, start=1):
         # That of the sandbox inside darkroom opens nowhere, and its file is here.
         is_of_use = image.url.startswith(("https://", "http://")) and not (image.file and is_unresolvable(image.url))
-        has_link = is_of_use and is_alive(image, facts)
+        has_link = is_of_use and is_alive(image, facts) and not (image.file and image.file.link)
         lines.append(f"{number}. {_image_words(image, image.url if has_link else '', is_short=is_short)}")
         if has_link and image.expires_at:
             deaths.append(image.expires_at)
+    if facts.links_words and stored:
+        lines.append(facts.links_words)
     if deaths:
         lines.append(f"The links die at {clock(min(deaths))}{'; the saved files stay' if stored else ''}.")
     return lines
@@ -136,11 +138,12 @@ def _image_lines(images: Sequence[StoredImage], facts: AnswerFacts) -> list[str]
 def _image_words(image: StoredImage, link: str, *, is_short: bool) -> str:
     """`is_short`: the folder has been named already."""
     if file := image.file:
-        name = os.path.basename(file.location) if is_short else file.location
+        name = os.path.basename(file.location) if is_short else file.shown
         shape = f"{file.width_px}x{file.height_px} " if file.width_px else ""
         kind = file.mime_type.removeprefix("image/").removesuffix("+xml").upper()
         look = ", transparent" if file.is_transparent else ""
-        beside = f"; as PNG: {os.path.basename(file.raster_location)}" if file.raster_location else ""
+        raster = file.raster_link or os.path.basename(file.raster_location)
+        beside = f"; as PNG: {raster}" if raster else ""
         return f"{name} ({shape}{kind}{look}, {size(file.size_bytes)}{beside}) {link}".rstrip()
     if image.state is ImageState.EXPIRED:
         return "lost"

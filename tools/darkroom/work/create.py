@@ -25,18 +25,20 @@ from darkroom.errors import (
     RequestRefused,
 )
 from darkroom.gateways import PollSchedule
-from darkroom.journal import Intent, Journal, SpendingLimit
+from darkroom.journal import Intent, Journal, Limit
 from darkroom.predictions import Prediction
 from darkroom.secrets_in_inputs import is_masked
 from darkroom.work.accounts import Account
 from darkroom.work.crash_points import CrashPoint
-from darkroom.work.create_rate import CreateRate
+from darkroom.work.create_rate import CreateRate, Turns
 from darkroom.work.paid_ids import PaidIds
 from darkroom.work.runtime import Runtime
 from darkroom.work.watch import Hold, Watched
 
 log = logging.getLogger(__name__)
 
+# The address to which the gateway is to post the end of this intent's prediction, "" for none.
+WebhookOf = Callable[[Intent], str]
 OnHeld = Callable[[Watched, Hold], None]
 
 _ATTEMPTS = 5
@@ -62,7 +64,8 @@ class CreatePlan:
     hold_until_s: float
     retry_budget_s: float
     stale_s: float
-    spending: SpendingLimit | None
+    spending: Limit | None
+    webhook_of: WebhookOf
     secrets: Mapping[str, JsonValue]
     may_be_mended: bool = False
 
@@ -71,12 +74,18 @@ class Creator:
     """Sends intents with the key of one account, at the rate that it allows; `on_held` hears of each hold."""
 
     def __init__(
-        self, account: Account, journal: Journal, paid_ids: PaidIds, runtime: Runtime, on_held: OnHeld
+        self,
+        account: Account,
+        journal: Journal,
+        paid_ids: PaidIds,
+        runtime: Runtime,
+        turns: Turns,
+        on_held: OnHeld,
     ) -> None:
         self._on_held = on_held
         self._account = account
         self._client = account.client
-        self._rate = CreateRate(account, journal, runtime)
+        self._rate = CreateRate(account, journal, runtime, turns)
         self._journal = journal
         self._paid_ids = paid_ids
         self._runtime = runtime
@@ -91,7 +100,7 @@ class Creator:
         """
         intent, budget_s = watched.intent, plan.retry_budget_s
         for attempt in range(_ATTEMPTS):
-            await self._rate.turn(watched)
+            await self._turn(watched)
             claimed_at = self._now()
             self._runtime.at_crash_point(CrashPoint.BEFORE_CLAIM)
             if not watched.is_wanted or not await self._claim(intent, plan):
@@ -117,6 +126,14 @@ class Creator:
                 with watched.queued():
                     await self._runtime.sleep(pause_s)
         return await self._journal.find(intent.key) or intent
+
+    async def _turn(self, watched: Watched) -> None:
+        """Wait for it. Raises: GatewayBusy where it is too far off; the create is given up then and holds no money."""
+        try:
+            await self._rate.turn(watched)
+        except GatewayBusy as error:
+            await self._journal.answers.given_up(watched.intent.key, error.message)
+            raise
 
     async def _claim(self, intent: Intent, plan: CreatePlan) -> bool:
         """Raises: SpendingRefused; InvalidInput where a secret is missing that is not written down."""
@@ -160,6 +177,7 @@ class Creator:
             cancel_after_s=plan.schedule.cancel_after_s(),
             intent_key=intent.key,
             image_count=intent.image_count,
+            webhook=plan.webhook_of(intent),
         )
         self._runtime.on_create()
         hold_s = await self._hold_s(intent, plan)

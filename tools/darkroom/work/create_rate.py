@@ -5,6 +5,7 @@ others allow is not documented, and a 429 tells.
 """
 
 import logging
+from dataclasses import dataclass
 
 from darkroom.errors import GatewayBusy, JournalError
 from darkroom.journal import Journal, Rate
@@ -21,14 +22,23 @@ PATIENCE_S = 600.0
 _LONGEST_FREEZE_S = 60.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turns:
+    """The rate of an account, and for how many seconds at most a create waits for its turn; else it is refused."""
+
+    rate: Rate = CREATES
+    within_s: float = PATIENCE_S
+
+
 class CreateRate:
     """Shared through the journal by all processes that create with this account, whom `name` stands for."""
 
-    def __init__(self, account: Account, journal: Journal, runtime: Runtime) -> None:
+    def __init__(self, account: Account, journal: Journal, runtime: Runtime, turns: Turns) -> None:
         self._gateway = account.client.gateway
         self.name = f"creates {account.origin} {account.id}"
         self._journal = journal
         self._runtime = runtime
+        self._turns = turns
 
     async def turn(self, watched: Watched) -> None:
         """Return when it is this create's turn. Raises: GatewayBusy where that is too far off; JournalError."""
@@ -48,11 +58,12 @@ class CreateRate:
             log.warning("a pause for the gateway could not be noted: %s", error)
 
     async def _reserved(self) -> float:
-        pause_s = await self._journal.rates.reserve(self.name, CREATES, PATIENCE_S)
+        turns = self._turns
+        pause_s = await self._journal.rates.reserve(self.name, turns.rate, turns.within_s)
         if pause_s is not None:
             return pause_s
         raise GatewayBusy(
             f"{self._gateway.title} has too many creates to take. Nothing was sent. Try again later.",
             gateway=self._gateway.name,
-            retry_after_s=PATIENCE_S,
+            retry_after_s=turns.within_s,
         )

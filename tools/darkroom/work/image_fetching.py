@@ -44,14 +44,14 @@ class ImageFetching:
         stores: OutputStores,
         fetcher: OutputFetcher,
         runtime: Runtime,
-        previews: EarlyPreviews,
+        previews: EarlyPreviews | None = None,
     ) -> None:
         self._journal = journal
         self._stores = stores
         self._fetcher = fetcher
         self._gateway = fetcher.gateway
         self._runtime = runtime
-        self._previews = previews
+        self._previews = previews or EarlyPreviews()
         self._dead_looks: dict[tuple[str, int], list[float]] = {}
 
     async def first_round(self, intent: Intent) -> Intent:

@@ -19,6 +19,7 @@ from darkroom.predictions import Prediction
 log = logging.getLogger(__name__)
 
 _PREFIX = "paid-"
+KEPT_IDS = f"{_PREFIX}*.json"  # their names
 # Beside the id, what is needed to find the prediction again, also where its row is lost.
 _FACTS = ("key", "gateway", "origin", "account", "output_place", "model")
 
@@ -61,6 +62,7 @@ class PaidIds:
         return self._folder / f"{_PREFIX}{key}.json"
 
     def _write(self, path: Path, facts: dict[str, str]) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # a journal in PostgreSQL has made none
         part = path.with_suffix(".part")
         with open(part, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
             json.dump(facts, file)
@@ -71,7 +73,7 @@ class PaidIds:
 
     def _read(self) -> Iterator[tuple[str, Prediction, NewIntent]]:
         """The key of each, its prediction, and what its row needs to be made anew."""
-        for path in sorted(self._folder.glob(f"{_PREFIX}*.json")):
+        for path in sorted(self._folder.glob(KEPT_IDS)):
             try:
                 facts = dict(json.loads(path.read_text(encoding="utf-8")))
                 key, prediction = facts.pop("key"), Prediction(id=facts.pop("prediction_id"), model=facts["model"])

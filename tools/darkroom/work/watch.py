@@ -173,7 +173,7 @@ class Watcher:
 
         `look_first`: ask the gateway at once (a row of an earlier process).
         """
-        polling = _Polling(schedule=schedule, started_s=watched.started_s, settle_s=self._settle_s)
+        polling = Polling(schedule=schedule, started_s=watched.started_s, settle_s=self._settle_s)
         is_first = look_first
         while not _is_ended(watched.intent):
             now_s = self._runtime.monotonic()
@@ -195,7 +195,7 @@ class Watcher:
         watched.publish(await self._fetching.remaining_rounds(intent), settled=True)
         return True
 
-    async def _look(self, watched: Watched, polling: "_Polling") -> bool:
+    async def _look(self, watched: Watched, polling: "Polling") -> bool:
         """One look at the gateway; False where the prediction is gone, or not to be seen with this key."""
         intent = watched.intent
         try:
@@ -229,7 +229,7 @@ class Watcher:
         watched.publish(await self._journal.record(gone), problem=error, settled=True)
 
 
-class _Polling:
+class Polling:
     """What the looks so far have shown, and when to look next; all times on the monotonic clock."""
 
     def __init__(self, *, schedule: PollSchedule, started_s: float, settle_s: float) -> None:

@@ -17,11 +17,12 @@ import anyio.abc
 
 from darkroom.errors import CreateUnresolved, DarkroomError, JournalError
 from darkroom.gateways import PollSchedule
-from darkroom.journal import DOUBTFUL, Intent, IntentState, Journal, Look, NewIntent, SpendingLimit
+from darkroom.journal import DOUBTFUL, Intent, IntentState, Journal, Limit, Look, NewIntent
 from darkroom.predictions import Prediction
 from darkroom.work.accounts import Account
 from darkroom.work.bills import Bills
-from darkroom.work.create import CreatePlan, Creator
+from darkroom.work.create import CreatePlan, Creator, WebhookOf
+from darkroom.work.create_rate import Turns
 from darkroom.work.fences import Fences
 from darkroom.work.holds import Holds
 from darkroom.work.image_fetching import ImageFetching
@@ -43,19 +44,23 @@ class WorkRules:
     """`typical_s` gives a model's usual run time, None where unknown; `paid_ids_dir` is the folder beside the journal.
 
     `settle_s`: how long a lost create may take to show in the gateway's list. `on_ended` hears of every prediction that
-    has ended and whose images are stored or lost.
+    has ended and whose images are stored or lost. `turns` bounds the creates of the account.
     """
 
     paid_ids_dir: Path
     typical_s: Callable[[str], float | None] = lambda model: None
-    day_limit: Callable[[], SpendingLimit | None] = lambda: None
+    day_limit: Callable[[], Limit | None] = lambda: None
     on_ended: Callable[[Intent], None] = lambda intent: None
     reconcile: ReconcileRules = field(default_factory=ReconcileRules)
     lease_s: float = LEASE_S
+    turns: Turns = field(default_factory=Turns)
+    webhook_of: WebhookOf = lambda intent: ""
 
 
-class Work:
-    """Owned by the Darkroom. `notices` are sentences for the next answer, each said once."""
+class LocalWork:
+    """`Work` in this process alone; several processes share a journal by leases."""
+
+    is_open_to_foreign_ids = True
 
     def __init__(
         self,
@@ -78,9 +83,9 @@ class Work:
         self._fetching = fetching
         self._watcher = Watcher(account, journal, fetching, runtime, rules.reconcile.settle_s)
         self._reconciler = Reconciler(account, journal, runtime, rules.reconcile, self._take_over, self._is_awaited)
-        self.bills = Bills(account, journal, runtime)
+        self._bills = Bills(account, journal, runtime)
         self._holds = Holds(self._reconciler, runtime, self._follow_held)
-        creator = Creator(account, journal, self._paid_ids, runtime, self._mind_hold)
+        creator = Creator(account, journal, self._paid_ids, runtime, rules.turns, self._mind_hold)
         self._sender = Sender(creator, self._reconciler, journal, runtime)
         self._fence, self._fenced = (fences := Fences(journal)).around, fences.run
         self._watched: dict[str, Watched] = {}
@@ -88,25 +93,18 @@ class Work:
         self._is_closing = False
 
     def start(self, intent: Intent, budget: Budget) -> Watched:
-        """Send an intent, unless that was done already, and watch it."""
         return self._watched.get(intent.key) or self._begin(intent, partial(self._create_and_watch, budget=budget))
 
     def watch(self, intent: Intent) -> Watched:
-        """Watch a prediction that exists already, beginning with a look at the gateway."""
         return self._watched.get(intent.key) or self._begin(intent, self._look_and_watch)
 
     def watched(self, intent: Intent) -> Watched | None:
-        """Who watches it in this process, if anybody."""
         return self._watched.get(intent.key)
 
     def _is_awaited(self, intent: Intent) -> bool:
         return (watched := self.watched(intent)) is not None and watched.is_being_sent
 
     async def cancel_all(self, intents: Sequence[Intent]) -> None:
-        """Ask the gateway to cancel those that still run.
-
-        A create in flight is canceled when its id comes; a held one's is looked for. Faults are logged.
-        """
         for intent in intents:
             watched = self._watched.get(intent.key)
             intent = watched.intent if watched else intent
@@ -119,10 +117,6 @@ class Work:
                 await self._cancel_quietly(intent)
 
     async def cancel(self, intent: Intent) -> Prediction | None:
-        """Ask the gateway to cancel; None where it has no cancel. What became of it is in the journal then.
-
-        Raises: GatewayError, UnknownPrediction, JournalError.
-        """
         prediction = await self._client.cancel(intent.prediction_id)
         if prediction is None:
             return None
@@ -132,7 +126,6 @@ class Work:
         return prediction
 
     async def adopt(self, prediction: Prediction, place: NewIntent) -> Intent:
-        """Take a prediction that was looked up by its id into the journal."""
         return await self._journal.record(prediction, self._look, adopting=place)
 
     async def take_up_unfinished(self) -> None:
@@ -140,8 +133,7 @@ class Work:
         async with self._fence("wanting images again"):
             await self._journal.want_all_again(self._client.gateway.origin)
             await self._fetching.write_missing_sidecars(await self._journal.history())
-        self._tasks.start_soon(self._fenced, "looking for lost answers", self._reconciler.run)
-        self._look_for_bills()
+        self._seek_lost()
         while True:
             async with self._fence("taking up kept ids"):  # also those that a locked journal refused before
                 await self._paid_ids.restore(self._journal, self._look)
@@ -150,16 +142,17 @@ class Work:
             await self._fenced("looking for lost answers", self._reconciler.once)
 
     async def settle_doubts(self, intents: Sequence[Intent]) -> tuple[Intent, ...]:
-        """The rows after one look for lost answers, if one of these was lost and cannot come soon."""
         is_sought = any(intent.state in (*DOUBTFUL, IntentState.ABSENT) for intent in intents)
         watched = filter(None, [self._watched.get(intent.key) for intent in intents])
         if is_sought and all(each.hold or not each.is_being_sent for each in watched):
             await self._reconciler.once(intents)
-            self._look_for_bills()
+            self._seek_bills()
         return tuple([await self._journal.find(intent.key) or intent for intent in intents])
 
+    async def look_for_bills(self, within_s: float) -> None:
+        await self._bills.look_once(within_s)
+
     def close(self) -> None:
-        """Stop watching at once; a create in flight gets a moment to bring its id."""
         self._is_closing = True
         for watched in self._watched.values():
             watched.is_wanted = False
@@ -227,8 +220,7 @@ class Work:
         if not is_created or self._is_closing:
             self._watched.pop(key, None)
             if isinstance(watched.problem, CreateUnresolved):
-                self._tasks.start_soon(self._fenced, "looking for lost answers", self._reconciler.run)
-                self._look_for_bills()
+                self._seek_lost()
             return
         self._tasks.start_soon(self._fenced, "asking whose key it is", self._account.learn_name)
         watched.started_s = self._started_s(watched.intent)
@@ -242,6 +234,7 @@ class Work:
             retry_budget_s=budget.retry_s,
             stale_s=self._rules.reconcile.settle_s / 2,
             spending=self._rules.day_limit(),
+            webhook_of=self._rules.webhook_of,
             secrets=budget.secrets,
             may_be_mended=budget.may_be_mended,
         )
@@ -252,8 +245,12 @@ class Work:
             schedule = await self._schedule(watched.intent)
         await self._watch(watched, schedule, look_first=True)
 
-    def _look_for_bills(self) -> None:
-        self._tasks.start_soon(self._fenced, "looking for bills", self.bills.run)
+    def _seek_lost(self) -> None:
+        self._tasks.start_soon(self._fenced, "looking for lost answers", self._reconciler.run)
+        self._seek_bills()
+
+    def _seek_bills(self) -> None:
+        self._tasks.start_soon(self._fenced, "looking for bills", self._bills.run)
 
     async def _watch(self, watched: Watched, schedule: PollSchedule, *, look_first: bool) -> None:
         key, watched.is_followed = watched.intent.key, True
@@ -269,7 +266,7 @@ class Work:
             self._watched.pop(key, None)
             await self._leases.give_back(key)
         if watched.is_settled:
-            self._look_for_bills()
+            self._seek_bills()
             async with self._fence("telling of an end"):
                 self._rules.on_ended(watched.intent)
         if watched.intent.problem and not watched.problem:

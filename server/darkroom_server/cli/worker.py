@@ -1,0 +1,33 @@
+"""`darkroom-mcp worker`, for a team's server."""
+
+import anyio
+import typer
+
+from darkroom.errors import SettingsError
+from darkroom.settings import Settings
+from darkroom_server.stdio import log_to_stderr
+
+
+def worker() -> None:
+    """Follow the predictions of a team and store their images, until SIGTERM. Run two or more, on any machine.
+
+    It makes no creates: those are sent by `darkroom-mcp serve --transport http`. It reads DARKROOM_DATABASE_URL (as the
+    role of the workers) and DARKROOM_MASTER_KEYS, and stores images where DARKROOM_OUTPUT_DIR says. Its first line is
+    `ready`.
+
+    Example: DARKROOM_DATABASE_URL=postgresql://darkroom_worker@db/darkroom darkroom-mcp worker
+    """
+    settings = Settings.read()
+    log_to_stderr(settings.log_level)
+    if (team := settings.team) is None:
+        raise SettingsError(
+            "DARKROOM_DATABASE_URL is not set. A worker serves a team, whose journal is in PostgreSQL; for one person "
+            "`darkroom-mcp` itself follows the predictions."
+        )
+    try:
+        from darkroom_server.team.worker import work
+    except ModuleNotFoundError as error:
+        raise SettingsError(
+            f"The package '{error.name}' is missing. Install darkroom with its extra: pip install 'darkroom-mcp[team]'."
+        ) from error
+    anyio.run(work, settings, team, lambda: typer.echo("ready"))

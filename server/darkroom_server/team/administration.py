@@ -1,0 +1,284 @@
+"""What an administrator does to tenants, as the owner of the database: each act is one commit with its audit row."""
+
+import getpass
+import hashlib
+import math
+import re
+import secrets
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+
+from darkroom.errors import InvalidRequest, JournalError, SettingsError
+from darkroom.gateways import GatewayChoice, checked_key, named_gateway
+from darkroom.gateways.choice import BASE_URL_VARIABLE, KEY_VARIABLE
+from darkroom.journal import Spending
+from darkroom.journal.database import EVERYONE
+from darkroom.journal.postgres import PostgresSession
+from darkroom.journal.postgres_schema import connected
+from darkroom.journal.postgres_words import in_words
+from darkroom.spelling import closest
+from darkroom_server.team.quotas import spent_by_all
+from darkroom_server.team.tenants import (
+    MACHINES,
+    TENANT_NAME,
+    SealedPlace,
+    chosen,
+    is_subject,
+    machine_subject,
+    principal_hash,
+)
+from darkroom_server.team.vault import Vault
+
+_TENANTS = """SELECT name, zone, usd_per_day, added_at,
+    (SELECT count(*) FROM principals WHERE tenant = name) AS people,
+    (SELECT count(*) FROM tokens WHERE tenant = name AND (expires_at IS NULL OR expires_at > now())) AS tokens
+    FROM tenants ORDER BY name"""
+_ACCOUNTS = """SELECT tenant, id, gateway, base_url, creates_per_minute, set_at, issuer, subject
+    FROM gateway_accounts LEFT JOIN principals USING (tenant, principal) ORDER BY tenant, set_at DESC"""
+_OWN_LIMITS = """SELECT tenant, issuer, subject, usd_per_day FROM principals WHERE usd_per_day IS NOT NULL
+    ORDER BY tenant, issuer, subject"""
+_ID = """INSERT INTO gateway_accounts (id, tenant, principal, gateway, base_url, sealed_key)
+    VALUES (%s, %s, %s, %s, %s, '') ON CONFLICT (tenant, principal, gateway, base_url)
+    DO UPDATE SET set_at = clock_timestamp() RETURNING id"""
+_SEAL = """UPDATE gateway_accounts SET sealed_key = %s, sealed_secret = coalesce(%s, sealed_secret),
+    creates_per_minute = coalesce(%s, creates_per_minute) WHERE id = %s"""
+_PRINCIPAL = """INSERT INTO principals (tenant, principal, issuer, subject) VALUES (%s, %s, %s, %s)
+    ON CONFLICT (tenant, principal) DO NOTHING"""
+_TOKEN = """INSERT INTO tokens (sha256, tenant, subject, expires_at)
+    VALUES (%s, %s, %s, now() + %s * interval '1 day')"""
+_AUDIT = "INSERT INTO audit (tenant, who, act, which) VALUES (%s, %s, %s, %s)"
+_ENTER = """SELECT set_config('darkroom.tenant', %s, true), set_config('darkroom.principal', %s, true),
+    extract(epoch FROM now())::float8 AS now_s,
+    extract(epoch FROM date_trunc('day', now() AT TIME ZONE zone) AT TIME ZONE zone)::float8 AS day_began
+    FROM tenants WHERE name = %s"""
+_MOST_CREATES = 1_000_000
+# https://replicate.com/docs/topics/webhooks/verify-webhook, 2026-11-25: base64 behind the prefix
+_WEBHOOK_SECRET = re.compile(r"whsec_[A-Za-z0-9+/]{16,}={0,2}")
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who a limit or a key is for, by the issuer of their log-in and their subject there."""
+
+    issuer: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewKey:
+    """A key to be kept; `creates_per_minute` None and an empty secret leave those of before as they are."""
+
+    gateway: str
+    base_url: str
+    key: str
+    secret: str
+    creates_per_minute: int | None = None
+
+
+class Administration:
+    """On one connection of the owner; opened by `administering`. Raises: InvalidRequest, JournalError.
+
+    `notices` are sentences that the administrator should read after an act.
+    """
+
+    def __init__(self, connection: "psycopg.Connection[dict[str, Any]]") -> None:
+        self.connection = connection
+        self.notices: list[str] = []
+        self._who = f"{_login_name()} as {connection.info.user}"
+
+    def add(self, name: str, zone: str) -> None:
+        """A new tenant, whose spending day is that of `zone`, a name of the IANA database."""
+        if not TENANT_NAME.fullmatch(name):
+            raise InvalidRequest(
+                f"{name[:80]!r} cannot name a tenant. Allowed: up to 63 letters, digits, dots, '-' and '_', a letter "
+                "or a digit first. It is the value of the claim DARKROOM_TENANT_CLAIM."
+            )
+        known = [row["name"] for row in self._rows("SELECT name FROM pg_timezone_names")]
+        if zone not in known:
+            raise InvalidRequest(
+                f"Unknown time zone {zone[:60]!r}.{_closest(zone, known)} Such as: Europe/Berlin, UTC."
+            )
+        inserted = "INSERT INTO tenants (name, zone) VALUES (%s, %s) ON CONFLICT DO NOTHING"
+        with self.connection.transaction():
+            if not self.connection.execute(inserted, (name, zone)).rowcount:
+                raise InvalidRequest(f"Tenant '{name}' exists already. Nothing was changed.")
+            self._note(name, "add tenant", name)
+
+    def tenants(self) -> list[dict[str, Any]]:
+        """Every tenant with what it has spent today, its accounts and its people's own limits; no key is among them."""
+        accounts, limits = self._rows(_ACCOUNTS), self._rows(_OWN_LIMITS)
+        return [
+            row
+            | {"today": self._spent_today(row["name"])}
+            | {"keys": [each for each in accounts if each["tenant"] == row["name"]]}
+            | {"limits": [each for each in limits if each["tenant"] == row["name"]]}
+            for row in self._rows(_TENANTS)
+        ]
+
+    def check_tenant(self, tenant: str) -> None:
+        """Raises: InvalidRequest where there is no such tenant."""
+        names = [row["name"] for row in self._rows("SELECT name FROM tenants ORDER BY name")]
+        if tenant not in names:
+            hint = _closest(tenant, names) if names else " There is none yet: `darkroom-mcp tenant add NAME` adds one."
+            raise InvalidRequest(f"Unknown tenant {tenant[:80]!r}.{hint}")
+
+    def set_key(self, tenant: str, new: NewKey, vault: Vault, person: Person | None = None) -> str:
+        """Seal a key for the team, or for one person; the id of its account."""
+        choice, most = _choice(new), new.creates_per_minute
+        base_url = choice.gateway.base_url if new.base_url else ""
+        with self.connection.transaction():
+            self.check_tenant(tenant)
+            principal = self._noted(tenant, person) if person else ""
+            place = (secrets.token_hex(8), tenant, principal, choice.gateway.name, base_url)
+            (row,) = self._rows(_ID, *place)
+            sealed = SealedPlace(tenant, row["id"])
+            secret = vault.seal(new.secret, sealed.of_secret) if new.secret else None
+            self.connection.execute(_SEAL, (vault.seal(choice.key.reveal(), sealed.of_key), secret, most, row["id"]))
+            self._note(tenant, "set key", row["id"])
+        return row["id"]
+
+    def new_token(self, tenant: str, name: str, days: int | None) -> str:
+        """A token for a machine, valid for so many days (None: for ever). Only its hash is kept."""
+        _check_machine(name)
+        if days is not None and not 0 < days <= 36_500:
+            raise InvalidRequest(f"--days {days} is not possible. Allowed: 1 to 36500.")
+        token = f"drk_{secrets.token_urlsafe(32)}"
+        with self.connection.transaction():
+            self.check_tenant(tenant)
+            values = (hashlib.sha256(token.encode()).digest(), tenant, name, days)
+            self.connection.execute(_TOKEN, values)
+            self._note(tenant, "make token", principal_hash(MACHINES, machine_subject(tenant, name)))
+        return token
+
+    def revoke_tokens(self, tenant: str, name: str) -> int:
+        """Take all tokens of a machine away; how many there were."""
+        _check_machine(name)
+        with self.connection.transaction():
+            self.check_tenant(tenant)
+            statement = "DELETE FROM tokens WHERE tenant = %s AND subject = %s"
+            if not (count := self.connection.execute(statement, (tenant, name)).rowcount):
+                raise InvalidRequest(f"Tenant '{tenant}' has no token for {name!r}. Nothing was changed.")
+            self._note(tenant, "revoke tokens", principal_hash(MACHINES, machine_subject(tenant, name)))
+        return count
+
+    def set_limit(self, tenant: str, usd_per_day: float | None, person: Person | None = None) -> None:
+        """US dollars a day of the whole tenant, or of one person in it; None for no limit."""
+        if usd_per_day is not None and not 0 <= usd_per_day < math.inf:
+            raise InvalidRequest(
+                f"--usd-per-day {usd_per_day:g} is not possible. Allowed: US dollars, 0 or more, none."
+            )
+        with self.connection.transaction():
+            self.check_tenant(tenant)
+            principal = self._noted(tenant, person) if person else ""
+            table = "principals" if person else "tenants"
+            where = "tenant = %s AND principal = %s" if person else "name = %s"
+            values = (usd_per_day, tenant, principal) if person else (usd_per_day, tenant)
+            self.connection.execute(f"UPDATE {table} SET usd_per_day = %s WHERE {where}".encode(), values)
+            self._note(tenant, "set limit", principal or tenant)
+
+    def reseal(self, vault: Vault) -> tuple[int, int]:
+        """Seal all that an older master key has sealed with the newest; how many keys, and of how many."""
+        resealed = 0
+        with self.connection.transaction():
+            rows = self._rows("SELECT * FROM gateway_accounts ORDER BY tenant, id FOR UPDATE")
+            for row in rows:
+                place = SealedPlace(row["tenant"], row["id"])
+                sealed = [(row["sealed_key"], place.of_key), (row["sealed_secret"], place.of_secret)]
+                if all(each is None or vault.is_newest(each) for each, _ in sealed):
+                    continue
+                anew = [each and vault.seal(vault.open(each, at), at) for each, at in sealed]
+                self.connection.execute(_SEAL, (*anew, None, row["id"]))
+                self._note(row["tenant"], "reseal", row["id"])
+                resealed += 1
+        return resealed, len(rows)
+
+    def note_forgotten(self, tenant: str) -> None:
+        """That somebody was forgotten; who is not kept."""
+        self._note(tenant, "forget", "")
+
+    def _spent_today(self, tenant: str) -> Spending:
+        with self.connection.transaction():
+            (row,) = self._rows(_ENTER, tenant, EVERYONE, tenant)
+            return spent_by_all(PostgresSession(self.connection, EVERYONE), row["day_began"], row["now_s"])
+
+    def _noted(self, tenant: str, person: Person) -> str:
+        """The hash of a person, who may never have been here yet."""
+        subject = person.subject
+        if person.issuer == MACHINES and not subject.startswith(f"{tenant}/"):
+            subject = machine_subject(tenant, subject)
+        if not (person.issuer and person.issuer.isprintable() and len(person.issuer) <= 2000 and is_subject(subject)):
+            raise InvalidRequest("ISSUER and SUBJECT name a person: neither may be empty, long or unprintable.")
+        hash = principal_hash(person.issuer, subject)
+        if self.connection.execute(_PRINCIPAL, (tenant, hash, person.issuer, subject)).rowcount:
+            self.notices.append(
+                f"Nobody of that name was in tenant '{tenant}' yet. Issuer and subject must be exactly those of the "
+                "log-in (`iss` and `sub`)."
+            )
+        return hash
+
+    def _rows(self, statement: str, *values: object) -> list[dict[str, Any]]:
+        return self.connection.execute(statement.encode(), values).fetchall()
+
+    def _note(self, tenant: str, act: str, which: str) -> None:
+        self.connection.execute(_AUDIT, (tenant, self._who, act, which))
+
+
+@contextmanager
+def administering(url: str) -> Generator[Administration]:
+    """A connection to the database at this address, as its owner. Raises: JournalError."""
+    with connected(url) as connection:
+        connection.row_factory = dict_row
+        try:
+            yield Administration(connection)
+        except psycopg.Error as error:
+            raise JournalError(in_words(error)) from error
+
+
+def _choice(new: NewKey) -> GatewayChoice:
+    """Raises: InvalidRequest, SettingsError for what cannot be kept; no key is shown."""
+    profile = named_gateway(new.gateway)
+    if profile.is_sandbox and not new.base_url:
+        raise InvalidRequest(
+            "The sandbox inside one process cannot serve a team. Start one by itself with `darkroom-mcp sandbox`, and "
+            "give its address with --base-url."
+        )
+    if not (new.base_url or profile.base_url):
+        raise InvalidRequest(f"Gateway {profile.name!r} has no address of its own: give it with --base-url https://…")
+    if new.creates_per_minute is not None and not 0 < new.creates_per_minute <= _MOST_CREATES:
+        raise InvalidRequest(
+            f"--creates-per-minute {new.creates_per_minute} is not possible. Allowed: 1 to {_MOST_CREATES}."
+        )
+    checked_key(new.key, "The key")
+    if new.secret and not _WEBHOOK_SECRET.fullmatch(new.secret):
+        raise InvalidRequest(
+            "The second line is no secret of webhooks: it begins with whsec_, as the gateway gives it."
+        )
+    try:
+        return chosen(profile.name, new.base_url, new.key)
+    except SettingsError as error:
+        words = error.message.replace(BASE_URL_VARIABLE, "--base-url").replace(f"set {KEY_VARIABLE}", "give the key")
+        raise InvalidRequest(words) from error
+
+
+def _check_machine(name: str) -> None:
+    if not is_subject(name) or "/" in name or " " in name:
+        raise InvalidRequest(
+            f"{name[:80]!r} cannot name a machine. Allowed: up to 255 characters without '/' and spaces."
+        )
+
+
+def _closest(name: str, known: Sequence[str]) -> str:
+    near = closest(name, known, limit=1, cutoff=0.0)
+    return f" Closest: {near[0]!r}." if near else ""
+
+
+def _login_name() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):  # a container may have no entry for its user
+        return "somebody"

@@ -1,0 +1,88 @@
+"""What has become of intents, as PostgreSQL tells it (NOTIFY): one connection for all calls that wait in a replica."""
+
+import logging
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
+
+import anyio
+import psycopg
+
+from darkroom_server.team.outbox import CHANNEL
+
+log = logging.getLogger(__name__)
+
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 5.0
+
+
+class Bell:
+    """Rings when there is news of one intent."""
+
+    def __init__(self) -> None:
+        self._rung = anyio.Event()
+
+    def ring(self) -> None:
+        self._rung.set()
+
+    async def wait(self, within_s: float) -> None:
+        """Return at the next ring since the last wait, or after so many seconds."""
+        with anyio.move_on_after(within_s):
+            await self._rung.wait()
+        self._rung = anyio.Event()
+
+
+class News:
+    """`listen` runs for as long as the replica does; what comes while it is not connected, a look at the journal shows.
+
+    `is_listening` is for whoever asks whether the replica is ready.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._bells: dict[str, set[Bell]] = {}
+        self.is_listening = False
+
+    @contextmanager
+    def about(self, key: str) -> Generator[Bell]:
+        """A bell that rings for this intent while the block runs."""
+        bell = Bell()
+        self._bells.setdefault(key, set()).add(bell)
+        try:
+            yield bell
+        finally:
+            self._bells[key].discard(bell)
+            if not self._bells[key]:
+                del self._bells[key]
+
+    async def listen(self) -> None:
+        """Runs for ever; a connection that is lost is made anew, and then every bell rings once."""
+        pause_s = _FIRST_PAUSE_S
+        while True:
+            try:
+                async with self._listening() as connection:
+                    self.is_listening, pause_s = True, _FIRST_PAUSE_S
+                    self._ring([*self._bells])
+                    async for note in connection.notifies():
+                        self._ring([note.payload])
+            except psycopg.Error as error:
+                log.warning("no news from the database for a moment: %s", type(error).__name__)
+            finally:
+                self.is_listening = False
+            await anyio.sleep(pause_s)
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+
+    @asynccontextmanager
+    async def _listening(self) -> AsyncGenerator[psycopg.AsyncConnection]:
+        connection = await psycopg.AsyncConnection.connect(
+            self._url, autocommit=True, connect_timeout=5, application_name="darkroom news"
+        )
+        try:
+            await connection.execute(f"LISTEN {CHANNEL}")
+            yield connection
+        finally:
+            with anyio.CancelScope(shield=True):
+                await connection.close()
+
+    def _ring(self, keys: list[str]) -> None:
+        for key in keys:
+            for bell in self._bells.get(key, ()):
+                bell.ring()

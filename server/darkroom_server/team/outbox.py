@@ -1,0 +1,83 @@
+"""Jobs and news, written in the transaction of what they are about, so that neither is there without the other.
+
+The statements are made for procrastinate's tables, so that a replica need not import it. Each runs inside a write of
+the journal, under the tenant's lock: an account is found at rest only where no create wakes it at the same moment.
+"""
+
+import json
+from collections.abc import Iterable
+
+from darkroom.journal.database import Session
+
+CHANNEL = "darkroom_seen"
+WATCH, BRING_HOME = "watch", "bring_home"
+
+_BUSY = """INSERT INTO busy_accounts (tenant, account, look_at) VALUES (?, ?, ?)
+    ON CONFLICT (tenant, account) DO UPDATE SET look_at = excluded.look_at"""
+_WAIT = "UPDATE busy_accounts SET look_at = ? WHERE tenant = ? AND account = ?"
+_AT_REST = "DELETE FROM busy_accounts WHERE tenant = ? AND account = ?"
+# One that waits already is enough.
+_DEFER = """INSERT INTO procrastinate_jobs (queue_name, task_name, lock, queueing_lock, args)
+    VALUES (?, ?, ?, ?, ?::jsonb) ON CONFLICT (queueing_lock) WHERE status = 'todo' DO NOTHING"""
+_TELL = "SELECT pg_notify(?, ?)"
+_STALLED = """SELECT jobs.id, jobs.task_name, jobs.args FROM procrastinate_jobs AS jobs
+    LEFT JOIN procrastinate_workers AS workers ON workers.id = jobs.worker_id
+    WHERE jobs.status = 'doing' AND coalesce(workers.last_heartbeat, '-infinity') < now() - make_interval(secs => ?)"""
+_FORGET = "SELECT procrastinate_finish_job_v1(?, 'failed', true)"
+_DUE = """SELECT tenant, account FROM busy_accounts WHERE look_at <= ? AND NOT EXISTS (SELECT 1 FROM procrastinate_jobs
+    WHERE status IN ('todo', 'doing') AND lock = ? || tenant || ' ' || account)"""
+
+
+def wake(session: Session, tenant: str, account: str, now: float) -> None:
+    """Have the account watched from now on, by one worker at a time."""
+    session.execute(_BUSY, (tenant, account, now))
+    watch_job(session, tenant, account)
+
+
+def watch_job(session: Session, tenant: str, account: str) -> None:
+    """Defer a job that watches the account, unless one waits already."""
+    name = f"{WATCH} {tenant} {account}"
+    arguments = json.dumps({"tenant": tenant, "account": account})
+    session.execute(_DEFER, (WATCH, WATCH, name, name, arguments))
+
+
+def look_later(session: Session, tenant: str, account: str, at: float) -> None:
+    """Nothing but slow work is left: the account is woken again at that time."""
+    session.execute(_WAIT, (at, tenant, account))
+
+
+def at_rest(session: Session, tenant: str, account: str) -> None:
+    """Nothing is left to do for the account."""
+    session.execute(_AT_REST, (tenant, account))
+
+
+def bring_home(session: Session, tenant: str, account: str, prediction_id: str) -> None:
+    """Defer a job that stores the images of a prediction that has ended, unless one waits already."""
+    name = f"{BRING_HOME} {tenant} {prediction_id}"
+    arguments = json.dumps({"tenant": tenant, "account": account, "prediction_id": prediction_id})
+    session.execute(_DEFER, (BRING_HOME, BRING_HOME, None, name, arguments))
+
+
+def tell(session: Session, keys: Iterable[str]) -> None:
+    """Let the replicas know that there is news of these intents, once the transaction is committed."""
+    for key in keys:
+        session.execute(_TELL, (CHANNEL, key))
+
+
+def take_back(session: Session, stale_s: float) -> int:
+    """Queue the jobs of workers anew that have not been heard of for so long. Gives how many there were."""
+    rows = session.execute(_STALLED, (stale_s,)).fetchall()
+    for row in rows:
+        session.execute(_FORGET, (row["id"],))
+        place = row["args"]
+        if row["task_name"] == WATCH:
+            watch_job(session, place["tenant"], place["account"])
+        else:
+            bring_home(session, place["tenant"], place["account"], place["prediction_id"])
+    return len(rows)
+
+
+def wake_the_due(session: Session, now: float) -> None:
+    """Watch every account again that is busy, is due, and that nobody watches."""
+    for row in session.execute(_DUE, (now, f"{WATCH} ")).fetchall():
+        watch_job(session, row["tenant"], row["account"])

@@ -1,0 +1,106 @@
+"""`Work` of a replica: it sends the creates of its calls itself, and leaves it to the workers to follow them.
+
+What a worker writes into the journal rings a bell here; a look at the row every five seconds shows what no bell told.
+A replica that dies loses nothing: each claim has woken the workers in its own commit.
+"""
+
+from dataclasses import dataclass, replace
+
+import anyio
+import anyio.abc
+
+from darkroom.darkroom import Darkroom
+from darkroom.errors import GatewayError, JournalError, UnknownPrediction
+from darkroom.gateways import PollSchedule
+from darkroom.images import ImageState
+from darkroom.journal import Intent
+from darkroom.work.create import WebhookOf
+from darkroom.work.create_rate import Turns
+from darkroom.work.image_fetching import ImageFetching
+from darkroom.work.watch import GIVE_UP_AFTER_S, Watched
+from darkroom.work.work import LocalWork
+from darkroom_server.team.news import Bell, News
+
+_LOOK_EVERY_S = 5.0
+_KEPT_IDS_EVERY_S = 60.0
+_LOOK_WITHIN_S = 20.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Creates:
+    """How creates are sent for an account: at which rate, and where the gateway is to tell their ends."""
+
+    turns: Turns
+    webhook_of: WebhookOf
+
+
+class QueuedWork(LocalWork):
+    """Creates as `LocalWork` does; `news` tells what has become of them. Nothing foreign is adopted in a team."""
+
+    is_open_to_foreign_ids = False
+
+    def __init__(self, room: Darkroom, tasks: anyio.abc.TaskGroup, news: News, creates: Creates) -> None:
+        fetching = ImageFetching(room.journal, room.stores, room.fetcher, room.runtime)
+        rules = replace(room.work_rules(), turns=creates.turns, webhook_of=creates.webhook_of)
+        super().__init__(room.account, room.journal, fetching, tasks, room.runtime, rules)
+        self._news = news
+
+    async def take_up_unfinished(self) -> None:
+        """Runs for ever: writes down the ids that could not be written before. The workers do all else."""
+        while True:
+            async with self._fence("taking up kept ids"):
+                await self._paid_ids.restore(self._journal, self._look)
+            await anyio.sleep(_KEPT_IDS_EVERY_S)
+
+    async def look_for_bills(self, within_s: float) -> None:
+        """The workers do."""
+
+    def _seek_lost(self) -> None:
+        """The claim has woken a worker, which looks for what is not answered."""
+
+    def _seek_bills(self) -> None:
+        """The workers do, too."""
+
+    async def _watch(self, watched: Watched, schedule: PollSchedule, *, look_first: bool) -> None:
+        key, watched.is_followed = watched.intent.key, True
+        if not watched.is_wanted:
+            await self._cancel_quietly(watched.intent)
+        try:
+            async with self._fence(f"following {watched.handle}", watched):
+                with self._news.about(key) as bell:
+                    if look_first and watched.intent.ended_at is None:
+                        await self._look_once(watched)
+                    await self._follow(watched, bell)
+        finally:
+            self._watched.pop(key, None)
+
+    async def _look_once(self, watched: Watched) -> None:
+        """For a person who asks now; what it shows is in the journal then, and the images come as always."""
+        try:
+            prediction = await self._client.get(watched.handle, attempts=1, within_s=_LOOK_WITHIN_S)
+            row = await self._journal.record(prediction, self._look)
+            watched.has_been_looked_up = True
+            watched.publish(row)
+        except (GatewayError, UnknownPrediction, JournalError) as error:
+            watched.has_been_looked_up = True
+            watched.publish(problem=error)
+
+    async def _follow(self, watched: Watched, bell: Bell) -> None:
+        """Until nothing more is expected soon, or it is given up."""
+        while True:
+            try:
+                row = await self._journal.find(watched.intent.key) or watched.intent
+                watched.publish(row, settled=_is_settled(row))
+            except JournalError as error:
+                watched.publish(problem=error)
+            is_given_up = self._runtime.monotonic() - watched.started_s > GIVE_UP_AFTER_S
+            if watched.is_settled or is_given_up:
+                watched.publish(problem=watched.problem, settled=True)
+                return
+            await bell.wait(_LOOK_EVERY_S)
+
+
+def _is_settled(intent: Intent) -> bool:
+    """It has ended, and each of its images was tried once."""
+    is_open = any(image.state is ImageState.WANTED and not image.problem for image in intent.images)
+    return intent.ended_at is not None and not is_open

@@ -1,0 +1,119 @@
+"""A replica: the MCP server of a team over HTTP, stateless, behind the team's log-in.
+
+    /mcp                                     with a token; GET is refused, as nothing is ever sent of its own accord
+    /images/{id}/{n}                         with a token, to the owner
+    /hooks/{account}/{key}                   to the gateways, signed
+    /health  /ready                          to everybody: whether the process answers, and whether it should get calls
+    /.well-known/oauth-protected-resource    where tokens come from (RFC 9728), also with /mcp behind it
+
+Nothing of a call is kept between requests, so that any replica answers any request.
+"""
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+
+from mcp.server import MCPServer
+from mcp.server.mcpserver import RequestStateSecurity
+from mcp.server.transport_security import TransportSecuritySettings
+from sse_starlette.sse import AppStatus
+from starlette.applications import Starlette
+
+from darkroom.errors import DarkroomClosed
+from darkroom.gateways import load_gateways
+from darkroom.settings import Settings
+from darkroom.team_settings import TeamSettings
+from darkroom.uris import is_url, scheme_of
+from darkroom_server.app import Exposure, assemble, registry_of
+from darkroom_server.calls import Calls
+from darkroom_server.gallery import image_hosts
+from darkroom_server.instructions import team_instructions
+from darkroom_server.rooms import Rooms
+from darkroom_server.team.hooks import hook_route
+from darkroom_server.team.images import image_route
+from darkroom_server.team.opened import Opened, open_team
+from darkroom_server.team.routes import auth_settings, resource_metadata_route, status_routes
+from darkroom_server.team.tokens import TokenVerifier
+from darkroom_server.team.vault import Vault
+
+_NEEDED = ("database_url", "master_keys", "public_url", "oauth_issuer")
+_STATE_KEYS = "darkroom request state"
+
+
+class _Here:
+    """What the routes need of what is opened later, when the server starts."""
+
+    def __init__(self) -> None:
+        self.opened: Opened | None = None
+
+    def now(self) -> Opened:
+        """Raises: DarkroomClosed."""
+        if self.opened is None:
+            raise DarkroomClosed("darkroom is closing, or has not opened yet. Nothing was sent. Try again.")
+        return self.opened
+
+    async def machine(self, sha256: bytes) -> str | None:
+        return await self.now().directory.machine(sha256)
+
+    async def calls(self) -> Calls:
+        return await self.now().rooms.calls()
+
+    async def missing(self) -> list[str]:
+        return await self.opened.missing() if self.opened else ["start"]
+
+
+def team_app(
+    settings: Settings,
+    team: TeamSettings,
+    transport_security: TransportSecuritySettings,
+    is_leaving: Callable[[], bool],
+    *,
+    most_bytes: int,
+) -> Starlette:
+    """The ASGI app; what it opens, it opens when it starts.
+
+    `is_leaving` tells that the process was asked to stop; bodies of more than `most_bytes` are refused.
+
+    Raises: SettingsError for a setting that is missing or cannot be used.
+    """
+    team.require(*_NEEDED)
+    # Else each stream of the older era is cut at SIGTERM, and the answer on it is lost.
+    AppStatus.disable_automatic_graceful_drain()
+    here, registry, auth = _Here(), registry_of(settings), auth_settings(team)
+    vault = Vault.read(team.master_keys.get_secret_value())
+
+    @asynccontextmanager
+    async def lifespan(_: MCPServer[Rooms]) -> AsyncGenerator[Rooms]:
+        async with open_team(settings, team, registry) as here.opened:
+            try:
+                yield here.opened.rooms
+            finally:
+                here.opened = None
+
+    exposure = Exposure(
+        instructions=team_instructions(settings, team),
+        image_hosts=_image_hosts(settings, team),
+        hidden=[place for place in (settings.output_location, str(settings.data_path)) if not is_url(place)],
+        security={
+            "auth": auth,
+            "token_verifier": TokenVerifier(team, here.machine),
+            "request_state_security": RequestStateSecurity(keys=vault.derived(_STATE_KEYS)),
+        },
+    )
+    server = assemble(settings, registry, lifespan, exposure)
+    app = server.streamable_http_app(
+        stateless_http=True, transport_security=transport_security, max_request_body_size=most_bytes
+    )
+    app.routes.extend([*status_routes(here.missing, is_leaving), resource_metadata_route(auth)])
+    app.routes.append(image_route(team, here.calls))
+    app.state.open_rooms = lambda: here.opened.rooms.open_count if here.opened else 0
+    if team.webhooks == "on":
+        app.routes.append(hook_route(lambda: here.now().hooks))
+    return app
+
+
+def _image_hosts(settings: Settings, team: TeamSettings) -> list[str]:
+    """What the gallery may load images from: any gateway that the team may use, its bucket, and this server."""
+    gateways = [host for gateway in load_gateways().values() for host in image_hosts(gateway)]
+    bucket = ["https:"] if is_url(settings.output_location) else []
+    own = [team.public_url] if scheme_of(team.public_url) == "https" else []
+    return list(dict.fromkeys([*gateways, *bucket, *own]))

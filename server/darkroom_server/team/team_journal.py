@@ -1,0 +1,68 @@
+"""The journal of a team: what is learned wakes the workers and tells the replicas, in the commit that keeps it."""
+
+from collections.abc import Callable, Sequence
+
+from darkroom.gateways import Gateway
+from darkroom.journal import Intent, Journal, Limit, Look, NewIntent, ReceiptOf, Verdict, intent_rows
+from darkroom.journal.database import Database, Session
+from darkroom.journal.postgres import Postgres
+from darkroom.predictions import Prediction
+from darkroom.registry import ModelRegistry
+from darkroom.work.receipts import receipts
+from darkroom_server.team.account_rows import what_follows
+from darkroom_server.team.tenants import GatewayAccount
+
+OnChange = Callable[[Session, Intent], None]
+
+
+class TeamJournal(Journal):
+    """`on_change` hears of each create that is claimed and of each prediction that was looked at."""
+
+    def __init__(
+        self, database: Database, clock: Callable[[], float], receipt_of: ReceiptOf, on_change: OnChange
+    ) -> None:
+        super().__init__(database, clock, receipt_of)
+        self._on_change = on_change
+
+    async def claim(self, key: str, *, account: str = "", spending: Limit | None = None) -> bool:
+        def work(session: Session) -> bool:
+            is_ours = self._claimed(session, key, account, spending)
+            if is_ours:
+                self._on_change(session, intent_rows.get(session, key))
+            return is_ours
+
+        return await self._write(work)
+
+    async def mark_known(self, key: str, prediction: Prediction, look: Look | None = None) -> Intent:
+        return await self._change(lambda session: intent_rows.mark_known(session, key, prediction, self._at(look)))
+
+    async def record(
+        self, prediction: Prediction, look: Look | None = None, *, adopting: NewIntent | None = None
+    ) -> Intent:
+        return await self._change(lambda session: intent_rows.record(session, prediction, self._at(look), adopting))
+
+    async def settle(self, verdicts: Sequence[Verdict], look: Look | None = None) -> tuple[Intent, ...]:
+        def work(session: Session) -> tuple[Intent, ...]:
+            changed = intent_rows.settle(session, verdicts, self._at(look))
+            for intent in changed:
+                self._on_change(session, intent)
+            return changed
+
+        return await self._write(work)
+
+    async def _change(self, work: Callable[[Session], Intent]) -> Intent:
+        def heard(session: Session) -> Intent:
+            intent = work(session)
+            self._on_change(session, intent)
+            return intent
+
+        return await self._write(heard)
+
+
+def journal_of(
+    postgres: Postgres, registry: ModelRegistry, gateway: Gateway, account: GatewayAccount, principal: str
+) -> TeamJournal:
+    """The journal of one principal of the account's tenant, or with EVERYONE of all."""
+    database = postgres.database(account.tenant, principal)
+    follow = what_follows(account.tenant, account.id, postgres.clock)
+    return TeamJournal(database, postgres.clock, receipts(registry, gateway), follow)

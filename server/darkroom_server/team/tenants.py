@@ -1,0 +1,204 @@
+"""Who asks, to which tenant they belong, and whose gateway key pays: read anew for every call."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from darkroom.errors import AccessRefused, SettingsError
+from darkroom.gateways import GatewayChoice, Key, choose_gateway
+from darkroom.journal import Rate
+from darkroom.journal.database import EVERYONE, Session
+from darkroom.journal.postgres import Postgres
+from darkroom_server.team.vault import Vault
+
+MACHINES = "darkroom"
+"""The issuer of machine tokens; their subject is `tenant/name`."""
+TENANT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+_LONGEST_SUBJECT = 255  # OpenID Connect Core 1.0, section 2, on `sub`
+_NOBODY = "-"  # no tenant has this name
+
+_ADD = """INSERT INTO principals (tenant, principal, issuer, subject) VALUES (?, ?, ?, ?)
+    ON CONFLICT (tenant, principal) DO NOTHING"""
+# A person's own key comes before the team's; of several the one that was set last.
+_ACCOUNT = """SELECT * FROM gateway_accounts WHERE principal IN ('', ?)
+    ORDER BY principal <> '' DESC, set_at DESC, id LIMIT 1"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Principal:
+    """Who asks. `hash` names them in rows and in the paths of objects."""
+
+    tenant: str
+    issuer: str = field(repr=False)
+    subject: str = field(repr=False)
+    hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayAccount:
+    """A key at a gateway, opened just now; `principal` is whose own it is, "" for the team's.
+
+    `base_url` is "" for the gateway's own address, `creates_per_minute` None for what the gateway documents.
+    """
+
+    id: str
+    tenant: str
+    principal: str
+    gateway: str
+    base_url: str
+    api_key: Key
+    webhook_secret: Key
+    creates_per_minute: int | None
+
+    @property
+    def choice(self) -> GatewayChoice:
+        """The gateway at its address with this key. Raises: SettingsError."""
+        return chosen(self.gateway, self.base_url, self.api_key.reveal())
+
+    @property
+    def rate(self) -> Rate | None:
+        """Creates that are never more than `creates_per_minute` in any 60 s, a tenth of them at once."""
+        if (most := self.creates_per_minute) is None:
+            return None
+        burst = max(1, most // 10)
+        return Rate(per_minute=max(most - burst, 0.5), burst=burst)
+
+
+class Directory:
+    """What the tables say of tenants, persons and accounts, asked as the role of the app or of a worker.
+
+    `tenant_claim` is the claim that names the tenant, "" for the only tenant.
+    """
+
+    def __init__(self, postgres: Postgres, vault: Vault, tenant_claim: str = "") -> None:
+        self._postgres = postgres
+        self._vault = vault
+        self._tenant_claim = tenant_claim
+
+    async def principal_of(self, issuer: str, subject: str, claims: Mapping[str, Any]) -> Principal:
+        """Who this is; noted at the first sight.
+
+        Raises: AccessRefused where they belong to no tenant; JournalError.
+        """
+        if not is_subject(subject):
+            raise AccessRefused("The log-in names nobody that can be served (its `sub` is empty, too long or unclear).")
+        tenant = await self._tenant_of(issuer, subject, claims)
+        hash = principal_hash(issuer, subject)
+        database = self._postgres.database(tenant, hash)
+        if not await database.read(lambda session: session.execute("SELECT 1 FROM principals").fetchone()):
+            await database.write(lambda session: session.execute(_ADD, (tenant, hash, issuer, subject)).rowcount)
+        return Principal(tenant=tenant, issuer=issuer, subject=subject, hash=hash)
+
+    async def account_of(self, principal: Principal) -> GatewayAccount:
+        """The account that pays for this person's predictions.
+
+        Raises: SettingsError where there is none or its key cannot be opened; JournalError.
+        """
+        database = self._postgres.database(principal.tenant, principal.hash)
+        row = await database.read(lambda session: session.execute(_ACCOUNT, (principal.hash,)).fetchone())
+        if row is None:
+            raise SettingsError(
+                f"Tenant '{principal.tenant}' has no key of a gateway, so nothing was sent. An administrator sets one: "
+                f"`darkroom-mcp tenant key {principal.tenant} --gateway GATEWAY`."
+            )
+        return self._opened(row)
+
+    async def accounts(self) -> tuple[GatewayAccount, ...]:
+        """Every account of every tenant, for workers. Raises: SettingsError, JournalError."""
+        places = await self._open_to_all("SELECT * FROM account_places()")
+        found = [await self._account_at(row["tenant"], row["id"]) for row in places]
+        return tuple(filter(None, found))
+
+    async def account(self, id: str) -> GatewayAccount | None:
+        """The account with this id, whatever its tenant. Raises: SettingsError, JournalError."""
+        places = await self._open_to_all("SELECT * FROM account_places() WHERE id = ?", id)
+        return await self._account_at(places[0]["tenant"], id) if places else None
+
+    async def machine(self, sha256: bytes) -> str | None:
+        """The subject `tenant/name` of the machine whose token has this hash; None for an unknown or expired one."""
+        rows = await self._open_to_all("SELECT * FROM token_owner(?)", sha256)
+        return machine_subject(rows[0]["tenant"], rows[0]["subject"]) if rows else None
+
+    async def _tenant_of(self, issuer: str, subject: str, claims: Mapping[str, Any]) -> str:
+        names = [row["name"] for row in await self._open_to_all("SELECT tenant_names() AS name")]
+        if issuer == MACHINES:
+            wanted: object = subject.partition("/")[0]
+        elif self._tenant_claim:
+            wanted = claims.get(self._tenant_claim)
+        else:
+            wanted = names[0] if len(names) == 1 else None
+        if wanted in names:
+            return str(wanted)
+        named = f"claim {self._tenant_claim!r} names none" if self._tenant_claim else "DARKROOM_TENANT_CLAIM is not set"
+        known = f" ({named}, and there are {len(names)} tenants)" if wanted is None else ""
+        raise AccessRefused(
+            f"You are logged in, but you belong to no tenant of this darkroom{known}. Nothing was sent. Ask the "
+            "administrator to add yours."
+        )
+
+    async def _account_at(self, tenant: str, id: str) -> GatewayAccount | None:
+        database = self._postgres.database(tenant, EVERYONE)
+        statement = "SELECT * FROM gateway_accounts WHERE id = ?"
+        row = await database.read(lambda session: session.execute(statement, (id,)).fetchone())
+        return self._opened(row) if row else None
+
+    async def _open_to_all(self, statement: str, *values: object) -> list[Any]:
+        """Rows of the functions that need no tenant."""
+
+        def work(session: Session) -> list[Any]:
+            return session.execute(statement, values).fetchall()
+
+        return await self._postgres.database(_NOBODY, EVERYONE).read(work)
+
+    def _opened(self, row: Mapping[str, Any]) -> GatewayAccount:
+        place = SealedPlace(row["tenant"], row["id"])
+        secret = row["sealed_secret"]
+        return GatewayAccount(
+            id=row["id"],
+            tenant=row["tenant"],
+            principal=row["principal"],
+            gateway=row["gateway"],
+            base_url=row["base_url"],
+            api_key=Key(self._vault.open(bytes(row["sealed_key"]), place.of_key), f"tenant '{row['tenant']}'"),
+            webhook_secret=Key(self._vault.open(bytes(secret), place.of_secret) if secret else ""),
+            creates_per_minute=row["creates_per_minute"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SealedPlace:
+    """The row of an account, to which its key and its secret are sealed."""
+
+    tenant: str
+    id: str
+
+    @property
+    def of_key(self) -> str:
+        return f"gateway_accounts/{self.tenant}/{self.id}/key"
+
+    @property
+    def of_secret(self) -> str:
+        return f"gateway_accounts/{self.tenant}/{self.id}/secret"
+
+
+def is_subject(text: str) -> bool:
+    """Whether an issuer may name a person so."""
+    return 0 < len(text) <= _LONGEST_SUBJECT and text.isprintable()
+
+
+def principal_hash(issuer: str, subject: str) -> str:
+    """32 hex digits that name a person in rows and paths."""
+    return hashlib.sha256(json.dumps([issuer, subject]).encode()).hexdigest()[:32]
+
+
+def machine_subject(tenant: str, name: str) -> str:
+    """The subject of a machine's tokens: unique over all tenants."""
+    return f"{tenant}/{name}"
+
+
+def chosen(gateway: str, base_url: str, key: str) -> GatewayChoice:
+    """Raises: SettingsError where there is no such gateway, or its address or the key cannot be used."""
+    return choose_gateway({"DARKROOM_GATEWAY": gateway, "DARKROOM_BASE_URL": base_url, "DARKROOM_API_KEY": key})

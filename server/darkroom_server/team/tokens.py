@@ -1,0 +1,186 @@
+"""Who calls: access tokens of the team's authorization server, and static ones for machines.
+
+This is the resource server of OAuth 2.1 alone: it checks tokens and issues none. A token that cannot be checked because
+the authorization server is away is no wrong token: hosts throw a log-in away at a 401, so that becomes a 503.
+"""
+
+import hashlib
+import json
+import logging
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+import anyio
+import anyio.to_thread
+import jwt
+from mcp.server.auth.provider import AccessToken
+
+from darkroom.gateways.route import Route, tls_context
+from darkroom.team_settings import TeamSettings
+from darkroom.uris import is_loopback_url, scheme_of
+
+log = logging.getLogger(__name__)
+
+MACHINE_PREFIX = "drk_"
+MACHINE_ISSUER = "darkroom"
+# Signatures by a private key alone: with a shared secret, whoever can check a token could make one.
+_ALGORITHMS = ["ES256", "ES384", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "EdDSA"]
+_LONGEST_TOKEN, _LONGEST_SUBJECT = 8_192, 255
+_LEEWAY_S = 30
+_FRESH_S, _AGAIN_S, _FETCH_S, _AWAY_S = 300.0, 5.0, 5.0, 2.0
+_AT_ONCE = 8
+_BROKEN = (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError)
+
+# The subject to whom the SHA-256 of a machine's token belongs; None where it is unknown or has expired.
+Machines = Callable[[bytes], Awaitable[str | None]]
+
+
+class IssuerUnreachable(Exception):
+    """The keys of the authorization server cannot be had, so that nothing is known about the token."""
+
+
+class TokenVerifier:
+    """What the SDK asks about each bearer token. `machine` knows the static tokens."""
+
+    def __init__(self, team: TeamSettings, machine: Machines, *, fresh_s: float = _FRESH_S, again_s: float = _AGAIN_S):
+        self._team = team
+        self._machine = machine
+        self._keys = _IssuerKeys(team.oauth_issuer, fresh_s=fresh_s, again_s=again_s)
+        self._limiter = anyio.CapacityLimiter(_AT_ONCE)
+
+    async def verify_token(self, token: str) -> AccessToken | None:
+        """Whose token it is, without the token itself, so that no log or gateway can get it; None for a wrong one.
+
+        Raises: IssuerUnreachable; DarkroomError where the database of the machines cannot be asked.
+        """
+        if token.startswith(MACHINE_PREFIX):
+            return await self._of_machine(token)
+        try:
+            claims = await anyio.to_thread.run_sync(self._claims, token, limiter=self._limiter)
+            return self._of_person(claims)
+        except _BROKEN as error:
+            log.info("a token was refused (%s)", type(error).__name__)
+            return None
+
+    async def _of_machine(self, token: str) -> AccessToken | None:
+        subject = await self._machine(hashlib.sha256(token.encode("utf-8", "replace")).digest())
+        if not subject:
+            return None
+        return self._access("machine", [self._team.oauth_scope], None, subject, {"iss": MACHINE_ISSUER})
+
+    def _of_person(self, claims: dict[str, Any]) -> AccessToken:
+        """Raises: ValueError for a subject that cannot be a person's."""
+        subject = str(claims["sub"])
+        if not 0 < len(subject) <= _LONGEST_SUBJECT or not subject.isprintable():
+            raise ValueError
+        client = claims.get("client_id") or claims.get("azp") or ""
+        kept = {name: claims[name] for name in ("iss", self._team.tenant_claim) if name in claims}
+        return self._access(str(client), _scopes(claims), int(claims["exp"]), subject, kept)
+
+    def _access(
+        self, client: str, scopes: list[str], expires_at: int | None, subject: str, claims: dict[str, Any]
+    ) -> AccessToken:
+        return AccessToken(
+            token="",
+            client_id=client,
+            scopes=scopes,
+            expires_at=expires_at,
+            resource=self._team.resource,
+            subject=subject,
+            claims=claims,
+        )
+
+    def _claims(self, token: str) -> dict[str, Any]:
+        """The claims of a token that is signed by the issuer, for us, now. It blocks: the keys may have to be fetched.
+
+        Raises: one of _BROKEN, IssuerUnreachable.
+        """
+        if len(token) > _LONGEST_TOKEN or not jwt.get_unverified_header(token).get("kid"):
+            raise ValueError
+        return jwt.decode(
+            token,
+            self._keys.get_signing_key_from_jwt(token),
+            algorithms=_ALGORITHMS,
+            audience=self._team.audience,
+            issuer=self._team.oauth_issuer,
+            leeway=_LEEWAY_S,
+            options={"require": ["iss", "aud", "sub", "exp"]},
+        )
+
+
+class _IssuerKeys(jwt.PyJWKClient):
+    """The issuer's public keys, found by its metadata (RFC 8414, OpenID); the last ones serve while it is away."""
+
+    def __init__(self, issuer: str, *, fresh_s: float, again_s: float) -> None:
+        trusted = tls_context(Route(), is_needed=scheme_of(issuer) == "https")
+        super().__init__(issuer, lifespan=fresh_s, timeout=_FETCH_S, cooldown_duration=again_s, ssl_context=trusted)
+        self._issuer = issuer
+        self._is_found = False
+        self._last: jwt.PyJWKSet | None = None
+        self._failed_s = float("-inf")
+
+    def get_jwk_set(self, refresh: bool = False) -> jwt.PyJWKSet:
+        """As the library has it. Raises: IssuerUnreachable before any key was ever had."""
+        if self._last is None and time.monotonic() - self._failed_s < _AWAY_S:
+            raise IssuerUnreachable
+        try:
+            self._find()
+            self._last = super().get_jwk_set(refresh)
+        except (jwt.PyJWTError, OSError, ValueError, IssuerUnreachable) as error:
+            log.warning("the keys of %s cannot be had: %s", self._issuer, error)
+            self._failed_s = time.monotonic()
+            if self._last is None:
+                raise IssuerUnreachable from error
+            if self.jwk_set_cache:  # or each call would ask anew
+                self.jwk_set_cache.put(cast("Any", self._last))
+        return self._last
+
+    def _find(self) -> None:
+        """Learn where the keys are, once."""
+        if self._is_found:
+            return
+        for address in _metadata_addresses(self._issuer):
+            metadata = self._read(address)
+            if metadata is None:
+                continue
+            named, keys = metadata.get("issuer"), str(metadata.get("jwks_uri"))
+            if named != self._issuer:
+                raise IssuerUnreachable(f"its metadata names {str(named)[:200]!r}, not what DARKROOM_OAUTH_ISSUER says")
+            if scheme_of(keys) != "https" and not (scheme_of(keys) == "http" and is_loopback_url(keys)):
+                raise IssuerUnreachable("its metadata names no https address of keys")
+            self.uri, self._is_found = keys, True
+            return
+        raise IssuerUnreachable("it has no metadata, neither of OAuth nor of OpenID")
+
+    def _read(self, address: str) -> dict[str, Any] | None:
+        """A document of the issuer; None where it has none there. Raises: OSError, ValueError."""
+        handlers = [urllib.request.HTTPSHandler(context=self.ssl_context)] if self.ssl_context else []
+        try:
+            with urllib.request.build_opener(*handlers).open(address, timeout=_FETCH_S) as answer:
+                return dict(json.load(answer))
+        except urllib.error.HTTPError as error:
+            error.close()
+            if error.code >= 500:
+                raise
+            return None
+
+
+def _metadata_addresses(issuer: str) -> tuple[str, ...]:
+    """Where its metadata may lie: RFC 8414 §3.1, then OpenID Connect Discovery §4."""
+    parts = urlsplit(issuer)
+    origin, path = f"{parts.scheme}://{parts.netloc}", parts.path.rstrip("/")
+    return (
+        f"{origin}/.well-known/oauth-authorization-server{path}",
+        f"{origin}{path}/.well-known/openid-configuration",
+        f"{origin}/.well-known/openid-configuration{path}",
+    )
+
+
+def _scopes(claims: dict[str, Any]) -> list[str]:
+    """Of `scope`, or of `scp` as some write it: a text with spaces, or a list of texts."""
+    given = claims.get("scope") or claims.get("scp") or ""
+    return [str(each) for each in (given.split() if isinstance(given, str) else list(given))]

@@ -1,0 +1,88 @@
+"""An authorization server as far as a resource server sees it: metadata and public keys, on loopback, with bad days."""
+
+import json
+import threading
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+SigningKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+
+
+class Issuer:
+    """`keys` by their kid; `fetches` counts how often they were asked for; `is_down` answers 503."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.keys: dict[str, SigningKey] = {
+            "e": ec.generate_private_key(ec.SECP256R1()),
+            "r": rsa.generate_private_key(65537, 2048),
+        }
+        self.fetches = 0
+        self.is_down = False
+        self.document: bytes | None = None
+        self.named = ""
+
+    def claims(self, **changes: Any) -> dict[str, Any]:
+        """Those of a good token; None takes one away."""
+        now = int(time.time())
+        claims = {"iss": self.url, "aud": "https://d.example/mcp", "sub": "ada", "exp": now + 300, "scope": "images"}
+        return {name: value for name, value in (claims | changes).items() if value is not None}
+
+    def token(
+        self, kid: str = "e", *, key: SigningKey | None = None, headers: dict[str, Any] | None = None, **changes: Any
+    ) -> str:
+        """A token signed by one of the keys, or by another `key` under its name."""
+        signing = key or self.keys[kid]
+        algorithm = "ES256" if isinstance(signing, ec.EllipticCurvePrivateKey) else "RS256"
+        return jwt.encode(
+            self.claims(**changes), signing, algorithm, headers={"kid": kid, "typ": "at+jwt"} | (headers or {})
+        )
+
+    def answer(self, path: str) -> dict[str, Any] | None:
+        if path == "/jwks":
+            self.fetches += 1
+            return {"keys": [public_jwk(key, kid) for kid, key in self.keys.items()]}
+        if path == "/.well-known/openid-configuration":
+            return {"issuer": self.named or self.url, "jwks_uri": f"{self.url}/jwks"}
+        return None
+
+
+def public_jwk(key: SigningKey, kid: str) -> dict[str, Any]:
+    algorithm = jwt.get_algorithm_by_name("ES256" if isinstance(key, ec.EllipticCurvePrivateKey) else "RS256")
+    return {**json.loads(algorithm.to_jwk(key.public_key())), "kid": kid, "use": "sig"}
+
+
+@contextmanager
+def open_issuer() -> Generator[Issuer]:
+    """Serves while the block runs."""
+    issuer = Issuer()
+
+    class Pages(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = issuer.document if self.path == "/jwks" and issuer.document else None
+            found = issuer.answer(self.path)
+            self.send_response(503 if issuer.is_down else 200 if body or found else 404)
+            body = body or json.dumps(found).encode()
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            return
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Pages)
+    issuer.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield issuer
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -1,0 +1,120 @@
+"""A team as it is run: a sandbox as its gateway, PostgreSQL, one replica and one worker, each a process of its own."""
+
+import secrets
+import socket
+import subprocess
+from collections.abc import AsyncGenerator, Generator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx2
+from http_process import DARKROOM, HttpProcess, bare_environ
+from issuer_server import Issuer
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
+from mcp.types import CallToolResult, TextContent
+from postgres_server import PostgresServer
+
+from darkroom_server.team.administration import NewKey, administering
+from darkroom_server.team.vault import Vault
+
+MASTER = f"k1:{secrets.token_hex(32)}"
+GATEWAY_KEY = "r8_Canary0gateway1canary2key"
+
+
+@dataclass(frozen=True)
+class Team:
+    """`replica` serves at `origin`; `sandbox` is the gateway's address, `folder` where images are kept."""
+
+    server: PostgresServer
+    issuer: Issuer
+    replica: HttpProcess
+    folder: Path
+    sandbox: str
+
+    @property
+    def origin(self) -> str:
+        return self.replica.origin
+
+    def token(self, subject: str, **claims: Any) -> str:
+        return self.issuer.token(sub=subject, aud=f"{self.origin}/mcp", **claims)
+
+    @asynccontextmanager
+    async def client(
+        self, subject: str = "", mode: str = "auto", *, token: str = "", **options: Any
+    ) -> AsyncGenerator[Client]:
+        """A host of this person, logged in, or of whoever has the token."""
+        headers = {"Authorization": f"Bearer {token or self.token(subject)}"}
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(_bounded())
+            http = await stack.enter_async_context(httpx2.AsyncClient(headers=headers, timeout=60))
+            transport = streamable_http_client(f"{self.origin}/mcp", http_client=http)
+            yield await stack.enter_async_context(Client(transport, mode=mode, **options))
+
+
+@asynccontextmanager
+async def _bounded() -> AsyncGenerator[None]:
+    with anyio.fail_after(90):
+        yield
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextmanager
+def program(folder: Path, *words: str, **variables: str) -> Generator[tuple[str, "subprocess.Popen[str]"]]:
+    """A command that says something once it is ready: its first line, and the process."""
+    environ = bare_environ(folder, **variables)
+    process = subprocess.Popen(
+        [*DARKROOM, *words], env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    try:
+        assert process.stdout
+        yield process.stdout.readline().strip(), process
+    finally:
+        process.kill()
+        process.communicate(timeout=20)
+
+
+@contextmanager
+def open_team(
+    server: PostgresServer, issuer: Issuer, folder: Path, *, port: int = 0, has_worker: bool = True, **settings: str
+) -> Generator[Team]:
+    """A team with the tenant `acme` and its key. `settings` are further variables of the replica."""
+    server.empty()
+    shared = {"DARKROOM_MASTER_KEYS": MASTER, "DARKROOM_OUTPUT_DIR": str(folder / "images")}
+    with program(folder, "sandbox", "--port", "0", "--key", GATEWAY_KEY, "--speed", "8") as (sandbox, _):
+        with administering(server.owner) as administration:
+            administration.add("acme", "UTC")
+            key = NewKey(gateway="replicate", base_url=sandbox, key=GATEWAY_KEY, secret="")
+            administration.set_key("acme", key, Vault.read(MASTER), None)
+        port = port or free_port()
+        variables = shared | {
+            "DARKROOM_DATABASE_URL": server.app,
+            "DARKROOM_PUBLIC_URL": f"http://127.0.0.1:{port}",
+            "DARKROOM_OAUTH_ISSUER": issuer.url,
+        }
+        with HttpProcess(folder, "--port", str(port), **(variables | settings)) as replica:
+            team = Team(server, issuer, replica, folder, sandbox)
+            if not has_worker:
+                yield team
+                return
+            worker = shared | {"DARKROOM_DATABASE_URL": server.worker}
+            with program(folder / "worker", "worker", **worker):
+                yield team
+
+
+def text(result: CallToolResult) -> str:
+    assert isinstance(result.content[0], TextContent)
+    return result.content[0].text
+
+
+def report(result: CallToolResult) -> dict[str, Any]:
+    assert result.meta
+    return result.meta["darkroom/report"]

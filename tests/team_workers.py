@@ -1,0 +1,186 @@
+"""A team on loopback: PostgreSQL, a gateway, workers and replicas as processes of their own.
+
+As a program it is one of them: `python tests/team_workers.py worker|replica`, told by the variables of a worker.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import anyio
+from fault_gateway import GatewayProcess
+from postgres_server import PostgresServer
+from team_rooms import ISSUER, MASTER
+
+from darkroom.darkroom import Darkroom
+from darkroom.generate_image import generate_image
+from darkroom.outputs.links import Links
+from darkroom.registry import ImageRequest, ModelRegistry
+from darkroom.settings import Settings
+from darkroom_server.team.administration import NewKey, administering
+from darkroom_server.team.clients import Clients
+from darkroom_server.team.news import News
+from darkroom_server.team.pace import Pace
+from darkroom_server.team.replica import Replica
+from darkroom_server.team.tenants import Directory
+from darkroom_server.team.vault import Vault
+from darkroom_server.team.worker import work
+
+ROOT = Path(__file__).resolve().parent.parent
+QUICK = Pace(heartbeat_s=0.5, stale_s=2.5, answered_s=0.5, settle_s=2.0, told_s=1.0)
+RoomOf = Callable[[str], Awaitable[Darkroom]]
+MODEL = "black-forest-labs/flux-schnell"
+
+
+async def seen(is_true: Callable[[], bool]) -> None:
+    """Return when it is; each look at processes that work by themselves waits a moment."""
+    for _ in range(600):
+        if is_true():
+            return
+        await anyio.sleep(0.05)
+    raise AssertionError("it never came")
+
+
+@dataclass
+class Team:
+    """A tenant `acme` whose key leads to the gateway; what it stores lies in `folder`."""
+
+    postgres: PostgresServer
+    gateway: GatewayProcess
+    folder: Path
+    secret: str = ""
+    processes: list["subprocess.Popen[str]"] = field(default_factory=list["subprocess.Popen[str]"])
+
+    def found(self, tenant: str = "acme") -> str:
+        """Make the tenant; the id of its account."""
+        with administering(self.postgres.owner) as administration:
+            administration.add(tenant, "UTC")
+        return self.set_key(tenant=tenant)
+
+    def set_key(self, creates_per_minute: int | None = None, tenant: str = "acme") -> str:
+        """The id of its account."""
+        base_url, most = self.gateway.base_url, creates_per_minute
+        new = NewKey(gateway="replicate", base_url=base_url, key="k" * 20, secret=self.secret, creates_per_minute=most)
+        with administering(self.postgres.owner) as administration:
+            return administration.set_key(tenant, new, Vault.read(MASTER), None)
+
+    def environ(self, url: str) -> dict[str, str]:
+        paths = os.pathsep.join(str(ROOT / each) for each in ("tests", "tools", "server"))
+        kept = {name: text for name, text in os.environ.items() if not name.startswith("DARKROOM_")}
+        return kept | {
+            "PYTHONPATH": paths,
+            "DARKROOM_DATABASE_URL": url,
+            "DARKROOM_MASTER_KEYS": MASTER,
+            "DARKROOM_DATA_DIR": str(self.folder / "data"),
+            "DARKROOM_OUTPUT_DIR": str(self.folder / "images"),
+            "DARKROOM_PUBLIC_URL": "http://127.0.0.1:9",
+            "DARKROOM_WEBHOOKS": "on" if self.secret else "off",
+        }
+
+    def start(self, kind: str, *words: str) -> "subprocess.Popen[str]":
+        """A worker that is ready, or a replica that has begun its creates."""
+        url = self.postgres.worker if kind == "worker" else self.postgres.app
+        process = subprocess.Popen(
+            [sys.executable, __file__, kind, *words], env=self.environ(url), stdout=subprocess.PIPE, text=True
+        )
+        self.processes.append(process)
+        assert process.stdout and process.stdout.readline(), f"the {kind} did not start"
+        return process
+
+    def count(self, statement: str) -> int:
+        return int(self.postgres.execute(f"SELECT count(*) FROM {statement}")[0][0])
+
+    def end(self) -> None:
+        for process in self.processes:
+            process.kill()
+            process.wait()
+            if process.stdout:
+                process.stdout.close()
+
+    @asynccontextmanager
+    async def replica(self) -> AsyncGenerator[RoomOf]:
+        """In this process: gives the room of a person by their subject."""
+        settings = Settings.read(self.environ(self.postgres.app))
+        async with replica(settings) as room_of:
+            yield room_of
+
+    def states(self) -> dict[str, int]:
+        """How many rows stand in which state, `home` for those whose images are all stored."""
+        rows = self.postgres.execute(
+            """SELECT CASE WHEN ended_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM images WHERE images.prediction_id
+            = intents.prediction_id AND images.state = 'wanted') THEN 'home' ELSE state END AS stand, count(*)
+            FROM intents GROUP BY 1"""
+        )
+        return {str(state): int(number) for state, number in rows}
+
+    async def all_home(self, number: int) -> None:
+        """Return when so many are home."""
+        await seen(lambda: self.states() == {"home": number})
+
+    def lost_and_twice(self) -> tuple[set[str], list[str]]:
+        """Predictions that the gateway has made and the journal does not know, and prompts that were paid twice."""
+        truth = self.gateway.truth()
+        known = {str(name) for (name,) in self.postgres.execute("SELECT prediction_id FROM intents")}
+        prompts = truth.prompts
+        return {made.id for made in truth.predictions} - known, [each for each in prompts if prompts.count(each) > 1]
+
+
+@asynccontextmanager
+async def replica(settings: Settings) -> AsyncGenerator[RoomOf]:
+    """The rooms of a replica, each opened once."""
+    from darkroom.journal.postgres import open_postgres
+
+    assert settings.team and settings.team.database_url
+    url = settings.team.database_url.get_secret_value()
+    async with open_postgres(url) as postgres, Clients.open() as clients, anyio.create_task_group() as tasks:
+        news = News(url)
+        directory = Directory(postgres, Vault.read(settings.team.master_keys.get_secret_value()))
+        registry = ModelRegistry.load(settings.models_dir)
+        links = Links(origin=settings.team.public_url, lifetime_s=900)
+        shared = Replica(settings=settings, registry=registry, postgres=postgres, news=news, tasks=tasks, links=links)
+        tasks.start_soon(news.listen)
+        rooms: dict[str, Darkroom] = {}
+
+        async def room_of(subject: str) -> Darkroom:
+            if subject not in rooms:
+                person = await directory.principal_of(ISSUER, subject, {})
+                account = await directory.account_of(person)
+                rooms[subject] = shared.room(person, account, await clients.of(account), None)
+                tasks.start_soon(rooms[subject].work.take_up_unfinished)
+            return rooms[subject]
+
+        try:
+            yield room_of
+        finally:
+            for room in rooms.values():
+                room.work.close()
+            tasks.cancel_scope.cancel()
+
+
+async def _replica(prompts: list[str]) -> None:
+    async with replica(Settings.read()) as room_of:
+        room = await room_of("ada")
+        print("ready", flush=True)
+        async with anyio.create_task_group() as tasks:
+            for prompt in prompts:
+                request = ImageRequest(prompt=prompt, model=MODEL)
+                tasks.start_soon(partial(generate_image, room, request, wait_s=40, request_id=prompt))
+
+
+def main() -> None:
+    kind, *words = sys.argv[1:]
+    if kind == "worker":
+        settings = Settings.read()
+        assert settings.team
+        anyio.run(work, settings, settings.team, lambda: print("ready", flush=True), QUICK)
+    else:
+        anyio.run(_replica, words)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,124 @@
+"""The journal on PostgreSQL while the database goes away and comes back."""
+
+import time
+from collections.abc import AsyncGenerator
+from functools import partial
+
+import anyio
+import anyio.to_thread
+import pytest
+from journal_fixtures import intended, new_intent
+from postgres_server import PostgresServer
+from test_journal_processes import process, told_at_once
+
+from darkroom.errors import JournalError
+from darkroom.journal import IntentState, Journal
+from darkroom.journal.database import Session
+from darkroom.journal.postgres import Postgres, open_postgres
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def opened(postgres: PostgresServer) -> AsyncGenerator[Postgres]:
+    async with open_postgres(postgres.app) as opened:
+        yield opened
+
+
+@pytest.fixture
+def alice(opened: Postgres) -> Journal:
+    return Journal(opened.database("acme", "alice"), opened.clock)
+
+
+async def test_a_restart_between_two_calls_is_not_noticed(postgres: PostgresServer, alice: Journal) -> None:
+    row = await intended(alice, new_intent())
+    for mode in ("fast", "immediate"):
+        await anyio.to_thread.run_sync(postgres.restart, mode)
+        assert await alice.find(row.key) == row
+    await anyio.to_thread.run_sync(postgres.restart, "immediate")
+    assert await alice.claim(row.key)
+
+
+async def test_calls_while_the_database_starts_again_wait_for_it(postgres: PostgresServer, alice: Journal) -> None:
+    keys: list[str] = []
+
+    async def intend(seed: int) -> None:
+        keys.append((await intended(alice, new_intent(seed))).key)
+
+    await anyio.to_thread.run_sync(postgres.stop, "immediate")
+    async with anyio.create_task_group() as tasks:
+        for seed in range(5):
+            tasks.start_soon(intend, seed)
+        await anyio.to_thread.run_sync(postgres.start)
+    assert {row.key for row in await alice.history()} == set(keys) and len(keys) == 5
+
+
+async def test_claims_of_several_processes_are_won_once_while_the_database_crashes(
+    postgres: PostgresServer, alice: Journal
+) -> None:
+    keys = [(await intended(alice, new_intent(seed))).key for seed in range(150)]
+
+    def crash_twice() -> None:
+        postgres.restart()
+        postgres.restart()
+
+    with process("claim", postgres, *keys) as one, process("claim", postgres, *keys[::-1]) as two:
+        told = await anyio.to_thread.run_sync(partial(told_at_once, one, two, meanwhile=crash_twice))
+    won = [key for word, key in told if word == "won"]
+    assert len(set(won)) == len(won)
+    rows = {row.key: row for row in await alice.history(limit=200)}
+    assert {row.state for row in rows.values()} == {IntentState.SENT}
+    assert {row.tries for row in rows.values()} == {1}
+    assert set(keys) - set(won) <= {key for word, key in told if word == "lost"}
+
+
+async def test_a_work_that_was_interrupted_is_done_again_whole(postgres: PostgresServer, opened: Postgres) -> None:
+    tries: list[int] = []
+
+    def work(session: Session) -> int:
+        session.execute("INSERT INTO meta (name, value) VALUES ('tries', ?)", (str(len(tries)),))
+        tries.append(1)
+        if len(tries) == 1:
+            postgres.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'darkroom'"
+            )
+        session.execute("SELECT 1")
+        return len(tries)
+
+    assert await opened.database("acme", "alice").write(work) == 2
+    assert postgres.execute("SELECT value FROM meta WHERE name = 'tries'") == [("1",)]
+
+
+async def test_a_commit_whose_answer_is_lost_is_an_error_and_is_not_repeated(
+    postgres: PostgresServer, opened: Postgres
+) -> None:
+    """The connection dies in a trigger that runs at the COMMIT itself."""
+    postgres.execute(
+        "CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END $$"
+    )
+    postgres.execute(
+        "CREATE CONSTRAINT TRIGGER dies AFTER INSERT ON meta DEFERRABLE INITIALLY DEFERRED"
+        " FOR EACH ROW EXECUTE FUNCTION die()"
+    )
+    tries: list[int] = []
+
+    def work(session: Session) -> None:
+        tries.append(1)
+        session.execute("INSERT INTO meta (name, value) VALUES ('a', 'b')")
+
+    try:
+        with pytest.raises(JournalError, match="not known whether that was written"):
+            await opened.database("acme", "alice").write(work)
+    finally:
+        postgres.execute("DROP FUNCTION die() CASCADE")
+    assert len(tries) == 1
+
+
+async def test_times_are_those_of_the_database(postgres: PostgresServer, opened: Postgres, alice: Journal) -> None:
+    ((earlier,),) = postgres.execute("SELECT extract(epoch FROM clock_timestamp())::float8")
+    row = await intended(alice, new_intent())
+    ((later,),) = postgres.execute("SELECT extract(epoch FROM clock_timestamp())::float8")
+    assert earlier - 0.5 <= row.intended_at <= later + 0.5
+    before, at = opened.clock(), time.monotonic()
+    assert opened.clock() - before <= time.monotonic() - at + 0.01

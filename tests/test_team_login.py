@@ -1,0 +1,192 @@
+"""Log-in with a real authorization server: hosts of both eras and both SDKs, keys that change, tokens for others."""
+
+import base64
+import hashlib
+import json
+import re
+import subprocess
+import urllib.parse
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from typing import Any
+
+import anyio
+import httpx
+import httpx2
+import jwt
+import pytest
+from issuer_server import Issuer
+from mcp import Client, MCPError
+from mcp.client.auth import AuthorizationCodeResult, OAuthClientProvider, OAuthFlowError
+from mcp.client.streamable_http import streamable_http_client
+from mcp.shared.auth import OAuthClientInformationFull, OAuthClientMetadata, OAuthToken
+from node_programs import NODE_MODULES, node_command, node_environ
+from postgres_server import PostgresServer
+from pydantic import AnyUrl
+from team_server import Team, free_port, open_team
+
+pytestmark = pytest.mark.anyio
+
+REDIRECT = "http://127.0.0.1:3030/callback"
+DESCRIBED_CLIENT = "https://client.example/cimd.json"
+TOOLS = ["generate_image", "get_prediction", "list_models"]
+
+
+@pytest.fixture(scope="module")
+def team(running_postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
+    """The issuer is oidc-provider."""
+    port, issuer = free_port(), Issuer()
+    command = node_command("./authorization_server.mjs", str(NODE_MODULES), f"http://127.0.0.1:{port}/mcp")
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout
+        issuer.url = process.stdout.readline().strip()
+        try:
+            folder = tmp_path_factory.mktemp("team")
+            with open_team(running_postgres, issuer, folder, port=port, has_worker=False) as team:
+                yield team
+        finally:
+            process.kill()
+
+
+class Kept:
+    """What a host keeps of a log-in."""
+
+    tokens: OAuthToken | None = None
+    client: OAuthClientInformationFull | None = None
+
+    async def get_tokens(self) -> OAuthToken | None:
+        return self.tokens
+
+    async def set_tokens(self, tokens: OAuthToken) -> None:
+        self.tokens = tokens
+
+    async def get_client_info(self) -> OAuthClientInformationFull | None:
+        return self.client
+
+    async def set_client_info(self, client_info: OAuthClientInformationFull) -> None:
+        self.client = client_info
+
+
+async def log_in(url: str, person: str) -> dict[str, str]:
+    """Play the person's browser; gives what comes back to the host."""
+    async with httpx.AsyncClient(timeout=30) as browser:
+        answer = await browser.get(url)
+        for _ in range(14):
+            if answer.status_code in (302, 303):
+                to = urllib.parse.urljoin(str(answer.url), answer.headers["location"])
+                if to.startswith(REDIRECT):
+                    return dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(to).query))
+                answer = await browser.get(to)
+                continue
+            prompt = re.search(r'name="prompt" value="(\w+)"', answer.text)
+            action = re.search(r'action="([^"]+)"', answer.text)
+            assert prompt and action, answer.text[:400]
+            form = {"prompt": prompt[1]} | ({"login": person, "password": "x"} if prompt[1] == "login" else {})
+            answer = await browser.post(urllib.parse.urljoin(str(answer.url), action[1]), data=form)
+    raise AssertionError("the log-in has no end")
+
+
+class Host:
+    """A host with the Python SDK; `asked` counts how often its person had to log in."""
+
+    def __init__(self, team: Team, person: str, client_url: str | None = None) -> None:
+        self.kept, self.asked = Kept(), 0
+        self._team = team
+        came: dict[str, str] = {}
+
+        async def redirect(url: str) -> None:
+            self.asked += 1
+            came.update(await log_in(url, person))
+
+        async def callback() -> AuthorizationCodeResult:
+            return AuthorizationCodeResult(code=came["code"], state=came.get("state"), iss=came.get("iss"))
+
+        metadata = OAuthClientMetadata(
+            client_name="a host of the tests",
+            redirect_uris=[AnyUrl(REDIRECT)],
+            token_endpoint_auth_method="none",
+        )
+        self._auth = OAuthClientProvider(
+            f"{team.origin}/mcp", metadata, self.kept, redirect, callback, client_metadata_url=client_url
+        )
+
+    async def tools(self, mode: str) -> list[str]:
+        async with AsyncExitStack() as stack:
+            http = await stack.enter_async_context(httpx2.AsyncClient(auth=self._auth, timeout=60))
+            transport = streamable_http_client(f"{self._team.origin}/mcp", http_client=http)
+            client = await stack.enter_async_context(Client(transport, mode=mode))
+            found = [tool.name for tool in (await client.list_tools()).tools]
+            await client.call_tool("get_prediction", {"id": "today"})
+            return found
+
+
+def people(team: Team) -> set[str]:
+    return {subject for (subject,) in team.server.execute("SELECT subject FROM principals")}
+
+
+@pytest.mark.parametrize(("mode", "client_url"), [("auto", None), ("legacy", None), ("auto", DESCRIBED_CLIENT)])
+async def test_a_host_with_the_python_sdk_logs_its_person_in(team: Team, mode: str, client_url: str | None) -> None:
+    person = f"python-{mode}-{bool(client_url)}"
+    host = Host(team, person, client_url)
+    assert await host.tools(mode) == TOOLS
+    assert host.asked == 1 and person in people(team)
+    assert host.kept.client and (host.kept.client.client_id == client_url or not client_url)
+
+
+@pytest.mark.parametrize("major", ["1", "2"])
+def test_a_host_with_the_typescript_sdk_logs_in_and_renews_its_token(team: Team, major: str) -> None:
+    words = (str(NODE_MODULES), major, f"{team.origin}/mcp", f"typescript-{major}")
+    done = subprocess.run(
+        node_command("./oauth_login.mjs", *words),
+        env=node_environ({}),
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    seen: dict[str, Any] = json.loads(done.stdout)
+    assert seen["tools"] == TOOLS and seen["again"] == len(TOOLS)
+    assert "images" in seen["scope"] and seen["renewed"] and not seen["asked"]
+
+
+async def was_let_in(host: Host) -> bool:
+    try:
+        return await host.tools("auto") == TOOLS
+    except BaseExceptionGroup as refused:
+        assert refused.subgroup(lambda error: isinstance(error, OAuthFlowError | MCPError)), refused
+        return False
+
+
+async def test_a_token_of_a_new_key_is_taken_at_the_next_look(team: Team) -> None:
+    before = Host(team, "before")
+    assert await before.tools("auto") == TOOLS
+    async with httpx.AsyncClient() as http:
+        await http.get(f"{team.issuer.url}/test/rotate")
+    # Unknown keys are asked for once in a while only, so that nobody can make the server ask all the time.
+    with anyio.fail_after(30):
+        while not await was_let_in(Host(team, "after")):
+            pass
+    assert await before.tools("auto") == TOOLS and before.asked == 1
+
+
+async def test_a_token_for_another_server_is_refused(team: Team) -> None:
+    host = Host(team, "elsewhere")
+    assert await host.tools("auto") == TOOLS
+    assert host.kept.tokens and host.kept.client
+    common = {
+        "client_id": host.kept.client.client_id or "",
+        "redirect_uri": REDIRECT,
+        "resource": "https://other.example/mcp",
+    }
+    challenge = base64.urlsafe_b64encode(hashlib.sha256(b"v" * 43).digest()).rstrip(b"=").decode()
+    asked = common | {"response_type": "code", "scope": "images", "code_challenge": challenge}
+    asked |= {"code_challenge_method": "S256", "state": "s"}
+    came = await log_in(f"{team.issuer.url}/auth?{urllib.parse.urlencode(asked)}", "elsewhere")
+    async with httpx.AsyncClient() as http:
+        exchanged = common | {"grant_type": "authorization_code", "code": came["code"], "code_verifier": "v" * 43}
+        answer = await http.post(f"{team.issuer.url}/token", data=exchanged)
+        foreign = answer.json()["access_token"]
+        assert jwt.decode(foreign, options={"verify_signature": False})["aud"] == "https://other.example/mcp"
+        refused = await http.post(f"{team.origin}/mcp", json={}, headers={"Authorization": f"Bearer {foreign}"})
+        assert refused.status_code == 401

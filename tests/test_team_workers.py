@@ -1,0 +1,139 @@
+"""Workers follow what replicas have created, on a real PostgreSQL; whoever dies loses nothing and repeats nothing."""
+
+import signal
+from collections.abc import Generator
+from functools import partial
+from pathlib import Path
+
+import anyio
+import pytest
+from command_line import CommandLine
+from fault_gateway import Plan, gateway_process
+from postgres_server import PostgresServer
+from team_workers import MODEL, Team, seen
+
+from darkroom.generate_image import generate_image
+from darkroom.get_prediction import get_prediction
+from darkroom.registry import ImageRequest
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def team(postgres: PostgresServer, tmp_path: Path) -> Generator[Team]:
+    with gateway_process(Plan(run_s=0.5)) as gateway:
+        team = Team(postgres, gateway, tmp_path)
+        team.found()
+        try:
+            yield team
+        finally:
+            team.end()
+
+
+def wish(prompt: str) -> ImageRequest:
+    return ImageRequest(prompt=prompt, model=MODEL)
+
+
+WATCHES = "procrastinate_jobs WHERE task_name = 'watch' AND status = 'doing'"
+
+
+async def test_a_worker_brings_home_what_a_replica_has_created(team: Team) -> None:
+    team.start("worker")
+    async with team.replica() as room_of:
+        room = await room_of("ada")
+        with anyio.fail_after(20):
+            report = await generate_image(room, wish("a fox"), wait_s=15)
+        assert report.outcome.value == "succeeded", report.text
+        (image,) = report.intents[0].images
+        assert image.file and Path(image.file.location).is_file()
+        assert image.file.location.startswith(str(team.folder / "images" / "acme"))
+        found = await get_prediction(room, report.id, wait_s=0)
+        assert found.outcome.value == "succeeded"
+    assert team.states() == {"home": 1} and team.lost_and_twice() == (set(), [])
+
+
+async def test_a_killed_worker_loses_nothing_and_the_next_repeats_nothing(team: Team) -> None:
+    team.gateway.follow(Plan(run_s=1.5))
+    first = team.start("worker")
+    async with team.replica() as room_of:
+        room = await room_of("ada")
+        async with anyio.create_task_group() as tasks:
+            for number in range(8):
+                tasks.start_soon(partial(generate_image, room, wish(f"fox {number}"), wait_s=1))
+        await seen(lambda: team.count(WATCHES) > 0)
+        first.kill()
+        team.start("worker")
+        await team.all_home(8)
+    assert team.lost_and_twice() == (set(), []) and team.gateway.truth().creates == 8
+    assert team.count("images WHERE state = 'stored'") == 8
+
+
+async def test_of_two_workers_one_watches_an_account(team: Team) -> None:
+    team.gateway.follow(Plan(run_s=2.0))
+    team.start("worker")
+    team.start("worker")
+    most = [0]
+    async with team.replica() as room_of:
+        room = await room_of("ada")
+        async with anyio.create_task_group() as tasks:
+            for number in range(6):
+                tasks.start_soon(partial(generate_image, room, wish(f"fox {number}"), wait_s=0))
+        await seen(lambda: most.append(team.count(WATCHES)) or team.states() == {"home": 6})
+    assert max(most) == 1
+    assert team.lost_and_twice() == (set(), [])
+
+
+async def test_a_create_whose_replica_has_died_is_found_and_brought_home(team: Team) -> None:
+    team.gateway.follow(Plan(run_s=0.2, script=("stall after",), stall_s=30))
+    team.start("worker")
+    replica = team.start("replica", "a fox")
+    await seen(lambda: bool(team.gateway.truth().predictions))
+    replica.kill()
+    await team.all_home(1)
+    assert team.lost_and_twice() == (set(), []) and team.gateway.truth().creates == 1
+
+
+async def test_a_restart_of_the_database_only_takes_time(team: Team) -> None:
+    team.gateway.follow(Plan(run_s=1.0))
+    team.start("worker")
+    async with team.replica() as room_of:
+        room = await room_of("ada")
+        async with anyio.create_task_group() as tasks:
+            for number in range(6):
+                tasks.start_soon(partial(generate_image, room, wish(f"fox {number}"), wait_s=20))
+            await anyio.sleep(0.3)
+            await anyio.to_thread.run_sync(team.postgres.restart)
+        await team.all_home(len(team.gateway.truth().predictions))
+    assert team.lost_and_twice() == (set(), [])
+
+
+async def test_a_call_whose_turn_is_far_off_is_refused_and_nothing_is_sent(team: Team) -> None:
+    team.set_key(creates_per_minute=1)
+    async with team.replica() as room_of:
+        ada, bob = await room_of("ada"), await room_of("bob")
+        await generate_image(ada, wish("a fox"), wait_s=1)
+        refused = await generate_image(bob, wish("a hen"), wait_s=1)
+    assert refused.outcome.value == "refused" and "Nothing was sent" in refused.text
+    assert team.gateway.truth().creates == 1, "the rate is that of the account, whoever asks"
+    assert team.count("intents WHERE state = 'refused'") == 1
+
+
+async def test_a_foreign_id_is_not_looked_up_with_the_teams_key(team: Team) -> None:
+    async with team.replica() as room_of:
+        ada, bob = await room_of("ada"), await room_of("bob")
+        mine = await generate_image(ada, wish("a fox"), wait_s=1)
+        for id in (mine.id, "a" * 26):
+            found = await get_prediction(bob, id, wait_s=0)
+            assert found.outcome.value == "invalid" and "There is no prediction" in found.text
+    assert team.gateway.truth().looks.count("a" * 26) == 0
+
+
+def test_a_worker_ends_well_at_sigterm_and_says_what_it_needs(team: Team) -> None:
+    worker = team.start("worker")
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(timeout=10) == 0
+    line = CommandLine(team.folder)
+    refused = line.run("worker")
+    assert refused.returncode == 2 and "DARKROOM_DATABASE_URL is not set" in " ".join(refused.stderr.split())
+    told = line.run("worker", "--help")
+    assert told.returncode == 0 and "Example:" in told.stdout

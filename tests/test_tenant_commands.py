@@ -1,0 +1,143 @@
+"""`darkroom-mcp tenant` as an administrator types it: what it does, what it says, and what it never shows."""
+
+import hashlib
+import json
+import re
+import secrets
+from pathlib import Path
+
+import pytest
+from command_line import CommandLine
+from postgres_server import PostgresServer
+from team_rooms import ISSUER, KEY, MASTER, SECRET, Administrator, dump, open_directory
+
+from darkroom_server.cli.commands import run
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def admin(postgres: PostgresServer, tmp_path: Path) -> Administrator:
+    return Administrator(postgres, tmp_path)
+
+
+async def test_from_nothing_to_a_team_with_a_key_a_token_and_limits(
+    admin: Administrator, postgres: PostgresServer
+) -> None:
+    assert "no tenant" in admin.does("list")
+    assert "Next: darkroom-mcp tenant key acme" in admin.does("add", "acme", "--zone", "Europe/Berlin")
+    words = ("key", "acme", "--gateway", "replicate", "--creates-per-minute", "60")
+    assert "sealed and kept" in admin.does(*words, stdin=f"{KEY}\n{SECRET}\n")
+    token = admin.run("token", "acme", "nightly", "--days", "30").out
+    assert re.fullmatch(r"drk_[\w-]{43}", token)
+    assert "Tenant 'acme' may spend $20.00 a day" in admin.does("limit", "acme", "--usd-per-day", "20")
+    said = admin.does("limit", "acme", "--usd-per-day", "2.50", "--principal", ISSUER, "ada")
+    assert "ada of" in said and "Nobody of that name was in tenant 'acme' yet" in said
+    assert "yet" not in admin.does("limit", "acme", "--usd-per-day", "2.50", "--principal", ISSUER, "ada")
+    [tenant] = json.loads(admin.run("list", "--json").out)["tenants"]
+    assert (tenant["name"], tenant["zone"], tenant["usd_per_day"], tenant["tokens"]) == ("acme", "Europe/Berlin", 20, 1)
+    [kept] = tenant["keys"]
+    assert (kept["gateway"], kept["base_url"], kept["creates_per_minute"]) == ("replicate", None, 60)
+    assert tenant["limits"] == [{"issuer": ISSUER, "subject": "ada", "usd_per_day": 2.5}]
+    shown = admin.does("list")
+    assert "Europe/Berlin" in shown and "replicate" in shown and "$2.50 a day for ada" in shown
+    async with open_directory(postgres) as (directory, _):
+        account = await directory.account_of(await directory.principal_of(ISSUER, "ada", {}))
+        assert (account.api_key.reveal(), account.webhook_secret.reveal()) == (KEY, SECRET)
+        assert await directory.machine(hashlib.sha256(token.encode()).digest()) == "acme/nightly"
+        admin.does("token", "acme", "nightly", "--revoke")
+        assert await directory.machine(hashlib.sha256(token.encode()).digest()) is None
+    acts = postgres.execute("SELECT act, which FROM audit ORDER BY number")
+    assert [act for act, _ in acts] == ["add tenant", "set key", "make token", *["set limit"] * 3, "revoke tokens"]
+    assert all("darkroom_owner" in who for (who,) in postgres.execute("SELECT who FROM audit"))
+    everything = admin.said + dump(postgres)
+    assert everything.count(token) == 1 and not [each for each in (KEY, SECRET, MASTER[3:]) if each in everything]
+
+
+async def test_keys_are_sealed_anew_after_a_rotation(admin: Administrator, postgres: PostgresServer) -> None:
+    admin.does("add", "acme")
+    admin.does("key", "acme", "--gateway", "replicate", stdin=f"{KEY}\n{SECRET}\n")
+    new = f"k2:{secrets.token_hex(32)}"
+    said = admin.refused("reseal", DARKROOM_MASTER_KEYS=new)
+    assert "'k1', which is not in DARKROOM_MASTER_KEYS" in said
+    rotated = {"DARKROOM_MASTER_KEYS": f"{new},{MASTER}"}
+    assert "1 of 1 accounts were sealed anew" in admin.does("reseal", **rotated)
+    assert "0 of 1" in admin.does("reseal", **rotated)
+    async with open_directory(postgres, master=new) as (directory, _):
+        account = await directory.account_of(await directory.principal_of(ISSUER, "ada", {}))
+        assert (account.api_key.reveal(), account.webhook_secret.reveal()) == (KEY, SECRET)
+
+
+def test_what_cannot_be_done_is_said_and_changes_nothing(admin: Administrator, postgres: PostgresServer) -> None:
+    refused = admin.refused
+    assert "There is none yet: `darkroom-mcp tenant add NAME`" in refused("limit", "acme", "--usd-per-day", "1")
+    admin.does("add", "acme")
+    before = dump(postgres)
+    assert "'acme' exists already" in refused("add", "acme")
+    assert "Closest: 'acme'" in refused("limit", "amce", "--usd-per-day", "1")
+    assert "Closest: 'acme'" in refused("token", "acne", "x")
+    assert "Closest: 'acme'" in refused("key", "acm", "--gateway", "replicate")
+    assert "Closest: 'Europe/Berlin'" in refused("add", "b", "--zone", "Europe/Berln")
+    assert "cannot name a tenant" in refused("add", "a/b")
+    assert "cannot name a tenant" in refused("add", "*")
+    assert "cannot name a machine" in refused("token", "acme", "a/b")
+    assert "--days 0 is not possible" in refused("token", "acme", "x", "--days", "0")
+    assert "has no token for 'x'" in refused("token", "acme", "x", "--revoke")
+    for amount in ("-1", "nan", "inf", "1e999", "much", "1,5"):
+        assert f"--usd-per-day '{amount}' is not possible" in refused("limit", "acme", "--usd-per-day", amount)
+    assert "ISSUER and SUBJECT" in refused("limit", "acme", "--usd-per-day", "1", "--principal", ISSUER, "")
+    assert "Nobody with subject 'ada'" in refused("forget", ISSUER, "ada", "--yes")
+    assert dump(postgres) == before
+
+
+@pytest.mark.parametrize(
+    ("words", "stdin", "said"),
+    [
+        (("--gateway", "replicate"), "", "No key came"),
+        (("--gateway", "replicate"), "\n\n", "No key came"),
+        (("--gateway", "replicat"), "k" * 20, "Unknown gateway 'replicat'. Closest: 'replicate'"),
+        (("--gateway", "sandbox"), "k" * 20, "cannot serve a team"),
+        (("--gateway", "custom"), "k" * 20, "--base-url"),
+        (("--gateway", "custom", "--base-url", "http://example.com"), "k" * 20, "--base-url must start with https://"),
+        (("--gateway", "custom", "--base-url", "https://a:b@example.com"), "k" * 20, "--base-url may not hold a user"),
+        (("--gateway", "custom", "--base-url", "example.com"), "k" * 20, "--base-url must look like"),
+        (("--gateway", "replicate", "--creates-per-minute", "0"), "k" * 20, "--creates-per-minute 0"),
+        (("--gateway", "replicate", "--creates-per-minute", "-5"), "k" * 20, "--creates-per-minute -5"),
+        (("--gateway", "replicate"), "kéy" * 8, "characters that no key has"),
+        (("--gateway", "replicate"), f"{'k' * 20}\nno secret\n", "secret of webhooks"),
+    ],
+)
+def test_a_key_that_cannot_be_kept_is_refused(
+    admin: Administrator, postgres: PostgresServer, words: tuple[str, ...], stdin: str, said: str
+) -> None:
+    postgres.execute("INSERT INTO tenants (name) VALUES ('acme')")
+    answer = admin.refused("key", "acme", *words, stdin=stdin)
+    assert said in answer and "k" * 20 not in answer and "DARKROOM_BASE_URL" not in answer
+    assert postgres.execute("SELECT count(*) FROM gateway_accounts") == [(0,)]
+
+
+def test_settings_that_are_missing_are_named(admin: Administrator, postgres: PostgresServer) -> None:
+    assert "DARKROOM_MASTER_KEYS is not set" in admin.refused("reseal", DARKROOM_MASTER_KEYS="")
+    assert "DARKROOM_MIGRATE_URL is not set" in admin.refused("list", DARKROOM_MIGRATE_URL="")
+    assert "DARKROOM_MIGRATE_URL is not set" in admin.refused(
+        "list", DARKROOM_MIGRATE_URL="", DARKROOM_DATABASE_URL=postgres.app
+    )
+    assert "the role may not do that" in admin.refused("add", "acme", DARKROOM_MIGRATE_URL=postgres.app)
+    nowhere = "postgresql://darkroom_owner:Canary@127.0.0.1:9/none"
+    said = admin.refused("list", DARKROOM_MIGRATE_URL=nowhere)
+    assert "cannot be reached" in said and "Canary" not in said
+
+
+def test_a_key_goes_in_by_a_pipe_of_a_real_process(admin: Administrator, tmp_path: Path) -> None:
+    admin.does("add", "acme")
+    line = CommandLine(tmp_path)
+    words = ("tenant", "key", "acme", "--gateway", "replicate")
+    done = line.run(*words, environ=admin.settings, stdin=f"{KEY}\n{SECRET}\n".encode())
+    assert done.returncode == 0 and done.stdout == "" and "are sealed and kept" in " ".join(done.stderr.split())
+    assert KEY not in done.stderr and SECRET not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["add", "list", "key", "token", "limit", "reseal", "forget"])
+def test_every_command_has_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["tenant", command, "--help"]) == 0
+    assert f"Example: darkroom-mcp tenant {command}" in " ".join(capsys.readouterr().out.split())

@@ -1,0 +1,261 @@
+"""The journal's database on PostgreSQL: the statements of the row modules, for many tenants and principals.
+
+Theory of operation: every write first takes the tenant's advisory lock, so a tenant has one writer at a time, as a
+SQLite file has; each statement then sees all that was committed before (READ COMMITTED). Whose rows a transaction sees,
+row-level security decides from two settings that live as long as the transaction: the tenant, and the principal or "*"
+for all of the tenant's. Times are those of the database, so that all replicas have one clock.
+
+What was interrupted before its COMMIT was sent has not happened and is done again for a while; where the answer to the
+COMMIT itself was lost, nobody knows, and the caller gets a JournalError: a claim of which that is so is never sent.
+"""
+
+import time
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, TypeVar, cast
+
+import anyio
+import anyio.to_thread
+import psycopg
+from psycopg import IsolationLevel, errors
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.rows import dict_row
+from psycopg.types.numeric import FloatLoader
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from darkroom.errors import JournalError
+from darkroom.journal.codec import storable
+from darkroom.journal.database import AT, EVERYONE, Session
+from darkroom.journal.postgres_schema import checked, connected
+from darkroom.journal.postgres_words import in_words, is_away
+
+T = TypeVar("T")
+Connection = psycopg.Connection[dict[str, Any]]
+
+_AGAIN_FOR_S = 10.0
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.02, 1.0
+_CONNECTION_WITHIN_S = 5.0
+_OPTIONS = "-c statement_timeout=10s -c lock_timeout=5s -c idle_in_transaction_session_timeout=15s"
+_WHO = "set_config('darkroom.tenant', %s, true), set_config('darkroom.principal', %s, true)"
+# Columns are computed from left to right: the time is that at which the lock was given.
+_LOCK = "pg_advisory_xact_lock(hashtextextended(%s, 7))"
+_NOW = "extract(epoch FROM clock_timestamp())::float8 AS now_s"
+_READ = f"SELECT {_WHO}, {_NOW}"
+_WRITE = f"SELECT {_WHO}, {_LOCK}, {_NOW}"
+_NOTE = f"SELECT set_config('synchronous_commit', 'off', true), {_WHO}, {_LOCK}, {_NOW}"
+# A migration has changed the columns of what this connection has prepared; its server has become a standby.
+_STALE = (errors.FeatureNotSupported, errors.ReadOnlySqlTransaction)
+_PASSING = (PoolTimeout, errors.DeadlockDetected, *_STALE)
+_ENDING = (
+    errors.AdminShutdown,
+    errors.CrashShutdown,
+    errors.CannotConnectNow,
+    errors.IdleInTransactionSessionTimeout,
+)
+_ACT_AS = "SELECT set_config('darkroom.principal', %s, true)"
+_ACT_AS_OWNER = "SELECT set_config('darkroom.principal', principal, true) FROM intents WHERE key = %s"
+
+
+class PostgresSession:
+    """One open transaction of a principal."""
+
+    def __init__(self, connection: Connection, principal: str) -> None:
+        self._connection = connection
+        self._principal = principal
+
+    def execute(self, statement: str, values: Sequence[Any] = ()) -> psycopg.Cursor[dict[str, Any]]:
+        return self._connection.execute(_translated(statement), [_plain(value) for value in values])
+
+    @contextmanager
+    def everyone(self) -> Generator[None]:
+        if self._principal == EVERYONE:
+            yield
+            return
+        before, self._principal = self._principal, EVERYONE
+        self._connection.execute(_ACT_AS, (EVERYONE,))
+        yield
+        self._go_back_to(before)
+
+    @contextmanager
+    def as_owner(self, key: str) -> Generator[None]:
+        self._connection.execute(_ACT_AS_OWNER, (key,))
+        yield
+        self._go_back_to(self._principal)
+
+    def _go_back_to(self, principal: str) -> None:
+        """Not where the block has failed: then the transaction is rolled back, and the setting with it."""
+        self._principal = principal
+        self._connection.execute(_ACT_AS, (principal,))
+
+
+@lru_cache(512)
+def _translated(statement: str) -> bytes:
+    named = statement.replace(AT, "sent_or_intended_at")  # a column that an index answers below row-level security
+    return named.replace("%", "%%").replace("?", "%s").encode()
+
+
+def _plain(value: Any) -> Any:
+    return storable(value) if isinstance(value, str) else value
+
+
+class _CommitInDoubt(Exception):
+    """The answer to a COMMIT was lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Begin:
+    """How a transaction begins. `is_repeatable`: doing it twice does no harm."""
+
+    statement: str
+    values: tuple[str, ...]
+    is_repeatable: bool = False
+
+
+class Postgres:
+    """An open pool of connections, for the databases of all tenants and principals; see `open_postgres`."""
+
+    def __init__(self, pool: ConnectionPool[Connection], connections: int) -> None:
+        self._pool = pool
+        self._threads = anyio.CapacityLimiter(connections)
+        self._ahead_s = 0.0
+
+    def clock(self) -> float:
+        """Seconds since the epoch by the database's clock, as of the last transaction and counted on since then."""
+        return time.monotonic() + self._ahead_s
+
+    def database(self, tenant: str, principal: str) -> "PostgresDatabase":
+        """The rows of one principal of a tenant, or with "*" of all. Raises: ValueError for an empty name."""
+        if not tenant or not principal:
+            raise ValueError("a tenant and a principal have a name")
+        return PostgresDatabase(self, tenant, principal)
+
+    async def run(self, begin: _Begin, principal: str, work: Callable[[Session], T]) -> T:
+        """What `work` gives, committed. Raises: JournalError."""
+        result: T | None = None
+        # Shielded: a caller who is cancelled must not leave behind a commit of which nobody knows.
+        with anyio.CancelScope(shield=True):
+            result = await self._until_done(begin, principal, work)
+        return cast("T", result)
+
+    async def _until_done(self, begin: _Begin, principal: str, work: Callable[[Session], T]) -> T:
+        give_up, pause_s = time.monotonic() + _AGAIN_FOR_S, _FIRST_PAUSE_S
+        while True:
+            try:
+                return await anyio.to_thread.run_sync(self._once, begin, principal, work, limiter=self._threads)
+            except (psycopg.Error, PoolTimeout, _CommitInDoubt) as error:
+                if not _may_repeat(error, begin) or time.monotonic() + pause_s > give_up:
+                    raise JournalError(in_words(error)) from error
+            await anyio.sleep(pause_s)
+            await anyio.to_thread.run_sync(self._pool.check, limiter=self._threads)
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+
+    def _once(self, begin: _Begin, principal: str, work: Callable[[Session], T]) -> T:
+        connection = self._pool.getconn()
+        try:
+            connection.read_only = begin.statement == _READ
+            # What is read of one unchanging state; what is written must see what the one before has committed.
+            level = IsolationLevel.REPEATABLE_READ if connection.read_only else IsolationLevel.READ_COMMITTED
+            connection.isolation_level = level
+            row = connection.execute(begin.statement.encode(), begin.values).fetchone()
+            self._ahead_s = cast("dict[str, float]", row)["now_s"] - time.monotonic()
+            result = work(PostgresSession(connection, principal))
+            _commit(connection)
+            return result
+        except _STALE:
+            connection.close()
+            raise
+        finally:
+            if not connection.closed:
+                connection.rollback()
+            self._pool.putconn(connection)
+
+
+def _commit(connection: Connection) -> None:
+    try:
+        connection.commit()
+    except psycopg.OperationalError as error:
+        if connection.closed:
+            raise _CommitInDoubt from error
+        raise
+
+
+def _may_repeat(error: Exception, begin: _Begin) -> bool:
+    """Whether nothing was done, or doing it twice does no harm, and another try may succeed."""
+    if isinstance(error, _CommitInDoubt):
+        return begin.is_repeatable
+    is_lost = isinstance(error, psycopg.OperationalError | psycopg.InterfaceError) and not error.sqlstate
+    return is_lost or isinstance(error, (*_PASSING, *_ENDING))
+
+
+class PostgresDatabase:
+    """`Database` of one principal of a tenant. It holds nothing open itself."""
+
+    def __init__(self, postgres: Postgres, tenant: str, principal: str) -> None:
+        self._postgres = postgres
+        self._tenant, self._principal = tenant, principal
+
+    async def write(self, work: Callable[[Session], T]) -> T:
+        return await self._run(_Begin(_WRITE, (self._tenant, self._principal, self._tenant)), work)
+
+    async def note(self, work: Callable[[Session], T]) -> T:
+        begin = _Begin(_NOTE, (self._tenant, self._principal, self._tenant), is_repeatable=True)
+        return await self._run(begin, work)
+
+    async def read(self, work: Callable[[Session], T]) -> T:
+        return await self._run(_Begin(_READ, (self._tenant, self._principal), is_repeatable=True), work)
+
+    async def close(self) -> None:
+        """The pool stays open for others."""
+
+    async def _run(self, begin: _Begin, work: Callable[[Session], T]) -> T:
+        return await self._postgres.run(begin, self._principal, work)
+
+
+@asynccontextmanager
+async def open_postgres(url: str, connections: int = 8) -> AsyncGenerator[Postgres]:
+    """A pool of at most so many connections as the role of the app or of a worker.
+
+    A database that is not there just now is waited for, for ten seconds. Raises: JournalError where it cannot be
+    reached or is not migrated, or where the role would pass by row-level security.
+    """
+    await _until_checked(url)
+    options = f"{conninfo_to_dict(url).get('options') or ''} {_OPTIONS}"
+    pool = ConnectionPool(
+        url,
+        connection_class=Connection,
+        kwargs={"row_factory": dict_row, "options": options, "connect_timeout": 5, "application_name": "darkroom"},
+        min_size=1,
+        max_size=connections,
+        timeout=_CONNECTION_WITHIN_S,
+        configure=_configure,
+        open=False,
+    )
+    postgres = Postgres(pool, connections)
+    try:
+        pool.open()
+        await postgres.database("-", EVERYONE).read(lambda session: None)  # learns the clock
+        yield postgres
+    finally:
+        await anyio.to_thread.run_sync(pool.close)
+
+
+def _configure(connection: Connection) -> None:
+    connection.adapters.register_loader("numeric", FloatLoader)
+
+
+async def _until_checked(url: str) -> None:
+    give_up = time.monotonic() + _AGAIN_FOR_S
+    while True:
+        try:
+            return await anyio.to_thread.run_sync(_check, url)
+        except JournalError as error:
+            if not is_away(error.__cause__) or time.monotonic() > give_up:
+                raise
+        await anyio.sleep(_LONGEST_PAUSE_S / 5)
+
+
+def _check(url: str) -> None:
+    with connected(url) as connection:
+        checked(connection)

@@ -1,0 +1,40 @@
+"""Links to stored images for people who cannot reach the place itself: the team of a server."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from darkroom.images import StoredFile, StoredImage
+from darkroom.outputs.places import OutputStores
+from darkroom.uris import is_url
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Links:
+    """`origin` serves `/images/ID/N` to the owner of the image; a bucket's own links live `lifetime_s` seconds."""
+
+    origin: str
+    lifetime_s: int
+
+    @property
+    def words(self) -> str:
+        """What an answer says of them."""
+        minutes = max(1, round(self.lifetime_s / 60))
+        return f"The links are for this user alone and may die after {minutes} min; get_prediction gives new ones."
+
+    async def added(self, images: Sequence[StoredImage], stores: OutputStores) -> tuple[StoredImage, ...]:
+        """The images with links to their files, and without the server's own folders in their problems."""
+        return tuple([await self._added(image, stores) for image in images])
+
+    async def _added(self, image: StoredImage, stores: OutputStores) -> StoredImage:
+        problem = image.problem
+        for place in stores.places:
+            problem = problem if is_url(place) else problem.replace(place, "the server")
+        return replace(image, problem=problem, file=image.file and await self._linked(image, image.file, stores))
+
+    async def _linked(self, image: StoredImage, file: StoredFile, stores: OutputStores) -> StoredFile:
+        own = f"{self.origin}/images/{image.prediction_id}/{image.index + 1}"
+        link = await stores.link(file.location, self.lifetime_s) or own
+        if not file.raster_location:
+            return replace(file, link=link)
+        raster = await stores.link(file.raster_location, self.lifetime_s) or f"{own}?as=png"
+        return replace(file, link=link, raster_link=raster)
