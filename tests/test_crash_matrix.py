@@ -1,5 +1,6 @@
 """The process ends at every crash point, the gateway misbehaves: nothing is lost or paid twice."""
 
+import os
 from pathlib import Path
 
 import anyio

@@ -64,10 +64,10 @@ class DarkroomOptions:
     matter; `settle_s` is how long a lost create may take to show up in the gateway's list; `lease_s` for how long a
     process that says nothing more keeps others from following its predictions; `wait_s` is how long a call waits where
     it does not say, which the next steps name; `preview_px` is the longer side of the previews that answers show, 0 for
-    none; `on_ended` hears of every prediction that has ended and whose images are home or lost; `open_journal` opens the
-    journal, given where its file would lie. `team_limit` is what a team allows, in place of `max_usd_per_day`; `links`
-    gives links to images in place of their locations, `uploads_place` (a folder or object URL) keeps pictures that were
-    added by hand.
+    none; `on_ended` hears of every prediction that has ended and whose images are home or lost; `open_journal` opens
+    the journal, given where its file would lie. `team_limit` is what a team allows, in place of `max_usd_per_day`;
+    `links` gives links to images in place of their locations, `uploads_place` (a folder or object URL) keeps pictures
+    that were added by hand.
     """
 
     gateway: Gateway

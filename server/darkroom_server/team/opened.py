@@ -12,6 +12,7 @@ from darkroom.darkroom import Darkroom
 from darkroom.errors import DarkroomError
 from darkroom.journal.database import EVERYONE
 from darkroom.journal.postgres import Postgres, open_postgres
+from darkroom.outputs.decoders import decoders
 from darkroom.outputs.links import Links
 from darkroom.registry import ModelRegistry
 from darkroom.settings import Settings
@@ -65,6 +66,7 @@ async def open_team(
     async with AsyncExitStack() as stack:
         postgres = await stack.enter_async_context(open_postgres(url))
         clients = await stack.enter_async_context(Clients.open())
+        await stack.enter_async_context(decoders().kept())
         tasks = await stack.enter_async_context(anyio.create_task_group())
         news, directory = News(url), Directory(postgres, vault, team.tenant_claim)
         links = Links(origin=team.public_url, lifetime_s=team.link_seconds)
