@@ -68,9 +68,11 @@ class Place:
             return lock.close
         import psycopg
 
-        connection = psycopg.connect(self.database)
-        connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('crash', 7))")
-        return connection.close
+        with suppress(psycopg.Error):  # then nobody can write either
+            connection = psycopg.connect(self.database, options="-c lock_timeout=1s")
+            connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('crash', 7))")
+            return connection.close
+        return lambda: None
 
 
 def request_for(number: int) -> ImageRequest:
@@ -89,14 +91,14 @@ def prediction_count(number: int) -> int:
 def options(
     place: Place, base_url: str, at_crash_point: Callable[[CrashPoint], None], life: Mapping[str, Any]
 ) -> DarkroomOptions:
-    """A Replicate that answers at once; everything that waits for minutes waits for seconds.
+    """A Replicate that is asked to hold its answers; everything that waits for minutes waits for seconds.
 
-    A life has one of the account's two keys, and a clock that may have been set.
+    A life has one of the account's two keys, a clock that may have been set, and may not ask for holds.
     """
     ahead_s: float = life.get("clock_ahead_s", 0.0)
     return DarkroomOptions(
         clock=lambda: time.time() + ahead_s,
-        gateway=replace(gateway_at(base_url), honours_prefer=False),
+        gateway=replace(gateway_at(base_url), honours_prefer=bool(life.get("holds"))),
         key=Key(KEYS[int(life.get("key", 0))]),
         data_dir=place.folder / "data",
         output_dir=str(place.folder / "images"),
@@ -111,9 +113,12 @@ def options(
 async def live(options: DarkroomOptions, numbers: Sequence[int], tell: Callable[[int], None]) -> None:
     """Ask for every number until its pictures are home, always with the same request_id, as an assistant should."""
     with anyio.move_on_after(LIFE_S):
-        async with Darkroom.open(options) as room, anyio.create_task_group() as tasks:
-            for number in numbers:
-                tasks.start_soon(_bring, room, number, tell)
+        while True:
+            with suppress(JournalError):  # somebody else keeps it locked
+                async with Darkroom.open(options) as room, anyio.create_task_group() as tasks:
+                    for number in numbers:
+                        tasks.start_soon(_bring, room, number, tell)
+                return
 
 
 async def _bring(room: Darkroom, number: int, tell: Callable[[int], None]) -> None:
@@ -167,7 +172,7 @@ def _ending(place: Place, at: CrashPoint, times: int) -> Callable[[CrashPoint], 
         left -= point is at
         if left <= 0:
             os._exit(CRASHED)
-        if at is CrashPoint.ID_KEPT and point is CrashPoint.CREATED:
+        if at is CrashPoint.ID_KEPT and point is CrashPoint.CREATED and not locks:
             # Only a journal that cannot be written brings us there.
             locks.append(place.lock())
 

@@ -24,9 +24,10 @@ from darkroom.journal import Intent
 from darkroom.work.crash_points import CrashPoint
 
 ANYWHERE = "anywhere, by the clock"
-_FAULTS = Plan(creates=0.3, looks=0.3, born_done=0.2, run_s=0.3, stall_s=1.2, lag_s=0.5, oddities=0.3)
+_FAULTS = Plan(creates=0.3, looks=0.3, born_done=0.2, run_s=0.3, stall_s=1.2, lag_s=0.5, oddities=0.3, holds=True)
 # By how much the clock of a life may have been set, in seconds.
 _CLOCKS_AHEAD_S = (0.0, 0.0, 300.0, -300.0)
+_ASKS_FOR_HOLDS = 0.75
 _AFTER_AT_MOST_S = 2.0
 
 
@@ -41,6 +42,7 @@ class Figures:
     kills: Counter[str] = field(default_factory=Counter[str])
     intents: int = 0
     creates_on_the_wire: int = 0
+    held: int = 0
     created: int = 0
     faults: Counter[str] = field(default_factory=Counter[str])
     lost: int = 0
@@ -57,7 +59,7 @@ class Figures:
         return [
             f"{self.requests} requests, {self.intents} intents, {self.kills.total()} kills in {self.lives} lives, "
             f"{self.restarts} restarts of the database, {self.seconds:.0f} s",
-            f"creates on the wire {self.creates_on_the_wire}, predictions made {self.created}",
+            f"creates on the wire {self.creates_on_the_wire}, to be held {self.held}, predictions made {self.created}",
             f"lost {self.lost}, duplicated {self.duplicated}, left open {self.open_intents}",
             f"images {self.images}: missing {self.images_missing}, stored twice {self.images_stored_twice}, "
             f"with other bytes {self.images_wrong}",
@@ -148,6 +150,7 @@ class CrashRun:
         known = {intent.prediction_id for intent in intents}
         asked = Counter({f"picture {n}": crash_child.prediction_count(n) for n in range(self.requests)})
         figures.intents = len(intents)
+        figures.held = sum("prefer" in headers for headers in truth.create_headers)
         figures.creates_on_the_wire, figures.created = truth.creates, len(truth.predictions)
         figures.faults = Counter(truth.faults)
         figures.lost = sum(made.id not in known for made in truth.predictions)
@@ -171,6 +174,7 @@ async def _life(
     process: anyio.abc.Process, numbers: list[int], end: str, times: int, rng: random.Random
 ) -> dict[str, Any]:
     order: dict[str, Any] = {"numbers": numbers}
+    order |= {"holds": rng.random() < _ASKS_FOR_HOLDS}
     order |= {"key": rng.randrange(len(crash_child.KEYS)), "clock_ahead_s": rng.choice(_CLOCKS_AHEAD_S)}
     if end == ANYWHERE:
         order["after_s"] = rng.uniform(0.02, _AFTER_AT_MOST_S)

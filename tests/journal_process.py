@@ -51,13 +51,16 @@ async def spend_all(place: str) -> None:
 
 
 async def claim_all(place: str, keys: Sequence[str]) -> None:
-    """Print "won KEY" for each claim that was ours."""
+    """Print "won KEY" for each claim that was ours, "lost KEY" where the database went away."""
     async with opened(place) as journal:
         say("ready")
         sys.stdin.readline()
         for key in keys:
-            if await journal.claim(key):
-                say("won", key)
+            try:
+                if await journal.claim(key):
+                    say("won", key)
+            except JournalError:
+                say("lost", key)
 
 
 async def write_on(place: str) -> None:

@@ -2,7 +2,6 @@
 
 import glob
 import os
-import pwd
 import shutil
 import subprocess
 import tempfile
@@ -102,6 +101,11 @@ class PostgresServer:
         folder = programs()
         assert folder
         environ = {"PATH": os.defpath, "LC_ALL": "C.UTF-8"}
+        group = None
+        if self.user:
+            import pwd  # which Windows has not
+
+            group = pwd.getpwnam(self.user).pw_gid
         done = subprocess.run(
             [str(folder / program), *arguments],
             cwd="/",
@@ -109,7 +113,7 @@ class PostgresServer:
             capture_output=True,
             text=True,
             user=self.user,
-            group=pwd.getpwnam(self.user).pw_gid if self.user else None,
+            group=group,
             extra_groups=[] if self.user else None,
         )
         if done.returncode:
@@ -121,7 +125,7 @@ class PostgresServer:
 def postgres_server() -> Generator[PostgresServer]:
     """Running as a plain user, since PostgreSQL refuses to run as root; at the end it is gone."""
     folder = Path(tempfile.mkdtemp(prefix="darkroom-pg-"))
-    user = "postgres" if os.geteuid() == 0 else None
+    user = "postgres" if os.name == "posix" and os.geteuid() == 0 else None
     if user:
         shutil.chown(folder, user)
     server = PostgresServer(folder, user)

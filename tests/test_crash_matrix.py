@@ -15,12 +15,12 @@ pytestmark = pytest.mark.anyio
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 async def test_no_create_is_lost_or_repeated_and_every_picture_comes_home_once(tmp_path: Path) -> None:
-    with anyio.fail_after(240):
+    with anyio.fail_after(300):
         figures = await CrashRun(folder=tmp_path, requests=300, kills=45).run()
     print("", *figures.lines(), sep="\n")
     assert figures.kills.keys() == {*CrashPoint, ANYWHERE}
     assert figures.kills.total() >= 40
-    assert figures.intents >= 300
+    assert figures.intents >= 300 and figures.held >= 100
     assert (figures.lost, figures.duplicated, figures.open_intents) == (0, 0, 0)
     assert (figures.images_missing, figures.images_stored_twice, figures.images_wrong) == (0, 0, 0)
 

@@ -1,6 +1,8 @@
 """Creates are bounded by the rate of their account, over all processes, and by what the gateway asks for."""
 
 import asyncio
+import os
+import platform
 import sqlite3
 from collections.abc import AsyncGenerator
 from contextlib import closing
@@ -22,6 +24,7 @@ from darkroom.errors import GatewayBusy
 from darkroom.gateways import Key, PredictionClient, Timeouts
 from darkroom.generate_image import generate_image
 from darkroom.get_prediction import get_prediction
+from darkroom.joining import Caller
 from darkroom.journal import Journal, Rate, rates
 from darkroom.journal.migrations import migrate
 from darkroom.journal.sqlite import Connection
@@ -219,3 +222,14 @@ async def test_a_call_whose_turn_does_not_come_says_so_and_is_sent_later(tmp_pat
         async with room_at(gateway, tmp_path, clock=clock) as room:
             report = await generate_image(room, replace(FOX, prompt="an owl"), wait_s=30, request_id="owl")
         assert report.outcome == "succeeded" and gateway.truth.creates == 2
+
+
+@pytest.mark.skipif(os.name != "posix", reason="asks for a process by its number")
+async def test_what_waits_in_another_process_is_called_queued_while_that_one_lives(tmp_path: Path) -> None:
+    async with FaultGateway() as gateway, room_at(gateway, tmp_path) as room, room_at(gateway, tmp_path) as other:
+        await room.journal.rates.freeze(f"creates {room.gateway.origin} {room.account.id}", 20)
+        for process, word in ((1, "Queued"), (2**22 + 1, "Not created")):
+            caller = Caller(id=f"{platform.node()}/{process}#x", answered=frozenset, on_joined=lambda request_id: None)
+            name = f"fox {process}"
+            await generate_image(room, replace(FOX, prompt=name), wait_s=0, request_id=name, caller=caller)
+            assert (await get_prediction(other, name)).text.startswith(word)

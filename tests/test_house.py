@@ -188,6 +188,18 @@ def test_only_the_gateways_import_httpx() -> None:
     assert _importers({"httpx", "httpcore", "requests", "urllib3"}) == {"darkroom.gateways"}
 
 
+def test_one_persons_journal_opens_without_anything_of_a_team(tmp_path: Path) -> None:
+    script = (
+        "import anyio, sys; from pathlib import Path; from darkroom.journal import open_journal\n"
+        "async def main():\n"
+        "    async with open_journal(Path(sys.argv[1]) / 'journal.sqlite3') as journal: await journal.history()\n"
+        "anyio.run(main); print(*sorted(sys.modules))"
+    )
+    answer = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=True)
+    loaded = answer.stdout.split()
+    assert "sqlite3" in loaded and not {"psycopg", "psycopg_pool", "procrastinate"} & set(loaded)
+
+
 def test_async_code_stands_on_anyio() -> None:
     assert _importers({"asyncio", "trio"}) == set()
 
@@ -266,6 +278,11 @@ def test_creating_the_server_loads_nothing_heavy() -> None:
         "rich.logging",
         "obstore",
         "sqlite3",
+        "darkroom.team_settings",
+        "darkroom_server.team",
+        "jwt",
+        "psycopg",
+        "procrastinate",
         "tomlkit",
         "yaml",
     }

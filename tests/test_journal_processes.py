@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -40,14 +40,15 @@ def lines(running: "subprocess.Popen[str]") -> Generator[list[str], None, None]:
         yield line.rstrip().split(" ", 1)
 
 
-def told_at_once(*processes: "subprocess.Popen[str]") -> list[list[str]]:
-    """All that they say after they were let go together."""
+def told_at_once(*processes: "subprocess.Popen[str]", meanwhile: Callable[[], None] = lambda: None) -> list[list[str]]:
+    """All that they say after they were let go together; `meanwhile` is called while they work."""
     said = [lines(running) for running in processes]
     assert [next(each) for each in said] == [["ready"]] * len(processes)
     for running in processes:
         assert running.stdin is not None
         running.stdin.write("go\n")
         running.stdin.flush()
+    meanwhile()
     return [fact for each in said for fact in each]
 
 

@@ -35,6 +35,7 @@ class Fleet:
         self.ended: set[str] = set()
         self.unlisted: set[str] = set()
         self.list_status = 200
+        self.has_figures = False
         self.asked: list[str] = []
 
     def answer(self, request: RecordedRequest) -> Answer:
@@ -50,7 +51,8 @@ class Fleet:
     def _view(self, name: str) -> dict[str, Any]:
         has_ended = name in self.ended
         output = ["https://replicate.delivery/a.png"] if has_ended else None
-        return {"id": name, "status": "succeeded" if has_ended else "processing", "output": output}
+        figures = {"completed_at": "2026-11-26T06:00:00Z", "metrics": {"predict_time": 2}} if self.has_figures else {}
+        return {"id": name, "status": "succeeded" if has_ended else "processing", "output": output, **figures}
 
 
 @asynccontextmanager
@@ -75,7 +77,7 @@ async def look_at_all(looks: Looks, ids: list[str]) -> dict[str, Prediction | No
     seen: dict[str, Prediction | None] = {}
 
     async def look(name: str) -> None:
-        seen[name] = await looks.look(name)
+        seen[name] = await looks.look(name, 1)
 
     async with anyio.create_task_group() as tasks:
         for name in ids:
@@ -104,6 +106,17 @@ async def test_an_end_is_read_from_the_prediction_itself(tmp_path: Path) -> None
     ended = [name for name in IDS if (found := seen[name]) and found.output]
     assert ended == IDS[:2]
     assert sorted(each for each in fleet.asked if each != "list") == [*IDS[:2], IDS[5]]
+
+
+async def test_a_success_that_the_list_shows_whole_is_not_looked_at_again(tmp_path: Path) -> None:
+    fleet = Fleet()
+    fleet.ended, fleet.has_figures = set(IDS[:2]), True
+    async with looks_at(fleet, tmp_path) as looks:
+        await look_at_all(looks, IDS[:FEW])
+        fleet.asked.clear()
+        seen = await look_at_all(looks, IDS)
+    assert [name for name in IDS if (found := seen[name]) and found.output] == IDS[:2]
+    assert fleet.asked == ["list"] * (MANY // 10)
 
 
 @pytest.mark.parametrize("name", ["replicate", "custom"])

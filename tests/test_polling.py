@@ -46,28 +46,41 @@ def test_a_slow_model_is_looked_at_within_ten_seconds_so_that_an_early_end_is_se
     assert looks(PollSchedule.learned(typical_s=240), 100)[0] == 10
 
 
+def test_on_a_new_installation_an_end_is_seen_within_a_second_on_average() -> None:
+    for typical_s in (1.0, 3.5, 9.0, 14.0, 20.0):
+        moments = [0.0, *looks(PollSchedule.learned(typical_s=typical_s), 1.5 * typical_s + 5)]
+        lags = [min(each for each in moments if each >= end_s) - end_s for end_s in (typical_s, 1.2 * typical_s)]
+        assert max(lags) <= (1.0 if typical_s <= 9 else 2.0)
+
+
 def test_a_nine_second_model_needs_far_fewer_looks_than_a_fixed_half_second() -> None:
     assert len(looks(PollSchedule.learned(WARM_9_S), 9)) <= 4
 
 
 @pytest.mark.parametrize(
-    ("samples", "typical_s", "is_honoured", "has_list", "wait_s"),
+    ("samples", "typical_s", "left_s", "wait_s"),
     [
-        ([1.0, 1.2, 1.4], None, True, True, 5),
-        ([], 1.3, True, True, 5),
-        ([], 1.3, False, True, 0),
-        ([], 1.3, True, False, 0),
-        ([], 9.0, True, True, 0),
-        ([1.0, 1.2, 30.0], None, True, True, 0),
-        ([], None, True, True, 0),
-        ([40.0, 50.0, 60.0], 1.3, True, True, 0),
+        ([1.0, 1.2, 1.4], None, 25, 24),
+        ([], 1.3, 25, 24),
+        ([], 9.0, 25, 24),
+        ([], 9.0, 300, 60),
+        ([], 9.0, 6, 0),
+        ([], 9.0, 8.5, 7),
+        ([], 0.1, 1.9, 0),
+        ([], 0.1, 2.1, 1),
+        ([], 13.0, 25, 0),
+        ([1.0, 1.2, 30.0], None, 25, 0),
+        ([], None, 25, 0),
+        ([0.7], None, 25, 24),
+        ([40.0, 50.0, 60.0], 1.3, 25, 0),
+        ([], 1.3, 0, 0),
+        ([], 1.3, -5, 0),
     ],
 )
-def test_only_short_models_are_held_and_only_where_a_lost_answer_can_be_settled(
-    samples: list[float], typical_s: float | None, is_honoured: bool, has_list: bool, wait_s: int
+def test_only_what_ends_soon_is_held_and_no_longer_than_its_call_waits(
+    samples: list[float], typical_s: float | None, left_s: float, wait_s: int
 ) -> None:
-    schedule = PollSchedule.learned(samples, typical_s)
-    assert schedule.prefer_wait_s(is_honoured=is_honoured, has_list=has_list) == wait_s
+    assert PollSchedule.learned(samples, typical_s).hold_s(left_s) == wait_s
 
 
 @pytest.mark.parametrize(

@@ -2,15 +2,17 @@
 
 import time
 from collections.abc import AsyncGenerator
+from functools import partial
 
 import anyio
 import anyio.to_thread
 import pytest
 from journal_fixtures import intended, new_intent
 from postgres_server import PostgresServer
+from test_journal_processes import process, told_at_once
 
 from darkroom.errors import JournalError
-from darkroom.journal import Journal
+from darkroom.journal import IntentState, Journal
 from darkroom.journal.database import Session
 from darkroom.journal.postgres import Postgres, open_postgres
 
@@ -49,6 +51,25 @@ async def test_calls_while_the_database_starts_again_wait_for_it(postgres: Postg
             tasks.start_soon(intend, seed)
         await anyio.to_thread.run_sync(postgres.start)
     assert {row.key for row in await alice.history()} == set(keys) and len(keys) == 5
+
+
+async def test_claims_of_several_processes_are_won_once_while_the_database_crashes(
+    postgres: PostgresServer, alice: Journal
+) -> None:
+    keys = [(await intended(alice, new_intent(seed))).key for seed in range(150)]
+
+    def crash_twice() -> None:
+        postgres.restart()
+        postgres.restart()
+
+    with process("claim", postgres, *keys) as one, process("claim", postgres, *keys[::-1]) as two:
+        told = await anyio.to_thread.run_sync(partial(told_at_once, one, two, meanwhile=crash_twice))
+    won = [key for word, key in told if word == "won"]
+    assert len(set(won)) == len(won)
+    rows = {row.key: row for row in await alice.history(limit=200)}
+    assert {row.state for row in rows.values()} == {IntentState.SENT}
+    assert {row.tries for row in rows.values()} == {1}
+    assert set(keys) - set(won) <= {key for word, key in told if word == "lost"}
 
 
 async def test_a_work_that_was_interrupted_is_done_again_whole(postgres: PostgresServer, opened: Postgres) -> None:

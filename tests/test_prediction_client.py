@@ -1,9 +1,11 @@
 """The predictions API over a real socket: what is sent, what is read, what is repeated, and where the key goes."""
 
+import json
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from random import Random
+from typing import Any
 
 import anyio
 import pytest
@@ -129,6 +131,44 @@ async def test_a_held_answer_that_says_processing_beside_an_output_is_looked_up_
         prediction = await client.create("acme/kite", "", {}, prefer_wait_s=5)
     assert [(request.method, request.path) for request in server.requests][1:] == [("GET", f"/v1/predictions/{ID}")]
     assert prediction.status is PredictionStatus.SUCCEEDED
+
+
+@pytest.mark.parametrize(
+    ("output", "image_count", "looks"),
+    [
+        (["https://replicate.delivery/a/out-0.webp"], 1, 0),
+        ("https://replicate.delivery/a/out-0.JPG?sig=1", 1, 0),
+        (["https://replicate.delivery/a/out-0.webp"] * 2, 2, 0),
+        (["https://replicate.delivery/a/out-0.webp"], 2, 1),
+        (["https://replicate.delivery/a/out-0.webp"] * 2, 1, 1),
+        (["https://replicate.delivery/a/out-0.we"], 1, 1),
+        (["https://replicate.delivery/a/out-0.webp", "https://replicate.deliv"], 2, 1),
+        (["data:image/png;base64,iVBORw0KGgo"], 1, 1),
+        (["https://replicate.delivery/a/out-0.webp"], 0, 1),
+    ],
+)
+async def test_a_held_answer_with_all_outputs_whole_is_the_end(output: Any, image_count: int, looks: int) -> None:
+    early: dict[str, Any] = {**DONE, "status": "processing", "output": output, "metrics": {}, "completed_at": None}
+    async with ScriptedGateway(Answer(early, 201), Answer(DONE)) as server, client_of(server) as client:
+        prediction = await client.create("acme/kite", "", {}, prefer_wait_s=5, image_count=image_count)
+    assert prediction.status is PredictionStatus.SUCCEEDED and prediction.id == ID
+    assert len(server.requests) == 1 + looks
+    assert looks or (prediction.metrics.counts["image_output_count"] == image_count and prediction.metrics.total_s)
+
+
+async def test_a_held_answer_that_is_cut_at_any_byte_names_its_prediction_or_is_in_doubt() -> None:
+    output = ["https://replicate.delivery/a/out-0.webp", "https://replicate.delivery/a/out-1.webp"]
+    body = {"id": ID, "model": "acme/kite", "output": output, "status": "processing"}
+    content = json.dumps(body).encode()
+    for kept in range(len(content)):
+        cut = Answer(content[:kept], 201, {"content-length": str(len(content)), "connection": "close"})
+        async with ScriptedGateway(cut, Answer(DONE)) as server, client_of(server) as client:
+            try:
+                prediction = await client.create("acme/kite", "", {}, prefer_wait_s=5, image_count=2)
+            except CreateUnresolved:
+                continue
+            assert (prediction.id, prediction.output) == (ID, ())
+            assert not prediction.status.is_terminal and len(server.posts()) == 1
 
 
 async def test_a_second_look_that_fails_does_not_lose_the_create() -> None:

@@ -1,19 +1,22 @@
 """A replica of a team from outside: who is let in, and what each person reaches."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from issuer_server import Issuer, open_issuer
 from postgres_server import PostgresServer
-from team_server import Team, open_team, report, text
+from team_server import Team, free_port, open_team
 
 pytestmark = pytest.mark.anyio
 
-HELLO = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
+HELLO: dict[str, Any] = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
 ACCEPT = {"Accept": "application/json, text/event-stream", "Content-Type": "application/json"}
 ORIGIN = "https://browser.example"
+METRICS_PORT = free_port()
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +28,13 @@ def issuer() -> Iterator[Issuer]:
 @pytest.fixture(scope="module")
 def team(running_postgres: PostgresServer, issuer: Issuer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
     folder: Path = tmp_path_factory.mktemp("team")
-    with open_team(running_postgres, issuer, folder, DARKROOM_ALLOWED_ORIGINS=ORIGIN) as team:
+    metrics = str(METRICS_PORT)
+    with open_team(
+        *(running_postgres, issuer, folder),
+        has_worker=False,
+        DARKROOM_ALLOWED_ORIGINS=ORIGIN,
+        DARKROOM_METRICS_PORT=metrics,
+    ) as team:
         yield team
 
 
@@ -101,12 +110,12 @@ async def test_a_host_of_either_era_gets_the_tools(team: Team, mode: str) -> Non
         assert client.instructions and "link" in client.instructions and str(team.folder) not in client.instructions
 
 
-@pytest.mark.parametrize("mode", ["auto", "legacy"])
-async def test_two_people_find_their_own_pictures_alone(team: Team, mode: str) -> None:
-    async with team.client("ada", mode) as ada, team.client("bob", mode) as bob:
-        made = await ada.call_tool("generate_image", {"prompt": "a lighthouse"})
-        assert text(made).startswith("Succeeded"), text(made)
-        print(text(made))
-        id = report(made)["id"]
-        assert report(await ada.call_tool("get_prediction", {"id": id}))["id"] == id
-        assert "There is no prediction" in text(await bob.call_tool("get_prediction", {"id": id}))
+def test_figures_are_told_on_a_port_of_their_own_and_name_nobody(team: Team) -> None:
+    assert post(team, team.token("zebedee")).status_code == 200
+    assert post(team, "nonsense").status_code == 401
+    told = httpx.get(f"http://127.0.0.1:{METRICS_PORT}/metrics").text
+    assert re.search(r'darkroom_requests_total\{.*route="mcp",status="200"\} [1-9]', told), told
+    assert re.search(r'darkroom_requests_total\{.*route="mcp",status="401"\} [1-9]', told)
+    assert "darkroom_rooms" in told and "darkroom_requests_open" in told
+    assert "zebedee" not in told and "acme" not in told
+    assert httpx.get(f"{team.origin}/metrics").status_code == 404

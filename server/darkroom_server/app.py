@@ -73,13 +73,14 @@ class Exposure:
     """How the server shows itself: what the model is told first, and the hosts whose images the gallery may load.
 
     `stdout` hears of what is written over stdio, `subscriptions` tells who watches a prediction; `security` are the
-    SDK's arguments for a log-in.
+    SDK's arguments for a log-in, `hidden` folders of this computer that no answer may name.
     """
 
     instructions: str
     image_hosts: Sequence[str]
     stdout: Stdout | None = None
     subscriptions: "SubscriptionBus | Literal[False]" = False
+    hidden: Sequence[str] = ()
     security: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
@@ -95,6 +96,7 @@ def assemble(
         tools=[row.tool(settings) for row in TOOLS],
         refusals={row.name: row.refusal(settings) for row in TOOLS},
         stdout=exposure.stdout,
+        hidden=exposure.hidden,
         title="Darkroom",
         version=__version__,
         instructions=exposure.instructions,

@@ -55,7 +55,11 @@ def serve_http(
 
     In a team new calls come for 5 s more, and those that wait get 55 s. Raises: SettingsError for a team's settings.
     """
-    is_team = served_team(settings) is not None
+    team = served_team(settings)
+    if team and team.metrics_port:
+        from darkroom_server.team.metrics import serve_metrics
+
+        serve_metrics(team.metrics_port, listener.getsockname()[0])
     app = _app(settings, allowed_hosts, is_leaving=lambda: server.is_leaving)
     # No access log, and no logging of uvicorn's own: what there is to say goes to stderr with everything else.
     config = uvicorn.Config(
@@ -63,9 +67,9 @@ def serve_http(
         http=_PatientProtocol,
         log_config=None,
         access_log=False,
-        timeout_graceful_shutdown=_TEAM_LEAVES_WITHIN_S if is_team else _LEAVE_WITHIN_S,
+        timeout_graceful_shutdown=_TEAM_LEAVES_WITHIN_S if team else _LEAVE_WITHIN_S,
     )
-    server = _Server(config, on_ready, notice_s=_NOTICE_S if is_team else 0.0)
+    server = _Server(config, on_ready, notice_s=_NOTICE_S if team else 0.0)
     server.run(sockets=[listener])
 
 

@@ -4,8 +4,9 @@ The SDK's messages about wrong values are technical, and lack the structured con
 owes. It drops a message that it cannot read, and knows one type for all resources of a template.
 """
 
+import json
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -51,20 +52,41 @@ _FAULT_WORDS = (
 class DarkroomServer(MCPServer["Rooms"]):
     """Every failing call is a refusal in words; `refusals` gives each tool's answer to a refused call.
 
-    `stdout` hears of what is written over stdio.
+    `stdout` hears of what is written over stdio. `hidden` are folders of this computer that no answer may name.
     """
 
-    def __init__(self, *args: Any, refusals: Mapping[str, Refuse], stdout: Stdout | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        refusals: Mapping[str, Refuse],
+        stdout: Stdout | None = None,
+        hidden: Sequence[str] = (),
+        **kwargs: Any,
+    ) -> None:
         middleware = [_offer_what_is_sent, _hear_cancel, _refuse_strange_params, answer_ping, for_its_apps]
         super().__init__(*args, middleware=middleware, **kwargs)
         self._refusals = refusals
         self._stdout = stdout or Stdout()
+        self._hidden = tuple(json.dumps(place)[1:-1] for place in hidden)
         self._schemas: dict[str, dict[str, dict[str, Any]]] = {}
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context["Rooms", Any] | None = None
     ) -> CallToolResult | InputRequiredResult:
         """Call a tool by name. Raises: ToolError for a tool that does not exist."""
+        result = await self._call(name, arguments, context)
+        if isinstance(result, InputRequiredResult) or not self._hidden:
+            return result
+        text = result.model_dump_json(by_alias=True)
+        if not any(place in text for place in self._hidden):
+            return result
+        for place in self._hidden:
+            text = text.replace(place, "(a folder of the server)")
+        return CallToolResult.model_validate_json(text)
+
+    async def _call(
+        self, name: str, arguments: dict[str, Any], context: Context["Rooms", Any] | None
+    ) -> CallToolResult | InputRequiredResult:
         refuse = self._refusals.get(name)
         hidden = set[str]() if context and client_supports_apps(context) else await self._hidden_tools()
         if refuse is None or name in hidden:

@@ -3,19 +3,20 @@
 Run: python tests/bench/team_kills.py [SECONDS] [CALLS A SECOND] [SECONDS BETWEEN KILLS] [SECONDS OF THE JOB].
 """
 
+import contextlib
 import random
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tools"), str(ROOT / "server")]
 
 import anyio  # noqa: E402
-import anyio.abc  # noqa: E402
 import httpx  # noqa: E402
 from fault_gateway import Plan, gateway_process  # noqa: E402
 from postgres_server import postgres_server  # noqa: E402
@@ -70,11 +71,20 @@ class Caller:
         self.tries = 0
         self.late_s: list[float] = []
 
+    async def until_ready(self, port: int) -> None:
+        for _ in range(600):
+            with contextlib.suppress(httpx.HTTPError):
+                if (await self._client.get(f"http://127.0.0.1:{port}/ready")).status_code == 200:
+                    return
+            await anyio.sleep(0.2)
+        raise TimeoutError(port)
+
     async def call(self, number: int) -> None:
         began_s = time.monotonic()
         arguments = {"prompt": f"fox {number}", "model": MODEL, "request_id": f"fox-{number}", "wait_seconds": 25}
-        body = {"jsonrpc": "2.0", "id": number, "method": "tools/call"}
-        body["params"] = {"name": "generate_image", "arguments": arguments}
+        params = {"name": "generate_image", "arguments": arguments}
+        body = {"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": params}
+        said = ""
         for _ in range(60):
             self._next += 1
             self.tries += 1
@@ -102,6 +112,8 @@ async def main(seconds: float, rate: float, every_s: float, job_s: float) -> Non
             token = administration.new_token("acme", "bench", None)
         fleet = Fleet(team)
         caller = Caller(fleet.ports, token)
+        for port in fleet.ports:
+            await caller.until_ready(port)
         await caller.call(0)
         began_s = time.monotonic()
         async with anyio.create_task_group() as tasks:
@@ -143,4 +155,4 @@ def _at(values: list[float], share: float) -> float:
 
 if __name__ == "__main__":
     given = [float(each) for each in sys.argv[1:]]
-    anyio.run(main, *(given + [60.0, 10.0, 5.0, 2.0][len(given) :]))
+    anyio.run(partial(main, *(given + [60.0, 10.0, 5.0, 2.0][len(given) :])))

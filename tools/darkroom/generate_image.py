@@ -18,7 +18,7 @@ from darkroom.errors import DarkroomError, GatewayUnreachable, OutputError, Spen
 from darkroom.get_prediction import report_on
 from darkroom.images import ReadImage
 from darkroom.input_facts import wanted_output
-from darkroom.joining import Caller, call_of, joined_words
+from darkroom.joining import Caller, call_of, joined_words, unnamed_caller
 from darkroom.journal import Call, Intent, NewIntent
 from darkroom.like import whole
 from darkroom.quotes import Quote, noted_estimate, quote
@@ -92,7 +92,7 @@ async def generate_image(
         return refusal_report(_too_slow(darkroom))
     except DarkroomError as error:
         return refusal_report(error)
-    budget = Budget(hold_until_s=until_s, retry_s=wait_s, secrets=plan.secrets)
+    budget = Budget(hold_until_s=until_s, retry_s=wait_s, secrets=plan.secrets, may_be_mended=plan.quoted is not None)
     watched = [darkroom.work.start(intent, budget) for intent in plan.intents]
     await darkroom.waiting.for_create(watched, until_s=end_s, on_progress=on_progress)
     notes = plan.notes
@@ -164,7 +164,7 @@ def _intents(
             output_place=darkroom.stores.default.place,
             conversation=asked.conversation,
             wish=call.wish,
-            caller=call.id,
+            caller=call.id or unnamed_caller(),
             called_at=call.begun_at,
             images_read=read,
             wanted=wanted_output(model, request, quoted.parts[number], read),

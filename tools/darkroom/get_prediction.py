@@ -15,6 +15,7 @@ from darkroom.errors import DarkroomError, InvalidInput, JournalError, UnknownPr
 from darkroom.failures import repeated_failure
 from darkroom.image_links import with_links
 from darkroom.images import ImageState
+from darkroom.joining import may_be_queued_elsewhere
 from darkroom.journal import Intent, IntentState, NewIntent
 from darkroom.list_predictions import list_predictions
 from darkroom.predictions import ID_PATTERN, Prediction
@@ -195,14 +196,16 @@ async def report_on(
     `free_call` names a call other than a look-up that has cost nothing itself; `canceled` are the keys of those that
     this call was to stop.
     """
-    seen = {each.intent.key: each for each in watched}
+    seen, now_s = {each.intent.key: each for each in watched}, darkroom.options.clock()
     rows = await with_links(darkroom, [await _row(darkroom, intent, seen) for intent in found])
     facts = AnswerFacts(
         gateway=darkroom.gateway,
         notes=(*notes, *_notes(darkroom, rows, seen), *darkroom.take_notices()),
-        idle=frozenset(row.key for row in rows if darkroom.work.watched(row) is None),
+        idle=frozenset(
+            row.key for row in rows if darkroom.work.watched(row) is None and not may_be_queued_elsewhere(row, now_s)
+        ),
         waited_s=darkroom.options.monotonic() - started_s,
-        now_s=darkroom.options.clock(),
+        now_s=now_s,
         errors={key: each.problem for key, each in seen.items() if each.problem},
         percents=darkroom.waiting.percents(watched),
         day=await _day(darkroom),

@@ -18,12 +18,13 @@ from pydantic import JsonValue
 
 from darkroom.darkroom import Darkroom
 from darkroom.errors import InvalidInput
-from darkroom.journal import Call, Intent
+from darkroom.journal import Call, Intent, IntentState
 from darkroom.processes import has_died, own_name
 from darkroom.registry import ImageRequest
 from darkroom.reports.amounts import seconds
 from darkroom.secrets_in_inputs import masked_secrets
 from darkroom.uris import scheme_of
+from darkroom.work.create_rate import PATIENCE_S
 
 _OF_PROCESS = "#"
 NO_CALL = Call(id="", wish="", origin="", account="", begun_at=0.0)
@@ -52,13 +53,24 @@ class _GivenUp(Container[str]):
     told: Container[str]
 
     def __contains__(self, caller: object) -> bool:
-        name = str(caller)
-        return name in self.told or has_died(name.partition(_OF_PROCESS)[0])
+        return str(caller) in self.told or has_died(str(caller).partition(_OF_PROCESS)[0])
 
 
 def fresh_caller_id() -> str:
     """A random name that also says whose process it is."""
     return f"{own_name()}{_OF_PROCESS}{secrets.token_hex(8)}"
+
+
+def unnamed_caller() -> str:
+    """Of a call that no retry is told by: only whose process it is."""
+    return f"{own_name()}{_OF_PROCESS}"
+
+
+def may_be_queued_elsewhere(row: Intent, now_s: float) -> bool:
+    """Whether another process may be about to send it: one that is not known to have died wrote it down lately."""
+    process = row.caller.partition(_OF_PROCESS)[0]
+    is_other = bool(process) and process != own_name() and not has_died(process)
+    return row.state is IntentState.INTENT and is_other and now_s - row.intended_at < PATIENCE_S
 
 
 async def call_of(darkroom: Darkroom, request: ImageRequest, caller: Caller | None, begun_s: float) -> Call:

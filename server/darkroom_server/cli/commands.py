@@ -16,7 +16,7 @@ from darkroom_server.cli.generate import generate
 from darkroom_server.cli.history import history
 from darkroom_server.cli.install import install
 from darkroom_server.cli.key import key_commands
-from darkroom_server.cli.migrate import MIGRATE_EXAMPLE, migrate
+from darkroom_server.cli.migrate import migrate
 from darkroom_server.cli.models import models
 from darkroom_server.cli.schema import schema
 from darkroom_server.cli.screen import note
@@ -27,7 +27,7 @@ from darkroom_server.cli.worker import worker
 
 _COMMANDS = (
     *(generate, show, history, gallery, cancel, models, schema),
-    *(doctor, sandbox, install, uninstall, serve, worker),
+    *(doctor, sandbox, install, uninstall, serve, worker, migrate),
 )
 _EXIT_CODES = (
     "Exit codes: 0 all is done and saved; 1 it failed, or an image is missing; 2 it was refused here, nothing was "
@@ -48,7 +48,6 @@ def run(arguments: Sequence[str]) -> int:
     app.callback()(_shared)
     for command in _COMMANDS:
         app.command()(command)
-    app.command(epilog=MIGRATE_EXAMPLE)(migrate)
     app.add_typer(key_commands(), name="key")
     app.add_typer(tenant_commands(), name="tenant")
     for stream in (sys.stdout, sys.stderr):

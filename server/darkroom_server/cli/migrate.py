@@ -12,10 +12,6 @@ from darkroom_server.cli.screen import note
 if TYPE_CHECKING:
     from darkroom.journal.postgres_schema import Migrated
 
-MIGRATE_EXAMPLE = (
-    "Example: DARKROOM_MIGRATE_URL=postgresql://darkroom_owner:PASSWORD@db:5432/darkroom darkroom-mcp migrate"
-)
-
 
 def migrate(
     check: Annotated[
@@ -25,6 +21,8 @@ def migrate(
     """Make the tables of a team's database, or bring them up to date, as their owner. Running it twice does no harm.
 
     It also makes the roles DARKROOM_APP_ROLE and DARKROOM_WORKER_ROLE where they are missing.
+
+    Example: DARKROOM_MIGRATE_URL=postgresql://darkroom_owner:PASSWORD@db:5432/darkroom darkroom-mcp migrate --check
     """
     if find_spec("psycopg") is None:
         raise SettingsError("`migrate` needs the extra `team`: install darkroom-mcp[team].")

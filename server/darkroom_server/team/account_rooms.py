@@ -32,6 +32,7 @@ from darkroom_server.team.team_journal import TeamJournal, journal_of
 from darkroom_server.team.tenants import Directory, GatewayAccount
 
 _PAUSES_S = (0.5, 1.0, 2.0)
+_PUT_OFF_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +90,12 @@ class AccountRooms:
         room = await self.at(tenant, id)
         self._tasks.start_soon(Fences(room.journal).run, "looking for bills", room.bills.run)
         await room.watch.run(is_over)
+
+    async def put_off(self, tenant: str, id: str) -> None:
+        """Watch the account again in a minute: what is wrong with it does not pass by itself. Raises: JournalError."""
+        at = self._postgres.clock() + _PUT_OFF_S
+        database = self._postgres.database(tenant, EVERYONE)
+        await database.write(lambda session: outbox.look_later(session, tenant, id, at))
 
     async def at(self, tenant: str, id: str) -> AccountRoom:
         """The room of an account; its key is opened now. Raises: SettingsError, JournalError."""

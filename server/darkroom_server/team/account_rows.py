@@ -21,6 +21,7 @@ _WANTED = """SELECT prediction_id FROM intents WHERE origin = ? AND account = ? 
 _DOUBTED_FOR_S, _ABSENT_FOR_S = 24 * 3600.0, 3600.0
 # A worker has just taken the job that brings them home.
 _AT_WORK_S = 30.0
+_DOUBTS_EVERY_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +82,10 @@ class AccountRows:
             found = self._standing(session, now, open_since)
             if found.open or found.is_one_on_its_way:
                 outbox.watch_job(session, self.tenant, self.account)
-            elif found.doubts or self._wanted(session, now + _AT_WORK_S):
+            elif self._wanted(session, now + _AT_WORK_S):
                 outbox.look_later(session, self.tenant, self.account, now + pause_s)
+            elif found.doubts:
+                outbox.look_later(session, self.tenant, self.account, now + _DOUBTS_EVERY_S)
             else:
                 outbox.at_rest(session, self.tenant, self.account)
 

@@ -55,7 +55,7 @@ class AccountWatch:
         self._runtime = runtime
         self._settle_s = rules.settle_s
         self._typical_s = typical_s
-        self._reconciler = Reconciler(account, journal, runtime, rules, lambda intent: None)
+        self._reconciler = Reconciler(account, journal, runtime, rules, lambda intent: None, lambda intent: False)
         self._polls: dict[str, _Poll] = {}
         self._schedules: dict[str, PollSchedule] = {}
         self._rng = random.Random()
@@ -63,6 +63,7 @@ class AccountWatch:
 
     async def run(self, is_over: Callable[[], bool]) -> None:
         """Look until `is_over` or nothing is open; then say when to wake again. Raises: JournalError."""
+        self._schedules.clear()
         while not is_over() and await self._round():
             await self._runtime.sleep(self._rest_s())
         now = self._runtime.clock()
@@ -115,7 +116,7 @@ class AccountWatch:
                 poll.next_s = now_s if now - poll.row.since > _SLOWLY_S else now_s + self._pause_s(poll)
 
     async def _schedule(self, model: str) -> PollSchedule:
-        """By what this gateway took for this model so far, read once while this worker has the account."""
+        """By what this gateway took for this model so far, read once for each watch."""
         if model not in self._schedules:
             samples = await self._journal.seconds(self._client.gateway.name, model)
             self._schedules[model] = PollSchedule.learned(samples, self._typical_s(model))

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from darkroom.errors import DarkroomError
 from darkroom.team_settings import TeamSettings
+from darkroom_server.team.metrics import CountedRequests
 from darkroom_server.team.tokens import IssuerUnreachable
 
 log = logging.getLogger(__name__)
@@ -25,13 +26,14 @@ def surround(app: Starlette, team: TeamSettings, is_leaving: Callable[[], bool])
     app.add_middleware(NoStreams)
     app.add_middleware(LeavingConnections, is_leaving=is_leaving)
     app.add_middleware(
-        CORSMiddleware,  # outermost: what a browser asks before brings no token
+        CORSMiddleware,  # before any token is asked for: what a browser asks before brings no token
         allow_origins=[team.public_url, *team.allowed_origins],
         allow_methods=["GET", "POST", "DELETE", "OPTIONS"],
         allow_headers=_ASKED.split(),
         expose_headers=_SHOWN,
         max_age=600,
     )
+    app.add_middleware(CountedRequests, rooms=app.state.open_rooms)
 
 
 class TokenFaults:

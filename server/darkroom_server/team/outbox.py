@@ -1,7 +1,7 @@
 """Jobs and news, written in the transaction of what they are about, so that neither is there without the other.
 
-The statements use procrastinate's own functions in the database, so that a replica need not import it. Each runs inside
-a write of the journal, which holds the tenant's lock: of two that wake the same account the second sees the first.
+The statements are made for procrastinate's tables, so that a replica need not import it. Each runs inside a write of
+the journal, under the tenant's lock: an account is found at rest only where no create wakes it at the same moment.
 """
 
 import json
@@ -16,9 +16,9 @@ _BUSY = """INSERT INTO busy_accounts (tenant, account, look_at) VALUES (?, ?, ?)
     ON CONFLICT (tenant, account) DO UPDATE SET look_at = excluded.look_at"""
 _WAIT = "UPDATE busy_accounts SET look_at = ? WHERE tenant = ? AND account = ?"
 _AT_REST = "DELETE FROM busy_accounts WHERE tenant = ? AND account = ?"
-_DEFER = """SELECT procrastinate_defer_jobs_v1(ARRAY[
-    ROW(?, ?, 0, ?::text, ?::text, ?::jsonb, NULL::timestamptz)::procrastinate_job_to_defer_v1])"""
-_IS_QUEUED = "SELECT 1 FROM procrastinate_jobs WHERE queueing_lock = ? AND status = 'todo'"
+# One that waits already is enough.
+_DEFER = """INSERT INTO procrastinate_jobs (queue_name, task_name, lock, queueing_lock, args)
+    VALUES (?, ?, ?, ?, ?::jsonb) ON CONFLICT (queueing_lock) WHERE status = 'todo' DO NOTHING"""
 _TELL = "SELECT pg_notify(?, ?)"
 _STALLED = """SELECT jobs.id, jobs.task_name, jobs.args FROM procrastinate_jobs AS jobs
     LEFT JOIN procrastinate_workers AS workers ON workers.id = jobs.worker_id
@@ -37,9 +37,8 @@ def wake(session: Session, tenant: str, account: str, now: float) -> None:
 def watch_job(session: Session, tenant: str, account: str) -> None:
     """Defer a job that watches the account, unless one waits already."""
     name = f"{WATCH} {tenant} {account}"
-    if session.execute(_IS_QUEUED, (name,)).fetchone() is None:
-        arguments = json.dumps({"tenant": tenant, "account": account})
-        session.execute(_DEFER, (WATCH, WATCH, name, name, arguments))
+    arguments = json.dumps({"tenant": tenant, "account": account})
+    session.execute(_DEFER, (WATCH, WATCH, name, name, arguments))
 
 
 def look_later(session: Session, tenant: str, account: str, at: float) -> None:
@@ -55,9 +54,8 @@ def at_rest(session: Session, tenant: str, account: str) -> None:
 def bring_home(session: Session, tenant: str, account: str, prediction_id: str) -> None:
     """Defer a job that stores the images of a prediction that has ended, unless one waits already."""
     name = f"{BRING_HOME} {tenant} {prediction_id}"
-    if session.execute(_IS_QUEUED, (name,)).fetchone() is None:
-        arguments = json.dumps({"tenant": tenant, "account": account, "prediction_id": prediction_id})
-        session.execute(_DEFER, (BRING_HOME, BRING_HOME, None, name, arguments))
+    arguments = json.dumps({"tenant": tenant, "account": account, "prediction_id": prediction_id})
+    session.execute(_DEFER, (BRING_HOME, BRING_HOME, None, name, arguments))
 
 
 def tell(session: Session, keys: Iterable[str]) -> None:

@@ -9,7 +9,7 @@
 Nothing of a call is kept between requests, so that any replica answers any request.
 """
 
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
 from mcp.server import MCPServer
@@ -92,6 +92,7 @@ def team_app(
     exposure = Exposure(
         instructions=team_instructions(settings, team),
         image_hosts=_image_hosts(settings, team),
+        hidden=[place for place in (settings.output_location, str(settings.data_path)) if not is_url(place)],
         security={
             "auth": auth,
             "token_verifier": TokenVerifier(team, here.machine),
@@ -104,12 +105,13 @@ def team_app(
     )
     app.routes.extend([*status_routes(here.missing, is_leaving), resource_metadata_route(auth)])
     app.routes.append(image_route(team, here.calls))
+    app.state.open_rooms = lambda: here.opened.rooms.open_count if here.opened else 0
     if team.webhooks == "on":
         app.routes.append(hook_route(lambda: here.now().hooks))
     return app
 
 
-def _image_hosts(settings: Settings, team: TeamSettings) -> Iterable[str]:
+def _image_hosts(settings: Settings, team: TeamSettings) -> list[str]:
     """What the gallery may load images from: any gateway that the team may use, its bucket, and this server."""
     gateways = [host for gateway in load_gateways().values() for host in image_hosts(gateway)]
     bucket = ["https:"] if is_url(settings.output_location) else []

@@ -13,7 +13,7 @@ import procrastinate
 from procrastinate.job_context import JobContext
 from procrastinate.worker import Worker
 
-from darkroom.errors import DarkroomError
+from darkroom.errors import DarkroomError, SettingsError
 from darkroom.journal.database import EVERYONE, Session
 from darkroom.journal.postgres import Postgres
 from darkroom_server.team import outbox
@@ -44,8 +44,11 @@ def queue(url: str, rooms: AccountRooms, is_leaving: Callable[[], bool]) -> proc
             await rooms.watch(
                 tenant, account, lambda: is_leaving() or context.should_abort() or time.monotonic() > until_s
             )
-        except DarkroomError as error:
+        except SettingsError as error:
             log.warning("account %s of tenant %s is watched again later: %s", account, tenant, error)
+            await rooms.put_off(tenant, account)
+        except DarkroomError as error:
+            log.warning("account %s of tenant %s is watched again soon: %s", account, tenant, error)
 
     @app.task(name=outbox.BRING_HOME, queue=outbox.BRING_HOME)
     async def bring_home(tenant: str, account: str, prediction_id: str) -> None:

@@ -126,8 +126,14 @@ def is_whole(prediction: Prediction, image_count: int) -> bool:
 
 
 def ended(prediction: Prediction, took_s: float) -> Prediction:
-    """The success that it is; a held answer brings no figures, so the time is that of the exchange."""
-    metrics = replace(prediction.metrics, total_s=prediction.metrics.total_s or took_s)
+    """The success that it is. A held answer brings no figures: its outputs are counted, and `took_s` is its time."""
+    given, count = prediction.metrics, len(prediction.output)
+    metrics = replace(
+        given,
+        total_s=given.total_s or took_s,
+        image_count=count,
+        counts={"image_output_count": float(count), **given.counts},
+    )
     return replace(prediction, status=PredictionStatus.SUCCEEDED, metrics=metrics)
 
 

@@ -133,7 +133,7 @@ def _error(
         "address": gateway.base_url[:80],
         "subject": clean_words(subject, 60),
         "too_long": TOO_LONG,
-        "when": "" if refusal.retry_after_s is None else f" in {refusal.retry_after_s:.0f} s",
+        "when": _when(refusal.retry_after_s),
     }
     room = _MESSAGE_AT_MOST - len(sentence.format(**fields, quote=': ""'))
     # The sentence brings its own full stop.
@@ -144,6 +144,12 @@ def _error(
     )
     error.request_id, error.invalid_fields = refusal.request_id, refusal.invalid_fields
     return error
+
+
+def _when(retry_after_s: float | None) -> str:
+    if retry_after_s is None:
+        return ""
+    return " in a moment" if retry_after_s < 1 else f" in {retry_after_s:.0f} s"
 
 
 @cache

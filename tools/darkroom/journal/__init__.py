@@ -53,6 +53,12 @@ each state leaves open; every statement that changes a state is built from that 
     setting the clock makes no retry of two wishes, nor two wishes of a retry. Two that begin within two seconds are two
     wishes, unless the first was given up or its process has died. `answers.joinable` is the rule.
 
+12. A team's journal is in PostgreSQL (`postgres.py`). There a row has a tenant and a principal, and a transaction sees
+    the rows of one principal, or of all of the tenant where it acts for everyone: ids of predictions, accounts, turns
+    and rates are the tenant's. An id that the answer to one principal's create names, and that reconciliation gave to
+    another's equal create before, stays there, and the first is looked for again. Writes of a tenant come one after the
+    other, as in a file.
+
 What remains: a gateway without a list, a list that lags longer than the settle time (absent creates are looked for for
 another hour), a process that is suspended between its claim and its send for longer than the settle time, and two
 computers that send equal inputs without a seed on one account.

@@ -57,9 +57,13 @@ class Answers:
         """Its host has given the call up, so an equal one may join at once."""
         await self._write(lambda session: session.execute(_LEFT, (storable(request_id), caller)))
 
-    async def stopped(self, key: str, why: str = _STOPPED_WORDS) -> bool:
-        """Nobody wants it sent any more, so it holds no money any longer. False: it was sent, or refused."""
-        return await self._write(lambda session: intent_rows.drop(session, key, why))
+    async def stopped(self, key: str) -> bool:
+        """A person wants it no more; what was not sent holds no money any longer. False: it was sent, or refused."""
+        return await self.given_up(key, _STOPPED_WORDS)
+
+    async def given_up(self, key: str, reason: str) -> bool:
+        """It is not sent, or not again."""
+        return await self._write(lambda session: intent_rows.drop(session, key, reason))
 
     async def failed(self, origin: str, account: str, within_s: float) -> tuple[Intent, ...]:
         """Predictions of this account that were ordered within that time and made nothing, oldest first."""

@@ -23,7 +23,7 @@ _DROP = f"UPDATE intents SET reason = ?, {guarded(Event.DROP)} AND key = ?"
 _LOSE = f"""UPDATE intents SET reason = ?, gateway_request_id = coalesce(nullif(?, ''), gateway_request_id),
     {guarded(Event.LOSE)} AND key = ?"""
 _AMEND = """UPDATE intents SET version = ?, input = ?, input_shown = ?, seed = ?
-    WHERE key = ? AND state = 'refused' AND prediction_id IS NULL"""
+    WHERE key = ? AND state IN ('intent', 'refused') AND prediction_id IS NULL"""
 _NAME = "UPDATE intents SET gateway_request_id = ? WHERE prediction_id = ?"
 _DOUBT = f"UPDATE intents SET possible = ?, {guarded(Event.LOSE)} AND key = ? AND tries = ?"
 _MISS = f"""UPDATE intents SET reason = '', possible = '[]', {guarded(Event.MISS)} AND key = ? AND tries = ?
@@ -42,6 +42,7 @@ _SEEN = """UPDATE intents SET status = ?, prediction = ?, ended_at = coalesce(en
 # What the gateway's own log says stays.
 _COST = """UPDATE intents SET cost_usd = ?, cost_basis = ?, cost_note = ?
     WHERE prediction_id = ? AND cost_basis <> 'billed'"""
+_IS_SEEN = "SELECT 1 AS seen FROM intents WHERE prediction_id = ?"
 _KNOWN_IDS = """SELECT prediction_id FROM intents WHERE origin IN (?, '') AND is_adopted = 0 AND known_at >= ?
     AND prediction_id IS NOT NULL"""
 _GIVEN_AWAY = "Reconciliation gave its prediction to an equal request; it is looked for again."
@@ -87,7 +88,7 @@ def mark_known(session: Session, key: str, prediction: Prediction, look: Look) -
         _give(session, mine, prediction, look)
         known = _named(session, prediction, look)
     # Where another principal's equal intent holds it, this one goes on being looked for.
-    return known if find(session, prediction.id) else get(session, key)
+    return known if session.execute(_IS_SEEN, (prediction.id,)).fetchone() else get(session, key)
 
 
 def _give(session: Session, mine: Intent, prediction: Prediction, look: Look) -> None:

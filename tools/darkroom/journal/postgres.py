@@ -20,6 +20,7 @@ import anyio
 import anyio.to_thread
 import psycopg
 from psycopg import IsolationLevel, errors
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import dict_row
 from psycopg.types.numeric import FloatLoader
 from psycopg_pool import ConnectionPool, PoolTimeout
@@ -44,6 +45,15 @@ _NOW = "extract(epoch FROM clock_timestamp())::float8 AS now_s"
 _READ = f"SELECT {_WHO}, {_NOW}"
 _WRITE = f"SELECT {_WHO}, {_LOCK}, {_NOW}"
 _NOTE = f"SELECT set_config('synchronous_commit', 'off', true), {_WHO}, {_LOCK}, {_NOW}"
+# A migration has changed the columns of what this connection has prepared; its server has become a standby.
+_STALE = (errors.FeatureNotSupported, errors.ReadOnlySqlTransaction)
+_PASSING = (PoolTimeout, errors.DeadlockDetected, *_STALE)
+_ENDING = (
+    errors.AdminShutdown,
+    errors.CrashShutdown,
+    errors.CannotConnectNow,
+    errors.IdleInTransactionSessionTimeout,
+)
 _ACT_AS = "SELECT set_config('darkroom.principal', %s, true)"
 _ACT_AS_OWNER = "SELECT set_config('darkroom.principal', principal, true) FROM intents WHERE key = %s"
 
@@ -60,6 +70,9 @@ class PostgresSession:
 
     @contextmanager
     def everyone(self) -> Generator[None]:
+        if self._principal == EVERYONE:
+            yield
+            return
         before, self._principal = self._principal, EVERYONE
         self._connection.execute(_ACT_AS, (EVERYONE,))
         yield
@@ -150,8 +163,8 @@ class Postgres:
             result = work(PostgresSession(connection, principal))
             _commit(connection)
             return result
-        except errors.FeatureNotSupported:
-            connection.close()  # a migration has changed the columns of a statement that it has prepared
+        except _STALE:
+            connection.close()
             raise
         finally:
             if not connection.closed:
@@ -172,10 +185,8 @@ def _may_repeat(error: Exception, begin: _Begin) -> bool:
     """Whether nothing was done, or doing it twice does no harm, and another try may succeed."""
     if isinstance(error, _CommitInDoubt):
         return begin.is_repeatable
-    is_passing = isinstance(error, PoolTimeout | errors.DeadlockDetected | errors.FeatureNotSupported)
     is_lost = isinstance(error, psycopg.OperationalError | psycopg.InterfaceError) and not error.sqlstate
-    is_ending = isinstance(error, errors.AdminShutdown | errors.CrashShutdown | errors.CannotConnectNow)
-    return is_passing or is_lost or is_ending or isinstance(error, errors.IdleInTransactionSessionTimeout)
+    return is_lost or isinstance(error, (*_PASSING, *_ENDING))
 
 
 class PostgresDatabase:
@@ -210,10 +221,11 @@ async def open_postgres(url: str, connections: int = 8) -> AsyncGenerator[Postgr
     reached or is not migrated, or where the role would pass by row-level security.
     """
     await _until_checked(url)
+    options = f"{conninfo_to_dict(url).get('options') or ''} {_OPTIONS}"
     pool = ConnectionPool(
         url,
         connection_class=Connection,
-        kwargs={"row_factory": dict_row, "options": _OPTIONS, "connect_timeout": 5, "application_name": "darkroom"},
+        kwargs={"row_factory": dict_row, "options": options, "connect_timeout": 5, "application_name": "darkroom"},
         min_size=1,
         max_size=connections,
         timeout=_CONNECTION_WITHIN_S,

@@ -13,7 +13,7 @@ from darkroom.journal.records import Intent
 # What was noted in the future was noted before the clock was set back.
 _READ = "SELECT idle_at, frozen_until FROM rates WHERE name = ? AND noted_at <= ?"
 _KEEP = "UPDATE rates SET idle_at = ?, frozen_until = ?, noted_at = ? WHERE name = ?"
-_FIRST = "INSERT INTO rates (idle_at, frozen_until, noted_at, name) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+_FIRST = "INSERT INTO rates (idle_at, frozen_until, noted_at, name) VALUES (?, ?, ?, ?)"
 # Of this account, claimed no later than this one, which is among them; no answer is held for more than a minute.
 _ON_THEIR_WAY = """SELECT count(*) AS number FROM intents WHERE state <> 'known' AND state = 'sent' AND account = ?
     AND origin = ? AND sent_at > ? AND sent_at <= (SELECT sent_at FROM intents WHERE key = ?)"""
@@ -83,8 +83,9 @@ def frozen_s(session: Session, name: str, now: float) -> float:
 
 
 def _keep(session: Session, name: str, idle_at: float, frozen_until: float, now: float) -> None:
-    for statement in (_KEEP, _FIRST):
-        session.execute(statement, (idle_at, frozen_until, now, name))
+    values = (idle_at, frozen_until, now, name)
+    if session.execute(_KEEP, values).rowcount == 0:
+        session.execute(_FIRST, values)
 
 
 def _read(session: Session, name: str, now: float) -> tuple[float, float]:

@@ -21,6 +21,7 @@ from darkroom.errors import (
     InvalidInput,
     InvalidRequest,
     JournalError,
+    RequestRefused,
 )
 from darkroom.gateways import PollSchedule
 from darkroom.journal import Intent, Journal, Limit
@@ -65,6 +66,7 @@ class CreatePlan:
     spending: Limit | None
     webhook_of: WebhookOf
     secrets: Mapping[str, JsonValue]
+    may_be_mended: bool = False
 
 
 class Creator:
@@ -129,7 +131,7 @@ class Creator:
         try:
             await self._rate.turn(watched)
         except GatewayBusy as error:
-            await self._journal.answers.stopped(watched.intent.key, error.message)
+            await self._journal.answers.given_up(watched.intent.key, error.message)
             raise
 
     async def _claim(self, intent: Intent, plan: CreatePlan) -> bool:
@@ -154,7 +156,9 @@ class Creator:
             raise  # what it means for the row depends on whether it is tried again
         except (GatewayError, InvalidRequest) as error:
             self._runtime.at_crash_point(CrashPoint.REFUSED)
-            await self._journal.mark_refused(intent.key, error.message)
+            is_mended = plan.may_be_mended and isinstance(error, RequestRefused)
+            write_down = self._journal.release if is_mended else self._journal.mark_refused
+            await write_down(intent.key, error.message)
             raise
         self._runtime.at_crash_point(CrashPoint.CREATED)
         if watched.is_followed and watched.intent.prediction_id == prediction.id:

@@ -17,18 +17,17 @@ log = logging.getLogger(__name__)
 
 # At most 600 in any 60 s, the burst included.
 CREATES = Rate(per_minute=540, burst=60)
+# A create that would go later than this is not wanted any more, as far as anybody can tell.
+PATIENCE_S = 600.0
 _LONGEST_FREEZE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turns:
-    """The rate of an account, and for how many seconds a create waits for its turn before it is refused.
-
-    What would go later than in ten minutes is not wanted any more, as far as anybody can tell.
-    """
+    """The rate of an account, and for how many seconds at most a create waits for its turn; else it is refused."""
 
     rate: Rate = CREATES
-    within_s: float = 600.0
+    within_s: float = PATIENCE_S
 
 
 class CreateRate:

@@ -1,8 +1,8 @@
 """Looks at running predictions: one by one while they are few, in the gateway's list when they are many.
 
-The list is only believed that something still runs. An end is read from the prediction itself, since a list may leave
-out what was made. Together the looks stay below what Replicate documents for everything but creates, 3,000 a minute
-(https://replicate.com/docs/topics/predictions/rate-limits, 2026-11-25).
+The list is believed that something still runs, and a success that it shows whole. Any other end is read from the
+prediction itself, since a list may leave out what was made. Together the looks stay below what Replicate documents for
+everything but creates, 3,000 a minute (https://replicate.com/docs/topics/predictions/rate-limits, 2026-11-25).
 """
 
 import logging
@@ -24,6 +24,7 @@ _FEW_IN_A_SECOND = 10
 _BETWEEN_LISTS_S = 0.25
 _MOST_PAGES = 20
 _PATIENCE_S = 10.0
+_RUNS = (PredictionStatus.STARTING, PredictionStatus.PROCESSING)
 _LOOK_WITHIN_S = 120.0  # an answer of four images inside it has 64 MiB
 
 
@@ -48,8 +49,10 @@ class Looks:
         self._next: _Round | None = None
         self._listed_at = float("-inf")
 
-    async def look(self, prediction_id: str) -> Prediction | None:
+    async def look(self, prediction_id: str, image_count: int) -> Prediction | None:
         """What has become of it; None where so many are asked for that this one has to be asked for again later.
+
+        `image_count` outputs with the gateway's figures are a whole success.
 
         Raises: as `PredictionClient.get`; JournalError.
         """
@@ -57,7 +60,7 @@ class Looks:
             return await self._client.get(prediction_id, within_s=_LOOK_WITHIN_S)
         if self._client.gateway.has_list:
             listed = await self._listed(prediction_id)
-            if listed and listed.status in (PredictionStatus.STARTING, PredictionStatus.PROCESSING):
+            if listed and (listed.status in _RUNS or _is_whole(listed, image_count)):
                 return listed
         pause_s = await self._journal.rates.reserve(self._name, LOOKS, _PATIENCE_S)
         if pause_s is None:
@@ -101,3 +104,8 @@ class Looks:
             if not found or len(asked.seen) == len(asked.wanted) or not cursor or cursor in cursors:
                 break
             cursors.add(cursor)
+
+
+def _is_whole(listed: Prediction, image_count: int) -> bool:
+    has_figures = listed.completed_at is not None and listed.metrics.predict_s is not None
+    return listed.status is PredictionStatus.SUCCEEDED and has_figures and len(listed.output) == image_count

@@ -61,6 +61,7 @@ class PaidIds:
         return self._folder / f"{_PREFIX}{key}.json"
 
     def _write(self, path: Path, facts: dict[str, str]) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # a journal in PostgreSQL has made none
         part = path.with_suffix(".part")
         with open(part, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
             json.dump(facts, file)

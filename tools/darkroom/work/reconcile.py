@@ -48,13 +48,17 @@ class ReconcileRules:
 
 @dataclass(eq=False)
 class Reconciler:
-    """Asks the list and tells the journal; `on_found` hears of every intent that got its prediction back."""
+    """Asks the list and tells the journal; `on_found` hears of every intent that got its prediction back.
+
+    What `is_awaited` is no doubt yet: its answer may come to this process at any moment.
+    """
 
     _account: Account
     _journal: Journal
     _runtime: Runtime
     _rules: ReconcileRules
     _on_found: Callable[[Intent], None]
+    _is_awaited: Callable[[Intent], bool] = lambda intent: False
     _one_at_a_time: anyio.Lock = field(default_factory=anyio.Lock, init=False)
     _missed_since_s: dict[tuple[str, int], float] = field(default_factory=dict[tuple[str, int], float], init=False)
     _is_running: bool = field(default=False, init=False)
@@ -102,7 +106,7 @@ class Reconciler:
         async with self._one_at_a_time:
             doubtful = await self._journal.unresolved(origin)
             sought = (*doubtful, *await self._journal.absent(origin, _ABSENT_S))
-            if not sought:
+            if not sought or (all(map(self._is_awaited, sought)) and not asked):
                 return 0
             self._is_put_off = True
             now_s = self._runtime.monotonic()
@@ -151,7 +155,9 @@ class Reconciler:
         for intent in sought:
             attempt = (intent.key, intent.tries)
             since_s = self._missed_since_s[attempt] = seen_before.get(attempt, asked_s)
-            is_long = attempt in seen_before and asked_s - since_s >= self._rules.settle_s
+            is_long = (
+                not self._is_awaited(intent) and attempt in seen_before and asked_s - since_s >= self._rules.settle_s
+            )
             if is_long and listed.would_show(intent, self._rules.settle_s) and await self._account.owns(intent):
                 long_missed.add(intent.key)
         return frozenset(long_missed)

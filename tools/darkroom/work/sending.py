@@ -27,12 +27,14 @@ _FIRST_LOOK_S = 1.0
 class Budget:
     """Until when the gateway may hold a create's answer (monotonic clock), and how long refusals for load are repeated.
 
-    `secrets` are inputs that are sent and never written down.
+    `secrets` are inputs that are sent and never written down. Where it `may_be_mended`, a refused create stands as an
+    intent, so that it can be joined until the caller has sent or given it up.
     """
 
     hold_until_s: float
     retry_s: float
     secrets: Mapping[str, JsonValue]
+    may_be_mended: bool = False
 
 
 class Sender:
@@ -93,7 +95,7 @@ class Sender:
         with suppress(JournalError):
             is_named = bool(watched.intent.prediction_id)  # found while its answer was held
             if isinstance(error, CreateUnresolved) and not (self._is_closing or is_named):
-                await self._reconciler.once()
+                await self._reconciler.once([watched.intent])
             row = await self._journal.find(watched.intent.key)
         if row and row.state is IntentState.KNOWN:
             watched.publish(row)

@@ -196,13 +196,14 @@ class Watcher:
 
     async def _look(self, watched: Watched, polling: "Polling") -> bool:
         """One look at the gateway; False where the prediction is gone, or not to be seen with this key."""
+        intent = watched.intent
         try:
-            if (prediction := await self._looks.look(watched.intent.prediction_id)) is None:
+            if (prediction := await self._looks.look(intent.prediction_id, intent.image_count)) is None:
                 return True
             self._runtime.at_crash_point(CrashPoint.SEEN)
             polling.saw(prediction, self._runtime.monotonic())
             look = self._account.look(self._runtime.clock(), is_final=polling.is_output_overdue)
-            row = await self._journal.record(prediction, look)
+            row = intent if _is_as_before(intent, prediction) else await self._journal.record(prediction, look)
             watched.has_been_looked_up = True
             watched.publish(row, note=_NO_OUTPUT_YET if polling.is_without_output else "")
         except UnknownPrediction as error:
@@ -269,11 +270,22 @@ class Polling:
         return self._schedule.next_delay(now_s - self._started_s, rng)
 
 
+def _is_as_before(intent: Intent, seen: Prediction) -> bool:
+    """Whether a look has brought nothing that would be written down."""
+    before = intent.prediction
+    return (
+        before is not None
+        and not seen.status.is_terminal
+        and (before.status, before.output, before.logs) == (seen.status, seen.output, seen.logs)
+    )
+
+
 def _lacks_figures(intent: Intent) -> bool:
     """Whether a held answer has ended it that brought no figures, and its price cannot do without them."""
     seen = intent.prediction
-    has_succeeded = seen is not None and seen.status is PredictionStatus.SUCCEEDED
-    return has_succeeded and seen.completed_at is None and seen.metrics.predict_s is None and intent.cost_usd is None
+    if seen is None or seen.status is not PredictionStatus.SUCCEEDED:
+        return False
+    return seen.completed_at is None and seen.metrics.predict_s is None and intent.cost_usd is None
 
 
 def _is_ended(intent: Intent) -> bool:

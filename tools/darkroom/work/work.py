@@ -82,13 +82,12 @@ class LocalWork:
         self._leases = Leases(journal, rules.lease_s)
         self._fetching = fetching
         self._watcher = Watcher(account, journal, fetching, runtime, rules.reconcile.settle_s)
-        self._reconciler = Reconciler(account, journal, runtime, rules.reconcile, self._take_over)
+        self._reconciler = Reconciler(account, journal, runtime, rules.reconcile, self._take_over, self._is_awaited)
         self._bills = Bills(account, journal, runtime)
         self._holds = Holds(self._reconciler, runtime, self._follow_held)
         creator = Creator(account, journal, self._paid_ids, runtime, rules.turns, self._mind_hold)
         self._sender = Sender(creator, self._reconciler, journal, runtime)
-        fences = Fences(journal)
-        self._fence, self._fenced = fences.around, fences.run
+        self._fence, self._fenced = (fences := Fences(journal)).around, fences.run
         self._watched: dict[str, Watched] = {}
         self._given_up: set[str] = set()
         self._is_closing = False
@@ -101,6 +100,9 @@ class LocalWork:
 
     def watched(self, intent: Intent) -> Watched | None:
         return self._watched.get(intent.key)
+
+    def _is_awaited(self, intent: Intent) -> bool:
+        return (watched := self.watched(intent)) is not None and watched.is_being_sent
 
     async def cancel_all(self, intents: Sequence[Intent]) -> None:
         for intent in intents:
@@ -141,8 +143,8 @@ class LocalWork:
 
     async def settle_doubts(self, intents: Sequence[Intent]) -> tuple[Intent, ...]:
         is_sought = any(intent.state in (*DOUBTFUL, IntentState.ABSENT) for intent in intents)
-        watched = [self._watched.get(intent.key) for intent in intents]
-        if is_sought and all(each is None or each.hold or not each.is_being_sent for each in watched):
+        watched = filter(None, [self._watched.get(intent.key) for intent in intents])
+        if is_sought and all(each.hold or not each.is_being_sent for each in watched):
             await self._reconciler.once(intents)
             self._seek_bills()
         return tuple([await self._journal.find(intent.key) or intent for intent in intents])
@@ -190,8 +192,7 @@ class LocalWork:
             watched.publish(intent)
 
     def _mind_hold(self, watched: Watched, hold: Hold) -> None:
-        mind = partial(self._holds.mind, watched, hold)
-        self._tasks.start_soon(self._fenced, "looking for a create that is held", mind)
+        self._tasks.start_soon(self._fenced, "minding a hold", partial(self._holds.mind, watched, hold))
 
     def _follow_held(self, watched: Watched) -> None:
         """Its id is known before its answer."""
@@ -235,6 +236,7 @@ class LocalWork:
             spending=self._rules.day_limit(),
             webhook_of=self._rules.webhook_of,
             secrets=budget.secrets,
+            may_be_mended=budget.may_be_mended,
         )
 
     async def _look_and_watch(self, watched: Watched) -> None:
@@ -252,7 +254,7 @@ class LocalWork:
 
     async def _watch(self, watched: Watched, schedule: PollSchedule, *, look_first: bool) -> None:
         key, watched.is_followed = watched.intent.key, True
-        if not watched.is_wanted:
+        if not watched.is_wanted and not self._is_closing:
             await self._cancel_quietly(watched.intent)
         try:
             async with self._fence(f"watching {watched.handle}", watched), anyio.create_task_group() as tasks:
