@@ -48,7 +48,7 @@ class Room:
         sent = {"prompt": f"{CANARY} running"}
         new = new_intent(None, prompt=sent["prompt"], origin=self.account.choice.gateway.origin)
         intent = await intended(self.journal, new)
-        assert await self.journal.claim(intent.key)
+        assert await self.journal.claim(intent.key, account=self.account.id)
         made = await client.create(new.model, "", sent)
         return (await self.journal.mark_known(intent.key, made)).prediction_id
 
@@ -94,6 +94,10 @@ async def test_nothing_of_a_forgotten_person_stays(postgres: PostgresServer, tmp
         acme.admin.does("limit", "acme", "--usd-per-day", "5", "--principal", ISSUER, ADA)
         own = ("key", "acme", "--gateway", "deerapi", "--principal", ISSUER, ADA)
         acme.admin.does(*own, stdin="sk-adas-own-key")
+        queued = """INSERT INTO procrastinate_jobs (queue_name, task_name, lock, queueing_lock, args) VALUES
+            ('home', 'bring_home', NULL, 'x', jsonb_build_object('tenant', 'acme', 'prediction_id', 'ada-made-this')),
+            ('home', 'bring_home', NULL, 'y', jsonb_build_object('tenant', 'acme', 'prediction_id', 'bob-made-this'))"""
+        postgres.execute(queued)
         keys = [each.key for each in await acme.ada.journal.history()]
         said = await acme.forget()
         assert "Forgotten: 3 predictions and 0 images in tenant acme; 1 file deleted, 1 canceled." in said
@@ -104,6 +108,7 @@ async def test_nothing_of_a_forgotten_person_stays(postgres: PostgresServer, tmp
         words = [ADA, acme.ada.who.hash, running, "ada-made-this", "sk-adas", waiting.key, *keys]
         assert [word for word in words if word in left] == []
         assert [each.prediction_id for each in await acme.bob.journal.history()] == [bobs, "bob-made-this"]
+        assert postgres.execute("SELECT queueing_lock FROM procrastinate_jobs") == [("y",)]
         assert not await acme.ada.journal.claim(waiting.key)
         assert [act for (act,) in postgres.execute("SELECT act FROM audit WHERE who LIKE '%owner'")][-1] == "forget"
         assert "was ever here" in acme.admin.refused("forget", ISSUER, ADA, "--yes")

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -12,7 +13,7 @@ from team_server import Team, free_port, open_team
 
 pytestmark = pytest.mark.anyio
 
-HELLO = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
+HELLO: dict[str, Any] = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
 ACCEPT = {"Accept": "application/json, text/event-stream", "Content-Type": "application/json"}
 ORIGIN = "https://browser.example"
 METRICS_PORT = free_port()
@@ -27,8 +28,13 @@ def issuer() -> Iterator[Issuer]:
 @pytest.fixture(scope="module")
 def team(running_postgres: PostgresServer, issuer: Issuer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
     folder: Path = tmp_path_factory.mktemp("team")
-    given = {"DARKROOM_ALLOWED_ORIGINS": ORIGIN, "DARKROOM_METRICS_PORT": str(METRICS_PORT)}
-    with open_team(running_postgres, issuer, folder, has_worker=False, **given) as team:
+    metrics = str(METRICS_PORT)
+    with open_team(
+        *(running_postgres, issuer, folder),
+        has_worker=False,
+        DARKROOM_ALLOWED_ORIGINS=ORIGIN,
+        DARKROOM_METRICS_PORT=metrics,
+    ) as team:
         yield team
 
 

@@ -1,10 +1,9 @@
-"""Write the generated sections of README.md anew from the code: python server/deploy/readme_sections.py
+"""Write the generated sections of README.md and docs/teams.md anew: python server/deploy/readme_sections.py
 
-Sections stand between `<!-- NAME:begin -->` and `<!-- NAME:end -->`; a test holds README.md equal to what this would
-write.
+Sections stand between `<!-- NAME:begin -->` and `<!-- NAME:end -->`; a test holds both equal to what this would write.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import cast
 
@@ -13,24 +12,27 @@ from mcp import Client
 from mcp.types import Tool
 
 from darkroom.gateways import Gateway, load_gateways
+from darkroom.setting_words import table
 from darkroom.settings import Settings, settings_table
+from darkroom.team_settings import described_for_teams
 from darkroom_server.app import create_server
 from darkroom_server.install import readme_install_section
 from darkroom_server.sandbox import WEATHER
 
 README = Path(__file__).resolve().parents[2] / "README.md"
+TEAMS = README.parent / "server" / "docs" / "teams.md"
 
 
-def rendered(text: str) -> str:
-    """`text` with every generated section filled in.
+def rendered(text: str, sections: "Mapping[str, Callable[[], str]] | None" = None) -> str:
+    """`text` with every generated section filled in, those of README.md where no others are given.
 
     Raises: ValueError where a section's markers are missing.
     """
-    for name, make in SECTIONS.items():
+    for name, make in (sections or SECTIONS).items():
         head, begin, rest = text.partition(f"<!-- {name}:begin -->")
         _, end, tail = rest.partition(f"<!-- {name}:end -->")
         if not end:
-            raise ValueError(f"README.md has no section {name!r}")
+            raise ValueError(f"there is no section {name!r}")
         text = f"{head}{begin}\n{make()}\n{end}{tail}"
     return text
 
@@ -59,6 +61,7 @@ SECTIONS: dict[str, Callable[[], str]] = {
     "settings": settings_table,
     "weather": weather_section,
 }
+TEAM_SECTIONS = {"team-settings": lambda: table(described_for_teams())}
 
 
 def _table(head: str, rows: Iterable[str]) -> str:
@@ -110,3 +113,4 @@ def _gateway(gateway: Gateway) -> str:
 
 if __name__ == "__main__":
     README.write_text(rendered(README.read_text(encoding="utf-8")), encoding="utf-8")
+    TEAMS.write_text(rendered(TEAMS.read_text(encoding="utf-8"), TEAM_SECTIONS), encoding="utf-8")

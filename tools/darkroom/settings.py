@@ -200,7 +200,7 @@ class Settings(BaseModel):
     def at(self, choice: "GatewayChoice") -> "Settings":
         """The same at another gateway, for callers over a network."""
         placed = self.without_local_files()
-        placed.__dict__.update(choice=choice, problem=None)
+        vars(placed).update(choice=choice, problem=None)
         return placed
 
     def options(self) -> "DarkroomOptions":

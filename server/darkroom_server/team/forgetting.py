@@ -31,23 +31,27 @@ _ON_THE_WAY = """SELECT count(*) AS count FROM intents WHERE state IN ('sent', '
     AND sent_at > extract(epoch FROM clock_timestamp()) - 3600"""
 _DROP = f"UPDATE intents SET reason = 'The person was forgotten.', {guarded(Event.DROP)}"
 _RUNNING = (
-    "SELECT key, prediction_id, origin FROM intents WHERE state = 'known' AND ended_at IS NULL AND is_adopted = 0"
+    "SELECT key, prediction_id, account FROM intents WHERE state = 'known' AND ended_at IS NULL AND is_adopted = 0"
 )
-_KEYS = """SELECT * FROM gateway_accounts WHERE tenant = %(tenant)s AND principal IN ('', %(hash)s)
-    ORDER BY principal <> '' DESC, set_at DESC"""
+_KEYS = "SELECT * FROM gateway_accounts WHERE tenant = %(tenant)s AND principal IN ('', %(hash)s)"
 _SUMS = """INSERT INTO forgotten_spending (tenant, spent_at, usd) SELECT tenant, coalesce(sent_at, intended_at),
     coalesce(cost_usd, CASE status WHEN 'aborted' THEN 0 ELSE estimate_usd END, 0) FROM intents
     WHERE is_adopted = 0 AND state IN ('sent', 'unknown', 'known')
     AND coalesce(sent_at, intended_at) > extract(epoch FROM clock_timestamp()) - 2 * 86400"""
-_JOBS = """DELETE FROM procrastinate_jobs WHERE status <> 'doing' AND EXISTS (SELECT 1 FROM jsonb_each_text(args) AS one
-    WHERE one.value IN (SELECT key FROM intents UNION SELECT prediction_id FROM intents))"""
 # Every table that has rows of a principal, also those that came later; the sums that triggers keep go last.
 _TABLES = """SELECT relname AS name FROM pg_class JOIN pg_attribute AS own ON own.attrelid = pg_class.oid
     JOIN pg_attribute AS whose ON whose.attrelid = pg_class.oid
     WHERE relkind IN ('r', 'p') AND relnamespace = current_schema()::regnamespace
     AND own.attname = 'principal' AND whose.attname = 'tenant' ORDER BY relname = 'tallies', relname"""
-_OWN_ACCOUNTS = """SELECT DISTINCT account FROM intents WHERE principal = %(hash)s AND account <> ''
-    AND account NOT IN (SELECT account FROM intents WHERE principal <> %(hash)s)"""
+_OWN = "(SELECT id FROM gateway_accounts WHERE tenant = %(tenant)s AND principal = %(hash)s)"
+# What is known of their own accounts: the gateway's name of one may be the person's.
+_OWN_ACCOUNTS = (
+    f"DELETE FROM accounts WHERE tenant = %(tenant)s AND account IN {_OWN}",
+    f"DELETE FROM busy_accounts WHERE tenant = %(tenant)s AND account IN {_OWN}",
+    f"DELETE FROM rates WHERE tenant = %(tenant)s AND EXISTS (SELECT 1 FROM {_OWN} AS own WHERE strpos(name, id) > 0)",
+)
+_JOBS = f"""DELETE FROM procrastinate_jobs WHERE status <> 'doing' AND (args ->> 'account' IN {_OWN}
+    OR (args ->> 'tenant' = %(tenant)s AND args ->> 'prediction_id' IN (SELECT prediction_id FROM intents)))"""
 _FORGET_ACT = """UPDATE audit SET who = CASE who WHEN %(hash)s THEN '' ELSE who END, which = ''
     WHERE tenant = %(tenant)s AND (who = %(hash)s OR which = %(hash)s)"""
 _TRIES = 3
@@ -142,10 +146,10 @@ class Forgetting:
     async def _cancel(self, tenant: str, running: Sequence[Row]) -> set[str]:
         """Ask the gateways to stop them; the ids of those that may go on."""
         going_on: set[str] = set()
-        choices = [self._choice(row) for row in self._rows(_KEYS, tenant)] if running else []
+        choices = {row["id"]: self._choice(row) for row in self._rows(_KEYS, tenant)} if running else {}
         for row in running:
-            fitting = [each for each in choices if each and each.gateway.origin == row["origin"]]
-            if not any([await _is_canceled(each, row["prediction_id"]) for each in fitting[:1]]):
+            choice = choices.get(row["account"])
+            if not (choice and await _is_canceled(choice, row["prediction_id"])):
                 going_on.add(row["prediction_id"])
         return going_on
 
@@ -164,28 +168,15 @@ class Forgetting:
             if {row["key"] for row in self._rows(_RUNNING, tenant)} - expected:
                 return False
             self._connection.execute(_SUMS.encode())
-            self._delete_own_accounts(tenant)
-            if self._rows("SELECT 1 WHERE to_regclass('procrastinate_jobs') IS NOT NULL", tenant):
-                self._connection.execute(_JOBS.encode())
+            for statement in (_JOBS, *_OWN_ACCOUNTS):
+                self._do(statement, tenant)
             for table in self._rows(_TABLES, tenant):
                 name = sql.Identifier(table["name"])
                 statement = sql.SQL("DELETE FROM {} WHERE tenant = %s AND principal = %s").format(name)
                 self._connection.execute(statement, (tenant, self._hash))
-            self._rows(_FORGET_ACT + " RETURNING number", tenant)
+            self._do(_FORGET_ACT, tenant)
             self._administration.note_forgotten(tenant)
         return True
-
-    def _delete_own_accounts(self, tenant: str) -> None:
-        """What is known of accounts that nobody else has used; the gateway's name of one may be the person's."""
-        self._connection.execute("SELECT set_config('darkroom.principal', '*', true)")
-        accounts = [row["account"] for row in self._rows(_OWN_ACCOUNTS, tenant)]
-        has_own = self._rows(
-            "SELECT 1 FROM gateway_accounts WHERE tenant = %(tenant)s AND principal = %(hash)s", tenant
-        )
-        for account in accounts if has_own else ():
-            self._connection.execute("DELETE FROM accounts WHERE account = %s", (account,))
-            self._connection.execute("DELETE FROM rates WHERE strpos(name, %s) > 0", (account,))
-        self._connection.execute("SELECT set_config('darkroom.principal', %s, true)", (self._hash,))
 
     @contextmanager
     def _as_person(self, tenant: str) -> Generator[None]:
@@ -193,6 +184,9 @@ class Forgetting:
         with self._connection.transaction():
             self._rows(_ENTER, tenant)
             yield
+
+    def _do(self, statement: str, tenant: str) -> None:
+        self._connection.execute(statement.encode(), {"tenant": tenant, "hash": self._hash})
 
     def _rows(self, statement: str, tenant: str) -> list[Row]:
         return self._connection.execute(statement.encode(), {"tenant": tenant, "hash": self._hash}).fetchall()

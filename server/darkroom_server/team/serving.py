@@ -9,7 +9,7 @@
 Nothing of a call is kept between requests, so that any replica answers any request.
 """
 
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
 from mcp.server import MCPServer
@@ -111,7 +111,7 @@ def team_app(
     return app
 
 
-def _image_hosts(settings: Settings, team: TeamSettings) -> Iterable[str]:
+def _image_hosts(settings: Settings, team: TeamSettings) -> list[str]:
     """What the gallery may load images from: any gateway that the team may use, its bucket, and this server."""
     gateways = [host for gateway in load_gateways().values() for host in image_hosts(gateway)]
     bucket = ["https:"] if is_url(settings.output_location) else []

@@ -7,10 +7,10 @@ object. Expired ones are removed whenever one is added or read, and at the start
 import os
 import re
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 from darkroom.errors import InvalidRequest, OutputError
 from darkroom.uris import is_url
@@ -144,7 +144,8 @@ class BucketUploads:
     def _unexpired(self) -> Iterator["ObjectMeta"]:
         """The pictures that still live, after removing the others."""
         oldest_s = self._clock() - LIFETIME_S
-        for kept in [each for chunk in self._store.list() for each in chunk]:
+        listed = cast("Iterable[Sequence[ObjectMeta]]", self._store.list())  # pyright: ignore[reportUnknownMemberType]
+        for kept in [each for chunk in listed for each in chunk]:
             if kept["last_modified"].timestamp() < oldest_s:
                 self._store.delete(kept["path"])
             else:
@@ -161,7 +162,7 @@ def _refuse_too_much(kept: list[int], content: bytes) -> None:
 
 
 @contextmanager
-def _in_words() -> Iterator[None]:
+def _in_words() -> Generator[None]:
     """What the store itself says can hold signatures, so only its kind is told. Raises: OutputError."""
     from obstore.exceptions import BaseError
 
