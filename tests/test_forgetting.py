@@ -83,7 +83,7 @@ async def team(server: PostgresServer, home: Path) -> AsyncGenerator[Team]:
             rooms.append(Room(who, journal_of(postgres, who), account, folder))
         choice = rooms[0].account.choice
         async with PredictionClient(choice.gateway, choice.key) as client:
-            yield Team(admin, *rooms, client)
+            yield Team(admin, rooms[0], rooms[1], client)
 
 
 async def test_nothing_of_a_forgotten_person_stays(postgres: PostgresServer, tmp_path: Path) -> None:

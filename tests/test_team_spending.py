@@ -16,8 +16,12 @@ WISH = {"prompt": "a lighthouse", "model": "black-forest-labs/flux-schnell"}  # 
 @pytest.fixture(scope="module")
 def team(running_postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
     folder = tmp_path_factory.mktemp("team")
-    settings = {"DARKROOM_MAX_CREATES_PER_MINUTE": "20", "DARKROOM_MAX_OPEN": "4"}
-    with open_issuer() as issuer, open_team(running_postgres, issuer, folder, has_worker=True, **settings) as team:
+    with (
+        open_issuer() as issuer,
+        open_team(
+            running_postgres, issuer, folder, DARKROOM_MAX_CREATES_PER_MINUTE="20", DARKROOM_MAX_OPEN="4"
+        ) as team,
+    ):
         yield team
 
 

@@ -31,7 +31,9 @@ async def test_from_nothing_to_a_team_with_a_key_a_token_and_limits(
     token = admin.run("token", "acme", "nightly", "--days", "30").out
     assert re.fullmatch(r"drk_[\w-]{43}", token)
     assert "Tenant 'acme' may spend $20.00 a day" in admin.does("limit", "acme", "--usd-per-day", "20")
-    assert "ada of" in admin.does("limit", "acme", "--usd-per-day", "2.50", "--principal", ISSUER, "ada")
+    said = admin.does("limit", "acme", "--usd-per-day", "2.50", "--principal", ISSUER, "ada")
+    assert "ada of" in said and "Nobody of that name was in tenant 'acme' yet" in said
+    assert "yet" not in admin.does("limit", "acme", "--usd-per-day", "2.50", "--principal", ISSUER, "ada")
     [tenant] = json.loads(admin.run("list", "--json").out)["tenants"]
     assert (tenant["name"], tenant["zone"], tenant["usd_per_day"], tenant["tokens"]) == ("acme", "Europe/Berlin", 20, 1)
     [kept] = tenant["keys"]
@@ -46,7 +48,7 @@ async def test_from_nothing_to_a_team_with_a_key_a_token_and_limits(
         admin.does("token", "acme", "nightly", "--revoke")
         assert await directory.machine(hashlib.sha256(token.encode()).digest()) is None
     acts = postgres.execute("SELECT act, which FROM audit ORDER BY number")
-    assert [act for act, _ in acts] == ["add tenant", "set key", "make token", *["set limit"] * 2, "revoke tokens"]
+    assert [act for act, _ in acts] == ["add tenant", "set key", "make token", *["set limit"] * 3, "revoke tokens"]
     assert all("darkroom_owner" in who for (who,) in postgres.execute("SELECT who FROM audit"))
     everything = admin.said + dump(postgres)
     assert everything.count(token) == 1 and not [each for each in (KEY, SECRET, MASTER[3:]) if each in everything]

@@ -116,7 +116,9 @@ def key(
         new = NewKey(gateway=gateway, base_url=base_url, key=key, secret=secret, creates_per_minute=creates_per_minute)
         account = administration.set_key(name, new, vault, _person(principal))
     also = " and the secret of its webhooks are" if secret else " is"
-    note(f"The key of {gateway} for tenant '{name}'{also} sealed and kept, as account {account}.")
+    kept = f"The key of {gateway} for tenant '{name}'{also} sealed and kept, as account {account}."
+    for line in (kept, *administration.notices):
+        note(line)
 
 
 def token(
@@ -153,7 +155,8 @@ def limit(
         administration.set_limit(name, most_usd, _person(principal))
     whom = f"{principal[1]} of {principal[0]} in tenant '{name}'" if principal else f"Tenant '{name}'"
     of_day = "without limit" if most_usd is None else f"{usd(most_usd)} a day"
-    note(f"{whom} may spend {of_day}, from the next create on.")
+    for line in (f"{whom} may spend {of_day}, from the next create on.", *administration.notices):
+        note(line)
 
 
 def reseal() -> None:

@@ -81,10 +81,14 @@ class NewKey:
 
 
 class Administration:
-    """On one connection of the owner; opened by `administering`. Raises: InvalidRequest, JournalError."""
+    """On one connection of the owner; opened by `administering`. Raises: InvalidRequest, JournalError.
+
+    `notices` are sentences that the administrator should read after an act.
+    """
 
     def __init__(self, connection: "psycopg.Connection[dict[str, Any]]") -> None:
         self.connection = connection
+        self.notices: list[str] = []
         self._who = f"{_login_name()} as {connection.info.user}"
 
     def add(self, name: str, zone: str) -> None:
@@ -210,7 +214,11 @@ class Administration:
         if not (person.issuer and person.issuer.isprintable() and len(person.issuer) <= 2000 and is_subject(subject)):
             raise InvalidRequest("ISSUER and SUBJECT name a person: neither may be empty, long or unprintable.")
         hash = principal_hash(person.issuer, subject)
-        self.connection.execute(_PRINCIPAL, (tenant, hash, person.issuer, subject))
+        if self.connection.execute(_PRINCIPAL, (tenant, hash, person.issuer, subject)).rowcount:
+            self.notices.append(
+                f"Nobody of that name was in tenant '{tenant}' yet. Issuer and subject must be exactly those of the "
+                "log-in (`iss` and `sub`)."
+            )
         return hash
 
     def _rows(self, statement: str, *values: object) -> list[dict[str, Any]]:
