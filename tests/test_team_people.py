@@ -17,6 +17,8 @@ from PIL import Image
 from postgres_server import PostgresServer
 from team_server import GATEWAY_KEY, Team, open_team, report, text
 
+from darkroom_server.team.administration import administering
+
 pytestmark = pytest.mark.anyio
 ERAS = ["auto", "legacy"]
 
@@ -49,6 +51,10 @@ async def made_by(client: Client, **arguments: Any) -> dict[str, Any]:
 def get(team: Team, path: str, subject: str = "") -> httpx.Response:
     headers = {"Authorization": f"Bearer {team.token(subject)}"} if subject else {}
     return httpx.get(f"{team.origin}{path}", headers=headers, timeout=30)
+
+
+def by_token(team: Team, path: str, token: str) -> int:
+    return httpx.get(f"{team.origin}{path}", headers={"Authorization": f"Bearer {token}"}, timeout=30).status_code
 
 
 @pytest.mark.parametrize("mode", ERAS)
@@ -114,6 +120,18 @@ async def test_a_picture_that_was_added_is_its_owners_alone(team: Team) -> None:
         assert await made_by(ada, images=[reference])
         refused = await bob.call_tool("generate_image", {"prompt": "x", "images": [reference]})
         assert refused.is_error and "no such picture" in text(refused)
+
+
+async def test_a_machine_is_a_person_of_its_own_until_its_token_is_revoked(team: Team) -> None:
+    with administering(team.server.owner) as administration:
+        token = administration.new_token("acme", "robot", None)
+    async with team.client(token=token) as robot:
+        id = (await made_by(robot))["id"]
+    assert get(team, f"/images/{id}/1", "ada").status_code == 404
+    assert by_token(team, f"/images/{id}/1", token) == 200
+    with administering(team.server.owner) as administration:
+        assert administration.revoke_tokens("acme", "robot") == 1
+    assert by_token(team, f"/images/{id}/1", token) == 401
 
 
 @pytest.mark.parametrize("path", ["/etc/hostname", "file:///etc/hostname", "~/x.png", "images/x.png"])

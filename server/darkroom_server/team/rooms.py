@@ -4,7 +4,7 @@ Everything that a call can reach hangs on its own room: the journal that sees th
 the key that pays for them, their pictures, the calls that wait. Who calls is read from the context of each call.
 """
 
-import logging
+import hashlib
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -26,8 +26,6 @@ from darkroom_server.opener import DarkroomOpener
 from darkroom_server.rooms import Rooms
 from darkroom_server.team.tenants import Directory, GatewayAccount, Principal
 
-log = logging.getLogger(__name__)
-
 _QUIET_S = 900.0
 _LOOK_EVERY_S = 60.0
 
@@ -36,10 +34,7 @@ OpenDarkroom = Callable[[Principal, GatewayAccount], AbstractAsyncContextManager
 
 @dataclass(kw_only=True)
 class _Room:
-    """`key` is the gateway key with which it was opened: with another one it is opened anew."""
-
     calls: Calls
-    key: str = field(repr=False)
     used_s: float
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
 
@@ -60,7 +55,7 @@ class TeamRooms:
         self._registry = registry
         self._settings = settings
         self._tasks = tasks
-        self._rooms: dict[tuple[str, str, str], _Room] = {}
+        self._rooms: dict[tuple[str, str, str, str], _Room] = {}
 
     async def calls(self) -> Calls:
         """Raises: AccessRefused, SettingsError (no key of a gateway), JournalError."""
@@ -69,10 +64,11 @@ class TeamRooms:
     async def of(self, principal: Principal) -> Calls:
         """The calls of this person. Raises: SettingsError (no key of a gateway), JournalError."""
         account = await self._directory.account_of(principal)
-        place = (principal.tenant, principal.hash, account.id)
-        room, key = self._rooms.get(place), f"{account.base_url} {account.api_key.reveal()}"
-        if room is None or room.key != key:
-            room = self._rooms[place] = self._made(principal, account, key)
+        # A new key makes a new room; the calls that wait in the old one end there.
+        key = hashlib.sha256(f"{account.base_url} {account.api_key.reveal()}".encode()).hexdigest()
+        place = (principal.tenant, principal.hash, account.id, key)
+        if (room := self._rooms.get(place)) is None:
+            room = self._rooms[place] = self._made(principal, account)
         room.used_s = anyio.current_time()
         return room.calls
 
@@ -107,13 +103,13 @@ class TeamRooms:
             for room in self._rooms.values():
                 tasks.start_soon(room.calls.answers.settle)
 
-    def _made(self, principal: Principal, account: GatewayAccount, key: str) -> _Room:
+    def _made(self, principal: Principal, account: GatewayAccount) -> _Room:
         opener = DarkroomOpener(lambda: self._open_darkroom(principal, account))
         # As if the host were always leaving: no end of a call cancels anything at the gateway.
         host = Host(is_leaving=lambda: True)
         settings = self._settings.at(account.choice)
         calls = Calls(opener, self._registry, settings, self._tasks, host)
-        room = _Room(calls=calls, key=key, used_s=anyio.current_time())
+        room = _Room(calls=calls, used_s=anyio.current_time())
         self._tasks.start_soon(_keep_open, opener, room.scope)
         return room
 
