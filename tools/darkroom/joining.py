@@ -53,7 +53,8 @@ class _GivenUp(Container[str]):
     told: Container[str]
 
     def __contains__(self, caller: object) -> bool:
-        return str(caller) in self.told or has_died(str(caller).partition(_OF_PROCESS)[0])
+        name = str(caller)
+        return name in self.told or has_died(name.partition(_OF_PROCESS)[0])
 
 
 def fresh_caller_id() -> str:
