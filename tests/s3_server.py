@@ -30,10 +30,10 @@ class S3Server:
     address: str = ""
     puts: list[str] = field(default_factory=list[str])
 
-    def store(self, bucket: str = BUCKET) -> ObjectStore:
+    def store(self, bucket: str = BUCKET, prefix: str = PREFIX) -> ObjectStore:
         return S3Store(
             bucket,
-            prefix=PREFIX,
+            prefix=prefix,
             endpoint=self.address,
             access_key_id="test",
             secret_access_key="test",

@@ -62,6 +62,16 @@ async def test_an_image_and_its_sidecar_are_saved_into_the_bucket(s3: S3Server, 
     assert await store.read(file) == content
 
 
+async def test_a_place_is_cleared_of_all_below_it_and_of_nothing_beside_it(s3: S3Server, store: OutputStore) -> None:
+    await saved(store, noise())
+    beside = s3.store(prefix=f"{PREFIX}-beside")
+    await beside.put_async("1.png", b"png")
+    await s3.store().put_async("uploads/1.png", b"png")
+    target = CloudTarget(PLACE, s3.store())
+    assert await target.clear() == 3 and await target.clear() == 0
+    assert s3.objects() == {} and (await beside.head_async("1.png"))["size"] == 3
+
+
 async def test_the_content_type_is_told_by_the_content(s3: S3Server, store: OutputStore) -> None:
     await saved(store, picture("WEBP"))
     assert s3.headers(f"{NAME}.webp")["Content-Type"] == "image/webp"

@@ -25,9 +25,8 @@ _HELD = "SELECT 1 FROM intents WHERE key = ? AND tries = 1 AND intended_at > ?"
 _OPEN = """SELECT count(*) AS count FROM intents WHERE (state = 'known' AND ended_at IS NULL AND is_adopted = 0)
     OR (state IN ('sent', 'unknown') AND sent_at > ?) OR (state = 'intent' AND intended_at > ?)"""
 _DOUBT_S = 3600.0
-_RECENT = """SELECT count(*) AS count, min(coalesce(sent_at, intended_at)) AS first FROM (SELECT sent_at, intended_at
-    FROM intents WHERE is_adopted = 0 AND coalesce(sent_at, intended_at) > ?
-    ORDER BY coalesce(sent_at, intended_at) DESC LIMIT ?) AS creates"""
+_RECENT = """SELECT count(*) AS count, min(at) AS first FROM (SELECT coalesce(sent_at, intended_at) AS at FROM intents
+    WHERE is_adopted = 0 AND coalesce(sent_at, intended_at) > ? ORDER BY at DESC LIMIT ?) AS creates"""
 _ADVICE = "An administrator can raise it"
 
 
@@ -82,11 +81,7 @@ class TeamLimit:
             own = spent(session, row["day_began"], now, key)
             found.append((row["own_usd"], own, f"your own limit for a day in tenant '{tenant}'"))
         if row and row["team_usd"] is not None:
-            with session.everyone():
-                team = spent(session, row["day_began"], now, key)
-                forgotten: Any = session.execute(_FORGOTTEN, (row["day_began"],)).fetchone()
-            settled_usd = round(team.settled_usd + forgotten["usd"], 9)
-            team = Spending(settled_usd=settled_usd, reserved_usd=team.reserved_usd, unknown_count=team.unknown_count)
+            team = spent_by_all(session, row["day_began"], now, key)
             found.append((row["team_usd"], team, f"the limit for a day of the whole tenant '{tenant}'"))
         self.is_set = bool(found)
         return found

@@ -238,7 +238,8 @@ async def open_postgres(url: str, connections: int = 8) -> AsyncGenerator[Postgr
         await postgres.database("-", EVERYONE).read(lambda session: None)  # learns the clock
         yield postgres
     finally:
-        await anyio.to_thread.run_sync(pool.close)
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(pool.close)
 
 
 def _configure(connection: Connection) -> None:

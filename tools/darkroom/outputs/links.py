@@ -19,7 +19,9 @@ class Links:
     def words(self) -> str:
         """What an answer says of them."""
         minutes = max(1, round(self.lifetime_s / 60))
-        return f"The links are for this user alone and may die after {minutes} min; get_prediction gives new ones."
+        return (
+            f"The links are meant for this user alone and may die after {minutes} min; get_prediction gives new ones."
+        )
 
     async def added(self, images: Sequence[StoredImage], stores: OutputStores) -> tuple[StoredImage, ...]:
         """The images with links to their files, and without the server's own folders in their problems."""
