@@ -1,6 +1,5 @@
 """The process ends at every crash point, the gateway misbehaves: nothing is lost or paid twice."""
 
-import os
 from pathlib import Path
 
 import anyio
@@ -26,7 +25,7 @@ async def test_no_create_is_lost_or_repeated_and_every_picture_comes_home_once(t
     assert (figures.images_missing, figures.images_stored_twice, figures.images_wrong) == (0, 0, 0)
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@systems.forks
 async def test_nor_is_it_where_the_journal_is_in_a_database_that_crashes_too(
     tmp_path: Path, postgres: PostgresServer
 ) -> None:
