@@ -30,6 +30,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "darkroom.journal darkroom.outputs darkroom.live_models",
         "darkroom.reports",
         "darkroom.work",
+        "darkroom.darkroom_options",
         "darkroom.darkroom",
         "darkroom.image_links",
         "darkroom.settings",

@@ -36,12 +36,6 @@ def test_the_generated_sections_are_what_the_code_gives() -> None:
         assert made.rendered(page.name, page.text) == page.text, "run: python server/deploy/readme_sections.py"
 
 
-def test_the_table_of_a_teams_settings_is_what_the_code_gives() -> None:
-    made = sections()
-    text = made.TEAMS.read_text(encoding="utf-8")
-    assert made.rendered(text, made.TEAM_SECTIONS) == text, "run: python server/deploy/readme_sections.py"
-
-
 def test_a_lost_section_is_named() -> None:
     page = Page("server/docs/tools.md")
     with pytest.raises(ValueError, match="server/docs/tools.md has no section 'tools'"):

@@ -4,45 +4,39 @@ A tool call only starts work here and waits for it; when the call is cancelled, 
 goes on. After a restart the unfinished predictions of earlier processes are taken up again, soonest to expire first.
 """
 
-import time
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import asdict, dataclass, field
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import asdict
 from functools import cached_property, partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
 import anyio.abc
 from pydantic import JsonValue
 
-from darkroom.gateways import Gateway, Key, OutputFetcher, PredictionClient, Timeouts
+from darkroom.darkroom_options import DarkroomOptions
+from darkroom.gateways import OutputFetcher, PredictionClient
 from darkroom.images import ReadImage, StoredFile
-from darkroom.journal import Intent, Journal, Limit, ReceiptOf, SpendingLimit, day_start, open_journal
+from darkroom.journal import Limit, SpendingLimit, day_start
 from darkroom.outputs.decoders import decoders
 from darkroom.outputs.early_previews import EarlyPreviews
 from darkroom.outputs.uploads import uploads_at
 from darkroom.registry import MappedInput, ModelRegistry
 from darkroom.reports import DayLimit, Limits
 from darkroom.work.accounts import Account
-from darkroom.work.crash_points import CrashPoint
 from darkroom.work.image_fetching import ImageFetching
 from darkroom.work.interface import Work
-from darkroom.work.leases import LEASE_S
 from darkroom.work.receipts import receipts
-from darkroom.work.reconcile import SETTLE_S, ReconcileRules
+from darkroom.work.reconcile import ReconcileRules
 from darkroom.work.runtime import Runtime
 from darkroom.work.sending import Budget
 from darkroom.work.wait import OnProgress, Waiting
 from darkroom.work.work import LocalWork, WorkRules
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp
-
     from darkroom.live_models import Directory
     from darkroom.outputs import OutputStores
     from darkroom.outputs.inputs import InputResolver, Resolved
-    from darkroom.outputs.links import Links
     from darkroom.outputs.preview import Previewed
 
 __all__ = ["Budget", "Darkroom", "DarkroomOptions", "OnProgress"]
@@ -53,48 +47,6 @@ IMAGES_GRACE_S = 6.0
 CALL_GRACE_S = 8.0
 SANDBOX_HINT = "Made by the sandbox, not by a model. For real ones the user sets a key, such as REPLICATE_API_TOKEN."
 SIMULATED_HINT = "This address is darkroom's own sandbox: no model ran; the pictures and the amounts are simulated."
-
-
-@dataclass(frozen=True, kw_only=True)
-class DarkroomOptions:
-    """How to open a Darkroom.
-
-    `keep_metadata` leaves EXIF data in input images. `app` is the embedded sandbox where that is the gateway.
-    `output_dir` is a folder or an object URL (`s3://…`). `at_crash_point` hears every moment at which a crash would
-    matter; `settle_s` is how long a lost create may take to show up in the gateway's list; `lease_s` for how long a
-    process that says nothing more keeps others from following its predictions; `wait_s` is how long a call waits where
-    it does not say, which the next steps name; `preview_px` is the longer side of the previews that answers show, 0 for
-    none; `on_ended` hears of every prediction that has ended and whose images are home or lost; `open_journal` opens
-    the journal, given where its file would lie. `team_limit` is what a team allows, in place of `max_usd_per_day`;
-    `links` gives links to images in place of their locations, `uploads_place` (a folder or object URL) keeps pictures
-    that were added by hand.
-    """
-
-    gateway: Gateway
-    key: Key
-    app: "ASGIApp | None" = None
-    data_dir: Path
-    output_dir: str
-    models_dir: Path | None = None
-    input_dirs: tuple[Path, ...] = ()
-    keep_metadata: bool = False
-    default_model: str = ""
-    max_usd_per_call: float | None = None
-    max_usd_per_day: float | None = None
-    team_limit: Limit | None = None
-    links: "Links | None" = None
-    uploads_place: str = ""
-    allow_unknown_price: bool = False
-    clock: Callable[[], float] = time.time
-    monotonic: Callable[[], float] = time.monotonic
-    timeouts: Timeouts = field(default_factory=Timeouts)
-    settle_s: float = SETTLE_S
-    lease_s: float = LEASE_S
-    wait_s: float = 25.0
-    preview_px: int = 0
-    on_ended: Callable[[Intent], None] = lambda intent: None
-    open_journal: Callable[[Path, Callable[[], float], ReceiptOf], AbstractAsyncContextManager[Journal]] = open_journal
-    at_crash_point: Callable[[CrashPoint], None] = lambda moment: None
 
 
 class Darkroom:
