@@ -1,7 +1,10 @@
 """What every test shares: one event loop, and no setting of the person who runs them."""
 
+import compileall
 import os
+import sys
 from collections.abc import AsyncGenerator, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,9 +15,24 @@ if TYPE_CHECKING:
     from gallery_browser import Stage
     from playwright.sync_api import Browser
 
+# Tests start hundreds of programs. Where Python keeps no byte-code, as in many containers, each of them would compile
+# again all that it imports, which is half of its start.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 # No test depends on how busy the machine is.
 settings.register_profile("darkroom", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("darkroom")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Decoder processes never write byte-code, so what they load is compiled once, before there are any."""
+    if hasattr(config, "workerinput"):
+        return
+    for name in ("PIL", "resvg_py", "darkroom"):
+        spec = find_spec(name)
+        for folder in (spec and spec.submodule_search_locations) or ():
+            compileall.compile_dir(folder, quiet=2)
 
 
 @pytest.fixture(scope="session")
