@@ -9,6 +9,8 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from forking_program import can_fork, the_forking_program
+
 
 class CommandLine:
     """Runs `darkroom-mcp` with its data and images in `folder`."""
@@ -28,9 +30,12 @@ class CommandLine:
         with tempfile.TemporaryFile() as given:
             given.write(stdin)
             given.seek(0)
+            variables = self.environ | dict(environ or {})
+            if can_fork(variables):
+                return the_forking_program().run(words, variables, self.folder, given, timeout_s=60)
             return subprocess.run(
                 self.command(words),
-                env=self.environ | dict(environ or {}),
+                env=variables,
                 cwd=self.folder,
                 stdin=given,
                 capture_output=True,
