@@ -39,7 +39,7 @@ class CommandLine:
                 cwd=self.folder,
                 stdin=given,
                 capture_output=True,
-                encoding="utf-8",
+                encoding=variables.get("PYTHONIOENCODING", "utf-8"),
                 timeout=60,
                 check=False,
             )
