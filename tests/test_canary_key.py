@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import anyio
 import anyio.abc
@@ -38,20 +38,7 @@ ID = "canary0000canary000000{:04d}"
 MODEL = "black-forest-labs/flux-schnell"
 PROGRAM = "import sys; from darkroom_server.cli import main; sys.exit(main())"
 IMPATIENT = Timeouts(connect_s=0.1, write_s=0.1, read_s=0.1)
-SCRIPTS: tuple[WireScript, ...] = (
-    "rst_on_accept",
-    "rst_mid_request",
-    "rst_after_request",
-    "fin_after_request",
-    "half_headers",
-    "half_body_before_id",
-    "half_body_after_id",
-    "garbage",
-    "silence",
-    "dripping_headers",
-    "endless_body",
-    "good_then_dropped",
-)
+SCRIPTS: tuple[WireScript, ...] = get_args(WireScript)
 
 
 def traces(key: str, content: str | bytes) -> list[str]:

@@ -1,4 +1,4 @@
-"""Decoder processes are kept between pictures, lose only a picture that kills them, and end when nobody is left."""
+"""Decoder processes are kept between pictures, and lose nothing but a picture that kills them."""
 
 import os
 import select
@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from pathlib import Path
 from subprocess import DEVNULL
 
@@ -75,6 +76,12 @@ async def the_pid(pids_of: int | None = None) -> int:
         await anyio.lowlevel.checkpoint()
 
 
+async def end_of(pid: int) -> None:
+    descriptor = os.pidfd_open(pid)
+    await anyio.to_thread.run_sync(select.select, [descriptor], list[int](), list[int]())
+    os.close(descriptor)
+
+
 async def look(pool: Decoders) -> None:
     about, _ = await pool.ask(LOOK, picture("PNG"), 30)
     assert about["is_transparent"] is False
@@ -104,9 +111,8 @@ async def test_an_idle_process_ends_by_itself_and_the_next_picture_gets_another(
     with anyio.fail_after(30):
         async with pool.kept():
             await look(pool)
-            descriptor = os.pidfd_open(await the_pid())
-            await anyio.to_thread.run_sync(select.select, [descriptor], [], [])
-            os.close(descriptor)
+            while decoder_pids():
+                await anyio.lowlevel.checkpoint()
             await look(pool)
 
 
@@ -144,13 +150,13 @@ async def test_what_dies_of_a_picture_refuses_it_and_the_next_one_works(pool: De
 
 async def test_a_cancel_in_the_middle_of_a_picture_leaves_no_process(pool: Decoders) -> None:
     await look(pool)
-    kept = await the_pid()
+    kept, copy = await the_pid(), 0
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(pool.ask, SLOW, bomb(7_000, 7_000), 30)
-        copy = os.pidfd_open(await the_pid(kept))
+        copy = await the_pid(kept)
         tasks.cancel_scope.cancel()
-    await anyio.to_thread.run_sync(select.select, [copy], [], [])
-    os.close(copy)
+    with suppress(ProcessLookupError):  # it has ended already
+        await end_of(copy)
     assert decoder_pids() == set()
     await look(pool)
 
@@ -200,7 +206,8 @@ async def test_the_process_has_no_key_and_its_copy_can_open_neither_a_file_nor_a
 ) -> None:
     monkeypatch.setenv("DARKROOM_API_KEY", "canary")
     await look(pool)
-    kept = await the_pid()
+    kept, limits, stdin = await the_pid(), "", ""
+    environments: list[str] = []
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(pool.ask, SLOW, bomb(7_000, 7_000), 30)
         copy = await the_pid(kept)

@@ -1,17 +1,22 @@
 """Windows and macOS from here: names, paths and encodings that only they know, and what must hold for a clone there."""
 
+import json
 import ntpath
 import os
 import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
 import systems
 from command_line import CommandLine
+from pictures import in_chunks, picture
 
+from darkroom.errors import InvalidInput
 from darkroom.file_systems import extended, is_device, trouble_on_windows
-from darkroom.outputs.naming import MAX_NAME_BYTES, ImageName, file_words
+from darkroom.outputs import ImageName, OutputStore, local, local_files, open_target
+from darkroom.outputs.naming import MAX_NAME_BYTES, file_words
 from darkroom.uris import is_url, scheme_of
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -113,9 +118,76 @@ def test_an_image_by_a_path_of_another_system_is_refused_in_words(tmp_path: Path
     assert done.returncode == 2 and said in done.stderr and "Traceback" not in done.stderr, done.stderr
 
 
-def test_prompts_and_pictures_pass_through_any_encoding_of_the_terminal(tmp_path: Path) -> None:
+def test_a_file_that_the_person_names_by_its_uri_is_read_like_one_named_by_its_path(tmp_path: Path) -> None:
+    (tmp_path / "a fox.png").write_bytes(picture(size=(512, 512)))
+    uri = (tmp_path / "a fox.png").as_uri()
+    done = CommandLine(tmp_path).run("generate", "at night", "--image", uri, "--dry-run")
+    assert done.returncode == 0 and "Dry run" in done.stdout, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "cp437", "ascii"])
+def test_json_is_json_in_any_encoding_of_the_terminal(tmp_path: Path, encoding: str) -> None:
     line = CommandLine(tmp_path)
-    (tmp_path / "Füchse.txt").write_bytes("ein Fuchs in Łódź\n狐狸\n".encode())
-    for encoding in ("cp1252", "cp437", "ascii"):
-        done = line.run("generate", "@Füchse.txt", "--json", environ={"PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"})
-        assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
+    (tmp_path / "Füchse.txt").write_bytes("ein Fuchs in Łódź\n狐狸 für ü\n".encode())
+    done = subprocess.run(
+        line.command(("generate", "@Füchse.txt", "--dry-run", "--json")),
+        env=line.environ | {"PYTHONIOENCODING": encoding},
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    lines = json.loads(done.stdout.decode(encoding))["lines"]
+    assert [each["inputs"][0]["prompt"] for each in lines] == ["ein Fuchs in Łódź", "狐狸 für ü"]
+    assert lines[0]["line"] == "Füchse.txt, line 1"
+
+
+@pytest.fixture
+def no_folder_fds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files are opened by their whole paths, as on Windows."""
+    for module in (local, local_files):
+        monkeypatch.setattr(module, "HAS_FOLDER_FDS", False)
+
+
+@pytest.mark.anyio
+@pytest.mark.usefixtures("no_folder_fds")
+async def test_images_are_saved_whole_and_none_is_overwritten_without_open_folders(tmp_path: Path) -> None:
+    store = OutputStore(open_target(str(tmp_path / "pictures")))
+    name = ImageName(prediction_id="p1", index=0, prompt="a fox", model="acme/paint")
+    contents = [picture(color=(1, 2, 3)), picture(color=(9, 8, 7)), picture(color=(1, 2, 3))]
+    files = [(await store.save(name, in_chunks(content))).file for content in contents]
+    assert files[0] == files[2] and files[0].location != files[1].location
+    assert [await store.read(file) for file in files] == contents
+    assert sorted(path.suffix for path in (tmp_path / "pictures").iterdir()) == [".png", ".png"]
+
+
+@systems.links
+@pytest.mark.usefixtures("no_folder_fds")
+def test_no_link_is_followed_without_open_folders(tmp_path: Path) -> None:
+    allowed, secret = tmp_path / "allowed", tmp_path / "secret"
+    allowed.mkdir()
+    secret.mkdir()
+    for folder in (allowed, secret):
+        (folder / "fox.png").write_bytes(picture())
+    (allowed / "link.png").symlink_to(secret / "fox.png")
+    (allowed / "inner").symlink_to(secret)
+
+    def read(path: Path) -> bytes:
+        return local_files.read_local(str(path), (allowed,), field="images", label="images[0]", limit_bytes=2**20)
+
+    assert read(allowed / "fox.png") == picture()
+    for path in (allowed / "link.png", allowed / "inner" / "fox.png"):
+        with pytest.raises(InvalidInput, match="links are not followed"):
+            read(path)
+
+
+def test_on_windows_nothing_stands_before_stdin_and_the_decoder_has_no_limits_to_set() -> None:
+    script = (
+        "import sys; from darkroom.decoder.program import limit_resources; sys.platform = 'win32'\n"
+        "from darkroom_server.hangup import Hangup\n"
+        "hangup = Hangup(); hangup.watch(); limit_resources()\n"
+        "print(hangup.exit_code, hangup.has_begun.is_set(), 'resource' in sys.modules, sys.stdin.read())"
+    )
+    done = subprocess.run([sys.executable, "-c", script], input="heard", capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["0", "False", "False", "heard"]

@@ -7,7 +7,7 @@ from pathlib import Path
 import anyio
 import pytest
 from fault_gateway import FaultGateway, Plan
-from open_rooms import room_at
+from open_rooms import Ears, NoonClock, room_at
 
 from darkroom.darkroom import Darkroom
 from darkroom.gateways import Timeouts
@@ -15,6 +15,7 @@ from darkroom.generate_image import generate_image
 from darkroom.get_prediction import get_prediction
 from darkroom.registry import ImageRequest
 from darkroom.reports import PredictionReport
+from darkroom.work.crash_points import CrashPoint
 
 pytestmark = pytest.mark.anyio
 
@@ -200,6 +201,22 @@ async def test_a_call_that_its_person_stops_during_a_hold_is_canceled_at_once(
     assert found.text.startswith("Canceled") and len(gateway.truth.cancels) == 1
 
 
+async def test_what_is_stopped_just_before_it_is_held_is_canceled_at_once(
+    gateway: FaultGateway, tmp_path: Path
+) -> None:
+    gateway.plan = Plan(run_s=30, holds=True)
+    ears = Ears()
+    async with room_at(gateway, tmp_path, holds=True, at_crash_point=ears) as room:
+        async with anyio.create_task_group() as call:
+            call.start_soon(partial(generate, room))
+            await ears.heard(CrashPoint.CLAIMED)
+            call.cancel_scope.cancel()
+        await room.work.cancel_all(await room.journal.by_request("fox"))
+        with anyio.fail_after(15):
+            found = await get_prediction(room, "fox", wait_s=20)
+    assert found.text.startswith("Canceled") and len(gateway.truth.cancels) == 1
+
+
 async def test_what_was_held_when_the_process_ended_is_found_by_the_next(gateway: FaultGateway, tmp_path: Path) -> None:
     gateway.plan = Plan(run_s=3, holds=True)
     async with room_at(gateway, tmp_path, holds=True) as room, anyio.create_task_group() as calls:
@@ -213,7 +230,8 @@ async def test_what_was_held_when_the_process_ended_is_found_by_the_next(gateway
 
 async def test_no_more_than_32_answers_of_an_account_are_held(gateway: FaultGateway, tmp_path: Path) -> None:
     gateway.plan = Plan(run_s=4, holds=True)
-    rooms = [room_at(gateway, tmp_path, holds=True) for _ in range(2)]
+    clock = NoonClock()
+    rooms = [room_at(gateway, tmp_path, holds=True, clock=clock) for _ in range(2)]
     async with rooms[0] as one, rooms[1] as two, anyio.create_task_group() as calls:
         for number in range(40):
             wish = ImageRequest(prompt=f"fox {number}", model=FOX.model)

@@ -1,6 +1,7 @@
 """The floors and the other rules of the house, held over every module."""
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -269,3 +270,15 @@ def test_creating_the_server_loads_nothing_heavy() -> None:
         "yaml",
     }
     assert heavy & set(answer.stdout.split()) == set()
+
+
+def test_a_command_loads_neither_the_protocol_nor_another_command(tmp_path: Path) -> None:
+    script = (
+        "import sys; from darkroom_server.cli import main\n"
+        "main(['history'])\n"
+        "print(*sorted(sys.modules), file=sys.stderr)"
+    )
+    environ = {**os.environ, "HOME": str(tmp_path), "DARKROOM_DATA_DIR": str(tmp_path)}
+    answer = subprocess.run([sys.executable, "-c", script], env=environ, capture_output=True, text=True, check=True)
+    others = {f"darkroom_server.cli.{name}" for name in ("generate", "install", "models", "doctor")}
+    assert ({"mcp", "mcp_types", "PIL", "tomlkit", "yaml", *others}) & set(answer.stderr.split()) == set()

@@ -3,13 +3,16 @@
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 from described_gateway import CREATED, PAINTER, Described, made, planned
 from live_bodies import VERSION, live_body, text, whole
 from open_rooms import room_at
 from scripted_gateway import Answer, RecordedRequest
 
-from darkroom.registry import ModelRegistry
+from darkroom.generate_image import generate_image
+from darkroom.joining import Caller
+from darkroom.registry import ImageRequest, ModelRegistry
 from darkroom_server.sandbox.schemas import openapi_schema
 
 pytestmark = pytest.mark.anyio
@@ -82,6 +85,32 @@ async def test_an_input_of_our_own_that_is_gone_is_left_out_and_sent_once_more(t
         assert [sorted(each.json()["input"]) for each in gateway.creates] == [["prompt", "seed"], ["prompt"]]
         assert "was sent once more without seed; nothing was made before" in report.text
         assert report.data["id"] == "rrr4z55ocneqzikepnug6xezpe"
+
+
+async def test_a_retry_while_a_refused_create_is_mended_joins_it_and_pays_nothing_more(tmp_path: Path):
+    arrived: list[RecordedRequest] = []
+    async with Described(**{KONTEXT: changed(KONTEXT, seed=None)}) as gateway:
+
+        def on_create(request: RecordedRequest) -> Answer:
+            arrived.append(request)
+            return refuses("seed") if "seed" in request.json()["input"] else CREATED
+
+        gateway.on_create = on_create
+        async with room_at(gateway, tmp_path) as room:
+
+            async def call(id: str) -> None:
+                caller = Caller(id=id, answered=frozenset, on_joined=lambda name: None, left={"a"} - {id})
+                wish = ImageRequest(prompt="a lighthouse", model=KONTEXT)
+                await generate_image(room, wish, wait_s=5, request_id=f"auto-{id}", caller=caller)
+
+            async with anyio.create_task_group() as calls:
+                calls.start_soon(call, "a")
+                row = None
+                while not row or not row.reason:
+                    row = await room.journal.latest()
+                calls.start_soon(call, "b")
+            rows = await room.journal.history()
+    assert len(rows) == 1 and sum("seed" not in each.json()["input"] for each in arrived) <= 1
 
 
 async def test_it_is_sent_once_more_only_once(tmp_path: Path):

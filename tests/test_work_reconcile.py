@@ -47,17 +47,19 @@ def pages(*rows: Sequence[dict[str, Any]]) -> Any:
 class Scene:
     """A journal with one intent whose answer was lost, and a reconciler that asks a scripted gateway."""
 
-    def __init__(self, journal: Journal, client: PredictionClient, intent: Intent, clock: HandClock) -> None:
+    def __init__(
+        self, journal: Journal, client: PredictionClient, intent: Intent, clock: HandClock, rules: ReconcileRules
+    ) -> None:
         self.found: list[Intent] = []
         self.clock = clock
         self._journal = journal
         self._key = intent.key
         self.account = Account(client, journal, Key(), id="")
         runtime = Runtime(clock=clock, monotonic=clock.monotonic)
-        self.reconciler = Reconciler(self.account, journal, runtime, ReconcileRules(), self.found.append)
+        self.reconciler = Reconciler(self.account, journal, runtime, rules, self.found.append)
 
     async def row(self, key: str) -> Intent:
-        row = await self._journal.find(key)
+        row = await self._journal.find(key or self._key)
         assert row
         return row
 
@@ -75,7 +77,7 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene(folder: Path, answer: Any) -> AsyncGenerator[tuple[Scene, ScriptedGateway]]:
+async def scene(folder: Path, answer: Any, settle_s: float = 120) -> AsyncGenerator[tuple[Scene, ScriptedGateway]]:
     clock = HandClock()
     with anyio.fail_after(30):
         async with ScriptedGateway(answer) as server, opened(folder, clock) as journal:
@@ -84,7 +86,7 @@ async def scene(folder: Path, answer: Any) -> AsyncGenerator[tuple[Scene, Script
             assert await journal.claim(intent.key)
             await journal.mark_unknown(intent.key, "HTTP 504")
             async with PredictionClient(gateway, Key("r8_nobody", "TEST")) as client:
-                yield Scene(journal, client, intent, clock), server
+                yield Scene(journal, client, intent, clock, ReconcileRules(settle_s=settle_s)), server
 
 
 async def test_a_create_whose_answer_was_lost_gets_its_prediction_back(tmp_path: Path) -> None:
@@ -273,3 +275,17 @@ async def test_an_old_absence_does_not_make_each_look_read_the_whole_hour(tmp_pa
         shallow = len(server.requests) - asked
         await stage.reconciler.once([await stage.row(old)])
         assert 0 < shallow < len(server.requests) - asked - shallow
+
+
+async def test_what_was_missed_just_now_is_not_looked_for_long_when_it_is_asked_again(tmp_path: Path) -> None:
+    async with scene(tmp_path, pages([]), settle_s=2.4) as (stage, server):
+        await stage.reconciler.once()
+        stage.clock.advance(SETTLED_S)
+        await stage.reconciler.once()
+        row = await stage.row("")
+        assert row.state is IntentState.ABSENT
+        asked = len(server.requests)
+        server.answer(Answer({}, 500))
+        await stage.reconciler.once([row])  # the first pause of the client is half a second
+        assert len(server.requests) == asked + 1
+        assert await stage.state() is IntentState.ABSENT

@@ -5,6 +5,10 @@ Run: python tests/bench/instant_gateway.py; its first line is its address. Below
 
 import io
 import socket
+import subprocess
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from functools import cache
 
 import uvicorn
@@ -67,6 +71,17 @@ def _picture(size: str) -> bytes:
     buffer = io.BytesIO()
     Image.merge("RGB", grains).save(buffer, "WEBP", quality=80)
     return buffer.getvalue()
+
+
+@contextmanager
+def running() -> Generator[str]:
+    """One in a process of its own; gives its address."""
+    with subprocess.Popen([sys.executable, __file__], stdout=subprocess.PIPE, text=True) as gateway:
+        assert gateway.stdout
+        try:
+            yield gateway.stdout.readline().strip()
+        finally:
+            gateway.terminate()
 
 
 def main() -> None:

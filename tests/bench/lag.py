@@ -8,7 +8,7 @@ first as a new installation; the official server's way (replicate-mcp 0.9.0, rea
 import sys
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -30,7 +30,7 @@ _JOBS = ((0.6, "black-forest-labs/flux-schnell"), (3.5, "google/nano-banana-2-li
          (9.0, "recraft-ai/recraft-v3"))  # fmt: skip
 _AT_ONCE_S = 3.5
 
-Ask = Callable[[str, str], Awaitable[None]]
+Ask = Callable[[str, str], Coroutine[None, None, None]]
 
 
 async def _lags_ms(gateway: GatewayProcess, ask: Ask, model: str, run_s: float, calls: int, name: str) -> list[float]:
@@ -113,5 +113,5 @@ async def main(runs: int, at_once: int) -> None:
 
 
 if __name__ == "__main__":
-    given = [int(each) for each in sys.argv[1:]]
-    anyio.run(main, *(given + [4, 20][len(given) :]))
+    runs_given, at_once_given, *_ = [*map(int, sys.argv[1:]), *(4, 20)[len(sys.argv) - 1 :]]
+    anyio.run(main, runs_given, at_once_given)

@@ -6,18 +6,17 @@ turns, and medians are printed, with the fastest in brackets: on a machine that 
 Aims, added to the raw one: 8 ms without previews; with them 30 ms for 768 x 512 px, 60 for 1024 x 1024, 120 for four.
 """
 
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from pathlib import Path
 from statistics import median
 from typing import cast
 
 import anyio
 import httpx
+from instant_gateway import running
 from replicate.client import Client
 
 from darkroom.darkroom import Darkroom
@@ -106,17 +105,8 @@ async def _interleaved(ways: tuple[Callable[[], Awaitable[None]], ...], rounds: 
 
 
 def main(rounds: int) -> None:
-    command = [sys.executable, str(Path(__file__).with_name("instant_gateway.py"))]
-    with (
-        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as gateway,
-        tempfile.TemporaryDirectory() as folder,
-    ):
-        assert gateway.stdout
-        address = gateway.stdout.readline().strip()
-        try:
-            anyio.run(compare, address, folder, rounds)
-        finally:
-            gateway.terminate()
+    with running() as address, tempfile.TemporaryDirectory() as folder:
+        anyio.run(compare, address, folder, rounds)
 
 
 if __name__ == "__main__":

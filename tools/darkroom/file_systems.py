@@ -4,6 +4,7 @@ import ntpath
 import os
 import re
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 # On POSIX files are opened within a folder that is open itself, so that nobody can swap it meanwhile.
 HAS_FOLDER_FDS = {os.open, os.link} <= os.supports_dir_fd
@@ -12,9 +13,19 @@ NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 NO_WAIT = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)  # a FIFO is then opened at once, and refused
 BINARY = getattr(os, "O_BINARY", 0)  # Windows would turn line ends
 
+DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 # https://learn.microsoft.com/windows/win32/fileio/naming-a-file (2026-11-26)
 _DEVICE = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])[ ]*(\.|:|\Z)", re.IGNORECASE)
 _NOT_IN_NAMES = re.compile(r'[<>:"|?*\x00-\x1f]')
+
+
+def path_of_file_uri(uri: str) -> str:
+    """The path of a `file:` URI of this machine, as on this machine. Raises: ValueError with the end of a sentence."""
+    parts = urlsplit(uri)
+    if parts.netloc not in ("", "localhost"):
+        raise ValueError("a file URI of another machine is not read.")
+    path = unquote(parts.path)
+    return path[1:] if DRIVE.match(path[1:]) else path
 
 
 def is_device(name: str) -> bool:

@@ -92,7 +92,7 @@ async def generate_image(
         return refusal_report(_too_slow(darkroom))
     except DarkroomError as error:
         return refusal_report(error)
-    budget = Budget(hold_until_s=until_s, retry_s=wait_s, secrets=plan.secrets)
+    budget = Budget(hold_until_s=until_s, retry_s=wait_s, secrets=plan.secrets, may_be_mended=plan.quoted is not None)
     watched = [darkroom.work.start(intent, budget) for intent in plan.intents]
     await darkroom.waiting.for_create(watched, until_s=end_s, on_progress=on_progress)
     notes = plan.notes

@@ -6,10 +6,11 @@ our own that is gone, a version that was replaced, a model that is run by its ve
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 from darkroom.darkroom import Budget, Darkroom
-from darkroom.errors import DarkroomError, InvalidInput, RequestRefused
+from darkroom.errors import DarkroomError, InvalidInput, JournalError, RequestRefused
 from darkroom.journal import Intent
 from darkroom.model_choice import closest_words, map_again
 from darkroom.quotes import Quote
@@ -31,11 +32,19 @@ class SecondTries:
 async def second_tries(
     darkroom: Darkroom, request: ImageRequest, quoted: Quote, watched: Sequence[Watched], budget: Budget
 ) -> SecondTries:
-    """`watched` are the parts of a call that was just made for the first time. Raises nothing of darkroom's own."""
+    """`watched` are the parts of a call that was just made for the first time, with what its budget leaves.
+
+    What is not sent again is written down as refused. Raises nothing of darkroom's own.
+    """
     try:
-        return await _second_tries(darkroom, request, quoted, watched, budget)
+        tried = await _second_tries(darkroom, request, quoted, watched, replace(budget, may_be_mended=False))
     except DarkroomError:
-        return SecondTries(watched=tuple(watched))
+        tried = SecondTries(watched=tuple(watched))
+    for each in tried.watched:
+        if each.problem and not each.is_being_sent:
+            with suppress(JournalError):
+                await darkroom.journal.answers.given_up(each.intent.key, each.problem.message)
+    return tried
 
 
 async def _second_tries(

@@ -7,6 +7,7 @@ import locale
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from darkroom.errors import InvalidRequest
+from darkroom.file_systems import path_of_file_uri
 from darkroom.registry import ImageRequest
 from darkroom.request_ids import checked_request_id, fresh_request_id
 from darkroom.uris import is_url, scheme_of
@@ -81,6 +83,10 @@ def batch_lines(words: Sequence[str], base: ImageRequest, origin: str, *, is_fre
 
 def reference(text: str) -> str:
     """A file that the person named becomes an absolute path; anything else stays."""
+    if scheme_of(text) == "file":
+        with suppress(ValueError):  # what is refused is refused later, in its own words
+            path = Path(path_of_file_uri(text))
+            return str(path) if path.is_absolute() else text
     is_no_path = is_url(text) or scheme_of(text) in ("data", "prediction", "upload") or not text
     return text if is_no_path else str(Path(text).expanduser().absolute())
 

@@ -14,6 +14,7 @@ from darkroom.dry_run import dry_run
 from darkroom.errors import DarkroomError, InvalidRequest
 from darkroom.registry import ImageRequest
 from darkroom.reports import PredictionReport, refusal_report
+from darkroom.reports.amounts import counted
 from darkroom.settings import Settings
 from darkroom_server.batches import batch
 from darkroom_server.batches.attempts import last_attempt
@@ -127,7 +128,10 @@ async def _run_batch(settings: Settings, wanted: Wanted, lines: Sequence[Line], 
     await _refuse_taken(darkroom, wanted.target, [each.line for each in new])
     if settings.confirm_usd is not None and not wanted.is_agreed and new and not darkroom.gateway.is_sandbox:
         await agree_to(
-            f"{bound.image_count} images of {len(new)} prompts", bound.words, bound.usd, settings.confirm_usd
+            f"{counted(bound.image_count, 'image')} of {counted(len(new), 'prompt')}",
+            bound.words,
+            bound.usd,
+            settings.confirm_usd,
         )
     run = batch.Batch(planned=plans, made=[None] * len(plans))
     try:
@@ -188,7 +192,7 @@ def _show_plans(plans: Sequence[batch.Planned], bound: batch.Bound, wanted: Want
         usd = each.report.data["price_usd"]
         cost = "made before" if each.is_there else "unknown" if usd is None else f"${usd:g}"
         typer.echo(f"{each.line.name}\t{each.report.data['model']}\t{cost}\t{each.line.request.prompt[:60]}")
-    note(f"Dry run: nothing was sent. {bound.image_count} images to make cost {bound.words}.")
+    note(f"Dry run: nothing was sent. {counted(bound.image_count, 'image')} to make: {bound.words}.")
 
 
 async def _refuse_taken(darkroom: Darkroom, target: Target, lines: Sequence[Line]) -> None:

@@ -37,7 +37,9 @@ def show_report(report: PredictionReport, *, as_json: bool, is_quiet: bool = Fal
 
 
 def show_json(data: JsonValue) -> None:
-    typer.echo(json.dumps(data, indent=2, ensure_ascii=False))
+    # What another encoding has no character for would be written in a way that is no JSON.
+    is_unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    typer.echo(json.dumps(data, indent=2, ensure_ascii=not is_unicode))
 
 
 def note(line: str) -> None:

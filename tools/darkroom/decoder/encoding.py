@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 
 # Side lengths and qualities are tried in this order until the result is small enough.
 _SCALES = (1.0, 0.75, 0.5, 0.35, 0.25, 0.12)
-_QUALITIES = (84, 76, 66)
-# A preview is made this small only to be no larger than what it shows.
-_LEAST_WANTED_SCALE = 0.5
+_QUALITIES = (84, 76, 66, 56)
 # A drawing of so few colours is often smaller as PNG, and sharper.
 _FEW_COLOURS = 4096
 # How much smaller the best compression can make a PNG than the fastest.
@@ -53,7 +51,7 @@ def encode(image: "Image", format_name: str, **options: Any) -> bytes:
 def small(image: "Image", max_bytes: int, box: tuple[int, int] | None, wanted_bytes: int | None = None) -> Encoded:
     """The best format in at most `max_bytes`, and in at most `box` where one is given; else only quality is lost.
 
-    It has no more than `wanted_bytes` where lower quality does that, or for one that was made smaller half its size.
+    It has no more than `wanted_bytes` where lower quality does that; it gets no fewer pixels for it.
 
     Raises: Unusable where that is not possible.
     """
@@ -69,9 +67,8 @@ def small(image: "Image", max_bytes: int, box: tuple[int, int] | None, wanted_by
     if (drawn := _drawn(first, len(photo))) and len(drawn) <= max_bytes:
         return "PNG", drawn, first.size
     best = (format_name, photo, first.size) if len(photo) <= max_bytes else None
-    least_scale = _LEAST_WANTED_SCALE if first.size != image.size else 1.0
     for scale, quality in product(_SCALES if box else _SCALES[:1], _QUALITIES):
-        if best and (len(best[1]) <= wanted_bytes or scale < least_scale):
+        if best and (len(best[1]) <= wanted_bytes or scale < 1.0):
             break
         candidate = fitted(first, (max(1, round(first.width * scale)), max(1, round(first.height * scale))))
         result = encode(candidate, format_name, quality=quality)

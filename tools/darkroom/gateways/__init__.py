@@ -1,16 +1,23 @@
-"""The gateways: which one, what it can do, and the only code that talks HTTP. Importing this loads no HTTP library."""
+"""The gateways: which one, what it can do, and the only code that talks HTTP.
 
-from darkroom.gateways.choice import GatewayChoice, checked_key, choose_gateway, name_of_key
-from darkroom.gateways.client import GatewayProbe, PredictionClient
-from darkroom.gateways.download import OutputFetcher
-from darkroom.gateways.envelopes import ListPage
-from darkroom.gateways.faults import failure_kind
-from darkroom.gateways.keys import Key
-from darkroom.gateways.limits import Timeouts
-from darkroom.gateways.polling import PollSchedule
-from darkroom.gateways.profiles import Gateway, load_gateways
-from darkroom.gateways.token_log import LogKind, LogRow, TokenLog, TokenUsage
-from darkroom.gateways.words import clean_words, quoted
+What is named here is loaded when it is first used: a server starts without the client.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from darkroom.gateways.choice import GatewayChoice, checked_key, choose_gateway, name_of_key
+    from darkroom.gateways.client import GatewayProbe, PredictionClient
+    from darkroom.gateways.download import OutputFetcher
+    from darkroom.gateways.envelopes import ListPage
+    from darkroom.gateways.faults import failure_kind
+    from darkroom.gateways.keys import Key
+    from darkroom.gateways.limits import Timeouts
+    from darkroom.gateways.polling import PollSchedule
+    from darkroom.gateways.profiles import Gateway, load_gateways
+    from darkroom.gateways.token_log import LogKind, LogRow, TokenLog, TokenUsage
+    from darkroom.gateways.words import clean_words, quoted
 
 __all__ = [
     "Gateway",
@@ -34,3 +41,25 @@ __all__ = [
     "name_of_key",
     "quoted",
 ]
+
+_NAMES_OF = {
+    "choice": "GatewayChoice checked_key choose_gateway name_of_key",
+    "client": "GatewayProbe PredictionClient",
+    "download": "OutputFetcher",
+    "envelopes": "ListPage",
+    "faults": "failure_kind",
+    "keys": "Key",
+    "limits": "Timeouts",
+    "polling": "PollSchedule",
+    "profiles": "Gateway load_gateways",
+    "token_log": "LogKind LogRow TokenLog TokenUsage",
+    "words": "clean_words quoted",
+}
+_PLACES = {name: f"darkroom.gateways.{module}" for module, names in _NAMES_OF.items() for name in names.split()}
+
+if not TYPE_CHECKING:  # so that type checkers still see a name that is not there
+
+    def __getattr__(name):
+        if name not in _PLACES:
+            raise AttributeError(f"module 'darkroom.gateways' has no attribute {name!r}")
+        return getattr(import_module(_PLACES[name]), name)

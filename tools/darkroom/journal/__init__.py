@@ -15,7 +15,8 @@ each state leaves open; every statement that changes a state is built from that 
 2.  `sent` and `unknown` are never sent again. `reconcile.match` compares them with the gateway's list and `settle`
     writes down what it found, all in one commit. `absent` needs a list that was read past the create, two looks, and
     the settle time on a clock that nobody can set; and only the account that sent it can miss it. `settle` names the
-    attempt (`tries`), so a verdict on an old attempt does not touch a new one.
+    attempt (`tries`), so a verdict on an old attempt does not touch a new one. A create whose answer the gateway
+    holds (at most half the settle time) stays `sent` meanwhile; whoever wants its id early finds it in the same way.
 3.  A prediction id belongs to one row. A paid prediction is never dropped: `mark_known` is allowed from every state. If
     the row has another prediction by then (we slept, it was called absent, and somebody sent again), the second gets a
     row of its own. If an equal intent has been given the prediction first, the two are interchangeable: that one keeps

@@ -58,7 +58,11 @@ class Answers:
 
     async def stopped(self, key: str) -> bool:
         """A person wants it no more; what was not sent holds no money any longer. False: it was sent, or refused."""
-        return await self._write(lambda session: intent_rows.drop(session, key, _STOPPED_WORDS))
+        return await self.given_up(key, _STOPPED_WORDS)
+
+    async def given_up(self, key: str, reason: str) -> bool:
+        """It is not sent, or not again."""
+        return await self._write(lambda session: intent_rows.drop(session, key, reason))
 
     async def failed(self, origin: str, account: str, within_s: float) -> tuple[Intent, ...]:
         """Predictions of this account that were ordered within that time and made nothing, oldest first."""

@@ -23,7 +23,7 @@ _DROP = f"UPDATE intents SET reason = ?, {guarded(Event.DROP)} AND key = ?"
 _LOSE = f"""UPDATE intents SET reason = ?, gateway_request_id = coalesce(nullif(?, ''), gateway_request_id),
     {guarded(Event.LOSE)} AND key = ?"""
 _AMEND = """UPDATE intents SET version = ?, input = ?, input_shown = ?, seed = ?
-    WHERE key = ? AND state = 'refused' AND prediction_id IS NULL"""
+    WHERE key = ? AND state IN ('intent', 'refused') AND prediction_id IS NULL"""
 _NAME = "UPDATE intents SET gateway_request_id = ? WHERE prediction_id = ?"
 _DOUBT = f"UPDATE intents SET possible = ?, {guarded(Event.LOSE)} AND key = ? AND tries = ?"
 _MISS = f"""UPDATE intents SET reason = '', possible = '[]', {guarded(Event.MISS)} AND key = ? AND tries = ?

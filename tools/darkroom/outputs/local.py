@@ -204,7 +204,7 @@ class _Folder:
             if os.name == "nt":  # there a rename refuses an existing name by itself
                 os.rename(self._at(part), self._at(name))
                 return True
-            os.link(part, name, src_dir_fd=self.fd, dst_dir_fd=self.fd)
+            os.link(self._at(part), self._at(name), src_dir_fd=self.fd, dst_dir_fd=self.fd)
         except FileExistsError:
             return False
         except OSError as error:

@@ -7,18 +7,25 @@ asked of the descriptor that was opened.
 """
 
 import os
-import re
 import stat
 from collections.abc import Sequence
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from darkroom.errors import InvalidInput
-from darkroom.file_systems import BINARY, FOLDER, HAS_FOLDER_FDS, NO_FOLLOW, NO_WAIT, extended, trouble_on_windows
+from darkroom.file_systems import (
+    BINARY,
+    DRIVE,
+    FOLDER,
+    HAS_FOLDER_FDS,
+    NO_FOLLOW,
+    NO_WAIT,
+    extended,
+    path_of_file_uri,
+    trouble_on_windows,
+)
 
 _FILE = os.O_RDONLY | NO_FOLLOW | NO_WAIT | BINARY
 _ROOT = "its drive" if os.name == "nt" else "'/'"
-_DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 
 
 def read_local(reference: str, folders: Sequence[Path], *, field: str, label: str, limit_bytes: int) -> bytes:
@@ -46,27 +53,19 @@ def read_local(reference: str, folders: Sequence[Path], *, field: str, label: st
 
 def _absolute(reference: str) -> Path:
     """The path as text, with the home folder put in. Raises: ValueError with the end of a sentence."""
-    text = _path_of_file_uri(reference) if reference.lower().startswith("file:") else reference
+    text = path_of_file_uri(reference) if reference.lower().startswith("file:") else reference
     if "\0" in reference + text:
         raise ValueError("a path cannot hold a NUL character.")
     if text.startswith(("\\\\", "//")):
         raise ValueError("network shares are not read; copy the file to this machine.")
     if text.startswith(("~/", "~\\")):
         return Path.home() / text[2:]
-    if os.name != "nt" and _DRIVE.match(text):
+    if os.name != "nt" and DRIVE.match(text):
         raise ValueError("this machine has no drive letters; give the path as it is here.")
     path = Path(text)
     if not path.is_absolute():
         raise ValueError(f"give the whole path, from {_ROOT} or '~/', or an https URL.")
     return path
-
-
-def _path_of_file_uri(uri: str) -> str:
-    parts = urlsplit(uri)
-    if parts.netloc not in ("", "localhost"):
-        raise ValueError("a file URI of another machine is not read.")
-    path = unquote(parts.path)
-    return path[1:] if _DRIVE.match(path[1:]) else path
 
 
 def _placed(path: Path, folders: Sequence[Path]) -> tuple[Path, tuple[str, ...]]:

@@ -127,6 +127,8 @@ def _word(intent: Intent, problem: DarkroomError | None, *, is_idle: bool) -> st
         return "unresolved"
     if problem and intent.state in _UNSENT:
         return "refused"
+    if is_idle and intent.state is IntentState.INTENT and intent.reason:
+        return "refused"  # whoever was to send it once more is gone
     if is_idle and intent.state in _IDLE_WORDS:
         return _IDLE_WORDS[intent.state]
     if intent.state is not IntentState.KNOWN:

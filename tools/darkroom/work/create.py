@@ -7,6 +7,7 @@ certainly not carried out (`refused` for load, or no connection) may be.
 
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -21,6 +22,7 @@ from darkroom.errors import (
     InvalidInput,
     InvalidRequest,
     JournalError,
+    RequestRefused,
 )
 from darkroom.gateways import PollSchedule
 from darkroom.journal import Intent, Journal, SpendingLimit
@@ -41,7 +43,7 @@ _ATTEMPTS = 5
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 30.0
 # A gateway that holds so many answers of an account back may not take more of that kind.
-MOST_HELD = 32
+_MOST_HELD = 32
 # A journal that takes longer than this may not take the id at all; a caller is told the id after so many seconds of it.
 _SLOW_JOURNAL_S = 0.5
 _TELL_AFTER_S = 3.0
@@ -62,6 +64,7 @@ class CreatePlan:
     stale_s: float
     spending: SpendingLimit | None
     secrets: Mapping[str, JsonValue]
+    may_be_mended: bool = False
 
 
 class Creator:
@@ -137,7 +140,9 @@ class Creator:
             raise  # what it means for the row depends on whether it is tried again
         except (GatewayError, InvalidRequest) as error:
             self._runtime.at_crash_point(CrashPoint.REFUSED)
-            await self._journal.mark_refused(intent.key, error.message)
+            is_mended = plan.may_be_mended and isinstance(error, RequestRefused)
+            write_down = self._journal.release if is_mended else self._journal.mark_refused
+            await write_down(intent.key, error.message)
             raise
         self._runtime.at_crash_point(CrashPoint.CREATED)
         if watched.is_followed and watched.intent.prediction_id == prediction.id:
@@ -157,7 +162,8 @@ class Creator:
             image_count=intent.image_count,
         )
         self._runtime.on_create()
-        if not (hold_s := await self._hold_s(intent, plan)):
+        hold_s = await self._hold_s(intent, plan)
+        if not (hold_s and watched.is_wanted):
             return await create()
         self._held_count += 1
         try:
@@ -170,14 +176,17 @@ class Creator:
     async def _hold_s(self, intent: Intent, plan: CreatePlan) -> int:
         """Seconds to hold this create. Only where there is a list: a hold that breaks off is looked for there."""
         gateway = self._client.gateway
-        if not (gateway.honours_prefer and gateway.has_list) or self._held_count >= MOST_HELD:
+        if not (gateway.honours_prefer and gateway.has_list) or self._held_count >= _MOST_HELD:
             return 0
         left_s = plan.hold_until_s - self._runtime.monotonic()
         # Well within the time in which a lost create is not called absent yet.
         hold_s = min(plan.schedule.hold_s(left_s), int(plan.stale_s))
-        if hold_s <= 0 or await self._journal.rates.on_their_way(intent, self._account.id) > MOST_HELD:
+        if hold_s <= 0:
             return 0
-        return hold_s
+        with suppress(JournalError):  # the claim is written down: it is sent all the same
+            if await self._journal.rates.on_their_way(intent, self._account.id) <= _MOST_HELD:
+                return hold_s
+        return 0
 
     async def _is_still_ours(self, intent: Intent, claimed_at: tuple[float, float], stale_s: float) -> bool:
         """False where this computer slept after the claim: others may have settled the row by now. It is given back."""

@@ -35,6 +35,7 @@ _PAST_ITEMS = 3  # so many items in a row that are older than the create show th
 # A list may lag longer than the settle time: what was called absent is looked for for so long.
 _ABSENT_S = 3600.0
 _DEEP_EVERY_S = 120.0
+_AGAIN_WITHIN = 1 / 24  # settle times: 5 s
 _KNOWN_S = 2 * 24 * 3600.0
 
 
@@ -61,6 +62,7 @@ class Reconciler:
     _is_awaited: Callable[[Intent], bool] = lambda intent: False
     _one_at_a_time: anyio.Lock = field(default_factory=anyio.Lock, init=False)
     _missed_since_s: dict[tuple[str, int], float] = field(default_factory=dict[tuple[str, int], float], init=False)
+    _read_past_s: dict[tuple[str, int], float] = field(default_factory=dict[tuple[str, int], float], init=False)
     _is_running: bool = field(default=False, init=False)
     _has_new_doubt: bool = field(default=False, init=False)
     _is_put_off: bool = field(default=False, init=False)
@@ -98,15 +100,24 @@ class Reconciler:
         """One look, far enough back for all that is in doubt and for what is `asked` about; gives how many are open.
 
         What was called absent before is sought in what is read, and every two minutes as far back as that takes.
-        A list that cannot be read changes nothing.
+        A list that cannot be read changes nothing. What was missed in a list just now is looked for once more, but not
+        for long: on a busy account that list may have a hundred pages.
         """
         if not self._account.client.gateway.has_list:
             return 0
+        is_known_absent = bool(asked) and all(map(self._is_absent_still, asked))
+        with anyio.move_on_after(_AGAIN_WITHIN * self._rules.settle_s if is_known_absent else math.inf):
+            return await self._once(asked)
+        return 0
+
+    async def _once(self, asked: Sequence[Intent]) -> int:
         origin = self._account.origin
         async with self._one_at_a_time:
-            doubtful = await self._journal.unresolved(origin)
+            keys = {each.key for each in asked}
+            unresolved = await self._journal.unresolved(origin)
+            doubtful = [each for each in unresolved if each.key in keys or not self._is_awaited(each)]
             sought = (*doubtful, *await self._journal.absent(origin, _ABSENT_S))
-            if not sought or (all(map(self._is_awaited, sought)) and not asked):
+            if not sought:
                 return 0
             self._is_put_off = True
             now_s = self._runtime.monotonic()
@@ -136,11 +147,19 @@ class Reconciler:
             search=Search(skew_s=listed.skew_s, settle_s=rules.settle_s, margin_s=_MARGIN_S, defaults=rules.defaults),
             may_be_absent=await self._missed_for_long(sought, listed, asked_s),
         )
+        shown = [each for each in sought if listed.would_show(each, rules.settle_s)]
+        self._read_past_s = {**self._read_past_s, **{(each.key, each.tries): asked_s for each in shown}}
         settled = await self._journal.settle(verdicts, self._account.look(self._runtime.clock()))
         self._runtime.at_crash_point(CrashPoint.SETTLED)
         for intent in settled:
             if intent.state is IntentState.KNOWN:
                 self._on_found(intent)
+
+    def _is_absent_still(self, intent: Intent) -> bool:
+        """Whether a list that would show what was called absent was read lately: on a long one that takes a while."""
+        read_at_s = self._read_past_s.get((intent.key, intent.tries), -math.inf)
+        is_fresh = self._runtime.monotonic() - read_at_s < _DEEP_EVERY_S
+        return intent.state is IntentState.ABSENT and is_fresh
 
     def _needed_s(self, intent: Intent, asked_s: float) -> float:
         """How far back the list is needed: further for what could be called absent now than for what may be found."""

@@ -27,12 +27,14 @@ _FIRST_LOOK_S = 1.0
 class Budget:
     """Until when the gateway may hold a create's answer (monotonic clock), and how long refusals for load are repeated.
 
-    `secrets` are inputs that are sent and never written down.
+    `secrets` are inputs that are sent and never written down. Where it `may_be_mended`, a refused create stands as an
+    intent, so that it can be joined until the caller has sent or given it up.
     """
 
     hold_until_s: float
     retry_s: float
     secrets: Mapping[str, JsonValue]
+    may_be_mended: bool = False
 
 
 class Sender:

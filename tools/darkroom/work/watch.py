@@ -186,10 +186,11 @@ class Watcher:
             if not await self._look(watched, polling):
                 return False
         self._runtime.at_crash_point(CrashPoint.ENDED)
+        intent = watched.intent
         async with anyio.create_task_group() as tasks:
-            if _lacks_figures(watched.intent):
+            if _lacks_figures(intent):
                 tasks.start_soon(self._look, watched, polling)
-            intent = await self._fetching.first_round(watched.intent)
+            intent = await self._fetching.first_round(intent)
         watched.publish(intent, settled=True)
         watched.publish(await self._fetching.remaining_rounds(intent), settled=True)
         return True

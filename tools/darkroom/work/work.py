@@ -105,8 +105,7 @@ class Work:
     async def cancel_all(self, intents: Sequence[Intent]) -> None:
         """Ask the gateway to cancel those that still run.
 
-        A create in flight is canceled when its id comes, which is looked for where the gateway holds its answer. Faults
-        are logged: whoever asked has gone.
+        A create in flight is canceled when its id comes; a held one's is looked for. Faults are logged.
         """
         for intent in intents:
             watched = self._watched.get(intent.key)
@@ -244,6 +243,7 @@ class Work:
             stale_s=self._rules.reconcile.settle_s / 2,
             spending=self._rules.day_limit(),
             secrets=budget.secrets,
+            may_be_mended=budget.may_be_mended,
         )
 
     async def _look_and_watch(self, watched: Watched) -> None:
@@ -257,7 +257,7 @@ class Work:
 
     async def _watch(self, watched: Watched, schedule: PollSchedule, *, look_first: bool) -> None:
         key, watched.is_followed = watched.intent.key, True
-        if not watched.is_wanted:
+        if not watched.is_wanted and not self._is_closing:
             await self._cancel_quietly(watched.intent)
         try:
             async with self._fence(f"watching {watched.handle}", watched), anyio.create_task_group() as tasks:
