@@ -25,7 +25,13 @@ from typing import IO, Any
 _LOADED = (
     *("anyio._backends._asyncio", "darkroom.cancelling", "darkroom.darkroom", "darkroom.dry_run"),
     *("darkroom.generate_image", "darkroom.get_prediction", "darkroom.list_models", "darkroom.list_predictions"),
-    *("darkroom_server.batches.batch", "darkroom_server.cli.commands", "darkroom_server.sandbox.app", "rich.console", "uvicorn.server"),
+    *(
+        "darkroom_server.batches.batch",
+        "darkroom_server.cli.commands",
+        "darkroom_server.sandbox.app",
+        "rich.console",
+        "uvicorn.server",
+    ),
 )
 # An interpreter reads these once, where it begins.
 _READ_AT_THE_START = ("PYTHON", "LANG", "LC_")

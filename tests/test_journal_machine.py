@@ -24,6 +24,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from journal_fixtures import ORIGIN, START, HandClock, new_intent, prediction
+from rounds import rounds
 
 from darkroom.journal import Intent, IntentState, Journal, Search, match
 from darkroom.journal.input_form import normal_form
@@ -274,5 +275,7 @@ class JournalMachine(RuleBasedStateMachine):
 def test_two_processes_never_pay_twice_and_never_lose_a_prediction() -> None:
     run_state_machine_as_test(
         JournalMachine,
-        settings=settings(max_examples=100, stateful_step_count=25, deadline=None, suppress_health_check=SLOW_START),
+        settings=settings(
+            max_examples=rounds(40), stateful_step_count=25, deadline=None, suppress_health_check=SLOW_START
+        ),
     )

@@ -1,4 +1,4 @@
-"""Two thousand odd answers of a gateway: no Darkroom ends, and the next calls bring their images."""
+"""Hundreds of odd answers of a gateway: no Darkroom ends, and the next calls bring their images."""
 
 import itertools
 import tempfile
@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from odd_answers import ODD_ANSWERS, RawAnswer
 from open_rooms import room_at
+from rounds import rounds
 from scripted_gateway import Answer, RecordedRequest, ScriptedGateway
 
 from darkroom.darkroom import Darkroom
@@ -18,7 +19,7 @@ from darkroom.generate_image import generate_image
 from darkroom.get_prediction import get_prediction
 from darkroom.registry import ImageRequest
 
-ROUNDS, ANSWERS_A_ROUND, CALLS_AFTER = 40, 50, 5
+ANSWERS_A_ROUND, CALLS_AFTER = 50, 5
 STAGES = (*("create", "look", "file") * 5, "cancel", "list")  # a list that fails is asked for again after a while
 
 
@@ -97,7 +98,7 @@ _ROUNDS = st.lists(_STAGED, min_size=ANSWERS_A_ROUND, max_size=ANSWERS_A_ROUND).
 _SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]
 
 
-@settings(max_examples=ROUNDS, deadline=None, phases=[Phase.generate], suppress_health_check=_SLOW)
+@settings(max_examples=rounds(12), deadline=None, phases=[Phase.generate], suppress_health_check=_SLOW)
 @given(_ROUNDS)
 def test_no_odd_answer_ends_a_room_and_the_next_calls_bring_their_images(answers: Round) -> None:
     with tempfile.TemporaryDirectory() as folder:
