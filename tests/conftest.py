@@ -60,7 +60,7 @@ def empty_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", autouse=True)
 async def kept_decoders(anyio_backend: str) -> AsyncGenerator[None]:
     """Decoder processes that all tests of a file share, as all calls of a server do."""
     from darkroom.outputs.decoders import decoders
