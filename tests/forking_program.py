@@ -14,12 +14,14 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
 from signal import SIGKILL
+from subprocess import DEVNULL
 from typing import IO, Any
 
 _LOADED = (
@@ -33,18 +35,23 @@ _LOADED = (
         "uvicorn.server",
     ),
 )
-# An interpreter reads these once, where it begins.
+# An interpreter reads these once, where it begins. Where modules lie was read, too, but they are loaded.
 _READ_AT_THE_START = ("PYTHON", "LANG", "LC_")
+_HARMLESS = ("PYTHONPATH", "PYTHON_KEYRING_BACKEND")
+
+
+DARKROOM = (sys.executable, "-c", "import sys; from darkroom_server.cli import main; sys.exit(main())")
 
 
 class ForkingProgram:
-    """Runs `darkroom-mcp` by forks of one process."""
+    """Runs `darkroom-mcp` by forks of one process, one after the other: `turn` is held by who runs one."""
 
     def __init__(self) -> None:
+        self.turn = threading.Lock()
         self._ours, theirs = socket.socketpair()
         with theirs:
             command = [sys.executable, __file__, str(theirs.fileno())]
-            self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=-3, stdout=-3)
+            self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=DEVNULL, stdout=DEVNULL)
 
     def run(
         self, words: Sequence[str], environ: Mapping[str, str], folder: Path, stdin: IO[bytes], timeout_s: float
@@ -69,20 +76,40 @@ class ForkingProgram:
                 os.kill(pid, SIGKILL)
                 raise
 
-    def close(self) -> None:
-        self._ours.close()
-        self._process.wait(timeout=20)
+
+def run_darkroom(
+    words: Sequence[str], environ: Mapping[str, str], folder: Path, *, stdin: bytes = b"", timeout_s: float = 60
+) -> subprocess.CompletedProcess[str]:
+    """`darkroom-mcp` with these words, as `subprocess.run` with captured text: a fork, or a new interpreter."""
+    with tempfile.TemporaryFile() as given:
+        given.write(stdin)
+        given.seek(0)
+        if _can_fork(environ) and (program := _the_forking_program()).turn.acquire(blocking=False):
+            try:
+                return program.run(words, environ, folder, given, timeout_s)
+            finally:
+                program.turn.release()
+        return subprocess.run(
+            [*DARKROOM, *words],
+            env=environ,
+            cwd=folder,
+            stdin=given,
+            capture_output=True,
+            encoding=environ.get("PYTHONIOENCODING", "utf-8"),
+            timeout=timeout_s,
+            check=False,
+        )
 
 
 @cache
-def the_forking_program() -> ForkingProgram:
+def _the_forking_program() -> ForkingProgram:
     """That of this process, which ends with it."""
     return ForkingProgram()
 
 
-def can_fork(environ: Mapping[str, str]) -> bool:
+def _can_fork(environ: Mapping[str, str]) -> bool:
     """Whether a fork would be what a process of its own is."""
-    names = [name for name in {*environ, *os.environ} if name.startswith(_READ_AT_THE_START)]
+    names = [name for name in {*environ, *os.environ} - {*_HARMLESS} if name.startswith(_READ_AT_THE_START)]
     return hasattr(os, "fork") and all(environ.get(name) == os.environ.get(name) for name in names)
 
 
