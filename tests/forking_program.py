@@ -95,7 +95,8 @@ def run_darkroom(
             cwd=folder,
             stdin=given,
             capture_output=True,
-            encoding=environ.get("PYTHONIOENCODING", "utf-8"),
+            encoding="utf-8",
+            errors="backslashreplace" if "PYTHONIOENCODING" in environ else "strict",
             timeout=timeout_s,
             check=False,
         )
