@@ -32,7 +32,7 @@ class CommandLine:
 
     def seen_in_the_journal(self, process: "subprocess.Popen[str]", question: str) -> None:
         """Look into the journal until this SQL gives a row that is not 0; each look waits on the process a moment."""
-        for _ in range(300):
+        for _ in range(1200):
             if self.answer(question):
                 return
             try:
