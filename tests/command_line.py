@@ -4,10 +4,10 @@ import contextlib
 import os
 import sqlite3
 import subprocess
-import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from forking_program import DARKROOM, run_darkroom
 
 
 class CommandLine:
@@ -25,26 +25,14 @@ class CommandLine:
     def run(
         self, *words: str, environ: Mapping[str, str] | None = None, stdin: bytes = b""
     ) -> subprocess.CompletedProcess[str]:
-        with tempfile.TemporaryFile() as given:
-            given.write(stdin)
-            given.seek(0)
-            return subprocess.run(
-                self.command(words),
-                env=self.environ | dict(environ or {}),
-                cwd=self.folder,
-                stdin=given,
-                capture_output=True,
-                encoding="utf-8",
-                timeout=60,
-                check=False,
-            )
+        return run_darkroom(words, self.environ | dict(environ or {}), self.folder, stdin=stdin)
 
     def command(self, words: Sequence[str]) -> list[str]:
-        return [sys.executable, "-c", "import sys; from darkroom_server.cli import main; sys.exit(main())", *words]
+        return [*DARKROOM, *words]
 
     def seen_in_the_journal(self, process: "subprocess.Popen[str]", question: str) -> None:
         """Look into the journal until this SQL gives a row that is not 0; each look waits on the process a moment."""
-        for _ in range(300):
+        for _ in range(1200):
             if self.answer(question):
                 return
             try:

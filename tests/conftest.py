@@ -1,7 +1,10 @@
 """What every test shares: one event loop, and no setting of the person who runs them."""
 
+import compileall
 import os
+import sys
 from collections.abc import AsyncGenerator, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,9 +16,24 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
     from postgres_server import PostgresServer
 
+# Tests start hundreds of programs. Where Python keeps no byte-code, as in many containers, each of them would compile
+# again all that it imports, which is half of its start.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 # No test depends on how busy the machine is.
 settings.register_profile("darkroom", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("darkroom")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Decoder processes never write byte-code, so what they load is compiled once, before there are any."""
+    if hasattr(config, "workerinput"):
+        return
+    for name in ("PIL", "resvg_py", "darkroom"):
+        spec = find_spec(name)
+        for folder in (spec and spec.submodule_search_locations) or ():
+            compileall.compile_dir(folder, quiet=2)
 
 
 @pytest.fixture(scope="session")
@@ -43,7 +61,7 @@ def empty_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", autouse=True)
 async def kept_decoders(anyio_backend: str) -> AsyncGenerator[None]:
     """Decoder processes that all tests of a file share, as all calls of a server do."""
     from darkroom.outputs.decoders import decoders

@@ -1,14 +1,17 @@
 """A gateway on loopback that misbehaves by plan and keeps the truth of what it made. Its outputs are real PNG files.
 
 In this process: `async with FaultGateway() as gateway`. In a process of its own: `with gateway_process() as gateway`,
-or `python tests/fault_gateway.py`, whose first line is its address; there it is told over HTTP (`/plan`, `/truth`).
+or `python tests/fault_gateway.py`, which says its process id and address. There it is told over HTTP (`/plan`,
+`/truth`).
 """
 
 import asyncio
 import contextlib
 import json
+import os
 import random
 import re
+import signal
 import socket
 import struct
 import subprocess
@@ -21,6 +24,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import formatdate
+from functools import cache
 from types import TracebackType
 from typing import Any, Self
 
@@ -418,15 +422,35 @@ class GatewayProcess:
 
 @contextmanager
 def gateway_process(plan: Plan | None = None) -> Generator[GatewayProcess]:
-    """Serve while the block runs."""
-    with subprocess.Popen([sys.executable, __file__], stdout=subprocess.PIPE, text=True) as process:
+    """Serve while the block runs; what it has loaded is kept for the next one, where there are forks."""
+    if hasattr(os, "fork"):
+        process = _forking_process()
+        assert process.stdin and process.stdout
+        process.stdin.write("one more\n")
+        process.stdin.flush()
+        pid, base_url = process.stdout.readline().split()
         try:
-            assert process.stdout
-            gateway = GatewayProcess(process.stdout.readline().strip())
+            gateway = GatewayProcess(base_url)
             gateway.follow(plan or Plan())
             yield gateway
         finally:
-            process.kill()
+            os.kill(int(pid), signal.SIGKILL)
+    else:
+        with subprocess.Popen([sys.executable, __file__], stdout=subprocess.PIPE, text=True) as process:
+            try:
+                assert process.stdout
+                gateway = GatewayProcess(process.stdout.readline().split()[1])
+                gateway.follow(plan or Plan())
+                yield gateway
+            finally:
+                process.kill()
+
+
+@cache
+def _forking_process() -> "subprocess.Popen[str]":
+    """Of this process, with which it ends."""
+    command = [sys.executable, __file__, "forks"]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
 def picture(name: str) -> bytes:
@@ -451,9 +475,16 @@ def _stamp(seconds: float) -> str:
 
 async def main() -> None:
     async with FaultGateway() as gateway:
-        print(gateway.base_url, flush=True)
+        print(os.getpid(), gateway.base_url, flush=True)
         await gateway.serve_forever()
 
 
+def _fork_for_each_line() -> bool:
+    """Whether this is a fork; the first process returns when nobody can ask any more."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # so that no fork remains a zombie
+    return any(os.fork() == 0 for _ in sys.stdin)
+
+
 if __name__ == "__main__":
-    asyncio.run(main())
+    if "forks" not in sys.argv or _fork_for_each_line():
+        asyncio.run(main())

@@ -86,6 +86,6 @@ def room_options(gateway: Served, folder: Path, **changes: Any) -> DarkroomOptio
 
 @asynccontextmanager
 async def room_at(gateway: Served, folder: Path, **changes: Any) -> AsyncGenerator[Darkroom]:
-    with anyio.fail_after(60):
+    with anyio.fail_after(240):  # far more than it takes on a busy machine
         async with Darkroom.open(room_options(gateway, folder, **changes)) as room:
             yield room

@@ -2,13 +2,13 @@
 
 import json
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import anyio
 import pytest
+from anyio import to_thread
+from forking_program import run_darkroom
 from sandbox_server import sandbox_server
 from scripted_gateway import Answer, RecordedRequest, ScriptedGateway
 
@@ -17,7 +17,6 @@ from darkroom_server.sandbox import SandboxOptions
 pytestmark = pytest.mark.anyio
 
 KEY = "sk-balance0balance0balance0"
-COMMAND = "import sys; from darkroom_server.cli import main; sys.exit(main())"
 
 
 async def told(folder: Path, base_url: str, *words: str, gateway: str = "deerapi") -> str:
@@ -31,10 +30,9 @@ async def told(folder: Path, base_url: str, *words: str, gateway: str = "deerapi
         "DARKROOM_BASE_URL": base_url,
         "DARKROOM_API_KEY": KEY,
     }
-    with anyio.fail_after(60):
-        done = await anyio.run_process([sys.executable, "-c", COMMAND, *words], env=environ, cwd=folder, check=False)
-    assert b"Traceback" not in done.stderr and KEY.encode() not in done.stdout + done.stderr
-    return done.stdout.decode()
+    done = await to_thread.run_sync(lambda: run_darkroom(words, environ, folder))
+    assert "Traceback" not in done.stderr and KEY not in done.stdout + done.stderr
+    return done.stdout
 
 
 def key_with(**changes: Any) -> Callable[[RecordedRequest], Answer]:

@@ -14,6 +14,7 @@ import httpx
 import pytest
 import systems
 from anyio import to_thread
+from forking_program import run_darkroom
 from mcp import Client
 from mcp.types import CallToolResult, TextContent
 from PIL import Image
@@ -206,15 +207,7 @@ async def run(folder: Path, *words: str, **environ: str) -> subprocess.Completed
     kept = {name: text for name, text in os.environ.items() if not name.startswith("DARKROOM_")}
     own = {"DARKROOM_DATA_DIR": str(folder / "data"), "DARKROOM_OUTPUT_DIR": str(folder / "pictures")}
     return await to_thread.run_sync(
-        lambda: subprocess.run(
-            [*COMMAND, *words],
-            env={**kept, **own, "HOME": str(folder), **environ},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        lambda: run_darkroom(words, {**kept, **own, "HOME": str(folder), **environ}, folder)
     )
 
 

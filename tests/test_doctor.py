@@ -1,20 +1,19 @@
 """What doctor makes of a gateway that does not let us in: the key, the network and certificates are told apart."""
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
-import anyio
 import pytest
+from anyio import to_thread
 from company_network import Authority, SecureGateway
+from forking_program import run_darkroom
 from sandbox_server import sandbox_server
 
 from darkroom_server.sandbox import SandboxOptions
 
 pytestmark = pytest.mark.anyio
 
-PROGRAM = "import sys; from darkroom_server.cli import main; sys.exit(main())"
 KEY = "sk-canary0canary0canary0"
 
 
@@ -22,11 +21,9 @@ async def doctor(home: Path, **variables: str) -> str:
     """What it prints; it must not be content."""
     environ = {"PATH": os.defpath, "SYSTEMROOT": os.environ.get("SYSTEMROOT", ""), "HOME": str(home)}
     environ |= {"PYTHONPATH": os.pathsep.join(sys.path), "DARKROOM_API_KEY": KEY, **variables}
-    with anyio.fail_after(120):
-        done = await anyio.run_process(
-            [sys.executable, "-c", PROGRAM, "doctor"], env=environ, stdin=subprocess.DEVNULL, check=False
-        )
-    said = (done.stdout + done.stderr).decode()
+    environ |= {name: text for name, text in os.environ.items() if name.startswith(("LANG", "LC_", "PYTHON"))}
+    done = await to_thread.run_sync(lambda: run_darkroom(["doctor"], environ, home, timeout_s=120))
+    said = done.stdout + done.stderr
     assert done.returncode == 1 and KEY not in said and "Traceback" not in said
     return said
 

@@ -12,6 +12,7 @@ import anyio
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rounds import rounds
 from scripted_gateway import Answer, ScriptedGateway, gateway_at, read_request
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -332,7 +333,7 @@ HEADERS = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=rounds(60), deadline=None)
 @given(
     status=st.one_of(st.sampled_from([b"200", b"302", b"307", b"404", b"101", b"103"]), st.binary(max_size=5)),
     headers=HEADERS,

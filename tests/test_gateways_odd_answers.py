@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from odd_answers import ID, ODD_ANSWERS, RawAnswer, nested
 from pydantic import JsonValue
+from rounds import rounds
 from scripted_gateway import Answer, ScriptedGateway, gateway_at
 
 from darkroom.errors import CreateUnresolved, GatewayError, GatewayMisread, UnknownPrediction
@@ -104,7 +105,7 @@ def test_no_answer_raises_anything_but_the_errors_that_are_named() -> None:
         # No shrinking: it would take minutes, and the answers are short enough to be read.
         @settings(
             phases=[Phase.explicit, Phase.reuse, Phase.generate],
-            max_examples=200,
+            max_examples=rounds(100),
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
         )

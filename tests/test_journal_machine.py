@@ -25,6 +25,7 @@ from hypothesis.stateful import (
 )
 from journal_fixtures import ORIGIN, START, HandClock, Place, new_intent, prediction
 from postgres_server import PostgresServer
+from rounds import rounds
 
 from darkroom.journal import Intent, IntentState, Journal, Search, match
 from darkroom.journal.database import Database
@@ -299,7 +300,7 @@ def test_two_processes_never_pay_twice_and_never_lose_a_prediction(place: Place)
     class Machine(JournalMachine):
         server = place if isinstance(place, PostgresServer) else None
 
-    examples = 15 if Machine.server else 100
+    examples = rounds(10 if Machine.server else 40)
     run_state_machine_as_test(
         Machine,
         settings=settings(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import systems
+from forking_program import DARKROOM, run_darkroom
 from stdio_host import Host
 
 from darkroom.errors import SettingsError
@@ -21,7 +22,7 @@ OTHER = "sk-Canary3canary4canary5"
 PLAIN = "keyrings.alt.file.PlaintextKeyring"
 NONE = "keyring.backends.fail.Keyring"
 FORGETFUL = "keyring.backends.null.Keyring"
-PROGRAM = "import sys; from darkroom_server.cli import main; sys.exit(main())"
+PROGRAM = DARKROOM[-1]
 WITHOUT = "import sys; sys.modules['keyring'] = None; from darkroom_server.cli import main; sys.exit(main())"
 
 
@@ -42,16 +43,20 @@ class Person:
     ) -> subprocess.CompletedProcess[str]:
         environ = {"HOME": str(self.home), "USERPROFILE": str(self.home), "PATH": os.defpath}
         environ |= {"LOCALAPPDATA": str(self.home), "SYSTEMROOT": os.environ.get("SYSTEMROOT", "")}
+        environ |= {name: text for name, text in os.environ.items() if name.startswith(("LANG", "LC_", "PYTHON"))}
         environ |= {"PYTHONPATH": os.pathsep.join(sys.path), "PYTHON_KEYRING_BACKEND": backend, **variables}
-        done = subprocess.run(
-            [sys.executable, "-c", program, *words],
-            env=environ,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        if program == PROGRAM:
+            done = run_darkroom(words, environ, self.home, stdin=stdin.encode(), timeout_s=120)
+        else:
+            done = subprocess.run(
+                [sys.executable, "-c", program, *words],
+                env=environ,
+                input=stdin,
+                capture_output=True,
+                text=True,
+                timeout=120,
+                check=False,
+            )
         self.said += done.stdout + done.stderr
         assert "Traceback" not in done.stderr
         return done

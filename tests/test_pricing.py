@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import JsonValue
+from rounds import rounds
 
 from darkroom.charges import Basis
 from darkroom.predictions import Metrics, Prediction, PredictionStatus
@@ -311,7 +312,7 @@ def _applies(when: Mapping[str, JsonValue], seen: Mapping[str, JsonValue]) -> bo
     return all(seen.get(name) == value for name, value in when.items())
 
 
-@settings(max_examples=500)
+@settings(max_examples=rounds(200))
 @given(runs())
 def test_no_receipt_is_above_the_bound(
     run: tuple[Model, dict[str, JsonValue], dict[str, tuple[int, int]], Prediction],

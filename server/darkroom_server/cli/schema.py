@@ -9,7 +9,6 @@ from typing import Annotated, Any, Literal
 import typer
 
 from darkroom_server.cli.screen import show_json
-from darkroom_server.output_schema import answer_schemas
 
 Command = Literal["generate", "show", "cancel", "history", "models"]
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -22,6 +21,8 @@ def schema(command: Annotated[Command, typer.Argument(help="Whose --json it is a
 
 def schema_of(command: Command) -> dict[str, Any]:
     """The JSON Schema (2020-12) of the `--json` of this command."""
+    from darkroom_server.output_schema import answer_schemas  # with MCP, which --help and --version can do without
+
     answers = answer_schemas()
     own: dict[str, Any] = json.loads(Path(__file__).with_name("json_output.json").read_text(encoding="utf-8"))
     prediction = answers["prediction"]
