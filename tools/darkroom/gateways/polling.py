@@ -56,6 +56,11 @@ class PollSchedule:
         hold_s = int(min(left_s - _ANSWER_S, _LONGEST_HOLD_S))
         return hold_s if hold_s >= max(self.p5_s, 1.0) else 0
 
+    @property
+    def overdue_s(self) -> float:
+        """Seconds after which a run is so late that its id should be known, whatever the gateway holds back."""
+        return 2 * self.p95_s + _ANSWER_S if self.p95_s else _ANSWER_S
+
     def next_delay(self, elapsed_s: float, rng: Random) -> float:
         """Seconds until the next look, `elapsed_s` after the create; about ten at most, to see an early end."""
         jitter = rng.uniform(0.9, 1.1)

@@ -185,7 +185,7 @@ class Creator:
             return await create()
         self._held_count += 1
         try:
-            with watched.held(hold_s) as hold:
+            with watched.held(min(hold_s, plan.schedule.overdue_s)) as hold:
                 self._on_held(watched, hold)
                 return await create(prefer_wait_s=hold_s)
         finally:

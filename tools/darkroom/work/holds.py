@@ -25,7 +25,7 @@ class Holds:
 
     async def mind(self, watched: Watched, hold: Hold) -> None:
         """Until it is over: leave it alone for its time, unless somebody hurries, and then look in the list."""
-        await hold.wakened(hold.for_s + _LATE_S)
+        await hold.wakened(hold.quiet_s + _LATE_S)
         pause_s = _FIRST_PAUSE_S
         while not hold.is_over and not watched.intent.prediction_id:
             await self._reconciler.once([watched.intent])

@@ -35,10 +35,10 @@ _NO_OUTPUT_YET = "the gateway calls it succeeded but shows no output yet; darkro
 
 
 class Hold:
-    """A create whose answer the gateway was asked to hold for `for_s` seconds."""
+    """A create whose answer the gateway was asked to hold; for `quiet_s` seconds nobody asks for its id."""
 
-    def __init__(self, for_s: float) -> None:
-        self.for_s = for_s
+    def __init__(self, quiet_s: float) -> None:
+        self.quiet_s = quiet_s
         self.is_over = False
         self._wakened = anyio.Event()
 
@@ -124,9 +124,9 @@ class Watched:
             self.is_queued = False
 
     @contextmanager
-    def held(self, for_s: float) -> Generator["Hold"]:
+    def held(self, quiet_s: float) -> Generator["Hold"]:
         """The gateway has been asked to hold its answer while the block runs."""
-        self.hold = hold = Hold(for_s)
+        self.hold = hold = Hold(quiet_s)
         try:
             yield hold
         finally:
