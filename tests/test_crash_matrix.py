@@ -16,7 +16,7 @@ pytestmark = pytest.mark.anyio
 
 @systems.forks
 async def test_no_create_is_lost_or_repeated_and_every_picture_comes_home_once(tmp_path: Path) -> None:
-    requests, kills = rounds(100), rounds(2 * (len(CrashPoint) + 1))
+    requests, kills = rounds(180), rounds(20)
     with anyio.fail_after(rounds(300)):
         figures = await CrashRun(folder=tmp_path, requests=requests, kills=kills).run()
     print("", *figures.lines(), sep="\n")

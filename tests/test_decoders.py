@@ -40,6 +40,11 @@ anyio.run(main)
 """
 
 
+@pytest.fixture(scope="module")
+def kept_decoders() -> None:
+    """None are kept here, except where a test does so."""
+
+
 @pytest.fixture
 async def pool() -> AsyncGenerator[Decoders]:
     pool = Decoders()
