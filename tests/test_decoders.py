@@ -82,6 +82,7 @@ async def the_pid(pids_of: int | None = None) -> int:
 
 
 async def end_of(pid: int) -> None:
+    assert sys.platform == "linux"
     descriptor = os.pidfd_open(pid)
     await anyio.to_thread.run_sync(select.select, [descriptor], list[int](), list[int]())
     os.close(descriptor)
@@ -197,6 +198,7 @@ async def test_nothing_is_kept_where_nobody_wants_that() -> None:
 
 
 def test_a_killed_server_leaves_no_decoder_behind() -> None:
+    assert sys.platform == "linux"
     with subprocess.Popen([sys.executable, "-c", KEEPER], stdout=subprocess.PIPE, text=True) as keeper:
         assert keeper.stdout
         decoder = os.pidfd_open(int(keeper.stdout.readline()))

@@ -83,10 +83,10 @@ def _load_plugins() -> None:
 
 def _widen_pipes() -> None:
     """Most pictures then go through at once; in small pieces both sides would wait for each other's turn."""
-    try:
-        from fcntl import F_SETPIPE_SZ, fcntl
-    except ImportError:  # only Linux has that
+    if sys.platform != "linux":
         return
+    from fcntl import F_SETPIPE_SZ, fcntl
+
     for pipe in (_STDIN, _STDOUT):
         with suppress(OSError):
             fcntl(pipe, F_SETPIPE_SZ, _READ_BYTES)
@@ -126,7 +126,7 @@ def _read(size: int) -> bytes:
 
 def _carry_out(found: "Lengths", rest: bytes) -> bool:
     """Have it answered; False where the picture has killed the copy."""
-    if not hasattr(os, "fork"):
+    if sys.platform == "win32":
         _answer(found, rest)
         return True
     if copy := os.fork():
@@ -146,7 +146,7 @@ def _answer(found: "Lengths", rest: bytes) -> None:
     from darkroom.decoder.raster import answer
 
     request, content = split_frame(rest, found)
-    if hasattr(os, "fork"):
+    if sys.platform != "win32":
         _fence(request)
     left = memoryview(frame(found.tag, *answer(request, content)))
     while left:
