@@ -25,10 +25,15 @@ def released_steps() -> tuple[tuple[str, ...], ...]:
 def migrate(connection: "Connection", migrations: tuple[tuple[str, ...], ...] | None = None) -> None:
     """Bring the tables up to the newest format, all steps in one transaction; harmless when several processes do it.
 
-    Raises: JournalError where the file is of a newer darkroom or of another program.
+    Where nothing is to be done it waits for nobody who writes. Raises: JournalError where the file is of a newer
+    darkroom or of another program.
     """
-    with transaction(connection, "BEGIN IMMEDIATE"):
-        _apply(connection, released_steps() if migrations is None else migrations)
+    steps = released_steps() if migrations is None else migrations
+    with transaction(connection, "BEGIN"):
+        is_newest = _format(connection, steps) == len(steps)
+    if not is_newest:
+        with transaction(connection, "BEGIN IMMEDIATE"):
+            _apply(connection, steps)
 
 
 @contextmanager
@@ -44,10 +49,7 @@ def transaction(connection: "Connection", begin: str) -> Generator[None]:
 
 
 def _apply(connection: "Connection", migrations: tuple[tuple[str, ...], ...]) -> None:
-    _refuse_foreign(connection)
-    done: int = connection.execute("PRAGMA user_version").fetchone()[0]
-    if done > len(migrations):
-        raise JournalError(_newer(connection, done, len(migrations)))
+    done = _format(connection, migrations)
     for number, statements in enumerate(migrations[done:], start=done + 1):
         for statement in statements:
             connection.execute(statement)
@@ -55,6 +57,15 @@ def _apply(connection: "Connection", migrations: tuple[tuple[str, ...], ...]) ->
     if done < len(migrations):
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {len(migrations)}")
+
+
+def _format(connection: "Connection", migrations: tuple[tuple[str, ...], ...]) -> int:
+    """How many steps the file has seen. Raises: JournalError where it is not ours to change."""
+    _refuse_foreign(connection)
+    done: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    if done > len(migrations):
+        raise JournalError(_newer(connection, done, len(migrations)))
+    return done
 
 
 def _refuse_foreign(connection: "Connection") -> None:

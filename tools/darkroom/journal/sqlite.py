@@ -5,7 +5,7 @@ import sqlite3
 import time
 from collections import deque
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -163,7 +163,7 @@ def open_database(path: Path, clock: Callable[[], float] = time.time) -> tuple[C
 
 
 def _connect(path: Path, now: float) -> Connection:
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite gives -wal and -shm the mode of the file
+    _create(path)
     if os.name == "posix" and path.stat().st_mode & 0o077:
         path.chmod(0o600)
     connection = sqlite3.connect(
@@ -180,6 +180,16 @@ def _connect(path: Path, now: float) -> Connection:
         connection.close()
         raise
     return connection
+
+
+def _create(path: Path) -> None:
+    """A new file is private, and SQLite gives its mode to -wal and -shm.
+
+    A file that is there is left to SQLite: POSIX takes all locks on a file from a process that closes it once, also
+    those of its other connections, and another process would then delete the -wal in which they write.
+    """
+    with suppress(FileExistsError):
+        os.close(os.open(os.path.realpath(path), os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _switch_to_wal(connection: sqlite3.Connection) -> None:
