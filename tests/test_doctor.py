@@ -1,7 +1,9 @@
 """What doctor makes of a gateway that does not let us in: the key, the network and certificates are told apart."""
 
 import os
+import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from company_network import Authority, SecureGateway
 from forking_program import run_darkroom
 from sandbox_server import sandbox_server
 
+from darkroom.journal import open_journal
 from darkroom_server.sandbox import SandboxOptions
 
 pytestmark = pytest.mark.anyio
@@ -47,3 +50,12 @@ async def test_a_certificate_that_is_not_trusted_is_told_as_that(tmp_path: Path)
     assert "!!    The network is fine, but who answers is not trusted; the key was not sent." in said
     missing = await doctor(tmp_path, DARKROOM_BASE_URL="https://localhost:9", SSL_CERT_FILE=str(tmp_path / "none"))
     assert "SSL_CERT_FILE names no readable file" in missing
+
+
+async def test_a_journal_that_cannot_be_written_is_told_as_that(tmp_path: Path) -> None:
+    async with open_journal(tmp_path / "journal.sqlite3"):
+        pass
+    with closing(sqlite3.connect(tmp_path / "journal.sqlite3", isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        said = await doctor(tmp_path, DARKROOM_BASE_URL="http://127.0.0.1:9", DARKROOM_DATA_DIR=str(tmp_path))
+    assert "!!  Journal: The journal could not be used: another process keeps it locked." in said

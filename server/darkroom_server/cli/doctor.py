@@ -114,6 +114,7 @@ def _about_journal(settings: Settings) -> Iterator[_Finding]:
 
 async def _journal_warnings(path: Path) -> tuple[str, ...]:
     async with open_journal(path) as journal:
+        await journal.account("", "")  # writes nothing, but only where something could be written
         return journal.warnings
 
 

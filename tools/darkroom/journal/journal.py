@@ -282,7 +282,7 @@ async def open_journal(
 ) -> AsyncGenerator[Journal]:
     """Open or create the journal in one SQLite file. `clock` gives seconds since the epoch.
 
-    Raises: JournalError where it cannot be written, or is of a newer darkroom.
+    Raises: JournalError where it cannot be opened, or is of a newer darkroom. That it can be written shows later.
     """
     import anyio.to_thread
 
