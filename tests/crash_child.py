@@ -33,8 +33,11 @@ from darkroom.work.crash_points import CrashPoint
 CRASHED = 7
 KEYS = ("crash-key-0123456789", "crash-key-9876543210")
 SETTLE_S = 3.0
-LIFE_S = 40.0
+# A life whose clock is behind that of one before waits in vain for a doubt to be settled; the next one may not.
+LIFE_S = 12.0
 _AGAIN_AFTER_S = 0.25
+# Long enough for an id to be kept in a file, shorter than others wait for the lock.
+_LOCKED_S = 2.0
 # A whole create takes less than half the settle time, as it does with the product's own values.
 _TIMEOUTS = Timeouts(connect_s=0.4, write_s=0.4, read_s=0.4)
 
@@ -61,14 +64,16 @@ class Place:
             yield Journal(postgres.database("crash", "ada"), clock, receipt_of)
 
     def lock(self) -> Callable[[], object]:
-        """Keep everybody from writing; gives what must be kept alive."""
+        """Keep everybody from writing until the function is called that this gives."""
         if not self.database:
-            lock = sqlite3.connect(self.folder / "data" / "journal.sqlite3", isolation_level=None)
-            lock.execute("BEGIN IMMEDIATE")
+            path = self.folder / "data" / "journal.sqlite3"
+            lock = sqlite3.connect(path, timeout=1, isolation_level=None, check_same_thread=False)
+            with suppress(sqlite3.OperationalError):  # another life has locked it: then nobody can write either
+                lock.execute("BEGIN IMMEDIATE")
             return lock.close
         import psycopg
 
-        with suppress(psycopg.Error):  # then nobody can write either
+        with suppress(psycopg.Error):  # nor then
             connection = psycopg.connect(self.database, options="-c lock_timeout=1s")
             connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('crash', 7))")
             return connection.close
@@ -167,6 +172,9 @@ def _ending(place: Place, at: CrashPoint, times: int) -> Callable[[CrashPoint], 
     left = times
     locks: list[Callable[[], object]] = []
 
+    def unlock() -> None:
+        locks.pop()()
+
     def at_crash_point(point: CrashPoint) -> None:
         nonlocal left
         left -= point is at
@@ -175,6 +183,8 @@ def _ending(place: Place, at: CrashPoint, times: int) -> Callable[[CrashPoint], 
         if at is CrashPoint.ID_KEPT and point is CrashPoint.CREATED and not locks:
             # Only a journal that cannot be written brings us there.
             locks.append(place.lock())
+            # An answer that was found in the list meanwhile writes nothing: the others are not kept waiting for that.
+            threading.Timer(_LOCKED_S, unlock).start()
 
     return at_crash_point
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections import Counter, deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,8 @@ _FAULTS = Plan(creates=0.3, looks=0.3, born_done=0.2, run_s=0.3, stall_s=1.2, la
 _CLOCKS_AHEAD_S = (0.0, 0.0, 300.0, -300.0)
 _ASKS_FOR_HOLDS = 0.75
 _AFTER_AT_MOST_S = 2.0
+_RARE = (CrashPoint.REFUSED, CrashPoint.ID_KEPT)
+_REFUSES_NEXT = replace(_FAULTS, script=("429", "503"))  # by chance alone many a life would pass without that
 
 
 @dataclass(kw_only=True)
@@ -72,7 +74,8 @@ class Figures:
 class CrashRun:
     """`lanes` processes work on one journal at once; a life has `batch` requests, four times that if none ends it.
 
-    With `postgres` the journal is there, and that is ended in the middle of its work every `restart_every_s`.
+    Up to `more` requests are added while an end has not been met. With `postgres` the journal is there, and that is
+    ended in the middle of its work every `restart_every_s`.
     """
 
     folder: Path
@@ -80,6 +83,7 @@ class CrashRun:
     restart_every_s: float = 0.0
     requests: int
     kills: int
+    more: int = 0
     batch: int = 10
     lanes: int = 2
     seed: int = 1
@@ -91,10 +95,7 @@ class CrashRun:
         pending = deque(range(self.requests))
         rounds = [*CrashPoint, ANYWHERE] * (self.kills // len(CrashPoint) + 1)
         rng = random.Random(self.seed)
-        ends = deque(
-            (end, 1 if end is CrashPoint.ID_KEPT else rng.randint(1, 4))
-            for end in rounds[: max(self.kills, len(CrashPoint) + 1)]
-        )
+        ends = deque((end, 1 if end in _RARE else rng.randint(1, 4)) for end in rounds[: self.kills])
         with gateway_process(_FAULTS) as gateway:
             gateway.serve_accounts(dict.fromkeys(crash_child.KEYS, "ada"))
             async with anyio.create_task_group() as restarts:
@@ -130,12 +131,15 @@ class CrashRun:
         paths = os.pathsep.join(path for path in sys.path if path)
         environ = {**os.environ, "PYTHONPATH": paths}
         async with await anyio.open_process(command, env=environ, stderr=None) as process:
-            while pending:
+            while self._is_left(pending, ends, figures):
                 end, times = ends.popleft() if ends else ("", 0)
                 size = min(self.batch if end else 4 * self.batch, len(pending))
-                numbers = [pending.popleft() for _ in range(size)]
+                # Those that other lives have begun, and fresh ones: without creates no life would end at one.
+                numbers = [pending.pop() if n % 2 else pending.popleft() for n in range(size)]
                 # What another lane is at, too: two processes with one request_id.
                 numbers_of_both = [*numbers, *list(pending)[-2:]]
+                if end is CrashPoint.REFUSED:
+                    await anyio.to_thread.run_sync(gateway.follow, _REFUSES_NEXT)
                 answer = await _life(process, numbers_of_both, end, times, rng)
                 figures.lives += 1
                 if answer["killed"]:
@@ -144,11 +148,19 @@ class CrashRun:
                     ends.append((end, 1))
                 pending.extendleft(number for number in numbers if number not in answer["done"])
 
+    def _is_left(self, pending: deque[int], ends: deque[tuple[str, int]], figures: Figures) -> bool:
+        """While an end has not been met there are fresh requests, up to `more`."""
+        if ends and len(pending) < self.batch:
+            count = min(self.batch, self.requests + self.more - figures.requests)
+            pending.extend(range(figures.requests, figures.requests + count))
+            figures.requests += count
+        return bool(pending)
+
     async def _compare(self, truth: Truth, figures: Figures) -> None:
         async with self._place.journal(self.folder / "data" / "journal.sqlite3", time.time) as journal:
-            intents = await journal.history(limit=10 * self.requests)
+            intents = await journal.history(limit=10 * figures.requests)
         known = {intent.prediction_id for intent in intents}
-        asked = Counter({f"picture {n}": crash_child.prediction_count(n) for n in range(self.requests)})
+        asked = Counter({f"picture {n}": crash_child.prediction_count(n) for n in range(figures.requests)})
         figures.intents = len(intents)
         figures.held = sum("prefer" in headers for headers in truth.create_headers)
         figures.creates_on_the_wire, figures.created = truth.creates, len(truth.predictions)
