@@ -252,3 +252,16 @@ def test_ctrl_c_stops_waiting_and_says_how_to_pick_it_up(line: CommandLine) -> N
     assert process.returncode == 130, said
     assert "darkroom-mcp show" in said
     assert "Traceback" not in said
+
+
+@systems.signals
+def test_ctrl_c_before_the_gateway_has_answered_says_that_it_may_run(line: CommandLine) -> None:
+    with subprocess.Popen(
+        line.command(("generate", "sandbox:slow=50 a fox")), env=line.environ, stderr=subprocess.PIPE, text=True
+    ) as process:
+        line.seen_in_the_journal(process, "select count(*) from intents where state = 'sent'")
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=30)
+    assert process.returncode == 130, said
+    assert "has not answered yet: it may run and be billed" in said and "darkroom-mcp show" in said
+    assert "goes on with it" not in said

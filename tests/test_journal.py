@@ -190,6 +190,21 @@ async def test_an_equal_intent_keeps_the_prediction_it_was_given_first(journal: 
     assert (await found(journal, answered.key)).state is IntentState.UNKNOWN
 
 
+@pytest.mark.parametrize("is_first", [True, False])
+async def test_of_equal_creates_each_gets_one_though_they_were_mixed_up(journal: Journal, is_first: bool) -> None:
+    wishes = [await intended(journal, new_intent(request_id=name)) for name in ("early", "late")]
+    for wish in wishes:
+        assert await journal.claim(wish.key)
+    await journal.mark_known(wishes[1].key, prediction("pred0001"))  # by the list
+    done = prediction("pred0002", PredictionStatus.SUCCEEDED, output=("https://output.invalid/1.png",))
+    answers = [(wishes[0].key, prediction("pred0001")), (wishes[1].key, done)]
+    for key, answer in answers if is_first else answers[::-1]:
+        await journal.mark_known(key, answer)
+    early, late = [await found(journal, wish.key) for wish in wishes]
+    assert (early.prediction_id, early.status, len(early.images)) == ("pred0002", PredictionStatus.SUCCEEDED, 1)
+    assert late.prediction_id == "pred0001" and len(await journal.history()) == 2
+
+
 async def test_a_prediction_looked_up_before_its_create_was_settled_moves_to_the_intent(journal: Journal) -> None:
     intent = await sent(journal)
     await journal.record(prediction("pred0001", SUCCEEDED, output=(PNG,)), adopting=adopting())

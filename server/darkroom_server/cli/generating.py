@@ -27,8 +27,8 @@ from darkroom_server.cli.opened import in_darkroom
 from darkroom_server.cli.pictures import draw, open_in_viewer
 from darkroom_server.cli.screen import (
     batch_bar,
+    left_behind,
     note,
-    pick_up,
     progress_bar,
     show_json,
     show_report,
@@ -104,7 +104,7 @@ async def _made(darkroom: Darkroom, line: Line, wanted: Wanted) -> Made:
     except anyio.get_cancelled_exc_class():
         with anyio.move_on_after(1, shield=True):
             for intent in await darkroom.journal.by_request(line.request_id):
-                note(pick_up(intent.prediction_id or intent.key))
+                note(left_behind(intent))
         raise
 
 

@@ -9,6 +9,7 @@ from typing import cast
 import typer
 from pydantic import JsonValue
 
+from darkroom.journal import DOUBTFUL, Intent
 from darkroom.reports import Outcome, PredictionReport
 from darkroom.reports.for_people import for_person
 from darkroom_server.batches.outcomes import exit_code, records, saved_paths, unsaved_states
@@ -84,6 +85,19 @@ def pick_up(prediction_id: str) -> str:
         "The gateway goes on with it; nothing is fetched here until darkroom runs again: "
         f"darkroom-mcp show {prediction_id} --wait 60"
     )
+
+
+def left_behind(intent: Intent) -> str:
+    """What is known of a prediction when its command is stopped, and how to go on with it."""
+    if intent.prediction_id:
+        return pick_up(intent.prediction_id)
+    is_sent = intent.state in DOUBTFUL
+    known = (
+        f"The request went to gateway '{intent.gateway}', which has not answered yet: it may run and be billed."
+        if is_sent
+        else "It was not sent yet."
+    )
+    return f"{known} What became of it: darkroom-mcp show {intent.key} --wait 60"
 
 
 @contextlib.contextmanager

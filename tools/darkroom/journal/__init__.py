@@ -20,7 +20,7 @@ each state leaves open; every statement that changes a state is built from that 
 3.  A prediction id belongs to one row. A paid prediction is never dropped: `mark_known` is allowed from every state. If
     the row has another prediction by then (we slept, it was called absent, and somebody sent again), the second gets a
     row of its own. If an equal intent has been given the prediction first, the two are interchangeable: that one keeps
-    it, and this one stays unknown until its own is found.
+    it, and this one gets what that one made, once its answer comes or the list shows it.
 4.  (request_id, part) is unique: the same wish gives the same rows, with their first input and their first seed.
 5.  `mark_refused` works only for the journal object that claimed: a late answer cannot free a row that another process
     has sent since.

@@ -46,6 +46,16 @@ _IS_SEEN = "SELECT 1 AS seen FROM intents WHERE prediction_id = ?"
 _KNOWN_IDS = """SELECT prediction_id FROM intents WHERE origin IN (?, '') AND is_adopted = 0 AND known_at >= ?
     AND prediction_id IS NOT NULL"""
 _GIVEN_AWAY = "Reconciliation gave its prediction to an equal request; it is looked for again."
+# A row without a call that holds what `mine` has made besides, and an equal create whose own prediction `mine` holds.
+_SPARE = """SELECT spare.key AS spare, twin.key AS twin FROM intents AS mine
+    JOIN intents AS spare ON spare.request_id = '' AND spare.is_adopted = 0 AND spare.state = 'known'
+        AND spare.sent_at = mine.sent_at AND spare.input_shown = mine.input_shown AND spare.key <> mine.key
+    JOIN intents AS twin ON twin.state = 'unknown' AND twin.reason = ? AND twin.origin = mine.origin
+        AND twin.account = mine.account AND twin.model = mine.model AND twin.version = mine.version
+        AND twin.input_shown = mine.input_shown
+    WHERE mine.key = ? ORDER BY twin.sent_at, spare.key LIMIT 1"""
+_MADE = "prediction_id, status, prediction, ended_at, total_s, cost_usd, cost_basis, cost_note, gateway_request_id"
+_TAKE = f"UPDATE intents SET ({_MADE}) = (?, ?, ?, ?, ?, ?, ?, ?, ?) WHERE key = ?"
 
 
 def insert(session: Session, new: NewIntent, now: float) -> Intent:
@@ -96,6 +106,7 @@ def _give(session: Session, mine: Intent, prediction: Prediction, look: Look) ->
     if holder is not None and holder.key != mine.key:
         if not holder.is_adopted:
             mark_unknown(session, mine.key, _GIVEN_AWAY)
+            _give_spare(session, holder, look)
             return
         session.execute("DELETE FROM intents WHERE key = ?", (holder.key,))
     if mine.prediction_id in ("", prediction.id):
@@ -103,6 +114,18 @@ def _give(session: Session, mine: Intent, prediction: Prediction, look: Look) ->
         return
     with session.as_owner(mine.key):
         session.execute(_COPY, (codec.new_key(look.now), prediction.id, look.now, look.now, mine.key))
+    _give_spare(session, mine, look)
+
+
+def _give_spare(session: Session, mine: Intent, look: Look) -> None:
+    """What `mine` has made besides goes to the equal create whose prediction it holds, if there are both."""
+    with session.as_owner(mine.key):
+        if (pair := session.execute(_SPARE, (_GIVEN_AWAY, mine.key)).fetchone()) is None:
+            return
+        made = session.execute(f"SELECT {_MADE} FROM intents WHERE key = ?", (pair["spare"],)).fetchone()
+        session.execute("DELETE FROM intents WHERE key = ?", (pair["spare"],))
+        session.execute(_ANSWER, (made["prediction_id"], look.now, pair["twin"]))
+        session.execute(_TAKE, (*(made[name] for name in _MADE.split(", ")), pair["twin"]))
 
 
 def _named(session: Session, prediction: Prediction, look: Look) -> Intent:

@@ -116,15 +116,19 @@ class Reconciler:
             keys = {each.key for each in asked}
             unresolved = await self._journal.unresolved(origin)
             doubtful = [each for each in unresolved if each.key in keys or not self._is_awaited(each)]
-            sought = (*doubtful, *await self._journal.absent(origin, _ABSENT_S))
-            if not sought:
+            absent = await self._journal.absent(origin, _ABSENT_S)
+            if not (doubtful or absent):
                 return 0
+            # Whose answer is awaited takes part: of equal ones each gets its own, and what is shown need not be asked
+            # for once more.
+            awaited = [each for each in unresolved if each not in doubtful]
+            sought = (*doubtful, *absent)
             self._is_put_off = True
             now_s = self._runtime.monotonic()
             is_deep = now_s - self._deep_at_s >= _DEEP_EVERY_S or not (doubtful or asked)
             self._deep_at_s = now_s if is_deep else self._deep_at_s
             try:
-                await self._settle(sought, sought if is_deep else (*doubtful, *asked))
+                await self._settle(sought, sought if is_deep else (*doubtful, *asked), awaited)
                 self._is_put_off = False
             except (GatewayError, JournalError) as error:
                 log.warning("reconciliation put off: %s", error)
@@ -132,8 +136,8 @@ class Reconciler:
                 log.exception("reconciliation put off by a fault of darkroom's own")
             return len(await self._journal.unresolved(origin))
 
-    async def _settle(self, sought: tuple[Intent, ...], reach: Sequence[Intent]) -> None:
-        """`reach` are those for whom the list is read far enough back."""
+    async def _settle(self, sought: tuple[Intent, ...], reach: Sequence[Intent], awaited: Sequence[Intent]) -> None:
+        """`reach` are those for whom the list is read far enough back; for what is `awaited` only a find counts."""
         # The list is as old as its first page; the pages after that may take their time.
         asked_s = self._runtime.monotonic()
         oldest_s = min(self._needed_s(intent, asked_s) for intent in reach)
@@ -141,7 +145,7 @@ class Reconciler:
         self._runtime.at_crash_point(CrashPoint.LISTED)
         rules = self._rules
         verdicts = match(
-            sought,
+            (*sought, *awaited),
             listed.predictions,
             await self._journal.known_ids(self._account.origin, oldest_s - _KNOWN_S),
             search=Search(skew_s=listed.skew_s, settle_s=rules.settle_s, margin_s=_MARGIN_S, defaults=rules.defaults),
@@ -149,6 +153,8 @@ class Reconciler:
         )
         shown = [each for each in sought if listed.would_show(each, rules.settle_s)]
         self._read_past_s = {**self._read_past_s, **{(each.key, each.tries): asked_s for each in shown}}
+        only_found = {each.key for each in awaited}
+        verdicts = [each for each in verdicts if each.prediction or each.key not in only_found]
         settled = await self._journal.settle(verdicts, self._account.look(self._runtime.clock()))
         self._runtime.at_crash_point(CrashPoint.SETTLED)
         for intent in settled:
