@@ -51,6 +51,8 @@ class Waiting:
         percent = sum(step.percent for step in steps) / len(steps)
         pairs = list(zip(watched, steps, strict=True))
         each, step = next((pair for pair in pairs if not pair[0].is_settled), pairs[0])
+        if each.hold and not each.intent.prediction_id:
+            return percent, "starting: the gateway has the request and has not told its id yet"
         return percent, f"{each.handle} {step.message}"[:100]
 
     def percents(self, watched: Sequence[Watched]) -> dict[str, float]:
