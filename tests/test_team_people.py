@@ -76,6 +76,18 @@ async def test_a_picture_is_reached_by_its_link_and_by_no_path(team: Team, mode:
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
+async def test_the_address_of_ones_own_picture_is_an_input_and_that_of_another_is_refused(team: Team) -> None:
+    """The gateway cannot fetch it, so the picture itself is sent."""
+    async with team.client("ada") as ada, team.client("bob") as bob:
+        link = (await made_by(ada))["images"][0]["path"]
+        edited = await made_by(ada, prompt="the same at night", images=[link])
+        refused = await bob.call_tool("generate_image", {"prompt": "the same at night", "images": [link]})
+    headers = {"Authorization": f"Bearer {GATEWAY_KEY}"}
+    sent = httpx.get(f"{team.sandbox}/v1/predictions/{edited['id']}", headers=headers, timeout=30).json()["input"]
+    assert "/images/" not in str(sent) and "data:image/" in str(sent)
+    assert text(refused).startswith("Refused: ") and "is known here. Nothing was sent" in text(refused)
+
+
 async def test_an_image_of_another_is_not_there(team: Team) -> None:
     async with team.client("ada") as ada:
         id = (await made_by(ada))["id"]
