@@ -73,8 +73,8 @@ class TokenVerifier:
             claims = jwt.decode(token, options={"verify_signature": False})
             aud, iss = repr(claims.get("aud"))[:200], repr(claims.get("iss"))[:200]
             words = (
-                f"it is issued for {aud} and not for '{self._team.audience}'. Mend that at the authorization server, or "
-                "set DARKROOM_OAUTH_AUDIENCE"
+                f"it is issued for {aud} and not for '{self._team.audience}'. Mend that at the authorization server, "
+                "or set DARKROOM_OAUTH_AUDIENCE"
                 if isinstance(error, jwt.InvalidAudienceError)
                 else f"its issuer is {iss} and not what DARKROOM_OAUTH_ISSUER says, '{self._team.oauth_issuer}'"
             )
