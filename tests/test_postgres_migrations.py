@@ -88,7 +88,7 @@ async def test_a_role_that_row_level_security_does_not_bind_is_refused(postgres:
         async with open_postgres(postgres.url(role)):
             pass
     if role != "darkroom_owner":
-        with pytest.raises(JournalError, match=f"does not bind the role '{role}'"):
+        with pytest.raises(JournalError, match=f"does not bind the role '{role}'.*ALTER ROLE {role} NOSUPERUSER"):
             migrate(postgres.owner, Roles(app=role))
 
 
@@ -120,6 +120,27 @@ def test_an_address_that_does_not_work_is_said_without_its_password(url: str, wo
     with pytest.raises(JournalError, match=words) as raised:
         migrate(url)
     assert "s3cret" not in repr(raised.value) + repr(raised.value.__cause__)
+
+
+@pytest.mark.parametrize(
+    ("role", "database", "words"),
+    [
+        ("nobody_here", "darkroom", 'role "nobody_here" does not exist.*check role, password and name'),
+        ("darkroom_owner", "none", 'database "none" does not exist.*check role, password and name'),
+        ("darkroom_owner", "others", "ALTER DATABASE others OWNER TO darkroom_owner"),
+    ],
+)
+def test_a_database_that_refuses_is_not_called_away(
+    postgres: PostgresServer, role: str, database: str, words: str
+) -> None:
+    postgres.execute("CREATE DATABASE others OWNER postgres")
+    try:
+        postgres.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC", database="others")
+        with pytest.raises(JournalError, match=words) as raised:
+            migrate(postgres.url(role, database))
+    finally:
+        postgres.execute("DROP DATABASE others WITH (FORCE)")
+    assert "cannot be reached" not in str(raised.value)
 
 
 def test_the_command_migrates_and_checks(empty: PostgresServer, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from issuer_server import Issuer, open_issuer
 from postgres_server import PostgresServer
-from team_server import Team, free_port, open_team
+from team_server import Team, free_port, open_team, text
 
 pytestmark = pytest.mark.anyio
 
@@ -119,3 +119,16 @@ def test_figures_are_told_on_a_port_of_their_own_and_name_nobody(team: Team) -> 
     assert "darkroom_rooms" in told and "darkroom_requests_open" in told
     assert "zebedee" not in told and "acme" not in told
     assert httpx.get(f"{team.origin}/metrics").status_code == 404
+
+
+async def test_an_answer_says_while_no_worker_runs_and_no_longer(team: Team) -> None:
+    async with team.client("ada") as ada:
+        made = text(await ada.call_tool("generate_image", {"prompt": "sandbox:slow=600 a mill", "wait_seconds": 0}))
+        found = text(await ada.call_tool("get_prediction", {"id": "latest", "wait_seconds": 0}))
+    assert "no worker of this darkroom" in made and "no worker of this darkroom" in found
+    assert "`darkroom-mcp worker` must run" in found
+    sign_of_life = "INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now())"
+    team.server.execute(sign_of_life)
+    async with team.client("bob") as bob:
+        made = text(await bob.call_tool("generate_image", {"prompt": "sandbox:slow=600 a mill", "wait_seconds": 0}))
+    assert "no worker" not in made

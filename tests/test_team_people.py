@@ -54,6 +54,12 @@ def get(team: Team, path: str, subject: str = "") -> httpx.Response:
     return httpx.get(f"{team.origin}{path}", headers=headers, timeout=30)
 
 
+def sent_to_gateway(team: Team, id: str) -> str:
+    """The input as the gateway keeps it."""
+    headers = {"Authorization": f"Bearer {GATEWAY_KEY}"}
+    return str(httpx.get(f"{team.sandbox}/v1/predictions/{id}", headers=headers, timeout=30).json()["input"])
+
+
 def by_token(team: Team, path: str, token: str) -> int:
     return httpx.get(f"{team.origin}{path}", headers={"Authorization": f"Bearer {token}"}, timeout=30).status_code
 
@@ -74,6 +80,16 @@ async def test_a_picture_is_reached_by_its_link_and_by_no_path(team: Team, mode:
     assert (answer.status_code, answer.headers["content-type"]) == (200, "image/webp")
     assert len(answer.content) == report(made)["images"][0]["size_bytes"]
     assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+async def test_the_address_of_ones_own_picture_is_an_input_and_that_of_another_is_refused(team: Team) -> None:
+    """The gateway cannot fetch it, so the picture itself is sent."""
+    async with team.client("ada") as ada, team.client("bob") as bob:
+        link = (await made_by(ada))["images"][0]["path"]
+        edited = await made_by(ada, prompt="the same at night", images=[link])
+        refused = await bob.call_tool("generate_image", {"prompt": "the same at night", "images": [link]})
+    assert "data:image/" in sent_to_gateway(team, edited["id"])
+    assert text(refused).startswith("Refused: ") and "is known here. Nothing was sent" in text(refused)
 
 
 async def test_an_image_of_another_is_not_there(team: Team) -> None:

@@ -97,6 +97,31 @@ async def test_a_forged_token_is_refused(name: str, issuer: Issuer) -> None:
     assert await verifier(issuer).verify_token(FORGED[name](issuer)) is None
 
 
+MENDABLE: dict[str, Callable[[Issuer], str]] = {
+    "issued for 'api://other' and not for 'https://d.example/mcp'": lambda issuer: issuer.token(aud="api://other"),
+    "DARKROOM_OAUTH_ISSUER says": lambda issuer: issuer.token(iss=f"{issuer.url}/"),
+    "is no JWT": lambda issuer: "opaque-canary-token",
+}
+
+
+@pytest.mark.parametrize("words", MENDABLE)
+async def test_the_log_says_once_what_the_authorization_server_does_differently(
+    words: str, issuer: Issuer, caplog: pytest.LogCaptureFixture
+) -> None:
+    ours, token = verifier(issuer), MENDABLE[words](issuer)
+    for _ in range(3):
+        assert await ours.verify_token(token) is None
+    assert caplog.text.count(words) == 1
+    assert token[-20:] not in caplog.text
+
+
+async def test_a_token_by_another_key_writes_nothing_of_its_own_into_the_log(
+    issuer: Issuer, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert await verifier(issuer).verify_token(issuer.token(aud="forged-words", key=OTHER)) is None
+    assert "forged-words" not in caplog.text
+
+
 @pytest.mark.parametrize("kid", ["e", "r"])
 async def test_a_token_of_the_issuer_names_its_person_and_does_not_go_on(kid: str, issuer: Issuer) -> None:
     access = await verifier(issuer).verify_token(issuer.token(kid, client_id="host", azp="other"))

@@ -68,6 +68,11 @@ async def test_keys_are_sealed_anew_after_a_rotation(admin: Administrator, postg
         assert (account.api_key.reveal(), account.webhook_secret.reveal()) == (KEY, SECRET)
 
 
+def test_who_adds_a_second_tenant_hears_that_log_ins_must_name_theirs_now(admin: Administrator) -> None:
+    assert "DARKROOM_TENANT_CLAIM" not in admin.does("add", "acme")
+    assert "2 tenants now: set DARKROOM_TENANT_CLAIM" in admin.does("add", "second")
+
+
 def test_what_cannot_be_done_is_said_and_changes_nothing(admin: Administrator, postgres: PostgresServer) -> None:
     refused = admin.refused
     assert "There is none yet: `darkroom-mcp tenant add NAME`" in refused("limit", "acme", "--usd-per-day", "1")

@@ -221,6 +221,7 @@ class Darkroom:
             self.fetcher,
             self.uploads,
             self.options.input_dirs,
+            links=self.options.links,
             keep_metadata=self.options.keep_metadata,
         )
 

@@ -1,7 +1,7 @@
 """What a Darkroom is opened with."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,7 +31,7 @@ class DarkroomOptions:
     none; `on_ended` hears of every prediction that has ended and whose images are home or lost; `open_journal` opens
     the journal, given where its file would lie. `team_limit` is what a team allows, in place of `max_usd_per_day`;
     `links` gives links to images in place of their locations, `uploads_place` (a folder or object URL) keeps pictures
-    that were added by hand.
+    that were added by hand; `unattended` gives what answers must say of work that nobody follows at this moment, or "".
     """
 
     gateway: Gateway
@@ -47,6 +47,7 @@ class DarkroomOptions:
     max_usd_per_day: float | None = None
     team_limit: Limit | None = None
     links: "Links | None" = None
+    unattended: "Callable[[], Awaitable[str]] | None" = None
     uploads_place: str = ""
     allow_unknown_price: bool = False
     clock: Callable[[], float] = time.time

@@ -69,7 +69,13 @@ def add(
 
     with administering(_owner_url()) as administration:
         administration.add(name, zone)
+        count = len(administration.tenants())
     note(f"Tenant '{name}' is added. Next: darkroom-mcp tenant key {name} --gateway GATEWAY")
+    if count > 1:
+        note(
+            f"There are {count} tenants now: set DARKROOM_TENANT_CLAIM for all replicas and workers, or people who log "
+            "in belong to none and are refused."
+        )
 
 
 def list_tenants(as_json: _AsJson = False) -> None:

@@ -19,6 +19,7 @@ from darkroom_server.team.queued_work import Creates, QueuedWork
 from darkroom_server.team.team_account import TeamAccount
 from darkroom_server.team.team_journal import journal_of
 from darkroom_server.team.tenants import GatewayAccount, Principal
+from darkroom_server.team.workers_seen import WorkersSeen
 
 # A call that would have to wait longer for its turn is refused: others of the team wait as well.
 TURN_WITHIN_S = 10.0
@@ -62,6 +63,7 @@ class Replica:
             output_dir=place,
             uploads_place=f"{place}/uploads",
             links=self.links,
+            unattended=WorkersSeen(self.postgres).words,
             models_dir=settings.models_dir,
             keep_metadata=settings.keep_metadata,
             default_model=settings.default_model,

@@ -32,7 +32,7 @@ _ALGORITHMS = ["ES256", "ES384", "RS256", "RS384", "RS512", "PS256", "PS384", "P
 _LONGEST_TOKEN, _LONGEST_SUBJECT = 8_192, 255
 _LEEWAY_S = 30
 _FRESH_S, _AGAIN_S, _FETCH_S, _AWAY_S = 300.0, 5.0, 5.0, 2.0
-_AT_ONCE = 8
+_AT_ONCE, _MOST_TOLD = 8, 20
 _BROKEN = (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError)
 
 # The subject to whom the SHA-256 of a machine's token belongs; None where it is unknown or has expired.
@@ -51,6 +51,7 @@ class TokenVerifier:
         self._machine = machine
         self._keys = _IssuerKeys(team.oauth_issuer, fresh_s=fresh_s, again_s=again_s)
         self._limiter = anyio.CapacityLimiter(_AT_ONCE)
+        self._told: set[str] = set()
 
     async def verify_token(self, token: str) -> AccessToken | None:
         """Whose token it is, without the token itself, so that no log or gateway can get it; None for a wrong one.
@@ -63,8 +64,28 @@ class TokenVerifier:
             claims = await anyio.to_thread.run_sync(self._claims, token, limiter=self._limiter)
             return self._of_person(claims)
         except _BROKEN as error:
-            log.info("a token was refused (%s)", type(error).__name__)
+            self._tell(token, error)
             return None
+
+    def _tell(self, token: str, error: Exception) -> None:
+        """What the administrator can mend, once. Claims are shown only where the issuer's signature was right."""
+        if isinstance(error, jwt.InvalidAudienceError | jwt.InvalidIssuerError):
+            claims = jwt.decode(token, options={"verify_signature": False})
+            aud, iss = repr(claims.get("aud"))[:200], repr(claims.get("iss"))[:200]
+            words = (
+                f"it is issued for {aud} and not for '{self._team.audience}'. Mend that at the authorization server, "
+                "or set DARKROOM_OAUTH_AUDIENCE"
+                if isinstance(error, jwt.InvalidAudienceError)
+                else f"its issuer is {iss} and not what DARKROOM_OAUTH_ISSUER says, '{self._team.oauth_issuer}'"
+            )
+        elif type(error) is jwt.DecodeError:
+            words = "it is no JWT. The authorization server must issue access tokens that are JWTs"
+        else:
+            log.info("a token was refused (%s)", type(error).__name__)
+            return
+        if words not in self._told and len(self._told) < _MOST_TOLD:
+            self._told.add(words)
+            log.warning("a token was refused: %s", words)
 
     async def _of_machine(self, token: str) -> AccessToken | None:
         subject = await self._machine(hashlib.sha256(token.encode("utf-8", "replace")).digest())

@@ -18,6 +18,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from darkroom.errors import JournalError
 from darkroom.journal.migrations import own_version
+from darkroom.journal.postgres_words import is_away
 
 _MIGRATING = 0x6461726B  # "dark"
 _OLDEST_SERVER = 140000
@@ -93,7 +94,10 @@ def migrate(
             connection.execute("SET LOCAL lock_timeout = '60s'")
             connection.execute("SELECT pg_advisory_xact_lock(%s)", (_MIGRATING,))
             connection.execute("SET LOCAL lock_timeout = '5s'")  # a long statement elsewhere must not stop everybody
-            return _migrate(connection, roles or Roles(), wanted)
+            try:
+                return _migrate(connection, roles or Roles(), wanted)
+            except errors.InsufficientPrivilege as error:
+                raise _no_owner(connection.info, error) from error
 
 
 def _migrate(connection: psycopg.Connection[Any], roles: Roles, steps: tuple[Step, ...]) -> Migrated:
@@ -162,8 +166,16 @@ def checked(connection: psycopg.Connection[Any]) -> None:
 def _bypassing(role: str) -> str:
     return (
         f"Row-level security does not bind the role '{role}' (a superuser, the owner of the tables, or BYPASSRLS), so "
-        "it would see the rows of every tenant. Nothing was sent. The administrator should name a plain role, such as "
-        "darkroom_app."
+        "it would see the rows of every tenant. Nothing was sent. The administrator should name a plain role, "
+        f"or make it one: ALTER ROLE {role} NOSUPERUSER NOBYPASSRLS."
+    )
+
+
+def _no_owner(info: psycopg.ConnectionInfo, error: psycopg.Error) -> JournalError:
+    return JournalError(
+        f"The role '{info.user}' may not make the tables: {error.diag.message_primary}. Nothing was changed. "
+        "DARKROOM_MIGRATE_URL must name the owner of the database; a superuser makes it the owner with: "
+        f"ALTER DATABASE {info.dbname} OWNER TO {info.user}."
     )
 
 
@@ -211,9 +223,12 @@ def connected(url: str) -> Generator[psycopg.Connection[Any]]:
         connection = psycopg.connect(url, connect_timeout=5, autocommit=True, application_name="darkroom")
     except psycopg.Error as error:
         said = str(error).splitlines()[0].removeprefix("connection failed: ")[:160]
+        if is_away(error):
+            what, check = "cannot be reached", "its address and that it runs"
+        else:
+            what, check = "refuses the log-in", "role, password and name in its address"
         raise JournalError(
-            f"The database of the journal cannot be reached: {said}. Nothing was sent. The administrator should check "
-            "its address and that it runs."
+            f"The database of the journal {what}: {said}. Nothing was sent. The administrator should check {check}."
         ) from error
     with connection:
         yield connection

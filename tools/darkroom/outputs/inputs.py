@@ -72,12 +72,14 @@ class InputResolver:
     None where it is not known; `uploaded` what the person has put in under an id, blocking on the disk. `folders` are
     the ones from which paths are read, none to refuse all paths. `upload(content, name, mime_type)` gives a
     URL, None where the gateway has no files API. `fetch` gets a URL through a guarded client; only a mask that must be
-    inverted needs it. `is_far`: the gateway is on the internet, so that it reaches no host of a private network.
+    inverted needs it. `meant` gives 'prediction:ID/N' for an own link to it, else the reference as it is. `is_far`: the
+    gateway is on the internet, so that it reaches no host of a private network.
     """
 
     read: Callable[[StoredFile], Awaitable[bytes]]
     lookup: Callable[[str, int], Awaitable[StoredImage | None]]
     uploaded: Callable[[str], bytes | None] = lambda id: None
+    meant: Callable[[str], str] = str
     folders: Sequence[Path] = ()
     upload: Callable[[bytes, str, str], Awaitable[str]] | None = None
     fetch: Callable[[str], Awaitable[bytes]] | None = None
@@ -146,7 +148,7 @@ class InputResolver:
     async def _readable(self, mapped: MappedInput) -> AsyncIterator[tuple[str, bytes, Position]]:
         """The content of each reference that is no URL."""
         for (name, number), reference in _references(mapped).items():
-            if isinstance(reference, str) and scheme_of(reference) not in ("http", "https"):
+            if isinstance(reference, str) and scheme_of(self.meant(reference)) not in ("http", "https"):
                 position = _position(mapped, name, number)
                 content = await self._loaded(reference, position)
                 if not isinstance(content, str):
@@ -164,7 +166,7 @@ class InputResolver:
     async def _loaded(self, text: str, position: Position) -> bytes | str:
         """As `_load`. Raises: InvalidInput."""
         try:
-            return await self._load(text, position)
+            return await self._load(self.meant(text), position)
         except (_Unusable, OutputError) as error:
             raise position.refused(f"'{quotable(text)}': {error}") from error
 

@@ -1,11 +1,14 @@
 """Links to stored images for people who cannot reach the place itself: the team of a server."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from darkroom.images import StoredFile, StoredImage
 from darkroom.outputs.places import OutputStores
 from darkroom.uris import is_url
+
+_PATH = re.compile(r"/images/([A-Za-z0-9_-]{1,64})/([1-9]\d{0,2})(?:\?as=png)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +25,12 @@ class Links:
         return (
             f"The links are meant for this user alone and may die after {minutes} min; get_prediction gives new ones."
         )
+
+    def meant(self, reference: str) -> str:
+        """`prediction:ID/N` for the address of an image here, which no gateway can fetch; else as it is."""
+        is_here = reference.startswith(f"{self.origin}/")
+        own = _PATH.fullmatch(reference.removeprefix(self.origin)) if is_here else None
+        return f"prediction:{own[1]}/{own[2]}" if own else reference
 
     async def added(self, images: Sequence[StoredImage], stores: OutputStores) -> tuple[StoredImage, ...]:
         """The images with links to their files, and without the server's own folders in their problems."""

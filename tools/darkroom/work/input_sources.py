@@ -8,6 +8,7 @@ from darkroom.gateways.guard import is_public_name
 from darkroom.images import StoredImage
 from darkroom.journal import Journal
 from darkroom.outputs.inputs import InputResolver
+from darkroom.outputs.links import Links
 from darkroom.outputs.places import OutputStores
 from darkroom.outputs.uploads import Uploads
 from darkroom.uris import host_of
@@ -21,6 +22,7 @@ def input_resolver(
     uploads: Uploads,
     folders: Sequence[Path],
     *,
+    links: Links | None,
     keep_metadata: bool,
 ) -> InputResolver:
     """The resolver of one Darkroom; `folders` are those from which local images may be read."""
@@ -37,6 +39,7 @@ def input_resolver(
         read=stores.read,
         lookup=lookup,
         uploaded=uploads.read,
+        meant=links.meant if links else str,
         folders=folders,
         upload=client.upload if client.gateway.has_files else None,
         fetch=fetch,
