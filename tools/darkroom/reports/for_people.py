@@ -44,18 +44,29 @@ _FOR_ALL: _Phrases = (
     (r"\bthe user\b", "you"),
     (r"[Cc]alling generate_image once more", "trying once more"),
 )
-_AT_A_TERMINAL: _Phrases = (
-    (r"(?:[Cc]all |ask )?get_prediction with id ('[^']*'(?:, '[^']*')*) and wait_seconds (\d+)", r"show \1 --wait \2"),
-    (r"\bshow '([^']*)'((?:, '[^']*')*) --wait", r"darkroom-mcp show \1 --wait"),
-    (r"(?:[Cc]all |ask )?get_prediction with id '([^']*)'", r"`darkroom-mcp show \1`"),
-    (r"(?:[Cc]all )?get_prediction\((?:id=)?'([^']*)'\)", r"`darkroom-mcp show \1`"),
-    (r"(?:\b[Cc]all |\bask )?\bget_prediction\b", "`darkroom-mcp show`"),
-    (r'list_models\(model="([^"]+)"\)', r"darkroom-mcp models \1"),
-    (r"\blist_models\b", "`darkroom-mcp models`"),
-    (r"\b([Cc])all generate_image to make one", "darkroom-mcp generate 'a lighthouse' makes one"),
-    (r"\b[Cc]all generate_image\b", "run generate"),
-    (r"\bgenerate_image's\b", "an"),
-    (r"\bgenerate_image\b", "generate"),
+_CALL = r"(?:\b[Cc]all |\bask )?"
+# A tool as an assistant calls it, what a person writes at a terminal for that, and what in a program.
+_TOOLS = (
+    (
+        _CALL + r"get_prediction with id '([^']*)'(?:, '[^']*')* and wait_seconds (\d+)",
+        r"darkroom-mcp show \1 --wait \2",
+        r"darkroom.get('\1', wait_seconds=\2)",
+    ),
+    (_CALL + r"get_prediction with id '([^']*)'", r"`darkroom-mcp show \1`", r"darkroom.get('\1')"),
+    (_CALL + r"get_prediction\((?:id=)?'([^']*)'\)", r"`darkroom-mcp show \1`", r"darkroom.get('\1')"),
+    (_CALL + r"\bget_prediction\b", "`darkroom-mcp show`", "darkroom.get()"),
+    (r'list_models\(model="([^"]+)"\)', r"darkroom-mcp models \1", r'darkroom.models.get("\1")'),
+    (r"\blist_models\b", "`darkroom-mcp models`", "darkroom.models.search()"),
+    (
+        r"\b[Cc]all generate_image to make one",
+        "darkroom-mcp generate 'a lighthouse' makes one",
+        "darkroom.generate('a lighthouse') makes one",
+    ),
+    (r"\b[Cc]all generate_image\b", "run generate", "call generate()"),
+    (r"\bgenerate_image's\b", "an", "an"),
+    (r"\bgenerate_image\b", "generate", "generate()"),
+)
+_ARGUMENTS_AT_A_TERMINAL: _Phrases = (
     (r"\(pass them in `model_options`\)", "(give them as --option NAME=VALUE)"),
     (r"\b[Pp]ass them in `?model_options`?", "give them as --option NAME=VALUE"),
     (r"\b(?:outside of|beside) `?model_options`?", "by itself, not with --option"),
@@ -71,28 +82,14 @@ _AT_A_TERMINAL: _Phrases = (
     (r"\b(?:Give )images \(or mask\) again beside like\b", "Give --image (or --mask) again beside --like"),
     (r"(?<![-\w])count=(\d+)", r"--count \1"),
 )
-_IN_PYTHON: _Phrases = (
-    (
-        r"(?:[Cc]all |ask )?get_prediction with id ('[^']*')(?:, '[^']*')* and wait_seconds (\d+)",
-        r"darkroom.get(\1, wait_seconds=\2)",
-    ),
-    (r"(?:[Cc]all |ask )?get_prediction with id ('[^']*')", r"darkroom.get(\1)"),
-    (r"(?:[Cc]all )?get_prediction\((?:id=)?('[^']*')\)", r"darkroom.get(\1)"),
-    (r"(?:\b[Cc]all |\bask )?\bget_prediction\b", "darkroom.get()"),
-    (r'list_models\(model=("[^"]+")\)', r"darkroom.models.get(\1)"),
-    (r"\blist_models\b", "darkroom.models.search()"),
-    (r"\b([Cc])all generate_image to make one", "darkroom.generate('a lighthouse') makes one"),
-    (r"\b[Cc]all generate_image\b", "call generate()"),
-    (r"\bgenerate_image's\b", "an"),
-    (r"\bgenerate_image\b", "generate()"),
-)
 
 
 def _compiled(phrases: _Phrases) -> tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]:
     return tuple((re.compile(pattern), said) for pattern, said in phrases)
 
 
-_TERMINAL, _PYTHON = _compiled(_FOR_ALL + _AT_A_TERMINAL), _compiled(_FOR_ALL + _IN_PYTHON)
+_TERMINAL = _compiled(_FOR_ALL + tuple((tool, said) for tool, said, _ in _TOOLS) + _ARGUMENTS_AT_A_TERMINAL)
+_PYTHON = _compiled(_FOR_ALL + tuple((tool, said) for tool, _, said in _TOOLS))
 
 
 def for_person(text: str) -> str:
