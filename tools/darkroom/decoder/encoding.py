@@ -67,7 +67,9 @@ def small(image: "Image", max_bytes: int, box: tuple[int, int] | None, wanted_by
     if (drawn := _drawn(first, len(photo))) and len(drawn) <= max_bytes:
         return "PNG", drawn, first.size
     best = (format_name, photo, first.size) if len(photo) <= max_bytes else None
-    for scale, quality in product(_SCALES if box else _SCALES[:1], _QUALITIES):
+    attempts = product(_SCALES if box else _SCALES[:1], _QUALITIES)
+    next(attempts)  # that was the photo
+    for scale, quality in attempts:
         if best and (len(best[1]) <= wanted_bytes or scale < 1.0):
             break
         candidate = fitted(first, (max(1, round(first.width * scale)), max(1, round(first.height * scale))))
