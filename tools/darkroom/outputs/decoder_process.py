@@ -66,10 +66,6 @@ class DecoderProcess:
     def is_running(self) -> bool:
         return self._process.returncode is None
 
-    @property
-    def pid(self) -> int:
-        return self._process.pid
-
     async def ask(self, about: Mapping[str, JsonValue], content: bytes) -> _Answer:
         """The two parts of its answer. After any failure it must be killed.
 
@@ -99,10 +95,6 @@ class DecoderProcess:
                 with suppress(ProcessLookupError, PermissionError):
                     self._send_kill()
             await self._process.aclose()
-
-    async def ended(self) -> int:
-        """Wait until it has ended by itself; gives its code."""
-        return await self._process.wait()
 
     def _send_kill(self) -> None:
         if sys.platform == "win32":
