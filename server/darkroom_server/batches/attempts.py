@@ -22,12 +22,13 @@ async def last_attempt(darkroom: Darkroom, line: Line, *, is_retried: bool) -> L
 
     Raises: JournalError.
     """
-    found = line
+    found, rows = line, await darkroom.journal.by_request(line.request_id)
     for number in count(2):
-        if not has_failed(await darkroom.journal.by_request(found.request_id)):
+        if not has_failed(rows):
             break
         later = replace(line, request_id=f"{line.request_id}-try-{number}")
-        if not (is_retried or await darkroom.journal.by_request(later.request_id)):
+        rows = await darkroom.journal.by_request(later.request_id)
+        if not (rows or is_retried):
             break
         found = later
     return found

@@ -156,7 +156,7 @@ def summary(darkroom: Darkroom, batch: Batch) -> list[str]:
         f"{left} not begun" if left else "",
     ]
     goes_on = "The same command again goes on with the rest; nothing is paid twice."
-    retry = "With --retry-failed it makes anew what has failed, and pays for that again."
+    retry = "The same command with --retry-failed makes anew what has failed, and pays for that again."
     has_failures = any(has_failed(each.report.intents) for each in batch.done)
     return [
         f"{'; '.join(filter(None, parts))}.",
