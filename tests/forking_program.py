@@ -74,6 +74,8 @@ class ForkingProgram:
                 return int(answers.readline())
             except TimeoutError:
                 os.kill(pid, SIGKILL)
+                self._ours.settimeout(None)
+                self._ours.recv(64)  # its exit code, which is no answer for the next run
                 raise
 
 
