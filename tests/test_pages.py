@@ -20,7 +20,6 @@ EACH_PAGE = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 CHANGELOG = Page("CHANGELOG.md")
 # Their commands need a database, and other programs: they are parsed, not run.
 TEAMS = [Page(f"server/docs/{name}.md") for name in ("teams", "teams-tenants", "teams-operations")]
-TEAM_NAMES = {page.name for page in TEAMS}
 # These go on until somebody ends them.
 LASTING = ("serve", "sandbox", "gallery")
 # Options of programs beside ours that the pages name.
@@ -37,7 +36,7 @@ def commands_to_run() -> Iterator[tuple[str, list[str]]]:
     """Each page's name and the words of a command, in the order of the pages; installs write without a start."""
     for page in (README, *DOCS):
         for words in page.commands():
-            if page in TEAM_NAMES or words[0] in LASTING:
+            if page in TEAMS or words[0] in LASTING:
                 continue
             is_unseen = words[0] == "install" and "--list" not in words and "--print" not in words
             yield page.name, [*words, "--no-check"] if is_unseen else words
