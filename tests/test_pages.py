@@ -12,6 +12,7 @@ from pages import DOCS, PAGES, README, ROOT, Page, run_each
 from darkroom.gateways import load_gateways
 from darkroom.settings import Settings, described, variable_of
 from darkroom.team_settings import described_for_teams
+from darkroom.work.crash_points import CrashPoint
 from darkroom_server.cli.commands import run
 from darkroom_server.install import CLIENTS
 from darkroom_server.sandbox import WEATHER
@@ -190,6 +191,16 @@ def test_the_frameworks_of_the_page_are_those_that_are_driven() -> None:
     code = "\n".join(path.read_text(encoding="utf-8") for path in clients if path.is_file())
     assert classes and [name for name in classes if name not in code] == []
     assert [name for name in driven if names.get(name, name.replace("-", "")) not in words] == []
+
+
+def test_the_figures_of_the_security_page_are_those_that_run() -> None:
+    crashes = (ROOT / "tests/test_crash_matrix.py").read_text(encoding="utf-8")
+    [(calls, more)] = re.findall(r"= rounds\((\d+)\), len\(CrashPoint\) \+ rounds\((\d+)\)", crashes)
+    [on_postgres] = re.findall(r"requests=(\d+)", crashes)
+    [inputs] = re.findall(r"rounds\((\d+)\)", (ROOT / "tests/test_pricing.py").read_text(encoding="utf-8"))
+    text = " ".join(Page("server/docs/security.md").text.split())
+    assert f"{calls} calls at a gateway" in text and f"killed {len(CrashPoint) + int(more)} times" in text
+    assert f"{on_postgres} calls over a PostgreSQL" in text and f"{inputs} random inputs a run" in text
 
 
 @EACH_PAGE

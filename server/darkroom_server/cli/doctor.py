@@ -114,7 +114,7 @@ def _about_journal(settings: Settings) -> Iterator[_Finding]:
 
 async def _journal_warnings(path: Path) -> tuple[str, ...]:
     async with open_journal(path) as journal:
-        await journal.account("", "")  # writes nothing, but only where something could be written
+        await journal.account("", "")  # opened for writing, which is what may fail, and nothing written
         return journal.warnings
 
 
