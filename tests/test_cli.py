@@ -114,6 +114,13 @@ def test_a_running_prediction_comes_with_the_command_that_picks_it_up(line: Comm
     assert done.stdout == ""
 
 
+def test_what_was_never_sent_is_not_said_to_go_on_at_the_gateway(line: CommandLine) -> None:
+    line.run("generate", "sandbox:429=100 a fox", "--wait", "1")
+    done = line.run("generate", "a boat", "--wait", "1")
+    assert done.returncode == 4 and "nothing sent yet" in done.stderr and "darkroom-mcp show" in done.stderr
+    assert "goes on with it" not in done.stderr
+
+
 def test_show_latest_finds_the_saved_picture_again(line: CommandLine) -> None:
     made = line.run("generate", "a fox")
     shown = line.run("show", "latest")

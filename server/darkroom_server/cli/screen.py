@@ -60,11 +60,8 @@ def _remarks(report: PredictionReport, headline: str) -> Iterator[str]:
             yield f"Image {image['n']}: {image['problem']}"
     yield from (f"Note: {each}" for each in cast("list[str]", report.data.get("notes") or []))
     yield from _cost(report)
-    name = str(report.data["id"])
-    if report.outcome is Outcome.RUNNING:
-        yield pick_up(name)
-    elif "wanted" in unsaved_states(report):
-        yield f"Nothing fetches it until darkroom runs again: darkroom-mcp show {name} --wait 60"
+    if report.outcome is Outcome.RUNNING or "wanted" in unsaved_states(report):
+        yield _how_to_fetch(str(report.data["id"]))
     elif report.outcome in (Outcome.UNRESOLVED, Outcome.SUCCEEDED, Outcome.FAILED) and report.data["next"]:
         yield str(report.data["next"])
 
@@ -79,18 +76,14 @@ def _cost(report: PredictionReport) -> Iterator[str]:
         yield from (line for line in report.text.splitlines() if line.startswith("Charged: "))
 
 
-def pick_up(prediction_id: str) -> str:
-    """How to go on with a prediction that runs, once this command has ended."""
-    return (
-        "The gateway goes on with it; nothing is fetched here until darkroom runs again: "
-        f"darkroom-mcp show {prediction_id} --wait 60"
-    )
+def _how_to_fetch(prediction_id: str) -> str:
+    return f"Nothing fetches it until darkroom runs again: darkroom-mcp show {prediction_id} --wait 60"
 
 
 def left_behind(intent: Intent) -> str:
     """What is known of a prediction when its command is stopped, and how to go on with it."""
     if intent.prediction_id:
-        return pick_up(intent.prediction_id)
+        return f"The gateway goes on with it. {_how_to_fetch(intent.prediction_id)}"
     is_sent = intent.state in DOUBTFUL
     known = (
         f"The request went to gateway '{intent.gateway}', which has not answered yet: it may run and be billed."
