@@ -55,10 +55,11 @@ def sentences() -> list[str]:
 
 def test_every_sentence_for_an_assistant_has_its_words_for_a_person() -> None:
     assert len(sentences()) > 50
-    left = [said for each in sentences() if FOR_ASSISTANTS.search(said := for_person(each)) or "sk you" in said]
+    odd = re.compile(r"sk you|ell you|ask first|`\(|\)\(|[Yy]ou (?:want|accept|mean|add|set)s\b|[.!?] it\b")
+    left = [said for each in sentences() if FOR_ASSISTANTS.search(said := for_person(each)) or odd.search(said)]
     assert not left
-    tools = re.compile(r"\b([Tt]he user|get_prediction|generate_image|list_models)\b|sk you")
-    assert not [said for each in sentences() if tools.search(said := for_program(each))]
+    tools = re.compile(r"\b([Tt]he user|get_prediction|generate_image|list_models)\b")
+    assert not [said for each in sentences() if tools.search(said := for_program(each)) or odd.search(said)]
 
 
 @pytest.mark.parametrize(
@@ -68,6 +69,11 @@ def test_every_sentence_for_an_assistant_has_its_words_for_a_person() -> None:
         ("Next: call get_prediction with id 'p1' and wait_seconds 25.", "Next: darkroom-mcp show p1 --wait 25."),
         ("Ask for fewer images or a cheaper model, or ask the user.", "or raise the limit."),
         ("Unknown model 'x'. list_models shows all 94.", "`darkroom-mcp models` shows all 94."),
+        (
+            "There is no list. Tell the user that it was possibly created and billed; a new one may pay a second "
+            "time, so only after the user accepts it.",
+            "There is no list. It was possibly created and billed; a new one may pay a second time.",
+        ),
         ("There is no prediction yet. Call generate_image to make one.", "darkroom-mcp generate 'a lighthouse' makes"),
     ],
 )

@@ -14,12 +14,12 @@ def _at_the_start(found: re.Match[str]) -> str:
 # In this order: whole phrases first, then single words. `\1` takes over what stands in the group.
 _Phrases = tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...]
 _FOR_ALL: _Phrases = (
-    (r"so tell the user that it was possibly created and billed, and to check", "so it was possibly billed: check"),
-    (r"[Tt]ell the user that (it|gateway)", r"\1"),
+    (r"(^|[.!?] )Tell the user that (\w)", _at_the_start),
+    (r"\btell the user that ", ""),
     (r"Do not repeat it on your own: request_id '([^']*)' only", r"Do not simply repeat it: request_id '\1' only"),
-    (r", so use that only after the user accepts it", ""),
+    (r", so (?:use that )?only after the user accepts it", ""),
     (r"Next: ask the user before repeating it: a repeat costs again\.", "A repeat costs again."),
-    (r"; ask the user first\.", "."),
+    (r"(?:; ask the user|, so ask) first\.", "."),
     (r": stop and ask the user\.", ": change something before you try again."),
     (r"( get_prediction with that id shows it); ask the user\.", r"\1."),
     (r"(,| Else|,? or) ask the user\.", r"\1 raise the limit."),
@@ -33,11 +33,11 @@ _FOR_ALL: _Phrases = (
     (r"(It|The work) goes on by itself\.", "The gateway goes on with it."),
     (r" It is sent in its turn\.", " It is not sent any more once this command has ended."),
     (r"[Cc]all get_prediction for it, then", "Fetch it with get_prediction, then"),
-    (r"([.:]) the user sets\b", r"\1 set"),
     (r"(?i)\bFor real ones the user sets", "For real ones set"),
     (r"(?i)\bthe user adds\b", "add"),
     (r"(^|[.:!?] )[Aa]sk the user to (\w)", _at_the_start),
     (r"[Aa]sk the user to (\w)", r"\1"),
+    (r"\bthe user (accept|want)s\b", r"you \1"),
     (r"\bThe user's\b", "Your"),
     (r"\bthe user's\b", "your"),
     (r"\bThe user\b", "You"),
@@ -54,8 +54,14 @@ _TOOLS = (
     ),
     (_CALL + r"get_prediction with id '([^']*)'", r"`darkroom-mcp show \1`", r"darkroom.get('\1')"),
     (_CALL + r"get_prediction\((?:id=)?'([^']*)'\)", r"`darkroom-mcp show \1`", r"darkroom.get('\1')"),
+    (
+        _CALL + r"get_prediction\((?:id=)?'?([^',)]*)'?, cancel=true\)",
+        r"`darkroom-mcp cancel \1`",
+        r"darkroom.cancel('\1')",
+    ),
     (_CALL + r"\bget_prediction\b", "`darkroom-mcp show`", "darkroom.get()"),
     (r'list_models\(model="([^"]+)"\)', r"darkroom-mcp models \1", r'darkroom.models.get("\1")'),
+    (r"\blist_models\(query='([^']*)'\)", r"`darkroom-mcp models '\1'`", r"darkroom.models.search('\1')"),
     (r"\blist_models\b", "`darkroom-mcp models`", "darkroom.models.search()"),
     (
         r"\b[Cc]all generate_image to make one",
@@ -64,11 +70,11 @@ _TOOLS = (
     ),
     (r"\b[Cc]all generate_image\b", "run generate", "call generate()"),
     (r"\bgenerate_image's\b", "an", "an"),
+    (r"\bgenerate_image\(", "generate(", "generate("),
     (r"\bgenerate_image\b", "generate", "generate()"),
 )
 _ARGUMENTS_AT_A_TERMINAL: _Phrases = (
     (r"\(pass them in `model_options`\)", "(give them as --option NAME=VALUE)"),
-    (r"\b[Pp]ass them in `?model_options`?", "give them as --option NAME=VALUE"),
     (r"\b(?:outside of|beside) `?model_options`?", "by itself, not with --option"),
     (r"\bin `?model_options`?", "with --option NAME=VALUE"),
     (r"\bmodel_options\['([^']*)'\]", r"--option \1"),
