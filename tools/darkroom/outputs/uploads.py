@@ -147,7 +147,8 @@ class BucketUploads:
         listed = cast("Iterable[Sequence[ObjectMeta]]", self._store.list())  # pyright: ignore[reportUnknownMemberType]
         for kept in [each for chunk in listed for each in chunk]:
             if kept["last_modified"].timestamp() < oldest_s:
-                self._store.delete(kept["path"])
+                with suppress(FileNotFoundError):  # another process has just done so
+                    self._store.delete(kept["path"])
             else:
                 yield kept
 
