@@ -74,6 +74,7 @@ def test_every_sentence_for_an_assistant_has_its_words_for_a_person() -> None:
             "time, so only after the user accepts it.",
             "There is no list. It was possibly created and billed; a new one may pay a second time.",
         ),
+        ("if the user wants one, give output_format='svg'.", "if you want one, give --format svg."),
         ("There is no prediction yet. Call generate_image to make one.", "darkroom-mcp generate 'a lighthouse' makes"),
     ],
 )

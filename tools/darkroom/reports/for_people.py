@@ -79,6 +79,7 @@ _ARGUMENTS_AT_A_TERMINAL: _Phrases = (
     (r"\bin `?model_options`?", "with --option NAME=VALUE"),
     (r"\bmodel_options\['([^']*)'\]", r"--option \1"),
     (r"\bmodel_options\b", "--option"),
+    (r"\boutput_format='(\w+)'", r"--format \1"),
     (r"\bwait_seconds\b", "--wait"),
     (r"\brequest_id '([^']*)'", r"--request-id \1"),
     (r"\brequest_id\b", "--request-id"),
