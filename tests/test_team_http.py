@@ -1,6 +1,7 @@
 """A replica of a team from outside: who is let in, and what each person reaches."""
 
 import re
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,13 @@ def test_a_page_that_is_allowed_may_ask_first_and_call(team: Team) -> None:
     refused = post(team, Origin=ORIGIN)
     assert "www-authenticate" in refused.headers["access-control-expose-headers"].lower()
     assert post(team, team.token("ada"), Origin=ORIGIN).status_code == 200
+
+
+def test_a_request_that_names_no_path_is_answered(team: Team) -> None:
+    host, _, port = team.origin.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port)), timeout=30) as connection:
+        connection.sendall(f"OPTIONS * HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+        assert connection.recv(100).startswith(b"HTTP/1.1 404")
 
 
 def test_a_page_of_another_origin_is_refused(team: Team) -> None:
