@@ -73,8 +73,8 @@ def add(
     note(f"Tenant '{name}' is added. Next: darkroom-mcp tenant key {name} --gateway GATEWAY")
     if count > 1:
         note(
-            f"There are {count} tenants now: set DARKROOM_TENANT_CLAIM for all replicas and workers, or people who log "
-            "in belong to none and are refused."
+            f"There are {count} tenants now: set DARKROOM_TENANT_CLAIM for all replicas, or people who log in "
+            "belong to none and are refused."
         )
 
 

@@ -18,7 +18,6 @@ MACHINES = "darkroom"
 """The issuer of machine tokens; their subject is `tenant/name`."""
 TENANT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _LONGEST_SUBJECT = 255  # OpenID Connect Core 1.0, section 2, on `sub`
-_NOBODY = "-"  # no tenant has this name
 
 _ADD = """INSERT INTO principals (tenant, principal, issuer, subject) VALUES (?, ?, ?, ?)
     ON CONFLICT (tenant, principal) DO NOTHING"""
@@ -106,16 +105,15 @@ class Directory:
             )
         return self._opened(row)
 
-    async def accounts(self) -> tuple[GatewayAccount, ...]:
-        """Every account of every tenant, for workers. Raises: SettingsError, JournalError."""
-        places = await self._open_to_all("SELECT * FROM account_places()")
-        found = [await self._account_at(row["tenant"], row["id"]) for row in places]
-        return tuple(filter(None, found))
-
     async def account(self, id: str) -> GatewayAccount | None:
         """The account with this id, whatever its tenant. Raises: SettingsError, JournalError."""
         places = await self._open_to_all("SELECT * FROM account_places() WHERE id = ?", id)
-        return await self._account_at(places[0]["tenant"], id) if places else None
+        if not places:
+            return None
+        database = self._postgres.database(places[0]["tenant"], EVERYONE)
+        statement = "SELECT * FROM gateway_accounts WHERE id = ?"
+        row = await database.read(lambda session: session.execute(statement, (id,)).fetchone())
+        return self._opened(row) if row else None
 
     async def machine(self, sha256: bytes) -> str | None:
         """The subject `tenant/name` of the machine whose token has this hash; None for an unknown or expired one."""
@@ -139,19 +137,13 @@ class Directory:
             "administrator to add yours."
         )
 
-    async def _account_at(self, tenant: str, id: str) -> GatewayAccount | None:
-        database = self._postgres.database(tenant, EVERYONE)
-        statement = "SELECT * FROM gateway_accounts WHERE id = ?"
-        row = await database.read(lambda session: session.execute(statement, (id,)).fetchone())
-        return self._opened(row) if row else None
-
     async def _open_to_all(self, statement: str, *values: object) -> list[Any]:
         """Rows of the functions that need no tenant."""
 
         def work(session: Session) -> list[Any]:
             return session.execute(statement, values).fetchall()
 
-        return await self._postgres.database(_NOBODY, EVERYONE).read(work)
+        return await self._postgres.of_nobody.read(work)
 
     def _opened(self, row: Mapping[str, Any]) -> GatewayAccount:
         place = SealedPlace(row["tenant"], row["id"])
