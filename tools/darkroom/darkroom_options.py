@@ -4,6 +4,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from datetime import tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,7 @@ class DarkroomOptions:
     the journal, given where its file would lie. `team_limit` is what a team allows, in place of `max_usd_per_day`;
     `links` gives links to images in place of their locations, `uploads_place` (a folder or object URL) keeps pictures
     that were added by hand; `unattended` gives what answers must say of work that nobody follows at this moment, or "".
+    `zone` is the person's time zone where that is not this computer's.
     """
 
     gateway: Gateway
@@ -51,6 +53,7 @@ class DarkroomOptions:
     uploads_place: str = ""
     allow_unknown_price: bool = False
     clock: Callable[[], float] = time.time
+    zone: tzinfo | None = None
     monotonic: Callable[[], float] = time.monotonic
     timeouts: Timeouts = field(default_factory=Timeouts)
     settle_s: float = SETTLE_S

@@ -206,6 +206,7 @@ async def report_on(
         ),
         waited_s=darkroom.options.monotonic() - started_s,
         now_s=now_s,
+        zone=darkroom.options.zone,
         errors={key: each.problem for key, each in seen.items() if each.problem},
         percents=darkroom.waiting.percents(watched),
         day=await _day(darkroom),

@@ -22,8 +22,8 @@ _LONGEST_SUBJECT = 255  # OpenID Connect Core 1.0, section 2, on `sub`
 _ADD = """INSERT INTO principals (tenant, principal, issuer, subject) VALUES (?, ?, ?, ?)
     ON CONFLICT (tenant, principal) DO NOTHING"""
 # A person's own key comes before the team's; of several the one that was set last.
-_ACCOUNT = """SELECT * FROM gateway_accounts WHERE principal IN ('', ?)
-    ORDER BY principal <> '' DESC, set_at DESC, id LIMIT 1"""
+_WHOSE = "WHERE principal IN ('', ?) ORDER BY principal <> '' DESC, set_at DESC, id LIMIT 1"
+_ACCOUNTS = "SELECT gateway_accounts.*, zone FROM gateway_accounts JOIN tenants ON name = tenant"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,8 @@ class Principal:
 class GatewayAccount:
     """A key at a gateway, opened just now; `principal` is whose own it is, "" for the team's.
 
-    `base_url` is "" for the gateway's own address, `creates_per_minute` None for what the gateway documents.
+    `base_url` is "" for the gateway's own address, `creates_per_minute` None for what the gateway documents. `zone`
+    is the tenant's, a name of the IANA database.
     """
 
     id: str
@@ -51,6 +52,7 @@ class GatewayAccount:
     api_key: Key
     webhook_secret: Key
     creates_per_minute: int | None
+    zone: str
 
     @property
     def choice(self) -> GatewayChoice:
@@ -97,7 +99,9 @@ class Directory:
         Raises: SettingsError where there is none or its key cannot be opened; JournalError.
         """
         database = self._postgres.database(principal.tenant, principal.hash)
-        row = await database.read(lambda session: session.execute(_ACCOUNT, (principal.hash,)).fetchone())
+        row = await database.read(
+            lambda session: session.execute(f"{_ACCOUNTS} {_WHOSE}", (principal.hash,)).fetchone()
+        )
         if row is None:
             raise SettingsError(
                 f"Tenant '{principal.tenant}' has no key of a gateway, so nothing was sent. An administrator sets one: "
@@ -111,8 +115,7 @@ class Directory:
         if not places:
             return None
         database = self._postgres.database(places[0]["tenant"], EVERYONE)
-        statement = "SELECT * FROM gateway_accounts WHERE id = ?"
-        row = await database.read(lambda session: session.execute(statement, (id,)).fetchone())
+        row = await database.read(lambda session: session.execute(f"{_ACCOUNTS} WHERE id = ?", (id,)).fetchone())
         return self._opened(row) if row else None
 
     async def machine(self, sha256: bytes) -> str | None:
@@ -157,6 +160,7 @@ class Directory:
             api_key=Key(self._vault.open(bytes(row["sealed_key"]), place.of_key), f"tenant '{row['tenant']}'"),
             webhook_secret=Key(self._vault.open(bytes(secret), place.of_secret) if secret else ""),
             creates_per_minute=row["creates_per_minute"],
+            zone=row["zone"],
         )
 
 

@@ -31,7 +31,8 @@ def next_step(views: Sequence[PredictionView], facts: AnswerFacts, outcome: str)
             lost = "absent"
         step = steps["listed" if facts.gateway.has_list else lost]
         sent_at = doubtful.intent.sent_at or doubtful.intent.intended_at
-        moment, log_id = local_moment(sent_at, facts.now_s), doubtful.intent.gateway_request_id
+        log_id = doubtful.intent.gateway_request_id
+        moment = local_moment(sent_at, facts.now_s, facts.zone)
         names = {
             "at": f"{moment}{f' (log id {log_id})' if log_id else ''}",
             "id": doubtful.handle,
