@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 from issuer_server import Issuer, open_issuer
@@ -133,8 +134,12 @@ async def test_an_answer_says_while_no_worker_runs_and_no_longer(team: Team) -> 
     async with team.client("ada") as ada:
         made = text(await ada.call_tool("generate_image", {"prompt": "sandbox:slow=600 a mill", "wait_seconds": 0}))
         found = text(await ada.call_tool("get_prediction", {"id": "latest", "wait_seconds": 0}))
+        with anyio.fail_after(30):  # nobody fetches its image, so the call does not wait for that
+            done = text(await ada.call_tool("generate_image", {"prompt": "a mill", "wait_seconds": 50}))
     assert "no worker of this darkroom" in made and "no worker of this darkroom" in found
     assert "`darkroom-mcp worker` must run" in found
+    assert done.startswith("Made, but not saved yet: 1 image") and "no worker of this darkroom" in done, done
+    assert "Next: tell the user that a worker must run for the missing files" in done, done
     sign_of_life = "INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now())"
     team.server.execute(sign_of_life)
     async with team.client("bob") as bob:

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from darkroom.outputs.links import Links
 
 
+async def _attended() -> str:
+    return ""
+
+
 @dataclass(frozen=True, kw_only=True)
 class DarkroomOptions:
     """How to open a Darkroom.
@@ -49,7 +53,7 @@ class DarkroomOptions:
     max_usd_per_day: float | None = None
     team_limit: Limit | None = None
     links: "Links | None" = None
-    unattended: "Callable[[], Awaitable[str]] | None" = None
+    unattended: Callable[[], Awaitable[str]] = _attended
     uploads_place: str = ""
     allow_unknown_price: bool = False
     clock: Callable[[], float] = time.time

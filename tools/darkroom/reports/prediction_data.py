@@ -55,7 +55,7 @@ class AnswerFacts:
     names a call that has cost nothing itself, such as "this look-up". `canceled` are the keys of those that this call
     has stopped, `typical_s` the seconds that the model usually takes. `conversation` says whose it is, where the newest
     one was asked for. `links_words` is what to say of links that stand in place of locations. `zone` is the person's
-    time zone (None: that of this computer).
+    time zone (None: that of this computer). `is_unattended`: at this moment nobody follows or fetches anything.
     """
 
     gateway: Gateway
@@ -77,6 +77,7 @@ class AnswerFacts:
     typical_s: float | None = None
     links_words: str = ""
     zone: tzinfo | None = None
+    is_unattended: bool = False
 
 
 _UNSENT = (IntentState.INTENT, IntentState.REFUSED, IntentState.ABSENT)
