@@ -9,9 +9,10 @@ from typing import Any
 import anyio
 import httpx
 import pytest
+from call_results import text
 from issuer_server import Issuer, open_issuer
 from postgres_server import PostgresServer
-from team_server import Team, free_port, open_team, text
+from team_server import Team, free_port, open_team
 
 pytestmark = pytest.mark.anyio
 

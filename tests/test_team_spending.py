@@ -6,10 +6,11 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from call_results import text
 from issuer_server import open_issuer
 from postgres_server import PostgresServer
 from team_rooms import Administrator, dump
-from team_server import GATEWAY_KEY, MASTER, Team, open_team, text
+from team_server import GATEWAY_KEY, MASTER, Team, open_team
 
 pytestmark = pytest.mark.anyio
 WISH = {"prompt": "a lighthouse", "model": "black-forest-labs/flux-schnell"}  # $0.003 an image
