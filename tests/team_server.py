@@ -15,7 +15,6 @@ from http_process import DARKROOM, HttpProcess, bare_environ
 from issuer_server import Issuer
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
-from mcp.types import CallToolResult, TextContent
 from postgres_server import PostgresServer
 
 from darkroom_server.team.administration import NewKey, administering
@@ -108,13 +107,3 @@ def open_team(
             worker = shared | {"DARKROOM_DATABASE_URL": server.worker}
             with program(folder / "worker", "worker", **worker):
                 yield team
-
-
-def text(result: CallToolResult) -> str:
-    assert isinstance(result.content[0], TextContent)
-    return result.content[0].text
-
-
-def report(result: CallToolResult) -> dict[str, Any]:
-    assert result.meta
-    return result.meta["darkroom/report"]

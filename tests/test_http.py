@@ -14,9 +14,9 @@ import httpx
 import pytest
 import systems
 from anyio.abc import SocketStream
+from call_results import report, text
 from http_process import DARKROOM, HttpProcess, bare_environ
 from mcp import Client, MCPError
-from mcp.types import CallToolResult, TextContent
 from PIL import Image
 
 from darkroom.settings import Settings
@@ -42,16 +42,6 @@ async def client(request: pytest.FixtureRequest, server: HttpProcess) -> AsyncGe
     with anyio.fail_after(60):
         async with Client(server.url, mode=request.param) as client:
             yield client
-
-
-def text(result: CallToolResult) -> str:
-    assert isinstance(result.content[0], TextContent)
-    return result.content[0].text
-
-
-def report(result: CallToolResult) -> dict[str, Any]:
-    assert result.meta
-    return result.meta["darkroom/report"]
 
 
 def is_under_way(message: str | None) -> bool:

@@ -5,9 +5,10 @@ from typing import Any
 
 import anyio
 import pytest
+from call_results import text
 from fault_gateway import FaultGateway
 from mcp import Client
-from mcp.types import CallToolResult, TextContent
+from mcp.types import CallToolResult
 
 from darkroom.settings import Settings
 from darkroom_server.app import create_server
@@ -32,11 +33,6 @@ def settings_for(gateway: FaultGateway, folder: Path, **more: str) -> Settings:
 
 async def say(client: Client, **arguments: Any) -> CallToolResult:
     return await client.call_tool("generate_image", arguments)
-
-
-def text(result: CallToolResult) -> str:
-    assert isinstance(result.content[0], TextContent)
-    return result.content[0].text
 
 
 async def test_what_a_host_gives_and_leaves_out_is_told_apart(tmp_path: Path) -> None:

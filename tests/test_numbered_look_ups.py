@@ -6,8 +6,9 @@ from typing import Any
 
 import anyio
 import pytest
+from call_results import text
 from mcp import Client
-from mcp.types import CallToolResult, ImageContent, TextContent
+from mcp.types import CallToolResult, ImageContent
 
 from darkroom.settings import Settings
 from darkroom_server.app import create_server
@@ -21,11 +22,6 @@ async def client(tmp_path: Path) -> AsyncGenerator[Client]:
     with anyio.fail_after(90):
         async with Client(create_server(settings, conversation="one")) as client:
             yield client
-
-
-def text(result: CallToolResult) -> str:
-    assert isinstance(result.content[0], TextContent)
-    return result.content[0].text
 
 
 def pictures(result: CallToolResult) -> list[dict[str, Any]]:

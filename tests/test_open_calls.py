@@ -5,11 +5,11 @@ from typing import Any
 
 import anyio
 import pytest
+from call_results import text
 from fault_gateway import GatewayProcess, Plan, gateway_process
 from http_process import HttpProcess
 from mcp import Client, MCPError
 from mcp.shared.jsonrpc_dispatcher import JSONRPCDispatcher
-from mcp.types import CallToolResult, TextContent
 from stdio_host import Host
 
 from darkroom_server.open_calls import is_of_a_person
@@ -173,11 +173,6 @@ def cancel_with(reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
 def served(gateway: GatewayProcess, tmp_path_factory: pytest.TempPathFactory) -> Generator[HttpProcess]:
     with HttpProcess(tmp_path_factory.mktemp("http"), **variables(gateway)) as process:
         yield process
-
-
-def text(result: CallToolResult) -> str:
-    assert isinstance(result.content[0], TextContent)
-    return result.content[0].text
 
 
 async def cancelled(client: Client, name: str, *, limit_s: float | None = None) -> str:

@@ -9,10 +9,11 @@ from typing import Any, Literal
 import anyio
 import anyio.abc
 import pytest
+from call_results import text
 from fault_gateway import FaultGateway, Plan
 from mcp import Client
 from mcp.shared.jsonrpc_dispatcher import JSONRPCDispatcher
-from mcp.types import CallToolResult, ElicitRequestParams, ElicitResult, TextContent
+from mcp.types import CallToolResult, ElicitRequestParams, ElicitResult
 
 from darkroom.settings import Settings
 from darkroom_server.app import create_server
@@ -64,11 +65,6 @@ async def session(
         create_server(Settings.read(environ | variables)), mode=mode, elicitation_callback=person
     ) as client:
         yield client
-
-
-def text(result: CallToolResult) -> str:
-    assert isinstance(result.content[0], TextContent)
-    return result.content[0].text
 
 
 async def generate(client: Client, **arguments: Any) -> str:

@@ -7,11 +7,12 @@ from typing import Any
 
 import anyio
 import pytest
+from call_results import text
 from fault_gateway import GatewayProcess, Plan, gateway_process
 from http_process import DARKROOM, HttpProcess, bare_environ
 from mcp import Client, MCPError
 from mcp.client.stdio import StdioServerParameters
-from mcp.types import CallToolResult, ImageContent, TextContent
+from mcp.types import CallToolResult, ImageContent
 from node_programs import json_of
 from stdio_host import Host
 
@@ -43,11 +44,6 @@ async def client_of(way: str, gateway: GatewayProcess, folder: Path) -> AsyncGen
             with HttpProcess(folder, **variables(gateway)) as server:
                 async with Client(server.url, mode=mode) as client:
                     yield client
-
-
-def text(result: CallToolResult) -> str:
-    assert isinstance(result.content[0], TextContent)
-    return result.content[0].text
 
 
 async def give_up(client: Client, limit_s: float) -> None:

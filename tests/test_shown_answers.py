@@ -9,8 +9,9 @@ from typing import Any
 
 import anyio
 import pytest
+from call_results import text
 from mcp import Client
-from mcp.types import CallToolResult, ImageContent, Implementation, ResourceLink, TextContent
+from mcp.types import CallToolResult, ImageContent, Implementation, ResourceLink
 from PIL import Image
 from rows import facts, succeeded
 
@@ -42,11 +43,6 @@ def host(request: pytest.FixtureRequest, tmp_path: Path) -> Opened:
                 yield generate
 
     return opened
-
-
-def text(result: CallToolResult) -> str:
-    assert isinstance(result.content[0], TextContent)
-    return result.content[0].text
 
 
 def pictures(result: CallToolResult) -> list[Image.Image]:

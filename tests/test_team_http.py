@@ -1,15 +1,18 @@
 """A replica of a team from outside: who is let in, and what each person reaches."""
 
 import re
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import anyio
 import httpx
 import pytest
+from call_results import text
 from issuer_server import Issuer, open_issuer
 from postgres_server import PostgresServer
-from team_server import Team, free_port, open_team, text
+from team_server import Team, free_port, open_team
 
 pytestmark = pytest.mark.anyio
 
@@ -90,6 +93,13 @@ def test_a_page_that_is_allowed_may_ask_first_and_call(team: Team) -> None:
     assert post(team, team.token("ada"), Origin=ORIGIN).status_code == 200
 
 
+def test_a_request_that_names_no_path_is_answered(team: Team) -> None:
+    host, _, port = team.origin.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port)), timeout=30) as connection:
+        connection.sendall(f"OPTIONS * HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+        assert connection.recv(100).startswith(b"HTTP/1.1 404")
+
+
 def test_a_page_of_another_origin_is_refused(team: Team) -> None:
     asked = {"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}
     assert httpx.options(f"{team.origin}/mcp", headers=asked).status_code == 400
@@ -125,8 +135,12 @@ async def test_an_answer_says_while_no_worker_runs_and_no_longer(team: Team) -> 
     async with team.client("ada") as ada:
         made = text(await ada.call_tool("generate_image", {"prompt": "sandbox:slow=600 a mill", "wait_seconds": 0}))
         found = text(await ada.call_tool("get_prediction", {"id": "latest", "wait_seconds": 0}))
+        with anyio.fail_after(30):  # nobody fetches its image, so the call does not wait for that
+            done = text(await ada.call_tool("generate_image", {"prompt": "a mill", "wait_seconds": 50}))
     assert "no worker of this darkroom" in made and "no worker of this darkroom" in found
     assert "`darkroom-mcp worker` must run" in found
+    assert done.startswith("Made, but not saved yet: 1 image") and "no worker of this darkroom" in done, done
+    assert "Next: tell the user that a worker must run for the missing files" in done, done
     sign_of_life = "INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now())"
     team.server.execute(sign_of_life)
     async with team.client("bob") as bob:

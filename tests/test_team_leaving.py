@@ -6,10 +6,11 @@ from collections.abc import Iterator
 import anyio
 import httpx
 import pytest
+from call_results import text
 from http_process import HttpProcess
 from issuer_server import open_issuer
 from postgres_server import PostgresServer
-from team_server import Team, open_team, text
+from team_server import Team, open_team
 
 pytestmark = pytest.mark.anyio
 

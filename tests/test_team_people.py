@@ -10,12 +10,13 @@ import anyio
 import httpx
 import pytest
 from apps_host import HasApps
+from call_results import report, text
 from issuer_server import Issuer, open_issuer
 from mcp import Client, MCPError
 from mcp.types import BlobResourceContents, TextResourceContents
 from PIL import Image
 from postgres_server import PostgresServer
-from team_server import GATEWAY_KEY, Team, open_team, report, text
+from team_server import GATEWAY_KEY, Team, open_team
 
 from darkroom_server.team.administration import administering
 from darkroom_server.team.tenants import principal_hash

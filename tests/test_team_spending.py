@@ -1,13 +1,16 @@
 """A team's limits as its people meet them: in the answers of a real replica, set by the administrator's commands."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
+from call_results import text
 from issuer_server import open_issuer
 from postgres_server import PostgresServer
 from team_rooms import Administrator, dump
-from team_server import GATEWAY_KEY, MASTER, Team, open_team, text
+from team_server import GATEWAY_KEY, MASTER, Team, open_team
 
 pytestmark = pytest.mark.anyio
 WISH = {"prompt": "a lighthouse", "model": "black-forest-labs/flux-schnell"}  # $0.003 an image
@@ -62,6 +65,17 @@ async def test_the_tenants_limit_is_said_to_be_the_tenants(team: Team, admin: Ad
         assert "0.0005" in listed
     async with team.client("bob") as bob:
         assert text(await bob.call_tool("generate_image", WISH)).startswith("Succeeded")
+
+
+async def test_a_day_is_that_of_the_tenants_zone(team: Team) -> None:
+    team.server.execute("UPDATE tenants SET zone = 'Pacific/Kiritimati'")
+    async with team.client("zoe") as zoe:
+        before = datetime.now(ZoneInfo("Pacific/Kiritimati")).date()
+        await zoe.call_tool("generate_image", WISH)
+        today = text(await zoe.call_tool("get_prediction", {"id": "recent"}))
+    assert today.startswith("Recent predictions: 1, newest first; local time (UTC+14:00)."), today
+    after = datetime.now(ZoneInfo("Pacific/Kiritimati")).date()
+    assert any(f"{day} (today), whole day: 1 prediction, charged" in today for day in (before, after)), today
 
 
 async def test_too_many_at_once_are_refused_before_anything_is_sent(team: Team) -> None:

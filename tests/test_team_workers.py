@@ -107,6 +107,22 @@ async def test_a_restart_of_the_database_only_takes_time(team: Team) -> None:
     assert team.lost_and_twice() == (set(), [])
 
 
+async def test_an_image_that_was_refused_is_fetched_when_its_person_asks_again(team: Team) -> None:
+    worker = team.start("worker")
+    async with team.replica() as room_of:
+        room = await room_of("ada")
+        made = await generate_image(room, wish("a fox"), wait_s=15)
+        await seen(lambda: not team.count("busy_accounts"))
+        # As where its host was not among DARKROOM_OUTPUT_HOSTS then, and is now.
+        team.postgres.execute("UPDATE images SET state = 'refused', problem = 'Not fetched.'")
+        worker.kill()
+        await get_prediction(room, made.id, wait_s=0)
+        assert team.count("busy_accounts") == 1, "else it would be tried a few times only"
+        team.start("worker")
+        await team.all_home(1)
+    assert team.count("images WHERE state = 'stored'") == 1
+
+
 async def test_a_call_whose_turn_is_far_off_is_refused_and_nothing_is_sent(team: Team) -> None:
     team.set_key(creates_per_minute=1)
     async with team.replica() as room_of:

@@ -13,9 +13,10 @@ from typing import Any, cast
 import anyio
 import pytest
 import systems
+from call_results import text
 from hostile_words import HOSTILE_WORDS, MARKER, clickable_in, hidden_in, unquoted
 from mcp import Client
-from mcp.types import CallToolResult, ImageContent, ResourceLink, TextContent
+from mcp.types import CallToolResult, ImageContent, ResourceLink
 from pictures import SVG, bomb, picture
 from scripted_gateway import Answer, RecordedRequest, ScriptedGateway, gateway_at
 
@@ -91,11 +92,6 @@ async def client(gateway: HostileGateway, tmp_path: Path) -> AsyncGenerator[Clie
 
 async def generate(client: Client, **arguments: Any) -> CallToolResult:
     return await client.call_tool("generate_image", {"prompt": "a kite", "model": MODEL, **arguments})
-
-
-def text(result: CallToolResult) -> str:
-    assert isinstance(result.content[0], TextContent)
-    return result.content[0].text
 
 
 def report(result: CallToolResult) -> Body:

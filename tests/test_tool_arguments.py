@@ -6,9 +6,10 @@ from typing import Any
 
 import anyio
 import pytest
+from call_results import text
 from fault_gateway import FaultGateway
 from mcp import Client
-from mcp.types import CallToolResult, TextContent
+from mcp.types import CallToolResult
 
 from darkroom.settings import Settings
 from darkroom_server.app import create_server
@@ -43,11 +44,6 @@ async def client(request: pytest.FixtureRequest, gateway: FaultGateway, tmp_path
 
 async def say(client: Client, tool: str = "generate_image", **arguments: Any) -> CallToolResult:
     return await client.call_tool(tool, arguments)
-
-
-def text(result: CallToolResult) -> str:
-    assert isinstance(result.content[0], TextContent)
-    return result.content[0].text
 
 
 async def sent(client: Client, gateway: FaultGateway, **arguments: Any) -> dict[str, Any]:

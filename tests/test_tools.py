@@ -9,8 +9,9 @@ from typing import Any, cast
 
 import anyio
 import pytest
+from call_results import report, text
 from mcp import Client
-from mcp.types import CallToolResult, ImageContent, TextContent
+from mcp.types import CallToolResult, ImageContent
 from PIL import Image
 from snapshot_tools import SNAPSHOT
 
@@ -36,17 +37,6 @@ async def client(request: pytest.FixtureRequest, settings: Settings) -> AsyncGen
     with anyio.fail_after(60):
         async with Client(create_server(settings), mode=request.param) as client:
             yield client
-
-
-def text(result: CallToolResult) -> str:
-    """The first block: what the assistant reads."""
-    assert isinstance(result.content[0], TextContent)
-    return result.content[0].text
-
-
-def report(result: CallToolResult) -> dict[str, Any]:
-    assert result.meta
-    return result.meta["darkroom/report"]
 
 
 async def generate(client: Client, **arguments: Any) -> CallToolResult:

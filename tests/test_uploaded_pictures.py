@@ -9,9 +9,10 @@ from pathlib import Path
 import anyio
 import pytest
 from apps_host import HasApps
+from call_results import text
 from http_process import HttpProcess
 from mcp import Client
-from mcp.types import CallToolResult, TextContent
+from mcp.types import CallToolResult
 from pictures import noise, picture
 
 from darkroom.errors import InvalidRequest, OutputError
@@ -33,11 +34,6 @@ async def client(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerat
         server = create_server(Settings.read(variables))
         async with Client(server, mode=request.param, extensions=[HasApps()]) as client:
             yield client
-
-
-def text(result: CallToolResult) -> str:
-    assert isinstance(result.content[0], TextContent)
-    return result.content[0].text
 
 
 async def added(client: Client, content: bytes, mime_type: str = "image/png") -> str:

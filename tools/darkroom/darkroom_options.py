@@ -4,6 +4,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from datetime import tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from darkroom.outputs.links import Links
 
 
+async def _attended() -> str:
+    return ""
+
+
 @dataclass(frozen=True, kw_only=True)
 class DarkroomOptions:
     """How to open a Darkroom.
@@ -32,6 +37,7 @@ class DarkroomOptions:
     the journal, given where its file would lie. `team_limit` is what a team allows, in place of `max_usd_per_day`;
     `links` gives links to images in place of their locations, `uploads_place` (a folder or object URL) keeps pictures
     that were added by hand; `unattended` gives what answers must say of work that nobody follows at this moment, or "".
+    `zone` is the person's time zone where that is not this computer's.
     """
 
     gateway: Gateway
@@ -47,10 +53,11 @@ class DarkroomOptions:
     max_usd_per_day: float | None = None
     team_limit: Limit | None = None
     links: "Links | None" = None
-    unattended: "Callable[[], Awaitable[str]] | None" = None
+    unattended: Callable[[], Awaitable[str]] = _attended
     uploads_place: str = ""
     allow_unknown_price: bool = False
     clock: Callable[[], float] = time.time
+    zone: tzinfo | None = None
     monotonic: Callable[[], float] = time.monotonic
     timeouts: Timeouts = field(default_factory=Timeouts)
     settle_s: float = SETTLE_S

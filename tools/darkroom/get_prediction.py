@@ -198,14 +198,18 @@ async def report_on(
     """
     seen, now_s = {each.intent.key: each for each in watched}, darkroom.options.clock()
     rows = await with_links(darkroom, [await _row(darkroom, intent, seen) for intent in found])
+    unattended = "" if all(map(_is_home, rows)) else await darkroom.options.unattended()
+    alone = (unattended,) if unattended else ()
     facts = AnswerFacts(
         gateway=darkroom.gateway,
-        notes=(*notes, *_notes(darkroom, rows, seen), *await _unattended(darkroom, rows), *darkroom.take_notices()),
+        notes=(*notes, *_notes(darkroom, rows, seen), *alone, *darkroom.take_notices()),
+        is_unattended=bool(unattended),
         idle=frozenset(
             row.key for row in rows if darkroom.work.watched(row) is None and not may_be_queued_elsewhere(row, now_s)
         ),
         waited_s=darkroom.options.monotonic() - started_s,
         now_s=now_s,
+        zone=darkroom.options.zone,
         errors={key: each.problem for key, each in seen.items() if each.problem},
         percents=darkroom.waiting.percents(watched),
         day=await _day(darkroom),
@@ -240,12 +244,6 @@ async def _row(darkroom: Darkroom, intent: Intent, seen: Mapping[str, Watched]) 
         return await darkroom.journal.find(intent.key) or intent
     except JournalError:
         return seen[intent.key].intent if intent.key in seen else intent
-
-
-async def _unattended(darkroom: Darkroom, rows: Sequence[Intent]) -> tuple[str, ...]:
-    ask = darkroom.options.unattended
-    words = await ask() if ask and not all(map(_is_home, rows)) else ""
-    return (words,) if words else ()
 
 
 async def _day(darkroom: Darkroom) -> DayLimit | None:

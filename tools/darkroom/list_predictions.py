@@ -7,7 +7,7 @@ counts it.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, timedelta, tzinfo
 
 from darkroom.darkroom import Darkroom
 from darkroom.errors import InvalidInput
@@ -43,8 +43,9 @@ async def list_predictions(darkroom: Darkroom, asked: str, limit: int = 10) -> P
     """
     if not 1 <= limit <= MOST_LISTED:
         raise InvalidInput(f"limit {limit} is not possible. Allowed: 1 to {MOST_LISTED}.", field="limit")
-    today = local(darkroom.options.clock()).date()
-    wanted = _asked(asked.strip(), today)
+    zone = darkroom.options.zone
+    today = local(darkroom.options.clock(), zone).date()
+    wanted = _asked(asked.strip(), today, zone)
     lists = darkroom.journal.lists
     if wanted.words:
         listed = await lists.with_words(wanted.words, limit)
@@ -55,6 +56,7 @@ async def list_predictions(darkroom: Darkroom, asked: str, limit: int = 10) -> P
         now_s=darkroom.options.clock(),
         idle=frozenset(row.key for row in listed.rows if darkroom.work.watched(row) is None),
         day=await darkroom.day(),
+        zone=zone,
     )
     listed = replace(listed, rows=await with_links(darkroom, listed.rows))
     hint = await _hint(darkroom, wanted.words) if not listed.rows else ""
@@ -63,7 +65,7 @@ async def list_predictions(darkroom: Darkroom, asked: str, limit: int = 10) -> P
         empty=f"{wanted.empty} {hint}".rstrip(),
         answer=answer,
         today=today,
-        money=await _money(darkroom, _days(listed, wanted, today)),
+        money=await _money(darkroom, _days(listed, wanted, today, zone)),
         notes=darkroom.take_notices(),
         is_search=bool(wanted.words),
     )
@@ -81,7 +83,7 @@ async def _hint(darkroom: Darkroom, words: Sequence[str]) -> str:
     return f"Every word must occur; {', '.join(told)}." if told else "Every word must occur, and none of them does."
 
 
-def _asked(text: str, today: date) -> _Asked:
+def _asked(text: str, today: date, zone: tzinfo | None) -> _Asked:
     """Raises: InvalidInput for a day that no calendar has, or a search without words."""
     word = text.lower()
     if found := _FIND.match(text):
@@ -101,35 +103,37 @@ def _asked(text: str, today: date) -> _Asked:
             f"'{text[:20]}' is no day of the calendar. Give a date as YYYY-MM-DD.", field="id"
         ) from error
     name = f"{word} ({day})" if word in named else f"{day}"
-    since, until = _bounds(day)
+    since, until = _bounds(day, zone)
     empty = f"No prediction was made {'' if word in named else 'on '}{name}."
     return _Asked(title=f"Predictions of {name}", empty=empty, since=since, until=until)
 
 
-def _bounds(day: date) -> tuple[float, float]:
+def _bounds(day: date, zone: tzinfo | None) -> tuple[float, float]:
     """Midnight at which it began and ended, seconds since the epoch; an empty stretch for a day out of all reach."""
     try:
-        first, last = (datetime(each.year, each.month, each.day) for each in (day, day + timedelta(days=1)))
+        first, last = (
+            datetime(each.year, each.month, each.day, tzinfo=zone) for each in (day, day + timedelta(days=1))
+        )
         return first.timestamp(), last.timestamp()
     except (OverflowError, OSError, ValueError):
         return _EVER, _EVER
 
 
-def _days(listed: Listed, wanted: _Asked, today: date) -> Sequence[date]:
+def _days(listed: Listed, wanted: _Asked, today: date, zone: tzinfo | None) -> Sequence[date]:
     """The days whose money is told: each of a list by time, and today."""
     if wanted.words:
         return (today,)
     if wanted.until < _EVER:
-        return (local(wanted.since).date(),)
-    return tuple(dict.fromkeys((*map(_day_of, listed.rows), today)))
+        return (local(wanted.since, zone).date(),)
+    return tuple(dict.fromkeys((*(_day_of(row, zone) for row in listed.rows), today)))
 
 
-def _day_of(intent: Intent) -> date:
-    return local(intent.intended_at if intent.sent_at is None else intent.sent_at).date()
+def _day_of(intent: Intent, zone: tzinfo | None) -> date:
+    return local(intent.intended_at if intent.sent_at is None else intent.sent_at, zone).date()
 
 
 async def _money(darkroom: Darkroom, days: Sequence[date]) -> Mapping[date, Sequence[Money]]:
-    found = {day: await darkroom.journal.lists.money(*_bounds(day)) for day in days}
+    found = {day: await darkroom.journal.lists.money(*_bounds(day, darkroom.options.zone)) for day in days}
     accounts = {(share.gateway, share.account) for shares in found.values() for share in shares}
     names: dict[tuple[str, str], str] = {}
     for gateway, account in sorted(accounts):

@@ -1,13 +1,11 @@
 """`darkroom-mcp migrate`: the tables of a team's database, made or brought up to date by their owner."""
 
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from darkroom.errors import SettingsError
-from darkroom.settings import Settings
 from darkroom_server.cli.screen import note
+from darkroom_server.cli.team_extra import team_settings
 
 if TYPE_CHECKING:
     from darkroom.journal.postgres_schema import Migrated
@@ -24,18 +22,14 @@ def migrate(
 
     Example: DARKROOM_MIGRATE_URL=postgresql://darkroom_owner:PASSWORD@db:5432/darkroom darkroom-mcp migrate --check
     """
-    if find_spec("psycopg") is None:
-        raise SettingsError("`migrate` needs the extra `team`: install darkroom-mcp[team].")
+    team = team_settings()
+    if not (check and team.database_url):
+        team.require("migrate_url")
+    url = team.migrate_url or team.database_url
+    assert url
     from darkroom.journal.postgres_schema import Roles
     from darkroom.journal.postgres_schema import migrate as take_steps
 
-    team = Settings.read_or_problem().team
-    url = team and (team.migrate_url or (team.database_url if check else None))
-    if team is None or url is None:
-        raise SettingsError(
-            "DARKROOM_MIGRATE_URL is not set. It is the address of the team's database as its owner, such as "
-            "postgresql://darkroom_owner:PASSWORD@HOST:5432/darkroom."
-        )
     done = take_steps(url.get_secret_value(), Roles(team.app_role, team.worker_role), check=check)
     _say(done, check)
     if check and done.taken:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from darkroom.errors import SettingsError
 from darkroom.settings import Settings
 from darkroom_server.cli.screen import note
+from darkroom_server.cli.team_extra import check_team_extra
 from darkroom_server.stdio import log_to_stderr, serve_stdio
 
 if TYPE_CHECKING:
@@ -75,10 +75,9 @@ def _check_team(settings: Settings, team: "TeamSettings") -> None:
     """Refuse to serve a team that nobody could use. Raises: SettingsError, JournalError."""
     if settings.problem:
         raise settings.problem
-    try:
-        from darkroom.journal.postgres_schema import checked, connected
-    except ImportError as error:
-        raise SettingsError("DARKROOM_DATABASE_URL needs the extra 'team': install 'darkroom-mcp[team]'.") from error
+    check_team_extra()
+    from darkroom.journal.postgres_schema import checked, connected
+
     assert team.database_url
     with connected(team.database_url.get_secret_value()) as connection:
         checked(connection)

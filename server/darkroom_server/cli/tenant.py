@@ -1,18 +1,18 @@
 """`darkroom-mcp tenant`: the tenants of a team's darkroom, their keys, tokens and limits. No key is ever shown."""
 
 import math
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated, Any
 
 import anyio
 import typer
 
-from darkroom.errors import InvalidRequest, SettingsError
+from darkroom.errors import InvalidRequest
 from darkroom.reports.amounts import usd
 from darkroom.settings import Settings
 from darkroom_server.cli.columns import show_columns
 from darkroom_server.cli.hidden import read_hidden
 from darkroom_server.cli.screen import note, show_json
+from darkroom_server.cli.team_extra import team_settings
 
 if TYPE_CHECKING:
     from darkroom.team_settings import TeamSettings
@@ -73,8 +73,8 @@ def add(
     note(f"Tenant '{name}' is added. Next: darkroom-mcp tenant key {name} --gateway GATEWAY")
     if count > 1:
         note(
-            f"There are {count} tenants now: set DARKROOM_TENANT_CLAIM for all replicas and workers, or people who log "
-            "in belong to none and are refused."
+            f"There are {count} tenants now: set DARKROOM_TENANT_CLAIM for all replicas, or people who log in "
+            "belong to none and are refused."
         )
 
 
@@ -208,14 +208,7 @@ def _agrees(question: str) -> bool:
 
 def _team() -> "TeamSettings":
     """Raises: SettingsError where no database is named, or the extra is not installed."""
-    if not find_spec("psycopg"):
-        raise SettingsError("That needs the extra `team`: install darkroom-mcp[team].")
-    settings = Settings.read_or_problem()
-    if (team := settings.team) is None:
-        raise SettingsError(
-            "DARKROOM_MIGRATE_URL is not set. Set it to the address of the team's database as its owner: "
-            "postgresql://OWNER:PASSWORD@HOST:5432/NAME."
-        )
+    team = team_settings()
     team.require("migrate_url")
     return team
 
@@ -226,9 +219,10 @@ def _owner_url() -> str:
 
 
 def _vault() -> "Vault":
+    keys = _team().master_keys.get_secret_value()
     from darkroom_server.team.vault import Vault
 
-    return Vault.read(_team().master_keys.get_secret_value())
+    return Vault.read(keys)
 
 
 def _person(given: tuple[str, str] | None) -> "Person | None":

@@ -5,6 +5,7 @@ import typer
 
 from darkroom.errors import SettingsError
 from darkroom.settings import Settings
+from darkroom_server.cli.team_extra import check_team_extra
 from darkroom_server.stdio import log_to_stderr
 
 
@@ -24,10 +25,7 @@ def worker() -> None:
             "DARKROOM_DATABASE_URL is not set. A worker serves a team, whose journal is in PostgreSQL; for one person "
             "`darkroom-mcp` itself follows the predictions."
         )
-    try:
-        from darkroom_server.team.worker import work
-    except ModuleNotFoundError as error:
-        raise SettingsError(
-            f"The package '{error.name}' is missing. Install darkroom with its extra: pip install 'darkroom-mcp[team]'."
-        ) from error
+    check_team_extra()
+    from darkroom_server.team.worker import work
+
     anyio.run(work, settings, team, lambda: typer.echo("ready"))

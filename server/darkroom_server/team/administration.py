@@ -2,7 +2,6 @@
 
 import getpass
 import hashlib
-import math
 import re
 import secrets
 from collections.abc import Generator, Sequence
@@ -168,10 +167,6 @@ class Administration:
 
     def set_limit(self, tenant: str, usd_per_day: float | None, person: Person | None = None) -> None:
         """US dollars a day of the whole tenant, or of one person in it; None for no limit."""
-        if usd_per_day is not None and not 0 <= usd_per_day < math.inf:
-            raise InvalidRequest(
-                f"--usd-per-day {usd_per_day:g} is not possible. Allowed: US dollars, 0 or more, none."
-            )
         with self.connection.transaction():
             self.check_tenant(tenant)
             principal = self._noted(tenant, person) if person else ""

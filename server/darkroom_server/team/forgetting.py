@@ -134,8 +134,8 @@ class Forgetting:
             if count := self._rows(_ON_THE_WAY, tenant)[0]["count"]:
                 raise InvalidRequest(
                     f"{counted(count, 'create')} of theirs in tenant '{tenant}' may be on the way or paid for already. "
-                    "Nothing was forgotten. Repeat the command in a minute; one whose answer was lost is given up "
-                    "after an hour."
+                    "Nothing was forgotten there. Repeat the command in a minute; one whose answer was lost is given "
+                    "up after an hour."
                 )
             self._connection.execute(_DROP.encode())
             return self._rows(_RUNNING, tenant)

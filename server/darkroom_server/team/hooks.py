@@ -82,7 +82,8 @@ class Hooks:
     registry: ModelRegistry
 
     async def take(self, account_id: str, key: str, body: bytes, headers: Mapping[str, str]) -> int:
-        """The status to answer with: 204 taken, 401 not signed by this account's gateway, 404 no such intent of it.
+        """The status to answer with: 204 taken, 400 no prediction, 401 not signed by this account's gateway, 404 no
+        such intent of it.
 
         Raises: DarkroomError where it cannot be taken now.
         """

@@ -60,7 +60,7 @@ class CountedRequests:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        first = scope["path"].split("/")[1]
+        first = scope["path"].removeprefix("/").partition("/")[0]
         route, status, began_s = first if first in _ROUTES else "other", 499, time.monotonic()  # 499: it has gone
 
         async def tell(message: Message) -> None:

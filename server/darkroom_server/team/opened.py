@@ -10,7 +10,6 @@ import anyio.abc
 
 from darkroom.darkroom import Darkroom
 from darkroom.errors import DarkroomError
-from darkroom.journal.database import EVERYONE
 from darkroom.journal.postgres import Postgres, open_postgres
 from darkroom.outputs.decoders import decoders
 from darkroom.outputs.links import Links
@@ -31,7 +30,6 @@ from darkroom_server.team.vault import Vault
 log = logging.getLogger(__name__)
 
 _READY_WITHIN_S = 2.0
-_NOBODY = "-"  # no tenant has this name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +47,7 @@ class Opened:
         """What keeps the replica from serving calls at this moment; it takes two seconds at most."""
 
         async def ask() -> bool:
-            await self.postgres.database(_NOBODY, EVERYONE).read(lambda session: None)
+            await self.postgres.of_nobody.read(lambda session: None)
             return True
 
         has_answered = await within(self.tasks, _READY_WITHIN_S, ask)

@@ -44,6 +44,7 @@ class QueuedWork(LocalWork):
         rules = replace(room.work_rules(), turns=creates.turns, webhook_of=creates.webhook_of)
         super().__init__(room.account, room.journal, fetching, tasks, room.runtime, rules)
         self._news = news
+        self._unattended = room.options.unattended
 
     async def take_up_unfinished(self) -> None:
         """Runs for ever: writes down the ids that could not be written before. The workers do all else."""
@@ -86,11 +87,12 @@ class QueuedWork(LocalWork):
             watched.publish(problem=error)
 
     async def _follow(self, watched: Watched, bell: Bell) -> None:
-        """Until nothing more is expected soon, or it is given up."""
+        """Until nothing more is expected soon, or it is given up. Where no worker runs, images are not waited for."""
+        is_alone = False  # at first, since a worker may be about to start
         while True:
             try:
                 row = await self._journal.find(watched.intent.key) or watched.intent
-                watched.publish(row, settled=_is_settled(row))
+                watched.publish(row, settled=row.ended_at is not None and (is_alone or not _wants(row)))
             except JournalError as error:
                 watched.publish(problem=error)
             is_given_up = self._runtime.monotonic() - watched.started_s > GIVE_UP_AFTER_S
@@ -98,9 +100,9 @@ class QueuedWork(LocalWork):
                 watched.publish(problem=watched.problem, settled=True)
                 return
             await bell.wait(_LOOK_EVERY_S)
+            is_alone = bool(await self._unattended())
 
 
-def _is_settled(intent: Intent) -> bool:
-    """It has ended, and each of its images was tried once."""
-    is_open = any(image.state is ImageState.WANTED and not image.problem for image in intent.images)
-    return intent.ended_at is not None and not is_open
+def _wants(intent: Intent) -> bool:
+    """Whether an image of it was not tried once."""
+    return any(image.state is ImageState.WANTED and not image.problem for image in intent.images)

@@ -1,6 +1,7 @@
 """The Darkroom of one person in a replica: their journal, their account's client, their place for images."""
 
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import anyio.abc
 
@@ -41,7 +42,7 @@ class Replica:
     ) -> Darkroom:
         """Not yet taking anything up (`work.take_up_unfinished`); whoever has it closes its work."""
         journal = journal_of(self.postgres, self.registry, clients.gateway, account, person.hash)
-        options = self._options(person, clients, limit)
+        options = self._options(person, account, clients, limit)
         turns = Turns(rate=account.rate or CREATES, within_s=TURN_WITHIN_S)
         creates = Creates(turns=turns, webhook_of=webhooks(self.settings, account, clients.gateway))
         return Darkroom(
@@ -53,7 +54,9 @@ class Replica:
             lambda room: QueuedWork(room, self.tasks, self.news, creates),
         )
 
-    def _options(self, person: Principal, clients: AccountClients, limit: Limit | None) -> DarkroomOptions:
+    def _options(
+        self, person: Principal, account: GatewayAccount, clients: AccountClients, limit: Limit | None
+    ) -> DarkroomOptions:
         settings = self.settings
         place = f"{settings.output_location.rstrip('/')}/{person.tenant}/{person.hash}"
         return DarkroomOptions(
@@ -71,5 +74,14 @@ class Replica:
             team_limit=limit,
             allow_unknown_price=settings.allow_unknown_price,
             clock=self.postgres.clock,
+            zone=_zone(account.zone),
             wait_s=settings.wait_seconds,
         )
+
+
+def _zone(name: str) -> ZoneInfo | None:
+    """None, which is this computer's own, where the computer does not know the zone."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None

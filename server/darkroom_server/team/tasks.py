@@ -14,7 +14,7 @@ from procrastinate.job_context import JobContext
 from procrastinate.worker import Worker
 
 from darkroom.errors import DarkroomError, SettingsError
-from darkroom.journal.database import EVERYONE, Session
+from darkroom.journal.database import Session
 from darkroom.journal.postgres import Postgres
 from darkroom_server.team import outbox
 from darkroom_server.team.account_rooms import AccountRooms
@@ -26,7 +26,6 @@ _WATCH_S = 10.0  # then another worker may have the account
 _RESTART_S = 1.0
 _END_WITHIN_S = 25.0
 _WATCHES, _AT_HOME = 200, 20  # a watch mostly waits
-_NOBODY = "-"  # no tenant has this name
 
 
 def queue(url: str, rooms: AccountRooms, is_leaving: Callable[[], bool]) -> procrastinate.App:
@@ -101,7 +100,7 @@ async def _stop(worker: Worker, leaving: anyio.Event) -> None:
 
 async def tend(postgres: Postgres, pace: Pace) -> None:
     """Runs for ever: takes back what dead workers had, and wakes the accounts that are due."""
-    database = postgres.database(_NOBODY, EVERYONE)
+    database = postgres.of_nobody
 
     def work(session: Session) -> int:
         number = outbox.take_back(session, pace.stale_s)

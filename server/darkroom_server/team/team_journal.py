@@ -3,12 +3,13 @@
 from collections.abc import Callable, Sequence
 
 from darkroom.gateways import Gateway
-from darkroom.journal import Intent, Journal, Limit, Look, NewIntent, ReceiptOf, Verdict, intent_rows
+from darkroom.journal import Intent, Journal, Limit, Look, NewIntent, ReceiptOf, Verdict, image_rows, intent_rows
 from darkroom.journal.database import Database, Session
 from darkroom.journal.postgres import Postgres
 from darkroom.predictions import Prediction
 from darkroom.registry import ModelRegistry
 from darkroom.work.receipts import receipts
+from darkroom_server.team import outbox
 from darkroom_server.team.account_rows import what_follows
 from darkroom_server.team.tenants import GatewayAccount
 
@@ -16,13 +17,21 @@ OnChange = Callable[[Session, Intent], None]
 
 
 class TeamJournal(Journal):
-    """`on_change` hears of each create that is claimed and of each prediction that was looked at."""
+    """`on_change` hears of each create that is claimed and of each prediction that was looked at; `wake` has an account
+    watched, the one with this id.
+    """
 
     def __init__(
-        self, database: Database, clock: Callable[[], float], receipt_of: ReceiptOf, on_change: OnChange
+        self,
+        database: Database,
+        clock: Callable[[], float],
+        receipt_of: ReceiptOf,
+        on_change: OnChange,
+        wake: Callable[[Session, str], None],
     ) -> None:
         super().__init__(database, clock, receipt_of)
         self._on_change = on_change
+        self._wake = wake
 
     async def claim(self, key: str, *, account: str = "", spending: Limit | None = None) -> bool:
         def work(session: Session) -> bool:
@@ -40,6 +49,17 @@ class TeamJournal(Journal):
         self, prediction: Prediction, look: Look | None = None, *, adopting: NewIntent | None = None
     ) -> Intent:
         return await self._change(lambda session: intent_rows.record(session, prediction, self._at(look), adopting))
+
+    async def want_again(self, prediction_id: str) -> bool:
+        def work(session: Session) -> bool:
+            is_any = image_rows.want_again(session, prediction_id, self._clock())
+            if is_any:
+                intent = intent_rows.get(session, prediction_id)
+                self._on_change(session, intent)
+                self._wake(session, intent.account)  # which may be at rest
+            return is_any
+
+        return await self._write(work)
 
     async def settle(self, verdicts: Sequence[Verdict], look: Look | None = None) -> tuple[Intent, ...]:
         def work(session: Session) -> tuple[Intent, ...]:
@@ -65,4 +85,8 @@ def journal_of(
     """The journal of one principal of the account's tenant, or with EVERYONE of all."""
     database = postgres.database(account.tenant, principal)
     follow = what_follows(account.tenant, account.id, postgres.clock)
-    return TeamJournal(database, postgres.clock, receipts(registry, gateway), follow)
+
+    def wake(session: Session, id: str) -> None:
+        outbox.wake(session, account.tenant, id, postgres.clock())
+
+    return TeamJournal(database, postgres.clock, receipts(registry, gateway), follow, wake)

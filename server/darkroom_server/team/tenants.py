@@ -18,13 +18,12 @@ MACHINES = "darkroom"
 """The issuer of machine tokens; their subject is `tenant/name`."""
 TENANT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _LONGEST_SUBJECT = 255  # OpenID Connect Core 1.0, section 2, on `sub`
-_NOBODY = "-"  # no tenant has this name
 
 _ADD = """INSERT INTO principals (tenant, principal, issuer, subject) VALUES (?, ?, ?, ?)
     ON CONFLICT (tenant, principal) DO NOTHING"""
 # A person's own key comes before the team's; of several the one that was set last.
-_ACCOUNT = """SELECT * FROM gateway_accounts WHERE principal IN ('', ?)
-    ORDER BY principal <> '' DESC, set_at DESC, id LIMIT 1"""
+_WHOSE = "WHERE principal IN ('', ?) ORDER BY principal <> '' DESC, set_at DESC, id LIMIT 1"
+_ACCOUNTS = "SELECT gateway_accounts.*, zone FROM gateway_accounts JOIN tenants ON name = tenant"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +40,8 @@ class Principal:
 class GatewayAccount:
     """A key at a gateway, opened just now; `principal` is whose own it is, "" for the team's.
 
-    `base_url` is "" for the gateway's own address, `creates_per_minute` None for what the gateway documents.
+    `base_url` is "" for the gateway's own address, `creates_per_minute` None for what the gateway documents. `zone`
+    is the tenant's, a name of the IANA database.
     """
 
     id: str
@@ -52,6 +52,7 @@ class GatewayAccount:
     api_key: Key
     webhook_secret: Key
     creates_per_minute: int | None
+    zone: str
 
     @property
     def choice(self) -> GatewayChoice:
@@ -98,7 +99,9 @@ class Directory:
         Raises: SettingsError where there is none or its key cannot be opened; JournalError.
         """
         database = self._postgres.database(principal.tenant, principal.hash)
-        row = await database.read(lambda session: session.execute(_ACCOUNT, (principal.hash,)).fetchone())
+        row = await database.read(
+            lambda session: session.execute(f"{_ACCOUNTS} {_WHOSE}", (principal.hash,)).fetchone()
+        )
         if row is None:
             raise SettingsError(
                 f"Tenant '{principal.tenant}' has no key of a gateway, so nothing was sent. An administrator sets one: "
@@ -106,16 +109,14 @@ class Directory:
             )
         return self._opened(row)
 
-    async def accounts(self) -> tuple[GatewayAccount, ...]:
-        """Every account of every tenant, for workers. Raises: SettingsError, JournalError."""
-        places = await self._open_to_all("SELECT * FROM account_places()")
-        found = [await self._account_at(row["tenant"], row["id"]) for row in places]
-        return tuple(filter(None, found))
-
     async def account(self, id: str) -> GatewayAccount | None:
         """The account with this id, whatever its tenant. Raises: SettingsError, JournalError."""
         places = await self._open_to_all("SELECT * FROM account_places() WHERE id = ?", id)
-        return await self._account_at(places[0]["tenant"], id) if places else None
+        if not places:
+            return None
+        database = self._postgres.database(places[0]["tenant"], EVERYONE)
+        row = await database.read(lambda session: session.execute(f"{_ACCOUNTS} WHERE id = ?", (id,)).fetchone())
+        return self._opened(row) if row else None
 
     async def machine(self, sha256: bytes) -> str | None:
         """The subject `tenant/name` of the machine whose token has this hash; None for an unknown or expired one."""
@@ -139,19 +140,13 @@ class Directory:
             "administrator to add yours."
         )
 
-    async def _account_at(self, tenant: str, id: str) -> GatewayAccount | None:
-        database = self._postgres.database(tenant, EVERYONE)
-        statement = "SELECT * FROM gateway_accounts WHERE id = ?"
-        row = await database.read(lambda session: session.execute(statement, (id,)).fetchone())
-        return self._opened(row) if row else None
-
     async def _open_to_all(self, statement: str, *values: object) -> list[Any]:
         """Rows of the functions that need no tenant."""
 
         def work(session: Session) -> list[Any]:
             return session.execute(statement, values).fetchall()
 
-        return await self._postgres.database(_NOBODY, EVERYONE).read(work)
+        return await self._postgres.of_nobody.read(work)
 
     def _opened(self, row: Mapping[str, Any]) -> GatewayAccount:
         place = SealedPlace(row["tenant"], row["id"])
@@ -165,6 +160,7 @@ class Directory:
             api_key=Key(self._vault.open(bytes(row["sealed_key"]), place.of_key), f"tenant '{row['tenant']}'"),
             webhook_secret=Key(self._vault.open(bytes(secret), place.of_secret) if secret else ""),
             creates_per_minute=row["creates_per_minute"],
+            zone=row["zone"],
         )
 
 

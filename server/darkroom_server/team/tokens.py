@@ -22,14 +22,14 @@ from mcp.server.auth.provider import AccessToken
 from darkroom.gateways.route import Route, tls_context
 from darkroom.team_settings import TeamSettings
 from darkroom.uris import is_loopback_url, scheme_of
+from darkroom_server.team.tenants import MACHINES, is_subject
 
 log = logging.getLogger(__name__)
 
 MACHINE_PREFIX = "drk_"
-MACHINE_ISSUER = "darkroom"
 # Signatures by a private key alone: with a shared secret, whoever can check a token could make one.
 _ALGORITHMS = ["ES256", "ES384", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "EdDSA"]
-_LONGEST_TOKEN, _LONGEST_SUBJECT = 8_192, 255
+_LONGEST_TOKEN = 8_192
 _LEEWAY_S = 30
 _FRESH_S, _AGAIN_S, _FETCH_S, _AWAY_S = 300.0, 5.0, 5.0, 2.0
 _AT_ONCE, _MOST_TOLD = 8, 20
@@ -91,12 +91,12 @@ class TokenVerifier:
         subject = await self._machine(hashlib.sha256(token.encode("utf-8", "replace")).digest())
         if not subject:
             return None
-        return self._access("machine", [self._team.oauth_scope], None, subject, {"iss": MACHINE_ISSUER})
+        return self._access("machine", [self._team.oauth_scope], None, subject, {"iss": MACHINES})
 
     def _of_person(self, claims: dict[str, Any]) -> AccessToken:
         """Raises: ValueError for a subject that cannot be a person's."""
         subject = str(claims["sub"])
-        if not 0 < len(subject) <= _LONGEST_SUBJECT or not subject.isprintable():
+        if not is_subject(subject):
             raise ValueError
         client = claims.get("client_id") or claims.get("azp") or ""
         kept = {name: claims[name] for name in ("iss", self._team.tenant_claim) if name in claims}

@@ -36,7 +36,7 @@ async def work(settings: Settings, team: TeamSettings, on_ready: Callable[[], No
     async with open_postgres(url, _CONNECTIONS) as postgres, Clients.open() as clients:
         leaving = anyio.Event()
         async with anyio.create_task_group() as tasks:
-            directory = Directory(postgres, vault, team.tenant_claim)
+            directory = Directory(postgres, vault)
             rooms = AccountRooms(postgres, directory, clients, settings, pace, tasks)
             tasks.start_soon(tend, postgres, pace)
             await tasks.start(_until_told, leaving, tasks)

@@ -5,7 +5,6 @@ import logging
 import anyio
 
 from darkroom.errors import JournalError
-from darkroom.journal.database import EVERYONE
 from darkroom.journal.postgres import Postgres
 from darkroom_server.team import outbox
 
@@ -17,14 +16,13 @@ _NO_WORKER = (
 )
 _SILENT_S = 30.0  # they give a sign of life every 5 s
 _ASKED_EVERY_S = 5.0
-_NOBODY = "-"  # no tenant has this name
 
 
 class WorkersSeen:
     """Asks the database at most every five seconds."""
 
     def __init__(self, postgres: Postgres) -> None:
-        self._database = postgres.database(_NOBODY, EVERYONE)
+        self._database = postgres.of_nobody
         self._next_s = float("-inf")
         self._is_any = True
 

@@ -54,6 +54,7 @@ _ENDING = (
     errors.CannotConnectNow,
     errors.IdleInTransactionSessionTimeout,
 )
+_NOBODY = "-"  # no tenant has this name
 _ACT_AS = "SELECT set_config('darkroom.principal', %s, true)"
 _ACT_AS_OWNER = "SELECT set_config('darkroom.principal', principal, true) FROM intents WHERE key = %s"
 
@@ -130,6 +131,11 @@ class Postgres:
         if not tenant or not principal:
             raise ValueError("a tenant and a principal have a name")
         return PostgresDatabase(self, tenant, principal)
+
+    @property
+    def of_nobody(self) -> "PostgresDatabase":
+        """For what is bound to no tenant: no row of any is seen."""
+        return self.database(_NOBODY, EVERYONE)
 
     async def run(self, begin: _Begin, principal: str, work: Callable[[Session], T]) -> T:
         """What `work` gives, committed. Raises: JournalError."""
@@ -235,7 +241,7 @@ async def open_postgres(url: str, connections: int = 8) -> AsyncGenerator[Postgr
     postgres = Postgres(pool, connections)
     try:
         pool.open()
-        await postgres.database("-", EVERYONE).read(lambda session: None)  # learns the clock
+        await postgres.of_nobody.read(lambda session: None)  # learns the clock
         yield postgres
     finally:
         with anyio.CancelScope(shield=True):

@@ -19,7 +19,7 @@ def whose(views: Sequence[PredictionView], facts: AnswerFacts) -> str:
     if facts.conversation == "own":
         return ""
     intent = views[0].intent
-    moment = local_moment(intent.intended_at, facts.now_s)
+    moment = local_moment(intent.intended_at, facts.now_s, facts.zone)
     said = quoted(prompt_of(intent), _PROMPT_LIMIT) or "without a prompt"
     begun = "Not started" if facts.conversation == "other" else "The newest of all, perhaps not started"
     return f"{begun} in this conversation: {moment}, {said} (id '{views[0].handle}')."
@@ -85,7 +85,9 @@ def _since(view: PredictionView, facts: AnswerFacts) -> str:
     if not began:
         return ""
     usual = f"; usually {_round(facts.typical_s)}" if facts.typical_s else ""
-    return f", started {local_moment(began, facts.now_s)}, {_round(max(facts.now_s - began, 0.0))} ago{usual}"
+    return (
+        f", started {local_moment(began, facts.now_s, facts.zone)}, {_round(max(facts.now_s - began, 0.0))} ago{usual}"
+    )
 
 
 def _round(value: float) -> str:

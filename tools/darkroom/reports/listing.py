@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, tzinfo
+from datetime import date
 from html import unescape
 from itertools import groupby
 
@@ -28,8 +28,8 @@ class ListFacts:
     """What the words need beside the rows.
 
     `title` names the list, `empty` is the sentence where it has no row. `money` holds, for each day that is told, what
-    its creates took (`account` is what to call that one); `answer` is as for any answer. `zone` is the person's time
-    zone (None: that of this computer). `is_search`: the rows are what was found, so their own sum is told.
+    its creates took (`account` is what to call that one); `answer` is as for any answer. `is_search`: the
+    rows are what was found, so their own sum is told.
     """
 
     title: str
@@ -38,7 +38,6 @@ class ListFacts:
     today: date
     money: Mapping[date, Sequence[Money]]
     notes: tuple[str, ...] = ()
-    zone: tzinfo | None = None
     is_search: bool = False
 
 
@@ -73,7 +72,7 @@ def list_report(listed: Listed, facts: ListFacts) -> PredictionReport:
 def _headline(views: Sequence[PredictionView], found: int, facts: ListFacts) -> str:
     if not views:
         return facts.empty
-    offset = f"{local(_at(views[0].intent), facts.zone):%z}"
+    offset = f"{local(_at(views[0].intent), facts.answer.zone):%z}"
     which = f"{found}" if found == len(views) else f"{len(views)} of {found}"
     return f"{facts.title}: {which}, newest first; local time (UTC{offset[:3]}:{offset[3:5]})."
 
@@ -113,7 +112,7 @@ def _line(view: PredictionView, facts: ListFacts) -> str:
     model = clean_words(intent.model.rpartition("/")[2], 60) or "unknown model"
     lost = "" if paths or view.word != "succeeded" else " no file"
     saved = f" {paths[0]}{more}" if paths else lost
-    moment = f"{local(_at(intent), facts.zone):%H:%M}"
+    moment = f"{local(_at(intent), facts.answer.zone):%H:%M}"
     said = _said(prompt_of(intent))
     return f"{moment} {_word(view)}, {model}, {_cell(view.charge, intent)}: {said}{saved}, id {view.handle}"
 
@@ -207,7 +206,7 @@ def _row_data(view: PredictionView, facts: ListFacts) -> dict[str, JsonValue]:
         "gateway": intent.gateway,
         "model": clean_words(intent.model, 200),
         "prompt": prompt_of(intent)[:_PROMPT_IN_DATA],
-        "created_at": local(_at(intent), facts.zone).isoformat("T", "seconds"),
+        "created_at": local(_at(intent), facts.answer.zone).isoformat("T", "seconds"),
         "price_usd": intent.estimate_usd,
         "cost_usd": intent.cost_usd,
         "cost_basis": view.charge.basis.value,
@@ -240,4 +239,4 @@ def _at(intent: Intent) -> float:
 
 
 def _day(intent: Intent, facts: ListFacts) -> date:
-    return local(_at(intent), facts.zone).date()
+    return local(_at(intent), facts.answer.zone).date()

@@ -31,7 +31,8 @@ def next_step(views: Sequence[PredictionView], facts: AnswerFacts, outcome: str)
             lost = "absent"
         step = steps["listed" if facts.gateway.has_list else lost]
         sent_at = doubtful.intent.sent_at or doubtful.intent.intended_at
-        moment, log_id = local_moment(sent_at, facts.now_s), doubtful.intent.gateway_request_id
+        log_id = doubtful.intent.gateway_request_id
+        moment = local_moment(sent_at, facts.now_s, facts.zone)
         names = {
             "at": f"{moment}{f' (log id {log_id})' if log_id else ''}",
             "id": doubtful.handle,
@@ -43,7 +44,7 @@ def next_step(views: Sequence[PredictionView], facts: AnswerFacts, outcome: str)
     if wanted := [image for image in images if image.state is ImageState.WANTED]:
         ends = [image.expires_at for image in wanted if image.expires_at and image.expires_at.timestamp() > facts.now_s]
         until = f" until {clock(max(ends))}" if ends else ""
-        return steps["wanted"].format(id=views[0].handle, until=until)
+        return steps["unattended" if facts.is_unattended else "wanted"].format(id=views[0].handle, until=until)
     if outcome == "succeeded" and any(view.missing_count for view in views):
         return _completing(views, facts)
     if any(image.is_damaged for image in images):

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import tzinfo
 from typing import Literal
 
 from pydantic import JsonValue
@@ -53,7 +54,8 @@ class AnswerFacts:
     `is_look_up`: it was asked what became of it; `records` are then the sidecars by the image's location. `free_call`
     names a call that has cost nothing itself, such as "this look-up". `canceled` are the keys of those that this call
     has stopped, `typical_s` the seconds that the model usually takes. `conversation` says whose it is, where the newest
-    one was asked for. `links_words` is what to say of links that stand in place of locations.
+    one was asked for. `links_words` is what to say of links that stand in place of locations. `zone` is the person's
+    time zone (None: that of this computer). `is_unattended`: at this moment nobody follows or fetches anything.
     """
 
     gateway: Gateway
@@ -74,6 +76,8 @@ class AnswerFacts:
     canceled: frozenset[str] = frozenset()
     typical_s: float | None = None
     links_words: str = ""
+    zone: tzinfo | None = None
+    is_unattended: bool = False
 
 
 _UNSENT = (IntentState.INTENT, IntentState.REFUSED, IntentState.ABSENT)
