@@ -88,14 +88,13 @@ class Journal:
         False: another process has it, or it is unresolved, or it is known. The limit is checked again, because a
         refused or old intent holds no reservation. Raises: SpendingRefused.
         """
+        return await self._write(lambda session: self._claimed(session, key, account, spending))
 
-        def work(session: Session) -> bool:
-            if not intent_rows.claim(session, key, self._claimed_by, account, now := self._clock()):
-                return False
-            spending_rows.refuse_beyond(session, spending, intent_rows.get(session, key).estimate_usd, now, key)
-            return True
-
-        return await self._write(work)
+    def _claimed(self, session: Session, key: str, account: str, spending: Limit | None) -> bool:
+        if not intent_rows.claim(session, key, self._claimed_by, account, now := self._clock()):
+            return False
+        spending_rows.refuse_beyond(session, spending, intent_rows.get(session, key).estimate_usd, now, key)
+        return True
 
     async def mark_known(self, key: str, prediction: Prediction, look: Look | None = None) -> Intent:
         """The create has this prediction. Allowed from every state, since a paid prediction is never dropped.
