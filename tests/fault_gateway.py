@@ -91,6 +91,7 @@ class Plan:
 
     `holds`: whether `Prefer: wait` is honoured; a held answer is given as Replicate does, "processing" beside its
     outputs. A hold takes `overtime_s` longer than was asked for; with `proxy_s` something answers 504 after so long.
+    The list takes `list_s`.
     """
 
     creates: float = 0.0
@@ -109,6 +110,7 @@ class Plan:
     holds: bool = False
     overtime_s: float = 0.0
     proxy_s: float = 0.0
+    list_s: float = 0.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -236,6 +238,8 @@ class FaultGateway:
             return await self._create(request, path, owner)
         if path.startswith("/files/"):
             return self._file(path)
+        if path == "/v1/predictions":
+            await asyncio.sleep(self.plan.list_s)
         answer = self._look(path, query, owner)
         self._maybe_break(answer)
         return answer

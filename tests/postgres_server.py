@@ -21,7 +21,8 @@ DO $$ DECLARE name TEXT; BEGIN
         EXECUTE format('DELETE FROM %I', name);
     END LOOP;
 END $$"""
-_FAST = ("-F", "-c", "listen_addresses=", "-c", "max_connections=200", "-c", "log_min_messages=fatal")
+_PORT = 5432  # only names the socket; PGPORT of whoever runs the tests leads elsewhere
+_FAST = ("-F", "-c", "listen_addresses=", "-p", str(_PORT), "-c", "max_connections=200", "-c", "log_min_messages=fatal")
 
 
 def programs() -> Path | None:
@@ -41,7 +42,7 @@ class PostgresServer:
     database: str = "darkroom"
 
     def url(self, role: str, database: str = "") -> str:
-        return f"postgresql://{role}@/{database or self.database}?host={self.folder}"
+        return f"postgresql://{role}@/{database or self.database}?host={self.folder}&port={_PORT}"
 
     @property
     def owner(self) -> str:

@@ -618,7 +618,7 @@ async def test_a_journal_that_cannot_be_read_while_doubts_are_looked_for_keeps_t
         await generate(room, wait_s=1)
         with closing(sqlite3.connect(tmp_path / "data" / "journal.sqlite3")) as journal:
             journal.execute("ALTER TABLE intents RENAME TO away")
-            while "looking for lost answers ended" not in caplog.text:  # noqa: ASYNC110 - bounded by room_at
+            while "reconciliation put off" not in caplog.text:  # noqa: ASYNC110 - bounded by room_at
                 await anyio.sleep(0.02)
             journal.execute("ALTER TABLE away RENAME TO intents")
         assert (await generate(room, request_id="next")).outcome == "succeeded"

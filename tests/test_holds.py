@@ -1,6 +1,8 @@
 """Creates whose answer the gateway holds: one request for a picture, and nothing is lost however the hold ends."""
 
+import sqlite3
 from collections.abc import AsyncGenerator
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -199,6 +201,27 @@ async def test_a_call_that_its_person_stops_during_a_hold_is_canceled_at_once(
         with anyio.fail_after(5):
             found = await get_prediction(room, "fox", wait_s=20)
     assert found.text.startswith("Canceled") and len(gateway.truth.cancels) == 1
+
+
+async def test_a_hold_is_minded_on_when_the_journal_can_be_read_again(
+    gateway: FaultGateway, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    gateway.plan = Plan(run_s=30, holds=True)
+    async with room_at(gateway, tmp_path, holds=True) as room, anyio.create_task_group() as calls:
+        calls.start_soon(partial(generate, room))
+        await held(gateway, 1)
+        intents = await room.journal.by_request("fox")
+        with closing(sqlite3.connect(tmp_path / "data" / "journal.sqlite3", isolation_level=None)) as other:
+            other.execute("ALTER TABLE intents RENAME TO elsewhere")
+            await room.work.cancel_all(intents)
+            with anyio.fail_after(10):
+                while caplog.text.count("The journal could not be used") < 2:  # by the cancel and by the hold
+                    await anyio.lowlevel.checkpoint()
+            other.execute("ALTER TABLE elsewhere RENAME TO intents")
+        with anyio.fail_after(10):
+            while not gateway.truth.cancels:
+                await anyio.lowlevel.checkpoint()
+    assert gateway.truth.cancels == [gateway.truth.predictions[0].id]
 
 
 async def test_what_is_stopped_just_before_it_is_held_is_canceled_at_once(

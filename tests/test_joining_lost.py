@@ -220,3 +220,19 @@ async def test_the_default_model_and_the_place_of_the_images_make_the_wish(
         async with room_at(gateway, tmp_path, **changes) as room:
             wishes.append(await wish_of(room, FOX))
     assert len(set(wishes)) == 3
+
+
+async def test_a_lost_create_is_told_as_such_while_the_list_is_slow(gateway: FaultGateway, tmp_path: Path) -> None:
+    gateway.plan = Plan(script=("504 after",), list_s=30)
+    async with room_at(gateway, tmp_path) as room, anyio.create_task_group() as tasks:
+        tasks.start_soon(Hosts(room).call, "a")
+        while all(row.state is not IntentState.UNKNOWN for row in await room.journal.by_request("auto-a")):
+            await anyio.lowlevel.checkpoint()
+        tasks.cancel_scope.cancel()
+    async with room_at(gateway, tmp_path) as room:
+        hosts = Hosts(room)
+        hosts.left.add("a")
+        report = await hosts.call("b", wait_s=0)
+        (row,) = await room.journal.by_request("auto-a")
+    assert report.outcome == "unresolved" and row.key in report.text and hosts.joined == {"b": "auto-a"}
+    assert gateway.truth.creates == 1

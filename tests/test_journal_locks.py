@@ -7,10 +7,17 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from fault_gateway import FaultGateway, Plan
 from journal_fixtures import HandClock, intended, new_intent, opened
+from open_rooms import room_at
+
+from darkroom.generate_image import generate_image
+from darkroom.list_predictions import list_predictions
+from darkroom.registry import ImageRequest
 
 pytestmark = pytest.mark.anyio
 NAME = "journal.sqlite3"
+FOX = ImageRequest(prompt="a fox", model="black-forest-labs/flux-schnell")
 # The last program that closes the file empties the -wal into it and deletes the -wal.
 _WRITES = "database.execute(\"INSERT INTO meta VALUES ('somebody', 'else')\"); database.commit()"
 _COUNTS = "print(database.execute('SELECT count(*) FROM intents').fetchone()[0])"
@@ -39,3 +46,13 @@ async def test_a_journal_is_opened_and_read_while_another_process_writes(tmp_pat
         writer.execute("BEGIN IMMEDIATE")
         async with opened(tmp_path, HandClock()) as journal:
             assert await journal.find(key)
+
+
+async def test_a_darkroom_that_only_reads_waits_for_no_writer(tmp_path: Path) -> None:
+    async with FaultGateway(Plan(run_s=0)) as gateway:
+        async with room_at(gateway, tmp_path) as room:
+            assert (await generate_image(room, FOX, wait_s=20)).outcome == "succeeded"
+        with closing(sqlite3.connect(tmp_path / "data" / NAME, isolation_level=None)) as writer:
+            writer.execute("BEGIN IMMEDIATE")
+            async with room_at(gateway, tmp_path) as room:
+                assert (await list_predictions(room, "recent", 10)).data["predictions"]

@@ -13,6 +13,7 @@ from pydantic import JsonValue
 from rounds import rounds
 
 from darkroom.charges import Basis
+from darkroom.gateways.envelopes import ended as held_to_the_end
 from darkroom.predictions import Metrics, Prediction, PredictionStatus
 from darkroom.pricing import estimate, price_range, receipt
 from darkroom.registry import Model, ModelInput, ModelRegistry, check_input
@@ -330,3 +331,10 @@ def test_every_price_has_a_range_and_the_defaults_an_estimate() -> None:
         prices = price_range(model)
         assert prices and 0 < prices[0] <= prices[1], model.name
         assert estimate(model, {}).most_usd, model.name
+
+
+def test_a_held_answer_does_not_say_by_which_tier_it_is_billed() -> None:
+    shown = Prediction(id="p" * 20, status=PredictionStatus.PROCESSING, output=(PHOTO,))
+    input: dict[str, JsonValue] = {"resolution": "1K", "allow_fallback_model": True}
+    assert receipt(REGISTRY.get("nano-banana-pro"), input, held_to_the_end(shown, 3.0)).basis is Basis.NONE
+    assert receipt(REGISTRY.get("flux-schnell"), {}, held_to_the_end(shown, 3.0)).usd == 0.003

@@ -52,10 +52,14 @@ class _Plan:
 
 @dataclass(frozen=True, kw_only=True)
 class _Asked:
-    """The call around a request. `call` is what tells its retries, for whom `caller` speaks."""
+    """The call around a request. `call` is what tells its retries, for whom `caller` speaks.
+
+    A look for what an earlier call has lost takes at most `look_s` seconds.
+    """
 
     request_id: str
     max_usd: float
+    look_s: float
     conversation: str
     caller: Caller | None
     call: Call
@@ -86,9 +90,18 @@ async def generate_image(
     try:
         with anyio.fail_after(wait_s + CALL_GRACE_S):
             call = await call_of(darkroom, request, caller, started_s)
-            asked = _Asked(request_id=request_id, max_usd=max_usd, conversation=conversation, caller=caller, call=call)
+            asked = _Asked(
+                request_id=request_id,
+                max_usd=max_usd,
+                look_s=max(wait_s, CALL_GRACE_S / 2),
+                conversation=conversation,
+                caller=caller,
+                call=call,
+            )
             plan = await _plan(darkroom, request, asked)
     except TimeoutError:
+        if caller:
+            caller.on_joined(request_id)  # it is no answer to an earlier call
         return refusal_report(_too_slow(darkroom))
     except DarkroomError as error:
         return refusal_report(error)
@@ -113,7 +126,7 @@ async def _plan(darkroom: Darkroom, request: ImageRequest, asked: _Asked) -> _Pl
     wish = await whole(darkroom, request)
     request = wish.request
     if earlier := await darkroom.journal.by_request(asked.request_id) if asked.request_id else ():
-        return await _repeat(darkroom, request, earlier, asked.max_usd)
+        return await _repeat(darkroom, request, earlier, asked)
     quoted = await quote(darkroom, wish)
     cheaper = partial(cheaper_way, darkroom, quoted.model, request)
     await check_limits(darkroom, quoted.wanted, max_usd=asked.max_usd, cheaper=cheaper, closest=quoted.closest)
@@ -173,16 +186,16 @@ def _intents(
     ]
 
 
-async def _repeat(darkroom: Darkroom, request: ImageRequest, earlier: Sequence[Intent], max_usd: float) -> _Plan:
+async def _repeat(darkroom: Darkroom, request: ImageRequest, earlier: Sequence[Intent], asked: _Asked) -> _Plan:
     """The request_id was used before: its first input and seed win, and nothing that was sent is sent again.
 
     What would be sent now is checked like a new call. Raises: InvalidInput, SpendingRefused, OutputError.
     """
     refuse_other_arguments(darkroom, request, earlier)
-    intents = await darkroom.work.settle_doubts(earlier)
+    intents = await _looked_for(darkroom, earlier, asked)
     is_free = not any(intent.may_be_sent for intent in intents)
     if not is_free:
-        await _check_unsent(darkroom, intents, max_usd)
+        await _check_unsent(darkroom, intents, asked.max_usd)
     note = f"request_id '{earlier[0].request_id}' was used before; {_NOTHING_NEW if is_free else _REST_IS_SENT}."
     notes = (note, *await changed_files(darkroom, earlier))
     return _Plan(intents=intents, notes=notes, is_free=is_free, secrets=secrets_of(request.options))
@@ -206,7 +219,7 @@ async def _joined(darkroom: Darkroom, request: ImageRequest, earlier: Sequence[I
 
 
 async def _joining(darkroom: Darkroom, request: ImageRequest, earlier: Sequence[Intent], asked: _Asked) -> _Plan:
-    intents = await darkroom.work.settle_doubts(earlier)
+    intents = await _looked_for(darkroom, earlier, asked)
     became = _NOTHING_NEW
     if any(intent.may_be_sent for intent in intents):
         became = _REST_IS_SENT
@@ -218,6 +231,22 @@ async def _joining(darkroom: Darkroom, request: ImageRequest, earlier: Sequence[
             became = _NOTHING_NEW
     note, is_free = joined_words(asked.call, earlier, became), became == _NOTHING_NEW
     return _Plan(intents=intents, notes=(note,), is_free=is_free, secrets=secrets_of(request.options))
+
+
+async def _looked_for(darkroom: Darkroom, earlier: Sequence[Intent], asked: _Asked) -> tuple[Intent, ...]:
+    """The rows after a look for lost answers; where that takes too long, only those that are not sent again by it.
+
+    Raises: GatewayUnreachable if there are none.
+    """
+    with anyio.move_on_after(asked.look_s):
+        return await darkroom.work.settle_doubts(earlier)
+    if intents := tuple(each for each in earlier if not each.may_be_sent):
+        return intents
+    raise GatewayUnreachable(
+        f"Gateway '{darkroom.gateway.name}' takes too long to list its predictions, and an earlier equal call may be "
+        "among them. Nothing was sent. Try again later.",
+        gateway=darkroom.gateway.name,
+    )
 
 
 async def _check_unsent(darkroom: Darkroom, intents: Sequence[Intent], max_usd: float) -> None:

@@ -97,10 +97,10 @@ class PredictionClient:
     ) -> Prediction:
         """Start one prediction: exactly one attempt on the wire, never repeated here.
 
-        `model` is "owner/name"; with a `version` it is run by that where the gateway can. `prefer_wait_s` (1..60) and
-        `cancel_after_s` (5 or more) are sent only where the gateway honours them, and so
-        is `webhook`, the address to which it posts the prediction at its end. A held answer that says `processing`
-        beside `image_count` whole outputs is the end; with fewer, or 0, it is looked at once more.
+        `model` is "owner/name"; with a `version` it is run by that where the gateway can. `prefer_wait_s` (1..60),
+        `cancel_after_s` (5 or more) and `webhook`, the address to which the prediction is posted at its end, are sent
+        only where the gateway honours them. A held answer that says `processing` beside `image_count` whole outputs is
+        the end; with fewer, or 0, it is looked at once more.
 
         Raises: GatewayBusy, GatewayUnreachable: certainly nothing started, may be sent again. KeyRefused,
             CreditExhausted, RequestRefused, ContentRefused, GatewayMisread: nothing started, refused for good.

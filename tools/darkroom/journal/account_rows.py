@@ -10,6 +10,8 @@ import secrets
 from darkroom.journal.database import Session
 
 _MAKE_SECRET = "INSERT INTO meta (name, value) VALUES ('account_secret', ?) ON CONFLICT DO NOTHING"
+_SECRET = "SELECT value FROM meta WHERE name = 'account_secret'"
+_SEEN = "SELECT 1 FROM accounts WHERE account = ? AND seen_at >= ?"
 _NEW = "INSERT INTO accounts (account, origin, seen_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
 _HERE = "UPDATE accounts SET seen_at = ? WHERE account = ?"
 _SAME = """SELECT other.account FROM accounts AS mine JOIN accounts AS other
@@ -22,12 +24,25 @@ def here(session: Session, origin: str, key: str, now: float) -> str:
     if not key:
         return ""
     session.execute(_MAKE_SECRET, (secrets.token_hex(32),))
-    secret = session.execute("SELECT value FROM meta WHERE name = 'account_secret'").fetchone()["value"]
-    account = hmac.new(bytes.fromhex(secret), f"{origin}\n{key}".encode(errors="replace"), hashlib.sha256).hexdigest()
-    account = account[:32]
+    account = _account_of(session.execute(_SECRET).fetchone()["value"], origin, key)
     session.execute(_NEW, (account, origin, now))
     session.execute(_HERE, (now, account))
     return account
+
+
+def known(session: Session, origin: str, key: str, since: float) -> str | None:
+    """The account of this key ("" without a key) if it was noted as being here since then."""
+    if not key:
+        return ""
+    if (secret := session.execute(_SECRET).fetchone()) is None:
+        return None
+    account = _account_of(secret["value"], origin, key)
+    return account if session.execute(_SEEN, (account, since)).fetchone() else None
+
+
+def _account_of(secret: str, origin: str, key: str) -> str:
+    text = f"{origin}\n{key}".encode(errors="replace")
+    return hmac.new(bytes.fromhex(secret), text, hashlib.sha256).hexdigest()[:32]
 
 
 def note(session: Session, account: str, origin: str) -> None:

@@ -20,8 +20,10 @@ _PROBLEM = "UPDATE images SET state = ?, problem = ?, url = ? WHERE prediction_i
 _URL = "SELECT url FROM images WHERE prediction_id = ? AND idx = ?"
 _WANT_REFUSED = """UPDATE images SET state = 'wanted' WHERE prediction_id = ? AND state = 'refused'
     AND (expires_at IS NULL OR expires_at > ?)"""
-_WANT_ALL_REFUSED = """UPDATE images SET state = 'wanted' WHERE state = 'refused' AND expires_at > ?
+_REFUSED = """WHERE state = 'refused' AND expires_at > ?
     AND EXISTS (SELECT 1 FROM intents WHERE intents.prediction_id = images.prediction_id AND origin = ?)"""
+_WANT_ALL_REFUSED = f"UPDATE images SET state = 'wanted' {_REFUSED}"
+_HAS_REFUSED = f"SELECT 1 FROM images {_REFUSED} LIMIT 1"
 _AT_ONCE = 500  # values in one statement
 
 
@@ -43,6 +45,11 @@ def want_again(session: Session, prediction_id: str, now: float) -> bool:
 def want_all_again(session: Session, origin: str, now: float) -> None:
     """The same for all predictions of a gateway: a setting may have changed."""
     session.execute(_WANT_ALL_REFUSED, (now, origin))
+
+
+def has_refused(session: Session, origin: str, now: float) -> bool:
+    """Whether there is anything for `want_all_again`."""
+    return session.execute(_HAS_REFUSED, (now, origin)).fetchone() is not None
 
 
 def stored(session: Session, image: StoredImage) -> None:

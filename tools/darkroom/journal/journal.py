@@ -91,8 +91,7 @@ class Journal:
         return await self._write(lambda session: self._claimed(session, key, account, spending))
 
     def _claimed(self, session: Session, key: str, account: str, spending: Limit | None) -> bool:
-        now = self._clock()
-        if not intent_rows.claim(session, key, self._claimed_by, account, now):
+        if not intent_rows.claim(session, key, self._claimed_by, account, now := self._clock()):
             return False
         spending_rows.refuse_beyond(session, spending, intent_rows.get(session, key).estimate_usd, now, key)
         return True
@@ -200,7 +199,8 @@ class Journal:
 
     async def want_all_again(self, origin: str) -> None:
         """The same for all predictions of a gateway: a setting may have changed since."""
-        await self._write(lambda session: image_rows.want_all_again(session, origin, self._clock()))
+        if await self._read(lambda session: image_rows.has_refused(session, origin, self._clock())):
+            await self._write(lambda session: image_rows.want_all_again(session, origin, self._clock()))
 
     async def lease(self, key: str, owner: str, lease_s: float) -> bool:
         """Keep others from following it for so long (0 gives it back); False where another owner holds a lease."""
@@ -213,6 +213,10 @@ class Journal:
     async def account(self, origin: str, key: str) -> str:
         """The account of this key at this gateway, noted as being here now: a keyed hash, "" without a key."""
         return await self._write(lambda session: account_rows.here(session, origin, key, self._clock()))
+
+    async def known_account(self, origin: str, key: str, within_s: float) -> str | None:
+        """The same where it was noted within so many seconds. It waits for nobody who writes."""
+        return await self._read(lambda session: account_rows.known(session, origin, key, self._clock() - within_s))
 
     async def account_name(self, account: str) -> str:
         """The gateway's own name of the account, "" while it was never asked."""
@@ -227,8 +231,7 @@ class Journal:
 
     async def accounts_away(self, origin: str, for_s: float) -> frozenset[str]:
         """Accounts of the gateway whose keys were not here for so long."""
-        since = self._clock() - for_s
-        return await self._read(lambda session: account_rows.away(session, origin, since))
+        return await self._read(lambda session: account_rows.away(session, origin, self._clock() - for_s))
 
     async def bill(self, key: str, usd: float, note: str = "") -> None:
         """The gateway's own log says what it took for this create."""

@@ -29,8 +29,8 @@ def receipt(model: Model | None, input: Mapping[str, JsonValue], prediction: Pre
         metrics = _beside_a_picture(metrics)
     sums = [_sum(group, metrics, is_run=not has_failed) for group in groups]
     known = [usd for usd in sums if usd is not None]
-    # as a held answer is
-    is_without_figures = prediction.completed_at is None and not (metrics.words or metrics.counts)
+    # As a held answer is, in which only the pictures are counted.
+    is_without_figures = prediction.completed_at is None and not metrics.words
     if is_without_figures and (len(set(known)) > 1 or any(tier.after_only for tier in model.price.tiers)):
         return Receipt(usd=None, basis=Basis.NONE, doubt=_NO_FIGURES)
     if known and len(known) == len(sums) and not any(tier.is_typical for group in groups for tier in group):

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import logging
+import math
 import secrets
 
 from darkroom.errors import DarkroomError
@@ -12,6 +13,7 @@ from darkroom.journal import Intent, Journal, Look
 log = logging.getLogger(__name__)
 
 AWAY_S = 24 * 3600.0
+_NOTED_EVERY_S = 3600.0
 
 
 class Account:
@@ -29,7 +31,9 @@ class Account:
     @classmethod
     async def open(cls, client: PredictionClient, journal: Journal, key: Key) -> "Account":
         """Raises: JournalError."""
-        return cls(client, journal, key, await journal.account(client.gateway.origin, key.reveal()))
+        given = (client.gateway.origin, key.reveal())
+        account = await journal.known_account(*given, within_s=math.inf)
+        return cls(client, journal, key, await journal.account(*given) if account is None else account)
 
     def look(self, now: float, *, is_final: bool = False) -> Look:
         """A look at this gateway now (seconds since the epoch)."""
@@ -40,8 +44,9 @@ class Account:
         return hmac.new(self._seal, secret.encode(errors="replace"), hashlib.sha256).hexdigest()
 
     async def is_here(self) -> None:
-        """Note in the journal that this key is in use now."""
-        await self.journal.account(self.origin, self._key.reveal())
+        """Note in the journal, once in an hour, that this key is in use now."""
+        if await self.journal.known_account(self.origin, self._key.reveal(), within_s=_NOTED_EVERY_S) is None:
+            await self.journal.account(self.origin, self._key.reveal())
 
     async def owns(self, intent: Intent) -> bool:
         """True where this key may say that the prediction is not there; rows without an account are everybody's."""

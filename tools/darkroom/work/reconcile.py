@@ -96,45 +96,49 @@ class Reconciler:
             await self._runtime.sleep(self._rules.settle_s)
             await self.once()
 
-    async def once(self, asked: Sequence[Intent] = ()) -> int:
-        """One look, far enough back for all that is in doubt and for what is `asked` about; gives how many are open.
+    async def once(self, asked: Sequence[Intent] = ()) -> bool:
+        """One look, far enough back for all that is in doubt and for what is `asked` about; False if nothing is open.
 
         What was called absent before is sought in what is read, and every two minutes as far back as that takes.
-        A list that cannot be read changes nothing. What was missed in a list just now is looked for once more, but not
-        for long: on a busy account that list may have a hundred pages.
+        A list or a journal that cannot be read changes nothing. What was missed in a list just now is looked for once
+        more, but not for long: on a busy account that list may have a hundred pages.
         """
         if not self._account.client.gateway.has_list:
-            return 0
+            return False
         is_known_absent = bool(asked) and all(map(self._is_absent_still, asked))
         with anyio.move_on_after(_AGAIN_WITHIN * self._rules.settle_s if is_known_absent else math.inf):
             return await self._once(asked)
-        return 0
+        return False
 
-    async def _once(self, asked: Sequence[Intent]) -> int:
-        origin = self._account.origin
+    async def _once(self, asked: Sequence[Intent]) -> bool:
         async with self._one_at_a_time:
-            keys = {each.key for each in asked}
-            unresolved = await self._journal.unresolved(origin)
-            doubtful = [each for each in unresolved if each.key in keys or not self._is_awaited(each)]
-            absent = await self._journal.absent(origin, _ABSENT_S)
-            if not (doubtful or absent):
-                return 0
-            # Whose answer is awaited takes part: of equal ones each gets its own, and what is shown need not be asked
-            # for once more.
-            awaited = [each for each in unresolved if each not in doubtful]
-            sought = (*doubtful, *absent)
             self._is_put_off = True
-            now_s = self._runtime.monotonic()
-            is_deep = now_s - self._deep_at_s >= _DEEP_EVERY_S or not (doubtful or asked)
-            self._deep_at_s = now_s if is_deep else self._deep_at_s
             try:
-                await self._settle(sought, sought if is_deep else (*doubtful, *asked), awaited)
+                is_open = await self._look(asked)
                 self._is_put_off = False
+                return is_open
             except (GatewayError, JournalError) as error:
                 log.warning("reconciliation put off: %s", error)
             except Exception:
                 log.exception("reconciliation put off by a fault of darkroom's own")
-            return len(await self._journal.unresolved(origin))
+            return True
+
+    async def _look(self, asked: Sequence[Intent]) -> bool:
+        origin, keys = self._account.origin, {each.key for each in asked}
+        unresolved = await self._journal.unresolved(origin)
+        doubtful = [each for each in unresolved if each.key in keys or not self._is_awaited(each)]
+        absent = await self._journal.absent(origin, _ABSENT_S)
+        if not (doubtful or absent):
+            return False
+        # Whose answer is awaited takes part: of equal ones each gets its own, and what is shown need not be asked for
+        # once more.
+        awaited = [each for each in unresolved if each not in doubtful]
+        sought = (*doubtful, *absent)
+        now_s = self._runtime.monotonic()
+        is_deep = now_s - self._deep_at_s >= _DEEP_EVERY_S or not (doubtful or asked)
+        self._deep_at_s = now_s if is_deep else self._deep_at_s
+        await self._settle(sought, sought if is_deep else (*doubtful, *asked), awaited)
+        return bool(await self._journal.unresolved(origin))
 
     async def _settle(self, sought: tuple[Intent, ...], reach: Sequence[Intent], awaited: Sequence[Intent]) -> None:
         """`reach` are those for whom the list is read far enough back; for what is `awaited` only a find counts."""
