@@ -2,20 +2,22 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import anyio
 import psycopg
 import pytest
-from journal_fixtures import ORIGIN, adopting, intended, missed, new_intent, prediction
+from journal_fixtures import ORIGIN, START, adopting, intended, missed, new_intent, prediction
 from postgres_server import PostgresServer
 
 from darkroom.errors import InternalFault, JournalError, UnknownPrediction
 from darkroom.images import ImageState, StoredFile, StoredImage
-from darkroom.journal import Filter, Intent, IntentState, Journal, Rate, Verdict
+from darkroom.journal import Filter, Intent, IntentState, Journal, Look, Rate, Verdict
 from darkroom.journal.database import EVERYONE, Session
 from darkroom.journal.postgres import Postgres, open_postgres
 from darkroom.predictions import PredictionStatus
+from darkroom.work.paid_ids import PaidIds
 
 pytestmark = pytest.mark.anyio
 SUCCEEDED = PredictionStatus.SUCCEEDED
@@ -152,6 +154,19 @@ async def test_nobody_adopts_what_is_anothers_and_the_owner_gets_what_was_adopte
     assert (mine.key, len(mine.images)) == (row.key, 1)
     assert await bob.find("pred0002") is None
     assert (await bob.totals()).prediction_count == 0
+
+
+async def test_a_kept_id_that_is_anothers_does_not_keep_the_next_one_back(
+    alice: Journal, bob: Journal, tmp_path: Path
+) -> None:
+    await done_by(alice)
+    lost = [replace(await intended(bob, new_intent(seed)), key=f"lost{seed}") for seed in (1, 2)]
+    before = PaidIds(tmp_path)
+    for row, id in zip(lost, ("pred0001", "pred0009"), strict=True):
+        await before.keep(row, id)
+    await PaidIds(tmp_path).restore(bob, Look(now=START))
+    assert await bob.find("pred0001") is None and await bob.find("pred0009")
+    assert list(tmp_path.iterdir()) == []
 
 
 async def test_the_same_request_id_of_two_people_is_two_wishes(alice: Journal, bob: Journal) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from anyio import to_thread
 
+from darkroom.errors import UnknownPrediction
 from darkroom.file_systems import sync_folder
 from darkroom.journal import Intent, Journal, Look, NewIntent
 from darkroom.predictions import Prediction
@@ -55,7 +56,8 @@ class PaidIds:
             if await journal.find(key):
                 await journal.mark_known(key, prediction, look)
             else:
-                await journal.record(prediction, look, adopting=place)
+                with suppress(UnknownPrediction):  # it stands in the row of somebody else of the team
+                    await journal.record(prediction, look, adopting=place)
             await self.drop(key)
 
     def _path(self, key: str) -> Path:
