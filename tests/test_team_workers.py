@@ -101,7 +101,8 @@ async def test_a_restart_of_the_database_only_takes_time(team: Team) -> None:
         async with anyio.create_task_group() as tasks:
             for number in range(6):
                 tasks.start_soon(partial(generate_image, room, wish(f"fox {number}"), wait_s=20))
-            await anyio.sleep(0.3)
+            while not team.gateway.truth().predictions:  # noqa: ASYNC110 - the gateway is another process
+                await anyio.sleep(0.02)
             await anyio.to_thread.run_sync(team.postgres.restart)
         await team.all_home(len(team.gateway.truth().predictions))
     assert team.lost_and_twice() == (set(), [])

@@ -156,7 +156,8 @@ class Reconciler:
             may_be_absent=await self._missed_for_long(sought, listed, asked_s),
         )
         shown = [each for each in sought if listed.would_show(each, rules.settle_s)]
-        self._read_past_s = {**self._read_past_s, **{(each.key, each.tries): asked_s for each in shown}}
+        lately = {attempt: at_s for attempt, at_s in self._read_past_s.items() if asked_s - at_s < _DEEP_EVERY_S}
+        self._read_past_s = lately | {(each.key, each.tries): asked_s for each in shown}
         only_found = {each.key for each in awaited}
         verdicts = [each for each in verdicts if each.prediction or each.key not in only_found]
         settled = await self._journal.settle(verdicts, self._account.look(self._runtime.clock()))
