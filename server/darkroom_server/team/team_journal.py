@@ -50,6 +50,19 @@ class TeamJournal(Journal):
     ) -> Intent:
         return await self._change(lambda session: intent_rows.record(session, prediction, self._at(look), adopting))
 
+    async def record_all(self, seen: Sequence[Prediction], look: Look) -> None:
+        """Keep the last states of several in one commit; those that the journal does not know are left out."""
+
+        def work(session: Session) -> None:
+            ids = [prediction.id for prediction in seen]
+            there = intent_rows.read_intents(session, f"WHERE prediction_id IN ({', '.join('?' * len(ids))})", ids)
+            known = {intent.prediction_id for intent in there}
+            for prediction in seen:
+                if prediction.id in known:
+                    self._on_change(session, intent_rows.see(session, prediction, self._at(look)))
+
+        await self._write(work)
+
     async def want_again(self, prediction_id: str) -> bool:
         def work(session: Session) -> bool:
             is_any = image_rows.want_again(session, prediction_id, self._clock())

@@ -156,15 +156,18 @@ class PredictionClient:
                 raise
         return await self.get(prediction_id, within_s=ends_at - anyio.current_time())
 
-    async def list_page(self, cursor: str = "", *, within_s: float = 20.0) -> ListPage:
+    async def list_page(self, cursor: str = "", *, is_brief: bool = False, within_s: float = 20.0) -> ListPage:
         """The newest predictions, or the page that `cursor` (an earlier `next_cursor`) names.
+
+        `is_brief`: of what still runs only id, status and `created_at` are read.
 
         Raises: RequestRefused where the gateway has no list; else as `get`.
         """
         if not self.gateway.has_list:
             raise faults.not_offered(self.gateway, "has no list of predictions")
         request = Request("GET", "/v1/predictions" + (f"?{cursor}" if cursor else ""))
-        return await self._ask(request, "the list of predictions", envelopes.list_page, attempts=4, within_s=within_s)
+        read = partial(envelopes.list_page, is_brief=is_brief)
+        return await self._ask(request, "the list of predictions", read, attempts=4, within_s=within_s)
 
     async def upload(self, content: bytes, name: str, mime_type: str, *, within_s: float = 60.0) -> str:
         """Hand a file to the gateway; the address that models of this gateway can read it from, for about a day.

@@ -17,6 +17,7 @@ from darkroom.gateways.replies import Reply, fields_in_fragment, read_json
 from darkroom.gateways.words import clean_words
 from darkroom.predictions import (
     ID_PATTERN,
+    RUNNING,
     Prediction,
     PredictionStatus,
     mapping_in,
@@ -149,13 +150,17 @@ def seen_prediction(reply: Reply, known_id: str) -> Prediction | None:
     return Prediction(id=known_id, status=status, error=TOO_LONG) if status.is_terminal else None
 
 
-def list_page(reply: Reply) -> ListPage | None:
-    """One page of the list of predictions; None where the body is none."""
+def list_page(reply: Reply, *, is_brief: bool = False) -> ListPage | None:
+    """One page of the list of predictions; None where the body is none.
+
+    `is_brief`: of what still runs only id, status and time are read, which takes a tenth of the time.
+    """
     body = mapping_in(reply.decoded) or {}
     results = body.get("results")
     if not isinstance(results, list):
         return None
-    read = [prediction_in(item) for item in cast("list[object]", results)]
+    read_one = _running_or_whole if is_brief else prediction_in
+    read = [read_one(item) for item in cast("list[object]", results)]
     following = body.get("next") or ""
     cursor = following.partition("?")[2].partition("#")[0] if isinstance(following, str) else ""
     is_usable = bool(_CURSOR.fullmatch(cursor))
@@ -166,6 +171,14 @@ def list_page(reply: Reply) -> ListPage | None:
         unreadable_count=read.count(None),
         is_broken_off=bool(following) and not is_usable,
     )
+
+
+def _running_or_whole(item: object) -> Prediction | None:
+    given = mapping_in(item) or {}
+    identifier, status = given.get("id"), PredictionStatus.parse(given.get("status"))
+    if status not in RUNNING or not isinstance(identifier, str) or not ID_PATTERN.fullmatch(identifier):
+        return prediction_in(item)
+    return Prediction(id=identifier, status=status, created_at=parse_time(given.get("created_at")))
 
 
 def read_refusal(reply: Reply, *, is_replicate: bool, has_given_json: bool) -> Refusal:
