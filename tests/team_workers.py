@@ -142,7 +142,7 @@ async def replica(settings: Settings) -> AsyncGenerator[RoomOf]:
         directory = Directory(postgres, Vault.read(settings.team.master_keys.get_secret_value()))
         registry = ModelRegistry.load(settings.models_dir)
         links = Links(origin=settings.team.public_url, lifetime_s=900)
-        shared = Replica(settings=settings, registry=registry, postgres=postgres, news=news, tasks=tasks, links=links)
+        shared = Replica(settings=settings, registry=registry, postgres=postgres, news=news, links=links)
         tasks.start_soon(news.listen)
         rooms: dict[str, Darkroom] = {}
 
@@ -150,7 +150,7 @@ async def replica(settings: Settings) -> AsyncGenerator[RoomOf]:
             if subject not in rooms:
                 person = await directory.principal_of(ISSUER, subject, {})
                 account = await directory.account_of(person)
-                rooms[subject] = shared.room(person, account, await clients.of(account), None)
+                rooms[subject] = shared.room(person, account, await clients.of(account), None, tasks)
                 tasks.start_soon(rooms[subject].work.take_up_unfinished)
             return rooms[subject]
 

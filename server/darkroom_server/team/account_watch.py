@@ -162,16 +162,14 @@ class AccountWatch:
                     cursor = page.next_cursor
                     if not cursor or cursor in cursors or _is_past(page.predictions, oldest):
                         break
-                    await self._runtime.sleep(begun_s + len(cursors) * _PAGE_S - self._runtime.monotonic())
+                    await self._runtime.sleep(max(0.0, begun_s + len(cursors) * _PAGE_S - self._runtime.monotonic()))
                     cursors.add(cursor)
             except GatewayError as error:
                 log.warning("the list of account %s could not be read: %s", self._account.id, error)
         self._pages = len(cursors)
         return [*unsure, *wanted.values()]
 
-    def _judge(
-        self, page: Sequence[Prediction], wanted: dict[str, "_Poll"], unsure: list["_Poll"]
-    ) -> list[Prediction]:
+    def _judge(self, page: Sequence[Prediction], wanted: dict[str, "_Poll"], unsure: list["_Poll"]) -> list[Prediction]:
         """The successes on a page; what is on it is not `wanted` any more, and `unsure` where only a look can tell."""
         ended: list[Prediction] = []
         next_s = self._runtime.monotonic() + max(_LIST_EVERY_S, self._account.look_every_s)
@@ -199,7 +197,11 @@ class AccountWatch:
         """Whether the account's rate allows one more look now; so many are `wanted` soon."""
         if not self._turns:
             name, count = f"looks {self._account.origin} {self._account.id}", min(max(wanted, 1), _TURNS)
-            pause_s = await self._journal.rates.reserve(name, LOOKS, _TURN_WITHIN_S, count)
+            try:
+                pause_s = await self._journal.rates.reserve(name, LOOKS, _TURN_WITHIN_S, count)
+            except JournalError as error:
+                log.warning("no turn for a look at account %s: %s", self._account.id, error)
+                return False
             if pause_s is None:
                 return False
             self._turns = count

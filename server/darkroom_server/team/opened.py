@@ -3,7 +3,7 @@
 import logging
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import anyio
 import anyio.abc
@@ -68,15 +68,13 @@ async def open_team(
         tasks = await stack.enter_async_context(anyio.create_task_group())
         news, directory = News(url), Directory(postgres, vault, team.tenant_claim)
         links = Links(origin=team.public_url, lifetime_s=team.link_seconds)
-        replica = Replica(
-            settings=settings, registry=registry(), postgres=postgres, news=news, tasks=tasks, links=links
-        )
+        replica = Replica(settings=settings, registry=registry(), postgres=postgres, news=news, links=links)
 
         @asynccontextmanager
         async def open_darkroom(person: Principal, account: GatewayAccount) -> AsyncGenerator[Darkroom]:
             limit = TeamLimit(person, _quotas(settings, team))
             async with anyio.create_task_group() as own_tasks:
-                room = replace(replica, tasks=own_tasks).room(person, account, await clients.of(account), limit)
+                room = replica.room(person, account, await clients.of(account), limit, own_tasks)
                 with suppress(OSError):  # it only holds what the database does not take
                     await anyio.Path(room.options.data_dir).mkdir(parents=True, exist_ok=True)
                 own_tasks.start_soon(room.work.take_up_unfinished)

@@ -1,6 +1,7 @@
 """The Darkroom of one person in a replica: their journal, their account's client, their place for images."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import anyio.abc
@@ -28,19 +29,27 @@ TURN_WITHIN_S = 10.0
 
 @dataclass(frozen=True, kw_only=True)
 class Replica:
-    """What all persons in this process share. `tasks` must outlive their rooms; `links` shows them their images."""
+    """What all persons in this process share. `links` shows them their images."""
 
     settings: Settings
     registry: ModelRegistry
     postgres: Postgres
     news: News
-    tasks: anyio.abc.TaskGroup
     links: Links
 
+    @cached_property
+    def _workers(self) -> WorkersSeen:
+        return WorkersSeen(self.postgres)
+
     def room(
-        self, person: Principal, account: GatewayAccount, clients: AccountClients, limit: Limit | None
+        self,
+        person: Principal,
+        account: GatewayAccount,
+        clients: AccountClients,
+        limit: Limit | None,
+        tasks: anyio.abc.TaskGroup,
     ) -> Darkroom:
-        """Not yet taking anything up (`work.take_up_unfinished`); whoever has it closes its work."""
+        """Not yet taking anything up (`work.take_up_unfinished`); whoever has it closes its work, done in `tasks`."""
         journal = journal_of(self.postgres, self.registry, clients.gateway, account, person.hash)
         options = self._options(person, account, clients, limit)
         turns = Turns(rate=account.rate or CREATES, within_s=TURN_WITHIN_S)
@@ -51,7 +60,7 @@ class Replica:
             TeamAccount(clients.client, journal, clients.key, account.id),
             OutputStores(options.output_dir, spare=options.data_dir / "images"),
             clients.fetcher,
-            lambda room: QueuedWork(room, self.tasks, self.news, creates),
+            lambda room: QueuedWork(room, tasks, self.news, creates),
         )
 
     def _options(
@@ -66,7 +75,7 @@ class Replica:
             output_dir=place,
             uploads_place=f"{place}/uploads",
             links=self.links,
-            unattended=WorkersSeen(self.postgres).words,
+            unattended=self._workers.words,
             models_dir=settings.models_dir,
             keep_metadata=settings.keep_metadata,
             default_model=settings.default_model,

@@ -62,9 +62,7 @@ class Rates:
         return await self._database.read(count)
 
 
-def reserve(
-    session: Session, name: str, rate: Rate, patience_s: float, now: float, count: int = 1
-) -> float | None:
+def reserve(session: Session, name: str, rate: Rate, patience_s: float, now: float, count: int = 1) -> float | None:
     """Seconds until the last turn that is taken with this; None where it would be later than that."""
     interval_s = 60 / rate.per_minute
     idle_at, frozen_until = _read(session, name, now)
