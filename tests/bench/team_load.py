@@ -11,7 +11,9 @@ import sys
 import tempfile
 import time
 from argparse import ArgumentParser
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -177,13 +179,16 @@ async def main(seconds: float, waiting: int) -> int:
         team.set_key(creates_per_minute=100_000)
         with administering(postgres.owner) as administration:
             tokens = [administration.new_token("acme", f"person {number}", None) for number in range(_PEOPLE)]
-        for run in ([lambda: creates(bench, seconds)] if seconds else []) + (
-            [lambda: waits(bench, waiting)] if waiting else []
-        ):
+        measured: list[Callable[[Bench], Awaitable[bool]]] = []
+        if seconds:
+            measured.append(partial(creates, seconds=seconds))
+        if waiting:
+            measured.append(partial(waits, count=waiting))
+        for measure in measured:
             bench = Bench(postgres, gateway, Path(folder), tokens)
             try:
                 await bench.until_ready()
-                verdicts.append(await run())
+                verdicts.append(await measure(bench))
             finally:
                 bench.end()
     return 0 if all(verdicts) else 1

@@ -130,10 +130,9 @@ def _result(count: int, before: Reading, after: Reading, lags: list[float], memo
     worker_s, postgres_s = after.worker_tree_s - before.worker_tree_s, after.postgres_s - before.postgres_s
     was, now = before.asked, after.asked
     looks, lists, files = now.looks - was.looks, now.lists - was.lists, now.files - was.files
-    print(
-        f"{count:,} open: {ended} ended in {took_s:.0f} s; {looks} looks, {lists} pages of the list, {files} files; "
-        f"{after.worker_s - before.worker_s:.1f} s of processor in the worker's own process, {worker_s:.1f} with decoders"
-    )
+    own_s = after.worker_s - before.worker_s
+    print(f"{count:,} open: {ended} ended in {took_s:.0f} s; {looks} looks, {lists} pages of the list, {files} files")
+    print(f"  processor      {own_s:.1f} s of the worker's own process, {worker_s:.1f} s with its decoders")
     return Result(
         open=count,
         ended=ended,

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from darkroom.gateways import Gateway
+from darkroom.images import ImageState, StoredImage
 from darkroom.journal import Intent, Journal, Limit, Look, NewIntent, ReceiptOf, Verdict, image_rows, intent_rows
 from darkroom.journal.database import Database, Session
 from darkroom.journal.postgres import Postgres
@@ -14,6 +15,8 @@ from darkroom_server.team.account_rows import what_follows
 from darkroom_server.team.tenants import GatewayAccount
 
 OnChange = Callable[[Session, Intent], None]
+_TRIED = """SELECT key FROM intents WHERE prediction_id = ? AND NOT EXISTS
+    (SELECT 1 FROM images WHERE prediction_id = ? AND state = 'wanted' AND problem = '')"""
 
 
 class TeamJournal(Journal):
@@ -63,6 +66,20 @@ class TeamJournal(Journal):
 
         await self._write(work)
 
+    async def image_stored(self, image: StoredImage) -> None:
+        def work(session: Session) -> None:
+            image_rows.stored(session, image)
+            _tell_if_tried(session, image.prediction_id)
+
+        await self._write(work)
+
+    async def _image_problem(self, prediction_id: str, index: int, state: ImageState, problem: str) -> None:
+        def work(session: Session) -> None:
+            image_rows.failed(session, prediction_id, index, state, problem)
+            _tell_if_tried(session, prediction_id)
+
+        await self._write(work)
+
     async def want_again(self, prediction_id: str) -> bool:
         def work(session: Session) -> bool:
             is_any = image_rows.want_again(session, prediction_id, self._clock())
@@ -90,6 +107,12 @@ class TeamJournal(Journal):
             return intent
 
         return await self._write(heard)
+
+
+def _tell_if_tried(session: Session, prediction_id: str) -> None:
+    """Once each of its images was tried, whoever waits hears of it in the same commit."""
+    if row := session.execute(_TRIED, (prediction_id, prediction_id)).fetchone():
+        outbox.tell(session, [row["key"]])
 
 
 def journal_of(
