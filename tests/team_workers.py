@@ -74,6 +74,7 @@ class Team:
         kept = {name: text for name, text in os.environ.items() if not name.startswith("DARKROOM_")}
         return kept | {
             "PYTHONPATH": paths,
+            "PYTHONDONTWRITEBYTECODE": "",  # compiled once, as what is installed is
             "DARKROOM_DATABASE_URL": url,
             "DARKROOM_MASTER_KEYS": MASTER,
             "DARKROOM_DATA_DIR": str(self.folder / "data"),

@@ -30,7 +30,8 @@ _FEW = 5
 _AT_ONCE, _MOST_LOOKS = 25, 200  # looks at single predictions at the same time, and in one round
 _LIST_EVERY_S = 1.0
 _PAGE_S = 0.03  # a list of 100 pages is read in three seconds
-_TURNS = 10  # taken together, so that not each page costs a transaction
+_PAGE_LENGTH, _TURNS = 100, 10  # taken together, so that not each page costs a transaction
+_TOGETHER = 10
 _LATE_COMMIT_S = 15.0  # a row may be seen so long after the time that stands in it
 _SHORTEST_REST_S, _LONGEST_REST_S = 0.25, 2.0
 _TURN_WITHIN_S = 2.0
@@ -63,7 +64,7 @@ class AccountWatch:
         self._polls: dict[str, _Poll] = {}
         self._schedules: dict[str, PollSchedule] = {}
         self._rng = random.Random()
-        self._turns = self._pages = 0
+        self._turns = 0
         self._listed_s = self._doubted_s = self._home_s = float("-inf")
 
     async def run(self, is_over: Callable[[], bool]) -> None:
@@ -155,7 +156,7 @@ class AccountWatch:
         cursor, cursors = "", {""}
         async with anyio.create_task_group() as tasks:
             try:
-                while wanted and await self._turn(self._pages - len(cursors)):
+                while wanted and await self._turn(len(wanted) // _PAGE_LENGTH):
                     page = await self._client.list_page(cursor, is_brief=True)
                     if ended := self._judge(page.predictions, wanted, unsure):
                         tasks.start_soon(self._record, ended)
@@ -166,7 +167,6 @@ class AccountWatch:
                     cursors.add(cursor)
             except GatewayError as error:
                 log.warning("the list of account %s could not be read: %s", self._account.id, error)
-        self._pages = len(cursors)
         return [*unsure, *wanted.values()]
 
     def _judge(self, page: Sequence[Prediction], wanted: dict[str, "_Poll"], unsure: list["_Poll"]) -> list[Prediction]:
@@ -185,13 +185,15 @@ class AccountWatch:
         return ended
 
     async def _record(self, ended: Sequence[Prediction]) -> None:
-        try:
-            await self._journal.record_all(ended, self._account.look(self._runtime.clock()))
-        except JournalError as error:  # the next page that shows them is as good
-            log.warning("%d ends were not written down: %s", len(ended), error)
-            return
-        for prediction in ended:
-            self._polls.pop(prediction.id, None)
+        """A few in each commit: the creates of the tenant wait for it."""
+        for some in (ended[start : start + _TOGETHER] for start in range(0, len(ended), _TOGETHER)):
+            try:
+                await self._journal.record_all(some, self._account.look(self._runtime.clock()))
+            except JournalError as error:  # the next page that shows them is as good
+                log.warning("%d ends were not written down: %s", len(some), error)
+                continue
+            for prediction in some:
+                self._polls.pop(prediction.id, None)
 
     async def _turn(self, wanted: int) -> bool:
         """Whether the account's rate allows one more look now; so many are `wanted` soon."""
