@@ -61,6 +61,7 @@ class _State:
         self.base_url = ""
         self.run_s = 60.0
         self.made: list[_Made] = []
+        self.listed: list[_Made] = []
         self.by_id: dict[str, _Made] = {}
         self.counts = {"creates": 0, "looks": 0, "lists": 0, "files": 0}
 
@@ -70,7 +71,7 @@ class _State:
             found = self.by_id.get(path.rpartition("/")[2])
             return (200, found.view(time.time())) if found else (404, b'{"title":"Not Found","detail":"no such"}')
         if path.startswith("/v1/predictions") and method == "GET":
-            return 200, self._page(int(path.partition("cursor=")[2] or len(self.made)))
+            return 200, self._page(int(path.partition("cursor=")[2] or len(self.listed)))
         if method == "POST" and path.startswith("/v1/models/"):
             self.counts["creates"] += 1
             asked = json.loads(body)
@@ -85,17 +86,19 @@ class _State:
         if path == "/run":
             self.run_s = asked
         elif path == "/fill":
-            made = [self._make(asked["model"], asked["input"], *span) for span in asked["spans"]]
+            are_listed = asked["are_listed"]
+            made = [self._make(asked["model"], asked["input"], *span, are_listed) for span in asked["spans"]]
             return 200, json.dumps([each.id for each in made]).encode()
         elif path != "/truth":
             return 404, b'{"detail":"Not found"}'
         told = {"ends": {each.id: each.ends_s for each in self.made}, "processor_s": time.process_time()}
         return 200, json.dumps(self.counts | told).encode()
 
-    def _make(self, model: str, input: dict[str, Any], age_s: float, left_s: float) -> _Made:
+    def _make(self, model: str, input: dict[str, Any], age_s: float, left_s: float, is_listed: bool = True) -> _Made:
         now = time.time()
         made = _Made(len(self.made), self.base_url, model, input, (now - age_s, now + left_s))
         self.made.append(made)
+        self.listed += [made] * is_listed
         self.by_id[made.id] = made
         return made
 
@@ -104,7 +107,7 @@ class _State:
         self.counts["lists"] += 1
         first, now = max(0, until - _PAGE_LENGTH), time.time()
         following = f"{self.base_url}/v1/predictions?cursor={first}" if first else None
-        shown = b",".join(each.view(now) for each in reversed(self.made[first:until]))
+        shown = b",".join(each.view(now) for each in reversed(self.listed[first:until]))
         return b'{"previous":null,"next":%s,"results":[%s]}' % (json.dumps(following).encode(), shown)
 
 
@@ -157,9 +160,11 @@ class BusyGateway:
         """How long what is created from now on runs."""
         self._ask("/run", seconds)
 
-    def fill(self, model: str, input: dict[str, Any], spans: Sequence[tuple[float, float]]) -> list[str]:
+    def fill(
+        self, model: str, input: dict[str, Any], spans: Sequence[tuple[float, float]], *, are_listed: bool = True
+    ) -> list[str]:
         """Predictions that were created so many seconds ago and end in so many, oldest first; their ids."""
-        return self._ask("/fill", {"model": model, "input": input, "spans": spans})
+        return self._ask("/fill", {"model": model, "input": input, "spans": spans, "are_listed": are_listed})
 
     def asked(self) -> Asked:
         return Asked(**self._ask("/truth"))

@@ -17,12 +17,20 @@ _WAKE = """INSERT INTO busy_accounts (tenant, account, look_at) SELECT DISTINCT 
 
 
 async def fill(
-    postgres: PostgresServer, gateway: BusyGateway, room_of: RoomOf, spans: Sequence[tuple[float, float]]
-) -> list[str]:
-    """Predictions, oldest first, that were created so many seconds ago and end in so many. Gives their ids."""
+    postgres: PostgresServer,
+    gateway: BusyGateway,
+    room_of: RoomOf,
+    spans: Sequence[tuple[float, float]],
+    *,
+    are_listed: bool = True,
+) -> None:
+    """Predictions, oldest first, that were created so many seconds ago and end in so many; one more runs for an hour.
+
+    The gateway's list leaves those out that are not `are_listed`.
+    """
     gateway.run_creates_for(_HOUR_S)
     report = await generate_image(await room_of("ada"), ImageRequest(prompt="a fox", model=MODEL), wait_s=0)
-    made = gateway.fill(MODEL, dict(report.intents[0].input), spans)
+    made = gateway.fill(MODEL, dict(report.intents[0].input), spans, are_listed=are_listed)
     rows = ", ".join(f"({n}, '{id}', {age_s})" for n, (id, (age_s, _)) in enumerate(zip(made, spans, strict=True)))
     changed = {
         "key": "left(intents.key, 16) || lpad(copy.n::text, 10, '0')",
@@ -40,4 +48,3 @@ async def fill(
     )
     postgres.execute("ANALYZE intents")
     postgres.execute(_WAKE)
-    return made

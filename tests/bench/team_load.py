@@ -22,6 +22,7 @@ sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tools"), str(ROOT / "server")]
 import anyio  # noqa: E402
 import httpx  # noqa: E402
 from busy_gateway import BusyGateway, busy_gateway  # noqa: E402
+from fault_gateway import GatewayProcess  # noqa: E402
 from http_caller import call, outcome  # noqa: E402
 from postgres_server import PostgresServer, postgres_server  # noqa: E402
 from processor import peak_mib, processor_s, resident_mib  # noqa: E402
@@ -57,7 +58,7 @@ class Bench:
         self._postgres, self._gateway, self._tokens = postgres, gateway, tokens
         port = free_port()
         self._origin = f"http://127.0.0.1:{port}"
-        environ = Team(postgres, gateway, folder).environ(postgres.app)
+        environ = Team(postgres, GatewayProcess(gateway.base_url), folder).environ(postgres.app)
         environ |= {"DARKROOM_OAUTH_ISSUER": "http://127.0.0.1:9/none", "HOME": str(folder)}
         words = ["serve", "--transport", "http", "--port", str(port)]
         self._process = subprocess.Popen(
@@ -174,11 +175,11 @@ async def main(seconds: float, waiting: int) -> int:
     ):
         Path(folder).chmod(0o755)
         gateway.run_creates_for(_RUN_S)
-        team = Team(postgres, gateway, Path(folder))
+        team = Team(postgres, GatewayProcess(gateway.base_url), Path(folder))
         team.found()
         team.set_key(creates_per_minute=100_000)
         with administering(postgres.owner) as administration:
-            tokens = [administration.new_token("acme", f"person {number}", None) for number in range(_PEOPLE)]
+            tokens = [administration.new_token("acme", f"person-{number}", None) for number in range(_PEOPLE)]
         measured: list[Callable[[Bench], Awaitable[bool]]] = []
         if seconds:
             measured.append(partial(creates, seconds=seconds))

@@ -18,6 +18,7 @@ sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tools"), str(ROOT / "server")]
 
 import anyio  # noqa: E402
 from busy_gateway import Asked, BusyGateway, busy_gateway  # noqa: E402
+from fault_gateway import GatewayProcess  # noqa: E402
 from full_account import fill  # noqa: E402
 from postgres_server import PostgresServer, postgres_server  # noqa: E402
 from processor import own_processor_s, processor_s, resident_mib  # noqa: E402
@@ -71,7 +72,7 @@ class Bench:
     """One account with so many open predictions, and one worker."""
 
     def __init__(self, postgres: PostgresServer, gateway: BusyGateway, folder: Path) -> None:
-        self._team = Team(postgres, gateway, folder)
+        self._team = Team(postgres, GatewayProcess(gateway.base_url), folder)
         self._postgres = postgres
         self._gateway = gateway
         self._folder = folder

@@ -19,9 +19,10 @@ from pydantic import JsonValue
 from darkroom.errors import GatewayError, GatewayMisread, InvalidRequest, RequestRefused, UnknownPrediction
 from darkroom.gateways import envelopes, faults, token_log
 from darkroom.gateways.creates import create_request
-from darkroom.gateways.envelopes import ListPage, Refusal
+from darkroom.gateways.envelopes import Refusal
 from darkroom.gateways.keys import Key
 from darkroom.gateways.limits import Timeouts
+from darkroom.gateways.list_pages import ListPage, list_page
 from darkroom.gateways.profiles import Gateway
 from darkroom.gateways.replies import Reply, Request
 from darkroom.gateways.token_log import TokenLog, TokenUsage
@@ -166,7 +167,7 @@ class PredictionClient:
         if not self.gateway.has_list:
             raise faults.not_offered(self.gateway, "has no list of predictions")
         request = Request("GET", "/v1/predictions" + (f"?{cursor}" if cursor else ""))
-        read = partial(envelopes.list_page, is_brief=is_brief)
+        read = partial(list_page, is_brief=is_brief)
         return await self._ask(request, "the list of predictions", read, attempts=4, within_s=within_s)
 
     async def upload(self, content: bytes, name: str, mime_type: str, *, within_s: float = 60.0) -> str:
