@@ -65,6 +65,7 @@ class Bench:
             [sys.executable, "-c", _CLI, *words], env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         self._numbers = itertools.count()
+        self._has_told = False
 
     @property
     def pid(self) -> int:
@@ -89,7 +90,11 @@ class Bench:
         """One create of the next person; what became of it."""
         number = next(self._numbers)
         wish = {"prompt": f"fox {number}", "model": MODEL, "wait_seconds": wait_s, "request_id": f"fox-{number}"}
-        return outcome(await call(self._origin, self._tokens[number % len(self._tokens)], "generate_image", wish))
+        answer = await call(self._origin, self._tokens[number % len(self._tokens)], "generate_image", wish)
+        if not outcome(answer) and not self._has_told:
+            self._has_told = True
+            print(f"  without an outcome: {answer[:600]!r}")
+        return outcome(answer)
 
     async def calls_until(self, end_s: float, ends: dict[str, int]) -> None:
         async def one_after_the_other() -> None:
