@@ -1,16 +1,17 @@
 """What one worker costs while an account has many open predictions, and how late it sees an end.
 
-Run: python tests/bench/team_open.py [OPEN ...] [--seconds S] [--plot FILE.svg]. Each prediction runs ten minutes on
+Run: python tests/bench/team_open.py [OPEN ...] [--seconds S] [--results FILE.json] [--plot FILE.svg]. Each prediction runs ten minutes on
 average, so of N open ones N / 600 end in a second; one in fifty fails. It exits with 1 where a limit is passed.
 """
 
+import json
 import random
 import subprocess
 import sys
 import tempfile
 import time
 from argparse import ArgumentParser
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -20,6 +21,7 @@ import anyio  # noqa: E402
 from busy_gateway import Asked, BusyGateway, busy_gateway  # noqa: E402
 from fault_gateway import GatewayProcess  # noqa: E402
 from full_account import fill  # noqa: E402
+from log_plot import Curve, svg  # noqa: E402
 from postgres_server import PostgresServer, postgres_server  # noqa: E402
 from processor import own_processor_s, processor_s, resident_mib  # noqa: E402
 from team_workers import Team  # noqa: E402
@@ -176,6 +178,17 @@ def tell(result: Result) -> None:
     print(f"  {verdict}: p95 within {_MOST_LATE_S:g} s at {_MOST_CORE:.0%} of a core at most", flush=True)
 
 
+def plotted(results: list[Result]) -> str:
+    curves = [
+        Curve("statements", [each.statements_each for each in results]),
+        Curve("worker, ms of processor", [each.worker_ms_each for each in results]),
+        Curve("PostgreSQL, ms", [each.postgres_ms_each for each in results]),
+        Curve("requests", [each.requests_each for each in results]),
+    ]
+    title = "What one prediction of ten minutes costs to follow and store"
+    return svg(title, "open predictions of one account", [each.open for each in results], curves)
+
+
 def with_statements_counted(postgres: PostgresServer) -> None:
     postgres.execute("ALTER SYSTEM SET shared_preload_libraries = 'pg_stat_statements'", database="postgres")
     postgres.restart("fast")
@@ -186,6 +199,7 @@ def main() -> int:
     parser = ArgumentParser()
     parser.add_argument("open", nargs="*", type=int, default=[100, 1000, 10_000])
     parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--results", type=Path)
     parser.add_argument("--plot", type=Path)
     given = parser.parse_args()
     results: list[Result] = []
@@ -196,6 +210,10 @@ def main() -> int:
             with busy_gateway() as gateway:
                 results.append(anyio.run(Bench(postgres, gateway, Path(folder)).run, count, given.seconds))
             tell(results[-1])
+            if given.results:
+                given.results.write_text(json.dumps([asdict(each) for each in results]))
+    if given.plot:
+        given.plot.write_text(plotted(results))
     return 0 if all(result.is_met for result in results) else 1
 
 
