@@ -42,7 +42,7 @@ class _Made:
             "started_at": _stamp(self.created_s),
             "urls": dict.fromkeys(("get", "cancel", "web"), f"{base_url}/v1/predictions/{self.id}"),
         }
-        runs = {"status": "processing", "output": None, "metrics": {}, "completed_at": None}
+        runs: dict[str, Any] = {"status": "processing", "output": None, "metrics": {}, "completed_at": None}
         took = {"predict_time": self.ends_s - self.created_s, "total_time": self.ends_s - self.created_s}
         status = "failed" if has_failed else "succeeded"
         output = None if has_failed else [f"{base_url}/files/{self.id}.png"]
@@ -86,8 +86,8 @@ class _State:
         if path == "/run":
             self.run_s = asked
         elif path == "/fill":
-            are_listed = asked["are_listed"]
-            made = [self._make(asked["model"], asked["input"], *span, are_listed) for span in asked["spans"]]
+            place, are_listed = (asked["model"], asked["input"]), asked["are_listed"]
+            made = [self._make(*place, age_s, left_s, are_listed) for age_s, left_s in asked["spans"]]
             return 200, json.dumps([each.id for each in made]).encode()
         elif path != "/truth":
             return 404, b'{"detail":"Not found"}'

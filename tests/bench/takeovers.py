@@ -58,14 +58,14 @@ def unfollowed(samples: list[Sample], kills: list[Kill]) -> list[tuple[float, fl
 
     A worker died at a kill where its last sign of life came before it and none after.
     """
-    last_heard = {each.watcher: each.heard_at for each in samples if each.watcher is not None}
+    last_heard = {each.watcher: each.heard_at for each in samples}
     found: list[tuple[float, float]] = []
     for kill in (each for each in kills if each.is_worker):
         before = [each for each in samples if each.at <= kill.at and each.watcher is not None]
         if not before or kill.at - before[-1].at > 1.0:
             continue
         watcher = before[-1].watcher
-        if last_heard[watcher] > kill.at or any(begin <= kill.at < end for begin, end in found):
+        if last_heard.get(watcher, 0.0) > kill.at or any(begin <= kill.at < end for begin, end in found):
             continue
         after = (each.at for each in samples if each.at > kill.at and each.watcher not in (None, watcher))
         found.append((kill.at, next(after, samples[-1].at)))

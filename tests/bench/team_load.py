@@ -148,6 +148,8 @@ async def waits(bench: Bench, count: int) -> bool:
         ends[said] = ends.get(said, 0) + 1
 
     idle_mib = resident_mib(bench.pid)
+    before = after = bench.spent()
+    mib, answered = idle_mib, 0
     async with anyio.create_task_group() as tasks:
         for _ in range(count):
             tasks.start_soon(wait)

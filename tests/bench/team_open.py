@@ -1,7 +1,9 @@
 """What one worker costs while an account has many open predictions, and how late it sees an end.
 
-Run: python tests/bench/team_open.py [OPEN ...] [--seconds S] [--results FILE.json] [--plot FILE.svg]. Each prediction runs ten minutes on
-average, so of N open ones N / 600 end in a second; one in fifty fails. It exits with 1 where a limit is passed.
+Run: python tests/bench/team_open.py [OPEN ...] [--seconds S] [--results FILE.json] [--plot FILE.svg].
+
+Each prediction runs ten minutes on average, so of N open ones N / 600 end in a second; one in fifty fails. It exits
+with 1 where a limit is passed.
 """
 
 import json

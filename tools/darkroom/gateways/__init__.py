@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from darkroom.gateways.faults import failure_kind
     from darkroom.gateways.keys import Key
     from darkroom.gateways.limits import Timeouts
+    from darkroom.gateways.list_pages import ListPage
     from darkroom.gateways.polling import PollSchedule
     from darkroom.gateways.profiles import Gateway, load_gateways
     from darkroom.gateways.token_log import LogKind, LogRow, TokenLog, TokenUsage
