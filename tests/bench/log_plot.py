@@ -7,6 +7,7 @@ from xml.sax.saxutils import escape
 
 _WIDTH_PX, _HEIGHT_PX = 720, 400
 _LEFT_PX, _RIGHT_PX, _TOP_PX, _BOTTOM_PX = 64, 200, 56, 48
+_CLOSE_PX = 24
 _STYLE = """text{font:13px system-ui,sans-serif;fill:#24292f}.title{font-weight:600;font-size:15px}
 .grid{stroke:#d0d7de}.line{fill:none;stroke-width:2.5}.small{font-size:11px}.paper{fill:#ffffff}
 @media (prefers-color-scheme:dark){text{fill:#e6edf3}.grid{stroke:#30363d}.paper{fill:#0d1117}}"""
@@ -49,9 +50,10 @@ def svg(title: str, below: str, places: Sequence[float], curves: Sequence[Curve]
         points = [(x(place), y(value)) for place, value in zip(places, curve.values, strict=True)]
         path = "L".join(f"{left:.1f} {top:.1f}" for left, top in points)
         parts.append(f'<path class="line" stroke="{colour}" d="M{path}"/>')
-        for (left, top), value in zip(points, curve.values, strict=True):
+        for index, ((left, top), value) in enumerate(zip(points, curve.values, strict=True)):
             parts.append(f'<circle cx="{left:.1f}" cy="{top:.1f}" r="4" fill="{colour}"/>')
-            parts.append(_text(left, top - 9, f"{value:.3g}", "small", anchor="middle"))
+            is_below_another = any(0 < top - y(each.values[index]) < _CLOSE_PX for each in curves)
+            parts.append(_text(left, top + (18 if is_below_another else -9), f"{value:.3g}", "small", anchor="middle"))
         parts.append(f'<circle cx="{_WIDTH_PX - _RIGHT_PX + 24}" cy="{name_y - 4:.1f}" r="4" fill="{colour}"/>')
         parts.append(_text(_WIDTH_PX - _RIGHT_PX + 34, name_y, curve.name))
     size = f'width="{_WIDTH_PX}" height="{_HEIGHT_PX}" viewBox="0 0 {_WIDTH_PX} {_HEIGHT_PX}"'

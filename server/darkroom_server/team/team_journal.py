@@ -59,10 +59,10 @@ class TeamJournal(Journal):
         def work(session: Session) -> None:
             ids = [prediction.id for prediction in seen]
             there = intent_rows.read_intents(session, f"WHERE prediction_id IN ({', '.join('?' * len(ids))})", ids)
-            known = {intent.prediction_id for intent in there}
+            known = {intent.prediction_id: intent for intent in there}
             for prediction in seen:
-                if prediction.id in known:
-                    self._on_change(session, intent_rows.see(session, prediction, self._at(look)))
+                if before := known.pop(prediction.id, None):
+                    self._on_change(session, intent_rows.see(session, prediction, self._at(look), before))
 
         await self._write(work)
 
