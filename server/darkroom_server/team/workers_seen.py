@@ -19,7 +19,7 @@ _ASKED_EVERY_S = 5.0
 
 
 class WorkersSeen:
-    """Asks the database at most every five seconds."""
+    """One for all people of a replica. While a worker runs it asks the database at most every five seconds."""
 
     def __init__(self, postgres: Postgres) -> None:
         self._database = postgres.of_nobody
@@ -28,8 +28,8 @@ class WorkersSeen:
 
     async def words(self) -> str:
         """What an answer says where none runs; empty where one does, or where the database does not say."""
-        if (now_s := anyio.current_time()) >= self._next_s:
-            self._next_s = now_s + _ASKED_EVERY_S
+        if not self._is_any or anyio.current_time() >= self._next_s:
+            self._next_s = anyio.current_time() + _ASKED_EVERY_S
             try:
                 is_any = await self._database.read(lambda session: outbox.is_any_worker(session, _SILENT_S))
             except JournalError:
