@@ -150,7 +150,7 @@ def summary(darkroom: Darkroom, batch: Batch) -> list[str]:
     images = sum(len(each.saved) for each in batch.done)
     parts = [
         f"{codes.count(0)} of {counted(len(batch.made), 'prompt')} done, {counted(images, 'image')} saved",
-        f"{there} of them made before (--fresh makes new ones)" if there else "",
+        f"{there} of them asked before (--fresh makes new ones)" if there else "",
         f"{failed} failed or incomplete" if failed else "",
         f"{running} not at an end" if running else "",
         f"{left} not begun" if left else "",

@@ -133,7 +133,8 @@ class ImageFetching:
 
     async def _note(self, intent: Intent, image: StoredImage, error: OutputError) -> None:
         """Note a passing fault while the link lives; with any other the image is refused or lost."""
-        log.warning("image %d of %s: %s", image.index + 1, image.prediction_id, error)
+        level = logging.DEBUG if image.problem == error.message else logging.WARNING  # what is new, once
+        log.log(level, "image %d of %s: %s", image.index + 1, image.prediction_id, error)
         looks_dead = self._looks_dead(image, error)
         if error.can_retry and not looks_dead and not self._is_past_lifetime(intent, image):
             await self._journal.image_failed(image.prediction_id, image.index, error.message)
