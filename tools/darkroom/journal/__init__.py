@@ -85,7 +85,7 @@ from darkroom.journal.records import (
     Totals,
     day_start,
 )
-from darkroom.journal.searching import Filter, Found
+from darkroom.journal.searching import Filter
 from darkroom.journal.spending_rows import SpendingLimit
 from darkroom.journal.states import DOUBTFUL, IntentState
 
@@ -93,7 +93,6 @@ __all__ = [
     "DOUBTFUL",
     "Call",
     "Filter",
-    "Found",
     "Intent",
     "IntentState",
     "Journal",

@@ -1,4 +1,4 @@
-"""Lists of the journal: a stretch of time, words of a prompt, and what a day has cost. Everything here only reads.
+"""Lists of the journal: a stretch of time, and what a day has cost. Everything here only reads.
 
 A create stands at the time at which it was sent, as in the sums of the spending limit; one that was never sent, or was
 looked up by its id, at the time of its row.
@@ -9,7 +9,6 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from functools import partial
 from typing import Any
 
 from darkroom.journal import intent_rows
@@ -21,8 +20,6 @@ _BETWEEN = f"WHERE {AT} >= ? AND {AT} < ?"
 _COUNT = f"SELECT count(*) AS found FROM intents {_BETWEEN}"
 # Of a prompt of megabytes only the beginning is searched.
 SAID = "substr(CASE WHEN is_adopted = 1 THEN input_shown ELSE request END, 1, 65536)"
-_SAID = f"""SELECT key, {AT} AS at, {SAID} AS said
-    FROM intents WHERE {AT} <= ? AND ({AT}, key) < (?, ?) {NEWEST_FIRST}"""
 _OPEN = "cost_usd IS NULL AND estimate_usd > 0 AND state IN ('sent', 'unknown', 'known') AND status_word <> 'aborted'"
 _MONEY = f"""SELECT gateway, account, count(*) AS creates,
     coalesce(sum(cost_usd), 0) AS known_usd,
@@ -42,21 +39,6 @@ _SPENT = f"""SELECT round({AT} / 900 - 0.499999) * 900 AS at, model, count(*) AS
 _LOCATIONS = "SELECT location FROM images WHERE state = 'stored'"
 _PROMPT = re.compile(r'"prompt":"((?:[^"\\]|\\u[0-9a-fA-F]{4}|\\[^u])*)')
 _SUMS = ("creates", "known_usd", "at_most_usd", "usually_usd", "open_count", "unknown_count")
-_AFTER_ALL = 1e18
-_AT_ONCE = 500
-MOST_SEARCHED = 100_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
-    """Rows, newest first, and how many there are with those that are not among them.
-
-    `is_whole` False: the oldest rows of a very long journal were not searched.
-    """
-
-    rows: tuple[Intent, ...]
-    found: int
-    is_whole: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +62,20 @@ class Money:
         """Both together, under the name of this one."""
         sums = {name: getattr(self, name) + getattr(other, name) for name in _SUMS}
         return replace(self, **sums)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """Rows, newest first, and how many there are with those that are not among them.
+
+    `money` is what all those have cost by account, where that was looked for. `is_whole` False: the oldest rows of a
+    very long journal were not searched.
+    """
+
+    rows: tuple[Intent, ...]
+    found: int
+    money: tuple[Money, ...] = ()
+    is_whole: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,25 +107,6 @@ class Lists:
 
         return await self._read(work)
 
-    async def with_words(self, words: Sequence[str], limit: int) -> Listed:
-        """Rows whose prompt holds every word, in any order and case, as a whole word or a part of one."""
-        wanted = tuple(map(folded, words))
-        keys: list[str] = []
-        place, searched = (_AFTER_ALL, ""), 0
-        while searched < MOST_SEARCHED:
-            # In pieces, so that whoever writes need not wait for the end of a long search.
-            page = await self._read(partial(_page, place=place))
-            keys += [row["key"] for row in page if holds(row["said"], wanted)]
-            searched += len(page)
-            if len(page) < _AT_ONCE:
-                break
-            place = (page[-1]["at"], page[-1]["key"])
-        shown = tuple(keys[:limit])
-        where = f"WHERE key IN ({', '.join('?' * len(shown))}) {NEWEST_FIRST}"
-        values = (*shown, limit)
-        rows = await self._read(lambda session: intent_rows.read_intents(session, where, values)) if shown else ()
-        return Listed(rows=rows, found=len(keys), is_whole=searched < MOST_SEARCHED)
-
     async def money(self, since: float, until: float) -> tuple[Money, ...]:
         """What was spent in that time, by account. What was only looked up here does not count."""
         return await self._read(lambda session: money_of(session, f"{AT} >= ? AND {AT} < ?", (since, until)))
@@ -154,11 +131,6 @@ def money_of(session: Session, where: str, values: Sequence[Any]) -> tuple[Money
 def folded(text: str) -> str:
     """The form in which words are compared: without case, and composed in one way."""
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-
-
-def _page(session: Session, *, place: tuple[float, str]) -> list[Any]:
-    at, key = place
-    return session.execute(_SAID, (at, at, key, _AT_ONCE)).fetchall()
 
 
 def holds(said: str, wanted: Sequence[str]) -> bool:

@@ -1,16 +1,17 @@
 """Looking for rows by time, model, status and words of the prompt at once, and what all that were found have cost.
 
-Only for a person who looks back: without an index for each wish it reads all rows of that stretch of time.
+For who looks back: without an index for each wish it reads all rows of that stretch of time.
 """
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from darkroom.journal import intent_rows
 from darkroom.journal.database import AT, Session
-from darkroom.journal.listing import NEWEST_FIRST, SAID, Lists, Money, folded, holds, money_of
+from darkroom.journal.listing import NEWEST_FIRST, SAID, Listed, Lists, Money, folded, holds, money_of
 from darkroom.journal.records import Intent
 
 _EVER = 1e18
@@ -18,7 +19,7 @@ _STATUS = "coalesce(nullif(status, ''), state)"
 _WITH_FILE = f"""WHERE prediction_id IN (
     SELECT prediction_id FROM images WHERE location = ? OR raster_location = ? OR (sha256 = ? AND sha256 <> ''))
     ORDER BY {AT} DESC, key DESC LIMIT 10"""
-_AT_ONCE = 5_000
+_AT_ONCE = 1_000
 _IN_ONE_STATEMENT = 500
 
 
@@ -40,31 +41,29 @@ class Filter:
         return self == Filter()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """The newest rows of what was found, how many there are in all, and what those have cost by account."""
-
-    rows: tuple[Intent, ...]
-    count: int
-    money: tuple[Money, ...]
-
-
 class Searching(Lists):
     """Lists, and what takes longer. Every method raises JournalError where the database cannot be read."""
 
-    async def matching(self, wanted: Filter, limit: int) -> Found:
-        """What fits all of it, newest first, at most `limit` rows."""
+    async def matching(self, wanted: Filter, limit: int, most_searched: float = math.inf) -> Listed:
+        """What fits all of it, newest first, at most `limit` rows, with what they cost.
+
+        Every word stands in the prompt, in any order and case, whole or as a part of one. Of prompts no more than about
+        `most_searched`, the newest, are read.
+        """
         where, values = _where(wanted)
         if not wanted.words:
             return await self._read(lambda session: _found(session, where, values, limit))
         keys: list[str] = []
         place: tuple[float, str] | None = (_EVER, "")
         words = tuple(map(folded, wanted.words))
-        while place:
+        searched = 0
+        while place and searched < most_searched:
             # In pieces, so that whoever writes need not wait for the end of a long search.
             page, place = await self._read(partial(_page, where, values, words, place))
             keys += page
-        return await self._read(lambda session: _of_keys(session, keys, limit))
+            searched += _AT_ONCE
+        found = await self._read(lambda session: _of_keys(session, keys, limit))
+        return replace(found, is_whole=place is None)
 
     async def with_file(self, location: str, sha256: str) -> tuple[Intent, ...]:
         """Rows with an image that lies there, or has this content, newest first."""
@@ -92,10 +91,10 @@ def _part(text: str) -> str:
     return f"%{text.lower()}%"
 
 
-def _found(session: Session, where: str, values: Sequence[Any], limit: int) -> Found:
+def _found(session: Session, where: str, values: Sequence[Any], limit: int) -> Listed:
     rows = intent_rows.read_intents(session, f"WHERE {where} {NEWEST_FIRST}", (*values, limit))
     count = session.execute(f"SELECT count(*) AS found FROM intents WHERE {where}", values).fetchone()["found"]
-    return Found(rows=rows, count=count, money=money_of(session, where, values))
+    return Listed(rows=rows, found=count, money=money_of(session, where, values))
 
 
 def _page(
@@ -116,7 +115,7 @@ def _page(
     return keys, (told[-1]["at"], told[-1]["key"]) if len(told) == _AT_ONCE else None
 
 
-def _of_keys(session: Session, keys: Sequence[str], limit: int) -> Found:
+def _of_keys(session: Session, keys: Sequence[str], limit: int) -> Listed:
     shares: dict[tuple[str, str], Money] = {}
     for start in range(0, len(keys), _IN_ONE_STATEMENT):
         some = keys[start : start + _IN_ONE_STATEMENT]
@@ -126,4 +125,4 @@ def _of_keys(session: Session, keys: Sequence[str], limit: int) -> Found:
     shown = keys[:limit]
     where = f"WHERE key IN ({', '.join('?' * len(shown))}) {NEWEST_FIRST}"
     rows = intent_rows.read_intents(session, where, (*shown, limit)) if shown else ()
-    return Found(rows=rows, count=len(keys), money=tuple(shares.values()))
+    return Listed(rows=rows, found=len(keys), money=tuple(shares.values()))
