@@ -165,12 +165,15 @@ class Spending:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Left:
-    """What a limit leaves of its day, in US dollars, less what open predictions reserve; `whose` says who set it."""
+    """What a limit leaves of its day, in US dollars, less what open predictions reserve.
+
+    `whose` says whose limit it is, or names the variable of the person's own.
+    """
 
     limit_usd: float
     left_usd: float
-    reserved_usd: float
-    whose: str
+    reserved_usd: float = 0.0
+    whose: str = ""
 
 
 class Limit(Protocol):
