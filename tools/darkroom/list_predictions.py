@@ -132,7 +132,7 @@ def _days(listed: Listed, wanted: _Asked, today: date, zone: tzinfo | None) -> S
 
 
 def _day_of(intent: Intent, zone: tzinfo | None) -> date:
-    return local(intent.intended_at if intent.sent_at is None else intent.sent_at, zone).date()
+    return local(intent.at, zone).date()
 
 
 async def _money(darkroom: Darkroom, days: Sequence[date]) -> Mapping[date, Sequence[Money]]:

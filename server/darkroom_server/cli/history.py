@@ -112,7 +112,7 @@ def _statuses(word: str) -> tuple[str, ...]:
 def _cells(intent: Intent) -> tuple[str, ...]:
     paths = _paths(intent)
     return (
-        f"{local(_at(intent)):%Y-%m-%d %H:%M}",
+        f"{local(intent.at):%Y-%m-%d %H:%M}",
         _status(intent),
         _cost_cell(intent.charge),
         str(len(intent.images)),
@@ -150,13 +150,9 @@ def _record(intent: Intent) -> dict[str, JsonValue]:
         "cost_usd": intent.cost_usd,
         "cost_doubt": intent.cost_note,
         "charged": charge_data(intent.charge),
-        "created_at": local(_at(intent)).isoformat(timespec="seconds"),
+        "created_at": local(intent.at).isoformat(timespec="seconds"),
         "paths": [*_paths(intent)],
     }
-
-
-def _at(intent: Intent) -> float:
-    return intent.intended_at if intent.sent_at is None else intent.sent_at
 
 
 def _paths(intent: Intent) -> list[str]:

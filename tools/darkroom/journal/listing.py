@@ -14,6 +14,7 @@ from typing import Any
 from darkroom.journal import intent_rows
 from darkroom.journal.database import AT, Database, Session
 from darkroom.journal.records import Intent
+from darkroom.journal.states import IntentState
 
 NEWEST_FIRST = f"ORDER BY {AT} DESC, key DESC LIMIT ?"
 _BETWEEN = f"WHERE {AT} >= ? AND {AT} < ?"
@@ -38,6 +39,8 @@ _SPENT = f"""SELECT round({AT} / 900 - 0.499999) * 900 AS at, model, count(*) AS
     GROUP BY 1, model ORDER BY 1, model"""
 _LOCATIONS = "SELECT location FROM images WHERE state = 'stored'"
 _PROMPT = re.compile(r'"prompt":"((?:[^"\\]|\\u[0-9a-fA-F]{4}|\\[^u])*)')
+_EVER = 1e18
+_NEWEST = 100
 _SUMS = ("creates", "known_usd", "at_most_usd", "usually_usd", "open_count", "unknown_count")
 
 
@@ -106,6 +109,11 @@ class Lists:
             return Listed(rows=rows, found=session.execute(_COUNT, (since, until)).fetchone()["found"])
 
         return await self._read(work)
+
+    async def running(self, since: float) -> list[Intent]:
+        """Predictions that have not ended, newest first, among the newest hundred rows since then."""
+        rows = (await self.between(since, _EVER, _NEWEST)).rows
+        return [row for row in rows if row.state is IntentState.KNOWN and row.ended_at is None]
 
     async def money(self, since: float, until: float) -> tuple[Money, ...]:
         """What was spent in that time, by account. What was only looked up here does not count."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, tzinfo
+from datetime import date, datetime, time
 from typing import Protocol
 
 from pydantic import JsonValue
@@ -87,6 +87,11 @@ class Intent(NewIntent):
     is_left: bool = False
     joined_at: float | None = None
     answered_at: float | None = None
+
+    @property
+    def at(self) -> float:
+        """When it was sent, or written down where it was not: at that time it stands in lists and sums."""
+        return self.intended_at if self.sent_at is None else self.sent_at
 
     @property
     def may_be_sent(self) -> bool:
@@ -204,11 +209,6 @@ class Totals:
     spending: Spending
 
 
-def day_start(now: float, zone: tzinfo | None = None) -> float:
-    """Midnight at which the person's calendar day began; a spending day is that day, not 24 rolling hours.
-
-    `zone` defaults to the computer's own time zone.
-    """
-    local = datetime.fromtimestamp(now, zone) if zone else datetime.fromtimestamp(now).astimezone()
-    midnight = local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
-    return (midnight if zone else midnight.replace(tzinfo=None)).timestamp()
+def day_start(now: float) -> float:
+    """Midnight, by this computer's clock, at which the calendar day began: a spending day is no 24 rolling hours."""
+    return datetime.combine(date.fromtimestamp(now), time()).timestamp()
