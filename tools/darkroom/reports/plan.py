@@ -47,7 +47,7 @@ def plan_report(plan: Plan) -> PredictionReport:
         plan.sandbox_hint,
     ]
     outcome = Outcome.INVALID if plan.problem else Outcome.PLANNED
-    data = bare_data(outcome, "planned", NO_CHARGE) | {
+    facts: dict[str, JsonValue] = {
         "gateway": {name: getattr(plan.gateway, name) for name in ("name", "title", "is_sandbox")},
         "model": plan.model,
         "why": plan.why,
@@ -58,6 +58,7 @@ def plan_report(plan: Plan) -> PredictionReport:
         "left_today_usd": plan.day.left_usd if plan.day else None,
         "notes": [*plan.notes, *([plan.problem] if plan.problem else [])],
     }
+    data = bare_data(outcome, "planned", NO_CHARGE) | facts
     return PredictionReport(outcome=outcome, text="\n".join(line for line in lines if line), data=data)
 
 
