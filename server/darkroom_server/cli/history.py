@@ -14,7 +14,7 @@ from pydantic import JsonValue
 from darkroom.charges import Charge, Verdict
 from darkroom.darkroom import Darkroom
 from darkroom.gateways import clean_words
-from darkroom.journal import Filter, Found, Intent, Spending, Totals, day_start
+from darkroom.journal import Filter, Intent, Listed, Spending, Totals, day_start
 from darkroom.reports.amounts import counted, local, usd
 from darkroom.reports.charge_words import charge_data
 from darkroom.reports.details import prompt_of
@@ -43,7 +43,7 @@ class _Told:
     """What there is to tell; `sums` of all times, `found` of what was asked for, where that is a part."""
 
     rows: tuple[Intent, ...]
-    found: Found | None
+    found: Listed | None
     totals: Totals
     today: Spending
     balance: str
@@ -112,7 +112,7 @@ def _statuses(word: str) -> tuple[str, ...]:
 def _cells(intent: Intent) -> tuple[str, ...]:
     paths = _paths(intent)
     return (
-        f"{local(_at(intent)):%Y-%m-%d %H:%M}",
+        f"{local(intent.at):%Y-%m-%d %H:%M}",
         _status(intent),
         _cost_cell(intent.charge),
         str(len(intent.images)),
@@ -150,13 +150,9 @@ def _record(intent: Intent) -> dict[str, JsonValue]:
         "cost_usd": intent.cost_usd,
         "cost_doubt": intent.cost_note,
         "charged": charge_data(intent.charge),
-        "created_at": local(_at(intent)).isoformat(timespec="seconds"),
+        "created_at": local(intent.at).isoformat(timespec="seconds"),
         "paths": [*_paths(intent)],
     }
-
-
-def _at(intent: Intent) -> float:
-    return intent.intended_at if intent.sent_at is None else intent.sent_at
 
 
 def _paths(intent: Intent) -> list[str]:
@@ -179,7 +175,7 @@ def _sums(told: _Told) -> dict[str, JsonValue]:
     totals = told.totals
     counts = {field.name: getattr(totals, field.name) for field in fields(totals) if field.name.endswith("_count")}
     return counts | {
-        "found_count": told.found.count if told.found else None,
+        "found_count": told.found.found if told.found else None,
         "settled_usd": round(totals.spending.settled_usd, 6),
         "reserved_usd": round(totals.spending.reserved_usd, 6),
         "unknown_price_count": totals.spending.unknown_count,
@@ -189,7 +185,7 @@ def _sums(told: _Told) -> dict[str, JsonValue]:
 
 def _sum_line(told: _Told) -> str:
     if told.found:
-        shown = f"{len(told.rows)} of {counted(told.found.count, 'prediction')} found"
+        shown = f"{len(told.rows)} of {counted(told.found.found, 'prediction')} found"
         return f"{shown}; charged {money_words(told.found.money)}."
     totals = told.totals
     remarks = (

@@ -12,10 +12,10 @@ from pydantic import JsonValue
 from darkroom.images import ImageState, StoredImage
 from darkroom.journal import account_rows, answers, image_rows, intent_rows, spending_rows, turns
 from darkroom.journal.database import Database, Session
+from darkroom.journal.listing import Lists
 from darkroom.journal.rates import Rates
 from darkroom.journal.reconcile import Verdict
 from darkroom.journal.records import Call, Intent, Left, Limit, Look, NewIntent, ReceiptOf, Spending, Totals
-from darkroom.journal.searching import Searching
 from darkroom.journal.states import DOUBTFUL, in_list
 from darkroom.predictions import Prediction
 
@@ -51,7 +51,7 @@ class Journal:
         warnings: tuple[str, ...] = (),
     ) -> None:
         self._write, self._read = database.write, database.read
-        self.lists = Searching(database)
+        self.lists = Lists(database)
         self.rates = Rates(database, clock)
         self._clock = clock
         self._look = Look(now=0.0, receipt_of=receipt_of) if receipt_of else Look(now=0.0)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, tzinfo
+from datetime import date, datetime, time
 from typing import Protocol
 
 from pydantic import JsonValue
@@ -89,6 +89,11 @@ class Intent(NewIntent):
     answered_at: float | None = None
 
     @property
+    def at(self) -> float:
+        """When it was sent, or written down where it was not: at that time it stands in lists and sums."""
+        return self.intended_at if self.sent_at is None else self.sent_at
+
+    @property
     def may_be_sent(self) -> bool:
         """True while a claim would send it: it costs nothing so far."""
         return self.state in SENDABLE
@@ -165,12 +170,15 @@ class Spending:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Left:
-    """What a limit leaves of its day, in US dollars, less what open predictions reserve; `whose` says who set it."""
+    """What a limit leaves of its day, in US dollars, less what open predictions reserve.
+
+    `whose` says whose limit it is, or names the variable of the person's own.
+    """
 
     limit_usd: float
     left_usd: float
-    reserved_usd: float
-    whose: str
+    reserved_usd: float = 0.0
+    whose: str = ""
 
 
 class Limit(Protocol):
@@ -179,15 +187,12 @@ class Limit(Protocol):
     @property
     def is_set(self) -> bool:
         """Whether there is a limit of money at all, as far as is known."""
-        ...
 
     def refuse_beyond(self, session: Session, estimate_usd: float | None, now: float, key: str = "") -> None:
         """Raise SpendingRefused unless one more create, or the one of `key`, fits."""
-        ...
 
     def left(self, session: Session, now: float) -> Left | None:
         """What is left; None without a limit of money."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,11 +206,6 @@ class Totals:
     spending: Spending
 
 
-def day_start(now: float, zone: tzinfo | None = None) -> float:
-    """Midnight at which the person's calendar day began; a spending day is that day, not 24 rolling hours.
-
-    `zone` defaults to the computer's own time zone.
-    """
-    local = datetime.fromtimestamp(now, zone) if zone else datetime.fromtimestamp(now).astimezone()
-    midnight = local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
-    return (midnight if zone else midnight.replace(tzinfo=None)).timestamp()
+def day_start(now: float) -> float:
+    """Midnight, by this computer's clock, at which the calendar day began: a spending day is no 24 rolling hours."""
+    return datetime.combine(date.fromtimestamp(now), time()).timestamp()
