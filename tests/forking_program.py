@@ -209,6 +209,7 @@ class _Forks:
         """What belongs to the first process is closed in a fork."""
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where a shell runs the tests behind its back
         self._selector.close()
         for each in (self._listener, *self._running.values(), *channels):
             each.close()
