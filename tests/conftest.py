@@ -69,6 +69,14 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
+@pytest.fixture(autouse=True)
+def quick_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test waits for the sandbox inside darkroom as long as a person does."""
+    from quick_sandbox import EMBEDDED, quick
+
+    monkeypatch.setattr(EMBEDDED, quick)
+
+
 @pytest.fixture
 def empty_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home folder without anything in it, which is the working folder too; pictures are saved in `pictures`."""
