@@ -11,7 +11,8 @@ from typing import Any
 
 import anyio
 import httpx2
-from http_process import DARKROOM, HttpProcess, bare_environ
+from forking_program import DARKROOM, ForkedProcess
+from http_process import HttpProcess, bare_environ
 from issuer_server import Issuer
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
@@ -70,7 +71,7 @@ def free_port() -> int:
 def program(folder: Path, *words: str, **variables: str) -> Generator[tuple[str, "subprocess.Popen[str]"]]:
     """A command that says something once it is ready: its first line, and the process."""
     environ = bare_environ(folder, **variables)
-    process = subprocess.Popen(
+    process = ForkedProcess(
         [*DARKROOM, *words], env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     try:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import anyio
 from fault_gateway import GatewayProcess
+from forking_program import ForkedProcess
 from postgres_server import PostgresServer
 from team_rooms import ISSUER, MASTER
 
@@ -85,9 +86,8 @@ class Team:
     def start(self, kind: str, *words: str) -> "subprocess.Popen[str]":
         """A worker that is ready, or a replica that has begun its creates."""
         url = self.postgres.worker if kind == "worker" else self.postgres.app
-        process = subprocess.Popen(
-            [sys.executable, __file__, kind, *words], env=self.environ(url), stdout=subprocess.PIPE, text=True
-        )
+        environ = self.environ(url)
+        process = ForkedProcess([__file__, kind, *words], env=environ, stdout=subprocess.PIPE, text=True)
         self.processes.append(process)
         assert process.stdout and process.stdout.readline(), f"the {kind} did not start"
         return process
