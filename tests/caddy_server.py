@@ -49,13 +49,20 @@ def proxying(config: dict[str, Any]) -> dict[str, Any]:
 
 
 @contextmanager
-def behind_caddy(folder: Path, port: int, replicas: Sequence[int]) -> Generator[str]:
-    """Serves on a port of loopback, without TLS and with these ports for what `replica` leads to; its address."""
+def behind_caddy(folder: Path, port: int, replicas: Sequence[int], token: str = "") -> Generator[str]:
+    """Serves on a port of loopback, without TLS and with these ports for what `replica` leads to; its address.
+
+    With a `token` it gives that to each request, and takes any name of a host.
+    """
     origin = f"http://127.0.0.1:{port}"
     config = adapted(origin)
     proxy = proxying(config)
     assert proxy.pop("dynamic_upstreams") == {"source": "a", "name": "replica", "port": "8000", "refresh": 2 * 10**9}
     proxy["upstreams"] = [{"dial": f"127.0.0.1:{each}"} for each in replicas]
+    if token:
+        proxy["headers"] = {"request": {"set": {"Authorization": [f"Bearer {token}"]}}}
+        (server,) = config["apps"]["http"]["servers"].values()
+        del server["routes"][0]["match"]
     config["admin"] = {"disabled": True, "config": {"persist": False}}
     place = folder / "caddy.json"
     place.write_text(json.dumps(config))
