@@ -27,6 +27,9 @@ REQUIRED = {
         input-required-result-unsupported-methods input-required-result-ignore-extra-params""",
 }
 
+# What is tried in one session only; a team's replicas keep none, so that any of them answers any request.
+IN_A_SESSION = {"2025-11-25": frozenset({"server-sse-multiple-streams"}), "2026-07-28": frozenset[str]()}
+
 
 @pytest.mark.parametrize("era", SUITES)
 def test_every_generic_scenario_passes_and_only_the_listed_ones_fail(era: str, tmp_path: Path) -> None:
@@ -46,12 +49,17 @@ def team(running_postgres: PostgresServer, tmp_path_factory: pytest.TempPathFact
 def test_it_is_so_with_a_token_at_a_replica_of_a_team(era: str, team: Team, tmp_path: Path) -> None:
     replica, token = int(team.origin.rpartition(":")[2]), team.token("ada")
     with behind_caddy(tmp_path, free_port(), [replica], token) as origin:
-        conforms(era, f"{origin}/mcp", tmp_path)
+        conforms(era, f"{origin}/mcp", tmp_path, but=IN_A_SESSION[era])
 
 
-def conforms(era: str, url: str, folder: Path) -> None:
+def conforms(era: str, url: str, folder: Path, but: frozenset[str] = frozenset()) -> None:
+    """All scenarios pass that are not listed, `but` for these."""
     entry, *words = SUITES[era]
-    command = node_command(entry, "server", *words, "--expected-failures", str(EXPECTED_FAILURES))
+    expected = folder / "expected.yml"
+    expected.write_text(
+        EXPECTED_FAILURES.read_text("utf-8") + "".join(f"  - {each}\n" for each in sorted(but)), "utf-8"
+    )
+    command = node_command(entry, "server", *words, "--expected-failures", str(expected))
     done = subprocess.run(
         [*command, "--url", url],
         cwd=folder,
@@ -64,4 +72,4 @@ def conforms(era: str, url: str, folder: Path) -> None:
     )
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr
     passed = set(re.findall(r"^✓ (\S+): [1-9]\d* passed, 0 failed", done.stdout, re.MULTILINE))
-    assert set(REQUIRED[era].split()) - passed == set()
+    assert set(REQUIRED[era].split()) - passed == but

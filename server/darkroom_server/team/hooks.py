@@ -122,7 +122,9 @@ def hook_route(hooks: Callable[[], Hooks]) -> Route:
             sparing.warning("a webhook is taken when it is sent again: %s", error)
             return Response(status_code=503)
         if status == 401:
-            sparing.warning("a webhook for account %r was not signed by its gateway", request.path_params["account"][:64])
+            sparing.warning(
+                "a webhook for account %r was not signed by its gateway", request.path_params["account"][:64]
+            )
         return Response(status_code=status)
 
     return Route("/hooks/{account}/{key}", hook, methods=["POST"])

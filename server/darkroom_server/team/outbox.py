@@ -23,7 +23,9 @@ _TELL = "SELECT pg_notify(?, ?)"
 _STALLED = """SELECT jobs.id, jobs.task_name, jobs.args FROM procrastinate_jobs AS jobs
     LEFT JOIN procrastinate_workers AS workers ON workers.id = jobs.worker_id
     WHERE jobs.status = 'doing' AND coalesce(workers.last_heartbeat, '-infinity') < now() - make_interval(secs => ?)"""
-_HEARD_OF = "SELECT count(*) AS queues FROM procrastinate_workers WHERE last_heartbeat > now() - make_interval(secs => ?)"
+_HEARD_OF = (
+    "SELECT count(*) AS queues FROM procrastinate_workers WHERE last_heartbeat > now() - make_interval(secs => ?)"
+)
 _FORGET = "SELECT procrastinate_finish_job_v1(?, 'failed', true)"
 _DUE = """SELECT tenant, account FROM busy_accounts WHERE look_at <= ? AND NOT EXISTS (SELECT 1 FROM procrastinate_jobs
     WHERE status IN ('todo', 'doing') AND lock = ? || tenant || ' ' || account)"""

@@ -8,7 +8,7 @@ _EVERY_S = 60.0
 
 
 class SparingLog:
-    """Says a thing at once, then at most once a minute, with how often it was since. `words` have the values' places."""
+    """Says a thing at once, then at most once a minute, with how often it was since."""
 
     def __init__(self, log: logging.Logger, clock: Callable[[], float] = time.monotonic) -> None:
         self._log = log
