@@ -31,6 +31,7 @@ from darkroom_server.team.replica import Replica
 from darkroom_server.team.tenants import Directory
 from darkroom_server.team.vault import Vault
 from darkroom_server.team.worker import work
+from darkroom_server.team.workers_seen import WorkersSeen
 
 ROOT = Path(__file__).resolve().parent.parent
 QUICK = Pace(heartbeat_s=0.5, stale_s=2.5, answered_s=0.5, settle_s=2.0, told_s=1.0)
@@ -142,7 +143,15 @@ async def replica(settings: Settings) -> AsyncGenerator[RoomOf]:
         directory = Directory(postgres, Vault.read(settings.team.master_keys.get_secret_value()))
         registry = ModelRegistry.load(settings.models_dir)
         links = Links(origin=settings.team.public_url, lifetime_s=900)
-        shared = Replica(settings=settings, registry=registry, postgres=postgres, news=news, tasks=tasks, links=links)
+        shared = Replica(
+            settings=settings,
+            registry=registry,
+            postgres=postgres,
+            news=news,
+            tasks=tasks,
+            links=links,
+            workers=WorkersSeen(postgres),
+        )
         tasks.start_soon(news.listen)
         rooms: dict[str, Darkroom] = {}
 

@@ -146,3 +146,27 @@ def test_a_key_goes_in_by_a_pipe_of_a_real_process(admin: Administrator, tmp_pat
 def test_every_command_has_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["tenant", command, "--help"]) == 0
     assert f"Example: darkroom-mcp tenant {command}" in " ".join(capsys.readouterr().out.split())
+
+
+async def test_the_audit_tells_who_did_what_by_names_that_are_known(
+    admin: Administrator, postgres: PostgresServer
+) -> None:
+    assert "Unknown tenant 'acme'" in admin.refused("audit", "acme")
+    admin.does("add", "acme")
+    admin.does("key", "acme", "--gateway", "replicate", stdin=f"{KEY}\n")
+    async with open_directory(postgres) as (directory, _):
+        ada = await directory.principal_of(ISSUER, "ada", {})
+    admin.does("limit", "acme", "--usd-per-day", "1", "--principal", ISSUER, "ada")
+    sent = "INSERT INTO audit (at, tenant, who, act, which) VALUES ({}, 'acme', '{}', 'create', 'k1')"
+    postgres.execute(sent.format("now()", ada.hash))
+    postgres.execute(sent.format("now() - interval '30 days'", ada.hash))
+    postgres.execute(sent.format("now()", ""))
+    acts = json.loads(admin.run("audit", "acme", "--json").out)["acts"]
+    assert [act["act"] for act in acts] == ["create", "create", "set limit", "set key", "add tenant"]
+    assert [act["who"] for act in acts[:2]] == [None, {"issuer": ISSUER, "subject": "ada"}]
+    assert acts[2]["which"] == "ada" and "darkroom_owner" in acts[2]["who"]
+    shown = admin.does("audit", "acme", "--limit", "2")
+    assert "a person who was forgotten create k1" in shown and "ada create k1" in shown
+    assert "There are more: these are the newest 2" in shown
+    assert len(json.loads(admin.run("audit", "acme", "--json", "--since", "5w").out)["acts"]) == 6
+    assert "is no moment" in admin.run("audit", "acme", "--since", "soon").err

@@ -1,11 +1,9 @@
 """`darkroom-mcp history`: what was made, and what it cost."""
 
 import csv
-import re
 import sys
 import time
 from dataclasses import dataclass, fields
-from datetime import date, datetime, timedelta
 from typing import Annotated
 
 import typer
@@ -22,6 +20,7 @@ from darkroom.reports.listing import money_words
 from darkroom_server.cli.balance import BALANCE_WITHIN_S, balance_words
 from darkroom_server.cli.columns import show_columns
 from darkroom_server.cli.completing import model_names
+from darkroom_server.cli.moments import moment
 from darkroom_server.cli.opened import in_darkroom, read_settings
 from darkroom_server.cli.screen import show_json
 
@@ -32,8 +31,6 @@ _STATUSES = {
     "unresolved": ("sent", "unknown"),
     **{name: (name,) for name in ("succeeded", "failed", "canceled", "aborted", "refused", "absent")},
 }
-_SPAN = re.compile(r"(\d{1,6})\s*([hdw])")
-_SPAN_S = {"h": 3_600, "d": 86_400, "w": 604_800}
 _HEADS = ("time", "status", "cost", "images", "model", "prompt", "path", "id")
 _CSV_HEADS = ("created_at", "status", "gateway", "model", "prompt", "seed", "cost_usd", "price_usd", "id", "paths")
 
@@ -60,7 +57,7 @@ def history(
 ) -> None:
     """List earlier predictions and sum up what they cost."""
     wanted = Filter(
-        since=_moment(since) if since else Filter().since,
+        since=moment(since) if since else Filter().since,
         model=model,
         statuses=_statuses(status),
         words=tuple(find.split()),
@@ -84,21 +81,6 @@ def history(
     else:
         show_columns(_HEADS, [_cells(each) for each in told.rows], flexible=("prompt", "path"))
         typer.echo(_sum_line(told))
-
-
-def _moment(text: str) -> float:
-    """Seconds since the epoch. Raises: typer.BadParameter."""
-    now = time.time()
-    today = local(now).date()
-    if span := _SPAN.fullmatch(text.strip().lower()):
-        return now - int(span[1]) * _SPAN_S[span[2]]
-    try:
-        day = {"today": today, "yesterday": today - timedelta(days=1)}.get(text.strip().lower())
-        day = day or date.fromisoformat(text.strip())
-        return datetime(day.year, day.month, day.day).timestamp()
-    except (ValueError, OverflowError, OSError):
-        allowed = "Allowed: today, yesterday, YYYY-MM-DD, or a time ago such as 12h, 7d, 2w."
-        raise typer.BadParameter(f"{text[:40]!r} is no moment. {allowed}", param_hint="--since") from None
 
 
 def _statuses(word: str) -> tuple[str, ...]:

@@ -12,7 +12,8 @@ from darkroom.settings import Settings
 from darkroom_server.cli.columns import show_columns
 from darkroom_server.cli.hidden import read_hidden
 from darkroom_server.cli.screen import note, show_json
-from darkroom_server.cli.team_extra import team_settings
+from darkroom_server.cli.team_extra import owner_url, team_settings
+from darkroom_server.cli.tenant_audit import audit
 
 if TYPE_CHECKING:
     from darkroom.team_settings import TeamSettings
@@ -52,6 +53,7 @@ def tenant_commands() -> typer.Typer:
         (token, "token", "acme nightly-build --days 90"),
         (limit, "limit", "acme --usd-per-day 20"),
         (reseal, "reseal", ""),
+        (audit, "audit", "acme --since 7d"),
         (forget, "forget", "https://login.example.com 8f14e45f-ea11"),
     ):
         group.command(name=name, epilog=f"Example: darkroom-mcp tenant {name} {example}".rstrip())(command)
@@ -67,7 +69,7 @@ def add(
     """Add a tenant."""
     from darkroom_server.team.administration import administering
 
-    with administering(_owner_url()) as administration:
+    with administering(owner_url()) as administration:
         administration.add(name, zone)
         count = len(administration.tenants())
     note(f"Tenant '{name}' is added. Next: darkroom-mcp tenant key {name} --gateway GATEWAY")
@@ -82,7 +84,7 @@ def list_tenants(as_json: _AsJson = False) -> None:
     """List the tenants with their gateways and limits."""
     from darkroom_server.team.administration import administering
 
-    with administering(_owner_url()) as administration:
+    with administering(owner_url()) as administration:
         tenants = administration.tenants()
     if as_json:
         show_json({"tenants": [_record(each) for each in tenants]})
@@ -111,7 +113,7 @@ def key(
     from darkroom_server.team.administration import NewKey, administering
 
     vault = _vault()
-    with administering(_owner_url()) as administration:
+    with administering(owner_url()) as administration:
         administration.check_tenant(name)
         key = read_hidden(f"Key for {gateway} (not shown): ")
         if not key:
@@ -138,7 +140,7 @@ def token(
     """Print a new token for a machine, once: only its hash is kept."""
     from darkroom_server.team.administration import administering
 
-    with administering(_owner_url()) as administration:
+    with administering(owner_url()) as administration:
         if is_revoked:
             count = administration.revoke_tokens(name, subject)
             note(f"{count} token{'s' if count > 1 else ''} of '{subject}' in tenant '{name}' can no longer be used.")
@@ -157,7 +159,7 @@ def limit(
     from darkroom_server.team.administration import administering
 
     most_usd = _amount(usd_per_day)
-    with administering(_owner_url()) as administration:
+    with administering(owner_url()) as administration:
         administration.set_limit(name, most_usd, _person(principal))
     whom = f"{principal[1]} of {principal[0]} in tenant '{name}'" if principal else f"Tenant '{name}'"
     of_day = "without limit" if most_usd is None else f"{usd(most_usd)} a day"
@@ -170,7 +172,7 @@ def reseal() -> None:
     from darkroom_server.team.administration import administering
 
     vault = _vault()
-    with administering(_owner_url()) as administration:
+    with administering(owner_url()) as administration:
         count, all_count = administration.reseal(vault)
     note(
         f"{count} of {all_count} accounts were sealed anew; all are sealed with master key '{vault.newest}' now. Older "
@@ -188,7 +190,7 @@ def forget(
     from darkroom_server.team.forgetting import Forgetting
 
     settings, vault = Settings.read(), _vault()
-    with administering(_owner_url()) as administration:
+    with administering(owner_url()) as administration:
         places = (settings.output_location, str(settings.data_path / "team"))
         forgetting = Forgetting(administration, vault, places, Person(issuer, subject))
         found = forgetting.found()
@@ -211,11 +213,6 @@ def _team() -> "TeamSettings":
     team = team_settings()
     team.require("migrate_url")
     return team
-
-
-def _owner_url() -> str:
-    url = _team().migrate_url
-    return url.get_secret_value() if url else ""
 
 
 def _vault() -> "Vault":

@@ -51,6 +51,10 @@ _PRINCIPAL = """INSERT INTO principals (tenant, principal, issuer, subject) VALU
 _TOKEN = """INSERT INTO tokens (sha256, tenant, subject, expires_at)
     VALUES (%s, %s, %s, now() + %s * interval '1 day')"""
 _AUDIT = "INSERT INTO audit (tenant, who, act, which) VALUES (%s, %s, %s, %s)"
+_ACTS = """SELECT at, who, act, which, doer.issuer, doer.subject, whom.subject AS whom FROM audit
+    LEFT JOIN principals AS doer ON doer.tenant = audit.tenant AND doer.principal = who
+    LEFT JOIN principals AS whom ON whom.tenant = audit.tenant AND whom.principal = which
+    WHERE audit.tenant = %s AND at >= to_timestamp(%s) ORDER BY number DESC LIMIT %s"""
 _ENTER = """SELECT set_config('darkroom.tenant', %s, true), set_config('darkroom.principal', %s, true),
     extract(epoch FROM now())::float8 AS now_s,
     extract(epoch FROM date_trunc('day', now() AT TIME ZONE zone) AT TIME ZONE zone)::float8 AS day_began
@@ -191,6 +195,11 @@ class Administration:
                 self._note(row["tenant"], "reseal", row["id"])
                 resealed += 1
         return resealed, len(rows)
+
+    def acts(self, tenant: str, since_s: float, limit: int) -> list[dict[str, Any]]:
+        """What was done in the tenant since then (seconds since the epoch), newest first, persons by their subjects."""
+        self.check_tenant(tenant)
+        return self._rows(_ACTS, tenant, since_s, limit)
 
     def note_forgotten(self, tenant: str) -> None:
         """That somebody was forgotten; who is not kept."""

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from darkroom.errors import DarkroomError
 from darkroom.team_settings import TeamSettings
 from darkroom_server.team.metrics import CountedRequests
+from darkroom_server.team.sparing_log import SparingLog
 from darkroom_server.team.tokens import IssuerUnreachable
 
 log = logging.getLogger(__name__)
@@ -33,7 +34,7 @@ def surround(app: Starlette, team: TeamSettings, is_leaving: Callable[[], bool])
         expose_headers=_SHOWN,
         max_age=600,
     )
-    app.add_middleware(CountedRequests, rooms=app.state.open_rooms)
+    app.add_middleware(CountedRequests, rooms=app.state.open_rooms, worker_queues=app.state.worker_queues)
 
 
 class TokenFaults:
@@ -41,12 +42,13 @@ class TokenFaults:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
+        self._log = SparingLog(log)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await self._app(scope, receive, send)
         except (IssuerUnreachable, DarkroomError) as error:
-            log.warning("a token could not be checked (%s)", type(error).__name__)
+            self._log.warning("a token could not be checked (%s)", type(error).__name__)
             words = "The token cannot be checked at the moment. Nothing was sent. Try again soon."
             answer = JSONResponse({"error": "temporarily_unavailable", "error_description": words}, status_code=503)
             answer.headers["Retry-After"] = _AGAIN_S

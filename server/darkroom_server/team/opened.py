@@ -26,6 +26,7 @@ from darkroom_server.team.replica import Replica
 from darkroom_server.team.rooms import TeamRooms
 from darkroom_server.team.tenants import Directory, GatewayAccount, Principal
 from darkroom_server.team.vault import Vault
+from darkroom_server.team.workers_seen import WorkersSeen
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,7 @@ class Opened:
     news: News
     rooms: TeamRooms
     hooks: Hooks
+    workers: WorkersSeen
     tasks: anyio.abc.TaskGroup
 
     async def missing(self) -> list[str]:
@@ -68,8 +70,15 @@ async def open_team(
         tasks = await stack.enter_async_context(anyio.create_task_group())
         news, directory = News(url), Directory(postgres, vault, team.tenant_claim)
         links = Links(origin=team.public_url, lifetime_s=team.link_seconds)
+        workers = WorkersSeen(postgres)
         replica = Replica(
-            settings=settings, registry=registry(), postgres=postgres, news=news, tasks=tasks, links=links
+            settings=settings,
+            registry=registry(),
+            postgres=postgres,
+            news=news,
+            tasks=tasks,
+            links=links,
+            workers=workers,
         )
 
         @asynccontextmanager
@@ -88,11 +97,20 @@ async def open_team(
 
         rooms = TeamRooms(directory, open_darkroom, registry, settings, tasks)
         tasks.start_soon(news.listen)
+        tasks.start_soon(workers.keep_counting)
         tasks.start_soon(rooms.close_quiet_ones)
         tasks.start_soon(_write_down_kept_ids, settings, rooms)
         try:
             hooks = Hooks(postgres=postgres, directory=directory, registry=registry())
-            yield Opened(postgres=postgres, directory=directory, news=news, rooms=rooms, hooks=hooks, tasks=tasks)
+            yield Opened(
+                postgres=postgres,
+                directory=directory,
+                news=news,
+                rooms=rooms,
+                hooks=hooks,
+                workers=workers,
+                tasks=tasks,
+            )
         finally:
             await rooms.settle()
             tasks.cancel_scope.cancel()

@@ -13,7 +13,7 @@ from darkroom.darkroom import Darkroom
 from darkroom.errors import GatewayError, JournalError, UnknownPrediction
 from darkroom.gateways import PollSchedule
 from darkroom.images import ImageState
-from darkroom.journal import Intent
+from darkroom.journal import Intent, IntentState
 from darkroom.work.create import WebhookOf
 from darkroom.work.create_rate import Turns
 from darkroom.work.image_fetching import ImageFetching
@@ -45,6 +45,7 @@ class QueuedWork(LocalWork):
         super().__init__(room.account, room.journal, fetching, tasks, room.runtime, rules)
         self._news = news
         self._unattended = room.options.unattended
+        self._webhook_of = creates.webhook_of
 
     async def take_up_unfinished(self) -> None:
         """Runs for ever: writes down the ids that could not be written before. The workers do all else."""
@@ -87,7 +88,11 @@ class QueuedWork(LocalWork):
             watched.publish(problem=error)
 
     async def _follow(self, watched: Watched, bell: Bell) -> None:
-        """Until nothing more is expected soon, or it is given up. Where no worker runs, images are not waited for."""
+        """Until nothing more is expected soon, or it is given up.
+
+        Where no worker runs, nothing but a webhook would tell an end, so one look of this replica at the gateway is all
+        that is waited for; images are not waited for then.
+        """
         is_alone = False  # at first, since a worker may be about to start
         while True:
             try:
@@ -95,12 +100,19 @@ class QueuedWork(LocalWork):
                 watched.publish(row, settled=row.ended_at is not None and (is_alone or not _wants(row)))
             except JournalError as error:
                 watched.publish(problem=error)
+            if is_alone and not watched.is_settled and self._is_told_by_nobody(watched.intent):
+                await self._look_once(watched)
+                watched.publish(problem=watched.problem, settled=True)
             is_given_up = self._runtime.monotonic() - watched.started_s > GIVE_UP_AFTER_S
             if watched.is_settled or is_given_up:
                 watched.publish(problem=watched.problem, settled=True)
                 return
             await bell.wait(_LOOK_EVERY_S)
             is_alone = bool(await self._unattended())
+
+    def _is_told_by_nobody(self, intent: Intent) -> bool:
+        is_running = intent.state is IntentState.KNOWN and intent.ended_at is None
+        return is_running and not self._webhook_of(intent)
 
 
 def _wants(intent: Intent) -> bool:

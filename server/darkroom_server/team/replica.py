@@ -36,6 +36,7 @@ class Replica:
     news: News
     tasks: anyio.abc.TaskGroup
     links: Links
+    workers: WorkersSeen
 
     def room(
         self, person: Principal, account: GatewayAccount, clients: AccountClients, limit: Limit | None
@@ -66,7 +67,7 @@ class Replica:
             output_dir=place,
             uploads_place=f"{place}/uploads",
             links=self.links,
-            unattended=WorkersSeen(self.postgres).words,
+            unattended=self.workers.words,
             models_dir=settings.models_dir,
             keep_metadata=settings.keep_metadata,
             default_model=settings.default_model,

@@ -60,6 +60,12 @@ class _Here:
     async def missing(self) -> list[str]:
         return await self.opened.missing() if self.opened else ["start"]
 
+    def worker_queues(self) -> int:
+        return self.opened.workers.queues if self.opened else 0
+
+    def warnings(self) -> list[str]:
+        return ["no worker"] if self.opened and not self.worker_queues() else []
+
 
 def team_app(
     settings: Settings,
@@ -103,9 +109,10 @@ def team_app(
     app = server.streamable_http_app(
         stateless_http=True, transport_security=transport_security, max_request_body_size=most_bytes
     )
-    app.routes.extend([*status_routes(here.missing, is_leaving), resource_metadata_route(auth)])
+    app.routes.extend([*status_routes(here.missing, here.warnings, is_leaving), resource_metadata_route(auth)])
     app.routes.append(image_route(team, here.calls))
     app.state.open_rooms = lambda: here.opened.rooms.open_count if here.opened else 0
+    app.state.worker_queues = here.worker_queues
     if team.webhooks == "on":
         app.routes.append(hook_route(lambda: here.now().hooks))
     return app
