@@ -103,7 +103,9 @@ class Issuer:
 class _Stays(urllib.request.HTTPRedirectHandler):
     """A form with a code goes to the address in the metadata and nowhere else; documents may have moved."""
 
-    def redirect_request(self, req: urllib.request.Request, *others: Any, **named: Any) -> urllib.request.Request | None:
+    def redirect_request(
+        self, req: urllib.request.Request, *others: Any, **named: Any
+    ) -> urllib.request.Request | None:
         return None if req.data else super().redirect_request(req, *others, **named)
 
 

@@ -50,8 +50,11 @@ class TokenVerifier:
 
         Raises: IssuerUnreachable; DarkroomError where the database of the machines cannot be asked.
         """
-        if token.startswith(MACHINE_PREFIX):
-            return await self._of_machine(token)
+        is_machine = token.startswith(MACHINE_PREFIX)
+        return await (self._of_machine(token) if is_machine else self.verify_person(token))
+
+    async def verify_person(self, token: str) -> AccessToken | None:
+        """The same of the authorization server's tokens alone. Raises: IssuerUnreachable."""
         try:
             claims = await anyio.to_thread.run_sync(self._claims, token, limiter=self._limiter)
             return self._of_person(claims)
