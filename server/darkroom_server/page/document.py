@@ -58,10 +58,9 @@ def _assembled(
     policy: str, data: Mapping[str, JsonValue] | None = None, added: Added = _NOTHING
 ) -> tuple[str, dict[str, list[str]]]:
     """The HTML, and the sources of its script and style."""
-    gallery = gallery_html()
-    colours, icons = _COLOURS.search(gallery), _ICONS.search(gallery)
-    assert colours and icons
-    style = "\n".join(("", colours[0], _text("page.css"), added.style))
+    icons = _ICONS.search(gallery_html())
+    assert icons
+    style = "\n".join(("", colours(), _text("page.css"), added.style))
     script = "\n" + "".join(map(_text, _SCRIPTS)) + added.script
     parts = {
         "policy": f'<meta http-equiv="Content-Security-Policy" content="{policy}">' if policy else "",
@@ -75,14 +74,22 @@ def _assembled(
         "script": f"<script>{script}</script>",
     }
     html = re.sub(r"<!-- (\w+) -->", lambda found: parts[found[1]], _text("page.html"))
-    return html, {"script_src": [_hash_of(script)], "style_src": [_hash_of(style)]}
+    return html, {"script_src": [hash_of(script)], "style_src": [hash_of(style)]}
+
+
+def colours() -> str:
+    """The gallery's colours, light and dark, as CSS."""
+    found = _COLOURS.search(gallery_html())
+    assert found
+    return found[0]
 
 
 def _text(name: str) -> str:
     return Path(__file__).with_name(name).read_text(encoding="utf-8")
 
 
-def _hash_of(text: str) -> str:
+def hash_of(text: str) -> str:
+    """What a policy names this script or style by."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 

@@ -4,7 +4,7 @@ What is another's is 404, as what is not there; a log-in that has ended is 401, 
 """
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from pydantic import JsonValue
@@ -18,30 +18,23 @@ from darkroom.journal.postgres import Postgres
 from darkroom.outputs import OutputStores
 from darkroom.settings import Settings
 from darkroom_server.page.catalogue import Catalogue
+from darkroom_server.page.guard import ALWAYS, UNLESS_SAID
 from darkroom_server.page.routes import DataRoutes, Endpoint, Shown, answer
 from darkroom_server.page.thumbnails import Thumbnails
 from darkroom_server.team.people.spending import spending_of
 from darkroom_server.team.people.tenant_rows import administered_by, tenant_data
 from darkroom_server.team.people.thumbnails import KeptBesideImages
+from darkroom_server.team.people.visitor import Who
 from darkroom_server.team.tenants import Principal
 
 log = logging.getLogger(__name__)
 
 ROOT = "page/"
 """Where the data of the page is, below the address of the server."""
-_HEADERS = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
-
-Who = Callable[[Request], Awaitable[Principal | None]]
 
 
 def people_routes(who: Who, postgres: Callable[[], Postgres], settings: Settings) -> list[Route]:
-    """`who` says whose cookie a request brings, None for nobody's; `postgres` gives the open pool.
+    """`who` says whose session a request brings; `postgres` gives the open pool.
 
     Raises: SettingsError for a DARKROOM_OUTPUT_DIR that is none.
     """
@@ -86,9 +79,9 @@ class _People:
         return answer(await tenant_data(self.postgres(), tenant))
 
     async def _person(self, request: Request) -> Principal:
-        if (person := await self.who(request)) is None:
+        if (visitor := await self.who(request)) is None:
             raise _NobodyHere
-        return person
+        return visitor.principal
 
 
 def _told(endpoint: Endpoint) -> Endpoint:
@@ -109,7 +102,7 @@ def _told(endpoint: Endpoint) -> Endpoint:
         except DarkroomError as error:
             log.warning("the page gets no data: %s", error)
             response = answer({"problem": "The server cannot read its database at the moment. Try again."}, 503)
-        for name, value in _HEADERS.items():
+        for name, value in (ALWAYS | UNLESS_SAID).items():
             response.headers.setdefault(name, value)
         return response
 

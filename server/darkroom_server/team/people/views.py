@@ -1,4 +1,4 @@
-"""The page at `/`: the gallery's pictures and spending over the person's own data, and for administrators their tenants."""
+"""The page at `/`: pictures and spending as in the gallery, the person's own, and tenants for administrators."""
 
 from functools import cache
 from pathlib import Path
