@@ -98,9 +98,7 @@ def open_people(server: PostgresServer, folder: Path) -> Generator[People]:
             opened.append(postgres)
             yield
 
-    settings = Settings.model_validate(
-        {"output_dir": str(folder / "images"), "data_dir": str(folder / "data")}
-    )
+    settings = Settings.model_validate({"output_dir": str(folder / "images"), "data_dir": str(folder / "data")})
     routes = [Route("/", page), *people_routes(who, lambda: opened[0], settings)]
     config = uvicorn.Config(Starlette(routes=routes, lifespan=lifespan), port=0, log_config=None, access_log=False)
     served = uvicorn.Server(config)
