@@ -65,7 +65,7 @@ class People:
         clock.now = now - made.days_ago * 86_400 - number * 1e-3
         [intent] = await journal.intend([replace(new_intent(made.seed, prompt=made.prompt), model=made.model)])
         await journal.claim(intent.key)
-        output, name = ("https://files.invalid/1",), f"{who.tenant}{who.subject}{number:05d}"
+        output, name = ("https://files.invalid/1",), f"{who.tenant}{who.subject.partition('@')[0]}{number:05d}"
         ended = prediction(name, PredictionStatus.SUCCEEDED, at=clock.now, output=output)
         await journal.mark_known(intent.key, ended)
         if made.cost_usd is not None:

@@ -5,7 +5,6 @@ import json
 import os
 import re
 import stat
-from datetime import tzinfo
 from pathlib import Path
 from typing import cast
 
@@ -26,14 +25,12 @@ _ROW = re.compile(r"([0-9a-z]{26})-([1-9][0-9]{0,5})")
 class Catalogue:
     """Every method raises JournalError where the journal cannot be read.
 
-    `place` is a folder, or a bucket's URL, or "" where only what the journal knows is anybody's. A day of `spending`
-    begins at midnight in `zone`, by default the computer's own.
+    `place` is a folder, or a bucket's URL, or "" where only the journal says what is there.
     """
 
-    def __init__(self, journal: Journal, place: str = "", zone: tzinfo | None = None) -> None:
+    def __init__(self, journal: Journal, place: str = "") -> None:
         self._journal = journal
         self._folder = None if not place or is_url(place) else Path(place)
-        self._zone = zone
         self._strays: dict[str, Picture] = {}
         self._read: dict[tuple[str, int, int], Picture | None] = {}
 
@@ -68,9 +65,9 @@ class Catalogue:
         return next((each for each in pictures_of(intent) if each.id == id), None) if intent else None
 
     async def spending(self) -> list[list[JsonValue]]:
-        """Day (YYYY-MM-DD), model, creates, US dollars charged, US dollars that may still be charged."""
+        """Day (YYYY-MM-DD, the person's), model, creates, US dollars charged, US dollars that may still be charged."""
         spent = await self._journal.lists.spent()
-        day_of = {at: local(at, self._zone).date().isoformat() for at in {part.at for part in spent}}
+        day_of = {at: local(at).date().isoformat() for at in {part.at for part in spent}}
         days: dict[tuple[str, str], list[float]] = {}
         for part in spent:
             sums = days.setdefault((day_of[part.at], part.model), [0, 0.0, 0.0])

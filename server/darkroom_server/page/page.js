@@ -48,7 +48,7 @@ async function ask(path, method = 'GET') {
   return told;
 }
 // Of very many pictures the oldest are asked for once somebody looks for them; `rest` is the key to go on with.
-const ENOUGH = 3000, AT_ONCE = 400;
+const ENOUGH = 1500, AT_ONCE = 400;
 let all = [], shown = [], spending = {spending: []}, version = '', isLoading = false, rest = '', total = 0;
 async function load() {
   if (embedded) [all, spending] = [embedded.pictures, embedded];

@@ -2,32 +2,36 @@
 
 from pydantic import JsonValue
 
-from darkroom.journal import Journal, Spending
-from darkroom.journal.database import Session
+from darkroom.journal import Spending
+from darkroom.journal.database import AT, Session
+from darkroom.journal.listing import SUMS_OF_SPENT
 from darkroom.journal.postgres import Postgres
 from darkroom.journal.spending_rows import left_of
 from darkroom.reports.amounts import local
-from darkroom_server.page.catalogue import Catalogue
 from darkroom_server.team.quotas import Quotas, TeamLimit
 from darkroom_server.team.tenants import Principal, zone_of
 
 _ZONE = "SELECT zone FROM tenants WHERE name = ?"
+_DAYS = f"""SELECT to_char(to_timestamp({AT}) AT TIME ZONE ?, 'YYYY-MM-DD') AS day, model, {SUMS_OF_SPENT}
+    GROUP BY 1, 2 ORDER BY 1, 2"""
 
 
 async def spending_of(postgres: Postgres, person: Principal) -> dict[str, JsonValue]:
     """Rows as `Catalogue.spending` gives them, today's date and its zone, and the limits. Raises: JournalError."""
-    database = postgres.database(person.tenant, person.hash)
+    now = postgres.clock()
 
-    def work(session: Session) -> tuple[str, list[JsonValue]]:
+    def work(session: Session) -> dict[str, JsonValue]:
         row = session.execute(_ZONE, (person.tenant,)).fetchone()
-        limits = TeamLimit(person, Quotas()).limits(session, postgres.clock(), "")
-        return row["zone"] if row else "UTC", [_told(*limit) for limit in limits]
+        zone = row["zone"] if row else "UTC"
+        limits = TeamLimit(person, Quotas()).limits(session, now, "")
+        return {
+            "spending": [[*each.values()] for each in session.execute(_DAYS, (zone,)).fetchall()],
+            "today": local(now, zone_of(zone)).date().isoformat(),
+            "zone": zone,
+            "limits": [_told(*limit) for limit in limits],
+        }
 
-    name, limits = await database.read(work)
-    zone = zone_of(name)
-    rows = await Catalogue(Journal(database, postgres.clock), zone=zone).spending()
-    today = local(postgres.clock(), zone).date().isoformat()
-    return {"spending": [*rows], "today": today, "zone": name, "limits": limits}
+    return await postgres.database(person.tenant, person.hash).read(work)
 
 
 def _told(limit_usd: float, spending: Spending, whose: str) -> JsonValue:

@@ -33,7 +33,7 @@ VIEWS.tenant = async () => {
 const words = text => el('span', {class: 'words', title: text}, text);
 function fill(id, heads, lines, none) {
   const sheet = lines.length ? table($(`${id}-title`).textContent, heads, lines) : el('p', {class: 'nothing'}, none);
-  for (const span of sheet.querySelectorAll('td > .words')) span.parentElement.classList.add('words');
+  for (const {parentElement: cell} of sheet.querySelectorAll('td > .words')) for (const each of [cell, sheet.tHead.rows[0].cells[cell.cellIndex]]) each.classList.add('words');
   for (const wide of sheet.querySelectorAll('.wide')) wide.classList.remove('wide');
   $(id).replaceChildren(sheet);
 }
