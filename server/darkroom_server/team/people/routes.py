@@ -1,6 +1,6 @@
 """The routes for people: the log-in, and the pages behind it.
 
-/login /callback          to the authorization server and back; one that fails is a page, and never begins anew by itself
+/login /callback          to the authorization server and back; one that fails is a page, so that nothing goes in circles
 /logout                   POST from a form of the page: the session ends here, then at the authorization server
 /connect /uploads         `connecting`
 """
@@ -90,7 +90,7 @@ class People:
         access, return_to = await self._log_in.finish(browser, request.query_params)
         principal = await self._opened().rooms.principal(access)
         answer = RedirectResponse(return_to, 303)
-        self._sessions.begin(answer, principal, frozenset(access.scopes) & {self._team.oauth_scope})
+        self._sessions.begin(answer, principal)
         return answer
 
     async def _log_out(self, request: Request) -> Response:
