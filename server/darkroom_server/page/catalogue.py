@@ -5,6 +5,7 @@ import json
 import os
 import re
 import stat
+from datetime import tzinfo
 from pathlib import Path
 from typing import cast
 
@@ -23,18 +24,23 @@ _ROW = re.compile(r"([0-9a-z]{26})-([1-9][0-9]{0,5})")
 
 
 class Catalogue:
-    """Every method raises JournalError where the journal cannot be read. `place` is a folder, or a bucket's URL."""
+    """Every method raises JournalError where the journal cannot be read.
 
-    def __init__(self, journal: Journal, place: str) -> None:
+    `place` is a folder, or a bucket's URL, or "" where only what the journal knows is anybody's. A day of `spending`
+    begins at midnight in `zone`, by default the computer's own.
+    """
+
+    def __init__(self, journal: Journal, place: str = "", zone: tzinfo | None = None) -> None:
         self._journal = journal
-        self._folder = None if is_url(place) else Path(place)
+        self._folder = None if not place or is_url(place) else Path(place)
+        self._zone = zone
         self._strays: dict[str, Picture] = {}
         self._read: dict[tuple[str, int, int], Picture | None] = {}
 
-    async def version(self) -> str:
-        """Another text where a picture or a sum has changed."""
+    async def version(self) -> tuple[str, int]:
+        """Another text where a picture or a sum has changed; how many pictures the journal knows."""
         totals = await self._journal.totals()
-        return hashlib.sha256(repr(totals).encode()).hexdigest()[:16]
+        return hashlib.sha256(repr(totals).encode()).hexdigest()[:16], totals.stored_count
 
     async def page(self, after: str, limit: int) -> tuple[list[Picture], str]:
         """The pictures of the next `limit` rows after the row of that key, and the key to go on with, "" at the end."""
@@ -62,9 +68,9 @@ class Catalogue:
         return next((each for each in pictures_of(intent) if each.id == id), None) if intent else None
 
     async def spending(self) -> list[list[JsonValue]]:
-        """Day (YYYY-MM-DD, the person's), model, creates, US dollars charged, US dollars that may still be charged."""
+        """Day (YYYY-MM-DD), model, creates, US dollars charged, US dollars that may still be charged."""
         spent = await self._journal.lists.spent()
-        day_of = {at: local(at).date().isoformat() for at in {part.at for part in spent}}
+        day_of = {at: local(at, self._zone).date().isoformat() for at in {part.at for part in spent}}
         days: dict[tuple[str, str], list[float]] = {}
         for part in spent:
             sums = days.setdefault((day_of[part.at], part.model), [0, 0.0, 0.0])

@@ -8,6 +8,7 @@ import hashlib
 import json
 import re
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import JsonValue
@@ -20,10 +21,29 @@ _ICONS = re.compile(r"<svg hidden.*?</svg>\n(?=<main)", re.DOTALL)
 _COLOURS = re.compile(r":root \{.*?\n\}", re.DOTALL)
 
 
-def served_page() -> tuple[str, str]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Added:
+    """What a team's page has besides: HTML for the bar of views, the end of the header and the views; style and script.
+
+    `root` stands before the addresses of the data, such as `page/`.
+    """
+
+    root: str = ""
+    buttons: str = ""
+    beside: str = ""
+    views: str = ""
+    style: str = ""
+    script: str = ""
+
+
+_NOTHING = Added()
+
+
+def served_page(added: Added = _NOTHING) -> tuple[str, str]:
     """The HTML, and the policy that it is sent with."""
-    html, hashes = _assembled("")
-    policy = csp(img_src=["'self'", "data:"], connect_src=["'self'"], **hashes)
+    html, hashes = _assembled("", added=added)
+    form = {"form_action": ["'self'"]} if added.beside else {}
+    policy = csp(img_src=["'self'", "data:"], connect_src=["'self'"], **form, **hashes)
     return html, f"{policy}; frame-ancestors 'none'"
 
 
@@ -34,16 +54,22 @@ async def exported_page(entries: AsyncIterator[Mapping[str, JsonValue]], rest: M
     return _assembled(policy, {**rest, "pictures": pictures})[0]
 
 
-def _assembled(policy: str, data: Mapping[str, JsonValue] | None = None) -> tuple[str, dict[str, list[str]]]:
+def _assembled(
+    policy: str, data: Mapping[str, JsonValue] | None = None, added: Added = _NOTHING
+) -> tuple[str, dict[str, list[str]]]:
     """The HTML, and the sources of its script and style."""
     icons = _ICONS.search(gallery_html())
     assert icons
-    style = "\n".join(("", colours(), _text("page.css")))
-    script = "\n" + "".join(map(_text, _SCRIPTS))
+    style = "\n".join(("", colours(), _text("page.css"), added.style))
+    script = "\n" + "".join(map(_text, _SCRIPTS)) + added.script
     parts = {
         "policy": f'<meta http-equiv="Content-Security-Policy" content="{policy}">' if policy else "",
         "style": f"<style>{style}</style>",
         "icons": icons[0],
+        "root": added.root,
+        "buttons": added.buttons,
+        "beside": added.beside,
+        "views": added.views,
         "data": f'<script id="data" type="application/json">{_inert(data)}</script>' if data else "",
         "script": f"<script>{script}</script>",
     }

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from darkroom.errors import AccessRefused, SettingsError
 from darkroom.gateways import GatewayChoice, Key, choose_gateway
@@ -205,3 +206,11 @@ def machine_subject(tenant: str, name: str) -> str:
 def chosen(gateway: str, base_url: str, key: str) -> GatewayChoice:
     """Raises: SettingsError where there is no such gateway, or its address or the key cannot be used."""
     return choose_gateway({"DARKROOM_GATEWAY": gateway, "DARKROOM_BASE_URL": base_url, "DARKROOM_API_KEY": key})
+
+
+def zone_of(name: str) -> ZoneInfo | None:
+    """None, which is this computer's own, where the computer does not know the zone."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
