@@ -185,7 +185,8 @@ def test_a_token_that_no_host_could_use_opens_no_page(
     team: Team, browser: httpx.Client, claims: dict[str, Any], words: str
 ) -> None:
     state = asked(browser)["state"]
-    team.issuer.grants["c"] = {"access_token": team.issuer.token(**{"aud": f"{team.origin}/mcp"} | claims)}
+    good: dict[str, Any] = {"aud": f"{team.origin}/mcp"}
+    team.issuer.grants["c"] = {"access_token": team.issuer.token(**(good | claims))}
     failed(browser.get("/callback", params={"code": "c", "state": state, "iss": team.issuer.url}), 403, words)
 
 
