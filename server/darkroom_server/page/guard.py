@@ -81,6 +81,5 @@ def _is_same(given: str, secret: str) -> bool:
 def csp(**sources: Iterable[str]) -> str:
     """A policy that allows these sources and nothing else: `csp(img_src=["'self'"])`."""
     given = {**sources, "base_uri": ["'none'"], "form_action": sources.get("form_action", ["'none'"])}
-    return "; ".join(
-        ["default-src 'none'", *(f"{name.replace('_', '-')} {' '.join(values)}" for name, values in given.items())]
-    )
+    allowed = (f"{name.replace('_', '-')} {' '.join(values)}" for name, values in given.items())
+    return "; ".join(["default-src 'none'", *allowed])

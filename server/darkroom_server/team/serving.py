@@ -110,7 +110,7 @@ def team_app(
     )
     app.routes.extend([*status_routes(here.missing, is_leaving), resource_metadata_route(auth)])
     people = People(team, vault, verifier, here.now) if team.oauth_client_id else None
-    app.routes.extend(people.routes() if people else [])
+    app.routes.extend(people.routes(settings) if people else [])
     app.routes.append(image_route(team, here.calls, people.who if people else None))
     app.state.open_rooms = lambda: here.opened.rooms.open_count if here.opened else 0
     if team.webhooks == "on":

@@ -29,8 +29,8 @@ and camera is dropped before it is sent to a model.</p>
 <p id="trouble" role="alert" hidden></p>
 <p id="voice" class="soft" role="status"></p>
 <ul id="added"></ul>
-<template id="row"><li><img><div class="paste"><pre></pre><button class="push copy" type="button">Copy</button></div></li>
-</template>"""
+<template id="row"><li><img alt=""><div class="paste"><pre></pre><button class="push copy" type="button">Copy</button></div>
+</li></template>"""
 _WHO = """<h2>You</h2>
 <p>Logged in as <code>{subject}</code> of <code>{issuer}</code>, in the team <code>{tenant}</code>.</p>
 <form method="post" action="/logout"><input type="hidden" name="form_token" value="{token}">

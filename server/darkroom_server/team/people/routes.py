@@ -1,8 +1,11 @@
 """The routes for people: the log-in, and the pages behind it.
 
-/login /callback          to the authorization server and back; one that fails is a page, and never begins anew by itself
-/logout                   POST from a form of the page: the session ends here, then at the authorization server
-/connect /uploads         `connecting`
+    /login /callback     to the authorization server and back; one that fails is a page, so that nothing goes in circles
+    /logout              POST from a form of the page: the session ends here, then at the authorization server
+    / /page/...          pictures and spending: `views` and `data_routes`
+    /connect /uploads    `connecting`
+
+Every answer has the headers of the gallery's page.
 """
 
 import secrets
@@ -10,17 +13,20 @@ from collections.abc import Awaitable, Callable
 from urllib.parse import parse_qs
 
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from darkroom.errors import AccessRefused, DarkroomError
+from darkroom.settings import Settings
 from darkroom.team_settings import TeamSettings
 from darkroom_server.calls import Calls
 from darkroom_server.page.guard import ALWAYS, UNLESS_SAID
 from darkroom_server.team.opened import Opened
 from darkroom_server.team.people import connecting, log_in
+from darkroom_server.team.people.data_routes import people_routes
 from darkroom_server.team.people.log_in import LogIn, LogInFailed
 from darkroom_server.team.people.shell import words_page
+from darkroom_server.team.people.views import pictures_page
 from darkroom_server.team.people.visitor import Sessions, Visitor, is_own_form, to_login
 from darkroom_server.team.tokens import TokenVerifier
 from darkroom_server.team.vault import Vault
@@ -46,17 +52,21 @@ class People:
         """Whose session a request belongs to. Raises: DarkroomError."""
         return await self._sessions.visitor(request)
 
-    def routes(self) -> list[Route]:
-        """They need nothing around them but the server."""
+    def routes(self, settings: Settings) -> list[Route]:
+        """They need nothing around them but the server. Raises: SettingsError."""
         pages = {"/": self._start, "/connect": self._connect, "/login": self._to_issuer, "/callback": self._from_issuer}
         return [
             *(Route(path, _page(endpoint), methods=["GET"]) for path, endpoint in pages.items()),
             Route("/logout", _page(self._log_out), methods=["POST"]),
             Route("/uploads", _page(self._add), methods=["POST"]),
+            *people_routes(self.who, lambda: self._opened().postgres, settings),
         ]
 
     async def _start(self, request: Request) -> Response:
-        return RedirectResponse("/connect", 303) if await self.who(request) else to_login(request)
+        if await self.who(request) is None:
+            return to_login(request)
+        html, policy = pictures_page('<a class="push" href="/connect">Connect</a>')
+        return HTMLResponse(html, headers={"Content-Security-Policy": policy})
 
     async def _connect(self, request: Request) -> Response:
         visitor = await self.who(request)
@@ -90,7 +100,7 @@ class People:
         access, return_to = await self._log_in.finish(browser, request.query_params)
         principal = await self._opened().rooms.principal(access)
         answer = RedirectResponse(return_to, 303)
-        self._sessions.begin(answer, principal, frozenset(access.scopes) & {self._team.oauth_scope})
+        self._sessions.begin(answer, principal)
         return answer
 
     async def _log_out(self, request: Request) -> Response:

@@ -1,4 +1,4 @@
-"""The pages of the log-in and of connecting as HTML, rendered here: one style, one script, and a policy that names both.
+"""The pages of the log-in and of connecting as HTML: one style, one script, and a policy that names both.
 
 Every word that comes from elsewhere goes through `escape`.
 """

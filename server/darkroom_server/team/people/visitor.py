@@ -29,13 +29,9 @@ _LONGEST_COOKIE = 4096
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visitor:
-    """A person with a session. `scopes` are those of their log-in that mean something here.
-
-    `form_token` is in each form of theirs, and in none that somebody else has made.
-    """
+    """A person with a session. `form_token` is in each form of theirs, and in none that somebody else has made."""
 
     principal: Principal
-    scopes: frozenset[str] = frozenset()
     form_token: str = field(repr=False)
 
 
@@ -84,17 +80,18 @@ class Sessions:
         self._team = team
         self._directory = directory
 
-    def begin(self, response: Response, principal: Principal, scopes: frozenset[str]) -> None:
+    def begin(self, response: Response, principal: Principal) -> None:
+        """Set the cookie."""
         values: dict[str, object] = {
             "tenant": principal.tenant,
             "issuer": principal.issuer,
             "subject": principal.subject,
-            "scopes": " ".join(sorted(scopes)),
             "form_token": secrets.token_urlsafe(24),
         }
         self.seals.set(response, "darkroom", self.seals.seal(_SESSION, values, LIFETIME_S), LIFETIME_S)
 
     def end(self, response: Response) -> None:
+        """Take the cookie away."""
         self.seals.set(response, "darkroom", "", 0)
 
     async def visitor(self, request: Request) -> Visitor | None:
@@ -108,7 +105,7 @@ class Sessions:
         )
         if not await self._directory().knows(principal):
             return None
-        return Visitor(principal=principal, scopes=frozenset(held["scopes"].split()), form_token=held["form_token"])
+        return Visitor(principal=principal, form_token=held["form_token"])
 
 
 def to_login(request: Request) -> Response:
