@@ -20,8 +20,8 @@ from darkroom_server.team.people.shell import pasted, shell_page, text_of, with_
 from darkroom_server.team.people.visitor import Visitor
 
 _ADD = """<h2 id="add">Add a picture of your computer</h2>
-<p class="soft">For an assistant that should edit or follow it. It is kept for a day, for you alone; what it says of place
-and camera is dropped before it is sent to a model.</p>
+<p class="soft">For an assistant that should edit or follow it. It is kept for a day, for you alone. What it says of
+place and camera is dropped before it is sent to a model.</p>
 <div id="drop" data-token="{token}" data-most="{most}">
   <label for="file">Drop or paste a picture here, or choose one</label>
   <input id="file" type="file" accept="image/*" multiple>
@@ -29,8 +29,7 @@ and camera is dropped before it is sent to a model.</p>
 <p id="trouble" role="alert" hidden></p>
 <p id="voice" class="soft" role="status"></p>
 <ul id="added"></ul>
-<template id="row"><li><img alt=""><div class="paste"><pre></pre><button class="push copy" type="button">Copy</button></div>
-</li></template>"""
+<template id="row"><li><img alt="">{paste}</li></template>"""
 _WHO = """<h2>You</h2>
 <p>Logged in as <code>{subject}</code> of <code>{issuer}</code>, in the team <code>{tenant}</code>.</p>
 <form method="post" action="/logout"><input type="hidden" name="form_token" value="{token}">
@@ -46,7 +45,7 @@ def connect_page(team: TeamSettings, visitor: Visitor) -> Response:
             "<p>Your assistant makes pictures here once its program knows this address:</p>",
             pasted(team.resource),
             f'<h2 id="hosts">How each program learns it</h2>\n{hosts}',
-            _ADD.format(token=token, most=MAX_INPUT_BYTES),
+            _ADD.format(token=token, most=MAX_INPUT_BYTES, paste=pasted("")),
             _WHO.format(
                 subject=escape(person.subject), issuer=escape(person.issuer), tenant=escape(person.tenant), token=token
             ),
