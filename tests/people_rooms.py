@@ -29,6 +29,18 @@ from darkroom_server.team.people.views import pictures_page
 from darkroom_server.team.people.visitor import Visitor
 from darkroom_server.team.tenants import Principal, principal_hash
 
+_MANY = """INSERT INTO intents (tenant, principal, key, request_id, part, gateway, origin, model, version, input_shown,
+    file_fields, request, image_count, cost_usd, cost_basis, state, prediction_id, status, prediction, intended_at,
+    sent_at, known_at, ended_at)
+    SELECT '{tenant}', '{hash}', rpad(to_char(100000 - n, 'FM00000') || '{name}', 26, '0'), '', 0, 'replicate',
+    'https://gateway.invalid', 'luma/photon', '', '{{}}', '[]', '{{"prompt":"lighthouse number ' || n || '"}}', 1,
+    0.001, 'computed', 'known', '{name}many' || n, 'succeeded', '{{"id":"{name}many' || n || '","status":"succeeded"}}',
+    at, at, at, at
+    FROM (SELECT n, extract(epoch FROM now()) - 60 * n AS at FROM generate_series(1, {count}) AS n) AS numbers;
+INSERT INTO images (tenant, prediction_id, idx, url, state, location, mime_type, width_px, height_px)
+    SELECT tenant, prediction_id, 0, 'https://gateway.invalid/1', 'stored', '/nowhere/' || prediction_id || '.png',
+    'image/png', 120, 80 FROM intents WHERE prediction_id LIKE '{name}many%'"""
+
 
 def person(subject: str, tenant: str = "acme") -> Principal:
     return Principal(tenant=tenant, issuer=ISSUER, subject=subject, hash=principal_hash(ISSUER, subject))
@@ -58,6 +70,10 @@ class People:
 
         with ThreadPoolExecutor(1) as thread:
             return thread.submit(anyio.run, work).result()
+
+    def fill_many(self, who: Principal, count: int) -> None:
+        """So many pictures without files, one a minute, of which the oldest is `lighthouse number COUNT`."""
+        self.server.execute(_MANY.format(tenant=who.tenant, hash=who.hash, name=who.subject, count=count))
 
     async def _add(
         self, journal: Journal, who: Principal, clock: HandClock, now: float, made: Made, number: int

@@ -1,6 +1,6 @@
 """Figures of the whole team out of its database, for `/metrics`: what is open, who works, and what waits.
 
-Read every 15 s by each replica, by statements that touch only what is open. All replicas tell the same.
+Read every 5 s by each replica, by statements that touch only what is open. All replicas tell the same.
 """
 
 import logging
@@ -17,7 +17,7 @@ from darkroom_server import __version__
 
 log = logging.getLogger(__name__)
 
-_EVERY_S = 15.0
+_EVERY_S = 5.0
 _SILENT_S = 15.0
 _QUEUE = """SELECT
     (SELECT count(*) FROM procrastinate_workers WHERE last_heartbeat > now() - make_interval(secs => ?)) AS workers,
