@@ -23,14 +23,13 @@ _COLOURS = re.compile(r":root \{.*?\n\}", re.DOTALL)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Added:
-    """What a team's page has besides: HTML for the bar of views, the end of the header and the views; style and script.
+    """What a team's page has besides: HTML for the bar of views and the views; style and script.
 
     `root` stands before the addresses of the data, such as `page/`.
     """
 
     root: str = ""
     buttons: str = ""
-    beside: str = ""
     views: str = ""
     style: str = ""
     script: str = ""
@@ -42,8 +41,7 @@ _NOTHING = Added()
 def served_page(added: Added = _NOTHING) -> tuple[str, str]:
     """The HTML, and the policy that it is sent with."""
     html, hashes = _assembled("", added=added)
-    form = {"form_action": ["'self'"]} if added.beside else {}
-    policy = csp(img_src=["'self'", "data:"], connect_src=["'self'"], **form, **hashes)
+    policy = csp(img_src=["'self'", "data:"], connect_src=["'self'"], **hashes)
     return html, f"{policy}; frame-ancestors 'none'"
 
 
@@ -68,7 +66,6 @@ def _assembled(
         "icons": icons[0],
         "root": added.root,
         "buttons": added.buttons,
-        "beside": added.beside,
         "views": added.views,
         "data": f'<script id="data" type="application/json">{_inert(data)}</script>' if data else "",
         "script": f"<script>{script}</script>",

@@ -19,7 +19,7 @@ from darkroom_server.install import RemoteHost, remote_hosts
 from darkroom_server.team.people.shell import pasted, shell_page, text_of, with_code
 from darkroom_server.team.people.visitor import Visitor
 
-_ADD = """<h2 id="add">Add a picture of your computer</h2>
+_ADD = """<h2 id="add">Add a picture from your computer</h2>
 <p class="soft">For an assistant that should edit or follow it. It is kept for a day, for you alone. What it says of
 place and camera is dropped before it is sent to a model.</p>
 <div id="drop" data-token="{token}" data-most="{most}">
@@ -42,9 +42,9 @@ def connect_page(team: TeamSettings, visitor: Visitor) -> Response:
     hosts = "\n".join(map(_host, remote_hosts(team.resource)))
     body = "\n".join(
         [
-            "<p>Your assistant makes pictures here once its program knows this address:</p>",
+            "<p>Give this address to the program in which you talk to your assistant, then log in there:</p>",
             pasted(team.resource),
-            f'<h2 id="hosts">How each program learns it</h2>\n{hosts}',
+            f'<h2 id="hosts">In each program</h2>\n{hosts}',
             _ADD.format(token=token, most=MAX_INPUT_BYTES, paste=pasted("")),
             _WHO.format(
                 subject=escape(person.subject), issuer=escape(person.issuer), tenant=escape(person.tenant), token=token

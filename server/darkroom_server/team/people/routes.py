@@ -65,7 +65,7 @@ class People:
     async def _start(self, request: Request) -> Response:
         if await self.who(request) is None:
             return to_login(request)
-        html, policy = pictures_page('<a class="push" href="/connect">Connect</a>')
+        html, policy = pictures_page()
         return HTMLResponse(html, headers={"Content-Security-Policy": policy})
 
     async def _connect(self, request: Request) -> Response:

@@ -6,17 +6,17 @@ from pathlib import Path
 from darkroom_server.page.document import Added, served_page
 from darkroom_server.team.people.data_routes import ROOT
 
-_BUTTON = '<button id="to-tenant" type="button" data-view="tenant" aria-pressed="false" hidden>Team</button>'
+_BUTTONS = """    <button id="to-tenant" type="button" data-view="tenant" aria-pressed="false" hidden>Team</button>
+    <a href="/connect">Connect</a>"""
 
 
 @cache
-def pictures_page(beside: str = "") -> tuple[str, str]:
-    """The HTML and the policy that it is sent with. `beside` is HTML for the end of the bar, such as links."""
+def pictures_page() -> tuple[str, str]:
+    """The HTML and the policy that it is sent with."""
     return served_page(
         Added(
             root=ROOT,
-            buttons=_BUTTON,
-            beside=beside,
+            buttons=_BUTTONS,
             views=_text("tenant.html"),
             style=_text("tenant.css"),
             script=_text("tenant.js"),
