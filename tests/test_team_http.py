@@ -62,6 +62,13 @@ def test_without_a_right_token_a_host_is_told_where_to_log_in(team: Team, token:
     assert metadata in refused.headers["www-authenticate"]
 
 
+@pytest.mark.parametrize("path", ["/", "/login", "/callback", "/logout", "/connect", "/uploads", "/page/me"])
+def test_without_a_client_id_there_is_no_page_for_people(team: Team, path: str) -> None:
+    for method in ("GET", "POST"):
+        assert httpx.request(method, f"{team.origin}{path}", headers={"Accept": "text/html"}).status_code == 404
+    assert httpx.get(f"{team.origin}/images/p1/1", headers={"Accept": "text/html"}).status_code == 401
+
+
 def test_a_token_for_another_server_is_refused(team: Team) -> None:
     assert post(team, team.issuer.token(aud="https://other.example/mcp")).status_code == 401
 

@@ -50,6 +50,10 @@ _PRINCIPAL = """INSERT INTO principals (tenant, principal, issuer, subject) VALU
     ON CONFLICT (tenant, principal) DO NOTHING"""
 _TOKEN = """INSERT INTO tokens (sha256, tenant, subject, expires_at)
     VALUES (%s, %s, %s, now() + %s * interval '1 day')"""
+_ADMINISTRATORS = """SELECT tenant, issuer, subject FROM administrators JOIN principals USING (tenant, principal)
+    ORDER BY tenant, issuer, subject"""
+_ADMIT = "INSERT INTO administrators (tenant, principal) VALUES (%s, %s) ON CONFLICT DO NOTHING"
+_DISMISS = "DELETE FROM administrators WHERE tenant = %s AND principal = %s"
 _AUDIT = "INSERT INTO audit (tenant, who, act, which) VALUES (%s, %s, %s, %s)"
 _ACTS = """SELECT at, who, act, which, doer.issuer, doer.subject, whom.subject AS whom FROM audit
     LEFT JOIN principals AS doer ON doer.tenant = audit.tenant AND doer.principal = who
@@ -113,13 +117,14 @@ class Administration:
             self._note(name, "add tenant", name)
 
     def tenants(self) -> list[dict[str, Any]]:
-        """Every tenant with what it has spent today, its accounts and its people's own limits; no key is among them."""
-        accounts, limits = self._rows(_ACCOUNTS), self._rows(_OWN_LIMITS)
+        """Every tenant with what it has spent today, its accounts, its people's own limits and its administrators; no
+        key is among them."""
+        lists = {"keys": _ACCOUNTS, "limits": _OWN_LIMITS, "administrators": _ADMINISTRATORS}
+        rows = {name: self._rows(statement) for name, statement in lists.items()}
         return [
             row
             | {"today": self._spent_today(row["name"])}
-            | {"keys": [each for each in accounts if each["tenant"] == row["name"]]}
-            | {"limits": [each for each in limits if each["tenant"] == row["name"]]}
+            | {name: [each for each in found if each["tenant"] == row["name"]] for name, found in rows.items()}
             for row in self._rows(_TENANTS)
         ]
 
@@ -179,6 +184,17 @@ class Administration:
             values = (usd_per_day, tenant, principal) if person else (usd_per_day, tenant)
             self.connection.execute(f"UPDATE {table} SET usd_per_day = %s WHERE {where}".encode(), values)
             self._note(tenant, "set limit", principal or tenant)
+
+    def set_administrator(self, tenant: str, person: Person, *, is_one: bool) -> None:
+        """Let a person see the whole tenant on the page, or no longer."""
+        with self.connection.transaction():
+            self.check_tenant(tenant)
+            principal = self._noted(tenant, person)
+            statement = _ADMIT if is_one else _DISMISS
+            if not self.connection.execute(statement, (tenant, principal)).rowcount:
+                said = "administers it already" if is_one else "does not administer it"
+                raise InvalidRequest(f"Tenant '{tenant}': {person.subject[:60]!r} {said}. Nothing was changed.")
+            self._note(tenant, "make administrator" if is_one else "end administrator", principal)
 
     def reseal(self, vault: Vault) -> tuple[int, int]:
         """Seal all that an older master key has sealed with the newest; how many keys, and of how many."""

@@ -10,9 +10,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from darkroom.errors import DarkroomError
 from darkroom.team_settings import TeamSettings
+from darkroom_server.team.issuer import IssuerUnreachable
 from darkroom_server.team.metrics import CountedRequests
 from darkroom_server.team.sparing_log import SparingLog
-from darkroom_server.team.tokens import IssuerUnreachable
 
 log = logging.getLogger(__name__)
 

@@ -24,6 +24,7 @@ from darkroom_server.team.news import News
 from darkroom_server.team.quotas import Quotas, TeamLimit
 from darkroom_server.team.replica import Replica
 from darkroom_server.team.rooms import TeamRooms
+from darkroom_server.team.standing import keep_looking
 from darkroom_server.team.tenants import Directory, GatewayAccount, Principal
 from darkroom_server.team.vault import Vault
 from darkroom_server.team.workers_seen import WorkersSeen
@@ -100,6 +101,8 @@ async def open_team(
         tasks.start_soon(workers.keep_counting)
         tasks.start_soon(rooms.close_quiet_ones)
         tasks.start_soon(_write_down_kept_ids, settings, rooms)
+        if team.metrics_port:
+            tasks.start_soon(keep_looking, postgres)
         try:
             hooks = Hooks(postgres=postgres, directory=directory, registry=registry())
             yield Opened(

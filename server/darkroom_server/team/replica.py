@@ -1,7 +1,6 @@
 """The Darkroom of one person in a replica: their journal, their account's client, their place for images."""
 
 from dataclasses import dataclass
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import anyio.abc
 
@@ -19,7 +18,7 @@ from darkroom_server.team.news import News
 from darkroom_server.team.queued_work import Creates, QueuedWork
 from darkroom_server.team.team_account import TeamAccount
 from darkroom_server.team.team_journal import journal_of
-from darkroom_server.team.tenants import GatewayAccount, Principal
+from darkroom_server.team.tenants import GatewayAccount, Principal, zone_of
 from darkroom_server.team.workers_seen import WorkersSeen
 
 # A call that would have to wait longer for its turn is refused: others of the team wait as well.
@@ -75,14 +74,6 @@ class Replica:
             team_limit=limit,
             allow_unknown_price=settings.allow_unknown_price,
             clock=self.postgres.clock,
-            zone=_zone(account.zone),
+            zone=zone_of(account.zone),
             wait_s=settings.wait_seconds,
         )
-
-
-def _zone(name: str) -> ZoneInfo | None:
-    """None, which is this computer's own, where the computer does not know the zone."""
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return None

@@ -32,11 +32,13 @@ _MONEY = f"""SELECT gateway, account, count(*) AS creates,
     FROM (SELECT gateway, account, cost_usd, estimate_usd, state, has_bound, coalesce(status, '') AS status_word
         FROM intents WHERE {{where}} AND is_adopted = 0 AND state IN ('sent', 'unknown', 'known')) AS creates
     GROUP BY gateway, account ORDER BY gateway, account"""
-# Quarters of an hour, of which every time zone's days are made; cut as SQLite and PostgreSQL both round.
-_SPENT = f"""SELECT round({AT} / 900 - 0.499999) * 900 AS at, model, count(*) AS creates,
-    coalesce(sum(cost_usd), 0) AS known_usd, coalesce(sum(CASE WHEN {_OPEN} THEN estimate_usd END), 0) AS open_usd
+# Sums over what was ordered here and may have cost something, to be grouped.
+SUMS_OF_SPENT = f"""count(*) AS creates, coalesce(sum(cost_usd), 0) AS known_usd,
+    coalesce(sum(CASE WHEN {_OPEN} THEN estimate_usd END), 0) AS open_usd
     FROM (SELECT *, coalesce(status, '') AS status_word FROM intents
-        WHERE is_adopted = 0 AND state IN ('sent', 'unknown', 'known')) AS creates
+        WHERE is_adopted = 0 AND state IN ('sent', 'unknown', 'known')) AS creates"""
+# Quarters of an hour, of which every time zone's days are made; cut as SQLite and PostgreSQL both round.
+_SPENT = f"""SELECT round({AT} / 900 - 0.499999) * 900 AS at, model, {SUMS_OF_SPENT}
     GROUP BY 1, model ORDER BY 1, model"""
 _STATUS = "coalesce(nullif(status, ''), state)"
 _WITH_FILE = f"""WHERE prediction_id IN (
