@@ -132,7 +132,7 @@ def _read(size: int) -> bytes:
 
 
 def _copied(idle_s: float, example: bytes) -> int:
-    """The code with which the copy for the next request ends: 0, _WAS_IDLE, or another where a picture has killed it."""
+    """How the copy for the next request ends: 0, _WAS_IDLE, or another code where a picture has killed it."""
     from darkroom.decoder.raster import answer
 
     if copy := os.fork():
