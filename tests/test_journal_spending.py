@@ -12,6 +12,7 @@ from systems import posix_files
 
 from darkroom.charges import UNKNOWN_COST, Basis, Receipt, Verdict
 from darkroom.errors import SpendingRefused
+from darkroom.images import ImageState
 from darkroom.journal import Journal, SpendingLimit, day_start
 from darkroom.predictions import PredictionStatus
 
@@ -201,7 +202,7 @@ async def test_totals_follow_every_change(journal: Journal) -> None:
     assert (totals.prediction_count, totals.unresolved_count, totals.stored_count) == (1, 1, 0)
     assert (totals.spending.reserved_usd, totals.spending.settled_usd) == (pytest.approx(0.006), 0)
     await journal.mark_known(known.key, prediction("pred0001", PredictionStatus.SUCCEEDED, output=OUTPUT))
-    await journal.image_expired("pred0001", 0, "gone")
+    await journal.image_problem("pred0001", 0, ImageState.EXPIRED, "gone")
     after = await journal.totals()
     assert (after.prediction_count, after.expired_count) == (1, 1)
     assert (after.spending.settled_usd, after.spending.reserved_usd) == (0.003, 0.003)

@@ -97,7 +97,7 @@ async def test_others_see_claim_lease_and_list_nothing(
     assert (totals.prediction_count, totals.stored_count, spending.total_usd, spending.unknown_count) == (0, 0, 0, 0)
     with pytest.raises(InternalFault):
         await other.mark_known(row.key, prediction("pred0002"))
-    await other.image_expired("pred0001", 0, "mine now")
+    await other.image_problem("pred0001", 0, ImageState.EXPIRED, "mine now")
     await other.bill(row.key, 9.0)
     assert await alice.find(row.key) == (await alice.history())[0]
     mine = await alice.find("pred0001")

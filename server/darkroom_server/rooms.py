@@ -13,9 +13,11 @@ class Rooms(Protocol):
 
     async def calls(self) -> Calls:
         """Those of the caller in whose context this is asked. Raises: DarkroomError where they may not call."""
+        ...
 
     def hear_cancel(self, ctx: ServerRequestContext["Rooms", Any]) -> None:
         """Take in a `notifications/cancelled`."""
+        ...
 
 
 class OneRoom:

@@ -29,9 +29,11 @@ class Session(Protocol):
 
     def everyone(self) -> AbstractContextManager[None]:
         """Inside the block it sees the rows of all principals of the tenant: for sums, and for what is one's own."""
+        ...
 
     def as_owner(self, key: str) -> AbstractContextManager[None]:
         """Inside the block it is the principal of this intent, whose rows it then sees and writes."""
+        ...
 
 
 class Database(Protocol):
@@ -42,11 +44,14 @@ class Database(Protocol):
 
     async def write(self, work: Callable[[Session], T]) -> T:
         """What `work` gives, committed and on the disk; all of it or nothing."""
+        ...
 
     async def note(self, work: Callable[[Session], T]) -> T:
         """The same, where nothing is lost if a power cut takes it back; every process sees it at once."""
+        ...
 
     async def read(self, work: Callable[[Session], T]) -> T:
         """What `work` reads of one unchanging state."""
+        ...
 
     async def close(self) -> None: ...

@@ -187,12 +187,15 @@ class Limit(Protocol):
     @property
     def is_set(self) -> bool:
         """Whether there is a limit of money at all, as far as is known."""
+        ...
 
     def refuse_beyond(self, session: Session, estimate_usd: float | None, now: float, key: str = "") -> None:
         """Raise SpendingRefused unless one more create, or the one of `key`, fits."""
+        ...
 
     def left(self, session: Session, now: float) -> Left | None:
         """What is left; None without a limit of money."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

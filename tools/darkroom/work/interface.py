@@ -21,18 +21,22 @@ class Work(Protocol):
 
     def start(self, intent: Intent, budget: Budget) -> Watched:
         """Send an intent, unless that was done already, and watch it."""
+        ...
 
     def watch(self, intent: Intent) -> Watched:
         """Watch a prediction that exists already, beginning with a look at the gateway."""
+        ...
 
     def watched(self, intent: Intent) -> Watched | None:
         """Who watches it in this process, if anybody."""
+        ...
 
     async def cancel(self, intent: Intent) -> Prediction | None:
         """Ask the gateway to cancel; None where it has no cancel. What became of it is in the journal then.
 
         Raises: GatewayError, UnknownPrediction, JournalError.
         """
+        ...
 
     async def cancel_all(self, intents: Sequence[Intent]) -> None:
         """Ask the gateway to cancel those that still run.
@@ -40,21 +44,27 @@ class Work(Protocol):
         A create in flight is canceled when its id comes, which is looked for where the gateway holds its answer. Faults
         are logged: whoever asked has gone.
         """
+        ...
 
     async def adopt(self, prediction: Prediction, place: NewIntent) -> Intent:
         """Take a prediction that was looked up by its id into the journal."""
+        ...
 
     async def settle_doubts(self, intents: Sequence[Intent]) -> tuple[Intent, ...]:
         """The rows after one look for lost answers, if one of these was lost and cannot come soon."""
+        ...
 
     async def look_for_bills(self, within_s: float) -> None:
         """One look at the gateway's own log, if its turn has come, for programs that end right after.
 
         Raises: JournalError.
         """
+        ...
 
     async def take_up_unfinished(self) -> None:
         """Runs for ever: takes up what earlier processes left."""
+        ...
 
     def close(self) -> None:
         """Stop watching at once; a create in flight gets a moment to bring its id."""
+        ...
