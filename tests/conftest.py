@@ -25,7 +25,7 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
 # Nothing that a test writes must outlast it: a folder in memory spares the disk what every commit and picture waits for.
-_IN_MEMORY = Path("/dev/shm")
+_IN_MEMORY = Path("/dev/shm")  # noqa: S108 - only the folders of pytest and tempfile are made in it
 if os.access(_IN_MEMORY, os.W_OK) and shutil.disk_usage(_IN_MEMORY).free > 2 * 1024**3:
     os.environ.setdefault("TMPDIR", str(_IN_MEMORY))
     tempfile.tempdir = None  # asked for again

@@ -175,7 +175,9 @@ def test_no_imports_run_in_a_circle() -> None:
 
 
 def test_the_sandbox_shares_nothing_with_the_client_but_the_registry() -> None:
-    imported = {unit for module in _modules() if module.unit == "darkroom_server.sandbox" for unit in _our_units(module)}
+    imported = {
+        unit for module in _modules() if module.unit == "darkroom_server.sandbox" for unit in _our_units(module)
+    }
     assert imported <= OPEN_TO_THE_SANDBOX
 
 
