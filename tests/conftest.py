@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
-# Nothing that a test writes must outlast it: a folder in memory spares the disk what every commit and picture waits for.
-_IN_MEMORY = Path("/dev/shm")  # noqa: S108 - only the folders of pytest and tempfile are made in it
+# Nothing that a test writes must outlast it, and a folder in memory keeps no commit and no picture waiting for a disk.
+_IN_MEMORY = Path("/dev/shm")
 if os.access(_IN_MEMORY, os.W_OK) and shutil.disk_usage(_IN_MEMORY).free > 2 * 1024**3:
     os.environ.setdefault("TMPDIR", str(_IN_MEMORY))
     tempfile.tempdir = None  # asked for again
@@ -36,17 +36,18 @@ settings.load_profile("darkroom")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Decoder processes never write byte-code, so what they load is compiled once, before there are any.
-
-    While thousands of tests are collected nothing is garbage; looking for some would take half of the time.
-    """
-    gc.disable()
+    """Decoder processes never write byte-code, so what they load is compiled once, before there are any."""
     if hasattr(config, "workerinput"):
         return
     for name in ("PIL", "resvg_py", "darkroom"):
         spec = find_spec(name)
         for folder in (spec and spec.submodule_search_locations) or ():
             compileall.compile_dir(folder, quiet=2)
+
+
+def pytest_collectstart() -> None:
+    """While thousands of tests are collected nothing is garbage; looking for some would take half of the time."""
+    gc.disable()
 
 
 def pytest_collection_finish() -> None:
