@@ -51,8 +51,6 @@ def pytest_collectstart() -> None:
 
 
 def pytest_collection_finish() -> None:
-    """What is there now stays to the end."""
-    gc.freeze()
     gc.enable()
 
 
