@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
-# Nothing that a test writes must outlast it: a folder in memory spares the disk what every commit and picture waits for.
+# Nothing that a test writes must outlast it, and a folder in memory keeps no commit and no picture waiting for a disk.
 _IN_MEMORY = Path("/dev/shm")
 if os.access(_IN_MEMORY, os.W_OK) and shutil.disk_usage(_IN_MEMORY).free > 2 * 1024**3:
     os.environ.setdefault("TMPDIR", str(_IN_MEMORY))
@@ -36,11 +36,7 @@ settings.load_profile("darkroom")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Decoder processes never write byte-code, so what they load is compiled once, before there are any.
-
-    While thousands of tests are collected nothing is garbage; looking for some would take half of the time.
-    """
-    gc.disable()
+    """Decoder processes never write byte-code, so what they load is compiled once, before there are any."""
     if hasattr(config, "workerinput"):
         return
     for name in ("PIL", "resvg_py", "darkroom"):
@@ -49,9 +45,12 @@ def pytest_configure(config: pytest.Config) -> None:
             compileall.compile_dir(folder, quiet=2)
 
 
+def pytest_collectstart() -> None:
+    """While thousands of tests are collected nothing is garbage; looking for some would take half of the time."""
+    gc.disable()
+
+
 def pytest_collection_finish() -> None:
-    """What is there now stays to the end."""
-    gc.freeze()
     gc.enable()
 
 

@@ -12,6 +12,7 @@ from node_programs import node_command, node_environ
 
 INSPECTOR = "@modelcontextprotocol/inspector/clients/launcher/build/index.js"
 ERAS = ("legacy", "modern")
+_PATIENT = ("--connect-timeout", "100000")  # milliseconds; a busy machine takes long to start a program
 
 
 class Inspector:
@@ -27,7 +28,7 @@ class Inspector:
 
     def ask(self, era: str, *words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            node_command(INSPECTOR, "--cli", *self._set, "--protocol-era", era, *words, "--", *self._served),
+            node_command(INSPECTOR, "--cli", *_PATIENT, *self._set, "--protocol-era", era, *words, "--", *self._served),
             cwd=self._folder,
             env=self._environ,
             stdin=subprocess.DEVNULL,
