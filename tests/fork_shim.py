@@ -1,13 +1,13 @@
 """A command that is as fast as a fork: it hands its streams to a program that has loaded all (forking_program.py).
 
 Run: python -I -S tests/fork_shim.py SOCKET WORDS... It lives as long as the fork, passes signals on and ends as that
-does; SIGUSR2 becomes SIGKILL, which cannot be caught. Only modules in C are imported, since each run waits for them.
+does; SIGUSR2 becomes SIGKILL, which cannot be caught. It imports little, since each run waits for that.
 """
 
-import _signal
 import _socket
 import array
 import os
+import signal
 import sys
 
 
@@ -17,8 +17,8 @@ class _Passed:
     def __init__(self) -> None:
         self.pid = 0
         self._early: list[int] = []
-        for number in (_signal.SIGTERM, _signal.SIGINT, _signal.SIGHUP, _signal.SIGUSR2):
-            _signal.signal(number, self._pass_on)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR2):
+            signal.signal(number, self._pass_on)
 
     def name(self, pid: int) -> None:
         self.pid = pid
@@ -30,7 +30,7 @@ class _Passed:
             self._early.append(number)
             return
         try:
-            os.kill(self.pid, _signal.SIGKILL if number == _signal.SIGUSR2 else number)
+            os.kill(self.pid, signal.SIGKILL if number == signal.SIGUSR2 else number)
         except ProcessLookupError:
             return
 
@@ -50,7 +50,7 @@ def main(address: str, words: list[str]) -> None:
     passed.name(int.from_bytes(channel.recv(4), "big"))
     code = int.from_bytes(channel.recv(4), "big", signed=True)
     if code < 0:
-        _signal.signal(-code, _signal.SIG_DFL) if -code != _signal.SIGKILL else None
+        signal.signal(-code, signal.SIG_DFL) if -code != signal.SIGKILL else None
         os.kill(os.getpid(), -code)
     os._exit(code)
 
