@@ -27,7 +27,7 @@ LASTING = ("serve", "sandbox", "gallery")
 OTHERS_OPTIONS = {"--extra", "--group", "--system-certs", "--native-tls", "--prefix"}
 # Variables beside our settings and the gateways' keys.
 OTHERS_VARIABLES = {"HTTPS_PROXY", "SSL_CERT_FILE", "DARKROOM_HOST"}  # the last one is of the compose file
-# Words of PostgreSQL.
+# Words of PostgreSQL, and of Prometheus for what we name with dots.
 OTHERS_NAMES = {"pg_dump", "synchronous_commit", "synchronous_standby_names"}
 SOURCE = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "server/darkroom_server").rglob("*.py"))
 STORE_A_KEY = ["key", "set", "replicate"]

@@ -134,7 +134,7 @@ def test_figures_are_told_on_a_port_of_their_own_and_name_nobody(team: Team) -> 
     told = httpx.get(f"http://127.0.0.1:{METRICS_PORT}/metrics").text
     assert re.search(r'darkroom_requests_total\{.*route="mcp",status="200"\} [1-9]', told), told
     assert re.search(r'darkroom_requests_total\{.*route="mcp",status="401"\} [1-9]', told)
-    assert re.search(r"^darkroom_worker_queues\{.*\} 0\.0$", told, re.MULTILINE), told
+    assert re.search(r"^darkroom_workers\{.*\} 0\.0$", told, re.MULTILINE), told
     assert "darkroom_rooms" in told and "darkroom_requests_open" in told
     assert "zebedee" not in told and "acme" not in told
     assert httpx.get(f"{team.origin}/metrics").status_code == 404

@@ -83,10 +83,10 @@ def fleet(running_postgres: PostgresServer, tmp_path_factory: pytest.TempPathFac
                 each.__exit__(None, None, None)
 
 
-def test_the_caddyfile_repeats_no_post_and_tells_of_hang_ups() -> None:
+def test_the_caddyfile_serves_its_host_repeats_no_post_and_keeps_no_connection() -> None:
     config = adapted("darkroom.example.com")
     proxy = proxying(config)
-    assert "flush_interval" not in proxy and "retry_match" not in proxy["load_balancing"]
+    assert "retry_match" not in proxy["load_balancing"]
     assert proxy["transport"]["keep_alive"] == {"enabled": False}
     (server,) = config["apps"]["http"]["servers"].values()
     assert server["listen"] == [":443"] and server["routes"][0]["match"] == [{"host": ["darkroom.example.com"]}]

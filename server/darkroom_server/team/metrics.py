@@ -37,12 +37,9 @@ def serve_metrics(port: int, host: str) -> None:
 
 
 class CountedRequests:
-    """ASGI middleware: counts requests by route and status, and how long they took. `rooms` gives how many are open.
+    """ASGI middleware: counts requests by route and status, and how long they took. `rooms` gives how many are open."""
 
-    `worker_queues` gives how many queues the workers of the team serve, two for each of them.
-    """
-
-    def __init__(self, app: ASGIApp, rooms: Callable[[], int], worker_queues: Callable[[], int]) -> None:
+    def __init__(self, app: ASGIApp, rooms: Callable[[], int]) -> None:
         self._app = app
         meter = metrics.get_meter("darkroom", __version__)
         self._requests = meter.create_counter("darkroom.requests", description="Requests that were answered")
@@ -54,11 +51,10 @@ class CountedRequests:
             explicit_bucket_boundaries_advisory=_BOUNDS_S,
         )
 
-        for name, figure, words in (
-            ("darkroom.rooms", rooms, "People who have called of late"),
-            ("darkroom.worker.queues", worker_queues, "Queues that workers serve: two for each worker of the team"),
-        ):
-            meter.create_observable_gauge(name, [_observed(figure)], description=words)
+        def observed(_: CallbackOptions) -> Iterable[Observation]:
+            return [Observation(rooms())]
+
+        meter.create_observable_gauge("darkroom.rooms", [observed], description="People who have called of late")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -81,7 +77,3 @@ class CountedRequests:
             labels = {"route": route, "status": status}
             self._requests.add(1, labels)
             self._seconds.record(time.monotonic() - began_s, labels)
-
-
-def _observed(figure: Callable[[], int]) -> Callable[[CallbackOptions], Iterable[Observation]]:
-    return lambda _: [Observation(figure())]

@@ -34,7 +34,7 @@ def surround(app: Starlette, team: TeamSettings, is_leaving: Callable[[], bool])
         expose_headers=_SHOWN,
         max_age=600,
     )
-    app.add_middleware(CountedRequests, rooms=app.state.open_rooms, worker_queues=app.state.worker_queues)
+    app.add_middleware(CountedRequests, rooms=app.state.open_rooms)
 
 
 class TokenFaults:

@@ -65,11 +65,8 @@ class _Here:
     async def missing(self) -> list[str]:
         return await self.opened.missing() if self.opened else ["start"]
 
-    def worker_queues(self) -> int:
-        return self.opened.workers.queues if self.opened else 0
-
     def warnings(self) -> list[str]:
-        return ["no worker"] if self.opened and not self.worker_queues() else []
+        return ["no worker"] if self.opened and not self.opened.workers.queues else []
 
 
 def team_app(
@@ -119,7 +116,6 @@ def team_app(
     app.routes.extend(people.routes(settings) if people else [])
     app.routes.append(image_route(team, here.calls, people.who if people else None))
     app.state.open_rooms = lambda: here.opened.rooms.open_count if here.opened else 0
-    app.state.worker_queues = here.worker_queues
     if team.webhooks == "on":
         app.routes.append(hook_route(lambda: here.now().hooks))
     return app
