@@ -21,6 +21,14 @@ from team_server import MASTER, Team, free_port, open_team
 from darkroom_server.team.people.visitor import Seals
 from darkroom_server.team.vault import Vault
 
+GIVEN = """([name, bytes]) => {
+    const data = new DataTransfer();
+    data.items.add(new File([new Uint8Array(bytes)], 'small.png', {type: 'image/png'}));
+    const event = name === 'paste' ? new ClipboardEvent(name, {clipboardData: data, bubbles: true})
+        : new DragEvent(name, {dataTransfer: data, bubbles: true});
+    document.getElementById('drop').dispatchEvent(event);
+}"""
+
 
 @pytest.fixture(scope="module")
 def team(running_postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
@@ -114,6 +122,9 @@ def test_a_picture_of_the_persons_own_computer_goes_into_a_prediction(browser: B
         expect(page.locator("#trouble")).to_be_hidden()
         page.locator("#added button").click()
         reference = clipboard(seen).split()[3]
+        for event in ("paste", "drop"):
+            page.evaluate(GIVEN, [event, list(picture(9, 9))])
+        expect(page.locator("#added pre", has_text="(9 x 9")).to_have_count(2)
         seen.problems.clear()  # Chromium tells of the answer 400
     assert reference.startswith("upload:")
     refused = called(team, "eve", images=[reference])
