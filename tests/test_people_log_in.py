@@ -137,6 +137,13 @@ def test_two_tabs_can_log_in_at_once(team: Team, browser: httpx.Client) -> None:
     assert come_back(team, browser, first, "1").status_code == 303
 
 
+def test_a_spoilt_cookie_keeps_nobody_out(team: Team, browser: httpx.Client) -> None:
+    spoilt = {"Cookie": f"darkroom-log-in={'x' * 3000}; darkroom={'y' * 3000}"}
+    answer = browser.get("/login", headers=spoilt)
+    state = parse_qs(urlsplit(answer.headers["location"]).query)["state"][0]
+    assert come_back(team, browser, state).status_code == 303
+
+
 def test_what_was_begun_elsewhere_or_changed_is_not_finished(team: Team, browser: httpx.Client) -> None:
     state = asked(browser)["state"]
     before = len(team.issuer.exchanged)

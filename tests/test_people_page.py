@@ -14,21 +14,28 @@ from call_results import report, text
 from gallery_browser import picture
 from login_provider import open_provider, token_of
 from page_browser import Seen, clipboard
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, FilePayload, Page, expect
 from postgres_server import PostgresServer
 from team_server import MASTER, Team, free_port, open_team
 
 from darkroom_server.team.people.visitor import Seals
 from darkroom_server.team.vault import Vault
 
+GIVEN = """([name, bytes]) => {
+    const data = new DataTransfer();
+    data.items.add(new File([new Uint8Array(bytes)], 'small.png', {type: 'image/png'}));
+    const event = name === 'paste' ? new ClipboardEvent(name, {clipboardData: data, bubbles: true})
+        : new DragEvent(name, {dataTransfer: data, bubbles: true});
+    document.getElementById('drop').dispatchEvent(event);
+}"""
+
 
 @pytest.fixture(scope="module")
 def team(running_postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
     port, folder = free_port(), tmp_path_factory.mktemp("team")
-    settings = {"DARKROOM_OAUTH_CLIENT_ID": "page"}
     with (
         open_provider(f"http://127.0.0.1:{port}/mcp") as issuer,
-        open_team(running_postgres, issuer, folder, port=port, **settings) as team,
+        open_team(running_postgres, issuer, folder, port=port, DARKROOM_OAUTH_CLIENT_ID="page") as team,
     ):
         yield team
 
@@ -72,6 +79,10 @@ def log_in(seen: Seen, team: Team, person: str, path: str = "/") -> Page:
     return page
 
 
+def named(name: str, content: bytes) -> FilePayload:
+    return {"name": name, "mimeType": "image/png", "buffer": content}
+
+
 def called(team: Team, person: str, **arguments: Any) -> Any:
     """What generate_image answers to this person's host."""
 
@@ -104,24 +115,26 @@ def test_a_person_logs_in_connects_a_host_and_logs_out(browser: Browser, team: T
 def test_a_picture_of_the_persons_own_computer_goes_into_a_prediction(browser: Browser, team: Team) -> None:
     with visiting(browser, team) as seen:
         page = log_in(seen, team, "bea", "/connect")
-        page.locator("#file").set_input_files({"name": "notes.png", "mimeType": "image/png", "buffer": b"no picture"})
+        page.locator("#file").set_input_files(named("notes.png", b"no picture"))
         expect(page.locator("#trouble")).to_contain_text("is not an image that can be sent")
-        file = {"name": "fox.png", "mimeType": "image/png", "buffer": picture(64, 48)}
-        page.locator("#file").set_input_files(file)
+        page.locator("#file").set_input_files(named("fox.png", picture(64, 48)))
         expect(page.locator("#added pre")).to_contain_text("(64 x 48")
         expect(page.locator("#trouble")).to_be_hidden()
         page.locator("#added button").click()
         reference = clipboard(seen).split()[3]
+        for event in ("paste", "drop"):
+            page.evaluate(GIVEN, [event, list(picture(9, 9))])
+        expect(page.locator("#added pre", has_text="(9 x 9")).to_have_count(2)
         seen.problems.clear()  # Chromium tells of the answer 400
     assert reference.startswith("upload:")
     refused = called(team, "eve", images=[reference])
     assert "no such picture is kept" in text(refused)
     made = called(team, "bea", images=[reference])
     assert text(made).startswith("Succeeded"), text(made)
-    link = report(made)["images"][0]["path"]
+    link: str = report(made)["images"][0]["path"]
     assert link.startswith(team.origin)
     with visiting(browser, team) as seen:
-        page = log_in(seen, team, "bea", urlsplit(link).path)
+        page = log_in(seen, team, "bea", link.removeprefix(team.origin))
         assert page.evaluate("() => document.images[0].naturalWidth") > 0
         page.goto(team.origin)
         expect(page.locator("#count")).to_have_text("1 picture")
@@ -142,9 +155,9 @@ def test_a_session_that_has_ended_leads_to_the_log_in_and_back(browser: Browser,
         held = seals.open("session", cookie.get("value", ""))
         over = seals.seal("session", {**held}, -1)
         page.context.add_cookies([{"name": "darkroom", "value": over, "url": team.origin}])
-        file = {"name": "fox.png", "mimeType": "image/png", "buffer": picture(8, 8)}
         with page.expect_navigation(url=f"{team.origin}/connect"):
-            page.locator("#file").set_input_files(file)  # 401, so it is loaded again: the issuer still knows them
+            # 401, so it is loaded again: the issuer still knows them.
+            page.locator("#file").set_input_files(named("fox.png", picture(8, 8)))
         expect(page.get_by_text("Logged in as")).to_contain_text("cyd")
         fresh = {each.get("name"): each.get("value") for each in page.context.cookies()}["darkroom"]
         assert fresh != over

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import anyio
 import anyio.to_thread
@@ -81,6 +82,13 @@ async def test_a_replica_tells_what_is_open_who_works_and_what_is_stalled(team: 
         assert {"darkroom_creates_doubtful", "darkroom_jobs_waiting", "darkroom_accounts_overdue_seconds"} <= {*figures}
         await client.call_tool("get_prediction", {"id": id, "cancel": True})
         await until("darkroom_predictions_open", 0, REPLICA)
+
+
+def test_the_figures_that_the_runbook_names_are_told(team: Team) -> None:
+    page = (Path(__file__).parent.parent / "server/docs/teams-operations.md").read_text(encoding="utf-8")
+    named = re.findall(r"^\| `(darkroom_[a-z_]+)`", page, re.MULTILINE)
+    said = "".join(httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=30).text for port in (REPLICA, WORKER))
+    assert len(named) == 9 and [name for name in named if f"# TYPE {name} " not in said] == []
 
 
 def test_no_figure_names_anybody(team: Team) -> None:

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from darkroom.errors import DarkroomError
+from darkroom.errors import DarkroomError, InvalidRequest
 from darkroom.outputs.input_images import MAX_INPUT_BYTES
 from darkroom.team_settings import TeamSettings
 from darkroom.uris import data_uri
@@ -70,7 +70,7 @@ async def add_picture(request: Request, calls: Calls) -> Response:
 
 def refused(error: DarkroomError) -> Response:
     """What could not be done, in words."""
-    return _told({"problem": error.message}, 400)
+    return _told({"problem": error.message}, 400 if isinstance(error, InvalidRequest) else 503)
 
 
 def not_yours(status_code: int) -> Response:

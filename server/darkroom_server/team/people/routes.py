@@ -8,6 +8,7 @@
 Every answer has the headers of the gallery's page.
 """
 
+import re
 import secrets
 from collections.abc import Awaitable, Callable
 from urllib.parse import parse_qs
@@ -32,6 +33,7 @@ from darkroom_server.team.tokens import TokenVerifier
 from darkroom_server.team.vault import Vault
 
 _BROWSER = "darkroom-log-in"
+_MADE_HERE = re.compile(r"[A-Za-z0-9_-]{32}")
 _MOST_FORM_BYTES = 4096
 _AGAIN = {"Log in": "/login"}
 _AS_OTHER = {"Try again": "/login", "Log in as somebody else": "/login?as=other"}
@@ -88,7 +90,8 @@ class People:
     async def _to_issuer(self, request: Request) -> Response:
         seals, given = self._sessions.seals, request.query_params
         # Kept where it is there already, so that two tabs can log in at once.
-        browser = request.cookies.get(seals.name(_BROWSER), "") or secrets.token_urlsafe(24)
+        browser = request.cookies.get(seals.name(_BROWSER), "")
+        browser = browser if _MADE_HERE.fullmatch(browser) else secrets.token_urlsafe(24)
         as_other = given.get("as") == "other"
         address = await self._log_in.begin(browser, given.get("return_to", "/"), as_other=as_other)
         answer = RedirectResponse(address, 303)

@@ -31,8 +31,7 @@ _IS_OPEN = (
 _OPEN_COUNTS = f"SELECT principal, count(*) AS number FROM intents WHERE {_IS_OPEN} GROUP BY principal"
 _OPEN = f"""SELECT principal, prediction_id, gateway, model, state, status, {AT} AS at, estimate_usd
     FROM intents WHERE {_IS_OPEN} ORDER BY {AT}, key LIMIT {MOST_OPEN}"""
-_ACTS = f"""SELECT extract(epoch FROM at)::float8 AS at, who, act, which FROM audit
-    ORDER BY number DESC LIMIT {MOST_ACTS}"""
+_ACTS = f"SELECT extract(epoch FROM at)::float8 AS at, who, act, which FROM latest_acts({MOST_ACTS})"
 # Nobody looks for the answer of a create for longer.
 _DOUBTED_FOR_S = 24 * 3600.0
 

@@ -19,6 +19,12 @@ REVOKE ALL ON FUNCTION administered_by(TEXT) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION administered_by(TEXT) TO :"app", :"worker";
 
 CREATE INDEX audit_of_tenant ON audit (tenant, number);
-CREATE POLICY whole ON audit FOR SELECT USING (tenant = current_setting('darkroom.tenant', true)
-    AND current_setting('darkroom.principal', true) = '*');
-GRANT SELECT ON audit TO :"app";
+
+-- Of the tenant whose whole rows the transaction sees.
+CREATE FUNCTION latest_acts(most INTEGER) RETURNS TABLE (at TIMESTAMPTZ, who TEXT, act TEXT, which TEXT)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT
+    AS $$ SELECT at, who, act, which FROM audit WHERE tenant = current_setting('darkroom.tenant', true)
+        AND current_setting('darkroom.principal', true) = '*' ORDER BY number DESC LIMIT most $$;
+
+REVOKE ALL ON FUNCTION latest_acts(INTEGER) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION latest_acts(INTEGER) TO :"app";
