@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, time
+from datetime import datetime, tzinfo
 from typing import Protocol
 
 from pydantic import JsonValue
@@ -209,6 +209,11 @@ class Totals:
     spending: Spending
 
 
-def day_start(now: float) -> float:
-    """Midnight, by this computer's clock, at which the calendar day began: a spending day is no 24 rolling hours."""
-    return datetime.combine(date.fromtimestamp(now), time()).timestamp()
+def day_start(now: float, zone: tzinfo | None = None) -> float:
+    """Midnight at which the person's calendar day began; a spending day is that day, not 24 rolling hours.
+
+    `zone` defaults to the computer's own time zone.
+    """
+    local = datetime.fromtimestamp(now, zone) if zone else datetime.fromtimestamp(now).astimezone()
+    midnight = local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+    return (midnight if zone else midnight.replace(tzinfo=None)).timestamp()
