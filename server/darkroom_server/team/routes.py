@@ -27,7 +27,9 @@ def status_routes(
 
     async def ready(request: Request) -> JSONResponse:
         reasons = ["leaving"] if is_leaving() else await missing()
-        state = {"ready": not reasons, "missing": reasons, "warnings": warnings()}
+        state = {"ready": not reasons, "missing": reasons}
+        if not reasons and (said := warnings()):
+            state["warnings"] = said
         return JSONResponse(state, status_code=503 if reasons else 200)
 
     return [Route("/health", health, methods=["GET"]), Route("/ready", ready, methods=["GET"])]

@@ -17,6 +17,7 @@ _NO_WORKER = (
 _SILENT_S = 30.0  # they give a sign of life every 5 s
 _ASKED_EVERY_S = 5.0
 _COUNTED_EVERY_S = 15.0
+_LOOKS_BEFORE_SAID = 3  # a worker that begins together with the replica takes a while
 
 
 class WorkersSeen:
@@ -33,18 +34,17 @@ class WorkersSeen:
         if not self.queues or now_s - self._asked_s >= _ASKED_EVERY_S:
             self._asked_s = now_s
             try:
-                await self._count()
+                self.queues = await self._database.read(lambda session: outbox.queues(session, _SILENT_S))
             except JournalError:
                 return ""
         return "" if self.queues else _NO_WORKER
 
     async def keep_counting(self) -> None:
         """Runs for ever, so that the log and the figures tell it even while nobody calls."""
+        silent = 0
         while True:
             await self.words()
+            silent = 0 if self.queues else silent + 1
+            if silent == _LOOKS_BEFORE_SAID:
+                log.warning("%s", _NO_WORKER)
             await anyio.sleep(_COUNTED_EVERY_S)
-
-    async def _count(self) -> None:
-        before, self.queues = self.queues, await self._database.read(lambda session: outbox.queues(session, _SILENT_S))
-        if before and not self.queues:
-            log.warning("%s", _NO_WORKER)
