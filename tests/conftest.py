@@ -1,8 +1,11 @@
 """What every test shares: one event loop, and no setting of the person who runs them."""
 
 import compileall
+import gc
 import os
+import shutil
 import sys
+import tempfile
 from collections.abc import AsyncGenerator, Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,6 +24,12 @@ if TYPE_CHECKING:
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
+# Nothing that a test writes must outlast it, and a folder in memory keeps no commit and no picture waiting for a disk.
+_IN_MEMORY = Path("/dev/shm")
+if os.access(_IN_MEMORY, os.W_OK) and shutil.disk_usage(_IN_MEMORY).free > 2 * 1024**3:
+    os.environ.setdefault("TMPDIR", str(_IN_MEMORY))
+    tempfile.tempdir = None  # asked for again
+
 # No test depends on how busy the machine is.
 settings.register_profile("darkroom", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("darkroom")
@@ -34,6 +43,15 @@ def pytest_configure(config: pytest.Config) -> None:
         spec = find_spec(name)
         for folder in (spec and spec.submodule_search_locations) or ():
             compileall.compile_dir(folder, quiet=2)
+
+
+def pytest_collectstart() -> None:
+    """While thousands of tests are collected nothing is garbage; looking for some would take half of the time."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    gc.enable()
 
 
 @pytest.fixture(scope="session")
@@ -50,6 +68,14 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
+@pytest.fixture(autouse=True)
+def quick_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test waits for the sandbox inside darkroom as long as a person does."""
+    from quick_sandbox import EMBEDDED, quick
+
+    monkeypatch.setattr(EMBEDDED, quick)
+
+
 @pytest.fixture
 def empty_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home folder without anything in it, which is the working folder too; pictures are saved in `pictures`."""
@@ -61,9 +87,9 @@ def empty_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(scope="session", autouse=True)
 async def kept_decoders(anyio_backend: str) -> AsyncGenerator[None]:
-    """Decoder processes that all tests of a file share, as all calls of a server do."""
+    """Decoder processes that all tests of a process share, as all calls of a server do."""
     from darkroom.outputs.decoders import decoders
 
     async with decoders().kept():

@@ -1,98 +1,84 @@
-"""`darkroom-mcp` many times over: one process that has loaded the commands forks for each run.
+"""Python many times over, `darkroom-mcp` above all: one process that has loaded everything forks for each run.
 
-A fork reads its environment, works and ends as every program does; loading would take most of its time. What loads when
-is the matter of the tests that start an interpreter: test_house, test_stdio_leaving, test_install_start, test_http.
+A fork reads its environment, works and ends as every program does; loading would take most of its time. What loads
+when is the matter of the tests that start an interpreter (`INTERPRETER`): test_house, test_stdio_leaving,
+test_install_start, test_http. Where forks are not to be had, everything starts one.
 
-Run: python tests/forking_program.py SOCKET. Each message on that socket has four files: the order as JSON (`words`,
-`environ`, `folder`), stdin, stdout and stderr. The answers are two lines: the fork's process id, and its exit code.
+Run: python tests/forking_program.py SOCKET, a listening one; it ends with its stdin. A message there is the length of
+the order, with stdin, stdout and stderr beside it, and the order: folder, number of words, words, environment, with a
+zero byte between. The answer is the fork's process id, and once it has ended its exit code: four bytes each. Who hangs
+up kills it.
 """
 
+import atexit
 import gc
-import json
 import os
+import selectors
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
-import threading
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from pkgutil import iter_modules
-from signal import SIGKILL
-from subprocess import DEVNULL
+from pkgutil import walk_packages
+from types import ModuleType
 from typing import IO, Any
 
-_LOADED = (
-    *("anyio._backends._asyncio", "darkroom.cancelling", "darkroom.darkroom", "darkroom.dry_run"),
-    *("darkroom.generate_image", "darkroom.get_prediction", "darkroom.list_models", "darkroom.list_predictions"),
-    *(
-        "darkroom_server.batches.batch",
-        "darkroom_server.cli.commands",
-        "darkroom_server.sandbox.app",
-        "rich.console",
-        "uvicorn.server",
-    ),
-)
+_HERE = Path(__file__).resolve().parent
+_LOADED = ("anyio._backends._asyncio", "PIL.PngImagePlugin", "rich.console", "uvicorn.server", "encodings.idna")
 # An interpreter reads these once, where it begins. Where modules lie was read, too, but they are loaded.
 _READ_AT_THE_START = ("PYTHON", "LANG", "LC_")
 _HARMLESS = ("PYTHONPATH", "PYTHON_KEYRING_BACKEND")
 
+DARKROOM = ("-c", "import sys; from darkroom_server.cli import main; sys.exit(main())")
+INTERPRETER = (sys.executable, *DARKROOM)
 
-DARKROOM = (sys.executable, "-c", "import sys; from darkroom_server.cli import main; sys.exit(main())")
+
+def darkroom_command(environ: Mapping[str, str], *words: str) -> list[str]:
+    """The command that runs `darkroom-mcp` with these words; see `python_command`."""
+    return python_command(environ, *DARKROOM, *words)
 
 
-class ForkingProgram:
-    """Runs `darkroom-mcp` by forks of one process, one after the other: `turn` is held by who runs one."""
+def python_command(environ: Mapping[str, str], *words: str) -> list[str]:
+    """The command that runs Python with these words, `-c` or a file first, as quickly as can be in that environment.
 
-    def __init__(self) -> None:
-        self.turn = threading.Lock()
-        self._ours, theirs = socket.socketpair()
-        with theirs:
-            command = [sys.executable, __file__, str(theirs.fileno())]
-            self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=DEVNULL, stdout=DEVNULL)
+    SIGKILL ends it a moment before its fork; `ForkedProcess` knows how to kill both.
+    """
+    if not _can_fork(environ):
+        return [sys.executable, *words]
+    return [sys.executable, "-I", "-S", str(_HERE / "fork_shim.py"), _the_forking_program().address, *words]
 
-    def run(
-        self, words: Sequence[str], environ: Mapping[str, str], folder: Path, stdin: IO[bytes], timeout_s: float
-    ) -> subprocess.CompletedProcess[str]:
-        """As `subprocess.run` with captured UTF-8. Raises: TimeoutError, after it was killed."""
-        with tempfile.TemporaryFile() as order, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-            order.write(json.dumps({"words": words, "environ": dict(environ), "folder": str(folder)}).encode())
-            order.seek(0)
-            socket.send_fds(self._ours, [b"\n"], [each.fileno() for each in (order, stdin, out, err)])
-            code = self._end(timeout_s)
-            for each in (out, err):
-                each.seek(0)
-            return subprocess.CompletedProcess(words, code, out.read().decode(), err.read().decode())
 
-    def _end(self, timeout_s: float) -> int:
-        self._ours.settimeout(timeout_s)
-        with self._ours.makefile("r") as answers:
-            pid = int(answers.readline())
-            try:
-                return int(answers.readline())
-            except TimeoutError:
-                os.kill(pid, SIGKILL)
-                self._ours.settimeout(None)
-                self._ours.recv(64)  # its exit code, which is no answer for the next run
-                raise
+class ForkedProcess(subprocess.Popen[Any]):
+    """Python with these words, as `subprocess.Popen`: once it has ended, nothing of it is left."""
+
+    def __init__(self, words: Sequence[str], *, env: Mapping[str, str], **more: Any) -> None:
+        self._is_fork = _can_fork(env)
+        super().__init__(python_command(env, *words), env=env, **more)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGUSR2) if self._is_fork else super().kill()
 
 
 def run_darkroom(
     words: Sequence[str], environ: Mapping[str, str], folder: Path, *, stdin: bytes = b"", timeout_s: float = 60
 ) -> subprocess.CompletedProcess[str]:
-    """`darkroom-mcp` with these words, as `subprocess.run` with captured text: a fork, or a new interpreter."""
+    """`darkroom-mcp` with these words, as `subprocess.run` with captured text: a fork, or a new interpreter.
+
+    Raises: subprocess.TimeoutExpired, after it was killed.
+    """
     with tempfile.TemporaryFile() as given:
         given.write(stdin)
         given.seek(0)
-        if _can_fork(environ) and (program := _the_forking_program()).turn.acquire(blocking=False):
-            try:
-                return program.run(words, environ, folder, given, timeout_s)
-            finally:
-                program.turn.release()
+        if _can_fork(environ):
+            return _the_forking_program().run([*DARKROOM, *words], environ, folder, given, timeout_s)
         return subprocess.run(
-            [*DARKROOM, *words],
+            [*INTERPRETER, *words],
             env=environ,
             cwd=folder,
             stdin=given,
@@ -104,9 +90,48 @@ def run_darkroom(
         )
 
 
+class ForkingProgram:
+    """The program of this process, which ends with it; `address` is the path of its socket."""
+
+    def __init__(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        atexit.register(folder.cleanup)
+        self.address = f"{folder.name}/s"
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(self.address)
+            listener.listen(64)
+            number = listener.fileno()
+            command = [sys.executable, __file__, str(number)]
+            self._process = subprocess.Popen(
+                command, pass_fds=[number], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
+            )
+
+    def run(
+        self, words: Sequence[str], environ: Mapping[str, str], folder: Path, stdin: IO[bytes], timeout_s: float
+    ) -> subprocess.CompletedProcess[str]:
+        """As `subprocess.run` with captured UTF-8. Raises: subprocess.TimeoutExpired, after it was killed."""
+        parts = [str(folder), str(len(words)), *words, *(part for pair in environ.items() for part in pair)]
+        order = b"\0".join(os.fsencode(part) for part in parts)
+        with socket.socket(socket.AF_UNIX) as channel, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            channel.settimeout(timeout_s)
+            channel.connect(self.address)
+            socket.send_fds(channel, [len(order).to_bytes(4, "big")], [each.fileno() for each in (stdin, out, err)])
+            channel.sendall(order)
+            pid = _number(channel)
+            try:
+                code = _number(channel)
+            except TimeoutError:
+                os.kill(pid, signal.SIGKILL)
+                channel.settimeout(None)
+                channel.recv(4)
+                raise subprocess.TimeoutExpired(words, timeout_s) from None
+            for each in (out, err):
+                each.seek(0)
+            return subprocess.CompletedProcess(words, code, out.read().decode(), err.read().decode())
+
+
 @cache
 def _the_forking_program() -> ForkingProgram:
-    """That of this process, which ends with it."""
     return ForkingProgram()
 
 
@@ -116,43 +141,129 @@ def _can_fork(environ: Mapping[str, str]) -> bool:
     return hasattr(os, "fork") and all(environ.get(name) == os.environ.get(name) for name in names)
 
 
-def _wait_for_orders(number: int) -> dict[str, Any]:
-    """In a fork, once there is an order for it; the first process leaves with its socket."""
-    from darkroom_server import cli
+def _number(channel: socket.socket) -> int:
+    return int.from_bytes(channel.recv(4), "big", signed=True)
 
-    for name in (*_LOADED, *(f"{cli.__name__}.{each.name}" for each in iter_modules(cli.__path__))):
-        import_module(name)
-    gc.freeze()
-    channel = socket.socket(fileno=number)
-    while True:
-        message, files, _, _ = socket.recv_fds(channel, 1, 4)
-        if not message:
-            sys.exit()
-        if not (pid := os.fork()):
-            channel.close()
-            return _begin(*files)
+
+class _Forks:
+    """The forks that run, each with the connection on which its end is told."""
+
+    def __init__(self, listener: socket.socket) -> None:
+        self._listener = listener
+        self._running: dict[int, socket.socket] = {}
+        self._selector = selectors.DefaultSelector()
+        self._ended, wakeup = os.pipe()
+        os.set_blocking(wakeup, False)
+        self._files = [self._ended, wakeup]
+        signal.signal(signal.SIGCHLD, lambda number, frame: None)
+        signal.set_wakeup_fd(wakeup)
+        for file in (listener, self._ended, 0):
+            self._selector.register(file, selectors.EVENT_READ)
+
+    def wait(self) -> list[str]:
+        """In a fork, once there is an order for it: its words. The first process leaves with its stdin."""
+        while True:
+            for key, _ in self._selector.select():
+                if key.fileobj == self._listener:
+                    channel, _ = self._listener.accept()
+                    message, files, _, _ = socket.recv_fds(channel, 4, 3)
+                    order = channel.recv(int.from_bytes(message, "big"), socket.MSG_WAITALL)
+                    if not (pid := os.fork()):
+                        self._leave(channel)
+                        return _begin(order, files)
+                    self._follow(pid, channel, files)
+                elif key.fileobj == self._ended:
+                    os.read(self._ended, 64)
+                    self._tell()
+                elif key.fileobj == 0:
+                    self._kill(list(self._running))
+                    sys.exit()
+                elif key.fd in (each.fileno() for each in self._running.values()):
+                    self._kill([key.data])
+                    self._selector.unregister(key.fileobj)
+
+    def _follow(self, pid: int, channel: socket.socket, files: list[int]) -> None:
         for each in files:
             os.close(each)
-        channel.sendall(f"{pid}\n".encode())
-        _, status = os.waitpid(pid, 0)
-        channel.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
+        self._running[pid] = channel
+        self._selector.register(channel, selectors.EVENT_READ, pid)
+        with suppress(OSError):
+            channel.sendall(pid.to_bytes(4, "big"))
+
+    def _tell(self) -> None:
+        while self._running:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if not pid:
+                return
+            channel = self._running.pop(pid)
+            with suppress(KeyError):
+                self._selector.unregister(channel)
+            with channel, suppress(OSError):
+                channel.sendall(os.waitstatus_to_exitcode(status).to_bytes(4, "big", signed=True))
+
+    def _kill(self, pids: list[int]) -> None:
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+
+    def _leave(self, *channels: socket.socket) -> None:
+        """What belongs to the first process is closed in a fork."""
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where a shell runs the tests behind its back
+        self._selector.close()
+        for each in (self._listener, *self._running.values(), *channels):
+            each.close()
+        for number in self._files:
+            os.close(number)
 
 
-def _begin(order_file: int, *streams: int) -> dict[str, Any]:
-    with open(order_file, encoding="utf-8") as file:
-        order: dict[str, Any] = json.load(file)
-    for number, stream in enumerate(streams):
-        os.dup2(stream, number)
-        os.close(stream)
+def _begin(order: bytes, streams: list[int]) -> list[str]:
+    folder, count, *parts = (os.fsdecode(part) for part in order.split(b"\0"))
+    words, pairs = parts[: int(count)], parts[int(count) :]
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        os.dup2(streams[number], number)
+        os.close(streams[number])
+        old, buffering = getattr(sys, name), 1 if name == "stderr" else -1
+        new = open(number, mode, buffering, encoding=old.encoding, errors=old.errors, closefd=False)  # noqa: SIM115 - it stays
+        setattr(sys, name, new)
+        setattr(sys, f"__{name}__", new)
     os.environ.clear()
-    os.environ.update(order["environ"])
-    os.chdir(order["folder"])
-    return order
+    os.environ.update(zip(pairs[::2], pairs[1::2], strict=True))
+    time.tzset()
+    os.chdir(folder)
+    return words
+
+
+def _become(words: list[str]) -> None:
+    """Run `-c PROGRAM WORDS` or `FILE WORDS` as the main program."""
+    if words[0] == "-c":
+        name, text, sys.argv, sys.path[0] = "<string>", words[1], ["-c", *words[2:]], ""
+    else:
+        name, text, sys.argv, sys.path[0] = words[0], Path(words[0]).read_bytes(), words, str(Path(words[0]).parent)
+    main = sys.modules["__main__"] = ModuleType("__main__")
+    main.__dict__.update({"__file__": name} if words[0] != "-c" else {})
+    exec(compile(text, name, "exec"), main.__dict__)
+
+
+def _load() -> None:
+    import quick_sandbox
+
+    import darkroom
+    import darkroom_server.sandbox
+
+    for package in (darkroom, darkroom_server):
+        for each in walk_packages(package.__path__, f"{package.__name__}."):
+            if not each.name.endswith("__main__"):
+                with suppress(ImportError):  # what an extra would bring
+                    import_module(each.name)
+    for name in _LOADED:
+        import_module(name)
+    darkroom_server.sandbox.embedded = quick_sandbox.quick
 
 
 if __name__ == "__main__":
-    sys.argv = ["-c", *_wait_for_orders(int(sys.argv[1]))["words"]]
-    sys.path[0] = ""
-    from darkroom_server.cli import main
-
-    sys.exit(main())
+    _load()
+    gc.freeze()
+    with socket.socket(fileno=int(sys.argv[1])) as listener:
+        words = _Forks(listener).wait()
+    _become(words)

@@ -90,7 +90,7 @@ _INVISIBLE = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
 _CLICKABLE = re.compile(
-    r"\w[\w+.-]*://|(?<![:\w])//\w|\bwww\.|\]\(|\b(?:javascript|data|vbscript|mailto|file):\S|<[a-z/!?|]",
+    r"[\w+.-]://|(?<![:\w])//\w|\bwww\.|\]\(|\b(?:javascript|data|vbscript|mailto|file):\S|<[a-z/!?|]",
     re.IGNORECASE,
 )
 

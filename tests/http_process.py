@@ -3,13 +3,11 @@
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-# What an installed darkroom-mcp runs; works in a bare checkout too.
-DARKROOM = (sys.executable, "-c", "import sys; from darkroom_server.cli import main; sys.exit(main())")
+from forking_program import DARKROOM, ForkedProcess
 
 
 def bare_environ(folder: Path, **variables: str) -> dict[str, str]:
@@ -25,12 +23,12 @@ class ServingProcess:
 
     def __init__(self, folder: Path, *words: str, **variables: str) -> None:
         self.folder = folder
-        self._command = [*DARKROOM, *words]
+        self._words = words
         self._environ = bare_environ(folder, **variables)
 
     def __enter__(self) -> Self:
-        self._process = subprocess.Popen(
-            self._command,
+        self._process = ForkedProcess(
+            [*DARKROOM, *self._words],
             env=self._environ,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

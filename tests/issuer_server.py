@@ -7,6 +7,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qs
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -15,7 +16,10 @@ SigningKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 
 class Issuer:
-    """`keys` by their kid; `fetches` counts how often they were asked for; `is_down` answers 503."""
+    """`keys` by their kid; `fetches` counts how often they were asked for; `is_down` answers 503.
+
+    `grants` are the answers of the token endpoint by their code, each given once; `exchanged` the forms that came.
+    """
 
     def __init__(self) -> None:
         self.url = ""
@@ -27,6 +31,8 @@ class Issuer:
         self.is_down = False
         self.document: bytes | None = None
         self.named = ""
+        self.grants: dict[str, dict[str, Any]] = {}
+        self.exchanged: list[dict[str, str]] = []
 
     def claims(self, **changes: Any) -> dict[str, Any]:
         """Those of a good token; None takes one away."""
@@ -49,8 +55,16 @@ class Issuer:
             self.fetches += 1
             return {"keys": [public_jwk(key, kid) for kid, key in self.keys.items()]}
         if path == "/.well-known/openid-configuration":
-            return {"issuer": self.named or self.url, "jwks_uri": f"{self.url}/jwks"}
+            places = {"authorization_endpoint": "auth", "token_endpoint": "token", "end_session_endpoint": "end"}
+            named = {name: f"{self.url}/{path}" for name, path in (places | {"jwks_uri": "jwks"}).items()}
+            told = {"authorization_response_iss_parameter_supported": True}
+            return {"issuer": self.named or self.url} | named | told
         return None
+
+    def exchange(self, form: dict[str, str]) -> dict[str, Any]:
+        """What the token endpoint answers; an unknown code, or one that was used, is no grant."""
+        self.exchanged.append(form)
+        return self.grants.pop(form.get("code", ""), {"error": "invalid_grant"})
 
 
 def public_jwk(key: SigningKey, kid: str) -> dict[str, Any]:
@@ -67,8 +81,15 @@ def open_issuer() -> Generator[Issuer]:
         def do_GET(self) -> None:
             body = issuer.document if self.path == "/jwks" and issuer.document else None
             found = issuer.answer(self.path)
-            self.send_response(503 if issuer.is_down else 200 if body or found else 404)
-            body = body or json.dumps(found).encode()
+            self.tell(200 if body or found else 404, body or json.dumps(found).encode())
+
+        def do_POST(self) -> None:
+            form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+            found = issuer.exchange({name: values[-1] for name, values in form.items()})
+            self.tell(400 if "error" in found else 200, json.dumps(found).encode())
+
+        def tell(self, status: int, body: bytes) -> None:
+            self.send_response(503 if issuer.is_down else status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)

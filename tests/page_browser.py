@@ -36,11 +36,14 @@ class Seen:
 
 @contextmanager
 def looking(
-    browser: Browser, url: str, *, width_px: int = 1100, scheme: Literal["light", "dark"] = "light"
+    browser: Browser, url: str, *, width_px: int = 1100, scheme: Literal["light", "dark"] = "light", cookie: str = ""
 ) -> Generator[Seen]:
-    """The page once it has told how many pictures there are."""
+    """The page once it has told how many pictures there are. `cookie` is `name=value`."""
     context = browser.new_context(viewport={"width": width_px, "height": 800}, color_scheme=scheme, locale="en-GB")
     context.grant_permissions(["clipboard-read", "clipboard-write"])
+    if cookie:
+        name, _, value = cookie.partition("=")
+        context.add_cookies([{"name": name, "value": value, "url": url}])
     seen = Seen(context.new_page())
     seen.page.on("request", lambda request: seen.requests.append(request.url))
     seen.page.on("console", lambda message: seen.problems.append(message.text) if message.type == "error" else None)

@@ -56,11 +56,18 @@ class ScriptedGateway:
         self._answers: Sequence[Answer | Responder] = answers or (Answer(),)
         self._given = 0
         self._writers: set[asyncio.StreamWriter] = set()
+        self._arrived = asyncio.Event()
 
     def answer(self, *answers: "Answer | Responder") -> None:
         """From now on these, from the first."""
         self._answers = answers
         self._given = 0
+
+    async def heard(self, count: int) -> None:
+        """Wait for so many requests in all: one that its client gives up may be read after that."""
+        while len(self.requests) < count:
+            self._arrived.clear()
+            await self._arrived.wait()
 
     def posts(self) -> list[RecordedRequest]:
         return [request for request in self.requests if request.method == "POST"]
@@ -86,6 +93,7 @@ class ScriptedGateway:
             while True:
                 request = await read_request(reader)
                 self.requests.append(request)
+                self._arrived.set()
                 answer = self._answers[min(self._given, len(self._answers) - 1)]
                 self._given += 1
                 given = answer if isinstance(answer, Answer) else answer(request)

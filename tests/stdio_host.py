@@ -3,9 +3,10 @@
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import IO, Any
+
+from forking_program import DARKROOM, INTERPRETER, ForkedProcess
 
 HELLO = {
     "protocolVersion": "2025-11-25",
@@ -20,13 +21,11 @@ class Host:
     def __init__(self, folder: Path, **variables: str) -> None:
         kept = {name: text for name, text in os.environ.items() if not name.startswith("DARKROOM_")}
         folders = {"DARKROOM_DATA_DIR": str(folder / "data"), "DARKROOM_OUTPUT_DIR": str(folder / "images")}
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", "import sys; from darkroom_server.cli import main; sys.exit(main())"],
-            env=kept | folders | {"HOME": str(folder)} | variables,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
+        self.process = self._started(kept | folders | {"HOME": str(folder)} | variables)
+
+    def _started(self, environ: dict[str, str]) -> "subprocess.Popen[bytes]":
+        pipe = subprocess.PIPE
+        return ForkedProcess([*DARKROOM, "serve"], env=environ, stdin=pipe, stdout=pipe, stderr=pipe)
 
     @property
     def stdin(self) -> IO[bytes]:
@@ -80,3 +79,11 @@ class Host:
                 except BrokenPipeError:
                     continue
         self.process.wait(timeout=20)
+
+
+class HostOfAnInterpreter(Host):
+    """The server is an interpreter that the host has started itself, with nothing between."""
+
+    def _started(self, environ: dict[str, str]) -> "subprocess.Popen[bytes]":
+        pipe = subprocess.PIPE
+        return subprocess.Popen([*INTERPRETER, "serve"], env=environ, stdin=pipe, stdout=pipe, stderr=pipe)

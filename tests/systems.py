@@ -1,6 +1,8 @@
 """What some tests need of the system, each with the reason that is told without it; no other file skips for that."""
 
 import os
+import shutil
+import subprocess
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -15,6 +17,11 @@ def _needs(is_there: bool, reason: str) -> pytest.MarkDecorator:
     return pytest.mark.skipif(not is_there, reason=reason)
 
 
+def _can_unshare() -> bool:
+    program = shutil.which("unshare")
+    return bool(program) and subprocess.run([program, "--pid", "--fork", "true"], capture_output=True).returncode == 0
+
+
 signals = _needs(not IS_WINDOWS, "POSIX signals end the program")
 mode_bits = _needs(not IS_WINDOWS, "Windows has no mode bits")
 links = _needs(not IS_WINDOWS, "on Windows links need a right")
@@ -24,6 +31,7 @@ posix_files = _needs(not IS_WINDOWS, "Windows has no FIFO, no time zone by TZ an
 terminals = _needs(not IS_WINDOWS, "Windows has no pseudo-terminal of this kind")
 forks = _needs(hasattr(os, "fork"), "a crash is a forked child that ends")
 linux = _needs(sys.platform == "linux", "pipes, places, programs or a viewer are those of Linux")
+namespaces = _needs(_can_unshare(), "processes get no numbers of their own here: unshare is missing or forbidden")
 processes_in_proc = _needs(Path("/proc/self/stat").exists(), "processes are found in /proc")
 own_certificates = _needs(sys.platform not in ("darwin", "win32"), "there the system always has certificates")
 if sys.platform == "win32":

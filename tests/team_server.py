@@ -3,7 +3,7 @@
 import secrets
 import socket
 import subprocess
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,8 @@ from typing import Any
 
 import anyio
 import httpx2
-from http_process import DARKROOM, HttpProcess, bare_environ
+from forking_program import DARKROOM, ForkedProcess
+from http_process import HttpProcess, bare_environ
 from issuer_server import Issuer
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
@@ -70,7 +71,7 @@ def free_port() -> int:
 def program(folder: Path, *words: str, **variables: str) -> Generator[tuple[str, "subprocess.Popen[str]"]]:
     """A command that says something once it is ready: its first line, and the process."""
     environ = bare_environ(folder, **variables)
-    process = subprocess.Popen(
+    process = ForkedProcess(
         [*DARKROOM, *words], env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     try:
@@ -83,7 +84,14 @@ def program(folder: Path, *words: str, **variables: str) -> Generator[tuple[str,
 
 @contextmanager
 def open_team(
-    server: PostgresServer, issuer: Issuer, folder: Path, *, port: int = 0, has_worker: bool = True, **settings: str
+    server: PostgresServer,
+    issuer: Issuer,
+    folder: Path,
+    *,
+    port: int = 0,
+    has_worker: bool = True,
+    worker_settings: Mapping[str, str] | None = None,
+    **settings: str,
 ) -> Generator[Team]:
     """A team with the tenant `acme` and its key. `settings` are further variables of the replica."""
     server.empty()
@@ -104,6 +112,6 @@ def open_team(
             if not has_worker:
                 yield team
                 return
-            worker = shared | {"DARKROOM_DATABASE_URL": server.worker}
+            worker = shared | {"DARKROOM_DATABASE_URL": server.worker} | dict(worker_settings or {})
             with program(folder / "worker", "worker", **worker):
                 yield team

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import anyio
 from fault_gateway import GatewayProcess
+from forking_program import ForkedProcess
 from postgres_server import PostgresServer
 from team_rooms import ISSUER, MASTER
 
@@ -30,6 +31,7 @@ from darkroom_server.team.replica import Replica
 from darkroom_server.team.tenants import Directory
 from darkroom_server.team.vault import Vault
 from darkroom_server.team.worker import work
+from darkroom_server.team.workers_seen import WorkersSeen
 
 ROOT = Path(__file__).resolve().parent.parent
 QUICK = Pace(heartbeat_s=0.5, stale_s=2.5, answered_s=0.5, settle_s=2.0, told_s=1.0)
@@ -86,9 +88,8 @@ class Team:
     def start(self, kind: str, *words: str) -> "subprocess.Popen[str]":
         """A worker that is ready, or a replica that has begun its creates."""
         url = self.postgres.worker if kind == "worker" else self.postgres.app
-        process = subprocess.Popen(
-            [sys.executable, __file__, kind, *words], env=self.environ(url), stdout=subprocess.PIPE, text=True
-        )
+        environ = self.environ(url)
+        process = ForkedProcess([__file__, kind, *words], env=environ, stdout=subprocess.PIPE, text=True)
         self.processes.append(process)
         assert process.stdout and process.stdout.readline(), f"the {kind} did not start"
         return process
@@ -143,7 +144,15 @@ async def replica(settings: Settings) -> AsyncGenerator[RoomOf]:
         directory = Directory(postgres, Vault.read(settings.team.master_keys.get_secret_value()))
         registry = ModelRegistry.load(settings.models_dir)
         links = Links(origin=settings.team.public_url, lifetime_s=900)
-        shared = Replica(settings=settings, registry=registry, postgres=postgres, news=news, links=links)
+        shared = Replica(
+            settings=settings,
+            registry=registry,
+            postgres=postgres,
+            news=news,
+            tasks=tasks,
+            links=links,
+            workers=WorkersSeen(postgres),
+        )
         tasks.start_soon(news.listen)
         rooms: dict[str, Darkroom] = {}
 
@@ -151,7 +160,7 @@ async def replica(settings: Settings) -> AsyncGenerator[RoomOf]:
             if subject not in rooms:
                 person = await directory.principal_of(ISSUER, subject, {})
                 account = await directory.account_of(person)
-                rooms[subject] = shared.room(person, account, await clients.of(account), None, tasks)
+                rooms[subject] = shared.room(person, account, await clients.of(account), None)
                 tasks.start_soon(rooms[subject].work.take_up_unfinished)
             return rooms[subject]
 

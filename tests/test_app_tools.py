@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import anyio
 import httpx
@@ -53,6 +53,16 @@ async def test_a_host_without_apps_has_three_tools_and_no_other(plain: Client) -
     refused = await plain.call_tool("add_picture", {"picture": PICTURE})
     assert refused.is_error and isinstance(refused.content[0], TextContent)
     assert refused.content[0].text.endswith(f"There is no tool 'add_picture'. There are: {', '.join(THREE)}.")
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_a_host_is_greeted_before_any_tool_is_built(settings: Settings, mode: Literal["auto", "legacy"]) -> None:
+    server = create_server(settings)
+    async with Client(server, mode=mode) as client:
+        assert client.instructions and client.server_capabilities.prompts
+        assert not await server.list_tools() and not await server.list_prompts()
+        assert (await client.list_prompts()).prompts
+        assert len(await server.list_tools()) == 4
 
 
 async def test_a_host_with_apps_is_told_which_tool_to_hide_from_its_model(with_apps: Client) -> None:

@@ -28,7 +28,7 @@ def test_a_batch_draws_each_line_once_and_the_same_command_again_nothing_more(li
     assert "3 of 3 prompts done, 4 images saved" in first.stderr
     again = line.run("generate", "-", stdin=PROMPTS)
     assert (again.returncode, again.stdout) == (0, first.stdout)
-    assert "3 of them made before" in again.stderr
+    assert "3 of them asked before" in again.stderr
     assert line.answer("select count(*) from intents") == 3
     fresh = line.run("generate", "-", "--fresh", stdin=PROMPTS)
     assert fresh.returncode == 0 and not set(fresh.stdout.splitlines()) & set(paths)
@@ -128,10 +128,10 @@ def test_only_what_failed_is_made_anew_where_that_is_wanted(line: CommandLine) -
     assert plain.stdout == first.stdout and line.answer("select count(*) from intents") == 3
     for attempts in (4, 5):
         again = line.run("generate", "-", "--retry-failed", "--wait", "2", stdin=prompts)
-        assert "2 of them made before" in again.stderr, again.stderr
+        assert "2 of them asked before" in again.stderr, again.stderr
         assert again.stdout == first.stdout and line.answer("select count(*) from intents") == attempts
     joined = line.run("generate", "-", "--wait", "0", stdin=prompts)
-    assert "3 of them made before" in joined.stderr and line.answer("select count(*) from intents") == 5
+    assert "3 of them asked before" in joined.stderr and line.answer("select count(*) from intents") == 5
 
 
 def test_a_failure_that_was_mended_by_a_retry_counts_no_more(line: CommandLine) -> None:

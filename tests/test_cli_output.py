@@ -127,8 +127,9 @@ def test_the_command_stays_until_the_file_can_be_fetched(line: CommandLine) -> N
 
 def test_a_file_that_cannot_be_fetched_in_time_is_said_with_the_command_that_fetches_it(line: CommandLine) -> None:
     with gateway_process(Plan(born_done=1.0, files="500")) as gateway:
-        done = line.run("generate", "a fox", "--wait", "1", environ=through(gateway.base_url))
+        done = line.run("generate", "a fox", "--wait", "3", environ=through(gateway.base_url))
         assert done.returncode == 4 and "Nothing fetches it until darkroom runs again" in done.stderr
+        assert done.stderr.count("WARNING") == 1, done.stderr
         gateway.follow(Plan(born_done=1.0))
         command = done.stderr.rpartition("darkroom-mcp ")[2].split()
         shown = line.run(*command, environ=through(gateway.base_url))

@@ -92,6 +92,7 @@ async def test_nothing_of_a_forgotten_person_stays(postgres: PostgresServer, tmp
         running, bobs = await acme.ada.runs(acme.client), await acme.bob.runs(acme.client)
         waiting = await intended(acme.ada.journal, new_intent(9, prompt=CANARY))
         acme.admin.does("limit", "acme", "--usd-per-day", "5", "--principal", ISSUER, ADA)
+        acme.admin.does("admin", "acme", ISSUER, ADA)
         own = ("key", "acme", "--gateway", "deerapi", "--principal", ISSUER, ADA)
         acme.admin.does(*own, stdin="sk-adas-own-key")
         queued = """INSERT INTO procrastinate_jobs (queue_name, task_name, lock, queueing_lock, args) VALUES

@@ -69,6 +69,8 @@ async def outcomes(
         async with anyio.create_task_group() as tasks:
             for status in statuses:
                 tasks.start_soon(run, status)
+        with anyio.fail_after(60):
+            await server.heard(len(found))
     return found, Counter(int(request.headers["idempotency-key"]) for request in server.requests)
 
 

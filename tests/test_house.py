@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -100,8 +101,8 @@ class Module:
                 needed |= {alias.name for alias in node.names}
             elif isinstance(node, ast.ImportFrom):
                 inner = {f"{node.module}.{alias.name}" for alias in node.names}
-                needed |= inner & NAMES if inner <= NAMES else {str(node.module)} | inner & NAMES
-        return (needed & NAMES) - {self.name}
+                needed |= inner if inner <= _names() else {str(node.module)} | inner & _names()
+        return (needed & _names()) - {self.name}
 
     def imports(self) -> Iterator[str]:
         """Dotted names, also of imports inside functions; `from a import b` gives `a.b` too, as b may be a module."""
@@ -113,6 +114,7 @@ class Module:
                 yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
+@cache
 def _modules() -> list[Module]:
     found: list[Module] = []
     for root, package in (("tools", "darkroom"), ("server", "darkroom_server")):
@@ -123,8 +125,9 @@ def _modules() -> list[Module]:
     return found
 
 
-MODULES = _modules()
-NAMES = frozenset(module.name for module in MODULES)
+@cache
+def _names() -> frozenset[str]:
+    return frozenset(module.name for module in _modules())
 
 
 def _our_units(module: Module) -> set[str]:
@@ -149,13 +152,13 @@ def _attributes(module: Module, owner: str) -> set[str]:
 
 
 def test_every_module_has_a_floor() -> None:
-    assert {module.unit for module in MODULES} - set(FLOOR_OF) == set()
+    assert {module.unit for module in _modules()} - set(FLOOR_OF) == set()
 
 
 def test_a_module_imports_only_from_lower_floors() -> None:
     wrong = [
         f"{module.name} imports {unit}"
-        for module in MODULES
+        for module in _modules()
         for unit in _our_units(module)
         if FLOOR_OF.get(unit, 99) >= FLOOR_OF.get(module.unit, 0)
     ]
@@ -165,20 +168,22 @@ def test_a_module_imports_only_from_lower_floors() -> None:
 def test_no_imports_run_in_a_circle() -> None:
     circle: list[str] = []
     try:
-        TopologicalSorter({module.name: module.our_modules() for module in MODULES}).prepare()
+        TopologicalSorter({module.name: module.our_modules() for module in _modules()}).prepare()
     except CycleError as error:
         circle = error.args[1]
     assert circle == []
 
 
 def test_the_sandbox_shares_nothing_with_the_client_but_the_registry() -> None:
-    imported = {unit for module in MODULES if module.unit == "darkroom_server.sandbox" for unit in _our_units(module)}
+    imported = {
+        unit for module in _modules() if module.unit == "darkroom_server.sandbox" for unit in _our_units(module)
+    }
     assert imported <= OPEN_TO_THE_SANDBOX
 
 
 def test_the_tools_import_neither_mcp_nor_the_server() -> None:
     outside = {"mcp", "mcp_types", "darkroom_server"}
-    assert [module.name for module in MODULES if _is_tool(module) and _roots(module) & outside] == []
+    assert [module.name for module in _modules() if _is_tool(module) and _roots(module) & outside] == []
 
 
 def _is_tool(module: Module) -> bool:
@@ -210,13 +215,13 @@ def test_async_code_stands_on_anyio() -> None:
 
 
 def _importers(roots: set[str]) -> set[str]:
-    return {module.unit for module in MODULES if _roots(module) & roots}
+    return {module.unit for module in _modules() if _roots(module) & roots}
 
 
 def test_only_the_settings_read_the_environment() -> None:
     readers = {
         module.name
-        for module in MODULES
+        for module in _modules()
         if _attributes(module, "os") & {"environ", "environb", "getenv", "putenv"}
         or set(module.imports()) & {"os.environ", "os.environb", "os.getenv"}
     }
@@ -224,7 +229,7 @@ def test_only_the_settings_read_the_environment() -> None:
 
 
 def test_only_the_command_line_writes_to_stdout() -> None:
-    writers = {module.name for module in MODULES if _prints(module) or "stdout" in _attributes(module, "sys")}
+    writers = {module.name for module in _modules() if _prints(module) or "stdout" in _attributes(module, "sys")}
     assert {name for name in writers if not name.startswith("darkroom_server.cli")} <= CHILD_PROGRAMS
 
 
@@ -234,22 +239,22 @@ def _prints(module: Module) -> bool:
 
 
 def test_a_module_is_named_for_what_lives_in_it() -> None:
-    names = {module.path.stem for module in MODULES} - NAMES_OF_THE_HOUSE - {"__init__"}
+    names = {module.path.stem for module in _modules()} - NAMES_OF_THE_HOUSE - {"__init__"}
     assert names & (BANNED_NAMES | sys.stdlib_module_names) == set()
 
 
 def test_every_module_says_what_lives_in_it() -> None:
-    assert [module.name for module in MODULES if not ast.get_docstring(module.tree)] == []
+    assert [module.name for module in _modules() if not ast.get_docstring(module.tree)] == []
 
 
 def test_a_module_can_be_read_in_one_sitting() -> None:
-    lengths = {module.name: len(module.path.read_text(encoding="utf-8").splitlines()) for module in MODULES}
+    lengths = {module.name: len(module.path.read_text(encoding="utf-8").splitlines()) for module in _modules()}
     assert {name: length for name, length in lengths.items() if length > LONGEST_FILE} == {}
 
 
 def test_every_silenced_check_is_named() -> None:
     blanket = re.compile(r"#\s*type:\s*ignore(?!\[)|#\s*pyright:\s*ignore(?!\[)|#\s*noqa(?!:)")
-    assert [module.name for module in MODULES if blanket.search(module.path.read_text(encoding="utf-8"))] == []
+    assert [module.name for module in _modules() if blanket.search(module.path.read_text(encoding="utf-8"))] == []
 
 
 def test_no_tracked_file_names_a_package_registry_or_a_path_of_one_machine() -> None:

@@ -16,7 +16,8 @@ import pytest
 import systems
 from anyio.abc import SocketStream
 from call_results import report, text
-from http_process import DARKROOM, HttpProcess, bare_environ
+from forking_program import INTERPRETER
+from http_process import HttpProcess, bare_environ
 from mcp import Client, MCPError
 from PIL import Image
 
@@ -192,7 +193,7 @@ def test_the_stdio_server_loads_nothing_of_the_http_server(tmp_path: Path) -> No
     script = "from darkroom_server.cli import main; code = main(['serve'])\n"
     script += "import sys; print(code, 'darkroom_server.http' in sys.modules, 'typer' in sys.modules, file=sys.stderr)"
     with subprocess.Popen(
-        [*DARKROOM[:2], script],
+        [*INTERPRETER[:2], script],
         env=bare_environ(tmp_path),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

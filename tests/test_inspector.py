@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from http_process import DARKROOM, bare_environ
+from forking_program import darkroom_command
+from http_process import bare_environ
 from node_programs import node_command, node_environ
 
 INSPECTOR = "@modelcontextprotocol/inspector/clients/launcher/build/index.js"
 ERAS = ("legacy", "modern")
+_PATIENT = ("--connect-timeout", "100000")  # milliseconds; a busy machine takes long to start a program
 
 
 class Inspector:
@@ -22,10 +24,11 @@ class Inspector:
         handed_on = ("DARKROOM_DATA_DIR", "DARKROOM_OUTPUT_DIR", "PYTHONPATH", "HOME")
         self._set = [word for name in handed_on for word in ("-e", f"{name}={variables[name]}")]
         self._environ = node_environ(variables)
+        self._served = darkroom_command(variables, "serve")
 
     def ask(self, era: str, *words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            node_command(INSPECTOR, "--cli", *self._set, "--protocol-era", era, *words, "--", *DARKROOM, "serve"),
+            node_command(INSPECTOR, "--cli", *_PATIENT, *self._set, "--protocol-era", era, *words, "--", *self._served),
             cwd=self._folder,
             env=self._environ,
             stdin=subprocess.DEVNULL,

@@ -21,6 +21,7 @@ from darkroom_server.install import (
     fresh_entry,
     one_click_links,
     one_click_section,
+    remote_hosts,
 )
 
 LINKS = one_click_links()
@@ -96,3 +97,16 @@ def test_the_readme_offers_only_links_that_a_web_page_keeps() -> None:
     links = re.findall(r"\]\(([^)]+)\)", one_click_section())
     assert len(links) == 3
     assert all(link.startswith("https://") and link in LINKS.values() for link in links)
+
+
+def test_each_host_is_told_the_address_of_a_remote_darkroom() -> None:
+    address = "https://d.example/mcp"
+    hosts = {host.title: host for host in remote_hosts(address)}
+    assert [title for title, host in hosts.items() if address not in host.copy] == ["Agents and scripts"]
+    assert "{" not in "".join(host.steps for host in hosts.values())
+    added = json.loads(shlex.split(hosts["VS Code"].copy)[-1])
+    assert added == {"name": "darkroom", "type": "http", "url": address}
+    assert json.loads(unquote(hosts["VS Code"].link.partition("?")[2])) == added
+    assert json.loads(hosts["Cursor"].copy) == {"mcpServers": {"darkroom": {"url": address}}}
+    packed = query_of(hosts["Cursor"].link)["config"][0]
+    assert json.loads(base64.b64decode(packed)) == {"url": address}

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import systems
+from forking_program import python_command
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPT = Path(sysconfig.get_path("scripts")) / "darkroom-mcp"
@@ -26,6 +27,16 @@ pytestmark = [
 def run(home: Path, *command: str, path: str = "/usr/bin:/bin", stdin: str = "") -> subprocess.CompletedProcess[str]:
     """A command in a person's terminal, with a home of its own and nothing else."""
     environ = {"HOME": str(home), "PATH": path}
+    return subprocess.run(
+        command, env=environ, cwd=home, input=stdin, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def told(home: Path, *words: str, path: str = "/usr/bin:/bin", stdin: str = "") -> subprocess.CompletedProcess[str]:
+    """The script with these words, where what it says matters and not how it starts: a fork where there are forks."""
+    environ = {name: text for name, text in os.environ.items() if name.startswith(("LANG", "LC_", "PYTHON"))}
+    environ |= {"HOME": str(home), "PATH": path}
+    command = python_command(environ, str(SCRIPT), *words)
     return subprocess.run(
         command, env=environ, cwd=home, input=stdin, capture_output=True, text=True, timeout=120, check=False
     )
@@ -104,8 +115,8 @@ def test_what_starts_in_a_terminal_only_is_not_written(tmp_path: Path) -> None:
 )
 def test_an_entry_that_does_not_speak_is_not_written(text: str, words: str, tmp_path: Path) -> None:
     program(tmp_path / "tools" / "uvx", text)
-    install = (str(SCRIPT), "install", "cursor", "--command", "uvx", "--env", f"REPLICATE_API_TOKEN={KEY}")
-    done = run(tmp_path, *install, path=f"{tmp_path / 'tools'}:/usr/bin:/bin")
+    install = ("install", "cursor", "--command", "uvx", "--env", f"REPLICATE_API_TOKEN={KEY}")
+    done = told(tmp_path, *install, path=f"{tmp_path / 'tools'}:/usr/bin:/bin")
     assert done.returncode == 2
     assert words in done.stderr and KEY not in done.stderr
     assert not (tmp_path / ".cursor").exists()
@@ -114,7 +125,7 @@ def test_an_entry_that_does_not_speak_is_not_written(text: str, words: str, tmp_
 @pytest.mark.parametrize(("client", "file"), [("zed", ".config/zed/settings.json"), ("cursor", ".cursor/mcp.json")])
 def test_a_variable_without_a_value_is_read_from_stdin(client: str, file: str, tmp_path: Path) -> None:
     words = ("--env", "REPLICATE_API_TOKEN", "--env", "COMETAPI_KEY", "--no-check")
-    done = run(tmp_path, str(SCRIPT), "install", client, *words, stdin=f"{KEY}\nsk-0123456789\n")
+    done = told(tmp_path, "install", client, *words, stdin=f"{KEY}\nsk-0123456789\n")
     assert done.returncode == 0, done.stderr
     assert KEY not in done.stdout + done.stderr
     env = {"REPLICATE_API_TOKEN": KEY, "COMETAPI_KEY": "sk-0123456789"}
@@ -123,10 +134,10 @@ def test_a_variable_without_a_value_is_read_from_stdin(client: str, file: str, t
 
 
 def test_with_a_stored_key_a_client_asks_for_nothing(tmp_path: Path) -> None:
-    run(tmp_path, str(SCRIPT), "install", "vscode", "--no-check")  # which asks for both
-    assert run(tmp_path, str(SCRIPT), "key", "set", "replicate", "--file", stdin=KEY).returncode == 0
-    run(tmp_path, str(SCRIPT), "install", "vscode", "--no-check")
-    done = run(tmp_path, str(SCRIPT), "install", "cursor", "--no-check")
+    told(tmp_path, "install", "vscode", "--no-check")  # which asks for both
+    assert told(tmp_path, "key", "set", "replicate", "--file", stdin=KEY).returncode == 0
+    told(tmp_path, "install", "vscode", "--no-check")
+    done = told(tmp_path, "install", "cursor", "--no-check")
     assert "It uses replicate, whose key is stored." in done.stderr
     assert "env" not in entry_of(tmp_path)
     document = json.loads((tmp_path / ".config" / "Code" / "User" / "mcp.json").read_text())
@@ -135,8 +146,8 @@ def test_with_a_stored_key_a_client_asks_for_nothing(tmp_path: Path) -> None:
 
 def test_a_variable_of_which_nothing_comes_is_looked_up_where_the_client_can(tmp_path: Path) -> None:
     words = ("--env", "REPLICATE_API_TOKEN", "--no-check")
-    assert run(tmp_path, str(SCRIPT), "install", "zed", *words).returncode == 2
-    done = run(tmp_path, str(SCRIPT), "install", "cursor", *words)
+    assert told(tmp_path, "install", "zed", *words).returncode == 2
+    done = told(tmp_path, "install", "cursor", *words)
     assert done.returncode == 0 and "No value came for REPLICATE_API_TOKEN" in done.stderr
     assert entry_of(tmp_path)["env"]["REPLICATE_API_TOKEN"] == "${env:REPLICATE_API_TOKEN}"
 
@@ -146,7 +157,7 @@ def test_what_was_added_and_starts_no_more_is_listed_so(tmp_path: Path) -> None:
     link.symlink_to(SCRIPT)
     assert run(tmp_path, str(link), "install", "cursor").returncode == 0
     link.unlink()
-    listed = run(tmp_path, str(SCRIPT), "install", "--list", "--check")
+    listed = told(tmp_path, "install", "--list", "--check")
     assert listed.returncode == 1 and "does not start" in listed.stdout
 
 

@@ -57,8 +57,8 @@ async def test_links_die_by_the_clock_of_the_gateway(journal: Journal) -> None:
 async def test_a_stored_image_keeps_its_file_whatever_comes_later(journal: Journal) -> None:
     await store(journal, 0)
     await journal.record(done("https://files.invalid/new.png", URLS[1]))
-    await journal.image_failed("pred0001", 0, "connection reset")
-    await journal.image_expired("pred0001", 0, "gone")
+    await journal.image_problem("pred0001", 0, ImageState.WANTED, "connection reset")
+    await journal.image_problem("pred0001", 0, ImageState.EXPIRED, "gone")
     first, second = await images(journal)
     assert (first.state, first.file, first.problem, first.url) == (ImageState.STORED, FILE, "", URLS[0])
     assert second.state is ImageState.WANTED
@@ -67,12 +67,12 @@ async def test_a_stored_image_keeps_its_file_whatever_comes_later(journal: Journ
 async def test_a_prediction_is_finished_once_every_image_is_stored_or_expired(journal: Journal) -> None:
     await store(journal, 0)
     assert len(await journal.unfinished(ORIGIN)) == 1
-    await journal.image_expired("pred0001", 1, "The link died before the image was home.")
+    await journal.image_problem("pred0001", 1, ImageState.EXPIRED, "The link died before the image was home.")
     assert await journal.unfinished(ORIGIN) == ()
 
 
 async def test_a_failed_download_stays_wanted_and_says_why(journal: Journal) -> None:
-    await journal.image_failed("pred0001", 1, "connection reset")
+    await journal.image_problem("pred0001", 1, ImageState.WANTED, "connection reset")
     image = (await images(journal))[1]
     assert (image.state, image.problem) == (ImageState.WANTED, "connection reset")
     await store(journal, 1)
@@ -81,7 +81,7 @@ async def test_a_failed_download_stays_wanted_and_says_why(journal: Journal) -> 
 
 @pytest.mark.parametrize("word", ["expired", "refused"])
 async def test_what_was_given_up_is_wanted_again_with_a_new_link(journal: Journal, word: str) -> None:
-    await (journal.image_expired if word == "expired" else journal.image_refused)("pred0001", 0, "gone")
+    await journal.image_problem("pred0001", 0, ImageState(word), "gone")
     await journal.record(done(*URLS))
     assert (await images(journal))[0].state == word
     await journal.record(done("https://files.invalid/renewed.png"))
@@ -90,7 +90,7 @@ async def test_what_was_given_up_is_wanted_again_with_a_new_link(journal: Journa
 
 async def test_a_refused_image_is_finished_until_somebody_asks(journal: Journal) -> None:
     for index in range(2):
-        await journal.image_refused("pred0001", index, "The host is not public.")
+        await journal.image_problem("pred0001", index, ImageState.REFUSED, "The host is not public.")
     assert await journal.unfinished(ORIGIN) == ()
     assert await journal.want_again("pred0001")
     assert [(image.state, image.problem) for image in await images(journal)] == [
@@ -105,7 +105,7 @@ async def test_a_changed_setting_wants_what_was_refused_while_its_link_lives(pla
         await journal.record(done(*URLS), adopting=adopting())
         for wait_s, is_wanted in ((10, True), (3600, False)):
             clock.advance(wait_s)
-            await journal.image_refused("pred0001", 0, "The host is not in DARKROOM_OUTPUT_HOSTS.")
+            await journal.image_problem("pred0001", 0, ImageState.REFUSED, "The host is not in DARKROOM_OUTPUT_HOSTS.")
             await journal.want_all_again(ORIGIN)
             assert ((await images(journal))[0].state is ImageState.WANTED) is is_wanted
 

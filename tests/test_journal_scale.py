@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from journal_fixtures import GATEWAY, MODEL, ORIGIN, HandClock, adopting, intended, new_intent, prediction
 
-from darkroom.journal import Journal
+from darkroom.journal import Filter, Journal
 from darkroom.journal.sqlite import SqliteDatabase, open_database
 from darkroom.predictions import PredictionStatus
 
@@ -35,7 +35,7 @@ def readings(since: float) -> dict[str, Callable[[Journal], Awaitable[Any]]]:
         "sent of late": lambda journal: journal.sent_since(ORIGIN, "mine", since),
         "the newest": lambda journal: journal.lists.between(0.0, 1e18, 10),
         "a day": lambda journal: journal.lists.between(since, since + 86_400, 10),
-        "words of a prompt": lambda journal: journal.lists.with_words(("fox",), 10),
+        "words of a prompt": lambda journal: journal.lists.matching(Filter(words=("fox",)), 10),
         "money of a day": lambda journal: journal.lists.money(since, since + 86_400),
         "has a log": lambda journal: journal.has_token_log("mine"),
     }

@@ -1,15 +1,18 @@
 """The person's daily limit, reserved before a create and settled after it."""
 
-from collections.abc import AsyncGenerator
+import time
+from collections.abc import AsyncGenerator, Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 import anyio
 import pytest
 from journal_fixtures import START, HandClock, Place, intended, missed, new_intent, opened, prediction
+from systems import posix_files
 
 from darkroom.charges import UNKNOWN_COST, Basis, Receipt, Verdict
 from darkroom.errors import SpendingRefused
+from darkroom.images import ImageState
 from darkroom.journal import Journal, SpendingLimit, day_start
 from darkroom.predictions import PredictionStatus
 
@@ -199,23 +202,39 @@ async def test_totals_follow_every_change(journal: Journal) -> None:
     assert (totals.prediction_count, totals.unresolved_count, totals.stored_count) == (1, 1, 0)
     assert (totals.spending.reserved_usd, totals.spending.settled_usd) == (pytest.approx(0.006), 0)
     await journal.mark_known(known.key, prediction("pred0001", PredictionStatus.SUCCEEDED, output=OUTPUT))
-    await journal.image_expired("pred0001", 0, "gone")
+    await journal.image_problem("pred0001", 0, ImageState.EXPIRED, "gone")
     after = await journal.totals()
     assert (after.prediction_count, after.expired_count) == (1, 1)
     assert (after.spending.settled_usd, after.spending.reserved_usd) == (0.003, 0.003)
 
 
-def test_a_spending_day_begins_at_local_midnight() -> None:
+@pytest.fixture
+def in_zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """Sets the time zone of this process, and sets it back."""
+
+    def place(name: str) -> None:
+        monkeypatch.setenv("TZ", name)
+        time.tzset()
+
+    yield place
+    monkeypatch.undo()
+    time.tzset()
+
+
+@posix_files
+def test_a_spending_day_begins_at_local_midnight(in_zone: Callable[[str], None]) -> None:
+    in_zone("Asia/Tokyo")
     zone = timezone(timedelta(hours=9))
-    assert day_start(datetime(2026, 11, 20, 3, 4, tzinfo=zone).timestamp(), zone) == (
+    assert day_start(datetime(2026, 11, 20, 3, 4, tzinfo=zone).timestamp()) == (
         datetime(2026, 11, 20, tzinfo=zone).timestamp()
     )
 
 
-def test_a_spending_day_begins_at_midnight_also_when_clocks_are_set_back() -> None:
-    zone = ZoneInfo("Europe/Berlin")
-    evening = datetime(2026, 10, 25, 23, 0, tzinfo=zone).timestamp()
-    assert evening - day_start(evening, zone) == 24 * 3600
+@posix_files
+def test_a_spending_day_begins_at_midnight_also_when_clocks_are_set_back(in_zone: Callable[[str], None]) -> None:
+    in_zone("Europe/Berlin")
+    evening = datetime(2026, 10, 25, 23, 0, tzinfo=ZoneInfo("Europe/Berlin")).timestamp()
+    assert evening - day_start(evening) == 24 * 3600
 
 
 def test_a_spending_day_of_the_computers_zone_is_at_most_25_hours_long() -> None:

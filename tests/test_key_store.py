@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import systems
-from forking_program import DARKROOM, run_darkroom
+from forking_program import INTERPRETER, run_darkroom
 from stdio_host import Host
 
 from darkroom.errors import SettingsError
@@ -22,7 +22,7 @@ OTHER = "sk-Canary3canary4canary5"
 PLAIN = "keyrings.alt.file.PlaintextKeyring"
 NONE = "keyring.backends.fail.Keyring"
 FORGETFUL = "keyring.backends.null.Keyring"
-PROGRAM = DARKROOM[-1]
+PROGRAM = INTERPRETER[-1]
 WITHOUT = "import sys; sys.modules['keyring'] = None; from darkroom_server.cli import main; sys.exit(main())"
 
 

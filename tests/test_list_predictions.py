@@ -13,6 +13,7 @@ from open_rooms import NoonClock, room_at
 from darkroom.darkroom import Darkroom
 from darkroom.generate_image import generate_image
 from darkroom.get_prediction import get_prediction
+from darkroom.journal import Filter
 from darkroom.registry import ImageRequest
 from darkroom.reports import PredictionReport
 
@@ -221,7 +222,7 @@ async def test_a_long_journal_is_searched_in_pieces_and_counted_whole(tmp_path: 
         for number in range(1_201):
             clock.advance(1)
             await intended(journal, new_intent(number, prompt=f"{'red' if number % 400 == 0 else 'blue'} fox {number}"))
-        found = await journal.lists.with_words(("red",), 2)
+        found = await journal.lists.matching(Filter(words=("red",)), 2)
         assert [row.request["prompt"] for row in found.rows] == ["red fox 1200", "red fox 800"]
         assert (found.found, found.is_whole) == (4, True)
         first = await journal.lists.between(0.0, 1e18, 100)

@@ -30,13 +30,13 @@ class Round(list[tuple[str, RawAnswer]]):
 
 
 class OddGateway:
-    """Answers as it should, but for the stage that is to be odd now."""
+    """Answers as it should, but for the stage that is to be odd now; a prediction runs no longer than its stage."""
 
     def __init__(self) -> None:
         self.base_url = ""
         self.stage = ""
         self.odd: RawAnswer = RawAnswer(b"")
-        self._made: dict[str, str] = {}
+        self._made: list[str] = []
 
     def __call__(self, request: RecordedRequest) -> Answer:
         path = request.path.partition("?")[0]
@@ -61,12 +61,14 @@ class OddGateway:
         if self.stage == "list":  # what makes it ask for the list
             return Answer({"detail": "late"}, 500)
         name = f"prediction{len(self._made):016d}"
-        self._made[name] = "processing" if self.stage in ("look", "cancel") else "succeeded"
+        self._made.append(name)
         return Answer(self._view(name), 201)
 
     def _view(self, name: str) -> dict[str, Any]:
-        output = [f"{self.base_url}/files/{name}.png"] if self._made[name] == "succeeded" else None
-        return {"id": name, "status": self._made[name], "output": output, "input": {"prompt": "a kite"}}
+        is_running = self.stage in ("look", "cancel") and name == self._made[-1]
+        output = None if is_running else [f"{self.base_url}/files/{name}.png"]
+        status = "processing" if is_running else "succeeded"
+        return {"id": name, "status": status, "output": output, "input": {"prompt": "a kite"}}
 
 
 async def ask(room: Darkroom, name: str, *, wait_s: float) -> str:

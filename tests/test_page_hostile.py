@@ -2,12 +2,12 @@
 
 import re
 import shlex
-import subprocess
 from pathlib import Path
 
 import pytest
+from forking_program import run_darkroom
 from hostile_words import HOSTILE_WORDS
-from http_process import DARKROOM, bare_environ
+from http_process import bare_environ
 from page_browser import clipboard, embedded, looking
 from page_rooms import Made, PageProcess, fill, stray
 from playwright.sync_api import Browser, expect
@@ -77,15 +77,8 @@ def test_the_copied_command_is_one_for_every_shell(browser: Browser, folder: Pat
 
 def test_in_the_exported_file_they_are_only_words(browser: Browser, folder: Path) -> None:
     target = folder / "pictures of <b>'\" é.html"
-    done = subprocess.run(
-        [*DARKROOM, "gallery", "--export", str(target)],
-        env=bare_environ(folder),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    )
-    assert done.stdout == f"{target}\n"
+    done = run_darkroom(["gallery", "--export", str(target)], bare_environ(folder), folder)
+    assert (done.returncode, done.stdout) == (0, f"{target}\n")
     assert str(folder) not in target.read_text(encoding="utf-8")
     with looking(browser, target.as_uri()) as seen:
         count = 2 * len(WORDS) + len(HOSTILE_WORDS)
@@ -102,13 +95,6 @@ def test_in_the_exported_file_they_are_only_words(browser: Browser, folder: Path
 
 
 def test_a_file_that_cannot_be_written_is_told(folder: Path) -> None:
-    done = subprocess.run(
-        [*DARKROOM, "gallery", "--export", str(folder / "nowhere" / "page.html")],
-        env=bare_environ(folder),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    done = run_darkroom(["gallery", "--export", str(folder / "nowhere" / "page.html")], bare_environ(folder), folder)
     assert (done.returncode, done.stdout) == (2, "")
     assert "cannot be written (No such file or directory)" in done.stderr

@@ -27,7 +27,7 @@ LASTING = ("serve", "sandbox", "gallery")
 OTHERS_OPTIONS = {"--extra", "--group", "--system-certs", "--native-tls", "--prefix"}
 # Variables beside our settings and the gateways' keys.
 OTHERS_VARIABLES = {"HTTPS_PROXY", "SSL_CERT_FILE", "DARKROOM_HOST"}  # the last one is of the compose file
-# Words of PostgreSQL.
+# Words of PostgreSQL, and of Prometheus for what we name with dots.
 OTHERS_NAMES = {"pg_dump", "synchronous_commit", "synchronous_standby_names"}
 SOURCE = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "server/darkroom_server").rglob("*.py"))
 STORE_A_KEY = ["key", "set", "replicate"]
@@ -130,8 +130,9 @@ def test_the_extras_and_groups_that_a_page_names_exist(page: Page) -> None:
 
 @EACH_PAGE
 def test_the_names_of_code_that_a_page_says_exist(page: Page) -> None:
-    """Arguments, fields, tools: whatever stands in quotes and is written as code is."""
-    named = set(re.findall(r"`([a-z]+(?:_[a-z]+)+)`", page.prose)) - OTHERS_NAMES
+    """Arguments, fields, tools: what stands in quotes and is written as code is; figures have their own test."""
+    figures = set(re.findall(r"^\| `(darkroom_[a-z_]+)`", page.text, re.MULTILINE))
+    named = set(re.findall(r"`([a-z]+(?:_[a-z]+)+)`", page.prose)) - OTHERS_NAMES - figures
     code = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "tools").rglob("*.py"))
     clients = (ROOT / "server/darkroom_server/install/clients.toml").read_text(encoding="utf-8")
     assert [name for name in named if name not in code + SOURCE + clients] == []

@@ -2,6 +2,7 @@
 
 import doctest
 import inspect
+import os
 import re
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from typing import Any
 import anyio
 import pytest
 import systems
+from forking_program import python_command
 
 import darkroom
 from darkroom import blocking, errors, room
@@ -242,7 +244,7 @@ def test_ctrl_c_leaves_and_the_picture_is_found_again_and_paid_once() -> None:
         "except KeyboardInterrupt: print('left')\n"
         "print(len(darkroom.get('latest', wait_seconds=60).paths), darkroom.get('recent').data['found'])\n"
     )
-    run = [sys.executable, "-c", script]
+    run = python_command(os.environ, "-c", script)
     answer = subprocess.run(run, capture_output=True, text=True, timeout=120, check=False)
     assert answer.stdout.split() == ["left", "1", "1"], answer.stderr
 

@@ -8,6 +8,7 @@ from mapped import REGISTRY
 from darkroom.errors import InvalidInput, UnknownModel
 from darkroom.list_models import list_models
 from darkroom.registry import DEFAULT_MODEL, ModelRef, ModelRegistry
+from darkroom.registry.model_file import read_model_file
 
 
 def unknown(name: str) -> str:
@@ -118,6 +119,7 @@ def test_one_model_is_read_without_reading_the_others(monkeypatch: pytest.Monkey
         return read_text(path, encoding=encoding)
 
     monkeypatch.setattr(Path, "read_text", counting)
+    monkeypatch.setattr("darkroom.registry.catalogue._own_model", read_model_file)  # remembers nothing of other tests
     ModelRegistry.load().get("flux-schnell")
     assert opened == ["black-forest-labs--flux-schnell.toml"]
 

@@ -9,7 +9,8 @@ import anyio
 import pytest
 from call_results import text
 from fault_gateway import GatewayProcess, Plan, gateway_process
-from http_process import DARKROOM, HttpProcess, bare_environ
+from forking_program import darkroom_command
+from http_process import HttpProcess, bare_environ
 from mcp import Client, MCPError
 from mcp.client.stdio import StdioServerParameters
 from mcp.types import CallToolResult, ImageContent
@@ -37,7 +38,8 @@ async def client_of(way: str, gateway: GatewayProcess, folder: Path) -> AsyncGen
     with anyio.fail_after(90):
         if way == "stdio":
             environ = bare_environ(folder, **variables(gateway))
-            async with Client(StdioServerParameters(command=DARKROOM[0], args=[*DARKROOM[1:]], env=environ)) as client:
+            command, *words = darkroom_command(environ, "serve")
+            async with Client(StdioServerParameters(command=command, args=words, env=environ)) as client:
                 yield client
         else:
             mode: Any = "legacy" if way == "handshake http" else "auto"
@@ -215,7 +217,8 @@ def retried(folder: Path, *target: str, **more: str) -> dict[str, Any]:
 
 
 def test_the_typescript_client_joins_its_own_call_over_stdio(gateway: GatewayProcess, tmp_path: Path) -> None:
-    seen = retried(tmp_path, *DARKROOM, "serve", **variables(gateway))
+    environ = bare_environ(tmp_path, **variables(gateway))
+    seen = retried(tmp_path, *darkroom_command(environ, "serve"), **variables(gateway))
     assert "timed out" in seen["first"] and "joined the call" in seen["second"]
     assert gateway.truth().creates == 1 and not gateway.truth().cancels
 

@@ -2,12 +2,11 @@
 
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import systems
+from forking_program import run_darkroom
 
 from darkroom.errors import SettingsError
 from darkroom.settings import Settings
@@ -113,10 +112,7 @@ def test_doctor_says_where_each_value_comes_from(text: str, tmp_path: Path) -> N
     path = written(tmp_path, text)
     environ = {name: value for name, value in os.environ.items() if not name.startswith("DARKROOM_")}
     environ |= around(tmp_path) | {"DARKROOM_MAX_USD_PER_DAY": "3", "DARKROOM_PROXY": "http://ada:s3cret@proxy:3128"}
-    program = "import sys; from darkroom_server.cli import main; sys.exit(main())"
-    done = subprocess.run(
-        [sys.executable, "-c", program, "doctor"], env=environ, capture_output=True, text=True, timeout=120, check=False
-    )
+    done = run_darkroom(["doctor"], environ, tmp_path, timeout_s=120)
     assert "Traceback" not in done.stderr
     assert "max_usd_per_day = 3, from the environment (DARKROOM_MAX_USD_PER_DAY)." in done.stdout
     assert "s3cret" not in done.stdout

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 import systems
-from stdio_host import Host
+from stdio_host import Host, HostOfAnInterpreter
 
 pytestmark = systems.signals
 
 
 @pytest.fixture
 def host(tmp_path: Path) -> Iterator[Host]:
-    host = Host(tmp_path)
+    host = HostOfAnInterpreter(tmp_path)
     yield host
     host.close()
 
@@ -62,7 +62,7 @@ def test_a_host_that_dies_in_the_middle_of_a_call_is_left(host: Host) -> None:
 
 
 def test_a_wrong_setting_does_not_keep_the_server_from_listing_its_tools(tmp_path: Path) -> None:
-    host = Host(tmp_path, DARKROOM_MAX_USD_PER_DAY="lots")
+    host = HostOfAnInterpreter(tmp_path, DARKROOM_MAX_USD_PER_DAY="lots")
     try:
         host.greet()
         host.send("tools/list", {}, 2)

@@ -5,8 +5,8 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from darkroom.errors import JournalError
+from darkroom_server.team.issuer import IssuerUnreachable
 from darkroom_server.team.middleware import TokenFaults
-from darkroom_server.team.tokens import IssuerUnreachable
 
 pytestmark = pytest.mark.anyio
 

@@ -9,7 +9,7 @@ from typing import Any
 import anyio
 import httpx
 import pytest
-from call_results import text
+from call_results import report, text
 from issuer_server import Issuer, open_issuer
 from postgres_server import PostgresServer
 from team_server import Team, free_port, open_team
@@ -62,6 +62,13 @@ def test_without_a_right_token_a_host_is_told_where_to_log_in(team: Team, token:
     assert metadata in refused.headers["www-authenticate"]
 
 
+@pytest.mark.parametrize("path", ["/", "/login", "/callback", "/logout", "/connect", "/uploads", "/page/me"])
+def test_without_a_client_id_there_is_no_page_for_people(team: Team, path: str) -> None:
+    for method in ("GET", "POST"):
+        assert httpx.request(method, f"{team.origin}{path}", headers={"Accept": "text/html"}).status_code == 404
+    assert httpx.get(f"{team.origin}/images/p1/1", headers={"Accept": "text/html"}).status_code == 401
+
+
 def test_a_token_for_another_server_is_refused(team: Team) -> None:
     assert post(team, team.issuer.token(aud="https://other.example/mcp")).status_code == 401
 
@@ -109,7 +116,8 @@ def test_a_page_of_another_origin_is_refused(team: Team) -> None:
 def test_the_state_is_told_to_everybody(team: Team) -> None:
     assert httpx.get(f"{team.origin}/health").json()["ok"] is True
     ready = httpx.get(f"{team.origin}/ready")
-    assert (ready.status_code, ready.json()) == (200, {"ready": True, "missing": []})
+    # No worker runs here, which is no fault of the replica: it serves on.
+    assert (ready.status_code, ready.json()) == (200, {"ready": True, "missing": [], "warnings": ["no worker"]})
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
@@ -126,6 +134,7 @@ def test_figures_are_told_on_a_port_of_their_own_and_name_nobody(team: Team) -> 
     told = httpx.get(f"http://127.0.0.1:{METRICS_PORT}/metrics").text
     assert re.search(r'darkroom_requests_total\{.*route="mcp",status="200"\} [1-9]', told), told
     assert re.search(r'darkroom_requests_total\{.*route="mcp",status="401"\} [1-9]', told)
+    assert re.search(r"^darkroom_workers\{.*\} 0\.0$", told, re.MULTILINE), told
     assert "darkroom_rooms" in told and "darkroom_requests_open" in told
     assert "zebedee" not in told and "acme" not in told
     assert httpx.get(f"{team.origin}/metrics").status_code == 404
@@ -133,13 +142,17 @@ def test_figures_are_told_on_a_port_of_their_own_and_name_nobody(team: Team) -> 
 
 async def test_an_answer_says_while_no_worker_runs_and_no_longer(team: Team) -> None:
     async with team.client("ada") as ada:
-        made = text(await ada.call_tool("generate_image", {"prompt": "sandbox:slow=600 a mill", "wait_seconds": 0}))
+        first = await ada.call_tool("generate_image", {"prompt": "sandbox:slow=600 a mill", "wait_seconds": 0})
+        made, name = text(first), report(first)["predictions"][0]["id"]
         found = text(await ada.call_tool("get_prediction", {"id": "latest", "wait_seconds": 0}))
         with anyio.fail_after(30):  # nobody fetches its image, so the call does not wait for that
             done = text(await ada.call_tool("generate_image", {"prompt": "a mill", "wait_seconds": 50}))
+        with anyio.fail_after(30):  # nor would anybody tell it the end
+            runs = text(await ada.call_tool("get_prediction", {"id": name, "wait_seconds": 50}))
     assert "no worker of this darkroom" in made and "no worker of this darkroom" in found
     assert "`darkroom-mcp worker` must run" in found
     assert done.startswith("Made, but not saved yet: 1 image") and "no worker of this darkroom" in done, done
+    assert runs.startswith("Still") and "no worker of this darkroom" in runs, runs
     assert "Next: tell the user that a worker must run for the missing files" in done, done
     sign_of_life = "INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now())"
     team.server.execute(sign_of_life)

@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import json
-import re
 import subprocess
 import urllib.parse
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ import httpx
 import httpx2
 import jwt
 import pytest
-from issuer_server import Issuer
+from login_provider import log_in, open_provider
 from mcp import Client, MCPError
 from mcp.client.auth import AuthorizationCodeResult, OAuthClientProvider, OAuthFlowError
 from mcp.client.streamable_http import streamable_http_client
@@ -35,17 +34,12 @@ TOOLS = ["generate_image", "get_prediction", "list_models"]
 @pytest.fixture(scope="module")
 def team(running_postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
     """The issuer is oidc-provider."""
-    port, issuer = free_port(), Issuer()
-    command = node_command("./authorization_server.mjs", str(NODE_MODULES), f"http://127.0.0.1:{port}/mcp")
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
-        assert process.stdout
-        issuer.url = process.stdout.readline().strip()
-        try:
-            folder = tmp_path_factory.mktemp("team")
-            with open_team(running_postgres, issuer, folder, port=port, has_worker=False) as team:
-                yield team
-        finally:
-            process.kill()
+    port, folder = free_port(), tmp_path_factory.mktemp("team")
+    with (
+        open_provider(f"http://127.0.0.1:{port}/mcp") as issuer,
+        open_team(running_postgres, issuer, folder, port=port, has_worker=False) as team,
+    ):
+        yield team
 
 
 class Kept:
@@ -67,25 +61,6 @@ class Kept:
         self.client = client_info
 
 
-async def log_in(url: str, person: str) -> dict[str, str]:
-    """Play the person's browser; gives what comes back to the host."""
-    async with httpx.AsyncClient(timeout=30) as browser:
-        answer = await browser.get(url)
-        for _ in range(14):
-            if answer.status_code in (302, 303):
-                to = urllib.parse.urljoin(str(answer.url), answer.headers["location"])
-                if to.startswith(REDIRECT):
-                    return dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(to).query))
-                answer = await browser.get(to)
-                continue
-            prompt = re.search(r'name="prompt" value="(\w+)"', answer.text)
-            action = re.search(r'action="([^"]+)"', answer.text)
-            assert prompt and action, answer.text[:400]
-            form = {"prompt": prompt[1]} | ({"login": person, "password": "x"} if prompt[1] == "login" else {})
-            answer = await browser.post(urllib.parse.urljoin(str(answer.url), action[1]), data=form)
-    raise AssertionError("the log-in has no end")
-
-
 class Host:
     """A host with the Python SDK; `asked` counts how often its person had to log in."""
 
@@ -96,7 +71,7 @@ class Host:
 
         async def redirect(url: str) -> None:
             self.asked += 1
-            came.update(await log_in(url, person))
+            came.update(await log_in(url, person, REDIRECT))
 
         async def callback() -> AuthorizationCodeResult:
             return AuthorizationCodeResult(code=came["code"], state=came.get("state"), iss=came.get("iss"))
@@ -182,7 +157,7 @@ async def test_a_token_for_another_server_is_refused(team: Team) -> None:
     challenge = base64.urlsafe_b64encode(hashlib.sha256(b"v" * 43).digest()).rstrip(b"=").decode()
     asked = common | {"response_type": "code", "scope": "images", "code_challenge": challenge}
     asked |= {"code_challenge_method": "S256", "state": "s"}
-    came = await log_in(f"{team.issuer.url}/auth?{urllib.parse.urlencode(asked)}", "elsewhere")
+    came = await log_in(f"{team.issuer.url}/auth?{urllib.parse.urlencode(asked)}", "elsewhere", REDIRECT)
     async with httpx.AsyncClient() as http:
         exchanged = common | {"grant_type": "authorization_code", "code": came["code"], "code_verifier": "v" * 43}
         answer = await http.post(f"{team.issuer.url}/token", data=exchanged)

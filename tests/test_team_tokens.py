@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from issuer_server import Issuer, open_issuer, public_jwk
 
 from darkroom.team_settings import TeamSettings
-from darkroom_server.team.tokens import IssuerUnreachable, TokenVerifier
+from darkroom_server.team.issuer import IssuerUnreachable
+from darkroom_server.team.tokens import TokenVerifier
 
 pytestmark = pytest.mark.anyio
 

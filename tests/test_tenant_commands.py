@@ -54,6 +54,26 @@ async def test_from_nothing_to_a_team_with_a_key_a_token_and_limits(
     assert everything.count(token) == 1 and not [each for each in (KEY, SECRET, MASTER[3:]) if each in everything]
 
 
+def test_an_administrator_is_made_listed_and_ended_once(admin: Administrator, postgres: PostgresServer) -> None:
+    admin.does("add", "acme")
+    said = admin.does("admin", "acme", ISSUER, "ada")
+    assert f"ada of {ISSUER} sees the whole tenant 'acme' on the page." in said and "Nobody of that name" in said
+    assert "'ada' administers it already. Nothing was changed." in admin.refused("admin", "acme", ISSUER, "ada")
+    assert f"acme: ada of {ISSUER} administers it on the page" in admin.does("list")
+    [tenant] = json.loads(admin.run("list", "--json").out)["tenants"]
+    assert tenant["administrators"] == [{"issuer": ISSUER, "subject": "ada"}]
+    assert "Unknown tenant 'acne'. Closest: 'acme'." in admin.refused("admin", "acne", ISSUER, "ada")
+    assert "neither may be empty" in admin.refused("admin", "acme", ISSUER, "")
+    assert "no longer sees" in admin.does("admin", "acme", ISSUER, "ada", "--revoke")
+    assert "'ada' does not administer it. Nothing was changed." in admin.refused(
+        "admin", "acme", ISSUER, "ada", "--revoke"
+    )
+    assert "'zoe' does not administer it." in admin.refused("admin", "acme", ISSUER, "zoe", "--revoke")
+    acts = [act for (act,) in postgres.execute("SELECT act FROM audit ORDER BY number")]
+    assert acts == ["add tenant", "make administrator", "end administrator"]
+    assert "zoe" not in dump(postgres)
+
+
 async def test_keys_are_sealed_anew_after_a_rotation(admin: Administrator, postgres: PostgresServer) -> None:
     admin.does("add", "acme")
     admin.does("key", "acme", "--gateway", "replicate", stdin=f"{KEY}\n{SECRET}\n")
@@ -142,7 +162,31 @@ def test_a_key_goes_in_by_a_pipe_of_a_real_process(admin: Administrator, tmp_pat
     assert KEY not in done.stderr and SECRET not in done.stderr
 
 
-@pytest.mark.parametrize("command", ["add", "list", "key", "token", "limit", "reseal", "forget"])
+@pytest.mark.parametrize("command", ["add", "list", "key", "token", "limit", "admin", "reseal", "forget"])
 def test_every_command_has_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["tenant", command, "--help"]) == 0
     assert f"Example: darkroom-mcp tenant {command}" in " ".join(capsys.readouterr().out.split())
+
+
+async def test_the_audit_tells_who_did_what_by_names_that_are_known(
+    admin: Administrator, postgres: PostgresServer
+) -> None:
+    assert "Unknown tenant 'acme'" in admin.refused("audit", "acme")
+    admin.does("add", "acme")
+    admin.does("key", "acme", "--gateway", "replicate", stdin=f"{KEY}\n")
+    async with open_directory(postgres) as (directory, _):
+        ada = await directory.principal_of(ISSUER, "ada", {})
+    admin.does("limit", "acme", "--usd-per-day", "1", "--principal", ISSUER, "ada")
+    sent = "INSERT INTO audit (at, tenant, who, act, which) VALUES ({}, 'acme', '{}', 'create', 'k1')"
+    postgres.execute(sent.format("now()", ada.hash))
+    postgres.execute(sent.format("now() - interval '30 days'", ada.hash))
+    postgres.execute(sent.format("now()", ""))
+    acts = json.loads(admin.run("audit", "acme", "--json").out)["acts"]
+    assert [act["act"] for act in acts] == ["create", "create", "set limit", "set key", "add tenant"]
+    assert [act["who"] for act in acts[:2]] == [None, {"issuer": ISSUER, "subject": "ada"}]
+    assert acts[2]["which"] == "ada" and "darkroom_owner" in acts[2]["who"]
+    shown = admin.does("audit", "acme", "--limit", "2")
+    assert "a person who was forgotten create k1" in shown and "ada create k1" in shown
+    assert "There are more: these are the newest 2" in shown
+    assert len(json.loads(admin.run("audit", "acme", "--json", "--since", "5w").out)["acts"]) == 6
+    assert "is no moment" in admin.run("audit", "acme", "--since", "soon").err

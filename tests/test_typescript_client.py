@@ -6,7 +6,8 @@ Here a call waits 2 s and the prediction takes 5 s; bench/typescript_slow.py has
 from pathlib import Path
 from typing import Any
 
-from http_process import DARKROOM, HttpProcess, bare_environ
+from forking_program import darkroom_command
+from http_process import HttpProcess, bare_environ
 from node_programs import json_of
 
 PROMPT = "sandbox:slow=5 a fox"
@@ -24,7 +25,7 @@ def assert_the_client_got_its_picture(seen: dict[str, Any]) -> None:
 
 
 def test_a_prediction_that_outlasts_the_call_is_picked_up_by_its_id_over_stdio(tmp_path: Path) -> None:
-    seen = seen_by_the_client(tmp_path, *DARKROOM, "serve", DARKROOM_WAIT_SECONDS="2")
+    seen = seen_by_the_client(tmp_path, *darkroom_command(bare_environ(tmp_path), "serve"), DARKROOM_WAIT_SECONDS="2")
     assert_the_client_got_its_picture(seen)
 
 

@@ -86,3 +86,12 @@ def test_a_derived_key_goes_by_its_purpose() -> None:
     newest, oldest = vault.derived("request state")
     assert len(newest) == 32 and newest not in (NEW, oldest) and vault.derived("request state") == [newest, oldest]
     assert vault.derived("another purpose")[0] != newest
+
+
+def test_a_vault_apart_turns_over_with_its_keys_and_opens_nothing_else() -> None:
+    before, both = Vault.read(f"k1:{OLD.hex()}"), Vault.read(f"k2:{NEW.hex()},k1:{OLD.hex()}")
+    sealed = before.apart("page").seal(CANARY, "row")
+    assert both.apart("page").open(sealed, "row") == CANARY
+    for other in (before, before.apart("another purpose")):
+        with pytest.raises(SettingsError):
+            other.open(sealed, "row")

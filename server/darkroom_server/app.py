@@ -21,7 +21,7 @@ from darkroom_server.gallery import GALLERY_FILE, GALLERY_URI, image_hosts
 from darkroom_server.instructions import instructions
 from darkroom_server.mcp_server import DarkroomServer
 from darkroom_server.opener import DarkroomOpener
-from darkroom_server.prompts import add_prompts
+from darkroom_server.prompts import add_completions, add_prompts
 from darkroom_server.resources import EndNotices, add_resources
 from darkroom_server.rooms import OneRoom, Rooms
 from darkroom_server.tools import TOOLS
@@ -92,9 +92,15 @@ def assemble(
     exposure: Exposure,
 ) -> MCPServer[Rooms]:
     """Tools, resources, prompts and the gallery over the rooms that `lifespan` opens."""
+
+    def fill(server: DarkroomServer) -> None:
+        server.add_tools(row.tool(settings) for row in TOOLS)
+        add_resources(server, registry)
+        add_prompts(server)
+
     server = DarkroomServer(
         "darkroom",
-        tools=[row.tool(settings) for row in TOOLS],
+        fill=fill,
         refusals={row.name: row.refusal(settings) for row in TOOLS},
         stdout=exposure.stdout,
         hidden=exposure.hidden,
@@ -108,8 +114,7 @@ def assemble(
         cache_hints={"tools/list": CacheHint(ttl_ms=300_000, scope="private")},
         **exposure.security,
     )
-    add_resources(server, registry)
-    add_prompts(server, registry)
+    add_completions(server, registry)
     return server
 
 

@@ -1,7 +1,8 @@
 """The SDK's server, where it has to behave differently: how a call fails, strange JSON, and which type an image has.
 
 The SDK's messages about wrong values are technical, and lack the structured content that a tool with an output schema
-owes. It drops a message that it cannot read, and knows one type for all resources of a template.
+owes. It drops a message that it cannot read, and knows one type for all resources of a template. It builds all schemas
+before it can greet a host.
 """
 
 import json
@@ -19,6 +20,7 @@ from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
+from mcp.server.mcpserver.tools import Tool, ToolManager
 from mcp.server.stdio import stdio_server
 from mcp.shared.exceptions import MCPError
 from mcp.shared.message import SessionMessage
@@ -43,6 +45,7 @@ _MOST_NAMED = 5
 _LONGEST_VALUE = 60
 # A completion is repeated in every candidate, and an address in the answer's data.
 _LONGEST_TEXTS = {"completion/complete": 1_000, "resources/read": 2_000}
+_GREETINGS = frozenset({"initialize", "server/discover", "ping"})
 _FAULT_WORDS = (
     "Darkroom had an internal fault in this call; the reason is in its log (stderr). Something may have been created: "
     "ask get_prediction for 'latest' before any repeat, and tell the user."
@@ -52,23 +55,36 @@ _FAULT_WORDS = (
 class DarkroomServer(MCPServer["Rooms"]):
     """Every failing call is a refusal in words; `refusals` gives each tool's answer to a refused call.
 
-    `stdout` hears of what is written over stdio. `hidden` are folders of this computer that no answer may name.
+    `fill` adds what it offers, once a host asks for more than a greeting. `stdout` hears of what is written over
+    stdio. `hidden` are folders of this computer that no answer may name.
     """
 
     def __init__(
         self,
         *args: Any,
+        fill: Callable[["DarkroomServer"], None],
         refusals: Mapping[str, Refuse],
         stdout: Stdout | None = None,
         hidden: Sequence[str] = (),
         **kwargs: Any,
     ) -> None:
-        middleware = [_offer_what_is_sent, _hear_cancel, _refuse_strange_params, answer_ping, for_its_apps]
-        super().__init__(*args, middleware=middleware, **kwargs)
+        rules = [_offer_what_is_sent, _hear_cancel, _refuse_strange_params, answer_ping, for_its_apps]
+        super().__init__(*args, middleware=[self._fill_first, *rules], **kwargs)
+        self._fill: Callable[[DarkroomServer], None] | None = fill
         self._refusals = refusals
         self._stdout = stdout or Stdout()
         self._hidden = tuple(json.dumps(place)[1:-1] for place in hidden)
         self._schemas: dict[str, dict[str, dict[str, Any]]] = {}
+
+    def fill(self) -> None:
+        """Add what it offers, unless that is done; requests do so by themselves."""
+        if self._fill:
+            self._fill(self)
+            self._fill = None
+
+    def add_tools(self, tools: Iterable[Tool]) -> None:
+        """Offer these as well."""
+        self._tool_manager = ToolManager(tools=[*self._tool_manager.list_tools(), *tools])
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context["Rooms", Any] | None = None
@@ -126,6 +142,15 @@ class DarkroomServer(MCPServer["Rooms"]):
                 writing.start_soon(self._stdout.pass_on, answers, outgoing)
                 await server.run(outlet, told, server.create_initialization_options())
             tasks.cancel_scope.cancel()
+
+    async def _fill_first(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+        if ctx.request_id is not None and ctx.method not in _GREETINGS:
+            self.fill()
+        return await call_next(ctx)
+
+    def _tool_input_schema(self, name: str) -> dict[str, Any] | None:
+        self.fill()  # over HTTP the SDK asks for this before any middleware
+        return super()._tool_input_schema(name)
 
     async def _hidden_tools(self) -> set[str]:
         return {each.name for each in await self.list_tools() if is_for_apps_only(each.meta)}

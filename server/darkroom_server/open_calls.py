@@ -30,18 +30,17 @@ log = logging.getLogger(__name__)
 _CANCEL_S = 1.0
 _REASON_S = 0.5
 _MOST_BEGUN = 10_000
-_NOBODY_STOPPED = re.compile(
-    r"tim(e|ed|ing)[\s_-]*(d[\s_-]*)?out|time[\s_-]*limit|deadline|-32001|disconnect|hang[\s_-]*up"
+# Compiled at the first cancel.
+_NOBODY_STOPPED = (
+    r"(?i)tim(e|ed|ing)[\s_-]*(d[\s_-]*)?out|time[\s_-]*limit|deadline|-32001|disconnect|hang[\s_-]*up"
     r"|(connection|transport|stream|socket|session)\W.*(clos|lost|reset|end|gone|terminat|abort|drop)"
     r"|(clos|lost|reset|end|terminat|abort|drop)\w*\W.*(connection|transport|stream|socket|session)"
-    r"|connection[\s_-]*(clos|lost|reset|end|abort|drop)",
-    re.IGNORECASE,
+    r"|connection[\s_-]*(clos|lost|reset|end|abort|drop)"
 )
-_LIBRARY = re.compile(
-    r"((the\s+)?(caller|context|task|scope|future|coroutine|request|operation)\s+((was|is|has\s+been)\s+)?)?cancell?ed\.?"
+_LIBRARY = (
+    r"(?is)((the\s+)?(caller|context|task|scope|future|coroutine|request|operation)\s+((was|is|has\s+been)\s+)?)?cancell?ed\.?"
     r"|([\w.]+\.)?cancell?ederror\b.*"
-    r"|cancell?ed\s+(by|via)\s+(cancel\s+)?(scope|task)\b.*",
-    re.IGNORECASE | re.DOTALL,
+    r"|cancell?ed\s+(by|via)\s+(cancel\s+)?(scope|task)\b.*"
 )
 # Which call a host means: the session of handshake HTTP, "" elsewhere, and the id of the request.
 _OnWire = tuple[str, str]
@@ -148,7 +147,7 @@ class OpenCalls:
 
 def is_of_a_person(reason: str) -> bool:
     """Whether a host that gives this reason has stopped the work, and not only its waiting. In doubt it has not."""
-    return bool(reason.strip()) and not (_NOBODY_STOPPED.search(reason) or _LIBRARY.fullmatch(reason.strip()))
+    return bool(reason.strip()) and not (re.search(_NOBODY_STOPPED, reason) or re.fullmatch(_LIBRARY, reason.strip()))
 
 
 def _on_wire(ctx: ServerRequestContext[Any, Any], request_id: object) -> _OnWire:

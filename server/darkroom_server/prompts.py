@@ -16,8 +16,15 @@ if TYPE_CHECKING:
 _MOST_COMPLETIONS = 100
 
 
-def add_prompts(server: MCPServer[Any], registry: "Callable[[], ModelRegistry]") -> None:
-    """Register the prompts, and completions for model names and tasks."""
+def add_prompts(server: MCPServer[Any]) -> None:
+    """Register the prompts."""
+    rows = tomllib.loads(Path(__file__).with_name("prompts.toml").read_text(encoding="utf-8"))
+    for name, row in rows.items():
+        server.add_prompt(_prompt(name, **row))
+
+
+def add_completions(server: MCPServer[Any], registry: "Callable[[], ModelRegistry]") -> None:
+    """Register completions for model names and tasks; a host is greeted with that."""
 
     async def complete(
         ref: PromptReference | ResourceTemplateReference,
@@ -27,9 +34,6 @@ def add_prompts(server: MCPServer[Any], registry: "Callable[[], ModelRegistry]")
         given = dict(context.arguments or {}) if context else {}
         return _completion(_candidates(registry(), argument.name, given), argument.value)
 
-    rows = tomllib.loads(Path(__file__).with_name("prompts.toml").read_text(encoding="utf-8"))
-    for name, row in rows.items():
-        server.add_prompt(_prompt(name, **row))
     server.completion()(complete)
 
 

@@ -20,7 +20,6 @@ _MOST_VALUES = 50_000
 _LARGEST_NUMBER = 2**63
 _HOLD_IMAGES = ("images", "mask", "model_options", "options", "picture")
 _HALF_CHARACTER = re.compile("[\ud800-\udfff]")
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"|[\[{]|[\]}]', re.DOTALL)
 
 
 def readable(message: str) -> str:
@@ -31,8 +30,10 @@ def readable(message: str) -> str:
     with suppress(ValueError):
         from_json(message)
         return message
+    from darkroom.gateways.replies import cut_below
+
     try:
-        parsed = json.loads(_flattened(message), parse_int=_whole_number)
+        parsed = json.loads(cut_below(_DEEPEST - 1, message), parse_int=_whole_number)
     except (ValueError, RecursionError):
         return message
     if isinstance(parsed, dict) and "method" in parsed:
@@ -89,22 +90,6 @@ def _values(params: Mapping[str, Any]) -> Iterator[tuple[str, Any, int]]:
                 open_ += ((inside, name, depth), (inside, each, depth + 1))
         elif isinstance(value, list):
             open_ += ((place, each, depth + 1) for each in cast("list[Any]", value)[: _MOST_VALUES + 1])
-
-
-def _flattened(message: str) -> str:
-    """The JSON text with null for everything that lies too deep for a parser."""
-    kept: list[str] = []
-    depth = start = 0
-    for token in _TOKEN.finditer(message):
-        if token[0] in "[{":
-            depth += 1
-            if depth == _DEEPEST:
-                kept += (message[start : token.start()], "null")
-        elif token[0] in "]}":
-            if depth == _DEEPEST:
-                start = token.end()
-            depth -= 1
-    return "".join((*kept, message[start:])) if depth < _DEEPEST else message
 
 
 def _whole_number(digits: str) -> float | int:

@@ -17,7 +17,7 @@ from darkroom.setting_words import table
 from darkroom.settings import Settings, settings_table
 from darkroom.team_settings import described_for_teams
 from darkroom_server.app import create_server
-from darkroom_server.install import clients_section, one_click_section
+from darkroom_server.install import clients_section, one_click_section, remote_section
 from darkroom_server.sandbox import WEATHER
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -61,7 +61,7 @@ SECTIONS: dict[str, dict[str, Callable[[], str]]] = {
     "server/docs/tools.md": {"tools": tools_section},
     "server/docs/settings.md": {"settings": settings_table},
     "server/docs/sandbox.md": {"weather": weather_section},
-    "server/docs/teams.md": {"team-settings": lambda: table(described_for_teams())},
+    "server/docs/teams.md": {"hosts": remote_section, "team-settings": lambda: table(described_for_teams())},
 }
 
 

@@ -10,9 +10,6 @@ from darkroom.predictions import PredictionStatus
 from darkroom.reports.amounts import seconds, usd
 from darkroom.work.watch import GIVE_UP_AFTER_S
 
-_EVER = 1e18
-_LOOKED_AT = 100
-
 
 async def cancel(darkroom: Darkroom, found: Sequence[Intent]) -> tuple[str, ...]:
     """Ask for each that still runs; a note for each whose state does not say it all. A fault of one leaves the others.
@@ -29,15 +26,10 @@ async def others_running(darkroom: Darkroom, found: Sequence[Intent], conversati
     Raises: JournalError.
     """
     since = darkroom.options.clock() - GIVE_UP_AFTER_S
-    recent = await darkroom.journal.lists.between(since, _EVER, _LOOKED_AT) if conversation else None
+    recent = await darkroom.journal.lists.running(since) if conversation else []
     keys = {each.key for each in found}
     running = [
-        f"'{each.prediction_id}'"
-        for each in (recent.rows if recent else ())
-        if each.conversation == conversation
-        and each.key not in keys
-        and each.state is IntentState.KNOWN
-        and each.ended_at is None
+        f"'{each.prediction_id}'" for each in recent if each.conversation == conversation and each.key not in keys
     ]
     if not running:
         return ()

@@ -24,12 +24,12 @@ from darkroom.outputs.uploads import uploads_at
 from darkroom.registry import MappedInput, ModelRegistry
 from darkroom.reports import DayLimit, Limits
 from darkroom.work.accounts import Account
+from darkroom.work.create import Budget
 from darkroom.work.image_fetching import ImageFetching
 from darkroom.work.interface import Work
 from darkroom.work.receipts import receipts
 from darkroom.work.reconcile import ReconcileRules
 from darkroom.work.runtime import Runtime
-from darkroom.work.sending import Budget
 from darkroom.work.wait import OnProgress, Waiting
 from darkroom.work.work import LocalWork, WorkRules
 

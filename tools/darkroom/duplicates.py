@@ -1,11 +1,8 @@
 """An equal call that still runs while another one is begun: both are paid for, so the answer of the second says so."""
 
 from darkroom.darkroom import Darkroom
-from darkroom.journal import Call, IntentState
+from darkroom.journal import Call
 from darkroom.work.watch import GIVE_UP_AFTER_S
-
-_EVER = 1e18
-_LOOKED_AT = 100
 
 
 async def running_twin(darkroom: Darkroom, call: Call) -> tuple[str, ...]:
@@ -16,9 +13,8 @@ async def running_twin(darkroom: Darkroom, call: Call) -> tuple[str, ...]:
     if not call.wish:
         return ()
     since = darkroom.options.clock() - GIVE_UP_AFTER_S
-    for row in (await darkroom.journal.lists.between(since, _EVER, _LOOKED_AT)).rows:
-        is_equal = row.wish == call.wish and row.origin == call.origin and row.account == call.account
-        if is_equal and row.state is IntentState.KNOWN and row.ended_at is None:
+    for row in await darkroom.journal.lists.running(since):
+        if row.wish == call.wish and row.origin == call.origin and row.account == call.account:
             stop = f"; to stop one: get_prediction(id='{row.prediction_id}', cancel=true)"
             can_stop = darkroom.gateway.has_cancel
             return (

@@ -3,6 +3,7 @@
 import ntpath
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -62,3 +63,28 @@ def sync_folder(folder: Path) -> None:
             os.fsync(folder_fd)
         finally:
             os.close(folder_fd)
+
+
+def write_whole(path: Path, content: bytes, *, keeps_mode: bool = False) -> None:
+    """Make this the content of a file, all of it or nothing, on the disk before it returns; its folder is made.
+
+    Only the owner may read it, unless `keeps_mode` gives it the mode of the file that was there. Raises: OSError.
+    """
+    import shutil
+    import tempfile
+
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        if keeps_mode and path.exists():
+            shutil.copymode(path, name)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    with suppress(OSError):  # some file systems cannot
+        sync_folder(path.parent)

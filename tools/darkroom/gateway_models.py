@@ -6,7 +6,7 @@ from darkroom.darkroom import Darkroom
 from darkroom.errors import DarkroomError, InvalidInput, UnknownModel
 from darkroom.registry import ModelRef, unlisted_model
 from darkroom.reports import Limits, ModelReport, refused_models
-from darkroom.reports.live_models import LiveRow, found_report, live_report
+from darkroom.reports.live_models import found_report, live_report
 
 
 async def search_gateway(darkroom: Darkroom, query: str, limit: int) -> ModelReport:
@@ -22,10 +22,7 @@ async def search_gateway(darkroom: Darkroom, query: str, limit: int) -> ModelRep
         found = await search(darkroom.client, query, frozenset(darkroom.registry.names()))
     except DarkroomError as error:
         return refused_models(error)
-    rows = [
-        LiveRow(name=each.name, text=each.text, run_count=each.run_count, is_official=each.is_official)
-        for each in found[: max(limit, 0)]
-    ]
+    rows = found[: max(limit, 0)]
     return found_report(rows, query, gateway, more=len(found) - len(rows))
 
 

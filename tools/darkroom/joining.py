@@ -9,12 +9,11 @@ much it may cost make no other wish. `darkroom.journal.answers` holds the rule.
 import hashlib
 import json
 import secrets
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 from anyio import to_thread
-from pydantic import JsonValue
 
 from darkroom.darkroom import Darkroom
 from darkroom.errors import InvalidInput
@@ -23,7 +22,7 @@ from darkroom.processes import has_died, own_name
 from darkroom.registry import ImageRequest
 from darkroom.reports.amounts import seconds
 from darkroom.secrets_in_inputs import masked_secrets
-from darkroom.uris import scheme_of
+from darkroom.uris import scheme_of, texts_in
 from darkroom.work.create_rate import PATIENCE_S
 
 _OF_PROCESS = "#"
@@ -97,7 +96,7 @@ async def wish_of(darkroom: Darkroom, request: ImageRequest) -> str:
     given: dict[str, Any] = {item.name: getattr(request, item.name) for item in fields(request)}
     options = dict(request.options)
     given["options"] = masked_secrets(options, lambda secret: darkroom.account.sealed(json.dumps(secret)))
-    references = (*request.images, request.mask, *_texts(masked_secrets(options)))
+    references = (*request.images, request.mask, *texts_in(masked_secrets(options)))
     given["contents"] = [await _content(darkroom, each) for each in references]
     given["default_model"] = "" if request.model else darkroom.options.default_model
     given["output_place"] = darkroom.stores.default.place
@@ -112,14 +111,6 @@ def joined_words(call: Call, earlier: Sequence[Intent], became: str) -> str:
         f"this joined the call of {seconds(ago_s)} ago, whose answer had not arrived: {became}. For another "
         "picture change the seed or give a request_id."
     )
-
-
-def _texts(value: JsonValue) -> Iterator[str]:
-    """Every text in an input: the model may take it for a file."""
-    if isinstance(value, str):
-        yield value
-    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        yield from _texts(inner)
 
 
 async def _content(darkroom: Darkroom, reference: str) -> str:

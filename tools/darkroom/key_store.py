@@ -6,9 +6,7 @@ is in the system's store and wanted.
 """
 
 import json
-import os
 import sys
-import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ from pathlib import Path
 from typing import TypeVar, cast
 
 from darkroom.errors import SettingsError
+from darkroom.file_systems import write_whole
 
 SYSTEM_STORE = "the system's key store"
 _FILE = "keys.json"
@@ -106,19 +105,8 @@ class KeyStore:
 
     def _write(self, rows: dict[str, str]) -> None:
         """All or nothing, readable by the owner alone."""
-        folder = self.path.parent
         try:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            handle, name = tempfile.mkstemp(prefix=f".{_FILE}.", dir=folder)
-            try:
-                with os.fdopen(handle, "w", encoding="utf-8") as file:
-                    json.dump(rows, file, indent=2)
-                    file.flush()
-                    os.fsync(file.fileno())
-                os.replace(name, self.path)
-            except BaseException:
-                Path(name).unlink(missing_ok=True)
-                raise
+            write_whole(self.path, json.dumps(rows, indent=2).encode())
         except OSError as error:
             raise SettingsError(f"'{self.path}' cannot be written ({error.strerror}).") from error
 

@@ -2,7 +2,6 @@
 
 import datetime
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from darkroom.errors import InvalidRequest
 from darkroom.pricing import estimate, price_range
@@ -13,16 +12,6 @@ _LONGEST_SHOWN = 100
 _QUICK_S = 5.0
 _SAYS_QUICK = ("fast", "quick", "sub-second")
 _NEVER = float("inf")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ordered:
-    """The models that can do what was sought, in order; an image of those in `over` may cost too much."""
-
-    models: tuple[Model, ...]
-    order: Sort
-    found: Found
-    over: frozenset[str]
 
 
 def list_models(
@@ -46,35 +35,31 @@ def list_models(
     try:
         if model:
             return model_report(registry.get(model), today=datetime.date.today(), limits=limits)
-        ordered = ordered_models(registry, query=query, task=task, sort=sort, max_usd=max_usd)
+        models, sought = sought_models(registry, query=query, task=task, sort=sort, max_usd=max_usd)
     except InvalidRequest as error:
         return refused_models(error)
-    found = ordered.found
-    words = (f'"{query[:_LONGEST_SHOWN]}"' if query else "", f"task {task}" if task != "any" else "")
-    sought = Sought(
-        words=" ".join(filter(None, words)),
-        is_understood=found.is_understood or not query.strip(),
-        order=ordered.order,
-        able=found.able,
-        known=len(registry),
-        over=ordered.over,
-        max_usd=max_usd,
-    )
-    return table_report(ordered.models[: max(limit, 0)], sought=sought, problems=registry.problems, limits=limits)
+    return table_report(models[: max(limit, 0)], sought=sought, problems=registry.problems, limits=limits)
 
 
-def ordered_models(registry: ModelRegistry, *, query: str, task: str, sort: Sort, max_usd: float) -> Ordered:
-    """The models as `list_models` orders them. Raises: InvalidInput for a task that does not exist."""
+def sought_models(
+    registry: ModelRegistry, *, query: str, task: str, sort: Sort, max_usd: float
+) -> tuple[tuple[Model, ...], Sought]:
+    """The models that can do it, as `list_models` orders them. Raises: InvalidInput for a task that does not exist."""
     found = registry.ranked(query, task)
     order = sort if sort != "best" else found.sort
     prices = {row.model.name: _usual_usd(row.model) for row in found.rows}
     excess = {row.model.name: _excess(estimate(row.model, {}).most_usd, max_usd) for row in found.rows}
-    return Ordered(
-        models=tuple(_in_order(found, order, excess, prices)),
+    words = (f'"{query[:_LONGEST_SHOWN]}"' if query else "", f"task {task}" if task != "any" else "")
+    sought = Sought(
+        words=" ".join(filter(None, words)),
+        is_understood=found.is_understood or not query.strip(),
         order=order,
-        found=found,
+        able=found.able,
+        known=len(registry),
         over=frozenset(name for name, step in excess.items() if step == 2),
+        max_usd=max_usd,
     )
+    return tuple(_in_order(found, order, excess, prices)), sought
 
 
 def _in_order(found: Found, order: Sort, excess: dict[str, int], prices: dict[str, float | None]) -> list[Model]:

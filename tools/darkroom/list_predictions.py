@@ -13,13 +13,14 @@ from darkroom.darkroom import Darkroom
 from darkroom.errors import InvalidInput
 from darkroom.gateways import clean_words
 from darkroom.image_links import with_links
-from darkroom.journal import Intent, Listed, Money
+from darkroom.journal import Filter, Intent, Listed, Money
 from darkroom.reports import AnswerFacts, ListFacts, PredictionReport, list_report
 from darkroom.reports.amounts import local
 
 MOST_LISTED = 100
 _EVER = 1e18
 _MOST_WORDS = 20
+_MOST_SEARCHED = 100_000
 _MOST_TRIED = 5
 _QUOTES = "\"'`\u201c\u201d\u201e\u2018\u2019\u00ab\u00bb"
 _FIND = re.compile(r"find\s*[:\uff1a]", re.IGNORECASE)
@@ -48,7 +49,7 @@ async def list_predictions(darkroom: Darkroom, asked: str, limit: int = 10) -> P
     wanted = _asked(asked.strip(), today, zone)
     lists = darkroom.journal.lists
     if wanted.words:
-        listed = await lists.with_words(wanted.words, limit)
+        listed = await lists.matching(Filter(words=wanted.words), limit, _MOST_SEARCHED)
     else:
         listed = await lists.between(wanted.since, wanted.until, limit)
     answer = AnswerFacts(
@@ -78,7 +79,9 @@ async def _hint(darkroom: Darkroom, words: Sequence[str]) -> str:
         return ""
     if len(words) == 1:
         return "A part of a word is enough: try a shorter one."
-    found = {word: (await darkroom.journal.lists.with_words((word,), 1)).found for word in words[:_MOST_TRIED]}
+    lists, found = darkroom.journal.lists, dict[str, int]()
+    for word in words[:_MOST_TRIED]:
+        found[word] = (await lists.matching(Filter(words=(word,)), 1, _MOST_SEARCHED)).found
     told = [f"'{word[:30]}' finds {count}" for word, count in found.items() if count]
     return f"Every word must occur; {', '.join(told)}." if told else "Every word must occur, and none of them does."
 
@@ -129,7 +132,7 @@ def _days(listed: Listed, wanted: _Asked, today: date, zone: tzinfo | None) -> S
 
 
 def _day_of(intent: Intent, zone: tzinfo | None) -> date:
-    return local(intent.intended_at if intent.sent_at is None else intent.sent_at, zone).date()
+    return local(intent.at, zone).date()
 
 
 async def _money(darkroom: Darkroom, days: Sequence[date]) -> Mapping[date, Sequence[Money]]:

@@ -1,6 +1,6 @@
 """The image models for Python programs: found by words, or by name. Asks no gateway and costs nothing."""
 
-from darkroom.list_models import ordered_models
+from darkroom.list_models import sought_models
 from darkroom.registry import Model, ModelRegistry, Sort
 from darkroom.settings import Settings
 
@@ -20,8 +20,8 @@ def search(
 
     Raises: InvalidInput for a task that does not exist.
     """
-    ordered = ordered_models(_registry(), query=query, task=task, sort=sort, max_usd=max_usd)
-    return ordered.models[: max(limit, 0)]
+    models, _ = sought_models(_registry(), query=query, task=task, sort=sort, max_usd=max_usd)
+    return models[: max(limit, 0)]
 
 
 def get(name: str) -> Model:

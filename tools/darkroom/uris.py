@@ -7,7 +7,7 @@ address (an impossible port, an open bracket, a control character, a host of 70 
 import base64
 import binascii
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from ipaddress import IPv6Address, ip_address
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
@@ -182,3 +182,11 @@ def shorten_data_uris(value: "JsonValue | tuple[str, ...] | Mapping[str, JsonVal
 
 def _is_base64(head: str) -> bool:
     return any(parameter.strip() == "base64" for parameter in head.lower().split(";")[1:])
+
+
+def texts_in(value: "JsonValue") -> Iterator[str]:
+    """Every text in a JSON value, at any depth; the names of members are none."""
+    if isinstance(value, str):
+        yield value
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from texts_in(inner)

@@ -144,16 +144,13 @@ async def run(
 
 def summary(darkroom: Darkroom, batch: Batch) -> list[str]:
     """Sentences: how many there are, what failed, what it cost, and how to go on."""
-    codes = [each.code for each in batch.done]
-    there = sum(each.is_there for each in batch.planned)
-    failed, running, left = _ended_badly(codes), codes.count(4), len(batch.made) - len(codes)
-    images = sum(len(each.saved) for each in batch.done)
+    tally = _tally(batch)
     parts = [
-        f"{codes.count(0)} of {counted(len(batch.made), 'prompt')} done, {counted(images, 'image')} saved",
-        f"{there} of them made before (--fresh makes new ones)" if there else "",
-        f"{failed} failed or incomplete" if failed else "",
-        f"{running} not at an end" if running else "",
-        f"{left} not begun" if left else "",
+        f"{tally['done']} of {counted(tally['prompts'], 'prompt')} done, {counted(tally['images'], 'image')} saved",
+        f"{tally['made_before']} of them asked before (--fresh makes new ones)" if tally["made_before"] else "",
+        f"{tally['failed']} failed or incomplete" if tally["failed"] else "",
+        f"{tally['running']} not at an end" if tally["running"] else "",
+        f"{tally['not_begun']} not begun" if tally["not_begun"] else "",
     ]
     goes_on = "The same command again goes on with the rest; nothing is paid twice."
     retry = "The same command with --retry-failed makes anew what has failed, and pays for that again."
@@ -162,23 +159,26 @@ def summary(darkroom: Darkroom, batch: Batch) -> list[str]:
         f"{'; '.join(filter(None, parts))}.",
         f"Stopped: {batch.stop}" if batch.stop else "",
         charge_line(_charge(darkroom, batch), is_sandbox=darkroom.gateway.is_sandbox),
-        goes_on if running or left else "",
+        goes_on if tally["running"] or tally["not_begun"] else "",
         retry if has_failures else "",
     ]
 
 
 def totals(darkroom: Darkroom, batch: Batch) -> dict[str, JsonValue]:
     """The same for programs."""
+    return {**_tally(batch), "charged": charge_data(_charge(darkroom, batch))}
+
+
+def _tally(batch: Batch) -> dict[str, int]:
     codes = [each.code for each in batch.done]
     return {
         "prompts": len(batch.made),
         "done": codes.count(0),
-        "failed": _ended_badly(codes),
+        "failed": sum(code not in (0, 4) for code in codes),
         "running": codes.count(4),
         "not_begun": len(batch.made) - len(codes),
         "made_before": sum(each.is_there for each in batch.planned),
         "images": sum(len(each.saved) for each in batch.done),
-        "charged": charge_data(_charge(darkroom, batch)),
     }
 
 
@@ -188,10 +188,6 @@ def code_of(batch: Batch) -> int:
     if len(codes) <= 1 and (codes or len(batch.done) == len(batch.made)):
         return next(iter(codes), 0)
     return 4 if 4 in codes else 1
-
-
-def _ended_badly(codes: Sequence[int]) -> int:
-    return sum(code not in (0, 4) for code in codes)
 
 
 def _charge(darkroom: Darkroom, batch: Batch) -> Charge:

@@ -2,11 +2,9 @@
 
 import sys
 import time
-from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated
 
-import anyio
 import typer
 
 from darkroom.errors import SettingsError
@@ -16,7 +14,7 @@ from darkroom_server.install.clients import CLIENTS, Client, Machine, Platform, 
 from darkroom_server.install.entries import Launch
 from darkroom_server.install.removing import remove_entry
 from darkroom_server.install.settings_files import read_text
-from darkroom_server.install.starting import StartFailed, bare_environment, seen_at_start
+from darkroom_server.install.starting import StartFailed, seen_at_start
 from darkroom_server.install.writing import entry_in
 
 _GONE = {
@@ -84,35 +82,22 @@ def _about(client: Client, machine: Machine, name: str, is_checked: bool) -> tup
         return f"here, but {str(path)!r} cannot be understood ({str(error)[:80]})", not is_checked
     if entry is None:
         return "here, without darkroom", True
-    command = [str(entry.get(client.command_key, "")), *map(str, _listed(entry.get("args")))]
+    args, env = entry.get("args"), entry.get(client.env_key)
+    command = [str(entry.get(client.command_key, "")), *map(str, args if isinstance(args, list) else ())]
     has = f"has {name}: {' '.join(command)}" if command[0] else f"has {name}, by an address"
     if not is_checked or not command[0]:
         return has, True
-    problem, seen = _problem(Launch(command=command[0], args=tuple(command[1:])), dict(_given(client, entry)), machine)
-    return f"{has}; {problem or seen}", not problem
-
-
-def _problem(launch: Launch, given: Mapping[str, str], machine: Machine) -> tuple[str, str]:
-    environ = bare_environment(machine.home) | dict(given)
+    # Those that carry a value of their own.
+    given = {name: str(value) for name, value in (env.items() if isinstance(env, dict) else ())}
+    given = {name: value for name, value in given.items() if not value.startswith("${")}
+    launch = Launch(command=command[0], args=tuple(command[1:]))
     try:
-        seen = anyio.run(lambda: seen_at_start(launch, environ, folder=Path(machine.home.anchor)))
+        seen = seen_at_start(launch, given, machine.home)
     except StartFailed as failed:
-        return f"does not start: {failed} {' '.join(failed.said)[-200:]}".rstrip(), ""
-    return "", f"starts ({seen.version}, {len(seen.tools)} tools, {seen.seconds:.1f} s)"
+        return f"{has}; does not start: {failed} {' '.join(failed.said)[-200:]}".rstrip(), False
+    return f"{has}; starts ({seen.version}, {len(seen.tools)} tools, {seen.seconds:.1f} s)", True
 
 
 def _list_of(client: Client, machine: Machine) -> Path:
     path = client.path(machine)
     return path if path else Path(client.own_list.format(home=machine.home))
-
-
-def _given(client: Client, entry: Mapping[str, object]) -> Iterator[tuple[str, str]]:
-    """The variables of an entry that carry a value of their own."""
-    env = entry.get(client.env_key)
-    for name, value in (cast("dict[str, object]", env) if isinstance(env, dict) else {}).items():
-        if not str(value).startswith("${"):
-            yield name, str(value)
-
-
-def _listed(value: object) -> list[object]:
-    return cast("list[object]", value) if isinstance(value, list) else []

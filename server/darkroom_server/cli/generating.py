@@ -190,7 +190,7 @@ def _show_plans(plans: Sequence[batch.Planned], bound: batch.Bound, wanted: Want
         return
     for each in plans:
         usd = each.report.data["price_usd"]
-        cost = "made before" if each.is_there else "unknown" if usd is None else f"${usd:g}"
+        cost = "asked before" if each.is_there else "unknown" if usd is None else f"${usd:g}"
         typer.echo(f"{each.line.name}\t{each.report.data['model']}\t{cost}\t{each.line.request.prompt[:60]}")
     note(f"Dry run: nothing was sent. {counted(bound.image_count, 'image')} to make: {bound.words}.")
 

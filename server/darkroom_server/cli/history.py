@@ -1,11 +1,9 @@
 """`darkroom-mcp history`: what was made, and what it cost."""
 
 import csv
-import re
 import sys
 import time
 from dataclasses import dataclass, fields
-from datetime import date, datetime, timedelta
 from typing import Annotated
 
 import typer
@@ -14,7 +12,7 @@ from pydantic import JsonValue
 from darkroom.charges import Charge, Verdict
 from darkroom.darkroom import Darkroom
 from darkroom.gateways import clean_words
-from darkroom.journal import Filter, Found, Intent, Spending, Totals, day_start
+from darkroom.journal import Filter, Intent, Listed, Spending, Totals, day_start
 from darkroom.reports.amounts import counted, local, usd
 from darkroom.reports.charge_words import charge_data
 from darkroom.reports.details import prompt_of
@@ -22,6 +20,7 @@ from darkroom.reports.listing import money_words
 from darkroom_server.cli.balance import BALANCE_WITHIN_S, balance_words
 from darkroom_server.cli.columns import show_columns
 from darkroom_server.cli.completing import model_names
+from darkroom_server.cli.moments import moment
 from darkroom_server.cli.opened import in_darkroom, read_settings
 from darkroom_server.cli.screen import show_json
 
@@ -32,8 +31,6 @@ _STATUSES = {
     "unresolved": ("sent", "unknown"),
     **{name: (name,) for name in ("succeeded", "failed", "canceled", "aborted", "refused", "absent")},
 }
-_SPAN = re.compile(r"(\d{1,6})\s*([hdw])")
-_SPAN_S = {"h": 3_600, "d": 86_400, "w": 604_800}
 _HEADS = ("time", "status", "cost", "images", "model", "prompt", "path", "id")
 _CSV_HEADS = ("created_at", "status", "gateway", "model", "prompt", "seed", "cost_usd", "price_usd", "id", "paths")
 
@@ -43,7 +40,7 @@ class _Told:
     """What there is to tell; `sums` of all times, `found` of what was asked for, where that is a part."""
 
     rows: tuple[Intent, ...]
-    found: Found | None
+    found: Listed | None
     totals: Totals
     today: Spending
     balance: str
@@ -60,7 +57,7 @@ def history(
 ) -> None:
     """List earlier predictions and sum up what they cost."""
     wanted = Filter(
-        since=_moment(since) if since else Filter().since,
+        since=moment(since) if since else Filter().since,
         model=model,
         statuses=_statuses(status),
         words=tuple(find.split()),
@@ -86,21 +83,6 @@ def history(
         typer.echo(_sum_line(told))
 
 
-def _moment(text: str) -> float:
-    """Seconds since the epoch. Raises: typer.BadParameter."""
-    now = time.time()
-    today = local(now).date()
-    if span := _SPAN.fullmatch(text.strip().lower()):
-        return now - int(span[1]) * _SPAN_S[span[2]]
-    try:
-        day = {"today": today, "yesterday": today - timedelta(days=1)}.get(text.strip().lower())
-        day = day or date.fromisoformat(text.strip())
-        return datetime(day.year, day.month, day.day).timestamp()
-    except (ValueError, OverflowError, OSError):
-        allowed = "Allowed: today, yesterday, YYYY-MM-DD, or a time ago such as 12h, 7d, 2w."
-        raise typer.BadParameter(f"{text[:40]!r} is no moment. {allowed}", param_hint="--since") from None
-
-
 def _statuses(word: str) -> tuple[str, ...]:
     """Raises: typer.BadParameter."""
     if word and word not in _STATUSES:
@@ -112,7 +94,7 @@ def _statuses(word: str) -> tuple[str, ...]:
 def _cells(intent: Intent) -> tuple[str, ...]:
     paths = _paths(intent)
     return (
-        f"{local(_at(intent)):%Y-%m-%d %H:%M}",
+        f"{local(intent.at):%Y-%m-%d %H:%M}",
         _status(intent),
         _cost_cell(intent.charge),
         str(len(intent.images)),
@@ -150,13 +132,9 @@ def _record(intent: Intent) -> dict[str, JsonValue]:
         "cost_usd": intent.cost_usd,
         "cost_doubt": intent.cost_note,
         "charged": charge_data(intent.charge),
-        "created_at": local(_at(intent)).isoformat(timespec="seconds"),
+        "created_at": local(intent.at).isoformat(timespec="seconds"),
         "paths": [*_paths(intent)],
     }
-
-
-def _at(intent: Intent) -> float:
-    return intent.intended_at if intent.sent_at is None else intent.sent_at
 
 
 def _paths(intent: Intent) -> list[str]:
@@ -179,7 +157,7 @@ def _sums(told: _Told) -> dict[str, JsonValue]:
     totals = told.totals
     counts = {field.name: getattr(totals, field.name) for field in fields(totals) if field.name.endswith("_count")}
     return counts | {
-        "found_count": told.found.count if told.found else None,
+        "found_count": told.found.found if told.found else None,
         "settled_usd": round(totals.spending.settled_usd, 6),
         "reserved_usd": round(totals.spending.reserved_usd, 6),
         "unknown_price_count": totals.spending.unknown_count,
@@ -189,7 +167,7 @@ def _sums(told: _Told) -> dict[str, JsonValue]:
 
 def _sum_line(told: _Told) -> str:
     if told.found:
-        shown = f"{len(told.rows)} of {counted(told.found.count, 'prediction')} found"
+        shown = f"{len(told.rows)} of {counted(told.found.found, 'prediction')} found"
         return f"{shown}; charged {money_words(told.found.money)}."
     totals = told.totals
     remarks = (

@@ -7,7 +7,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal
 
-import anyio
 import typer
 
 from darkroom.errors import DarkroomError, InvalidRequest
@@ -18,7 +17,7 @@ from darkroom_server.install import entries, launching
 from darkroom_server.install.clients import CLIENTS, Client, client_named
 from darkroom_server.install.entries import Environment, Launch
 from darkroom_server.install.skill import skill_path, skill_text
-from darkroom_server.install.starting import Seen, StartFailed, bare_environment, seen_at_start
+from darkroom_server.install.starting import Seen, StartFailed, seen_at_start
 from darkroom_server.install.variables import check_name, check_values, is_secret, settled_gateway
 from darkroom_server.install.writing import Installed, shown_entry, write_entry, write_page
 
@@ -160,10 +159,8 @@ def _launch(client: Client, command: str, *, in_project: bool, is_written: bool,
 
 def _started(client: Client, launch: Launch, environment: Environment) -> Seen:
     """What was seen when it was started as a host would. Raises: InvalidRequest where it does not start."""
-    home = Path.home()
-    environ = bare_environment(home) | dict(environment.given)
     try:
-        return anyio.run(lambda: seen_at_start(launch, environ, folder=Path(home.anchor)))
+        return seen_at_start(launch, environment.given, Path.home())
     except StartFailed as failed:
         for line in failed.said:
             note(f"  {line}")

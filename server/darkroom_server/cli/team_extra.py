@@ -25,3 +25,10 @@ def team_settings() -> "TeamSettings":
     from darkroom.team_settings import TeamSettings
 
     return Settings.read_or_problem().team or TeamSettings()
+
+
+def owner_url() -> str:
+    """The address of the database as its owner. Raises: SettingsError where none is named, or as `team_settings`."""
+    team = team_settings()
+    team.require("migrate_url")
+    return team.migrate_url.get_secret_value() if team.migrate_url else ""

@@ -1,5 +1,7 @@
 """`darkroom-mcp worker`, for a team's server."""
 
+from typing import Annotated
+
 import anyio
 import typer
 
@@ -9,7 +11,9 @@ from darkroom_server.cli.team_extra import check_team_extra
 from darkroom_server.stdio import log_to_stderr
 
 
-def worker() -> None:
+def worker(
+    host: Annotated[str, typer.Option(help="Address on which DARKROOM_METRICS_PORT answers.")] = "127.0.0.1",
+) -> None:
     """Follow the predictions of a team and store their images, until SIGTERM. Run two or more, on any machine.
 
     It makes no creates: those are sent by `darkroom-mcp serve --transport http`. It reads DARKROOM_DATABASE_URL (as the
@@ -26,6 +30,10 @@ def worker() -> None:
             "`darkroom-mcp` itself follows the predictions."
         )
     check_team_extra()
+    if team.metrics_port:
+        from darkroom_server.team.metrics import serve_metrics
+
+        serve_metrics(team.metrics_port, host)
     from darkroom_server.team.worker import work
 
     anyio.run(work, settings, team, lambda: typer.echo("ready"))

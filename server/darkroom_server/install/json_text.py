@@ -76,24 +76,19 @@ def remove(text: str, path: Sequence[str | int]) -> str:
 
     Raises: ValueError where the text is broken.
     """
-    node = _root(_filled(text))
-    for step in path[:-1]:
-        if step not in node.members:
+    *way, last = path
+    while True:
+        node = _root(_filled(text))
+        for step in way:
+            if step not in node.members:
+                return text
+            node = node.members[str(step)]
+        places = [at for at, (_, key, _) in enumerate(node.children) if last in (key, at)]
+        if not places:
             return text
-        node = node.members[str(step)]
-    last = path[-1]
-    places = [at for at, (_, key, _) in enumerate(node.children) if last in (key, at)]
-    for place in reversed(places):  # of equal keys none may stay
-        text = _without(text, node, place)
-        node = _at(text, path[:-1])
-    return text
-
-
-def _at(text: str, path: Sequence[str | int]) -> _Node:
-    node = _root(text)
-    for step in path:
-        node = node.members[str(step)]
-    return node
+        text = _without(text, node, places[-1])
+        if isinstance(last, int):
+            return text  # of equal keys none may stay, but another item has this number now
 
 
 def _without(text: str, node: _Node, place: int) -> str:

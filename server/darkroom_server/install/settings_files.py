@@ -1,12 +1,11 @@
 """Reading and replacing a settings file of another program: all or nothing, with a copy, and its mode and link kept."""
 
-import os
 import shutil
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from darkroom.errors import SettingsError
+from darkroom.file_systems import write_whole
 
 
 def read_text(path: Path) -> str:
@@ -34,7 +33,7 @@ def replace_text(path: Path, old: str, new: str, *, stamp: str) -> Path | None:
     try:
         new.encode("utf-8")  # a path of this computer may hold bytes that are no text
         backup = _copy(path, stamp) if path.exists() else None
-        _write(path.resolve(), new)
+        _write(path, new)
     except (OSError, UnicodeEncodeError) as error:
         words = f"{str(path)[:160]!r} cannot be written ({_reason(error)}). Nothing was changed."
         raise SettingsError(words) from error
@@ -50,7 +49,7 @@ def put_back(path: Path, before: str | None, copies: Sequence[Path]) -> None:
         if before is None:
             path.unlink()
         else:
-            _write(path.resolve(), before)
+            _write(path, before)
         for copy in copies:
             copy.unlink()
     except OSError as error:
@@ -64,20 +63,10 @@ def _copy(path: Path, stamp: str) -> Path:
     return backup
 
 
-def _write(target: Path, text: str) -> None:
+def _write(path: Path, text: str) -> None:
+    target = path.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(text.encode("utf-8"))
-            file.flush()
-            os.fsync(file.fileno())
-        if target.exists():
-            shutil.copymode(target, name)
-        os.replace(name, target)
-    except OSError:
-        Path(name).unlink(missing_ok=True)
-        raise
+    write_whole(target, text.encode("utf-8"), keeps_mode=True)
 
 
 def _reason(error: OSError | UnicodeError) -> str:

@@ -21,7 +21,7 @@ from anyio.streams.buffered import BufferedByteReceiveStream
 
 from darkroom_server.install.entries import Launch
 
-START_WITHIN_S = 60.0
+_START_WITHIN_S = 60.0
 _LEAVE_WITHIN_S = 3.0
 _LONGEST_ANSWER_BYTES = 1_000_000
 _KEPT_LINES = 8
@@ -51,7 +51,7 @@ class StartFailed(Exception):
         self.said = tuple(said)
 
 
-def bare_environment(home: Path) -> dict[str, str]:
+def _bare_environment(home: Path) -> dict[str, str]:
     """What the meanest host gives a server: where the system's programs are, and whose home it is."""
     if sys.platform != "win32":
         return {"PATH": "/usr/bin:/bin", "HOME": str(home)}
@@ -61,21 +61,24 @@ def bare_environment(home: Path) -> dict[str, str]:
     return system | {name: str(folder) for name, folder in folders.items()}
 
 
-async def seen_at_start(
-    launch: Launch, environ: Mapping[str, str], *, folder: Path, within_s: float = START_WITHIN_S
-) -> Seen:
-    """Start it in `folder` with this environment alone, greet it, ask for its tools, and let it go.
+def seen_at_start(launch: Launch, given: Mapping[str, str], home: Path) -> Seen:
+    """Start it with no more than these variables and whose home it is, greet it, ask for its tools, and let it go.
 
     Raises: StartFailed.
     """
-    began, shown = time.monotonic(), launch.command[-120:]
+    environ, shown = _bare_environment(home) | dict(given), launch.command[-120:]
+
+    async def see(said: IO[bytes]) -> Seen:
+        began = time.monotonic()
+        with anyio.fail_after(_START_WITHIN_S):
+            async with _started(launch, environ, Path(home.anchor), said) as process:
+                return await _conversation(process, began)
+
     with tempfile.TemporaryFile() as said:
         try:
-            with anyio.fail_after(within_s):
-                async with _started(launch, environ, folder, said) as process:
-                    return await _conversation(process, began)
+            return anyio.run(see, said)
         except TimeoutError:
-            problem = f"gave no answer within {within_s:g} s"
+            problem = f"gave no answer within {_START_WITHIN_S:g} s"
         except FileNotFoundError:
             problem = "is not found where a host looks for it"
         except OSError as error:

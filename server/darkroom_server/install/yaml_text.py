@@ -18,7 +18,6 @@ from darkroom_server.install.json_text import nested, newline_of
 
 _PLAIN = re.compile(r"[A-Za-z_/][A-Za-z0-9_./-]*")
 _NO_TEXT = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}
-_MOST_CHANGES = 100
 _Splice = tuple[int, int, str]
 """Start and end of a span, and what to put there."""
 
@@ -38,8 +37,8 @@ def put(text: str, path: Sequence[str], value: Mapping[str, JsonValue]) -> str:
 
     Raises: ValueError where the text is broken, or where something else than a mapping is on the way.
     """
-    wanted = {path[0]: nested(path[1:], dict(value))}
-    for _ in range(_MOST_CHANGES):
+    wanted: dict[str, JsonValue] = {path[0]: nested(path[1:], dict(value))}
+    for _ in range(_keys(wanted) + 1):
         known = read(text)
         root = yaml.SafeLoader(text).get_single_node()
         if not known and not isinstance(root, MappingNode):
@@ -52,6 +51,11 @@ def put(text: str, path: Sequence[str], value: Mapping[str, JsonValue]) -> str:
         start, end, new = splice
         text = text[:start] + new + text[end:]
     raise ValueError("it is written in a way that cannot be changed here")
+
+
+def _keys(value: JsonValue) -> int:
+    """How many keys it has at all its levels; a change brings at least one to its place."""
+    return sum(1 + _keys(each) for each in value.values()) if isinstance(value, dict) else 0
 
 
 def remove(text: str, path: Sequence[str]) -> str:

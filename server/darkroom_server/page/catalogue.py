@@ -23,18 +23,21 @@ _ROW = re.compile(r"([0-9a-z]{26})-([1-9][0-9]{0,5})")
 
 
 class Catalogue:
-    """Every method raises JournalError where the journal cannot be read. `place` is a folder, or a bucket's URL."""
+    """Every method raises JournalError where the journal cannot be read.
 
-    def __init__(self, journal: Journal, place: str) -> None:
+    `place` is a folder, or a bucket's URL, or "" where only the journal says what is there.
+    """
+
+    def __init__(self, journal: Journal, place: str = "") -> None:
         self._journal = journal
-        self._folder = None if is_url(place) else Path(place)
+        self._folder = None if not place or is_url(place) else Path(place)
         self._strays: dict[str, Picture] = {}
         self._read: dict[tuple[str, int, int], Picture | None] = {}
 
-    async def version(self) -> str:
-        """Another text where a picture or a sum has changed."""
+    async def version(self) -> tuple[str, int]:
+        """Another text where a picture or a sum has changed; how many pictures the journal knows."""
         totals = await self._journal.totals()
-        return hashlib.sha256(repr(totals).encode()).hexdigest()[:16]
+        return hashlib.sha256(repr(totals).encode()).hexdigest()[:16], totals.stored_count
 
     async def page(self, after: str, limit: int) -> tuple[list[Picture], str]:
         """The pictures of the next `limit` rows after the row of that key, and the key to go on with, "" at the end."""

@@ -11,14 +11,14 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse, RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-_ALWAYS = {
+ALWAYS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-_UNLESS_SAID = {
+UNLESS_SAID = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
 }
@@ -45,8 +45,8 @@ class Guard:
         async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                headers.update(_ALWAYS)
-                for name, value in _UNLESS_SAID.items():
+                headers.update(ALWAYS)
+                for name, value in UNLESS_SAID.items():
                     headers.setdefault(name, value)
             await send(message)
 
@@ -80,5 +80,6 @@ def _is_same(given: str, secret: str) -> bool:
 
 def csp(**sources: Iterable[str]) -> str:
     """A policy that allows these sources and nothing else: `csp(img_src=["'self'"])`."""
-    allowed = "".join(f"; {name.replace('_', '-')} {' '.join(values)}" for name, values in sources.items())
-    return f"default-src 'none'{allowed}; base-uri 'none'; form-action 'none'"
+    given = {**sources, "base_uri": ["'none'"], "form_action": sources.get("form_action", ["'none'"])}
+    allowed = (f"{name.replace('_', '-')} {' '.join(values)}" for name, values in given.items())
+    return "; ".join(["default-src 'none'", *allowed])

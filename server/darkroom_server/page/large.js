@@ -22,7 +22,7 @@ function show(index) {
   (wasOn && large.querySelector(`button[title="${wasOn}"]`) || large.querySelector('.close')).focus();
 }
 function whole(picture, image) {
-  const original = el('img', {src: `image/${picture.id}`});
+  const original = el('img', {src: `${root}image/${picture.id}`});
   original.decode().then(() => { image.src = original.src; }, async () => {
     if (!image.isConnected) return;
     const problem = await ask(`image/${picture.id}`).then(() => 'It cannot be shown.', error => error.message);
@@ -46,9 +46,10 @@ function about(picture, index) {
   return [
     el('div', {class: 'top'}, `${(index + 1).toLocaleString('en')} of ${shown.length.toLocaleString('en')}`, iconic('close', 'Close', () => large.close(), 'close')),
     picture.prompt ? el('p', {id: 'prompt'}, picture.prompt) : el('p', {class: 'hint'}, 'Its prompt is not known.'),
-    picture.is_cut && el('p', {class: 'hint'}, 'Its prompt is longer; the record beside the file has all of it.'),
+    picture.is_cut && el('p', {class: 'hint'}, root ? 'Its prompt is longer than what is shown here.' : 'Its prompt is longer; the record beside the file has all of it.'),
     el('div', {class: 'actions', role: 'group', 'aria-label': 'Actions'}, ...actions(picture)),
     picture.command && el('p', {class: 'hint'}, 'The command makes it again: give another seed or other words beside it.'),
+    picture.reference && el('p', {class: 'hint'}, 'By its name your assistant finds it: to change it, to use it as an image, or to make one like it.'),
     el('dl', {}, ...facts.filter(([, value]) => value).flatMap(([term, value]) => [el('dt', {}, term), el('dd', {}, value)])),
   ].filter(Boolean);
 }
@@ -56,9 +57,10 @@ function actions(picture) {
   return [
     picture.prompt && copier('copy', 'Copy prompt', picture.prompt),
     picture.command && copier('again', 'Copy command', picture.command),
+    picture.reference && copier('again', 'Copy name', picture.reference),
     picture.location && copier('file', 'Copy path', picture.location),
     picture.can_reveal && push('open', 'Show in folder', () => ask(`reveal/${picture.id}`, 'POST').then(() => say('The folder was opened'), error => notice(error.message))),
-    !embedded && el('a', {class: 'push', href: `image/${picture.id}`, target: '_blank', rel: 'noopener noreferrer'}, icon('full'), 'Open alone'),
+    !embedded && el('a', {class: 'push', href: `${root}image/${picture.id}`, target: '_blank', rel: 'noopener noreferrer'}, icon('full'), 'Open alone'),
   ].filter(Boolean);
 }
 function notice(text) {

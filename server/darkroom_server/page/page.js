@@ -1,8 +1,9 @@
 'use strict';
 // `all` are the pictures, newest first; `shown` those that fit the search; `rows` their places on the sheet, of which only
 // those near the window are in the document. Whatever comes from outside is put in as text, never as HTML. A file of its
-// own has its data in it; else everything is asked of the server that sent this page.
+// own has its data in it; else everything is asked of the server that sent this page: below `root` where it is a team's.
 const $ = id => document.getElementById(id);
+const root = document.querySelector('main').dataset.root;
 const embedded = $('data') && JSON.parse($('data').textContent);
 const plural = (count, noun) => `${count.toLocaleString('en')} ${noun}${count === 1 ? '' : 's'}`;
 const seconds = value => value < 10 ? `${value.toFixed(1)} s` : value < 120 ? `${Math.round(value)} s` : `${Math.floor(value / 60)} min ${Math.round(value % 60)} s`;
@@ -40,15 +41,17 @@ function tell(problem) {
 // The server, or the data in this file
 
 async function ask(path, method = 'GET') {
-  const answer = await fetch(path, {method, cache: 'no-store'}).catch(() => null);
-  if (!answer) throw new Error('darkroom-mcp gallery has ended. Start it again in a terminal and open its new address.');
+  const answer = await fetch(root + path, {method, cache: 'no-store'}).catch(() => null);
+  if (!answer) throw new Error(root ? 'The server does not answer. It is asked again every few seconds.' : 'darkroom-mcp gallery has ended. Start it again in a terminal and open its new address.');
   const told = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Error(told.problem || 'This page is no longer served. Open the address that the terminal shows.');
+  if (!answer.ok) throw new Error(told.problem || (root ? `The server cannot answer now (HTTP ${answer.status}). Reload the page in a moment.` : 'This page is no longer served. Open the address that the terminal shows.'));
   return told;
 }
-let all = [], shown = [], spending = [], version = '', isLoading = false;
+// Of very many pictures the oldest are asked for once somebody looks for them; `rest` is the key to go on with.
+const ENOUGH = 1500, AT_ONCE = 400;
+let all = [], shown = [], spending = {spending: []}, version = '', isLoading = false, rest = '', total = 0;
 async function load() {
-  if (embedded) [all, spending] = [embedded.pictures, embedded.spending];
+  if (embedded) [all, spending] = [embedded.pictures, embedded];
   if (embedded) return take(all, true);
   if (isLoading) return;
   isLoading = true;
@@ -56,18 +59,38 @@ async function load() {
     const asked = ask('version'), isFirst = !version;
     if (!isFirst && (await asked).version === version) return;
     const found = new Map(all.filter(({id}) => !id.startsWith('file-')).map(each => [each.id, each])), before = new Set(found.keys());
-    for (let after = '', limit = 120; after || limit === 120; limit = 400) {
+    for (let after = '', limit = 120; after || limit === 120; limit = AT_ONCE) {
       const page = await ask(`pictures?limit=${limit}&after=${encodeURIComponent(after)}`);
       for (const each of page.pictures) found.set(each.id, each);
       after = page.pictures.some(({id}) => before.has(id)) ? '' : page.next; // what is older is here already
+      if (isFirst && after && found.size >= ENOUGH) [rest, after] = [after, ''];
       if (isFirst) take(found.values(), false);
     }
-    for (const each of (await ask('strays')).pictures) found.set(each.id, each);
-    spending = (await ask('spending')).spending;
-    take(found.values(), true);
-    if (!$('spending').hidden) drawSpending();
+    if (!root) for (const each of (await ask('strays')).pictures) found.set(each.id, each);
+    total = (await asked).count;
+    take(found.values(), !rest);
+    if (isOpen) await VIEWS[isOpen]();
     version = (await asked).version;
     tell('');
+  } catch (error) {
+    tell(error.message);
+  } finally {
+    isLoading = false;
+  }
+}
+async function loadOlder() {
+  if (!rest || isLoading) return;
+  isLoading = true;
+  try {
+    do {
+      const found = new Map(all.map(each => [each.id, each]));
+      for (let pages = isSearch() ? 10 : 1; rest && pages; pages--) {
+        const page = await ask(`pictures?limit=${AT_ONCE}&after=${encodeURIComponent(rest)}`);
+        for (const each of page.pictures) found.set(each.id, each);
+        rest = page.next;
+      }
+      take(found.values(), !rest);
+    } while (rest && isSearch());
   } catch (error) {
     tell(error.message);
   } finally {
@@ -83,18 +106,20 @@ function take(found, isWhole) {
 
 // Searching
 
-function filter(isWhole = true) {
+const isSearch = () => Boolean($('words').value.trim() || $('model').value || $('day').value);
+function filter(isWhole = !rest) {
   const wanted = fold($('words').value).split(/\s+/).filter(Boolean), model = $('model').value, day = $('day').value;
   const fits = each => (!model || each.model === model) && (!day || dayOf(each.at) === day)
     && (!wanted.length || wanted.every(word => (each.folded ??= fold(`${each.prompt} ${each.model} ${each.name} ${each.id}`)).includes(word)));
-  const isSearch = Boolean(wanted.length || model || day);
   const focused = document.activeElement?.dataset.index, was = shown[current];
-  shown = isSearch ? all.filter(fits) : all;
+  shown = isSearch() ? all.filter(fits) : all;
   current = Math.max(0, shown.indexOf(was), shown.findIndex(({id}) => id === was?.id));
-  $('clear').hidden = !isSearch;
-  $('count').textContent = isSearch ? `${shown.length.toLocaleString('en')} of ${plural(all.length, 'picture')}` : plural(all.length, 'picture');
+  const count = rest ? Math.max(total, all.length) : all.length;
+  $('clear').hidden = !isSearch();
+  $('count').textContent = isSearch() ? `${shown.length.toLocaleString('en')} of ${plural(count, 'picture')}` : plural(count, 'picture');
   $('none').hidden = shown.length > 0 || !isWhole;
-  $('none').replaceChildren(...isSearch ? [el('strong', {}, 'No picture fits'), 'Try fewer words, another model or another day.']
+  $('none').replaceChildren(...isSearch() ? [el('strong', {}, 'No picture fits'), 'Try fewer words, another model or another day.']
+    : root ? [el('strong', {}, 'No pictures yet'), 'Ask your assistant for one: “Make a picture of a lighthouse at dawn.”']
     : [el('strong', {}, 'No pictures yet'), 'Make one: ', el('code', {}, 'darkroom-mcp generate "a lighthouse at dawn"')]);
   keepPlace(arrange);
   if (focused !== undefined) sheet.querySelector(`[data-index="${current}"]`)?.focus({preventScroll: true});
@@ -105,6 +130,7 @@ for (const id of ['model', 'day']) $(id).addEventListener('change', search);
 function search() {
   filter();
   scrollTo(0, 0);
+  if (isSearch()) loadOlder();
 }
 $('search').addEventListener('submit', event => { event.preventDefault(); search(); });
 $('clear').addEventListener('click', () => {
@@ -164,6 +190,7 @@ function draw() {
     if (!drawn.has(index)) before ? before.after(node) : sheet.prepend(node);
     drawn.set(index, before = node);
   }
+  if (rest && last >= rows.length) loadOlder();
   clearTimeout(settled);
   settled = setTimeout(fetchSeen, wasHere.size ? 70 : 0);
 }
@@ -193,7 +220,7 @@ function rowNode(row) {
   }
   return node;
 }
-const thumbnailOf = picture => embedded ? /^data:image\/(png|jpeg|webp);/.test(picture.thumbnail) ? picture.thumbnail : '' : `thumbnail/${picture.id}`;
+const thumbnailOf = picture => embedded ? /^data:image\/(png|jpeg|webp);/.test(picture.thumbnail) ? picture.thumbnail : '' : `${root}thumbnail/${picture.id}`;
 function tileNode(index, wide) {
   const picture = shown[index], source = thumbnailOf(picture), label = picture.prompt.slice(0, 160) || picture.name;
   const tile = el('button', {class: 'tile', type: 'button', 'aria-label': label, 'aria-haspopup': 'dialog', tabindex: index === current ? 0 : -1, 'data-index': index, click: () => show(index)});

@@ -13,7 +13,7 @@ from typing import cast
 
 from pydantic import JsonValue
 
-from darkroom.images import StoredFile
+from darkroom.images import DAMAGED, StoredFile
 from darkroom.journal import Intent
 from darkroom.reports.amounts import usd
 from darkroom.reports.charge_words import charge_line
@@ -32,7 +32,8 @@ _DEFAULTS: tuple[JsonValue, ...] = ("", 0, "auto", None)
 class Picture:
     """A saved image and how it was made. `at` is seconds since the epoch, `took_s` seconds, `cost` words.
 
-    `options` is what was asked for beside prompt, model and seed; `command` makes it again in a terminal.
+    `options` is what was asked for beside prompt, model and seed; `command` makes it again in a terminal, `reference`
+    is how an assistant names it (`prediction:ID/N`), "" where none knows it.
     """
 
     id: str
@@ -46,6 +47,7 @@ class Picture:
     took_s: float | None = None
     options: Mapping[str, str] = field(default_factory=dict[str, str])
     command: str = ""
+    reference: str = ""
     problem: str = ""
 
     def data(self, *, is_shared: bool = False) -> dict[str, JsonValue]:
@@ -76,6 +78,12 @@ class Picture:
         }
         return told if is_shared else told | local
 
+    def data_for_team(self) -> dict[str, JsonValue]:
+        """For a person at another computer: no place of this one is in it, and what they can do there is."""
+        # Other problems name the folder that an image had to go to.
+        problem = self.problem if self.problem.startswith(DAMAGED) else ""
+        return self.data(is_shared=True) | {"reference": self.reference, "problem": problem}
+
 
 def pictures_of(intent: Intent) -> list[Picture]:
     """The saved images of a row, in order."""
@@ -99,6 +107,7 @@ def pictures_of(intent: Intent) -> list[Picture]:
             took_s=_number((metrics.predict_s or metrics.total_s) if metrics else None),
             options=dict(_options(request)),
             command=_like(intent, image.index + 1) or _command(prompt, intent.model, seed),
+            reference=f"prediction:{intent.prediction_id}/{image.index + 1}",
             problem=image.problem,
         )
         for image, file in saved

@@ -24,8 +24,8 @@ from darkroom_server.page.catalogue import Catalogue
 from darkroom_server.page.document import exported_page
 from darkroom_server.page.guard import Guard
 from darkroom_server.page.pictures import Picture
-from darkroom_server.page.routes import Routes
-from darkroom_server.page.thumbnails import Thumbnails
+from darkroom_server.page.routes import LocalRoutes, Shown
+from darkroom_server.page.thumbnails import FolderKept, Thumbnails
 
 _LEAVE_WITHIN_S = 1
 _ROWS_AT_ONCE = 500
@@ -39,6 +39,7 @@ class Opened:
     """What the page is made of while the journal is open."""
 
     catalogue: Catalogue
+    kept: FolderKept
     thumbnails: Thumbnails
     stores: OutputStores
 
@@ -50,13 +51,14 @@ async def opened(settings: Settings) -> AsyncGenerator[Opened]:
     async with open_journal(data_dir / "journal.sqlite3") as journal, decoders().kept():
         stores = OutputStores(settings.output_location, spare=data_dir / "images")
         catalogue = Catalogue(journal, stores.default.place)
-        yield Opened(catalogue, Thumbnails(data_dir / "thumbnails", stores.read), stores)
+        kept = FolderKept(data_dir / "thumbnails")
+        yield Opened(catalogue, kept, Thumbnails(kept, stores.read), stores)
 
 
 async def serve_page(settings: Settings, listener: socket.socket, on_ready: Callable[[Guard], None]) -> None:
     """Serve on `listener`, which is bound to 127.0.0.1, until SIGINT or SIGTERM."""
     async with opened(settings) as room, anyio.create_task_group() as tasks:
-        routes = Routes(room.catalogue, room.thumbnails, room.stores.read)
+        routes = LocalRoutes(Shown(room.catalogue, room.thumbnails, room.stores.read))
         guard = Guard(routes.router(), listener.getsockname()[1])
         # No access log: it would hold the secret.
         config = uvicorn.Config(
@@ -68,7 +70,7 @@ async def serve_page(settings: Settings, listener: socket.socket, on_ready: Call
             server_header=False,
             timeout_graceful_shutdown=_LEAVE_WITHIN_S,
         )
-        tasks.start_soon(to_thread.run_sync, room.thumbnails.sweep)
+        tasks.start_soon(to_thread.run_sync, room.kept.sweep)
         on_ready(guard)
         await _Server(config).serve(sockets=[listener])
 

@@ -1,16 +1,18 @@
-// Spending by day or month, stacked by model; rows are [day, model, predictions, US dollars charged, that may be charged]
+// Spending by day or month, stacked by model; rows are [day, model, predictions, US dollars charged, that may be charged].
+// For a team the server also says which day it is by the tenant's clock, and what the limits leave of it.
 
 const SPANS = {'30 days': 30, '90 days': 90, '12 months': 366, 'All time': Infinity}, MOST_MODELS = 5;
 let span = '30 days';
 const dollars = value => value === 0 ? '$0' : '$' + (value < .1 ? value.toFixed(4).replace(/0{1,2}$/, '') : value.toFixed(2).replace(/\B(?=(\d{3})+\.)/g, ','));
 const sumOf = (list, column) => list.reduce((sum, row) => sum + row[column], 0);
 function drawSpending() {
-  const today = new Date(), first = new Date(today.getFullYear(), today.getMonth(), today.getDate() - Math.min(SPANS[span], 36500) + 1);
-  const from = dayOf(first / 1000), within = spending.filter(([day]) => day >= from && day <= dayOf(today / 1000)), isMonthly = SPANS[span] > 90;
+  const today = spending.today ? new Date(`${spending.today}T12:00`) : new Date(), first = new Date(today.getFullYear(), today.getMonth(), today.getDate() - Math.min(SPANS[span], 36500) + 1);
+  const from = dayOf(first / 1000), within = spending.spending.filter(([day]) => day >= from && day <= dayOf(today / 1000)), isMonthly = SPANS[span] > 90;
   const ranked = [...Map.groupBy(within, row => row[1])].map(([model, list]) => ({model, list, usd: sumOf(list, 3) + sumOf(list, 4)})).sort((one, other) => other.usd - one.usd || other.list.length - one.list.length);
   const kindOf = new Map(ranked.map(({model}, rank) => [model, Math.min(rank, MOST_MODELS)]));
   const known = sumOf(within, 3), may = sumOf(within, 4);
   $('spans').replaceChildren(...Object.keys(SPANS).map(name => el('button', {type: 'button', 'aria-pressed': name === span, click: () => { span = name; drawSpending(); [...$('spans').children].find(button => button.textContent === name).focus(); }}, name)));
+  drawLimits();
   $('sums').textContent = `${dollars(known)} for ${plural(sumOf(within, 2), 'prediction')}` + (may ? `, and at most ${dollars(may)} more for what is not settled yet (pale).` : '.');
   const bars = barsOf(within, isMonthly, first, today);
   $('plot').replaceChildren(known + may ? plot(bars, kindOf, isMonthly) : el('p', {class: 'nothing'}, 'Nothing was charged in this time.'), el('figcaption', {class: 'unseen'}, 'The tables have the same figures.'));
@@ -24,6 +26,19 @@ function drawSpending() {
     return [[isMonthly ? monthWords(key) : dayWords(key)], sumOf(list, 2).toLocaleString('en'), some(sumOf(list, 3)), some(sumOf(list, 4)), short(most[1])];
   })));
 }
+function drawLimits() {
+  $('limits').hidden = !spending.today;
+  if (!spending.today) return;
+  const since = start => { const list = spending.spending.filter(([day]) => day.startsWith(start)); return [sumOf(list, 3), sumOf(list, 4)]; };
+  const spent = ([known, may]) => dollars(known) + (may ? ` and at most ${dollars(may)} more` : '');
+  $('limits').replaceChildren(...facts([
+    [spent(since(spending.today)), 'today'],
+    [spent(since(spending.today.slice(0, 7))), 'this month'],
+    ...spending.limits.map(({whose, limit_usd, left_usd, reserved_usd}) => [`${dollars(left_usd)} left`, `of ${dollars(limit_usd)}, ${whose}` + (reserved_usd ? `; ${dollars(reserved_usd)} is reserved for what still runs` : '')]),
+    ...spending.limits.length ? [] : [['No limit', 'is set for you or your team']],
+  ]), el('li', {}, `A day begins at midnight in ${spending.zone}`));
+}
+const facts = list => list.map(([figure, words]) => el('li', {}, el('strong', {}, figure), words));
 const monthWords = key => new Date(`${key}-15T12:00`).toLocaleDateString([], {month: 'long', year: 'numeric'});
 function barsOf(within, isMonthly, first, today) {
   const lists = Map.groupBy(within, row => isMonthly ? row[0].slice(0, 7) : row[0]), bars = [];
@@ -70,19 +85,22 @@ function nice(value) {
   return [1, 2, 5, 10].find(each => each * power >= value) * power;
 }
 
-// The two views, and news while the page is looked at
+// The views, and news while the page is looked at
 
-function turnTo(isSpending) {
-  $('pictures').hidden = isSpending;
-  $('spending').hidden = !isSpending;
-  $('search').hidden = isSpending;
-  $('to-sheet').setAttribute('aria-pressed', !isSpending);
-  $('to-spending').setAttribute('aria-pressed', isSpending);
-  if (isSpending) drawSpending(); else if (sheet.clientWidth !== width) arrange(); else draw();
+const VIEWS = {pictures: () => { if (sheet.clientWidth !== width) arrange(); else draw(); }, spending: async () => {
+  if (!embedded) spending = await ask('spending');
+  drawSpending();
+}};
+let isOpen = '';
+function turnTo(view) {
+  isOpen = view === 'pictures' || embedded ? '' : view;
+  for (const section of document.querySelectorAll('main > section')) section.hidden = section.id !== view;
+  $('search').hidden = view !== 'pictures';
+  for (const button of document.querySelectorAll('[data-view]')) button.setAttribute('aria-pressed', button.dataset.view === view);
   scrollTo(0, 0);
+  return Promise.resolve(VIEWS[view]()).catch(error => tell(error.message));
 }
-$('to-sheet').addEventListener('click', () => turnTo(false));
-$('to-spending').addEventListener('click', () => turnTo(true));
+for (const button of document.querySelectorAll('[data-view]')) button.addEventListener('click', () => turnTo(button.dataset.view));
 load();
 if (!embedded) {
   document.addEventListener('visibilitychange', () => { if (!document.hidden) load(); });

@@ -1,4 +1,4 @@
-"""Small pictures for the contact sheet: made by the guarded decoder, a few at once, and kept on disk by their hash."""
+"""Small pictures for the contact sheet: made by the guarded decoder, a few at once, and kept by their hash."""
 
 import hashlib
 import os
@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Protocol
 
 import anyio
 from anyio import to_thread
@@ -28,11 +29,23 @@ _SVG = "image/svg+xml"
 Reader = Callable[[StoredFile], Awaitable[bytes]]
 
 
-class Thumbnails:
-    """`folder` is ours alone; it may be emptied at any time. `read` gives the bytes of a file of the catalogue."""
+class Kept(Protocol):
+    """Where thumbnails are kept once they are made; what is lost there is made anew."""
 
-    def __init__(self, folder: Path, read: Reader) -> None:
-        self._folder = folder
+    async def get(self, file: StoredFile) -> bytes:
+        """The thumbnail of this file, empty where none is kept."""
+        ...
+
+    async def put(self, file: StoredFile, content: bytes) -> None:
+        """Keep it, where that is possible."""
+        ...
+
+
+class Thumbnails:
+    """`read` gives the bytes of a file of the catalogue."""
+
+    def __init__(self, kept: Kept, read: Reader) -> None:
+        self._kept = kept
         self._read = read
         self._limiter = anyio.CapacityLimiter(_AT_ONCE)
 
@@ -41,12 +54,37 @@ class Thumbnails:
 
         Raises: OutputError that says why there is none.
         """
-        if kept := await to_thread.run_sync(self._kept, file):
+        if kept := await self._kept_of(file):
             return kept
         async with self._limiter:
             if is_wanted and not await is_wanted():
                 return b""
-            return await to_thread.run_sync(self._kept, file) or await self._made(file)
+            return await self._kept_of(file) or await self._made(file)
+
+    async def _kept_of(self, file: StoredFile) -> bytes:
+        content = await self._kept.get(file) if _HASH.fullmatch(file.sha256) else b""
+        return content if sniff(content[:HEAD_BYTES]) in SHOWN_TYPES else b""
+
+    async def _made(self, file: StoredFile) -> bytes:
+        content = await self._read(file)
+        made = await shrunk(content, LONGEST_PX, MAX_BYTES)
+        # A file that was changed since, or whose sidecar tells another hash, must not stand for the image of that hash.
+        if hashlib.sha256(content).hexdigest() == file.sha256:
+            await self._kept.put(file, made)
+        return made
+
+
+class FolderKept:
+    """In a folder that is ours alone; it may be emptied at any time."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    async def get(self, file: StoredFile) -> bytes:
+        return await to_thread.run_sync(self._read, file)
+
+    async def put(self, file: StoredFile, content: bytes) -> None:
+        await to_thread.run_sync(self._write, file, content)
 
     def sweep(self) -> None:
         """Remove the oldest where they have become too many."""
@@ -59,29 +97,17 @@ class Thumbnails:
                 path.unlink(missing_ok=True)
                 left -= size
 
-    async def _made(self, file: StoredFile) -> bytes:
-        content = await self._read(file)
-        made = await shrunk(content, LONGEST_PX, MAX_BYTES)
-        # A file that was changed since, or whose sidecar tells another hash, must not stand for the image of that hash.
-        if hashlib.sha256(content).hexdigest() == file.sha256:
-            await to_thread.run_sync(self._keep, file, made)
-        return made
+    def _path(self, file: StoredFile) -> Path:
+        return self._folder / file.sha256[:2] / f"{file.sha256}-{LONGEST_PX}"
 
-    def _path(self, file: StoredFile) -> Path | None:
-        name = file.sha256 if _HASH.fullmatch(file.sha256) else ""
-        return self._folder / name[:2] / f"{name}-{LONGEST_PX}" if name else None
-
-    def _kept(self, file: StoredFile) -> bytes:
-        path = self._path(file)
+    def _read(self, file: StoredFile) -> bytes:
         with suppress(OSError):
-            content = path.read_bytes() if path else b""
-            return content if sniff(content[:HEAD_BYTES]) in SHOWN_TYPES else b""
+            return self._path(file).read_bytes()
         return b""
 
-    def _keep(self, file: StoredFile, content: bytes) -> None:
-        """Whole or not at all. Where the disk refuses, it is made anew the next time."""
-        if (path := self._path(file)) is None:
-            return
+    def _write(self, file: StoredFile, content: bytes) -> None:
+        """Whole or not at all."""
+        path = self._path(file)
         part = path.with_name(f".{secrets.token_hex(8)}")
         with suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

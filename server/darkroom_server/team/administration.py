@@ -50,7 +50,15 @@ _PRINCIPAL = """INSERT INTO principals (tenant, principal, issuer, subject) VALU
     ON CONFLICT (tenant, principal) DO NOTHING"""
 _TOKEN = """INSERT INTO tokens (sha256, tenant, subject, expires_at)
     VALUES (%s, %s, %s, now() + %s * interval '1 day')"""
+_ADMINISTRATORS = """SELECT tenant, issuer, subject FROM administrators JOIN principals USING (tenant, principal)
+    ORDER BY tenant, issuer, subject"""
+_ADMIT = "INSERT INTO administrators (tenant, principal) VALUES (%s, %s) ON CONFLICT DO NOTHING"
+_DISMISS = "DELETE FROM administrators WHERE tenant = %s AND principal = %s"
 _AUDIT = "INSERT INTO audit (tenant, who, act, which) VALUES (%s, %s, %s, %s)"
+_ACTS = """SELECT at, who, act, which, doer.issuer, doer.subject, whom.subject AS whom FROM audit
+    LEFT JOIN principals AS doer ON doer.tenant = audit.tenant AND doer.principal = who
+    LEFT JOIN principals AS whom ON whom.tenant = audit.tenant AND whom.principal = which
+    WHERE audit.tenant = %s AND at >= to_timestamp(%s) ORDER BY number DESC LIMIT %s"""
 _ENTER = """SELECT set_config('darkroom.tenant', %s, true), set_config('darkroom.principal', %s, true),
     extract(epoch FROM now())::float8 AS now_s,
     extract(epoch FROM date_trunc('day', now() AT TIME ZONE zone) AT TIME ZONE zone)::float8 AS day_began
@@ -109,13 +117,14 @@ class Administration:
             self._note(name, "add tenant", name)
 
     def tenants(self) -> list[dict[str, Any]]:
-        """Every tenant with what it has spent today, its accounts and its people's own limits; no key is among them."""
-        accounts, limits = self._rows(_ACCOUNTS), self._rows(_OWN_LIMITS)
+        """Every tenant with what it has spent today, its accounts, its people's own limits and its administrators; no
+        key is among them."""
+        lists = {"keys": _ACCOUNTS, "limits": _OWN_LIMITS, "administrators": _ADMINISTRATORS}
+        rows = {name: self._rows(statement) for name, statement in lists.items()}
         return [
             row
             | {"today": self._spent_today(row["name"])}
-            | {"keys": [each for each in accounts if each["tenant"] == row["name"]]}
-            | {"limits": [each for each in limits if each["tenant"] == row["name"]]}
+            | {name: [each for each in found if each["tenant"] == row["name"]] for name, found in rows.items()}
             for row in self._rows(_TENANTS)
         ]
 
@@ -176,6 +185,17 @@ class Administration:
             self.connection.execute(f"UPDATE {table} SET usd_per_day = %s WHERE {where}".encode(), values)
             self._note(tenant, "set limit", principal or tenant)
 
+    def set_administrator(self, tenant: str, person: Person, *, is_one: bool) -> None:
+        """Let a person see the whole tenant on the page, or no longer."""
+        with self.connection.transaction():
+            self.check_tenant(tenant)
+            principal = self._noted(tenant, person)
+            statement = _ADMIT if is_one else _DISMISS
+            if not self.connection.execute(statement, (tenant, principal)).rowcount:
+                said = "administers it already" if is_one else "does not administer it"
+                raise InvalidRequest(f"Tenant '{tenant}': {person.subject[:60]!r} {said}. Nothing was changed.")
+            self._note(tenant, "make administrator" if is_one else "end administrator", principal)
+
     def reseal(self, vault: Vault) -> tuple[int, int]:
         """Seal all that an older master key has sealed with the newest; how many keys, and of how many."""
         resealed = 0
@@ -191,6 +211,11 @@ class Administration:
                 self._note(row["tenant"], "reseal", row["id"])
                 resealed += 1
         return resealed, len(rows)
+
+    def acts(self, tenant: str, since_s: float, limit: int) -> list[dict[str, Any]]:
+        """What was done in the tenant since then (seconds since the epoch), newest first, persons by their subjects."""
+        self.check_tenant(tenant)
+        return self._rows(_ACTS, tenant, since_s, limit)
 
     def note_forgotten(self, tenant: str) -> None:
         """That somebody was forgotten; who is not kept."""

@@ -24,6 +24,7 @@ from darkroom.journal.database import EVERYONE
 from darkroom.journal.postgres import Postgres
 from darkroom.registry import ModelRegistry
 from darkroom.settings import Settings
+from darkroom_server.team.sparing_log import SparingLog
 from darkroom_server.team.team_journal import journal_of
 from darkroom_server.team.tenants import Directory, GatewayAccount
 
@@ -106,6 +107,7 @@ class Hooks:
 
 def hook_route(hooks: Callable[[], Hooks]) -> Route:
     """`hooks` gives what is open now. No log-in: the signature is the proof."""
+    sparing = SparingLog(log)
 
     async def hook(request: Request) -> Response:
         try:
@@ -117,10 +119,12 @@ def hook_route(hooks: Callable[[], Hooks]) -> Route:
         except ClientDisconnect:
             return Response(status_code=400)
         except DarkroomError as error:
-            log.warning("a webhook is taken when it is sent again: %s", error)
+            sparing.warning("a webhook is taken when it is sent again: %s", error)
             return Response(status_code=503)
         if status == 401:
-            log.warning("a webhook for account %r was not signed by its gateway", request.path_params["account"][:64])
+            sparing.warning(
+                "a webhook for account %r was not signed by its gateway", request.path_params["account"][:64]
+            )
         return Response(status_code=status)
 
     return Route("/hooks/{account}/{key}", hook, methods=["POST"])

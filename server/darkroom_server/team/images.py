@@ -1,6 +1,7 @@
 """`GET /images/ID/N`: a stored image, to the person alone to whom it belongs. What is another's is not there.
 
-For places that give no links of their own, and for agents that have a token anyway.
+For places that give no links of their own, and for agents that have a token anyway. A browser comes with the session of
+the page, and is led to the log-in without one.
 """
 
 import re
@@ -17,6 +18,8 @@ from darkroom.errors import AccessRefused, DarkroomError, OutputError
 from darkroom.images import StoredFile
 from darkroom.team_settings import TeamSettings
 from darkroom_server.calls import ANSWER_WITHIN_S, Calls
+from darkroom_server.team.people.visitor import Who, to_login, wants_page
+from darkroom_server.team.tenants import Principal
 
 _NUMBER = re.compile(r"[1-9][0-9]{0,3}")
 # An SVG can carry scripts, and a browser may guess at types: neither runs anything here.
@@ -28,15 +31,19 @@ _HEADERS = {
 }
 
 
-def image_route(team: TeamSettings, calls: Callable[[], Awaitable[Calls]]) -> Route:
-    """`calls` gives those of whoever is logged in."""
+def image_route(
+    team: TeamSettings, calls: Callable[[Principal | None], Awaitable[Calls]], who: Who | None = None
+) -> Route:
+    """`calls` gives those of a person, or of whose token came; `who` knows a browser's session, where there are any."""
 
     async def image(request: Request) -> Response:
-        if refused := _login_problem(request, team):
-            return refused
         id, number = request.path_params["id"], request.path_params["n"]
         try:
-            found = await _content(await calls(), id, number, is_png=request.query_params.get("as") == "png")
+            visitor = await who(request) if who and "authorization" not in request.headers else None
+            if not visitor and (refused := _login_problem(request, team)):
+                return to_login(request) if who and wants_page(request) else refused
+            person = visitor.principal if visitor else None
+            found = await _content(await calls(person), id, number, is_png=request.query_params.get("as") == "png")
         except AccessRefused as error:
             return JSONResponse({"error": error.message}, status_code=403)
         except DarkroomError:
@@ -45,6 +52,8 @@ def image_route(team: TeamSettings, calls: Callable[[], Awaitable[Calls]]) -> Ro
             return JSONResponse({"error": "There is no such image."}, status_code=404)
         body, file = found
         kept = {"Content-Disposition": "attachment"} if file.mime_type == "image/svg+xml" else {}
+        # A browser may be somebody else's next.
+        kept |= {"Cache-Control": "no-store"} if visitor else {}
         return Response(body, media_type=file.mime_type, headers=_HEADERS | kept)
 
     return Route("/images/{id}/{n}", image, methods=["GET"])

@@ -14,7 +14,7 @@ from darkroom.errors import SettingsError
 from darkroom_server import __version__
 
 # Nothing else is a label: an address can hold ids.
-_ROUTES = ("mcp", "images", "hooks", "health", "ready")
+_ROUTES = ("mcp", "images", "hooks", "health", "ready", "connect", "uploads", "page", "login", "callback", "logout")
 _BOUNDS_S = (0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 120, 600)
 
 

@@ -10,8 +10,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from darkroom.errors import DarkroomError
 from darkroom.team_settings import TeamSettings
+from darkroom_server.team.issuer import IssuerUnreachable
 from darkroom_server.team.metrics import CountedRequests
-from darkroom_server.team.tokens import IssuerUnreachable
+from darkroom_server.team.sparing_log import SparingLog
 
 log = logging.getLogger(__name__)
 
@@ -41,12 +42,13 @@ class TokenFaults:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
+        self._log = SparingLog(log)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await self._app(scope, receive, send)
         except (IssuerUnreachable, DarkroomError) as error:
-            log.warning("a token could not be checked (%s)", type(error).__name__)
+            self._log.warning("a token could not be checked (%s)", type(error).__name__)
             words = "The token cannot be checked at the moment. Nothing was sent. Try again soon."
             answer = JSONResponse({"error": "temporarily_unavailable", "error_description": words}, status_code=503)
             answer.headers["Retry-After"] = _AGAIN_S

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import anyio
 import anyio.abc
@@ -24,8 +24,10 @@ from darkroom_server.team.news import News
 from darkroom_server.team.quotas import Quotas, TeamLimit
 from darkroom_server.team.replica import Replica
 from darkroom_server.team.rooms import TeamRooms
+from darkroom_server.team.standing import keep_looking
 from darkroom_server.team.tenants import Directory, GatewayAccount, Principal
 from darkroom_server.team.vault import Vault
+from darkroom_server.team.workers_seen import WorkersSeen
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +43,7 @@ class Opened:
     news: News
     rooms: TeamRooms
     hooks: Hooks
+    workers: WorkersSeen
     tasks: anyio.abc.TaskGroup
 
     async def missing(self) -> list[str]:
@@ -68,13 +71,22 @@ async def open_team(
         tasks = await stack.enter_async_context(anyio.create_task_group())
         news, directory = News(url), Directory(postgres, vault, team.tenant_claim)
         links = Links(origin=team.public_url, lifetime_s=team.link_seconds)
-        replica = Replica(settings=settings, registry=registry(), postgres=postgres, news=news, links=links)
+        workers = WorkersSeen(postgres)
+        replica = Replica(
+            settings=settings,
+            registry=registry(),
+            postgres=postgres,
+            news=news,
+            tasks=tasks,
+            links=links,
+            workers=workers,
+        )
 
         @asynccontextmanager
         async def open_darkroom(person: Principal, account: GatewayAccount) -> AsyncGenerator[Darkroom]:
             limit = TeamLimit(person, _quotas(settings, team))
             async with anyio.create_task_group() as own_tasks:
-                room = replica.room(person, account, await clients.of(account), limit, own_tasks)
+                room = replace(replica, tasks=own_tasks).room(person, account, await clients.of(account), limit)
                 with suppress(OSError):  # it only holds what the database does not take
                     await anyio.Path(room.options.data_dir).mkdir(parents=True, exist_ok=True)
                 own_tasks.start_soon(room.work.take_up_unfinished)
@@ -86,11 +98,22 @@ async def open_team(
 
         rooms = TeamRooms(directory, open_darkroom, registry, settings, tasks)
         tasks.start_soon(news.listen)
+        tasks.start_soon(workers.keep_counting)
         tasks.start_soon(rooms.close_quiet_ones)
         tasks.start_soon(_write_down_kept_ids, settings, rooms)
+        if team.metrics_port:
+            tasks.start_soon(keep_looking, postgres)
         try:
             hooks = Hooks(postgres=postgres, directory=directory, registry=registry())
-            yield Opened(postgres=postgres, directory=directory, news=news, rooms=rooms, hooks=hooks, tasks=tasks)
+            yield Opened(
+                postgres=postgres,
+                directory=directory,
+                news=news,
+                rooms=rooms,
+                hooks=hooks,
+                workers=workers,
+                tasks=tasks,
+            )
         finally:
             await rooms.settle()
             tasks.cancel_scope.cancel()

@@ -23,7 +23,9 @@ _TELL = "SELECT pg_notify(?, ?)"
 _STALLED = """SELECT jobs.id, jobs.task_name, jobs.args FROM procrastinate_jobs AS jobs
     LEFT JOIN procrastinate_workers AS workers ON workers.id = jobs.worker_id
     WHERE jobs.status = 'doing' AND coalesce(workers.last_heartbeat, '-infinity') < now() - make_interval(secs => ?)"""
-_HEARD_OF = "SELECT 1 FROM procrastinate_workers WHERE last_heartbeat > now() - make_interval(secs => ?) LIMIT 1"
+_HEARD_OF = (
+    "SELECT count(*) AS queues FROM procrastinate_workers WHERE last_heartbeat > now() - make_interval(secs => ?)"
+)
 _FORGET = "SELECT procrastinate_finish_job_v1(?, 'failed', true)"
 _DUE = """SELECT tenant, account FROM busy_accounts WHERE look_at <= ? AND NOT EXISTS (SELECT 1 FROM procrastinate_jobs
     WHERE status IN ('todo', 'doing') AND lock = ? || tenant || ' ' || account)"""
@@ -65,9 +67,9 @@ def tell(session: Session, keys: Iterable[str]) -> None:
         session.execute(_TELL, (CHANNEL, key))
 
 
-def is_any_worker(session: Session, within_s: float) -> bool:
-    """Whether one has given a sign of life within so many seconds."""
-    return session.execute(_HEARD_OF, (within_s,)).fetchone() is not None
+def queues(session: Session, within_s: float) -> int:
+    """How many queues workers have served within so many seconds: each worker serves two."""
+    return session.execute(_HEARD_OF, (within_s,)).fetchone()["queues"]
 
 
 def take_back(session: Session, stale_s: float) -> int:

@@ -14,7 +14,7 @@ from darkroom.darkroom import Darkroom
 from darkroom.errors import GatewayError, JournalError, UnknownPrediction
 from darkroom.gateways import PollSchedule
 from darkroom.images import ImageState
-from darkroom.journal import Intent
+from darkroom.journal import Intent, IntentState
 from darkroom.work.create import WebhookOf
 from darkroom.work.create_rate import Turns
 from darkroom.work.image_fetching import ImageFetching
@@ -50,6 +50,7 @@ class QueuedWork(LocalWork):
         self._news = news
         self._asked_s: dict[str, float] = {}
         self._unattended = room.options.unattended
+        self._webhook_of = creates.webhook_of
 
     def start(self, intent: Intent, budget: Budget) -> Watched:
         return self._asked_for(super().start(intent, budget))
@@ -105,7 +106,8 @@ class QueuedWork(LocalWork):
     async def _follow(self, watched: Watched, bell: Bell) -> None:
         """Until nothing more is expected soon, it is given up, or nobody waits for it.
 
-        Where no worker runs, images are not waited for.
+        Where no worker runs, nothing but a webhook would tell an end, so one look of this replica at the gateway is all
+        that is waited for; images are not waited for then.
         """
         is_alone = False  # at first, since a worker may be about to start
         while True:
@@ -114,6 +116,9 @@ class QueuedWork(LocalWork):
                 watched.publish(row, settled=row.ended_at is not None and (is_alone or not _wants(row)))
             except JournalError as error:
                 watched.publish(problem=error)
+            if is_alone and not watched.is_settled and self._is_told_by_nobody(watched.intent):
+                await self._look_once(watched)
+                watched.publish(problem=watched.problem, settled=True)
             is_given_up = self._runtime.monotonic() - watched.started_s > GIVE_UP_AFTER_S
             if watched.is_settled or is_given_up:
                 watched.publish(problem=watched.problem, settled=True)
@@ -127,6 +132,10 @@ class QueuedWork(LocalWork):
         if watched.is_awaited:
             self._asked_for(watched)
         return self._runtime.monotonic() - self._asked_s[watched.intent.key] < _UNASKED_S
+
+    def _is_told_by_nobody(self, intent: Intent) -> bool:
+        is_running = intent.state is IntentState.KNOWN and intent.ended_at is None
+        return is_running and not self._webhook_of(intent)
 
 
 def _wants(intent: Intent) -> bool:

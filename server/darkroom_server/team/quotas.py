@@ -64,15 +64,15 @@ class TeamLimit:
             return  # it was found to fit when it was written down, and has held its place since then
         if estimate_usd is None and self._quotas.allow_unknown_price:
             return
-        for limit_usd, spending, whose in self._limits(session, now, key):
+        for limit_usd, spending, whose in self.limits(session, now, key):
             refuse_price(estimate_usd, limit_usd, spending, f"It is {whose}. {_ADVICE}", "an administrator")
 
     def left(self, session: Session, now: float) -> Left | None:
         """What the tighter of the two leaves."""
-        rooms = [left_of(limit_usd, spending, whose) for limit_usd, spending, whose in self._limits(session, now, "")]
+        rooms = [left_of(limit_usd, spending, whose) for limit_usd, spending, whose in self.limits(session, now, "")]
         return min(rooms, key=lambda room: room.left_usd, default=None)
 
-    def _limits(self, session: Session, now: float, key: str) -> list[tuple[float, Spending, str]]:
+    def limits(self, session: Session, now: float, key: str) -> list[tuple[float, Spending, str]]:
         """Each limit of money: US dollars a day, what is spent and reserved of it, and whose it is."""
         tenant = self._principal.tenant
         row: Any = session.execute(_LIMITS, (now, self._principal.hash, tenant)).fetchone()

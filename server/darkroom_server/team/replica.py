@@ -1,8 +1,6 @@
 """The Darkroom of one person in a replica: their journal, their account's client, their place for images."""
 
 from dataclasses import dataclass
-from functools import cached_property
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import anyio.abc
 
@@ -20,7 +18,7 @@ from darkroom_server.team.news import News
 from darkroom_server.team.queued_work import Creates, QueuedWork
 from darkroom_server.team.team_account import TeamAccount
 from darkroom_server.team.team_journal import journal_of
-from darkroom_server.team.tenants import GatewayAccount, Principal
+from darkroom_server.team.tenants import GatewayAccount, Principal, zone_of
 from darkroom_server.team.workers_seen import WorkersSeen
 
 # A call that would have to wait longer for its turn is refused: others of the team wait as well.
@@ -29,27 +27,20 @@ TURN_WITHIN_S = 10.0
 
 @dataclass(frozen=True, kw_only=True)
 class Replica:
-    """What all persons in this process share. `links` shows them their images."""
+    """What all persons in this process share. `tasks` must outlive their rooms; `links` shows them their images."""
 
     settings: Settings
     registry: ModelRegistry
     postgres: Postgres
     news: News
+    tasks: anyio.abc.TaskGroup
     links: Links
-
-    @cached_property
-    def _workers(self) -> WorkersSeen:
-        return WorkersSeen(self.postgres)
+    workers: WorkersSeen
 
     def room(
-        self,
-        person: Principal,
-        account: GatewayAccount,
-        clients: AccountClients,
-        limit: Limit | None,
-        tasks: anyio.abc.TaskGroup,
+        self, person: Principal, account: GatewayAccount, clients: AccountClients, limit: Limit | None
     ) -> Darkroom:
-        """Not yet taking anything up (`work.take_up_unfinished`); whoever has it closes its work, done in `tasks`."""
+        """Not yet taking anything up (`work.take_up_unfinished`); whoever has it closes its work."""
         journal = journal_of(self.postgres, self.registry, clients.gateway, account, person.hash)
         options = self._options(person, account, clients, limit)
         turns = Turns(rate=account.rate or CREATES, within_s=TURN_WITHIN_S)
@@ -60,7 +51,7 @@ class Replica:
             TeamAccount(clients.client, journal, clients.key, account.id),
             OutputStores(options.output_dir, spare=options.data_dir / "images"),
             clients.fetcher,
-            lambda room: QueuedWork(room, tasks, self.news, creates),
+            lambda room: QueuedWork(room, self.tasks, self.news, creates),
         )
 
     def _options(
@@ -75,7 +66,7 @@ class Replica:
             output_dir=place,
             uploads_place=f"{place}/uploads",
             links=self.links,
-            unattended=self._workers.words,
+            unattended=self.workers.words,
             models_dir=settings.models_dir,
             keep_metadata=settings.keep_metadata,
             default_model=settings.default_model,
@@ -83,14 +74,6 @@ class Replica:
             team_limit=limit,
             allow_unknown_price=settings.allow_unknown_price,
             clock=self.postgres.clock,
-            zone=_zone(account.zone),
+            zone=zone_of(account.zone),
             wait_s=settings.wait_seconds,
         )
-
-
-def _zone(name: str) -> ZoneInfo | None:
-    """None, which is this computer's own, where the computer does not know the zone."""
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return None

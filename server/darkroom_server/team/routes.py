@@ -14,15 +14,23 @@ from darkroom_server import __version__
 _METADATA = "/.well-known/oauth-protected-resource"
 
 
-def status_routes(missing: Callable[[], Awaitable[list[str]]], is_leaving: Callable[[], bool]) -> list[Route]:
-    """`/health`, which asks nobody, and `/ready`: 503 with the reasons while it should get no calls."""
+def status_routes(
+    missing: Callable[[], Awaitable[list[str]]], warnings: Callable[[], list[str]], is_leaving: Callable[[], bool]
+) -> list[Route]:
+    """`/health`, which asks nobody, and `/ready`: 503 with the reasons while it should get no calls.
+
+    `warnings` are what others have to mend while it serves on.
+    """
 
     async def health(request: Request) -> JSONResponse:
         return JSONResponse({"name": "darkroom", "version": __version__, "ok": True})
 
     async def ready(request: Request) -> JSONResponse:
         reasons = ["leaving"] if is_leaving() else await missing()
-        return JSONResponse({"ready": not reasons, "missing": reasons}, status_code=503 if reasons else 200)
+        state = {"ready": not reasons, "missing": reasons}
+        if not reasons and (said := warnings()):
+            state["warnings"] = said
+        return JSONResponse(state, status_code=503 if reasons else 200)
 
     return [Route("/health", health, methods=["GET"]), Route("/ready", ready, methods=["GET"])]
 

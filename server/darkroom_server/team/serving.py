@@ -1,7 +1,8 @@
 """A replica: the MCP server of a team over HTTP, stateless, behind the team's log-in.
 
     /mcp                                     with a token; GET is refused, as nothing is ever sent of its own accord
-    /images/{id}/{n}                         with a token, to the owner
+    /images/{id}/{n}                         with a token, to the owner; to their browser with the session of the page
+    /  /connect  /login  ...                 to people, where DARKROOM_OAUTH_CLIENT_ID is set: `people`
     /hooks/{account}/{key}                   to the gateways, signed
     /health  /ready                          to everybody: whether the process answers, and whether it should get calls
     /.well-known/oauth-protected-resource    where tokens come from (RFC 9728), also with /mcp behind it
@@ -31,7 +32,9 @@ from darkroom_server.rooms import Rooms
 from darkroom_server.team.hooks import hook_route
 from darkroom_server.team.images import image_route
 from darkroom_server.team.opened import Opened, open_team
+from darkroom_server.team.people.routes import People
 from darkroom_server.team.routes import auth_settings, resource_metadata_route, status_routes
+from darkroom_server.team.tenants import Principal
 from darkroom_server.team.tokens import TokenVerifier
 from darkroom_server.team.vault import Vault
 
@@ -54,11 +57,16 @@ class _Here:
     async def machine(self, sha256: bytes) -> str | None:
         return await self.now().directory.machine(sha256)
 
-    async def calls(self) -> Calls:
-        return await self.now().rooms.calls()
+    async def calls(self, principal: Principal | None) -> Calls:
+        """Those of this person, or of whoever's token came with the request. Raises: DarkroomError."""
+        rooms = self.now().rooms
+        return await (rooms.of(principal) if principal else rooms.calls())
 
     async def missing(self) -> list[str]:
         return await self.opened.missing() if self.opened else ["start"]
+
+    def warnings(self) -> list[str]:
+        return ["no worker"] if self.opened and not self.opened.workers.queues else []
 
 
 def team_app(
@@ -79,7 +87,7 @@ def team_app(
     # Else each stream of the older era is cut at SIGTERM, and the answer on it is lost.
     AppStatus.disable_automatic_graceful_drain()
     here, registry, auth = _Here(), registry_of(settings), auth_settings(team)
-    vault = Vault.read(team.master_keys.get_secret_value())
+    vault, verifier = Vault.read(team.master_keys.get_secret_value()), TokenVerifier(team, here.machine)
 
     @asynccontextmanager
     async def lifespan(_: MCPServer[Rooms]) -> AsyncGenerator[Rooms]:
@@ -95,7 +103,7 @@ def team_app(
         hidden=[place for place in (settings.output_location, str(settings.data_path)) if not is_url(place)],
         security={
             "auth": auth,
-            "token_verifier": TokenVerifier(team, here.machine),
+            "token_verifier": verifier,
             "request_state_security": RequestStateSecurity(keys=vault.derived(_STATE_KEYS)),
         },
     )
@@ -103,8 +111,10 @@ def team_app(
     app = server.streamable_http_app(
         stateless_http=True, transport_security=transport_security, max_request_body_size=most_bytes
     )
-    app.routes.extend([*status_routes(here.missing, is_leaving), resource_metadata_route(auth)])
-    app.routes.append(image_route(team, here.calls))
+    app.routes.extend([*status_routes(here.missing, here.warnings, is_leaving), resource_metadata_route(auth)])
+    people = People(team, vault, verifier, here.now) if team.oauth_client_id else None
+    app.routes.extend(people.routes(settings) if people else [])
+    app.routes.append(image_route(team, here.calls, people.who if people else None))
     app.state.open_rooms = lambda: here.opened.rooms.open_count if here.opened else 0
     if team.webhooks == "on":
         app.routes.append(hook_route(lambda: here.now().hooks))

@@ -4,7 +4,18 @@ from collections.abc import Callable, Sequence
 
 from darkroom.gateways import Gateway
 from darkroom.images import ImageState, StoredImage
-from darkroom.journal import Intent, Journal, Limit, Look, NewIntent, ReceiptOf, Verdict, image_rows, intent_rows
+from darkroom.journal import (
+    Intent,
+    IntentState,
+    Journal,
+    Limit,
+    Look,
+    NewIntent,
+    ReceiptOf,
+    Verdict,
+    image_rows,
+    intent_rows,
+)
 from darkroom.journal.database import Database, Session
 from darkroom.journal.postgres import Postgres
 from darkroom.predictions import Prediction
@@ -12,6 +23,7 @@ from darkroom.registry import ModelRegistry
 from darkroom.work.receipts import receipts
 from darkroom_server.team import outbox
 from darkroom_server.team.account_rows import what_follows
+from darkroom_server.team.ends import ends
 from darkroom_server.team.tenants import GatewayAccount
 
 OnChange = Callable[[Session, Intent], None]
@@ -46,25 +58,29 @@ class TeamJournal(Journal):
         return await self._write(work)
 
     async def mark_known(self, key: str, prediction: Prediction, look: Look | None = None) -> Intent:
-        return await self._change(lambda session: intent_rows.mark_known(session, key, prediction, self._at(look)))
+        return await self._change(lambda session, at: intent_rows.mark_known(session, key, prediction, at), look)
+
+    async def mark_refused(self, key: str, reason: str) -> bool:
+        if is_ours := await super().mark_refused(key, reason):
+            ends().refused()
+        return is_ours
 
     async def record(
         self, prediction: Prediction, look: Look | None = None, *, adopting: NewIntent | None = None
     ) -> Intent:
-        return await self._change(lambda session: intent_rows.record(session, prediction, self._at(look), adopting))
+        return await self._change(lambda session, at: intent_rows.record(session, prediction, at, adopting), look)
 
     async def record_all(self, seen: Sequence[Prediction], look: Look) -> None:
         """Keep the last states of several in one commit; those that the journal does not know are left out."""
 
-        def work(session: Session) -> None:
+        def work(session: Session, at: Look) -> tuple[Intent, ...]:
             ids = [prediction.id for prediction in seen]
             there = intent_rows.read_intents(session, f"WHERE prediction_id IN ({', '.join('?' * len(ids))})", ids)
             known = {intent.prediction_id: intent for intent in there}
-            for prediction in seen:
-                if before := known.pop(prediction.id, None):
-                    self._on_change(session, intent_rows.see(session, prediction, self._at(look), before))
+            pairs = [(prediction, known.pop(prediction.id, None)) for prediction in seen]
+            return tuple(intent_rows.see(session, prediction, at, before) for prediction, before in pairs if before)
 
-        await self._write(work)
+        await self._change_all(work, look)
 
     async def image_stored(self, image: StoredImage) -> None:
         def work(session: Session) -> None:
@@ -92,21 +108,31 @@ class TeamJournal(Journal):
         return await self._write(work)
 
     async def settle(self, verdicts: Sequence[Verdict], look: Look | None = None) -> tuple[Intent, ...]:
-        def work(session: Session) -> tuple[Intent, ...]:
-            changed = intent_rows.settle(session, verdicts, self._at(look))
+        return await self._change_all(lambda session, at: intent_rows.settle(session, verdicts, at), look)
+
+    async def _change(self, work: Callable[[Session, Look], Intent], look: Look | None) -> Intent:
+        (intent,) = await self._change_all(lambda session, at: (work(session, at),), look)
+        return intent
+
+    async def _change_all(
+        self, work: Callable[[Session, Look], tuple[Intent, ...]], look: Look | None
+    ) -> tuple[Intent, ...]:
+        """Do the work as of now, and say what has become of each intent that it gives."""
+
+        def heard(session: Session) -> tuple[tuple[Intent, ...], float]:
+            at = self._at(look)
+            changed = work(session, at)
             for intent in changed:
                 self._on_change(session, intent)
-            return changed
+            return changed, at.now
 
-        return await self._write(work)
-
-    async def _change(self, work: Callable[[Session], Intent]) -> Intent:
-        def heard(session: Session) -> Intent:
-            intent = work(session)
-            self._on_change(session, intent)
-            return intent
-
-        return await self._write(heard)
+        changed, now = await self._write(heard)
+        for intent in changed:
+            if intent.ended_at == now:  # the time of this very look: it has ended in this commit
+                ends().ended(intent)
+            elif intent.state is IntentState.ABSENT:
+                ends().lost()
+        return changed
 
 
 def _tell_if_tried(session: Session, prediction_id: str) -> None:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from darkroom.errors import AccessRefused, SettingsError
 from darkroom.gateways import GatewayChoice, Key, choose_gateway
@@ -19,6 +20,7 @@ MACHINES = "darkroom"
 TENANT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _LONGEST_SUBJECT = 255  # OpenID Connect Core 1.0, section 2, on `sub`
 
+_IS_KNOWN = "SELECT 1 FROM principals"  # row-level security shows their own row alone
 _ADD = """INSERT INTO principals (tenant, principal, issuer, subject) VALUES (?, ?, ?, ?)
     ON CONFLICT (tenant, principal) DO NOTHING"""
 # A person's own key comes before the team's; of several the one that was set last.
@@ -89,9 +91,15 @@ class Directory:
         tenant = await self._tenant_of(issuer, subject, claims)
         hash = principal_hash(issuer, subject)
         database = self._postgres.database(tenant, hash)
-        if not await database.read(lambda session: session.execute("SELECT 1 FROM principals").fetchone()):
+        principal = Principal(tenant=tenant, issuer=issuer, subject=subject, hash=hash)
+        if not await self.knows(principal):
             await database.write(lambda session: session.execute(_ADD, (tenant, hash, issuer, subject)).rowcount)
-        return Principal(tenant=tenant, issuer=issuer, subject=subject, hash=hash)
+        return principal
+
+    async def knows(self, principal: Principal) -> bool:
+        """Whether they were here, and are not forgotten. Raises: JournalError."""
+        database = self._postgres.database(principal.tenant, principal.hash)
+        return await database.read(lambda session: session.execute(_IS_KNOWN).fetchone()) is not None
 
     async def account_of(self, principal: Principal) -> GatewayAccount:
         """The account that pays for this person's predictions.
@@ -198,3 +206,11 @@ def machine_subject(tenant: str, name: str) -> str:
 def chosen(gateway: str, base_url: str, key: str) -> GatewayChoice:
     """Raises: SettingsError where there is no such gateway, or its address or the key cannot be used."""
     return choose_gateway({"DARKROOM_GATEWAY": gateway, "DARKROOM_BASE_URL": base_url, "DARKROOM_API_KEY": key})
+
+
+def zone_of(name: str) -> ZoneInfo | None:
+    """None, which is this computer's own, where the computer does not know the zone."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None

@@ -5,23 +5,18 @@ the authorization server is away is no wrong token: hosts throw a log-in away at
 """
 
 import hashlib
-import json
 import logging
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
-from urllib.parse import urlsplit
 
 import anyio
 import anyio.to_thread
 import jwt
 from mcp.server.auth.provider import AccessToken
 
-from darkroom.gateways.route import Route, tls_context
 from darkroom.team_settings import TeamSettings
-from darkroom.uris import is_loopback_url, scheme_of
+from darkroom_server.team.issuer import FETCH_S, Issuer, IssuerUnreachable
 from darkroom_server.team.tenants import MACHINES, is_subject
 
 log = logging.getLogger(__name__)
@@ -31,16 +26,12 @@ MACHINE_PREFIX = "drk_"
 _ALGORITHMS = ["ES256", "ES384", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "EdDSA"]
 _LONGEST_TOKEN = 8_192
 _LEEWAY_S = 30
-_FRESH_S, _AGAIN_S, _FETCH_S, _AWAY_S = 300.0, 5.0, 5.0, 2.0
+_FRESH_S, _AGAIN_S, _AWAY_S = 300.0, 5.0, 2.0
 _AT_ONCE, _MOST_TOLD = 8, 20
 _BROKEN = (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError)
 
 # The subject to whom the SHA-256 of a machine's token belongs; None where it is unknown or has expired.
 Machines = Callable[[bytes], Awaitable[str | None]]
-
-
-class IssuerUnreachable(Exception):
-    """The keys of the authorization server cannot be had, so that nothing is known about the token."""
 
 
 class TokenVerifier:
@@ -49,7 +40,8 @@ class TokenVerifier:
     def __init__(self, team: TeamSettings, machine: Machines, *, fresh_s: float = _FRESH_S, again_s: float = _AGAIN_S):
         self._team = team
         self._machine = machine
-        self._keys = _IssuerKeys(team.oauth_issuer, fresh_s=fresh_s, again_s=again_s)
+        self.issuer = Issuer(team.oauth_issuer)
+        self._keys = _IssuerKeys(self.issuer, fresh_s=fresh_s, again_s=again_s)
         self._limiter = anyio.CapacityLimiter(_AT_ONCE)
         self._told: set[str] = set()
 
@@ -58,8 +50,11 @@ class TokenVerifier:
 
         Raises: IssuerUnreachable; DarkroomError where the database of the machines cannot be asked.
         """
-        if token.startswith(MACHINE_PREFIX):
-            return await self._of_machine(token)
+        is_machine = token.startswith(MACHINE_PREFIX)
+        return await (self._of_machine(token) if is_machine else self.verify_person(token))
+
+    async def verify_person(self, token: str) -> AccessToken | None:
+        """The same of the authorization server's tokens alone. Raises: IssuerUnreachable."""
         try:
             claims = await anyio.to_thread.run_sync(self._claims, token, limiter=self._limiter)
             return self._of_person(claims)
@@ -134,13 +129,12 @@ class TokenVerifier:
 
 
 class _IssuerKeys(jwt.PyJWKClient):
-    """The issuer's public keys, found by its metadata (RFC 8414, OpenID); the last ones serve while it is away."""
+    """The issuer's public keys; the last ones serve while it is away."""
 
-    def __init__(self, issuer: str, *, fresh_s: float, again_s: float) -> None:
-        trusted = tls_context(Route(), is_needed=scheme_of(issuer) == "https")
-        super().__init__(issuer, lifespan=fresh_s, timeout=_FETCH_S, cooldown_duration=again_s, ssl_context=trusted)
+    def __init__(self, issuer: Issuer, *, fresh_s: float, again_s: float) -> None:
+        trusted = issuer.ssl_context
+        super().__init__(issuer.url, lifespan=fresh_s, timeout=FETCH_S, cooldown_duration=again_s, ssl_context=trusted)
         self._issuer = issuer
-        self._is_found = False
         self._last: jwt.PyJWKSet | None = None
         self._failed_s = float("-inf")
 
@@ -149,56 +143,16 @@ class _IssuerKeys(jwt.PyJWKClient):
         if self._last is None and time.monotonic() - self._failed_s < _AWAY_S:
             raise IssuerUnreachable
         try:
-            self._find()
+            self.uri = self._issuer.address("jwks_uri")
             self._last = super().get_jwk_set(refresh)
         except (jwt.PyJWTError, OSError, ValueError, IssuerUnreachable) as error:
-            log.warning("the keys of %s cannot be had: %s", self._issuer, error)
+            log.warning("the keys of %s cannot be had: %s", self._issuer.url, error)
             self._failed_s = time.monotonic()
             if self._last is None:
                 raise IssuerUnreachable from error
             if self.jwk_set_cache:  # or each call would ask anew
                 self.jwk_set_cache.put(cast("Any", self._last))
         return self._last
-
-    def _find(self) -> None:
-        """Learn where the keys are, once."""
-        if self._is_found:
-            return
-        for address in _metadata_addresses(self._issuer):
-            metadata = self._read(address)
-            if metadata is None:
-                continue
-            named, keys = metadata.get("issuer"), str(metadata.get("jwks_uri"))
-            if named != self._issuer:
-                raise IssuerUnreachable(f"its metadata names {str(named)[:200]!r}, not what DARKROOM_OAUTH_ISSUER says")
-            if scheme_of(keys) != "https" and not (scheme_of(keys) == "http" and is_loopback_url(keys)):
-                raise IssuerUnreachable("its metadata names no https address of keys")
-            self.uri, self._is_found = keys, True
-            return
-        raise IssuerUnreachable("it has no metadata, neither of OAuth nor of OpenID")
-
-    def _read(self, address: str) -> dict[str, Any] | None:
-        """A document of the issuer; None where it has none there. Raises: OSError, ValueError."""
-        handlers = [urllib.request.HTTPSHandler(context=self.ssl_context)] if self.ssl_context else []
-        try:
-            with urllib.request.build_opener(*handlers).open(address, timeout=_FETCH_S) as answer:
-                return dict(json.load(answer))
-        except urllib.error.HTTPError as error:
-            error.close()
-            if error.code >= 500:
-                raise
-            return None
-
-
-def _metadata_addresses(issuer: str) -> tuple[str, ...]:
-    """Where its metadata may lie: RFC 8414 §3.1, then OpenID Connect Discovery §4."""
-    parts = urlsplit(issuer)
-    origin, path = f"{parts.scheme}://{parts.netloc}", parts.path.rstrip("/")
-    return (
-        f"{origin}/.well-known/oauth-authorization-server{path}",
-        f"{origin}{path}/.well-known/openid-configuration",
-        f"{origin}/.well-known/openid-configuration{path}",
-    )
 
 
 def _scopes(claims: dict[str, Any]) -> list[str]:

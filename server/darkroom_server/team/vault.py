@@ -81,12 +81,17 @@ class Vault:
         """Whether the key that seals now has sealed this."""
         return sealed.partition(b":")[0] == self.newest.encode()
 
-    def derived(self, purpose: str) -> list[bytes]:
-        """32 bytes from each master key for another purpose (HKDF, RFC 5869), the newest first."""
+    def apart(self, purpose: str) -> "Vault":
+        """One of keys derived from these (HKDF, RFC 5869), by the same names: neither opens what the other seals."""
         from cryptography.hazmat.primitives.hashes import SHA256
         from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-        return [HKDF(SHA256(), _KEY_BYTES, None, purpose.encode()).derive(key) for key in self._keys.values()]
+        info = purpose.encode()
+        return Vault({name: HKDF(SHA256(), _KEY_BYTES, None, info).derive(key) for name, key in self._keys.items()})
+
+    def derived(self, purpose: str) -> list[bytes]:
+        """The 32 bytes of each of the keys `apart`, the newest first."""
+        return list(self.apart(purpose)._keys.values())
 
     @cached_property
     def _ciphers(self) -> dict[str, AESGCM]:

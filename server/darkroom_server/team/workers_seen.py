@@ -1,4 +1,4 @@
-"""Whether any worker of the team runs, for the answers of a replica: without one nothing is followed or stored."""
+"""Whether any worker of the team runs: without one nothing is followed or stored, and a replica says so everywhere."""
 
 import logging
 
@@ -16,25 +16,35 @@ _NO_WORKER = (
 )
 _SILENT_S = 30.0  # they give a sign of life every 5 s
 _ASKED_EVERY_S = 5.0
+_COUNTED_EVERY_S = 15.0
+_LOOKS_BEFORE_SAID = 3  # a worker that begins together with the replica takes a while
 
 
 class WorkersSeen:
-    """One for all people of a replica. While a worker runs it asks the database at most every five seconds."""
+    """What all calls of a replica know of them. `queues` is how many they have served of late: each worker two."""
 
     def __init__(self, postgres: Postgres) -> None:
         self._database = postgres.of_nobody
-        self._next_s = float("-inf")
-        self._is_any = True
+        self._asked_s = float("-inf")
+        self.queues = 2
 
     async def words(self) -> str:
         """What an answer says where none runs; empty where one does, or where the database does not say."""
-        if not self._is_any or anyio.current_time() >= self._next_s:
-            self._next_s = anyio.current_time() + _ASKED_EVERY_S
+        now_s = anyio.current_time()
+        if not self.queues or now_s - self._asked_s >= _ASKED_EVERY_S:
+            self._asked_s = now_s
             try:
-                is_any = await self._database.read(lambda session: outbox.is_any_worker(session, _SILENT_S))
+                self.queues = await self._database.read(lambda session: outbox.queues(session, _SILENT_S))
             except JournalError:
                 return ""
-            if self._is_any and not is_any:
+        return "" if self.queues else _NO_WORKER
+
+    async def keep_counting(self) -> None:
+        """Runs for ever, so that the log and the figures tell it even while nobody calls."""
+        silent = 0
+        while True:
+            await self.words()
+            silent = 0 if self.queues else silent + 1
+            if silent == _LOOKS_BEFORE_SAID:
                 log.warning("%s", _NO_WORKER)
-            self._is_any = is_any
-        return "" if self._is_any else _NO_WORKER
+            await anyio.sleep(_COUNTED_EVERY_S)

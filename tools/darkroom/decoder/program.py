@@ -1,8 +1,8 @@
 """Runs the decoders on untrusted images, in a process of its own that `outputs.decoder_process` starts by this path.
 
-It loads them once and then waits on stdin. Each request is carried out by a copy of it (a fork), which has a fence of
-its own and ends after the answer: no picture meets what another has left in memory, and all that a process may use is
-counted anew. Where there is no fork (Windows), it answers itself.
+It loads them once. A copy of it (a fork) waits on stdin for one request, puts a fence around itself, answers and ends;
+then the next copy waits. So no picture meets what another has left in memory, all that a process may use is counted
+anew, and no picture waits for a fork. Where there is none (Windows), the process answers itself.
 
 Both have no key in their environment, a limit of memory and CPU time, and may write no file. While a raster image is
 decoded, no file and no socket can be opened either. It ends with its stdin, when nothing was asked for a while, and
@@ -10,6 +10,7 @@ with a code other than 0 when a picture has killed a copy.
 """
 
 import gc
+import io
 import os
 import select
 import sys
@@ -25,6 +26,8 @@ MEMORY_BYTES = 1024**3
 # resvg keeps a whole picture for each filter and mask that a document nests.
 DRAWING_BYTES = 512 * 1024**2
 CPU_S = 20
+# How a copy ends that was asked nothing.
+_WAS_IDLE = 3
 _STDIN, _STDOUT = 0, 1
 _READ_BYTES = 1024 * 1024
 # All that a request may need: behind the fence nothing can be loaded any more.
@@ -65,20 +68,24 @@ def main() -> int:
     for name in _NEEDED:
         with suppress(ImportError):
             import_module(name)
-    _load_plugins()
+    example = _load_plugins()
     gc.freeze()
     _widen_pipes()
-    while request := _next_request(idle_s):
-        if not _carry_out(*request):
-            return 1
-    return 0
+    code = 0
+    while code == 0:
+        code = _answer_next(idle_s) if sys.platform == "win32" else _copied(idle_s, example)
+    return 0 if code == _WAS_IDLE else 1
 
 
-def _load_plugins() -> None:
+def _load_plugins() -> bytes:
+    """Gives a small picture, WebP bytes."""
     from PIL import Image, ImageFont
 
     Image.preinit()
     ImageFont.load_default(14)
+    example = io.BytesIO()
+    Image.new("RGB", (64, 64)).save(example, "WEBP")
+    return example.getvalue()
 
 
 def _widen_pipes() -> None:
@@ -124,21 +131,26 @@ def _read(size: int) -> bytes:
     return b"".join(pieces)
 
 
-def _carry_out(found: "Lengths", rest: bytes) -> bool:
-    """Have it answered; False where the picture has killed the copy."""
-    if sys.platform == "win32":
-        _answer(found, rest)
-        return True
+def _copied(idle_s: float, example: bytes) -> int:
+    """How the copy for the next request ends: 0, _WAS_IDLE, or another code where a picture has killed it."""
+    from darkroom.decoder.raster import answer
+
     if copy := os.fork():
-        return os.waitpid(copy, 0)[1] == 0
+        return os.waitstatus_to_exitcode(os.waitpid(copy, 0)[1])
     code = 1
     try:
-        # The next request is not for this copy.
-        os.dup2(os.open(os.devnull, os.O_RDONLY), _STDIN)
-        _answer(found, rest)
-        code = 0
+        # What a picture writes to is copied from the parent's memory now and not while somebody waits.
+        answer({"operation": "small", "mime_type": "", "max_pixels": 4096, "max_bytes": 4096, "box": (48, 48)}, example)
+        code = _answer_next(idle_s)
     finally:
         os._exit(code)
+
+
+def _answer_next(idle_s: float) -> int:
+    if not (request := _next_request(idle_s)):
+        return _WAS_IDLE
+    _answer(*request)
+    return 0
 
 
 def _answer(found: "Lengths", rest: bytes) -> None:
@@ -147,6 +159,7 @@ def _answer(found: "Lengths", rest: bytes) -> None:
 
     request, content = split_frame(rest, found)
     if sys.platform != "win32":
+        os.dup2(os.open(os.devnull, os.O_RDONLY), _STDIN)  # the next request is not for this copy
         _fence(request)
     left = memoryview(frame(found.tag, *answer(request, content)))
     while left:

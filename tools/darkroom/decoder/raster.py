@@ -71,11 +71,12 @@ def _open(content: bytes, request: dict[str, Any]) -> "tuple[Image, bool]":
     is_still = getattr(image, "n_frames", 1) == 1
     image.seek(0)
     image.load()
-    upright = ImageOps.exif_transpose(image)
+    mode = image.mode
+    ImageOps.exif_transpose(image, in_place=True)  # else it copies
     if profile and request["operation"] in _SHOWN:
-        upright, profile = _in_srgb(upright, profile), None
-    is_kept = profile and image.mode == "RGB" and len(profile) <= _LARGEST_PROFILE
-    image = _plain_mode(upright)
+        image, profile = _in_srgb(image, profile), None
+    is_kept = profile and mode == "RGB" and len(profile) <= _LARGEST_PROFILE
+    image = _plain_mode(image)
     image.info = {"icc_profile": profile} if is_kept else {}
     return image, is_still
 

@@ -13,7 +13,6 @@ from darkroom.errors import InvalidRequest, SettingsError
 from darkroom.gateways.keys import Key
 from darkroom.gateways.profiles import Gateway, load_gateways
 from darkroom.gateways.route import Route, proxy_at
-from darkroom.gateways.words import clean_words
 from darkroom.key_store import KeyStore
 from darkroom.spelling import closest
 from darkroom.uris import is_loopback_url, is_web_url, origin_of
@@ -66,7 +65,7 @@ def _profile(
     if name := values.get(GATEWAY_VARIABLE, "").lower():
         if name not in profiles:
             raise SettingsError(
-                f"{GATEWAY_VARIABLE} is '{clean_words(name, 40)}'; known gateways: {', '.join(profiles)}."
+                f"{GATEWAY_VARIABLE} is '{_quotable(name, 40)}'; known gateways: {', '.join(profiles)}."
             )
         return profiles[name], f"{GATEWAY_VARIABLE} names it."
     if address:
@@ -99,7 +98,7 @@ def _clean_address(text: str) -> str:
     try:
         parts = urlsplit(text)
     except ValueError as error:
-        raise SettingsError(f"{BASE_URL_VARIABLE} is not an address: {clean_words(str(error), 80)}.") from error
+        raise SettingsError(f"{BASE_URL_VARIABLE} is not an address: {_quotable(str(error), 80)}.") from error
     if "@" in parts.netloc:
         raise SettingsError(f"{BASE_URL_VARIABLE} may not hold a user name or password; set {KEY_VARIABLE} instead.")
     if not (is_web_url(text) and origin_of(text) and text.isprintable()) or parts.query or parts.fragment:
@@ -128,7 +127,7 @@ def _with_output_hosts(gateway: Gateway, listed: str) -> Gateway:
     names = tuple(entry for entry in entries if _HOST_PATTERN.fullmatch(entry))
     if odd := next((entry for entry in entries if entry not in stores + names), None):
         raise SettingsError(
-            f"{OUTPUT_HOSTS_VARIABLE} holds '{clean_words(odd, 60)}'. Allowed: host names such as cdn.example.com or "
+            f"{OUTPUT_HOSTS_VARIABLE} holds '{_quotable(odd, 60)}'. Allowed: host names such as cdn.example.com or "
             "*.example.com, which must be the only ones then, and 127.0.0.1:port for a store on this machine."
         )
     return replace(gateway, output_hosts=names or gateway.output_hosts, local_stores=stores)
@@ -181,3 +180,9 @@ def checked_key(text: str, source: str) -> Key:
     if not text.isascii() or not text.isprintable() or " " in text:
         raise SettingsError(f"{source} holds characters that no key has; copy it again.")
     return Key(text, source)
+
+
+def _quotable(text: str, limit: int) -> str:
+    from darkroom.gateways.words import clean_words  # its patterns take a while to compile
+
+    return clean_words(text, limit)

@@ -2,7 +2,7 @@
 
 import tomllib
 from dataclasses import dataclass
-from importlib.resources import files
+from pathlib import Path
 from typing import Any, Literal
 
 from darkroom.gateways.route import Route
@@ -64,7 +64,7 @@ class Gateway:
 
 def load_gateways() -> dict[str, Gateway]:
     """Every known profile by name, in the order in which their key variables are tried."""
-    text = files("darkroom.gateways").joinpath("profiles.toml").read_text(encoding="utf-8")
+    text = Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
     rows: dict[str, dict[str, str | int | list[str]]] = tomllib.loads(text)
     gateways: dict[str, Gateway] = {}
     for name, row in rows.items():

@@ -62,7 +62,7 @@ def read_json(body: bytes) -> object:
         try:
             return _DECODER.decode(text)
         except RecursionError:
-            return _DECODER.decode(_cut_below(MOST_LEVELS, text))
+            return _DECODER.decode(cut_below(MOST_LEVELS, text))
     except (ValueError, RecursionError):
         return None
 
@@ -73,11 +73,11 @@ def fields_in_fragment(body: bytes) -> dict[str, str]:
     An empty `output` says that it broke off inside the list of outputs.
     """
     text = (body[:_FRAGMENT_BYTES] if _is_crowded(body) else body).decode("utf-8", "replace")
-    flat = _cut_below(1, text)
+    flat = cut_below(1, text)
     return dict(_FIELD.findall(flat)) | ({"output": ""} if flat.rstrip().endswith('"output":') else {})
 
 
-def _cut_below(levels: int, text: str) -> str:
+def cut_below(levels: int, text: str) -> str:
     """The same JSON with null for what lies deeper."""
     kept: list[str] = []
     depth = begin = 0

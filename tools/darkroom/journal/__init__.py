@@ -70,7 +70,7 @@ shortened, as are those of outputs once their file is stored. Times are seconds 
 """
 
 from darkroom.journal.journal import Journal, open_journal
-from darkroom.journal.listing import Listed, Money
+from darkroom.journal.listing import Filter, Listed, Money
 from darkroom.journal.rates import Rate
 from darkroom.journal.reconcile import Search, Verdict, match
 from darkroom.journal.records import (
@@ -85,7 +85,6 @@ from darkroom.journal.records import (
     Totals,
     day_start,
 )
-from darkroom.journal.searching import Filter, Found
 from darkroom.journal.spending_rows import SpendingLimit
 from darkroom.journal.states import DOUBTFUL, IntentState
 
@@ -93,7 +92,6 @@ __all__ = [
     "DOUBTFUL",
     "Call",
     "Filter",
-    "Found",
     "Intent",
     "IntentState",
     "Journal",

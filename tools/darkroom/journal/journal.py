@@ -12,10 +12,10 @@ from pydantic import JsonValue
 from darkroom.images import ImageState, StoredImage
 from darkroom.journal import account_rows, answers, image_rows, intent_rows, spending_rows, turns
 from darkroom.journal.database import Database, Session
+from darkroom.journal.listing import Lists
 from darkroom.journal.rates import Rates
 from darkroom.journal.reconcile import Verdict
 from darkroom.journal.records import Call, Intent, Left, Limit, Look, NewIntent, ReceiptOf, Spending, Totals
-from darkroom.journal.searching import Searching
 from darkroom.journal.states import DOUBTFUL, in_list
 from darkroom.predictions import Prediction
 
@@ -51,7 +51,7 @@ class Journal:
         warnings: tuple[str, ...] = (),
     ) -> None:
         self._write, self._read = database.write, database.read
-        self.lists = Searching(database)
+        self.lists = Lists(database)
         self.rates = Rates(database, clock)
         self._clock = clock
         self._look = Look(now=0.0, receipt_of=receipt_of) if receipt_of else Look(now=0.0)
@@ -181,17 +181,9 @@ class Journal:
         """The file is safe; a data URI in `url` is shortened from now on."""
         await self._write(lambda session: image_rows.stored(session, image))
 
-    async def image_failed(self, prediction_id: str, index: int, problem: str) -> None:
-        """Not stored yet; it stays wanted."""
-        await self._image_problem(prediction_id, index, ImageState.WANTED, problem)
-
-    async def image_expired(self, prediction_id: str, index: int, problem: str) -> None:
-        """Its link died first: it never will be stored."""
-        await self._image_problem(prediction_id, index, ImageState.EXPIRED, problem)
-
-    async def image_refused(self, prediction_id: str, index: int, problem: str) -> None:
-        """It is not fetched, for a reason that time does not change."""
-        await self._image_problem(prediction_id, index, ImageState.REFUSED, problem)
+    async def image_problem(self, prediction_id: str, index: int, state: ImageState, problem: str) -> None:
+        """Why it is not stored: not yet (WANTED), its link died first (EXPIRED), or for good (REFUSED)."""
+        await self._write(lambda session: image_rows.failed(session, prediction_id, index, state, problem))
 
     async def want_again(self, prediction_id: str) -> bool:
         """Want what was refused and whose link may still live. True where there was any."""
@@ -274,9 +266,6 @@ class Journal:
 
     async def _select(self, rest: str, *values: object) -> tuple[Intent, ...]:
         return await self._read(lambda session: intent_rows.read_intents(session, rest, values))
-
-    async def _image_problem(self, prediction_id: str, index: int, state: ImageState, problem: str) -> None:
-        await self._write(lambda session: image_rows.failed(session, prediction_id, index, state, problem))
 
 
 @asynccontextmanager

@@ -89,6 +89,11 @@ class Intent(NewIntent):
     answered_at: float | None = None
 
     @property
+    def at(self) -> float:
+        """When it was sent, or written down where it was not: at that time it stands in lists and sums."""
+        return self.intended_at if self.sent_at is None else self.sent_at
+
+    @property
     def may_be_sent(self) -> bool:
         """True while a claim would send it: it costs nothing so far."""
         return self.state in SENDABLE
@@ -165,12 +170,15 @@ class Spending:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Left:
-    """What a limit leaves of its day, in US dollars, less what open predictions reserve; `whose` says who set it."""
+    """What a limit leaves of its day, in US dollars, less what open predictions reserve.
+
+    `whose` says whose limit it is, or names the variable of the person's own.
+    """
 
     limit_usd: float
     left_usd: float
-    reserved_usd: float
-    whose: str
+    reserved_usd: float = 0.0
+    whose: str = ""
 
 
 class Limit(Protocol):

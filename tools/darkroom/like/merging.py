@@ -9,7 +9,7 @@ from darkroom.journal import Intent
 from darkroom.registry import ARGUMENTS, ImageRequest, Model, ModelRegistry
 from darkroom.registry.mapping.ratios import read_size
 from darkroom.secrets_in_inputs import is_masked
-from darkroom.uris import is_shortened
+from darkroom.uris import is_shortened, texts_in
 
 # The arguments that change together, and the concepts of a model whose inputs they stand for.
 _GROUPS: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
@@ -93,7 +93,7 @@ class Merging:
     def given_texts(self) -> Iterator[str]:
         """Every image reference among what is given."""
         yield from (*self.given.images, self.given.mask)
-        yield from _texts(dict(self.given.options))
+        yield from texts_in(dict(self.given.options))
 
     def _given_arguments(self) -> list[str]:
         """The arguments that differ from their defaults; a count of 1 is given only where it says so."""
@@ -158,7 +158,7 @@ class Merging:
 
 def is_lost(value: JsonValue) -> bool:
     """True where a data URI in it was shortened when it was written down."""
-    return any(is_shortened(text) for text in _texts(value))
+    return any(is_shortened(text) for text in texts_in(value))
 
 
 def _model_name(registry: ModelRegistry, row: Intent) -> str:
@@ -166,17 +166,3 @@ def _model_name(registry: ModelRegistry, row: Intent) -> str:
     known = registry.find(row.model)
     is_own = not row.version or (known is not None and known.version == row.version)
     return row.model if is_own else f"{row.model}:{row.version}"
-
-
-def _texts(value: JsonValue | Mapping[str, JsonValue]) -> Iterator[str]:
-    match value:
-        case str():
-            yield value
-        case list():
-            for item in value:
-                yield from _texts(item)
-        case Mapping():
-            for item in value.values():
-                yield from _texts(item)
-        case _:
-            return

@@ -1,6 +1,5 @@
 """A wish: a whole request, made of what is given and of the earlier prediction that `like` names."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -15,9 +14,9 @@ from darkroom.like.merging import Merging, is_lost
 from darkroom.like.same import same_image_words
 from darkroom.outputs.local_files import quotable
 from darkroom.registry import ImageRequest
+from darkroom.request_ids import numbered
 from darkroom.uris import scheme_of, shorten_data_uri
 
-_NUMBERED = re.compile(r"(.+)/([1-9]\d{0,2})", re.DOTALL)
 _SHOWN = 80
 _SHOWN_BY_ERRORS = 60
 
@@ -100,8 +99,8 @@ async def _find(darkroom: Darkroom, text: str) -> _Earlier:
     if name == "latest" or name.startswith("latest/"):
         raise _refusal("like='latest' could be another picture by the time of a retry. Give the id instead.")
     rows, number = await _rows(darkroom, name), 0
-    if not rows and (numbered := _NUMBERED.fullmatch(name)):
-        rows, number = await _rows(darkroom, numbered[1]), int(numbered[2])
+    if not rows and (found := numbered(name))[1]:
+        rows, number = await _rows(darkroom, found[0]), found[1]
     if not rows:
         words = f"like '{text[:_SHOWN]}' is no prediction that was made here, and no request_id."
         raise _refusal(f"{words} Give the id from an answer; get_prediction(id='latest') shows the last one.")

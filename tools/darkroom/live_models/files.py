@@ -2,14 +2,13 @@
 
 import json
 import logging
-import os
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from anyio import to_thread
 
+from darkroom.file_systems import write_whole
 from darkroom.predictions import mapping_in, text_in
 
 log = logging.getLogger(__name__)
@@ -41,7 +40,7 @@ class Files:
         if len(text) > _LARGEST_BYTES:
             return
         try:
-            await to_thread.run_sync(self._write, self.folder / f"{name}.json", text)
+            await to_thread.run_sync(write_whole, self.folder / f"{name}.json", text.encode())
         except OSError as error:
             log.warning("the description '%s' could not be kept: %s", name, error)
 
@@ -63,14 +62,3 @@ class Files:
         if text_in(facts.get("whose")) != self.whose or not isinstance(at, int | float) or body is None:
             return None
         return Kept(at=float(at), body=body)
-
-    def _write(self, path: Path, text: str) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
-        try:
-            with open(part, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-                file.write(text)
-            part.replace(path)
-        except OSError:
-            part.unlink(missing_ok=True)
-            raise

@@ -1,6 +1,6 @@
 """All models one can call: the ones that come with darkroom, and the files a person adds or overrides them with."""
 
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 from darkroom.errors import InvalidInput, SettingsError, UnknownModel
@@ -15,11 +15,10 @@ _LONGEST_QUERY = 1000
 
 
 class ModelRegistry:
-    """The models by name, task and words. Reads a file when it is first needed and remembers it."""
+    """The models by name, task and words. Reads a file when it is first needed; darkroom's own are read once."""
 
     def __init__(self, user_dir: Path | None = None) -> None:
         self._user_dir = user_dir
-        self._read: dict[str, Model] = {}
 
     @classmethod
     def load(cls, user_dir: Path | None = None) -> "ModelRegistry":
@@ -104,9 +103,7 @@ class ModelRegistry:
     def _model(self, full_name: str) -> Model:
         if full_name in self._user_models:
             return self._user_models[full_name]
-        if full_name not in self._read:
-            self._read[full_name] = read_model_file(self._files[full_name])
-        return self._read[full_name]
+        return _own_model(self._files[full_name])
 
     def _full_names(self, wanted: str) -> tuple[str, ...]:
         if "/" in wanted:
@@ -121,6 +118,9 @@ class ModelRegistry:
         near = self.closest(name)
         hint = f" Closest: {', '.join(map(repr, near))}." if near else ""
         return f"Unknown model {name[:80]!r}.{hint} list_models shows all {len(self)}. Nothing was sent."
+
+
+_own_model = cache(read_model_file)  # darkroom's own files stay as they are, and models are frozen
 
 
 def _read_user_dir(folder: Path) -> tuple[dict[str, Model], tuple[str, ...]]:

@@ -1,10 +1,9 @@
 """The line of every answer about money: what was charged, how that is known, and what is left of the day's limit."""
 
-from dataclasses import dataclass
-
 from pydantic import JsonValue
 
 from darkroom.charges import Basis, Charge, Verdict
+from darkroom.journal import Left
 from darkroom.reports.amounts import usd
 
 _HOW = {
@@ -14,17 +13,8 @@ _HOW = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DayLimit:
-    """A limit for one day, what of it is left, and what open predictions reserve, in US dollars.
-
-    `whose` says whose it is, or names the variable of the person's own.
-    """
-
-    left_usd: float
-    limit_usd: float
-    reserved_usd: float = 0.0
-    whose: str = ""
+class DayLimit(Left):
+    """What a limit leaves of its day, in words."""
 
     @property
     def name(self) -> str:

@@ -72,7 +72,7 @@ def list_report(listed: Listed, facts: ListFacts) -> PredictionReport:
 def _headline(views: Sequence[PredictionView], found: int, facts: ListFacts) -> str:
     if not views:
         return facts.empty
-    offset = f"{local(_at(views[0].intent), facts.answer.zone):%z}"
+    offset = f"{local(views[0].intent.at, facts.answer.zone):%z}"
     which = f"{found}" if found == len(views) else f"{len(views)} of {found}"
     return f"{facts.title}: {which}, newest first; local time (UTC{offset[:3]}:{offset[3:5]})."
 
@@ -112,7 +112,7 @@ def _line(view: PredictionView, facts: ListFacts) -> str:
     model = clean_words(intent.model.rpartition("/")[2], 60) or "unknown model"
     lost = "" if paths or view.word != "succeeded" else " no file"
     saved = f" {paths[0]}{more}" if paths else lost
-    moment = f"{local(_at(intent), facts.answer.zone):%H:%M}"
+    moment = f"{local(intent.at, facts.answer.zone):%H:%M}"
     said = _said(prompt_of(intent))
     return f"{moment} {_word(view)}, {model}, {_cell(view.charge, intent)}: {said}{saved}, id {view.handle}"
 
@@ -206,7 +206,7 @@ def _row_data(view: PredictionView, facts: ListFacts) -> dict[str, JsonValue]:
         "gateway": intent.gateway,
         "model": clean_words(intent.model, 200),
         "prompt": prompt_of(intent)[:_PROMPT_IN_DATA],
-        "created_at": local(_at(intent), facts.answer.zone).isoformat("T", "seconds"),
+        "created_at": local(intent.at, facts.answer.zone).isoformat("T", "seconds"),
         "price_usd": intent.estimate_usd,
         "cost_usd": intent.cost_usd,
         "cost_basis": view.charge.basis.value,
@@ -233,10 +233,5 @@ def _day_data(day: date, facts: ListFacts) -> dict[str, JsonValue]:
     return {"day": day.isoformat(), "accounts": accounts}
 
 
-def _at(intent: Intent) -> float:
-    """When it was sent, seconds since the epoch; when it was written down where it was not."""
-    return intent.intended_at if intent.sent_at is None else intent.sent_at
-
-
 def _day(intent: Intent, facts: ListFacts) -> date:
-    return local(_at(intent), facts.answer.zone).date()
+    return local(intent.at, facts.answer.zone).date()

@@ -3,7 +3,8 @@
 import datetime
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 
@@ -14,22 +15,15 @@ from darkroom.reports.model_card import model_report
 from darkroom.reports.models import ModelReport
 from darkroom.reports.price_words import Limits
 
+if TYPE_CHECKING:
+    from darkroom.live_models.search import FoundModel
+
 _SHOWN = 100
 _SHOWN_VALUE = 40
 _PLAIN_VALUE = re.compile(r"[\w .,:/x+*#%()-]{1,40}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LiveRow:
-    """A model of the gateway's search; `text` is its author's."""
-
-    name: str
-    text: str
-    run_count: int
-    is_official: bool | None
-
-
-def found_report(rows: Sequence[LiveRow], query: str, gateway: Gateway, *, more: int) -> ModelReport:
+def found_report(rows: "Sequence[FoundModel]", query: str, gateway: Gateway, *, more: int) -> ModelReport:
     """One line a model: name, who answers for it, how often it was run, its author's words."""
     found = (
         f"{counted(len(rows), 'model')} for images beside those of the registry, most run first" if rows else "nothing"
@@ -73,7 +67,7 @@ def live_report(
     return replace(report, text="\n".join(lines))
 
 
-def _kind(row: LiveRow) -> str:
+def _kind(row: "FoundModel") -> str:
     if row.is_official is None:
         return "not said by whom"
     return "official" if row.is_official else "community"

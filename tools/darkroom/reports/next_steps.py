@@ -30,9 +30,8 @@ def next_step(views: Sequence[PredictionView], facts: AnswerFacts, outcome: str)
         if lost == "logged" and doubtful.intent.cost_usd == 0:
             lost = "absent"
         step = steps["listed" if facts.gateway.has_list else lost]
-        sent_at = doubtful.intent.sent_at or doubtful.intent.intended_at
         log_id = doubtful.intent.gateway_request_id
-        moment = local_moment(sent_at, facts.now_s, facts.zone)
+        moment = local_moment(doubtful.intent.at, facts.now_s, facts.zone)
         names = {
             "at": f"{moment}{f' (log id {log_id})' if log_id else ''}",
             "id": doubtful.handle,

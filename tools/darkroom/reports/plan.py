@@ -10,8 +10,8 @@ from darkroom.charges import NO_CHARGE
 from darkroom.gateways import Gateway
 from darkroom.pricing import Estimate
 from darkroom.reports.amounts import counted, usd
-from darkroom.reports.charge_words import DayLimit, charge_data, charge_line
-from darkroom.reports.prediction import Outcome, PredictionReport
+from darkroom.reports.charge_words import DayLimit, charge_line
+from darkroom.reports.prediction import Outcome, PredictionReport, bare_data
 from darkroom.secrets_in_inputs import masked_secrets
 from darkroom.uris import shorten_data_uris
 
@@ -47,10 +47,7 @@ def plan_report(plan: Plan) -> PredictionReport:
         plan.sandbox_hint,
     ]
     outcome = Outcome.INVALID if plan.problem else Outcome.PLANNED
-    data: dict[str, JsonValue] = {
-        "outcome": outcome.value,
-        "status": "planned",
-        "id": "",
+    facts: dict[str, JsonValue] = {
         "gateway": {name: getattr(plan.gateway, name) for name in ("name", "title", "is_sandbox")},
         "model": plan.model,
         "why": plan.why,
@@ -59,13 +56,9 @@ def plan_report(plan: Plan) -> PredictionReport:
         "usual_usd": plan.estimate.usual_usd,
         "has_bound": plan.estimate.is_bound,
         "left_today_usd": plan.day.left_usd if plan.day else None,
-        "predictions": [],
-        "images": [],
         "notes": [*plan.notes, *([plan.problem] if plan.problem else [])],
-        "next": "",
-        "charged": charge_data(NO_CHARGE),
-        "error": None,
     }
+    data = bare_data(outcome, "planned", NO_CHARGE) | facts
     return PredictionReport(outcome=outcome, text="\n".join(line for line in lines if line), data=data)
 
 

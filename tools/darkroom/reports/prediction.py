@@ -142,21 +142,19 @@ def wanted_end(report: PredictionReport) -> PredictionReport:
 
 def refusal_report(error: DarkroomError) -> PredictionReport:
     """Report on a call of which nothing was sent, or that the gateway refused."""
-    outcome = Outcome.INVALID if isinstance(error, InvalidRequest | SpendingRefused) else Outcome.REFUSED
     charge = NO_CHARGE if error.billed == "no" else Charge(verdict=Verdict.POSSIBLY)
-    facts: dict[str, JsonValue] = {"error": data.error_data(error)}
-    text = f"{words.refusal_text(error)}\n{charge_line(charge)}"
-    bare = bare_data(outcome, "refused", charge) | facts
-    return PredictionReport(outcome=outcome, text=text, data=bare, charged=charge, problem=error)
+    return _refused(error, f"{words.refusal_text(error)}\n{charge_line(charge)}", charge)
 
 
 def look_up_refusal(error: DarkroomError) -> PredictionReport:
     """Report on a question that could not be answered; it promises nothing about what was charged before."""
-    outcome = Outcome.INVALID if isinstance(error, InvalidRequest | SpendingRefused) else Outcome.REFUSED
-    charge = Charge(verdict=Verdict.UNKNOWN)
-    facts: dict[str, JsonValue] = {"error": data.error_data(error)}
     said = "nothing by this look-up" if isinstance(error, UnknownPrediction) else "not known from here; asking is free"
-    text = f"Refused: {data.said_by(error)}\nCharged: {said}."
+    return _refused(error, f"Refused: {data.said_by(error)}\nCharged: {said}.", Charge(verdict=Verdict.UNKNOWN))
+
+
+def _refused(error: DarkroomError, text: str, charge: Charge) -> PredictionReport:
+    outcome = Outcome.INVALID if isinstance(error, InvalidRequest | SpendingRefused) else Outcome.REFUSED
+    facts: dict[str, JsonValue] = {"error": data.error_data(error)}
     bare = bare_data(outcome, "refused", charge) | facts
     return PredictionReport(outcome=outcome, text=text, data=bare, charged=charge, problem=error)
 

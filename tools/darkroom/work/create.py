@@ -52,22 +52,31 @@ _TELL_AFTER_S = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """Until when the gateway may hold a create's answer (monotonic clock), and how long refusals for load are repeated.
+
+    `secrets` are inputs that are sent and never written down. Where it `may_be_mended`, a refused create stands as an
+    intent, so that it can be joined until the caller has sent or given it up.
+    """
+
+    hold_until_s: float
+    retry_s: float
+    secrets: Mapping[str, JsonValue]
+    may_be_mended: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CreatePlan:
     """How to send one intent, by the `schedule` of its model.
 
-    `hold_until_s` (monotonic clock) is when the caller has to have the id; refusals for load are repeated for
-    `retry_budget_s` seconds. `secrets` are inputs that are never written down; `stale_s` is the age in seconds at which
-    a claim is not used any more.
+    `stale_s` is the age in seconds at which a claim is not used any more.
     """
 
+    budget: Budget
     schedule: PollSchedule
-    hold_until_s: float
-    retry_budget_s: float
     stale_s: float
     spending: Limit | None
     webhook_of: WebhookOf
-    secrets: Mapping[str, JsonValue]
-    may_be_mended: bool = False
 
 
 class Creator:
@@ -98,7 +107,7 @@ class Creator:
 
         Raises: GatewayError of the last attempt; CreateUnresolved where it may have been carried out; SpendingRefused.
         """
-        intent, budget_s = watched.intent, plan.retry_budget_s
+        intent, budget_s = watched.intent, plan.budget.retry_s
         for attempt in range(_ATTEMPTS):
             await self._turn(watched)
             claimed_at = self._now()
@@ -137,7 +146,8 @@ class Creator:
 
     async def _claim(self, intent: Intent, plan: CreatePlan) -> bool:
         """Raises: SpendingRefused; InvalidInput where a secret is missing that is not written down."""
-        lacking = (name for name, value in intent.input.items() if name not in plan.secrets and is_masked(name, value))
+        known = plan.budget.secrets
+        lacking = (name for name, value in intent.input.items() if name not in known and is_masked(name, value))
         if missing := next(lacking, ""):
             raise InvalidInput(
                 f"{missing} is a secret and is not kept. Nothing was sent. Give it again.", field=missing
@@ -157,7 +167,7 @@ class Creator:
             raise  # what it means for the row depends on whether it is tried again
         except (GatewayError, InvalidRequest) as error:
             self._runtime.at_crash_point(CrashPoint.REFUSED)
-            is_mended = plan.may_be_mended and isinstance(error, RequestRefused)
+            is_mended = plan.budget.may_be_mended and isinstance(error, RequestRefused)
             write_down = self._journal.release if is_mended else self._journal.mark_refused
             await write_down(intent.key, error.message)
             raise
@@ -173,7 +183,7 @@ class Creator:
             self._client.create,
             intent.model,
             intent.version,
-            {**intent.input, **plan.secrets},
+            {**intent.input, **plan.budget.secrets},
             cancel_after_s=plan.schedule.cancel_after_s(),
             intent_key=intent.key,
             image_count=intent.image_count,
@@ -196,7 +206,7 @@ class Creator:
         gateway = self._client.gateway
         if not (gateway.honours_prefer and gateway.has_list) or self._held_count >= _MOST_HELD:
             return 0
-        left_s = plan.hold_until_s - self._runtime.monotonic()
+        left_s = plan.budget.hold_until_s - self._runtime.monotonic()
         # Well within the time in which a lost create is not called absent yet.
         hold_s = min(plan.schedule.hold_s(left_s), int(plan.stale_s))
         if hold_s <= 0:

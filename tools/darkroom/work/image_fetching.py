@@ -133,18 +133,18 @@ class ImageFetching:
 
     async def _note(self, intent: Intent, image: StoredImage, error: OutputError) -> None:
         """Note a passing fault while the link lives; with any other the image is refused or lost."""
-        log.warning("image %d of %s: %s", image.index + 1, image.prediction_id, error)
+        level = logging.DEBUG if image.problem == error.message else logging.WARNING  # what is new, once
+        log.log(level, "image %d of %s: %s", image.index + 1, image.prediction_id, error)
         looks_dead = self._looks_dead(image, error)
+        state = ImageState.EXPIRED if error.can_retry else ImageState.REFUSED
         if error.can_retry and not looks_dead and not self._is_past_lifetime(intent, image):
-            await self._journal.image_failed(image.prediction_id, image.index, error.message)
+            state = ImageState.WANTED
         elif saved := await self._stores.found(_name(intent, image), intent.output_place):
             why = "" if error.message.startswith(DAMAGED) else f" {error.message}"
             words = f"{DAMAGED} ({saved.file.size_bytes:,} bytes came), and no more is to be had.{why}"
             await self._note_saved(intent, image, saved.file, "" if saved.is_whole else words)
-        elif error.can_retry:
-            await self._journal.image_expired(image.prediction_id, image.index, error.message)
-        else:
-            await self._journal.image_refused(image.prediction_id, image.index, error.message)
+            return
+        await self._journal.image_problem(image.prediction_id, image.index, state, error.message)
 
     def _looks_dead(self, image: StoredImage, error: OutputError) -> bool:
         """Whether the link was looked for often enough, one look after the other, over long enough."""

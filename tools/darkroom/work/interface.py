@@ -6,7 +6,7 @@ from typing import Protocol
 
 from darkroom.journal import Intent, NewIntent
 from darkroom.predictions import Prediction
-from darkroom.work.sending import Budget
+from darkroom.work.create import Budget
 from darkroom.work.watch import Watched
 
 

@@ -50,7 +50,7 @@ def is_open(create: Intent, now: float) -> bool:
 
 def appears_until(create: Intent) -> float:
     """When its row is in the log at the latest, in seconds since the epoch."""
-    answered_at = _sent_at(create) + _ANSWERED_WITHIN_S if create.known_at is None else create.known_at
+    answered_at = create.at + _ANSWERED_WITHIN_S if create.known_at is None else create.known_at
     return max(answered_at, create.ended_at or 0.0) + _LATER_S
 
 
@@ -58,7 +58,7 @@ def looked_for_until(create: Intent) -> float:
     """When the last look for its row is due, in seconds since the epoch."""
     if create.state is IntentState.KNOWN:
         return appears_until(create)
-    return max(appears_until(create), _sent_at(create) + UNBILLED_AFTER_S)
+    return max(appears_until(create), create.at + UNBILLED_AFTER_S)
 
 
 def findings(creates: Sequence[Intent], log: TokenLog, now: float, *, has_list: bool) -> Iterator[Finding]:
@@ -80,7 +80,7 @@ def findings(creates: Sequence[Intent], log: TokenLog, now: float, *, has_list: 
         elif found:
             yield Finding(key=create.key, usd=None, note=_added(create, _AMBIGUOUS))
         elif _is_lost(create, now):
-            is_in_sight = log.reaches_back_to(_sent_at(create) - _EARLIER_S + skew_s)
+            is_in_sight = log.reaches_back_to(create.at - _EARLIER_S + skew_s)
             is_absent = is_in_sight and now >= looked_for_until(create)
             words = _ABSENT if is_absent else f"no row in the gateway's log so far, at {_clock(now)}"
             note = words if is_in_sight else _OUT_OF_SIGHT
@@ -111,7 +111,7 @@ def _fits(create: Intent, row: LogRow, now: float) -> bool:
         return False  # both have names, and they differ
     is_running = create.state is IntentState.KNOWN and create.ended_at is None
     until = max(appears_until(create), now + _LATER_S if is_running else 0.0)
-    is_in_time = _sent_at(create) - _EARLIER_S <= row.at <= until
+    is_in_time = create.at - _EARLIER_S <= row.at <= until
     return is_in_time and _is_of_model(create, row) and _is_near_estimate(create, row)
 
 
@@ -150,10 +150,6 @@ def _is_lost(create: Intent, now: float) -> bool:
     """Whether its answer cannot come any more."""
     is_in_flight = create.state is IntentState.SENT and now < appears_until(create)
     return create.state is not IntentState.KNOWN and not is_in_flight
-
-
-def _sent_at(create: Intent) -> float:
-    return create.sent_at or create.intended_at
 
 
 def _clock(at: float) -> str:

@@ -5,7 +5,6 @@ One small file for each, beside the journal, on the disk before anything else ha
 
 import json
 import logging
-import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -13,7 +12,7 @@ from pathlib import Path
 from anyio import to_thread
 
 from darkroom.errors import UnknownPrediction
-from darkroom.file_systems import sync_folder
+from darkroom.file_systems import write_whole
 from darkroom.journal import Intent, Journal, Look, NewIntent
 from darkroom.predictions import Prediction
 
@@ -36,8 +35,9 @@ class PaidIds:
         """Write it down; a disk that takes nothing at all is told in the log, with the id."""
         facts = {name: getattr(intent, name) for name in _FACTS}
         self._kept.add(intent.key)
+        content = json.dumps({**facts, "prediction_id": prediction_id}).encode()
         try:
-            await to_thread.run_sync(self._write, self._path(intent.key), {**facts, "prediction_id": prediction_id})
+            await to_thread.run_sync(write_whole, self._path(intent.key), content)
         except OSError as error:
             log.error("the id of paid prediction %s could not be kept: %s", prediction_id, error)
 
@@ -62,16 +62,6 @@ class PaidIds:
 
     def _path(self, key: str) -> Path:
         return self._folder / f"{_PREFIX}{key}.json"
-
-    def _write(self, path: Path, facts: dict[str, str]) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # a journal in PostgreSQL has made none
-        part = path.with_suffix(".part")
-        with open(part, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-            json.dump(facts, file)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-        sync_folder(self._folder)
 
     def _read(self) -> Iterator[tuple[str, Prediction, NewIntent]]:
         """The key of each, its prediction, and what its row needs to be made anew."""

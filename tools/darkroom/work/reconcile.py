@@ -176,7 +176,7 @@ class Reconciler:
         """How far back the list is needed: further for what could be called absent now than for what may be found."""
         since_s = self._missed_since_s.get((intent.key, intent.tries), math.inf)
         is_due = asked_s - since_s >= self._rules.settle_s
-        return (intent.sent_at or intent.intended_at) - (_UNSURE_S if is_due else _MARGIN_S)
+        return intent.at - (_UNSURE_S if is_due else _MARGIN_S)
 
     async def _missed_for_long(self, sought: tuple[Intent, ...], listed: "_Listed", asked_s: float) -> frozenset[str]:
         """Those of this account that no list has shown for the settle time, though it would have shown them."""
@@ -249,8 +249,7 @@ class _Listed:
 
     def would_show(self, intent: Intent, settle_s: float) -> bool:
         """True where a create of that time would have been seen: only then its absence means something."""
-        sent_s = intent.sent_at or intent.intended_at
-        first_s, last_s = sent_s - _UNSURE_S, sent_s + settle_s + _UNSURE_S
+        first_s, last_s = intent.at - _UNSURE_S, intent.at + settle_s + _UNSURE_S
         is_read = self.read_back_to_s < first_s
         return is_read and all(to_s < first_s or last_s < from_s for from_s, to_s in self.gaps)
 

@@ -1,12 +1,9 @@
 """Sending creates, shielded from the calls that wanted them, and what follows a failure."""
 
 import logging
-from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 
 import anyio
-from pydantic import JsonValue
 
 from darkroom.errors import CreateUnresolved, DarkroomError, JournalError
 from darkroom.journal import Intent, IntentState, Journal
@@ -21,20 +18,6 @@ _GRACE_S = 1.5
 _ANSWERED_WITHIN_S = 15.0
 _ASK_JOURNAL_EVERY_S = 0.3
 _FIRST_LOOK_S = 1.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Budget:
-    """Until when the gateway may hold a create's answer (monotonic clock), and how long refusals for load are repeated.
-
-    `secrets` are inputs that are sent and never written down. Where it `may_be_mended`, a refused create stands as an
-    intent, so that it can be joined until the caller has sent or given it up.
-    """
-
-    hold_until_s: float
-    retry_s: float
-    secrets: Mapping[str, JsonValue]
-    may_be_mended: bool = False
 
 
 class Sender:

@@ -21,7 +21,7 @@ from darkroom.journal import DOUBTFUL, Intent, IntentState, Journal, Limit, Look
 from darkroom.predictions import Prediction
 from darkroom.work.accounts import Account
 from darkroom.work.bills import Bills
-from darkroom.work.create import CreatePlan, Creator, WebhookOf
+from darkroom.work.create import Budget, CreatePlan, Creator, WebhookOf
 from darkroom.work.create_rate import Turns
 from darkroom.work.fences import Fences
 from darkroom.work.holds import Holds
@@ -30,7 +30,7 @@ from darkroom.work.leases import LEASE_S, Leases
 from darkroom.work.paid_ids import PaidIds
 from darkroom.work.reconcile import Reconciler, ReconcileRules
 from darkroom.work.runtime import Runtime
-from darkroom.work.sending import Budget, Sender
+from darkroom.work.sending import Sender
 from darkroom.work.watch import Hold, Watched, Watcher
 
 log = logging.getLogger(__name__)
@@ -229,14 +229,11 @@ class LocalWork:
 
     def _plan(self, schedule: PollSchedule, budget: Budget) -> CreatePlan:
         return CreatePlan(
+            budget=budget,
             schedule=schedule,
-            hold_until_s=budget.hold_until_s,
-            retry_budget_s=budget.retry_s,
             stale_s=self._rules.reconcile.settle_s / 2,
             spending=self._rules.day_limit(),
             webhook_of=self._rules.webhook_of,
-            secrets=budget.secrets,
-            may_be_mended=budget.may_be_mended,
         )
 
     async def _look_and_watch(self, watched: Watched) -> None:

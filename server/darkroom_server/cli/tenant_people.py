@@ -1,0 +1,122 @@
+"""`darkroom-mcp tenant …` for single persons of a tenant: limits, administrators, forgetting."""
+
+import math
+from typing import TYPE_CHECKING, Annotated
+
+import anyio
+import typer
+
+from darkroom.errors import InvalidRequest
+from darkroom.reports.amounts import usd
+from darkroom.settings import Settings
+from darkroom_server.cli.screen import note
+from darkroom_server.cli.team_extra import owner_url, team_settings
+
+if TYPE_CHECKING:
+    from darkroom_server.team.administration import Person
+    from darkroom_server.team.vault import Vault
+
+Name = Annotated[str, typer.Argument(help="The tenant.", metavar="NAME")]
+ForPerson = Annotated[
+    tuple[str, str] | None,
+    typer.Option(
+        "--principal", metavar="ISSUER SUBJECT", help="For this person alone: issuer and subject of the log-in."
+    ),
+]
+_Issuer = Annotated[str, typer.Argument(help="The issuer of the person's log-in.", metavar="ISSUER")]
+_Subject = Annotated[str, typer.Argument(help="Their subject there.", metavar="SUBJECT")]
+
+
+def limit(
+    name: Name,
+    usd_per_day: Annotated[str, typer.Option("--usd-per-day", help="US dollars a day, or none.", metavar="X")],
+    principal: ForPerson = None,
+) -> None:
+    """Set what a tenant may spend in a day, or one person in it; both limits hold."""
+    from darkroom_server.team.administration import administering
+
+    most_usd = _amount(usd_per_day)
+    with administering(owner_url()) as administration:
+        administration.set_limit(name, most_usd, person_of(principal))
+    whom = f"{principal[1]} of {principal[0]} in tenant '{name}'" if principal else f"Tenant '{name}'"
+    of_day = "without limit" if most_usd is None else f"{usd(most_usd)} a day"
+    for line in (f"{whom} may spend {of_day}, from the next create on.", *administration.notices):
+        note(line)
+
+
+def admin(
+    name: Name,
+    issuer: _Issuer,
+    subject: _Subject,
+    is_revoked: Annotated[bool, typer.Option("--revoke", help="Let them see it no longer.")] = False,
+) -> None:
+    """Let a person see the whole tenant on the page: spending by person, limits, what is open, the audit.
+
+    They see no prompt and no picture of others, and change nothing.
+    """
+    from darkroom_server.team.administration import Person, administering
+
+    with administering(owner_url()) as administration:
+        administration.set_administrator(name, Person(issuer, subject), is_one=not is_revoked)
+    says = "no longer sees" if is_revoked else "sees"
+    for line in (f"{subject} of {issuer} {says} the whole tenant '{name}' on the page.", *administration.notices):
+        note(line)
+
+
+def forget(
+    issuer: _Issuer,
+    subject: _Subject,
+    is_agreed: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Forget a person: cancel what runs, delete their images, then all rows about them. It cannot be undone."""
+    from darkroom_server.team.administration import Person, administering
+    from darkroom_server.team.forgetting import Forgetting
+
+    settings, vault = Settings.read(), vault_of()
+    with administering(owner_url()) as administration:
+        places = (settings.output_location, str(settings.data_path / "team"))
+        forgetting = Forgetting(administration, vault, places, Person(issuer, subject))
+        found = forgetting.found()
+        question = f"Forget {subject} of {issuer}: {found.words}?"
+        if not is_agreed and not _agrees(question):
+            raise InvalidRequest("Not confirmed. Nothing was forgotten.")
+        note(anyio.run(forgetting.forget))
+
+
+def _agrees(question: str) -> bool:
+    import sys
+
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise InvalidRequest(f"{question} There is no terminal to ask at. Repeat it with --yes to go ahead.")
+    return typer.confirm(question, err=True)
+
+
+def vault_of() -> "Vault":
+    """Raises: SettingsError as `owner_url`, or where the keys cannot be used."""
+    team = team_settings()
+    team.require("migrate_url")
+    from darkroom_server.team.vault import Vault
+
+    return Vault.read(team.master_keys.get_secret_value())
+
+
+def person_of(given: tuple[str, str] | None) -> "Person | None":
+    from darkroom_server.team.administration import Person
+
+    return Person(*given) if given else None
+
+
+def _amount(text: str) -> float | None:
+    if text.strip().lower() == "none":
+        return None
+    try:
+        amount = float(text.strip().removeprefix("$"))
+    except ValueError:
+        amount = math.nan
+    if not 0 <= amount < math.inf:
+        raise InvalidRequest(f"--usd-per-day {text[:40]!r} is not possible. Allowed: US dollars, 0 or more, or none.")
+    return amount
+
+
+def usd_or_none(amount: float | None) -> str:
+    return "no limit" if amount is None else usd(amount)

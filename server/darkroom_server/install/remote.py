@@ -1,0 +1,68 @@
+"""How people connect a host to a darkroom that is reached by an address, such as a team's."""
+
+import base64
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+NAME = "darkroom"
+_EXAMPLE = "https://darkroom.example.com/mcp"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteHost:
+    """What a person does in one host: `steps` in words, with code between backquotes, and the text to paste.
+
+    `about` says which of its programs, `link` adds darkroom by one click; both may be "".
+    """
+
+    title: str
+    steps: str
+    copy: str
+    about: str = ""
+    link: str = ""
+
+
+def remote_hosts(address: str) -> list[RemoteHost]:
+    """For each host, how to connect it to the MCP server at this address; none holds a key."""
+    entries = {
+        "vscode": json.dumps({"name": NAME, "type": "http", "url": address}),
+        "cursor": json.dumps({"mcpServers": {NAME: {"url": address}}}),
+    }
+    texts = {"address": address, **entries}
+    links = _links(address, entries)
+    rows = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))["host"]
+    return [RemoteHost(**_filled(row, texts), link=links.get(row.get("link"), "")) for row in rows]
+
+
+def remote_section() -> str:
+    """Markdown: a table of the hosts, with an address of the documentation."""
+    rows = [
+        f"| {host.title}{f' ({host.about})' if host.about else ''} | {host.steps} | {_code(host.copy)} |"
+        for host in remote_hosts(_EXAMPLE)
+    ]
+    return "\n".join(["| host | how | what to paste |", "|---|---|---|", *rows])
+
+
+def _filled(row: Mapping[str, str], texts: Mapping[str, str]) -> dict[str, str]:
+    def filled(text: str) -> str:
+        for name, value in texts.items():
+            text = text.replace(f"{{{name}}}", value)
+        return text
+
+    return {name: filled(text) for name, text in row.items() if name != "link"}
+
+
+def _links(address: str, entries: Mapping[str, str]) -> dict[str, str]:
+    packed = quote(base64.b64encode(json.dumps({"url": address}).encode()).decode(), safe="")
+    return {
+        "cursor": f"cursor://anysphere.cursor-deeplink/mcp/install?name={NAME}&config={packed}",
+        "vscode": f"vscode:mcp/install?{quote(entries['vscode'], safe='')}",
+    }
+
+
+def _code(text: str) -> str:
+    return "<br>".join(f"`{line}`" for line in text.splitlines())

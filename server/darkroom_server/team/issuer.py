@@ -1,0 +1,128 @@
+"""The team's authorization server as darkroom talks to it: its metadata (RFC 8414, OpenID), and its token endpoint.
+
+Every method blocks, so that it is called in a thread.
+"""
+
+import json
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Mapping
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+from darkroom.gateways.route import Route, tls_context
+from darkroom.uris import is_loopback_url, scheme_of
+
+FETCH_S = 5.0
+_AWAY_S = 2.0
+_MOST_BYTES = 262_144
+
+
+class IssuerUnreachable(Exception):
+    """The authorization server, or what is needed of it, cannot be had, so that nothing is known about a log-in."""
+
+
+class Issuer:
+    """`url` is its identifier, exactly as its metadata names it."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.ssl_context = tls_context(Route(), is_needed=scheme_of(url) == "https")
+        self._metadata: dict[str, Any] | None = None
+        self._failed_s = float("-inf")
+
+    def address(self, name: str) -> str:
+        """The endpoint of this name in the metadata, "" where it has none. Raises: IssuerUnreachable."""
+        found = str(self._known().get(name) or "")
+        if found and scheme_of(found) != "https" and not (scheme_of(found) == "http" and is_loopback_url(found)):
+            raise IssuerUnreachable(f"its metadata names no https address as {name}")
+        return found
+
+    def says(self, name: str) -> bool:
+        """Whether its metadata says that it does this. Raises: IssuerUnreachable."""
+        return self._known().get(name) is True
+
+    def exchange(self, form: Mapping[str, str]) -> tuple[int, dict[str, Any]]:
+        """What its token endpoint answers to a form: the status, and the JSON object.
+
+        Raises: IssuerUnreachable where it does not answer, or with something else.
+        """
+        if not (endpoint := self.address("token_endpoint")):
+            raise IssuerUnreachable("its metadata names no token_endpoint")
+        body = urllib.parse.urlencode(form).encode()
+        try:
+            return self._send(urllib.request.Request(endpoint, body, {"Accept": "application/json"}))
+        except (OSError, ValueError) as error:
+            raise IssuerUnreachable(f"its token endpoint does not answer ({type(error).__name__})") from error
+
+    def _known(self) -> dict[str, Any]:
+        """Its metadata, read once. Raises: IssuerUnreachable."""
+        if self._metadata is None:
+            if time.monotonic() - self._failed_s < _AWAY_S:
+                raise IssuerUnreachable("its metadata could not be read a moment ago")
+            try:
+                self._metadata = self._read()
+            except (OSError, ValueError, IssuerUnreachable) as error:
+                self._failed_s = time.monotonic()
+                raise IssuerUnreachable(str(error)) from error
+        return self._metadata
+
+    def _read(self) -> dict[str, Any]:
+        """Raises: OSError, ValueError, IssuerUnreachable."""
+        for address in _metadata_addresses(self.url):
+            status, metadata = self._send(urllib.request.Request(address))
+            if status >= 500:
+                raise IssuerUnreachable(f"its metadata is answered by HTTP {status}")
+            if status != 200:
+                continue
+            if (named := metadata.get("issuer")) != self.url:
+                raise IssuerUnreachable(f"its metadata names {str(named)[:200]!r}, not what DARKROOM_OAUTH_ISSUER says")
+            return metadata
+        raise IssuerUnreachable("it has no metadata, neither of OAuth nor of OpenID")
+
+    def _send(self, request: urllib.request.Request) -> tuple[int, dict[str, Any]]:
+        """The status and the JSON object of an answer; {} where that is an error without one.
+
+        Raises: OSError, ValueError.
+        """
+        handlers = [urllib.request.HTTPSHandler(context=self.ssl_context)] if self.ssl_context else []
+        opener = urllib.request.build_opener(_Stays, *handlers)
+        try:
+            with opener.open(request, timeout=FETCH_S) as answer:
+                return answer.status, _object(answer.read(_MOST_BYTES))
+        except urllib.error.HTTPError as error:
+            with error:
+                try:
+                    return error.code, _object(error.read(_MOST_BYTES))
+                except ValueError:
+                    return error.code, {}
+
+
+class _Stays(urllib.request.HTTPRedirectHandler):
+    """A form with a code goes to the address in the metadata and nowhere else; documents may have moved."""
+
+    def redirect_request(
+        self, req: urllib.request.Request, *others: Any, **named: Any
+    ) -> urllib.request.Request | None:
+        return None if req.data else super().redirect_request(req, *others, **named)
+
+
+def _object(content: bytes) -> dict[str, Any]:
+    """Raises: ValueError where it is no JSON object."""
+    found = json.loads(content)
+    if not isinstance(found, dict):
+        raise ValueError("no JSON object")
+    return cast("dict[str, Any]", found)
+
+
+def _metadata_addresses(issuer: str) -> tuple[str, ...]:
+    """Where its metadata may lie: RFC 8414 §3.1, then OpenID Connect Discovery §4."""
+    parts = urlsplit(issuer)
+    origin, path = f"{parts.scheme}://{parts.netloc}", parts.path.rstrip("/")
+    return (
+        f"{origin}/.well-known/oauth-authorization-server{path}",
+        f"{origin}{path}/.well-known/openid-configuration",
+        f"{origin}/.well-known/openid-configuration{path}",
+    )
