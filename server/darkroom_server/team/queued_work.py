@@ -15,10 +15,9 @@ from darkroom.errors import GatewayError, JournalError, UnknownPrediction
 from darkroom.gateways import PollSchedule
 from darkroom.images import ImageState
 from darkroom.journal import Intent, IntentState
-from darkroom.work.create import WebhookOf
+from darkroom.work.create import Budget, WebhookOf
 from darkroom.work.create_rate import Turns
 from darkroom.work.image_fetching import ImageFetching
-from darkroom.work.sending import Budget
 from darkroom.work.watch import GIVE_UP_AFTER_S, Watched
 from darkroom.work.work import LocalWork
 from darkroom_server.team.news import Bell, News
