@@ -44,7 +44,7 @@ def team(running_postgres: PostgresServer, issuer: Issuer, tmp_path_factory: pyt
 @pytest.fixture
 def browser(team: Team, issuer: Issuer) -> Iterator[httpx.Client]:
     """One that follows no redirect; nobody is logged in."""
-    issuer.is_down = False
+    issuer.is_down = issuer.is_garbled = False
     with httpx.Client(base_url=team.origin, headers=HTML, timeout=30) as browser:
         yield browser
 
@@ -214,9 +214,12 @@ def test_a_grant_without_a_token_opens_no_page(team: Team, browser: httpx.Client
     failed(browser.get("/callback", params={"code": "c", "state": state, "iss": team.issuer.url}), 403, "not for")
 
 
-def test_an_issuer_that_is_away_is_said_and_not_asked_in_a_circle(team: Team, browser: httpx.Client) -> None:
+@pytest.mark.parametrize("trouble", ["is_down", "is_garbled"])
+def test_an_issuer_that_is_away_is_said_and_not_asked_in_a_circle(
+    team: Team, browser: httpx.Client, trouble: str
+) -> None:
     state = asked(browser)["state"]
-    team.issuer.is_down = True
+    setattr(team.issuer, trouble, True)
     failed(come_back(team, browser, state), 503, "does not answer")
 
 

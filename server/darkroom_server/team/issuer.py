@@ -3,6 +3,7 @@
 Every method blocks, so that it is called in a thread.
 """
 
+import http.client
 import json
 import time
 import urllib.error
@@ -18,6 +19,7 @@ from darkroom.uris import is_loopback_url, scheme_of
 FETCH_S = 5.0
 _AWAY_S = 2.0
 _MOST_BYTES = 262_144
+_GARBLED = (ValueError, RecursionError, http.client.HTTPException)
 
 
 class IssuerUnreachable(Exception):
@@ -96,8 +98,10 @@ class Issuer:
             with error:
                 try:
                     return error.code, _object(error.read(_MOST_BYTES))
-                except ValueError:
+                except _GARBLED:
                     return error.code, {}
+        except _GARBLED as error:
+            raise ValueError(f"it answers with no JSON, or not in HTTP ({type(error).__name__})") from error
 
 
 class _Stays(urllib.request.HTTPRedirectHandler):
