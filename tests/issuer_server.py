@@ -18,7 +18,8 @@ SigningKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 class Issuer:
     """`keys` by their kid; `fetches` counts how often they were asked for; `is_down` answers 503, `is_garbled` no HTTP.
 
-    `grants` are the answers of the token endpoint by their code, each given once; `exchanged` the forms that came.
+    `places` are addresses that the metadata names besides. `grants` are the answers of the token endpoint by their code,
+    each given once; `exchanged` the forms that came.
     """
 
     def __init__(self) -> None:
@@ -31,6 +32,7 @@ class Issuer:
         self.is_down = self.is_garbled = False
         self.document: bytes | None = None
         self.named = ""
+        self.places: dict[str, str] = {}
         self.grants: dict[str, dict[str, Any]] = {}
         self.exchanged: list[dict[str, str]] = []
 
@@ -58,7 +60,7 @@ class Issuer:
             places = {"authorization_endpoint": "auth", "token_endpoint": "token", "end_session_endpoint": "end"}
             named = {name: f"{self.url}/{path}" for name, path in (places | {"jwks_uri": "jwks"}).items()}
             told = {"authorization_response_iss_parameter_supported": True}
-            return {"issuer": self.named or self.url} | named | told
+            return {"issuer": self.named or self.url} | named | told | self.places
         return None
 
     def exchange(self, form: dict[str, str]) -> dict[str, Any]:

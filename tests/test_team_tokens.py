@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from issuer_server import Issuer, open_issuer, public_jwk
 
 from darkroom.team_settings import TeamSettings
+from darkroom_server.team.issuer import Issuer as AskedIssuer
 from darkroom_server.team.issuer import IssuerUnreachable
 from darkroom_server.team.tokens import TokenVerifier
 
@@ -31,6 +32,7 @@ def shared() -> Iterator[Issuer]:
 @pytest.fixture
 def issuer(shared: Issuer) -> Issuer:
     shared.is_down, shared.is_garbled, shared.document, shared.named, shared.fetches = False, False, None, "", 0
+    shared.places.clear()
     return shared
 
 
@@ -205,6 +207,13 @@ async def test_without_any_key_a_token_is_neither_right_nor_wrong(issuer: Issuer
         with pytest.raises(IssuerUnreachable):
             await checks.verify_token(issuer.token())
     assert await checks.verify_token("drk_robot")
+
+
+@pytest.mark.parametrize("place", ["http://d.example/auth", "https://[", "https://d.example/\r\nX: y", "https://d.é/"])
+def test_an_address_that_no_browser_can_be_sent_to_is_not_taken(issuer: Issuer, place: str) -> None:
+    issuer.places["end_session_endpoint"] = place
+    with pytest.raises(IssuerUnreachable, match="end_session_endpoint"):
+        AskedIssuer(issuer.url).address("end_session_endpoint")
 
 
 async def test_metadata_of_another_issuer_is_not_taken(issuer: Issuer, caplog: pytest.LogCaptureFixture) -> None:

@@ -76,7 +76,10 @@ def refused(error: DarkroomError) -> Response:
     if isinstance(error, InvalidRequest | AccessRefused):
         return _told({"problem": error.message}, 400 if isinstance(error, InvalidRequest) else 403)
     log.warning("a picture of the page cannot be kept: %s", error)
-    return _told({"problem": "The picture cannot be kept at the moment. Try again."}, 503)
+    words = (
+        "The picture cannot be kept at the moment. Try again; an administrator finds the reason in the server's log."
+    )
+    return _told({"problem": words}, 503)
 
 
 def not_yours(status_code: int) -> Response:
