@@ -18,8 +18,8 @@ SigningKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 class Issuer:
     """`keys` by their kid; `fetches` counts how often they were asked for; `is_down` answers 503, `is_garbled` no HTTP.
 
-    `places` are addresses that the metadata names besides. `grants` are the answers of the token endpoint by their code,
-    each given once; `exchanged` the forms that came.
+    `places` are addresses that the metadata names besides. `grants` are the answers of the token endpoint by their
+    code, each given once; `exchanged` the forms that came.
     """
 
     def __init__(self) -> None:
