@@ -137,6 +137,7 @@ class Truth:
     """What was made, asked and misdone.
 
     `creates` counts the creates on the wire, also those that were refused; `cancels` and `looks` name predictions.
+    `processor_s` is what its own process has taken, once it is asked over HTTP.
     """
 
     predictions: list[Made] = field(default_factory=list[Made])
@@ -147,6 +148,7 @@ class Truth:
     create_headers: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
     lists: int = 0
     most_held: int = 0
+    processor_s: float = 0.0
 
     @property
     def prompts(self) -> list[str]:
@@ -228,6 +230,7 @@ class FaultGateway:
             self.accounts = request.json()
             return Answer(self.accounts)
         if path == "/truth":
+            self.truth.processor_s = time.process_time()
             return Answer(asdict(self.truth))
         owner = self.accounts.get(request.headers.get("authorization", "").removeprefix("Bearer "), "")
         if path == "/v1/account":

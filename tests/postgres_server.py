@@ -22,7 +22,7 @@ DO $$ DECLARE name TEXT; BEGIN
     END LOOP;
 END $$"""
 _PORT = 5432  # only names the socket; PGPORT of whoever runs the tests leads elsewhere
-_FAST = ("-F", "-c", "listen_addresses=", "-p", str(_PORT), "-c", "max_connections=200", "-c", "log_min_messages=fatal")
+_OPTIONS = ("-c", "listen_addresses=", "-p", str(_PORT), "-c", "max_connections=200", "-c", "log_min_messages=fatal")
 
 
 def programs() -> Path | None:
@@ -35,11 +35,12 @@ def programs() -> Path | None:
 
 @dataclass(frozen=True)
 class PostgresServer:
-    """A running server; `url` gives the address of its database for a role."""
+    """A running server; `url` gives the address of its database for a role. One that is not durable is quicker."""
 
     folder: Path
     user: str | None
     database: str = "darkroom"
+    is_durable: bool = False
 
     def url(self, role: str, database: str = "") -> str:
         return f"postgresql://{role}@/{database or self.database}?host={self.folder}&port={_PORT}"
@@ -61,7 +62,7 @@ class PostgresServer:
         return self.url("postgres")
 
     def start(self) -> None:
-        options = " ".join([*_FAST, "-k", str(self.folder)])
+        options = " ".join([*_OPTIONS, "-k", str(self.folder), *([] if self.is_durable else ["-F"])])
         self._run("pg_ctl", "start", "-w", "-s", "-D", str(self.data), "-l", str(self.folder / "log"), "-o", options)
 
     def stop(self, mode: str = "immediate") -> None:
@@ -123,13 +124,13 @@ class PostgresServer:
 
 
 @contextmanager
-def postgres_server() -> Generator[PostgresServer]:
+def postgres_server(*, is_durable: bool = False) -> Generator[PostgresServer]:
     """Running as a plain user, since PostgreSQL refuses to run as root; at the end it is gone."""
     folder = Path(tempfile.mkdtemp(prefix="darkroom-pg-"))
     user = "postgres" if os.name == "posix" and os.geteuid() == 0 else None
     if user:
         shutil.chown(folder, user)
-    server = PostgresServer(folder, user)
+    server = PostgresServer(folder, user, is_durable=is_durable)
     try:
         server.make()
         yield server

@@ -18,7 +18,8 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from postgres_server import PostgresServer
 
-from darkroom_server.team.administration import NewKey, administering
+from darkroom_server.team.administration import administering
+from darkroom_server.team.new_key import NewKey
 from darkroom_server.team.vault import Vault
 
 MASTER = f"k1:{secrets.token_hex(32)}"

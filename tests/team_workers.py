@@ -23,8 +23,9 @@ from darkroom.generate_image import generate_image
 from darkroom.outputs.links import Links
 from darkroom.registry import ImageRequest, ModelRegistry
 from darkroom.settings import Settings
-from darkroom_server.team.administration import NewKey, administering
+from darkroom_server.team.administration import administering
 from darkroom_server.team.clients import Clients
+from darkroom_server.team.new_key import NewKey
 from darkroom_server.team.news import News
 from darkroom_server.team.pace import Pace
 from darkroom_server.team.replica import Replica
@@ -76,6 +77,7 @@ class Team:
         kept = {name: text for name, text in os.environ.items() if not name.startswith("DARKROOM_")}
         return kept | {
             "PYTHONPATH": paths,
+            "PYTHONDONTWRITEBYTECODE": "",  # compiled once, as what is installed is
             "DARKROOM_DATABASE_URL": url,
             "DARKROOM_MASTER_KEYS": MASTER,
             "DARKROOM_DATA_DIR": str(self.folder / "data"),

@@ -19,7 +19,7 @@ from scripted_gateway import Answer, ScriptedGateway, gateway_at
 
 from darkroom.errors import CreateUnresolved, GatewayError, GatewayMisread, UnknownPrediction
 from darkroom.gateways import Key, PredictionClient, Timeouts
-from darkroom.gateways.envelopes import ListPage
+from darkroom.gateways.list_pages import ListPage
 from darkroom.predictions import Prediction, PredictionStatus, parse_prediction
 
 pytestmark = pytest.mark.anyio

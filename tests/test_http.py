@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import os
+import signal
 import subprocess
 from collections.abc import AsyncGenerator, Iterator
 from io import BytesIO
@@ -249,6 +250,20 @@ async def test_half_sent_requests_end_in_408_and_keep_nobody_out(tmp_path: Path)
         answers = [await _heard(stream) for stream in streams]
         assert all(answer.startswith(b"HTTP/1.1 408 ") for answer in answers)
         assert server.terminate() == (0, "")
+
+
+@systems.signals
+async def test_a_rush_of_whole_requests_is_answered_whole(server: HttpProcess) -> None:
+    port = int(server.origin.rpartition(":")[2])
+    server.signal(signal.SIGSTOP)  # so that all of them wait when it looks again
+    try:
+        sent = b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        streams = [await _half_sent(port, sent) for _ in range(250)]
+    finally:
+        server.signal(signal.SIGCONT)
+    with anyio.fail_after(30):
+        answers = [await _heard(stream) for stream in streams]
+    assert {answer[:12] for answer in answers} == {b"HTTP/1.1 200"}
 
 
 async def test_a_body_that_comes_in_pieces_is_waited_for(server: HttpProcess) -> None:

@@ -7,7 +7,8 @@ from postgres_server import PostgresServer
 from team_rooms import ISSUER, KEY, MASTER, SECRET, open_directory
 
 from darkroom.errors import AccessRefused, JournalError, SettingsError
-from darkroom_server.team.administration import NewKey, Person, administering
+from darkroom_server.team.administration import Person, administering
+from darkroom_server.team.new_key import NewKey
 from darkroom_server.team.tenants import MACHINES, TENANT_NAME, principal_hash
 from darkroom_server.team.vault import Vault
 

@@ -45,6 +45,7 @@ _MAX_REQUEST_BYTES = 32 * 1024 * 1024
 _QUIET_S = 8.0
 _WHOLE_WITHIN_S = 120.0
 _MOST_HALF_SENT = 100
+_JUST_NOW_S = 2.0
 _TOO_LATE = b"The request was not sent to its end in time.\n"
 
 
@@ -198,14 +199,18 @@ class _PatientProtocol(H11Protocol):
         self.transport.close()
 
     def _wait_for_more(self) -> None:
-        """With too many half-sent requests the oldest one goes, so that a new caller is always served."""
+        """With too many half-sent requests the oldest go, so that a new caller is always served.
+
+        Not those that came just now: in a rush of callers, what they have sent may not have been read yet.
+        """
         self.is_half_sent = True
         left_s = self.began_s + _WHOLE_WITHIN_S - self.loop.time()
         self._stop_timer = self.loop.call_later(min(_QUIET_S, left_s), self.give_up).cancel
         everybody = cast("set[object]", self.connections)
         waiting = [each for each in everybody if isinstance(each, _PatientProtocol) and each.is_half_sent]
-        if len(waiting) > _MOST_HALF_SENT:
-            min(waiting, key=lambda each: each.began_s).give_up()
+        for each in sorted(waiting, key=lambda each: each.began_s)[:-_MOST_HALF_SENT]:
+            if each.began_s < self.loop.time() - _JUST_NOW_S:
+                each.give_up()
 
 
 class _WholeBodies:

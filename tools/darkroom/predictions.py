@@ -69,6 +69,7 @@ class PredictionStatus(StrEnum):
 
 
 _STATUSES = {status.value: status for status in PredictionStatus}
+RUNNING = frozenset({PredictionStatus.STARTING, PredictionStatus.PROCESSING})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -107,7 +107,8 @@ def key(
 
     Of several gateways the one whose key was set last is used for new predictions.
     """
-    from darkroom_server.team.administration import NewKey, administering
+    from darkroom_server.team.administration import administering
+    from darkroom_server.team.new_key import NewKey
 
     vault = vault_of()
     with administering(owner_url()) as administration:

@@ -55,9 +55,7 @@ class AccountRoom:
             intent = await self.journal.find(prediction_id)
             if intent is None or not _wants(intent):
                 return
-            intent = await self.fetching.first_round(intent)
-            await self.database.note(partial(outbox.tell, keys=[intent.key]))
-            if not _wants(intent):
+            if not _wants(await self.fetching.first_round(intent)):
                 return
             await anyio.sleep(pause_s)
 
@@ -90,6 +88,13 @@ class AccountRooms:
         room = await self.at(tenant, id)
         self._tasks.start_soon(Fences(room.journal).run, "looking for bills", room.bills.run)
         await room.watch.run(is_over)
+
+    async def bring_home(self, tenant: str, id: str, prediction_id: str) -> None:
+        """Store the images of one. A room that is open is as good as one with a newer key, which hosts never see.
+
+        Raises: SettingsError, JournalError.
+        """
+        await (self._open.get(id) or await self.at(tenant, id)).bring_home(prediction_id)
 
     async def put_off(self, tenant: str, id: str) -> None:
         """Watch the account again in a minute: what is wrong with it does not pass by itself. Raises: JournalError."""

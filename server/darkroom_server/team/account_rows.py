@@ -8,7 +8,7 @@ from darkroom.journal import Intent, IntentState
 from darkroom.journal.database import Database, Session
 from darkroom_server.team import outbox
 
-_OPEN = """SELECT prediction_id, model, coalesce(sent_at, known_at) AS since FROM intents
+_OPEN = """SELECT prediction_id, model, image_count, coalesce(sent_at, known_at) AS since FROM intents
     WHERE origin = ? AND account = ? AND state = 'known' AND ended_at IS NULL AND known_at >= ? ORDER BY known_at"""
 _DOUBTS = """SELECT count(*) AS number, max(sent_at) AS newest FROM intents WHERE origin = ? AND account = ?
     AND state <> 'known' AND (state = 'unknown' AND sent_at >= ? OR state = 'absent' AND sent_at >= ?
@@ -26,10 +26,11 @@ _DOUBTS_EVERY_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """A prediction that has not ended, and since when it runs (seconds since the epoch)."""
+    """A prediction that has not ended, how many images it makes, and since when (seconds since the epoch)."""
 
     prediction_id: str
     model: str
+    image_count: int
     since: float
 
 
@@ -60,7 +61,7 @@ class AccountRows:
         self._answered_s = answered_s
 
     async def now(self, now: float, open_since: float) -> Standing:
-        """As it stands, with the predictions that got their id since then."""
+        """As it stands, with the open predictions that got their id since then."""
         return await self._database.read(lambda session: self._standing(session, now, open_since))
 
     async def want_home(self, now: float) -> None:
@@ -98,7 +99,7 @@ class AccountRows:
         doubts = session.execute(_DOUBTS, (*self._place, *times)).fetchone()
         on_its_way = session.execute(_ON_ITS_WAY, (*self._place, unanswered)).fetchone()
         return Standing(
-            open=[Open(row["prediction_id"], row["model"], row["since"]) for row in rows],
+            open=[Open(row["prediction_id"], row["model"], row["image_count"], row["since"]) for row in rows],
             doubts=doubts["number"],
             newest_doubt=doubts["newest"] or 0.0,
             is_one_on_its_way=on_its_way is not None,

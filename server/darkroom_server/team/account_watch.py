@@ -1,7 +1,9 @@
 """Watching all predictions of one gateway account at once: few are asked for one by one, many are read off its list.
 
-The list is only believed that something still runs; an end is read from the prediction itself, since a list may leave
-out what was made. What is learned goes into the journal, and whatever follows from an end is written in that commit.
+The list is believed that something still runs, and a success that it shows whole; any other end is read from the
+prediction itself, since a list may leave out what was made. It is read at an even pace, so that thousands of open
+predictions take a steady share of the account's rate. What is learned goes into the journal, and whatever follows from
+an end is written in that commit.
 """
 
 import logging
@@ -13,27 +15,30 @@ import anyio
 
 from darkroom.errors import GatewayError, JournalError, UnknownPrediction
 from darkroom.gateways import PollSchedule
-from darkroom.journal import Journal
-from darkroom.predictions import Prediction, PredictionStatus
-from darkroom.work.looks import LOOKS
+from darkroom.predictions import RUNNING, Prediction, PredictionStatus
+from darkroom.work.looks import LOOKS, is_whole
 from darkroom.work.reconcile import Reconciler, ReconcileRules
 from darkroom.work.runtime import Runtime
 from darkroom.work.watch import GIVE_UP_AFTER_S, Polling
 from darkroom_server.team.account_rows import AccountRows, Open, Standing
 from darkroom_server.team.team_account import TeamAccount
+from darkroom_server.team.team_journal import TeamJournal
 
 log = logging.getLogger(__name__)
 
 _FEW = 5
-_AT_ONCE = 25  # looks at single predictions at the same time
+_AT_ONCE, _MOST_LOOKS = 25, 200  # looks at single predictions at the same time, and in one round
 _LIST_EVERY_S = 1.0
+_PAGE_S = 0.03  # a list of 100 pages is read in three seconds
+_PAGE_LENGTH, _TURNS = 100, 10  # taken together, so that not each page costs a transaction
+_TOGETHER = 10
+_LATE_COMMIT_S = 15.0  # a row may be seen so long after the time that stands in it
 _SHORTEST_REST_S, _LONGEST_REST_S = 0.25, 2.0
 _TURN_WITHIN_S = 2.0
 _MARGIN_S = 120.0  # by which the gateway's clock may differ
 _HOME_EVERY_S = 15.0
 _SLOWLY_S = 15.0
 _DOUBTS_EVERY_S, _OLD_DOUBTS_EVERY_S = 5.0, 60.0
-_RUNNING = (PredictionStatus.STARTING, PredictionStatus.PROCESSING)
 
 
 class AccountWatch:
@@ -42,7 +47,7 @@ class AccountWatch:
     def __init__(
         self,
         account: TeamAccount,
-        journal: Journal,
+        journal: TeamJournal,
         rows: AccountRows,
         runtime: Runtime,
         rules: ReconcileRules,
@@ -59,35 +64,48 @@ class AccountWatch:
         self._polls: dict[str, _Poll] = {}
         self._schedules: dict[str, PollSchedule] = {}
         self._rng = random.Random()
+        self._turns = 0
         self._listed_s = self._doubted_s = self._home_s = float("-inf")
 
     async def run(self, is_over: Callable[[], bool]) -> None:
         """Look until `is_over` or nothing is open; then say when to wake again. Raises: JournalError."""
         self._schedules.clear()
-        while not is_over() and await self._round():
+        since, is_whole = self._runtime.clock() - GIVE_UP_AFTER_S, True
+        while not is_over():
+            now = self._runtime.clock()
+            if not await self._round(await self._rows.now(now, since), now, is_whole=is_whole):
+                break
+            since, is_whole = now - _LATE_COMMIT_S, False
             await self._runtime.sleep(self._rest_s())
         now = self._runtime.clock()
         await self._rows.rest(now, now - GIVE_UP_AFTER_S, _SLOWLY_S)
 
-    async def _round(self) -> bool:
-        """One look at all that is due. False where nothing is expected soon."""
-        now = self._runtime.clock()
-        found = await self._rows.now(now, now - GIVE_UP_AFTER_S)
+    async def _round(self, found: Standing, now: float, *, is_whole: bool) -> bool:
+        """One look at all that is due. False where nothing is expected soon.
+
+        `found` is all that is open, or where it is not `is_whole`, what has come since the last round.
+        """
         has_new_doubts = await self._settle_doubts(found, now)
         if self._is_due(self._home_s, _HOME_EVERY_S):
             self._home_s = self._runtime.monotonic()
             await self._rows.want_home(now)
-        await self._take_up(found.open, now)
+        await self._take_up(found.open, now, is_whole=is_whole)
         now_s = self._runtime.monotonic()
         due = [each for each in self._polls.values() if each.next_s <= now_s]
-        if len(due) > _FEW and self._client.gateway.has_list:
-            due = await self._read_list(due) if self._is_due(self._listed_s, _LIST_EVERY_S) else []
-        await self._look_at(due[:_AT_ONCE])
-        return bool(found.open) or found.is_one_on_its_way or has_new_doubts
+        if self._are_many:
+            due = await self._read_list(due) if due and self._is_due(self._listed_s, _LIST_EVERY_S) else []
+        await self._look_at(due[:_MOST_LOOKS])
+        return bool(self._polls) or found.is_one_on_its_way or has_new_doubts
+
+    @property
+    def _are_many(self) -> bool:
+        return len(self._polls) > _FEW and self._client.gateway.has_list
 
     def _rest_s(self) -> float:
         """Until the next look is due; short enough to notice what has come meanwhile."""
         next_s = min((each.next_s for each in self._polls.values()), default=float("inf"))
+        if self._are_many:
+            next_s = max(next_s, self._listed_s + _LIST_EVERY_S)
         return min(max(next_s - self._runtime.monotonic(), _SHORTEST_REST_S), _LONGEST_REST_S)
 
     def _is_due(self, last_s: float, every_s: float) -> bool:
@@ -104,9 +122,10 @@ class AccountWatch:
             await self._reconciler.once()
         return is_new
 
-    async def _take_up(self, rows: Sequence[Open], now: float) -> None:
-        """Forget what has ended, and plan the looks at what is new."""
-        self._polls = {row.prediction_id: self._polls.get(row.prediction_id) or _Poll(row) for row in rows}
+    async def _take_up(self, rows: Sequence[Open], now: float, *, is_whole: bool) -> None:
+        """Plan the looks at what is new, and where the rows are all that is open, forget what has ended."""
+        kept = {} if is_whole else self._polls
+        self._polls = kept | {row.prediction_id: self._polls.get(row.prediction_id) or _Poll(row) for row in rows}
         now_s = self._runtime.monotonic()
         for poll in self._polls.values():
             if poll.polling is None:
@@ -127,56 +146,97 @@ class AccountWatch:
         return max(poll.polling.pause_s(self._runtime.monotonic(), self._rng), self._account.look_every_s)
 
     async def _read_list(self, due: Sequence["_Poll"]) -> list["_Poll"]:
-        """Newest first, on while a page shows one that is due. Gives those that do not run there any more."""
-        self._listed_s = self._runtime.monotonic()
-        wanted = {each.row.prediction_id: each for each in due}
+        """Newest first, on while a page may show one that is due; all that is open and shown is judged.
+
+        Successes that are shown whole are written down. Gives those that do not run there any more, or are not there.
+        """
+        begun_s = self._listed_s = self._runtime.monotonic()
+        wanted, unsure = {each.row.prediction_id: each for each in due}, list[_Poll]()
         oldest = min(each.row.since for each in due) - _MARGIN_S
         cursor, cursors = "", {""}
-        try:
-            while wanted and await self._turn():
-                page = await self._client.list_page(cursor)
-                for found in page.predictions:
-                    if found.status in _RUNNING and (poll := wanted.pop(found.id, None)):
-                        poll.next_s = self._runtime.monotonic() + max(self._pause_s(poll), _LIST_EVERY_S)
-                cursor = page.next_cursor
-                if not cursor or cursor in cursors or _is_past(page.predictions, oldest):
-                    break
-                cursors.add(cursor)
-        except GatewayError as error:
-            log.warning("the list of account %s could not be read: %s", self._account.id, error)
-        return list(wanted.values())
+        async with anyio.create_task_group() as tasks:
+            try:
+                while wanted and await self._turn(len(wanted) // _PAGE_LENGTH):
+                    page = await self._client.list_page(cursor, is_brief=True)
+                    if ended := self._judge(page.predictions, wanted, unsure):
+                        tasks.start_soon(self._record, ended)
+                    cursor = page.next_cursor
+                    if not cursor or cursor in cursors or _is_past(page.predictions, oldest):
+                        break
+                    await self._runtime.sleep(max(0.0, begun_s + len(cursors) * _PAGE_S - self._runtime.monotonic()))
+                    cursors.add(cursor)
+            except GatewayError as error:
+                log.warning("the list of account %s could not be read: %s", self._account.id, error)
+        return [*unsure, *wanted.values()]
 
-    async def _turn(self) -> bool:
-        """Whether the account's rate allows one more look now."""
-        name = f"looks {self._account.origin} {self._account.id}"
-        pause_s = await self._journal.rates.reserve(name, LOOKS, _TURN_WITHIN_S)
-        if pause_s:
+    def _judge(self, page: Sequence[Prediction], wanted: dict[str, "_Poll"], unsure: list["_Poll"]) -> list[Prediction]:
+        """The successes on a page; what is on it is not `wanted` any more, and `unsure` where only a look can tell."""
+        ended: list[Prediction] = []
+        next_s = self._runtime.monotonic() + max(_LIST_EVERY_S, self._account.look_every_s)
+        for found in page:
+            if (poll := self._polls.get(found.id)) is None:
+                continue
+            wanted.pop(found.id, None)
+            poll.next_s = next_s
+            if is_whole(found, poll.row.image_count):
+                ended.append(found)
+            elif found.status not in RUNNING:
+                unsure.append(poll)
+        return ended
+
+    async def _record(self, ended: Sequence[Prediction]) -> None:
+        """A few in each commit: the creates of the tenant wait for it."""
+        for some in (ended[start : start + _TOGETHER] for start in range(0, len(ended), _TOGETHER)):
+            try:
+                await self._journal.record_all(some, self._account.look(self._runtime.clock()))
+            except JournalError as error:  # the next page that shows them is as good
+                log.warning("%d ends were not written down: %s", len(some), error)
+                continue
+            for prediction in some:
+                self._polls.pop(prediction.id, None)
+
+    async def _turn(self, wanted: int) -> bool:
+        """Whether the account's rate allows one more look now; so many are `wanted` soon."""
+        if not self._turns:
+            name, count = f"looks {self._account.origin} {self._account.id}", min(max(wanted, 1), _TURNS)
+            try:
+                pause_s = await self._journal.rates.reserve(name, LOOKS, _TURN_WITHIN_S, count)
+            except JournalError as error:
+                log.warning("no turn for a look at account %s: %s", self._account.id, error)
+                return False
+            if pause_s is None:
+                return False
+            self._turns = count
             await self._runtime.sleep(pause_s)
-        return pause_s is not None
+        self._turns -= 1
+        return True
 
     async def _look_at(self, due: Sequence["_Poll"]) -> None:
+        limiter = anyio.CapacityLimiter(_AT_ONCE)
         async with anyio.create_task_group() as tasks:
-            for poll in due:
-                if not await self._turn():
+            for number, poll in enumerate(due):
+                if not await self._turn(len(due) - number):
                     return
-                tasks.start_soon(self._look, poll)
+                tasks.start_soon(self._look, poll, limiter)
 
-    async def _look(self, poll: "_Poll") -> None:
+    async def _look(self, poll: "_Poll", limiter: anyio.CapacityLimiter) -> None:
         """One look; a fault is logged, and the next look shows more."""
         prediction_id, polling = poll.row.prediction_id, poll.polling
         assert polling is not None
-        try:
-            prediction = await self._client.get(prediction_id, attempts=1)
-            polling.saw(prediction, self._runtime.monotonic())
-            look = self._account.look(self._runtime.clock(), is_final=polling.is_output_overdue)
-            await self._journal.record(prediction, look)
-        except UnknownPrediction as error:
-            if polling.missed(self._runtime.monotonic()):
-                await self._end_missing(prediction_id)
-            else:
-                log.info("%s", error)
-        except (GatewayError, JournalError) as error:
-            log.warning("look at %s failed: %s", prediction_id, error)
+        async with limiter:
+            try:
+                prediction = await self._client.get(prediction_id, attempts=1)
+                polling.saw(prediction, self._runtime.monotonic())
+                look = self._account.look(self._runtime.clock(), is_final=polling.is_output_overdue)
+                if (await self._journal.record(prediction, look)).ended_at is not None:
+                    self._polls.pop(prediction_id, None)
+            except UnknownPrediction as error:
+                if polling.missed(self._runtime.monotonic()):
+                    await self._end_missing(prediction_id)
+                else:
+                    log.info("%s", error)
+            except (GatewayError, JournalError) as error:
+                log.warning("look at %s failed: %s", prediction_id, error)
         poll.next_s = self._runtime.monotonic() + self._pause_s(poll)
 
     async def _end_missing(self, prediction_id: str) -> None:
@@ -185,6 +245,7 @@ class AccountWatch:
         last = row.prediction if row and row.prediction else Prediction(id=prediction_id)
         words = "The gateway no longer knows this prediction."
         await self._journal.record(replace(last, status=PredictionStatus.FAILED, error=words))
+        self._polls.pop(prediction_id, None)
 
 
 class _Poll:

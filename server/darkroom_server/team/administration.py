@@ -2,7 +2,6 @@
 
 import getpass
 import hashlib
-import re
 import secrets
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -12,21 +11,19 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
-from darkroom.errors import InvalidRequest, JournalError, SettingsError
-from darkroom.gateways import GatewayChoice, checked_key, named_gateway
-from darkroom.gateways.choice import BASE_URL_VARIABLE, KEY_VARIABLE
+from darkroom.errors import InvalidRequest, JournalError
 from darkroom.journal import Spending
 from darkroom.journal.database import EVERYONE
 from darkroom.journal.postgres import PostgresSession
 from darkroom.journal.postgres_schema import connected
 from darkroom.journal.postgres_words import in_words
 from darkroom.spelling import closest
+from darkroom_server.team.new_key import NewKey
 from darkroom_server.team.quotas import spent_by_all
 from darkroom_server.team.tenants import (
     MACHINES,
     TENANT_NAME,
     SealedPlace,
-    chosen,
     is_subject,
     machine_subject,
     principal_hash,
@@ -63,9 +60,6 @@ _ENTER = """SELECT set_config('darkroom.tenant', %s, true), set_config('darkroom
     extract(epoch FROM now())::float8 AS now_s,
     extract(epoch FROM date_trunc('day', now() AT TIME ZONE zone) AT TIME ZONE zone)::float8 AS day_began
     FROM tenants WHERE name = %s"""
-_MOST_CREATES = 1_000_000
-# https://replicate.com/docs/topics/webhooks/verify-webhook, 2026-11-25: base64 behind the prefix
-_WEBHOOK_SECRET = re.compile(r"whsec_[A-Za-z0-9+/]{16,}={0,2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,17 +68,6 @@ class Person:
 
     issuer: str
     subject: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewKey:
-    """A key to be kept; `creates_per_minute` None and an empty secret leave those of before as they are."""
-
-    gateway: str
-    base_url: str
-    key: str
-    secret: str
-    creates_per_minute: int | None = None
 
 
 class Administration:
@@ -137,7 +120,7 @@ class Administration:
 
     def set_key(self, tenant: str, new: NewKey, vault: Vault, person: Person | None = None) -> str:
         """Seal a key for the team, or for one person; the id of its account."""
-        choice, most = _choice(new), new.creates_per_minute
+        choice, most = new.choice(), new.creates_per_minute
         base_url = choice.gateway.base_url if new.base_url else ""
         with self.connection.transaction():
             self.check_tenant(tenant)
@@ -257,32 +240,6 @@ def administering(url: str) -> Generator[Administration]:
             yield Administration(connection)
         except psycopg.Error as error:
             raise JournalError(in_words(error)) from error
-
-
-def _choice(new: NewKey) -> GatewayChoice:
-    """Raises: InvalidRequest, SettingsError for what cannot be kept; no key is shown."""
-    profile = named_gateway(new.gateway)
-    if profile.is_sandbox and not new.base_url:
-        raise InvalidRequest(
-            "The sandbox inside one process cannot serve a team. Start one by itself with `darkroom-mcp sandbox`, and "
-            "give its address with --base-url."
-        )
-    if not (new.base_url or profile.base_url):
-        raise InvalidRequest(f"Gateway {profile.name!r} has no address of its own: give it with --base-url https://…")
-    if new.creates_per_minute is not None and not 0 < new.creates_per_minute <= _MOST_CREATES:
-        raise InvalidRequest(
-            f"--creates-per-minute {new.creates_per_minute} is not possible. Allowed: 1 to {_MOST_CREATES}."
-        )
-    checked_key(new.key, "The key")
-    if new.secret and not _WEBHOOK_SECRET.fullmatch(new.secret):
-        raise InvalidRequest(
-            "The second line is no secret of webhooks: it begins with whsec_, as the gateway gives it."
-        )
-    try:
-        return chosen(profile.name, new.base_url, new.key)
-    except SettingsError as error:
-        words = error.message.replace(BASE_URL_VARIABLE, "--base-url").replace(f"set {KEY_VARIABLE}", "give the key")
-        raise InvalidRequest(words) from error
 
 
 def _check_machine(name: str) -> None:

@@ -41,6 +41,11 @@ class News:
         self._bells: dict[str, set[Bell]] = {}
         self.is_listening = False
 
+    @property
+    def bell_count(self) -> int:
+        """About how many intents somebody wants to hear."""
+        return len(self._bells)
+
     @contextmanager
     def about(self, key: str) -> Generator[Bell]:
         """A bell that rings for this intent while the block runs."""

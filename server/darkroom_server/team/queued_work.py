@@ -1,7 +1,8 @@
 """`Work` of a replica: it sends the creates of its calls itself, and leaves it to the workers to follow them.
 
-What a worker writes into the journal rings a bell here; a look at the row every five seconds shows what no bell told.
-A replica that dies loses nothing: each claim has woken the workers in its own commit.
+What a worker writes into the journal rings a bell here; a look at the row every few seconds shows what no bell told,
+less often where many calls wait. What nobody waits for any more is let go: the workers follow it, and whoever asks
+again begins anew. A replica that dies loses nothing: each claim has woken the workers in its own commit.
 """
 
 from dataclasses import dataclass, replace
@@ -14,14 +15,16 @@ from darkroom.errors import GatewayError, JournalError, UnknownPrediction
 from darkroom.gateways import PollSchedule
 from darkroom.images import ImageState
 from darkroom.journal import Intent, IntentState
-from darkroom.work.create import WebhookOf
+from darkroom.work.create import Budget, WebhookOf
 from darkroom.work.create_rate import Turns
 from darkroom.work.image_fetching import ImageFetching
 from darkroom.work.watch import GIVE_UP_AFTER_S, Watched
 from darkroom.work.work import LocalWork
 from darkroom_server.team.news import Bell, News
 
-_LOOK_EVERY_S = 5.0
+_LOOK_EVERY_S, _LONGEST_PAUSE_S = 5.0, 30.0
+_LOOKS_A_SECOND = 20  # of one replica together
+_UNASKED_S = 60.0
 _KEPT_IDS_EVERY_S = 60.0
 _LOOK_WITHIN_S = 20.0
 
@@ -44,8 +47,19 @@ class QueuedWork(LocalWork):
         rules = replace(room.work_rules(), turns=creates.turns, webhook_of=creates.webhook_of)
         super().__init__(room.account, room.journal, fetching, tasks, room.runtime, rules)
         self._news = news
+        self._asked_s: dict[str, float] = {}
         self._unattended = room.options.unattended
         self._webhook_of = creates.webhook_of
+
+    def start(self, intent: Intent, budget: Budget) -> Watched:
+        return self._asked_for(super().start(intent, budget))
+
+    def watch(self, intent: Intent) -> Watched:
+        return self._asked_for(super().watch(intent))
+
+    def _asked_for(self, watched: Watched) -> Watched:
+        self._asked_s[watched.intent.key] = self._runtime.monotonic()
+        return watched
 
     async def take_up_unfinished(self) -> None:
         """Runs for ever: writes down the ids that could not be written before. The workers do all else."""
@@ -75,6 +89,7 @@ class QueuedWork(LocalWork):
                     await self._follow(watched, bell)
         finally:
             self._watched.pop(key, None)
+            self._asked_s.pop(key, None)
 
     async def _look_once(self, watched: Watched) -> None:
         """For a person who asks now; what it shows is in the journal then, and the images come as always."""
@@ -88,7 +103,7 @@ class QueuedWork(LocalWork):
             watched.publish(problem=error)
 
     async def _follow(self, watched: Watched, bell: Bell) -> None:
-        """Until nothing more is expected soon, or it is given up.
+        """Until nothing more is expected soon, it is given up, or nobody waits for it.
 
         Where no worker runs, nothing but a webhook would tell an end, so one look of this replica at the gateway is all
         that is waited for; images are not waited for then.
@@ -107,8 +122,15 @@ class QueuedWork(LocalWork):
             if watched.is_settled or is_given_up:
                 watched.publish(problem=watched.problem, settled=True)
                 return
-            await bell.wait(_LOOK_EVERY_S)
+            if not self._is_awaited_or_new(watched):
+                return
+            await bell.wait(min(max(self._news.bell_count / _LOOKS_A_SECOND, _LOOK_EVERY_S), _LONGEST_PAUSE_S))
             is_alone = bool(await self._unattended())
+
+    def _is_awaited_or_new(self, watched: Watched) -> bool:
+        if watched.is_awaited:
+            self._asked_for(watched)
+        return self._runtime.monotonic() - self._asked_s[watched.intent.key] < _UNASKED_S
 
     def _is_told_by_nobody(self, intent: Intent) -> bool:
         is_running = intent.state is IntentState.KNOWN and intent.ended_at is None

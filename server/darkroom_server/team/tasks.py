@@ -52,8 +52,7 @@ def queue(url: str, rooms: AccountRooms, is_leaving: Callable[[], bool]) -> proc
     @app.task(name=outbox.BRING_HOME, queue=outbox.BRING_HOME)
     async def bring_home(tenant: str, account: str, prediction_id: str) -> None:
         try:
-            room = await rooms.at(tenant, account)
-            await room.bring_home(prediction_id)
+            await rooms.bring_home(tenant, account, prediction_id)
         except DarkroomError as error:
             log.warning("images of %s are brought home later: %s", prediction_id, error)
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from darkroom.gateways import Gateway
+from darkroom.images import ImageState, StoredImage
 from darkroom.journal import (
     Intent,
     IntentState,
@@ -26,6 +27,8 @@ from darkroom_server.team.ends import ends
 from darkroom_server.team.tenants import GatewayAccount
 
 OnChange = Callable[[Session, Intent], None]
+_TRIED = """SELECT key FROM intents WHERE prediction_id = ? AND NOT EXISTS
+    (SELECT 1 FROM images WHERE prediction_id = ? AND state = 'wanted' AND problem = '')"""
 
 
 class TeamJournal(Journal):
@@ -67,6 +70,32 @@ class TeamJournal(Journal):
     ) -> Intent:
         return await self._change(lambda session, at: intent_rows.record(session, prediction, at, adopting), look)
 
+    async def record_all(self, seen: Sequence[Prediction], look: Look) -> None:
+        """Keep the last states of several in one commit; those that the journal does not know are left out."""
+
+        def work(session: Session, at: Look) -> tuple[Intent, ...]:
+            ids = [prediction.id for prediction in seen]
+            there = intent_rows.read_intents(session, f"WHERE prediction_id IN ({', '.join('?' * len(ids))})", ids)
+            known = {intent.prediction_id: intent for intent in there}
+            pairs = [(prediction, known.pop(prediction.id, None)) for prediction in seen]
+            return tuple(intent_rows.see(session, prediction, at, before) for prediction, before in pairs if before)
+
+        await self._change_all(work, look)
+
+    async def image_stored(self, image: StoredImage) -> None:
+        def work(session: Session) -> None:
+            image_rows.stored(session, image)
+            _tell_if_tried(session, image.prediction_id)
+
+        await self._write(work)
+
+    async def _image_problem(self, prediction_id: str, index: int, state: ImageState, problem: str) -> None:
+        def work(session: Session) -> None:
+            image_rows.failed(session, prediction_id, index, state, problem)
+            _tell_if_tried(session, prediction_id)
+
+        await self._write(work)
+
     async def want_again(self, prediction_id: str) -> bool:
         def work(session: Session) -> bool:
             is_any = image_rows.want_again(session, prediction_id, self._clock())
@@ -104,6 +133,12 @@ class TeamJournal(Journal):
             elif intent.state is IntentState.ABSENT:
                 ends().lost()
         return changed
+
+
+def _tell_if_tried(session: Session, prediction_id: str) -> None:
+    """Once each of its images was tried, whoever waits hears of it in the same commit."""
+    if row := session.execute(_TRIED, (prediction_id, prediction_id)).fetchone():
+        outbox.tell(session, [row["key"]])
 
 
 def journal_of(

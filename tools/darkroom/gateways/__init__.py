@@ -10,10 +10,11 @@ if TYPE_CHECKING:
     from darkroom.gateways.choice import GatewayChoice, checked_key, choose_gateway, name_of_key, named_gateway
     from darkroom.gateways.client import GatewayProbe, PredictionClient
     from darkroom.gateways.download import OutputFetcher
-    from darkroom.gateways.envelopes import ListPage, read_prediction
+    from darkroom.gateways.envelopes import read_prediction
     from darkroom.gateways.faults import failure_kind
     from darkroom.gateways.keys import Key
     from darkroom.gateways.limits import Timeouts
+    from darkroom.gateways.list_pages import ListPage
     from darkroom.gateways.polling import PollSchedule
     from darkroom.gateways.profiles import Gateway, load_gateways
     from darkroom.gateways.token_log import LogKind, LogRow, TokenLog, TokenUsage
@@ -48,7 +49,8 @@ _NAMES_OF = {
     "choice": "GatewayChoice checked_key choose_gateway name_of_key named_gateway",
     "client": "GatewayProbe PredictionClient",
     "download": "OutputFetcher",
-    "envelopes": "ListPage read_prediction",
+    "envelopes": "read_prediction",
+    "list_pages": "ListPage",
     "faults": "failure_kind",
     "keys": "Key",
     "limits": "Timeouts",

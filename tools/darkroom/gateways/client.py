@@ -19,9 +19,10 @@ from pydantic import JsonValue
 from darkroom.errors import GatewayError, GatewayMisread, InvalidRequest, RequestRefused, UnknownPrediction
 from darkroom.gateways import envelopes, faults, token_log
 from darkroom.gateways.creates import create_request
-from darkroom.gateways.envelopes import ListPage, Refusal
+from darkroom.gateways.envelopes import Refusal
 from darkroom.gateways.keys import Key
 from darkroom.gateways.limits import Timeouts
+from darkroom.gateways.list_pages import ListPage, list_page
 from darkroom.gateways.profiles import Gateway
 from darkroom.gateways.replies import Reply, Request
 from darkroom.gateways.token_log import TokenLog, TokenUsage
@@ -156,15 +157,18 @@ class PredictionClient:
                 raise
         return await self.get(prediction_id, within_s=ends_at - anyio.current_time())
 
-    async def list_page(self, cursor: str = "", *, within_s: float = 20.0) -> ListPage:
+    async def list_page(self, cursor: str = "", *, is_brief: bool = False, within_s: float = 20.0) -> ListPage:
         """The newest predictions, or the page that `cursor` (an earlier `next_cursor`) names.
+
+        `is_brief`: of what still runs only id, status and `created_at` are read.
 
         Raises: RequestRefused where the gateway has no list; else as `get`.
         """
         if not self.gateway.has_list:
             raise faults.not_offered(self.gateway, "has no list of predictions")
         request = Request("GET", "/v1/predictions" + (f"?{cursor}" if cursor else ""))
-        return await self._ask(request, "the list of predictions", envelopes.list_page, attempts=4, within_s=within_s)
+        read = partial(list_page, is_brief=is_brief)
+        return await self._ask(request, "the list of predictions", read, attempts=4, within_s=within_s)
 
     async def upload(self, content: bytes, name: str, mime_type: str, *, within_s: float = 60.0) -> str:
         """Hand a file to the gateway; the address that models of this gateway can read it from, for about a day.

@@ -38,27 +38,11 @@ _FIELD_IN_WORDS = re.compile(r"^(\S{1,100}) is required|Additional property (\S{
 _FIELD = re.compile(r"\w[\w-]{0,99}", re.ASCII)
 _MOST_FIELDS = 50
 _PICTURE_LINK = re.compile(r"https?://[^/]+/\S+\.(?:webp|png|jpe?g|svg|gif|avif)(?:\?\S*)?", re.IGNORECASE)
-_CURSOR = re.compile(r"[!-~]{1,2000}")
 # The words of one-api and new-api for an address that they do not serve (their relay code, checked 2026-11-25).
 _NO_SUCH_PATH = "Invalid URL ("
 _READ_AT_MOST = 20_000  # characters of a reason, and items of a list of reasons
 _LONGEST_WAIT_S = 3600.0
 TOO_LONG = f"Its answer is longer than {MAX_REPLY_BYTES // 2**20} MiB and was not read to its end."
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListPage:
-    """One page of predictions, newest first; an empty `next_cursor` is the end. `server_time` is the gateway's clock.
-
-    `unreadable_count` items are left out because they could not be read. `is_broken_off` says that there is a next page
-    whose address cannot be used, so that the list was not read to its end.
-    """
-
-    predictions: tuple[Prediction, ...]
-    next_cursor: str
-    server_time: datetime | None
-    unreadable_count: int = 0
-    is_broken_off: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,25 +131,6 @@ def seen_prediction(reply: Reply, known_id: str) -> Prediction | None:
     fields = fields_in_fragment(reply.body) if reply.is_too_long else {}
     status = PredictionStatus.parse(fields.get("status", "succeeded" if "output" in fields else None))
     return Prediction(id=known_id, status=status, error=TOO_LONG) if status.is_terminal else None
-
-
-def list_page(reply: Reply) -> ListPage | None:
-    """One page of the list of predictions; None where the body is none."""
-    body = mapping_in(reply.decoded) or {}
-    results = body.get("results")
-    if not isinstance(results, list):
-        return None
-    read = [prediction_in(item) for item in cast("list[object]", results)]
-    following = body.get("next") or ""
-    cursor = following.partition("?")[2].partition("#")[0] if isinstance(following, str) else ""
-    is_usable = bool(_CURSOR.fullmatch(cursor))
-    return ListPage(
-        predictions=tuple(prediction for prediction in read if prediction),
-        next_cursor=cursor if is_usable else "",
-        server_time=http_date(reply.headers.get("date", "")),
-        unreadable_count=read.count(None),
-        is_broken_off=bool(following) and not is_usable,
-    )
 
 
 def read_refusal(reply: Reply, *, is_replicate: bool, has_given_json: bool) -> Refusal:

@@ -174,9 +174,12 @@ def _refuse_anothers(session: Session, prediction_id: str) -> None:
             raise UnknownPrediction(f"No prediction '{prediction_id}' is known. Nothing was sent.")
 
 
-def see(session: Session, prediction: Prediction, look: Look) -> Intent:
-    """Keep the state seen unless the stored one is later; at `succeeded` want its outputs."""
-    before = get(session, prediction.id)
+def see(session: Session, prediction: Prediction, look: Look, before: Intent | None = None) -> Intent:
+    """Keep the state seen unless the stored one is later; at `succeeded` want its outputs.
+
+    `before` is its row as this transaction has read it.
+    """
+    before = before or get(session, prediction.id)
     if before.prediction is not None and not _is_news(before.prediction, prediction):
         return before
     has_succeeded = prediction.status is PredictionStatus.SUCCEEDED

@@ -36,9 +36,12 @@ class Rates:
         self._database = database
         self._clock = clock
 
-    async def reserve(self, name: str, rate: Rate, patience_s: float) -> float | None:
-        """Seconds until the turn that is taken with this; None where it would be later, and none is taken."""
-        return await self._database.note(lambda session: reserve(session, name, rate, patience_s, self._clock()))
+    async def reserve(self, name: str, rate: Rate, patience_s: float, count: int = 1) -> float | None:
+        """Seconds until the turn that is taken with this; None where it would be later, and none is taken.
+
+        Of `count` turns that are taken together, until the last one.
+        """
+        return await self._database.note(lambda session: reserve(session, name, rate, patience_s, self._clock(), count))
 
     async def freeze(self, name: str, for_s: float) -> None:
         """Nobody gets a turn under this name for so many seconds."""
@@ -59,11 +62,11 @@ class Rates:
         return await self._database.read(count)
 
 
-def reserve(session: Session, name: str, rate: Rate, patience_s: float, now: float) -> float | None:
-    """Seconds until the turn that is taken with this; None where it would be later than that, and none is taken."""
+def reserve(session: Session, name: str, rate: Rate, patience_s: float, now: float, count: int = 1) -> float | None:
+    """Seconds until the last turn that is taken with this; None where it would be later than that."""
     interval_s = 60 / rate.per_minute
     idle_at, frozen_until = _read(session, name, now)
-    idle_at = max(idle_at, frozen_until, now) + interval_s
+    idle_at = max(idle_at, frozen_until, now) + count * interval_s
     pause_s = round(max(0.0, idle_at - rate.burst * interval_s - now, frozen_until - now), 3)
     if pause_s > patience_s:
         return None

@@ -13,7 +13,7 @@ import anyio
 
 from darkroom.errors import GatewayError
 from darkroom.journal import Journal, Rate
-from darkroom.predictions import Prediction, PredictionStatus
+from darkroom.predictions import RUNNING, Prediction, PredictionStatus
 from darkroom.work.accounts import Account
 from darkroom.work.runtime import Runtime
 
@@ -24,7 +24,6 @@ _FEW_IN_A_SECOND = 10
 _BETWEEN_LISTS_S = 0.25
 _MOST_PAGES = 20
 _PATIENCE_S = 10.0
-_RUNS = (PredictionStatus.STARTING, PredictionStatus.PROCESSING)
 _LOOK_WITHIN_S = 120.0  # an answer of four images inside it has 64 MiB
 
 
@@ -60,7 +59,7 @@ class Looks:
             return await self._client.get(prediction_id, within_s=_LOOK_WITHIN_S)
         if self._client.gateway.has_list:
             listed = await self._listed(prediction_id)
-            if listed and (listed.status in _RUNS or _is_whole(listed, image_count)):
+            if listed and (listed.status in RUNNING or is_whole(listed, image_count)):
                 return listed
         pause_s = await self._journal.rates.reserve(self._name, LOOKS, _PATIENCE_S)
         if pause_s is None:
@@ -106,6 +105,7 @@ class Looks:
             cursors.add(cursor)
 
 
-def _is_whole(listed: Prediction, image_count: int) -> bool:
+def is_whole(listed: Prediction, image_count: int) -> bool:
+    """Whether the list shows a success with its figures and as many outputs as were asked for."""
     has_figures = listed.completed_at is not None and listed.metrics.predict_s is not None
     return listed.status is PredictionStatus.SUCCEEDED and has_figures and len(listed.output) == image_count

@@ -94,6 +94,11 @@ class Watched:
         return self.is_being_sent and not self.is_queued
 
     @property
+    def is_awaited(self) -> bool:
+        """Whether anybody waits for a change at this moment."""
+        return bool(self._waiters)
+
+    @property
     def has_images_on_their_way(self) -> bool:
         """True between the end of the prediction and the first try at its images."""
         return not self.is_settled and _is_ended(self.intent)
