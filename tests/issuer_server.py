@@ -16,9 +16,10 @@ SigningKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 
 class Issuer:
-    """`keys` by their kid; `fetches` counts how often they were asked for; `is_down` answers 503.
+    """`keys` by their kid; `fetches` counts how often they were asked for; `is_down` answers 503, `is_garbled` no HTTP.
 
-    `grants` are the answers of the token endpoint by their code, each given once; `exchanged` the forms that came.
+    `places` are addresses that the metadata names besides. `grants` are the answers of the token endpoint by their
+    code, each given once; `exchanged` the forms that came.
     """
 
     def __init__(self) -> None:
@@ -28,9 +29,10 @@ class Issuer:
             "r": rsa.generate_private_key(65537, 2048),
         }
         self.fetches = 0
-        self.is_down = False
+        self.is_down = self.is_garbled = False
         self.document: bytes | None = None
         self.named = ""
+        self.places: dict[str, str] = {}
         self.grants: dict[str, dict[str, Any]] = {}
         self.exchanged: list[dict[str, str]] = []
 
@@ -58,7 +60,7 @@ class Issuer:
             places = {"authorization_endpoint": "auth", "token_endpoint": "token", "end_session_endpoint": "end"}
             named = {name: f"{self.url}/{path}" for name, path in (places | {"jwks_uri": "jwks"}).items()}
             told = {"authorization_response_iss_parameter_supported": True}
-            return {"issuer": self.named or self.url} | named | told
+            return {"issuer": self.named or self.url} | named | told | self.places
         return None
 
     def exchange(self, form: dict[str, str]) -> dict[str, Any]:
@@ -89,6 +91,9 @@ def open_issuer() -> Generator[Issuer]:
             self.tell(400 if "error" in found else 200, json.dumps(found).encode())
 
         def tell(self, status: int, body: bytes) -> None:
+            if issuer.is_garbled:
+                self.wfile.write(b"no answer\r\n\r\n")
+                return
             self.send_response(503 if issuer.is_down else status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()

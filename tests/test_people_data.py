@@ -134,7 +134,8 @@ def test_odd_ids_are_no_pictures(people: People, id: str) -> None:
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=-1", "limit=99999", "limit=x", "after=%00", "after=nothing"])
 def test_odd_pages_are_answered(people: People, query: str) -> None:
-    assert people.get("ada", f"page/pictures?{query}").status_code == 200
+    for subject in ("ada", "nobody-yet"):
+        assert people.get(subject, f"page/pictures?{query}").status_code == 200
 
 
 def test_spending_is_told_by_the_tenants_days_with_what_the_limits_leave(people: People) -> None:

@@ -3,8 +3,10 @@
 import base64
 import hashlib
 import json
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -44,7 +46,7 @@ def team(running_postgres: PostgresServer, issuer: Issuer, tmp_path_factory: pyt
 @pytest.fixture
 def browser(team: Team, issuer: Issuer) -> Iterator[httpx.Client]:
     """One that follows no redirect; nobody is logged in."""
-    issuer.is_down = False
+    issuer.is_down = issuer.is_garbled = False
     with httpx.Client(base_url=team.origin, headers=HTML, timeout=30) as browser:
         yield browser
 
@@ -214,10 +216,38 @@ def test_a_grant_without_a_token_opens_no_page(team: Team, browser: httpx.Client
     failed(browser.get("/callback", params={"code": "c", "state": state, "iss": team.issuer.url}), 403, "not for")
 
 
-def test_an_issuer_that_is_away_is_said_and_not_asked_in_a_circle(team: Team, browser: httpx.Client) -> None:
+@pytest.mark.parametrize("trouble", ["is_down", "is_garbled"])
+def test_an_issuer_that_is_away_is_said_and_not_asked_in_a_circle(
+    team: Team, browser: httpx.Client, trouble: str
+) -> None:
     state = asked(browser)["state"]
-    team.issuer.is_down = True
+    setattr(team.issuer, trouble, True)
     failed(come_back(team, browser, state), 503, "does not answer")
+
+
+def test_codes_that_are_looked_at_slowly_keep_nobody_else_waiting(
+    team: Team, browser: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    came, may_answer = threading.Semaphore(0), threading.Event()
+
+    def slowly(form: dict[str, str]) -> dict[str, Any]:
+        came.release()
+        may_answer.wait(30)
+        return {"error": "invalid_grant"}
+
+    monkeypatch.setattr(team.issuer, "exchange", slowly)
+    state = asked(browser)["state"]
+    browsers = [httpx.Client(base_url=team.origin, cookies=browser.cookies, timeout=30) for _ in range(10)]
+    with ThreadPoolExecutor(len(browsers)) as threads:
+        try:
+            waiting = [threads.submit(come_back, team, each, state) for each in browsers]
+            assert all(came.acquire(timeout=30) for _ in range(8))
+            assert asked(browser)["state"]
+            assert not any(each.done() for each in waiting)
+        finally:
+            may_answer.set()
+    for each in browsers:
+        each.close()
 
 
 def test_a_session_that_is_over_or_forged_is_none(team: Team, browser: httpx.Client) -> None:

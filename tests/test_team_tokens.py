@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from issuer_server import Issuer, open_issuer, public_jwk
 
 from darkroom.team_settings import TeamSettings
+from darkroom_server.team.issuer import Issuer as AskedIssuer
 from darkroom_server.team.issuer import IssuerUnreachable
 from darkroom_server.team.tokens import TokenVerifier
 
@@ -30,7 +31,8 @@ def shared() -> Iterator[Issuer]:
 
 @pytest.fixture
 def issuer(shared: Issuer) -> Issuer:
-    shared.is_down, shared.document, shared.named, shared.fetches = False, None, "", 0
+    shared.is_down, shared.is_garbled, shared.document, shared.named, shared.fetches = False, False, None, "", 0
+    shared.places.clear()
     return shared
 
 
@@ -178,10 +180,11 @@ async def test_a_new_key_of_the_issuer_is_taken_and_the_old_one_stays(issuer: Is
         del issuer.keys["new"]
 
 
-async def test_known_keys_serve_on_while_the_issuer_is_away(issuer: Issuer) -> None:
+@pytest.mark.parametrize("trouble", ["is_down", "is_garbled"])
+async def test_known_keys_serve_on_while_the_issuer_is_away(issuer: Issuer, trouble: str) -> None:
     checks = verifier(issuer, fresh_s=1e-9, again_s=0)
     assert await checks.verify_token(issuer.token())
-    issuer.is_down = True
+    setattr(issuer, trouble, True)
     assert await checks.verify_token(issuer.token())
     assert await checks.verify_token(issuer.token("unknown", key=OTHER)) is None
 
@@ -196,13 +199,21 @@ async def test_known_keys_serve_on_while_the_issuer_gives_no_keys(document: byte
         await verifier(issuer).verify_token(issuer.token())
 
 
-async def test_without_any_key_a_token_is_neither_right_nor_wrong(issuer: Issuer) -> None:
-    issuer.is_down = True
+@pytest.mark.parametrize("trouble", ["is_down", "is_garbled"])
+async def test_without_any_key_a_token_is_neither_right_nor_wrong(issuer: Issuer, trouble: str) -> None:
+    setattr(issuer, trouble, True)
     checks = verifier(issuer)
     for _ in range(2):
         with pytest.raises(IssuerUnreachable):
             await checks.verify_token(issuer.token())
     assert await checks.verify_token("drk_robot")
+
+
+@pytest.mark.parametrize("place", ["http://d.example/auth", "https://[", "https://d.example/\r\nX: y", "https://d.é/"])
+def test_an_address_that_no_browser_can_be_sent_to_is_not_taken(issuer: Issuer, place: str) -> None:
+    issuer.places["end_session_endpoint"] = place
+    with pytest.raises(IssuerUnreachable, match="end_session_endpoint"):
+        AskedIssuer(issuer.url).address("end_session_endpoint")
 
 
 async def test_metadata_of_another_issuer_is_not_taken(issuer: Issuer, caplog: pytest.LogCaptureFixture) -> None:

@@ -3,7 +3,9 @@
 import os
 import re
 import stat
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import anyio
@@ -166,3 +168,17 @@ def test_a_folder_that_cannot_be_made_is_said_in_words(tmp_path: Path) -> None:
     uploads, _ = kept(tmp_path)
     with pytest.raises(OutputError, match="The picture cannot be kept in .*Nothing was added"):
         uploads.add(b"one")
+
+
+def test_pictures_that_are_added_at_once_are_counted_together(tmp_path: Path) -> None:
+    uploads, content = FolderUploads(tmp_path, time.time), bytes(4_000_000)
+    os.truncate(tmp_path / uploads.add(b"one"), MOST_BYTES - 4 * len(content))
+
+    def add(_: int) -> bool:
+        try:
+            return bool(uploads.add(content))
+        except InvalidRequest:
+            return False
+
+    with ThreadPoolExecutor(30) as threads:
+        assert sum(threads.map(add, range(30))) == 4

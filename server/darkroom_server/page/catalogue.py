@@ -41,9 +41,10 @@ class Catalogue:
 
     async def page(self, after: str, limit: int) -> tuple[list[Picture], str]:
         """The pictures of the next `limit` rows after the row of that key, and the key to go on with, "" at the end."""
-        rows = await self._journal.history(min(max(limit, 1), _MOST_AT_ONCE), after)
+        limit = min(max(limit, 1), _MOST_AT_ONCE)
+        rows = await self._journal.history(limit, after)
         pictures = [picture for row in rows for picture in pictures_of(row)]
-        return pictures, rows[-1].key if len(rows) >= min(limit, _MOST_AT_ONCE) else ""
+        return pictures, rows[-1].key if len(rows) == limit else ""
 
     async def strays(self) -> list[Picture]:
         """Images of the output folder with a sidecar that the journal does not know: another one made them."""

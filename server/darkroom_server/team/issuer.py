@@ -3,6 +3,7 @@
 Every method blocks, so that it is called in a thread.
 """
 
+import http.client
 import json
 import time
 import urllib.error
@@ -13,11 +14,12 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 from darkroom.gateways.route import Route, tls_context
-from darkroom.uris import is_loopback_url, scheme_of
+from darkroom.uris import host_of, is_loopback_url, scheme_of
 
 FETCH_S = 5.0
 _AWAY_S = 2.0
 _MOST_BYTES = 262_144
+_GARBLED = (ValueError, RecursionError, http.client.HTTPException)
 
 
 class IssuerUnreachable(Exception):
@@ -36,7 +38,9 @@ class Issuer:
     def address(self, name: str) -> str:
         """The endpoint of this name in the metadata, "" where it has none. Raises: IssuerUnreachable."""
         found = str(self._known().get(name) or "")
-        if found and scheme_of(found) != "https" and not (scheme_of(found) == "http" and is_loopback_url(found)):
+        is_secure = scheme_of(found) == "https" or (scheme_of(found) == "http" and is_loopback_url(found))
+        # Anything else would break the header in which a browser is told of it.
+        if found and not (is_secure and host_of(found) and found.isascii() and found.isprintable()):
             raise IssuerUnreachable(f"its metadata names no https address as {name}")
         return found
 
@@ -96,8 +100,10 @@ class Issuer:
             with error:
                 try:
                     return error.code, _object(error.read(_MOST_BYTES))
-                except ValueError:
+                except _GARBLED:
                     return error.code, {}
+        except _GARBLED as error:
+            raise ValueError(f"it answers with no JSON, or not in HTTP ({type(error).__name__})") from error
 
 
 class _Stays(urllib.request.HTTPRedirectHandler):

@@ -7,6 +7,7 @@ object. Expired ones are removed whenever one is added or read, and at the start
 import os
 import re
 import secrets
+import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -60,12 +61,14 @@ class FolderUploads:
     def __init__(self, folder: Path, clock: Callable[[], float]) -> None:
         self.folder = folder
         self._clock = clock
+        self._adding = threading.Lock()
 
     def add(self, content: bytes) -> str:
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _refuse_too_much([path.stat().st_size for path in self._unexpired()], content)
-            return self._write(content)
+            with self._adding:
+                _refuse_too_much([path.stat().st_size for path in self._unexpired()], content)
+                return self._write(content)
         except OSError as error:
             why = error.strerror or str(error)
             raise OutputError(f"The picture cannot be kept in '{self.folder}' ({why}). Nothing was added.") from error
@@ -118,9 +121,10 @@ class BucketUploads:
     def __init__(self, store: "ObjectStore", clock: Callable[[], float]) -> None:
         self._store = store
         self._clock = clock
+        self._adding = threading.Lock()
 
     def add(self, content: bytes) -> str:
-        with _in_words():
+        with self._adding, _in_words():
             _refuse_too_much([kept["size"] for kept in self._unexpired()], content)
             id = secrets.token_hex(12)
             self._store.put(id, content, mode="create")
@@ -158,7 +162,7 @@ def _refuse_too_much(kept: list[int], content: bytes) -> None:
     if len(kept) >= MOST_PICTURES or sum(kept) + len(content) > MOST_BYTES:
         raise InvalidRequest(
             f"{len(kept)} pictures ({sum(kept) / 1e6:.0f} MB) were added within a day; at most {MOST_PICTURES} "
-            f"and {MOST_BYTES // 2**20} MiB are kept. Nothing was added. Give the path of the picture instead."
+            f"and {MOST_BYTES // 2**20} MiB are kept. Nothing was added. Each is removed a day after it was added."
         )
 
 

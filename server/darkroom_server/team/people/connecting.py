@@ -3,6 +3,7 @@
 `POST /uploads` keeps such a picture for a day, for its owner alone: `generate_image` takes it as `upload:ID`.
 """
 
+import logging
 from html import escape
 
 import anyio.to_thread
@@ -10,7 +11,7 @@ from pydantic import JsonValue
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from darkroom.errors import DarkroomError, InvalidRequest
+from darkroom.errors import AccessRefused, DarkroomError, InvalidRequest
 from darkroom.outputs.input_images import MAX_INPUT_BYTES
 from darkroom.team_settings import TeamSettings
 from darkroom.uris import data_uri
@@ -18,6 +19,8 @@ from darkroom_server.calls import ANSWER_WITHIN_S, Calls
 from darkroom_server.install import RemoteHost, remote_hosts
 from darkroom_server.team.people.shell import pasted, shell_page, text_of, with_code
 from darkroom_server.team.people.visitor import Visitor
+
+log = logging.getLogger(__name__)
 
 _ADD = """<h2 id="add">Add a picture from your computer</h2>
 <p class="soft">For an assistant that should edit or follow it. It is kept for a day, for you alone. What it says of
@@ -69,8 +72,14 @@ async def add_picture(request: Request, calls: Calls) -> Response:
 
 
 def refused(error: DarkroomError) -> Response:
-    """What could not be done, in words."""
-    return _told({"problem": error.message}, 400 if isinstance(error, InvalidRequest) else 503)
+    """What could not be done, in words that name no place of the server."""
+    if isinstance(error, InvalidRequest | AccessRefused):
+        return _told({"problem": error.message}, 400 if isinstance(error, InvalidRequest) else 403)
+    log.warning("a picture of the page cannot be kept: %s", error)
+    words = (
+        "The picture cannot be kept at the moment. Try again; an administrator finds the reason in the server's log."
+    )
+    return _told({"problem": words}, 503)
 
 
 def not_yours(status_code: int) -> Response:

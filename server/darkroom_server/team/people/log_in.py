@@ -56,7 +56,8 @@ class LogIn:
         self._verifier = verifier
         self._issuer = verifier.issuer
         self._redirect = f"{team.public_url}/callback"
-        self._limiter = anyio.CapacityLimiter(_AT_ONCE)
+        # Apart, as anybody can begin a log-in and bring a code: slow answers to codes must keep no page waiting.
+        self._reading, self._exchanging = (anyio.CapacityLimiter(_AT_ONCE) for _ in range(2))
 
     async def begin(self, browser: str, return_to: str, *, as_other: bool) -> str:
         """The address at the issuer where this browser logs in. `as_other`: with an account that can be chosen anew.
@@ -114,7 +115,9 @@ class LogIn:
 
     async def _check_issuer(self, came: Mapping[str, str]) -> None:
         """Raises: LogInFailed where another issuer has answered."""
-        is_told = await self._asked(partial(self._issuer.says, "authorization_response_iss_parameter_supported"))
+        is_told = await self._asked(
+            partial(self._issuer.says, "authorization_response_iss_parameter_supported"), self._reading
+        )
         named = came.get("iss", "" if is_told else self._team.oauth_issuer)
         if named != self._team.oauth_issuer:
             raise LogInFailed(400, "This log-in cannot be finished", "Another server than the one asked has answered.")
@@ -128,7 +131,7 @@ class LogIn:
             "code_verifier": verifier,
             "resource": self._team.resource,
         }
-        status, answer = await self._asked(partial(self._issuer.exchange, form))
+        status, answer = await self._asked(partial(self._issuer.exchange, form), self._exchanging)
         if status >= 500 or status == 429:
             log.warning("%s answers HTTP %d to a code", self._team.oauth_issuer, status)
             raise _away()
@@ -145,16 +148,16 @@ class LogIn:
             raise _away() from error
 
     async def _address(self, name: str) -> str:
-        found = await self._asked(partial(self._issuer.address, name))
+        found = await self._asked(partial(self._issuer.address, name), self._reading)
         if not found and name == "authorization_endpoint":
             log.warning("the metadata of %s names no authorization_endpoint", self._team.oauth_issuer)
             raise _away()
         return found
 
-    async def _asked(self, ask: Callable[[], T]) -> T:
+    async def _asked(self, ask: Callable[[], T], limiter: anyio.CapacityLimiter) -> T:
         """What the issuer answers, in a thread. Raises: LogInFailed."""
         try:
-            return await anyio.to_thread.run_sync(ask, limiter=self._limiter)
+            return await anyio.to_thread.run_sync(ask, limiter=limiter)
         except IssuerUnreachable as error:
             log.warning("nobody can log in at %s: %s", self._team.oauth_issuer, error)
             raise _away() from error
