@@ -15,6 +15,7 @@ import os
 import select
 import sys
 from contextlib import suppress
+from functools import cache
 from importlib import import_module
 from threading import Timer
 from typing import TYPE_CHECKING, Any
@@ -68,24 +69,31 @@ def main() -> int:
     for name in _NEEDED:
         with suppress(ImportError):
             import_module(name)
-    example = _load_plugins()
+    _load_plugins()
     gc.freeze()
     _widen_pipes()
     code = 0
     while code == 0:
-        code = _answer_next(idle_s) if sys.platform == "win32" else _copied(idle_s, example)
+        code = _answer_next(idle_s) if sys.platform == "win32" else _copied(idle_s)
     return 0 if code == _WAS_IDLE else 1
 
 
-def _load_plugins() -> bytes:
-    """Gives a small picture, WebP bytes."""
+def _load_plugins() -> None:
     from PIL import Image, ImageFont
 
     Image.preinit()
     ImageFont.load_default(14)
-    example = io.BytesIO()
-    Image.new("RGB", (64, 64)).save(example, "WEBP")
-    return example.getvalue()
+    _example()
+
+
+@cache
+def _example() -> bytes:
+    """A small picture, WebP."""
+    from PIL import Image
+
+    content = io.BytesIO()
+    Image.new("RGB", (64, 64)).save(content, "WEBP")
+    return content.getvalue()
 
 
 def _widen_pipes() -> None:
@@ -131,8 +139,9 @@ def _read(size: int) -> bytes:
     return b"".join(pieces)
 
 
-def _copied(idle_s: float, example: bytes) -> int:
+def _copied(idle_s: float) -> int:
     """How the copy for the next request ends: 0, _WAS_IDLE, or another code where a picture has killed it."""
+    assert sys.platform != "win32"
     from darkroom.decoder.raster import answer
 
     if copy := os.fork():
@@ -140,7 +149,8 @@ def _copied(idle_s: float, example: bytes) -> int:
     code = 1
     try:
         # What a picture writes to is copied from the parent's memory now and not while somebody waits.
-        answer({"operation": "small", "mime_type": "", "max_pixels": 4096, "max_bytes": 4096, "box": (48, 48)}, example)
+        most = {"max_pixels": 4096, "max_bytes": 4096, "box": (48, 48)}
+        answer({"operation": "small", "mime_type": "", **most}, _example())
         code = _answer_next(idle_s)
     finally:
         os._exit(code)
