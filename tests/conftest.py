@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import sniffio
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
@@ -69,6 +70,12 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
+def no_loop_runs() -> None:
+    """A test that is not async may start one, though an async fixture of its file stands open in this thread."""
+    sniffio.current_async_library_cvar.set(None)
+
+
+@pytest.fixture(autouse=True)
 def quick_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test waits for the sandbox inside darkroom as long as a person does."""
     from quick_sandbox import EMBEDDED, quick
@@ -87,9 +94,9 @@ def empty_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 async def kept_decoders(anyio_backend: str) -> AsyncGenerator[None]:
-    """Decoder processes that all tests of a process share, as all calls of a server do."""
+    """Decoder processes that all tests of a file share, as all calls of a server do."""
     from darkroom.outputs.decoders import decoders
 
     async with decoders().kept():

@@ -42,7 +42,7 @@ MODEL = "black-forest-labs/flux-schnell"
 
 async def seen(is_true: Callable[[], bool]) -> None:
     """Return when it is; each look at processes that work by themselves waits a moment."""
-    for _ in range(600):
+    for _ in range(1800):
         if is_true():
             return
         await anyio.sleep(0.05)

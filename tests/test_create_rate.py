@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import platform
 import sqlite3
 from collections.abc import AsyncGenerator
 from contextlib import closing
@@ -28,6 +27,7 @@ from darkroom.joining import Caller
 from darkroom.journal import Journal, Rate, rates
 from darkroom.journal.migrations import migrate
 from darkroom.journal.sqlite import Connection
+from darkroom.processes import own_name
 from darkroom.registry import ImageRequest
 from darkroom.work.accounts import Account
 from darkroom.work.create_rate import CREATES, CreateRate, Turns
@@ -228,8 +228,9 @@ async def test_a_call_whose_turn_does_not_come_says_so_and_is_sent_later(tmp_pat
 async def test_what_waits_in_another_process_is_called_queued_while_that_one_lives(tmp_path: Path) -> None:
     async with FaultGateway() as gateway, room_at(gateway, tmp_path) as room, room_at(gateway, tmp_path) as other:
         await room.journal.rates.freeze(f"creates {room.gateway.origin} {room.account.id}", 20)
-        for process, word in ((1, "Queued"), (2**22 + 1, "Not created")):
-            caller = Caller(id=f"{platform.node()}/{process}#x", answered=frozenset, on_joined=lambda request_id: None)
+        numbered_by, _, _ = own_name().rsplit("/", 2)
+        for process, word in (("1/", "Queued"), (f"{2**22 + 1}/1", "Not created")):
+            caller = Caller(id=f"{numbered_by}/{process}#x", answered=frozenset, on_joined=lambda request_id: None)
             name = f"fox {process}"
             await generate_image(room, replace(FOX, prompt=name), wait_s=0, request_id=name, caller=caller)
             assert (await get_prediction(other, name)).text.startswith(word)
