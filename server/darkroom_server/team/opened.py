@@ -4,6 +4,7 @@ import logging
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 
 import anyio
 import anyio.abc
@@ -82,20 +83,7 @@ async def open_team(
             workers=workers,
         )
 
-        @asynccontextmanager
-        async def open_darkroom(person: Principal, account: GatewayAccount) -> AsyncGenerator[Darkroom]:
-            limit = TeamLimit(person, _quotas(settings, team))
-            async with anyio.create_task_group() as own_tasks:
-                room = replace(replica, tasks=own_tasks).room(person, account, await clients.of(account), limit)
-                with suppress(OSError):  # it only holds what the database does not take
-                    await anyio.Path(room.options.data_dir).mkdir(parents=True, exist_ok=True)
-                own_tasks.start_soon(room.work.take_up_unfinished)
-                own_tasks.start_soon(anyio.to_thread.run_sync, room.uploads.sweep)
-                try:
-                    yield room
-                finally:
-                    room.work.close()
-
+        open_darkroom = partial(_darkroom_of, replica, clients, _quotas(settings, team))
         rooms = TeamRooms(directory, open_darkroom, registry, settings, tasks)
         tasks.start_soon(news.listen)
         tasks.start_soon(workers.keep_counting)
@@ -117,6 +105,24 @@ async def open_team(
         finally:
             await rooms.settle()
             tasks.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def _darkroom_of(
+    replica: Replica, clients: Clients, quotas: Quotas, person: Principal, account: GatewayAccount
+) -> AsyncGenerator[Darkroom]:
+    """The Darkroom of one person, open. Raises: DarkroomError."""
+    limit = TeamLimit(person, quotas)
+    async with anyio.create_task_group() as own_tasks:
+        room = replace(replica, tasks=own_tasks).room(person, account, await clients.of(account), limit)
+        with suppress(OSError):  # it only holds what the database does not take
+            await anyio.Path(room.options.data_dir).mkdir(parents=True, exist_ok=True)
+        own_tasks.start_soon(room.work.take_up_unfinished)
+        own_tasks.start_soon(anyio.to_thread.run_sync, room.uploads.sweep)
+        try:
+            yield room
+        finally:
+            room.work.close()
 
 
 def _quotas(settings: Settings, team: TeamSettings) -> Quotas:
