@@ -89,7 +89,7 @@ def render(plan: ImagePlan) -> bytes:
     quality = min(100, max(1, asked)) if isinstance(asked, int) else 90
     buffer = io.BytesIO()
     # PNG alone reads compress_level, WebP alone method: both make it fast.
-    image.save(buffer, "jpeg" if format == "jpg" else format, quality=quality, compress_level=4, method=1)
+    image.save(buffer, "jpeg" if format == "jpg" else format, quality=quality, compress_level=1, method=0)
     return buffer.getvalue()
 
 
