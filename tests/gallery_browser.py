@@ -12,7 +12,18 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
-from playwright.sync_api import Browser, Frame, Locator, Page, Route, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Error,
+    Frame,
+    Locator,
+    Page,
+    Request,
+    Route,
+    expect,
+    sync_playwright,
+)
 
 from darkroom.gateways import Gateway
 from darkroom_server.gallery import gallery_html, image_hosts
@@ -124,16 +135,54 @@ def policy() -> str:
 
 @contextmanager
 def open_stage(browser: Browser, *, width_px: int = 760) -> Generator[Stage]:
-    """A fresh browser context with the host page in it."""
-    context = browser.new_context(viewport={"width": width_px, "height": 900})
-    page = context.new_page()
-    stage = Stage(page)
-    page.route("**/*", stage.serve)
-    page.on("console", lambda message: stage.problems.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: stage.problems.append(str(error)))
-    page.goto(HOST_URL)
-    yield stage
-    context.close()
+    """The host page, loaded anew."""
+    with empty_page(browser, width_px=width_px, height_px=900) as page:
+        stage = Stage(page)
+        page.route("**/*", stage.serve)
+        with listening(page, stage.problems):
+            page.goto(HOST_URL)
+            yield stage
+
+
+@contextmanager
+def empty_page(browser: Browser, *, width_px: int, height_px: int) -> Generator[Page]:
+    """The one page of this browser, in that size, since a page of a new context takes a second of work.
+
+    It is left without a cookie and a route.
+    """
+    if not browser.contexts:
+        browser.new_context(locale="en-GB", permissions=["clipboard-read", "clipboard-write"]).new_page()
+    [context] = browser.contexts
+    [page] = context.pages
+    page.set_viewport_size({"width": width_px, "height": height_px})
+    yield page
+    page.unroute_all()
+    context.clear_cookies()
+
+
+@contextmanager
+def listening(page: Page, problems: list[str], requests: list[str] | None = None) -> Generator[None]:
+    """The console's errors are noted, and the URLs asked for. At the end the page is empty, so nothing goes on in it."""
+
+    def hear(message: ConsoleMessage) -> None:
+        if message.type == "error":
+            problems.append(message.text)
+
+    def fail(error: Error) -> None:
+        problems.append(str(error))
+
+    def ask(request: Request) -> None:
+        if requests is not None:
+            requests.append(request.url)
+
+    page.on("console", hear)
+    page.on("pageerror", fail)
+    page.on("request", ask)
+    yield
+    page.goto("about:blank")
+    page.remove_listener("console", hear)
+    page.remove_listener("pageerror", fail)
+    page.remove_listener("request", ask)
 
 
 def press(stage: Stage, name: str) -> Locator:
