@@ -1,5 +1,6 @@
 """What every test shares: one event loop, and no setting of the person who runs them."""
 
+import asyncio
 import compileall
 import gc
 import os
@@ -103,13 +104,25 @@ async def kept_decoders(anyio_backend: str) -> AsyncGenerator[None]:
         yield
 
 
-@pytest.fixture(scope="module")
-def browser() -> "Iterator[Browser]":
-    """Chromium, started once for all tests of a file."""
+@pytest.fixture(scope="session")
+def kept_browser() -> "Iterator[tuple[Browser, asyncio.AbstractEventLoop]]":
+    """Chromium, started once for all tests of a process, and Playwright's loop, hidden from tests without a browser."""
     from gallery_browser import open_browser
 
     with open_browser() as opened:
-        yield opened
+        loop = asyncio.get_running_loop()
+        asyncio._set_running_loop(None)
+        yield opened, loop
+        asyncio._set_running_loop(loop)
+
+
+@pytest.fixture(scope="module")
+def browser(kept_browser: "tuple[Browser, asyncio.AbstractEventLoop]") -> "Iterator[Browser]":
+    """The same while the tests of a file run: Playwright's loop counts as running in this thread as long as that."""
+    opened, loop = kept_browser
+    asyncio._set_running_loop(loop)
+    yield opened
+    asyncio._set_running_loop(None)
 
 
 @pytest.fixture

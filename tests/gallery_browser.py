@@ -8,6 +8,7 @@ import sys
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -144,20 +145,22 @@ def open_stage(browser: Browser, *, width_px: int = 760) -> Generator[Stage]:
             yield stage
 
 
+@cache
+def only_page(browser: Browser) -> Page:
+    """One page for all tests: that of a new context takes a second of work."""
+    return browser.new_context(locale="en-GB", permissions=["clipboard-read", "clipboard-write"]).new_page()
+
+
 @contextmanager
 def empty_page(browser: Browser, *, width_px: int, height_px: int) -> Generator[Page]:
-    """The one page of this browser, in that size, since a page of a new context takes a second of work.
-
-    It is left without a cookie and a route.
-    """
-    if not browser.contexts:
-        browser.new_context(locale="en-GB", permissions=["clipboard-read", "clipboard-write"]).new_page()
-    [context] = browser.contexts
-    [page] = context.pages
+    """The only page, in that size; it is left without cookies and routes."""
+    page = only_page(browser)
     page.set_viewport_size({"width": width_px, "height": height_px})
-    yield page
-    page.unroute_all()
-    context.clear_cookies()
+    try:
+        yield page
+    finally:
+        page.unroute_all()
+        page.context.clear_cookies()
 
 
 @contextmanager
@@ -178,11 +181,13 @@ def listening(page: Page, problems: list[str], requests: list[str] | None = None
     page.on("console", hear)
     page.on("pageerror", fail)
     page.on("request", ask)
-    yield
-    page.goto("about:blank")
-    page.remove_listener("console", hear)
-    page.remove_listener("pageerror", fail)
-    page.remove_listener("request", ask)
+    try:
+        yield
+    finally:
+        page.goto("about:blank")
+        page.remove_listener("console", hear)
+        page.remove_listener("pageerror", fail)
+        page.remove_listener("request", ask)
 
 
 def press(stage: Stage, name: str) -> Locator:

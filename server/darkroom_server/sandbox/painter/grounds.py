@@ -19,7 +19,11 @@ _SNOW = (240, 245, 250)
 def _rolling(rng: random.Random, ratio: float, *, roughness: float, octaves: int) -> Skyline:
     """Soft hills over the width `ratio`; `roughness` is the share each finer octave keeps."""
     waves = [
-        ((1.1 + rng.random() * 0.7) * 2**octave / max(ratio, 0.7) * math.tau, rng.random() * math.tau, roughness**octave)
+        (
+            (1.1 + rng.random() * 0.7) * 2**octave / max(ratio, 0.7) * math.tau,
+            rng.random() * math.tau,
+            roughness**octave,
+        )
         for octave in range(octaves)
     ]
     sin = math.sin
