@@ -165,7 +165,7 @@ def empty_page(browser: Browser, *, width_px: int, height_px: int) -> Generator[
 
 @contextmanager
 def listening(page: Page, problems: list[str], requests: list[str] | None = None) -> Generator[None]:
-    """The console's errors are noted, and the URLs asked for. At the end the page is empty, so nothing goes on in it."""
+    """The console's errors are noted, and the URLs asked for. In the end the page is empty: nothing goes on in it."""
 
     def hear(message: ConsoleMessage) -> None:
         if message.type == "error":
