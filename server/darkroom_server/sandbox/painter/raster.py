@@ -14,16 +14,17 @@ from darkroom_server.sandbox.painter.caption import lettered
 from darkroom_server.sandbox.painter.pixels import mapped, resized
 from darkroom_server.sandbox.painter.scene import Fill, Glow, Rgb, Scene
 
-# Larger images are painted at this many pixels and then enlarged: soft shapes look the same.
-_PAINTED_PIXELS = 1_300_000
 _OVERSAMPLE = 2
 _GRAIN = 5
 _GRAINS = 131_071  # a prime, so that no two rows are alike before they repeat
 
 
-def rasterise(scene: Scene, width_px: int, height_px: int) -> Image.Image:
-    """The scene as an RGB image of exactly this size."""
-    shrink = min(1.0, (_PAINTED_PIXELS / (width_px * height_px)) ** 0.5)
+def rasterise(scene: Scene, width_px: int, height_px: int, *, painted_px: int) -> Image.Image:
+    """The scene as an RGB image of exactly this size.
+
+    What is larger than `painted_px` is painted with as many and enlarged: soft shapes look the same.
+    """
+    shrink = min(1.0, (painted_px / (width_px * height_px)) ** 0.5)
     size = (max(8, round(width_px * shrink)), max(8, round(height_px * shrink)))
     canvas = Image.new("RGB", size, scene.sky[-1])
     canvas.paste(_gradient(scene.sky, (size[0], round(size[1] * scene.horizon))))
@@ -32,9 +33,10 @@ def rasterise(scene: Scene, width_px: int, height_px: int) -> Image.Image:
             _shine(canvas, item)
         else:
             _fill(canvas, item)
+    canvas = _grained(canvas)
     if size != (width_px, height_px):
         canvas = resized(canvas, (width_px, height_px))
-    return lettered(_grained(canvas), scene)
+    return lettered(canvas, scene)
 
 
 def _gradient(stops: tuple[Rgb, ...], size: tuple[int, int]) -> Image.Image:
