@@ -126,11 +126,14 @@ def browser(kept_browser: "tuple[Browser, asyncio.AbstractEventLoop]") -> "Itera
 
 
 @pytest.fixture
-def stage(browser: "Browser") -> "Iterator[Stage]":
-    """The gallery in its host; a test ends with a silent console and no request but for the pages and its pictures."""
+def stage(browser: "Browser", request: pytest.FixtureRequest) -> "Iterator[Stage]":
+    """The gallery in its host; a test ends with a silent console and no request but for the pages and its pictures.
+
+    `TIMED` above a test makes the page's clock its own.
+    """
     from gallery_browser import PROGRAMS, open_stage
 
-    with open_stage(browser) as opened:
+    with open_stage(browser, is_timed=getattr(request, "param", False)) as opened:
         yield opened
         assert opened.problems == []
         assert {url for url in opened.requests if url not in PROGRAMS} <= opened.pictures.keys()

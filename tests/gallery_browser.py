@@ -43,6 +43,7 @@ PROGRAMS = frozenset({HOST_URL, VIEW_URL})
 PAINTED = (
     "images => images.every(image => image.naturalWidth > 0 && image.checkVisibility() && image.clientHeight > 40)"
 )
+TIMED = pytest.mark.parametrize("stage", [True], indirect=True, ids=["timed"])
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -120,7 +121,8 @@ class Stage:
         elif url == VIEW_URL:
             route.fulfill(content_type="text/html", body=gallery_html(), headers={"Content-Security-Policy": policy()})
         elif url in self.pictures:
-            route.fulfill(content_type="image/png", body=self.pictures[url])
+            # No test is shown the picture that another one had at this address.
+            route.fulfill(content_type="image/png", body=self.pictures[url], headers={"Cache-Control": "no-store"})
         else:
             route.abort()
 
@@ -135,26 +137,28 @@ def policy() -> str:
 
 
 @contextmanager
-def open_stage(browser: Browser, *, width_px: int = 760) -> Generator[Stage]:
-    """The host page, loaded anew."""
-    with empty_page(browser, width_px=width_px, height_px=900) as page:
+def open_stage(browser: Browser, *, width_px: int = 760, is_timed: bool = False) -> Generator[Stage]:
+    """The host page, loaded anew. Where it `is_timed`, its clock is the test's."""
+    with empty_page(browser, width_px=width_px, height_px=900, is_timed=is_timed) as page:
         stage = Stage(page)
         page.route("**/*", stage.serve)
         with listening(page, stage.problems):
             page.goto(HOST_URL)
+            if is_timed:
+                page.clock.install()
             yield stage
 
 
 @cache
-def only_page(browser: Browser) -> Page:
-    """One page for all tests: that of a new context takes a second of work."""
+def only_page(browser: Browser, is_timed: bool) -> Page:
+    """One page for all tests, as that of a new context takes a second of work; a clock stays, and so has its own."""
     return browser.new_context(locale="en-GB", permissions=["clipboard-read", "clipboard-write"]).new_page()
 
 
 @contextmanager
-def empty_page(browser: Browser, *, width_px: int, height_px: int) -> Generator[Page]:
+def empty_page(browser: Browser, *, width_px: int, height_px: int, is_timed: bool = False) -> Generator[Page]:
     """The only page, in that size; it is left without cookies and routes."""
-    page = only_page(browser)
+    page = only_page(browser, is_timed)
     page.set_viewport_size({"width": width_px, "height": height_px})
     try:
         yield page
