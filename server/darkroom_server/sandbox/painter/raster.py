@@ -16,7 +16,7 @@ from darkroom_server.sandbox.painter.scene import Fill, Glow, Rgb, Scene
 
 _OVERSAMPLE = 2
 _GRAIN = 5
-_GRAINS = 131_071  # a prime, so that no two rows are alike before they repeat
+_GRAINS = 100_003  # a prime, so that rows which repeat are shifted
 
 
 def rasterise(scene: Scene, width_px: int, height_px: int, *, painted_px: int) -> Image.Image:
