@@ -1,6 +1,6 @@
 """The rows of `images`: wanted, then stored, expired or refused; what is stored stays stored."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from darkroom.images import ImageState, StoredImage
 from darkroom.journal import codec
@@ -27,14 +27,19 @@ _HAS_REFUSED = f"SELECT 1 FROM images {_REFUSED} LIMIT 1"
 _AT_ONCE = 500  # values in one statement
 
 
-def want(session: Session, prediction: Prediction, look: Look) -> None:
-    """Write the outputs down with the time at which their links die, by the gateway's clock where it gave one."""
+def want(session: Session, prediction: Prediction, look: Look, there: Container[int]) -> None:
+    """Write the outputs down with the time at which their links die, by the gateway's clock where it gave one.
+
+    Those whose index is `there` have a row.
+    """
     born = codec.seconds_of(prediction.created_at)
     expires_at = (look.now if born is None else born) + look.link_lifetime_s
     for index, url in enumerate(prediction.output):
         link = codec.storable(url)
-        session.execute(_RENEW, (link, expires_at, prediction.id, index, link))
-        session.execute(_WANT, (prediction.id, index, link, expires_at))
+        if index in there:
+            session.execute(_RENEW, (link, expires_at, prediction.id, index, link))
+        else:
+            session.execute(_WANT, (prediction.id, index, link, expires_at))
 
 
 def want_again(session: Session, prediction_id: str, now: float) -> bool:

@@ -174,14 +174,29 @@ def _refuse_anothers(session: Session, prediction_id: str) -> None:
             raise UnknownPrediction(f"No prediction '{prediction_id}' is known. Nothing was sent.")
 
 
-def see(session: Session, prediction: Prediction, look: Look, before: Intent | None = None) -> Intent:
-    """Keep the state seen unless the stored one is later; at `succeeded` want its outputs.
+def see(session: Session, prediction: Prediction, look: Look) -> Intent:
+    """Keep the state seen unless the stored one is later; at `succeeded` want its outputs."""
+    before = get(session, prediction.id)
+    return get(session, prediction.id) if _see(session, before, prediction, look) else before
 
-    `before` is its row as this transaction has read it.
-    """
-    before = before or get(session, prediction.id)
+
+def see_all(session: Session, seen: Sequence[Prediction], look: Look) -> tuple[Intent, ...]:
+    """The same for many, of which those without a row are left out."""
+    before = _by_id(session, [each.id for each in seen])
+    latest = {each.id: each for each in reversed(seen) if each.id in before}
+    changed = [id for id, each in latest.items() if _see(session, before[id], each, look)]
+    return tuple((before | _by_id(session, changed)).values())
+
+
+def _by_id(session: Session, ids: Sequence[str]) -> dict[str, Intent]:
+    found = read_intents(session, f"WHERE prediction_id IN ({', '.join('?' * len(ids))})", ids) if ids else ()
+    return {intent.prediction_id: intent for intent in found}
+
+
+def _see(session: Session, before: Intent, prediction: Prediction, look: Look) -> bool:
+    """True where anything is written; `before` is its row as this transaction has read it."""
     if before.prediction is not None and not _is_news(before.prediction, prediction):
-        return before
+        return False
     has_succeeded = prediction.status is PredictionStatus.SUCCEEDED
     if has_succeeded and not prediction.output and not (prediction.is_data_removed or look.is_final):
         # Some gateways say so before the outputs appear: no end before they do, or somebody has waited for them.
@@ -197,8 +212,8 @@ def see(session: Session, prediction: Prediction, look: Look, before: Intent | N
         if is_news or before.cost_usd is None:
             session.execute(_COST, (receipt.usd, receipt.basis.value, codec.storable(receipt.doubt), prediction.id))
     if has_succeeded:
-        image_rows.want(session, prediction, look)
-    return get(session, prediction.id)
+        image_rows.want(session, prediction, look, {image.index for image in before.images})
+    return True
 
 
 def _is_news(before: Prediction, seen: Prediction) -> bool:
