@@ -1,4 +1,4 @@
-"""The jobs of a worker: `watch` follows all predictions of a gateway account, `bring_home` stores the images of one.
+"""The jobs of a worker: `watch` follows all predictions of a gateway account, `bring_home` stores the images of some.
 
 Creates are never jobs. A job that ends in a fault, or with its worker, is queued anew by `tend`, which runs beside each
 worker and outside the queue: as a job of its own it could be the one that is stuck.
@@ -50,11 +50,11 @@ def queue(url: str, rooms: AccountRooms, is_leaving: Callable[[], bool]) -> proc
             log.warning("account %s of tenant %s is watched again soon: %s", account, tenant, error)
 
     @app.task(name=outbox.BRING_HOME, queue=outbox.BRING_HOME)
-    async def bring_home(tenant: str, account: str, prediction_id: str) -> None:
+    async def bring_home(tenant: str, account: str, prediction_ids: list[str]) -> None:
         try:
-            await rooms.bring_home(tenant, account, prediction_id)
+            await rooms.bring_home(tenant, account, prediction_ids)
         except DarkroomError as error:
-            log.warning("images of %s are brought home later: %s", prediction_id, error)
+            log.warning("images of %s are brought home later: %s", ", ".join(prediction_ids), error)
 
     assert watch and bring_home
     return app

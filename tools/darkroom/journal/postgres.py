@@ -10,7 +10,7 @@ COMMIT itself was lost, nobody knows, and the caller gets a JournalError: a clai
 """
 
 import time
-from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -68,6 +68,11 @@ class PostgresSession:
 
     def execute(self, statement: str, values: Sequence[Any] = ()) -> psycopg.Cursor[dict[str, Any]]:
         return self._connection.execute(_translated(statement), [_plain(value) for value in values])
+
+    def executemany(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
+        if all_values := [[_plain(value) for value in values] for values in rows]:
+            with self._connection.cursor() as cursor:
+                cursor.executemany(_translated(statement), all_values)
 
     @contextmanager
     def everyone(self) -> Generator[None]:
