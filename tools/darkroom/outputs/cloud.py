@@ -8,10 +8,10 @@ obstore reads itself.
 import io
 import logging
 import re
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 import anyio
 from anyio import to_thread
@@ -34,6 +34,10 @@ _CHECK_NAME, _CHECK_S = ".darkroom-check", 10.0
 _REFUSES_PRECONDITIONS = re.compile("NotImplemented|501 Not Implemented")
 
 
+_Given = ParamSpec("_Given")
+_Result = TypeVar("_Result")
+
+
 class CloudTarget:
     """A bucket and a prefix in it. `place` is their URL without a slash at the end."""
 
@@ -50,6 +54,15 @@ class CloudTarget:
         Raises: SettingsError where the extra is not installed or the URL is wrong.
         """
         return cls(url, open_store(url))
+
+    async def step(
+        self, work: Callable[_Given, Coroutine[Any, Any, _Result]], *args: _Given.args, **options: _Given.kwargs
+    ) -> _Result:
+        return await work(*args, **options)
+
+    async def computed(self, work: Callable[[], _Result]) -> _Result:
+        """What takes long without the store."""
+        return await to_thread.run_sync(work)
 
     def location(self, name: str) -> str:
         return f"{self.place}/{name}"
@@ -149,6 +162,9 @@ class CloudDraft:
                     raise
                 await self._store.put_async(name, content, use_multipart=False, attributes=attributes)
         return True
+
+    async def sync(self) -> None:
+        """What is put is there for good."""
 
     async def close(self) -> None:
         self._content.close()

@@ -14,7 +14,7 @@ import stat
 import time
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager, suppress
-from functools import partial, wraps
+from functools import wraps
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -43,18 +43,21 @@ _Result = TypeVar("_Result")
 def _on_disk(
     work: Callable[Concatenate[Any, _Given], _Result],
 ) -> Callable[Concatenate[Any, _Given], Coroutine[Any, Any, _Result]]:
-    """Run a method in a worker thread, and say what the operating system refuses at its `place` in an OutputError."""
+    """A method of the shape that a bucket's has; it blocks, and says in an OutputError what its `place` refuses."""
 
     @wraps(work)
-    async def in_thread(owner: Any, *args: _Given.args, **options: _Given.kwargs) -> _Result:
+    async def in_words(owner: Any, *args: _Given.args, **options: _Given.kwargs) -> _Result:
         with _in_words(owner.place):
-            return await to_thread.run_sync(partial(work, owner, *args, **options))
+            return work(owner, *args, **options)
 
-    return in_thread
+    return in_words
 
 
 class LocalTarget:
-    """A folder; it is made at the first write. `place` is its absolute path."""
+    """A folder; it is made at the first write. `place` is its absolute path.
+
+    What is asked of it and of its drafts blocks, so it is asked in a `step`.
+    """
 
     check_lasts_s = 5.0
 
@@ -62,6 +65,16 @@ class LocalTarget:
         self.root = root.expanduser().absolute()
         self.place = str(self.root)
         self._is_swept = False
+
+    async def step(
+        self, work: Callable[_Given, Coroutine[Any, Any, _Result]], *args: _Given.args, **options: _Given.kwargs
+    ) -> _Result:
+        """Run all of a piece of work in one worker thread; there it may wait for nothing but this target."""
+        return await to_thread.run_sync(lambda: _ended(work(*args, **options)))
+
+    async def computed(self, work: Callable[[], _Result]) -> _Result:
+        """What takes long without the disk; a step is in a thread already."""
+        return work()
 
     def location(self, name: str) -> str:
         return str(self.root / name)
@@ -75,9 +88,12 @@ class LocalTarget:
     def file_name(self, image: ImageName, ending: str) -> str:
         return image.with_ending(ending)
 
-    @_on_disk
-    def clear(self) -> int:
+    async def clear(self) -> int:
         """Delete the folder with all that is in it; how many files there were. Raises: OutputError."""
+        return await self.step(self._cleared)
+
+    @_on_disk
+    def _cleared(self) -> int:
         count = sum(len(names) for _, _, names in os.walk(self.root))
         if self.root.exists():
             shutil.rmtree(self.root)
@@ -92,7 +108,8 @@ class LocalTarget:
         """The files that can be this very image, whatever its prompt and model were called when they were saved."""
         endings = "|".join(EXTENSIONS.values())
         ours = re.compile(rf"(?:.*-)?{re.escape(image.handle)}(?:-[0-9a-f]{{8,16}})?\.(?:{endings})", re.DOTALL)
-        return sorted(filter(ours.fullmatch, os.listdir(self.root) if self.root.exists() else ()))
+        names = os.listdir(self.root) if self.root.exists() else ()
+        return sorted(name for name in names if image.handle in name and ours.fullmatch(name))
 
     @_on_disk
     def check(self, expected_bytes: int) -> None:
@@ -167,14 +184,16 @@ class LocalDraft:
 
     @_on_disk
     def publish(self, name: str, mime_type: str) -> bool:
-        """Give the file its name; False where the name is taken (the draft then waits for another one)."""
+        """Give the file its name, for good once `sync` returns; False where it is taken, and another one may follow."""
         if not self._file.closed:
             os.fsync(self._file.fileno())
             self._file.close()
-        is_new = self._folder.name_without_clobber(self._part, name)
-        if is_new:
-            self._folder.sync()
-        return is_new
+        return self._folder.name_without_clobber(self._part, name)
+
+    @_on_disk
+    def sync(self) -> None:
+        """Put the names of the folder on the disk, whoever gave them."""
+        self._folder.sync()
 
     @_on_disk
     def close(self) -> None:
@@ -249,6 +268,15 @@ class _Folder:
 
     def _at(self, name: str) -> str:
         return name if self.fd is not None else extended(str(self._root / name))
+
+
+def _ended(work: Coroutine[Any, Any, _Result]) -> _Result:
+    """What it gives at the end of its only step."""
+    try:
+        work.send(None)
+    except StopIteration as end:
+        return end.value
+    raise AssertionError("a step has waited")
 
 
 @contextmanager

@@ -6,13 +6,13 @@ any line, or for a row that knows less of it, ends with the same one file.
 
 import hashlib
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, replace
+from functools import partial
 from typing import NamedTuple
 
 import anyio
-from anyio import to_thread
 from pydantic import JsonValue
 
 from darkroom.errors import OutputError
@@ -31,19 +31,27 @@ from darkroom.outputs.local import LocalDraft, LocalTarget
 from darkroom.outputs.naming import ImageName
 from darkroom.outputs.whole import is_whole
 
-_WRITE_BYTES = 1024 * 1024  # a piece that is worth a thread
+# As much of an image is held in memory; more goes to its draft piece by piece.
+_MOST_HELD = 8 * 1024 * 1024
 
 # A flat place for files, and a file in it that has no name yet. Where the place refuses, their methods raise an
-# OutputError that is worth another try.
+# OutputError that is worth another try. Both are asked within a `step` of the target.
 Target = LocalTarget | CloudTarget
 Draft = LocalDraft | CloudDraft
 
 
+OnContent = Callable[[bytes, str], None]
+
+
 class Saved(NamedTuple):
-    """A file that lies in its place. One that is not whole is replaced by the next that has more of the image."""
+    """A file that lies in its place. One that is not whole is replaced by the next that has more of the image.
+
+    `has_sidecar`: it was written along with it, and is as safe.
+    """
 
     file: StoredFile
     is_whole: bool
+    has_sidecar: bool = False
 
 
 class OutputStore:
@@ -61,60 +69,61 @@ class OutputStore:
         """
         if anyio.current_time() < self._checked_until_s and expected_bytes <= self._checked_bytes:
             return
-        await self._target.check(expected_bytes)
+        await self._target.step(self._target.check, expected_bytes)
         self._checked_bytes = expected_bytes
         self._checked_until_s = anyio.current_time() + self._target.check_lasts_s
 
-    async def save(self, image: ImageName, chunks: AsyncIterator[bytes]) -> Saved:
-        """Stream one output into the place.
+    async def save(
+        self,
+        image: ImageName,
+        chunks: AsyncIterator[bytes],
+        *,
+        facts: Mapping[str, JsonValue] | None = None,
+        on_content: OnContent = lambda content, sha256: None,
+    ) -> Saved:
+        """Stream one output into the place; with `facts` also its sidecar, where the header says all about the pixels.
 
         The type is told by the content. An image beyond any pixel limit is saved all the same (it gets no preview).
-        What `chunks` raises passes through; nothing is left behind then.
+        `on_content` is told of all of its bytes, and their SHA-256 in hex, before they are written, unless they are
+        too many to be held. What `chunks` raises passes through; nothing is left behind then.
 
         Raises: OutputError where the bytes are no image (for good), or cannot be written.
         """
-        stream, waiting = _Stream(), bytearray()
-        async with self._draft() as draft:
+        stream, step = _Stream(), self._target.step
+        draft: Draft | None = None
+        try:
             async for chunk in chunks:
                 stream.take(chunk)
-                waiting += chunk
-                if len(waiting) >= _WRITE_BYTES:
-                    await draft.write(bytes(waiting))
-                    waiting.clear()
+                if stream.held_bytes >= _MOST_HELD:
+                    draft = draft or await step(self._target.draft)
+                    await step(draft.write, stream.given())
             stream.end()
-            await draft.write(bytes(waiting))
-            has_end = await draft.examine(lambda content: is_whole(content, stream.mime_type))
-            return await self._publish(draft, image, Saved(self._file("", stream), has_end))
+            content = stream.given()
+            if draft:
+                return await step(self._saved, draft, content, stream, image, facts)
+            on_content(content, stream.digest.hexdigest())
+            return await step(self._saved_at_once, content, stream, image, facts)
+        finally:
+            if draft:
+                with anyio.CancelScope(shield=True):
+                    await step(draft.close)
 
     async def found(self, image: ImageName) -> Saved | None:
         """What was saved of this image before, whether or not anybody noted it."""
-        names = [self._target.file_name(image, f".{extension}") for extension in EXTENSIONS.values()]
-        for name in await self._target.names_of(image) or names:
-            if there := await self._there(name):
-                return there
-        return None
+        return await self._target.step(self._found, image)
 
     async def write_sidecar(self, file: StoredFile, facts: Mapping[str, JsonValue]) -> None:
         """Write `facts` and those of the file beside it, readable for its owner alone, unless that was done before.
 
         Raises: OutputError where it cannot be written; the image is safe all the same.
         """
-        name = self._target.name_at(file.location) or ""
-        stem = name.rpartition(".")[0]
-        about = {"name": name, **asdict(file)}
-        for unwritten in ("location", "link", "raster_link"):
-            del about[unwritten]
-        text = json.dumps({**facts, "file": about}, indent=2, ensure_ascii=False)
-        async with self._draft(is_private=True) as draft:
-            await draft.write(f"{text}\n".encode("utf-8", "replace"))
-            if not await draft.publish(f"{stem}.json", "application/json") and not await self._is_of(stem, file):
-                await draft.publish(f"{stem}-{file.sha256[:8]}.json", "application/json")
+        await self._target.step(self._record, file, facts)
 
     async def sidecar_of(self, file: StoredFile) -> str:
         """Where the sidecar of this very image lies, "" where there is none that can be read."""
         stem = (self._target.name_at(file.location) or "").rpartition(".")[0]
         for name in (stem, f"{stem}-{file.sha256[:8]}") if stem else ():
-            if await self._is_of(name, file):
+            if await self._target.step(self._is_of, name, file):
                 return self._target.location(f"{name}.json")
         return ""
 
@@ -124,9 +133,7 @@ class OutputStore:
         Raises: OutputError where it cannot be written; the image is safe all the same.
         """
         name = (self._target.name_at(file.location) or "").rpartition(".")[0] + ending
-        async with self._draft() as draft:
-            await draft.write(content)
-            await draft.publish(name, mime_type)
+        await self._target.step(self._put, name, content, mime_type)
         return self._target.location(name)
 
     async def read(self, file: StoredFile) -> bytes:
@@ -137,12 +144,14 @@ class OutputStore:
         name = self._target.name_at(file.location)
         if name is None:
             raise OutputError(f"'{file.location}' does not lie in the output folder '{self.place}', so it is not read.")
-        return await self._target.read(name)
+        return await self._target.step(self._target.read, name)
 
     async def link(self, location: str, lifetime_s: int) -> str:
         """A link by which everybody reaches a file of this place for so long; "" where the place gives none."""
         name = self._target.name_at(location)
         return await self._target.link(name, lifetime_s) if name else ""
+
+    # From here on: within a step of the target.
 
     @asynccontextmanager
     async def _draft(self, *, is_private: bool = False) -> AsyncGenerator[Draft]:
@@ -150,8 +159,59 @@ class OutputStore:
         try:
             yield draft
         finally:
-            with anyio.CancelScope(shield=True):
-                await draft.close()
+            await draft.close()
+
+    async def _saved_at_once(
+        self, content: bytes, stream: "_Stream", image: ImageName, facts: Mapping[str, JsonValue] | None
+    ) -> Saved:
+        async with self._draft() as draft:
+            return await self._saved(draft, content, stream, image, facts)
+
+    async def _saved(
+        self,
+        draft: Draft,
+        content: bytes,
+        stream: "_Stream",
+        image: ImageName,
+        facts: Mapping[str, JsonValue] | None,
+    ) -> Saved:
+        """With `content`, which ends it, and its sidecar in one round of syncs where that can be."""
+        await draft.write(content)
+        has_end = await draft.examine(lambda content: is_whole(content, stream.mime_type))
+        saved = await self._publish(draft, image, Saved(self._file("", stream), has_end))
+        if facts is not None and saved.is_whole and saved.file.is_transparent is not None:
+            with suppress(OutputError):  # whoever writes it once more is told
+                await self._record(saved.file, facts)
+                return saved._replace(has_sidecar=True)
+        await draft.sync()
+        return saved
+
+    async def _record(self, file: StoredFile, facts: Mapping[str, JsonValue]) -> None:
+        """The sidecar; the names of it and of the image are on the disk then."""
+        name = self._target.name_at(file.location) or ""
+        stem = name.rpartition(".")[0]
+        about = {"name": name, **asdict(file)}
+        for unwritten in ("location", "link", "raster_link"):
+            del about[unwritten]
+        text = json.dumps({**facts, "file": about}, indent=2, ensure_ascii=False)
+        async with self._draft(is_private=True) as draft:
+            await draft.write(f"{text}\n".encode("utf-8", "replace"))
+            if not await draft.publish(f"{stem}.json", "application/json") and not await self._is_of(stem, file):
+                await draft.publish(f"{stem}-{file.sha256[:8]}.json", "application/json")
+            await draft.sync()
+
+    async def _put(self, name: str, content: bytes, mime_type: str) -> None:
+        async with self._draft() as draft:
+            await draft.write(content)
+            await draft.publish(name, mime_type)
+            await draft.sync()
+
+    async def _found(self, image: ImageName) -> Saved | None:
+        names = [self._target.file_name(image, f".{extension}") for extension in EXTENSIONS.values()]
+        for name in await self._target.names_of(image) or names:
+            if there := await self._there(name):
+                return there
+        return None
 
     async def _publish(self, draft: Draft, image: ImageName, new: Saved) -> Saved:
         """Under a name, unless the same image is there already, or more of one that is not whole either."""
@@ -178,7 +238,7 @@ class OutputStore:
             stream.end()
         except OutputError:
             return None
-        has_end = await to_thread.run_sync(is_whole, content, stream.mime_type)
+        has_end = await self._target.computed(partial(is_whole, content, stream.mime_type))
         return Saved(self._file(name, stream), has_end)
 
     def _file(self, name: str, stream: "_Stream") -> StoredFile:
@@ -207,18 +267,26 @@ class _Stream:
 
     def __init__(self) -> None:
         self.head = bytearray()
-        self.size_bytes = 0
+        self.size_bytes = self.held_bytes = 0
         self.mime_type = ""
         self.digest = hashlib.sha256()
+        self._held: list[bytes] = []
         self._look_from_bytes = 0
 
     def take(self, chunk: bytes) -> None:
         """Raises: OutputError as soon as it can be no image."""
         self.digest.update(chunk)
         self.size_bytes += len(chunk)
+        self.held_bytes += len(chunk)
+        self._held.append(chunk)
         self.head += chunk[: HEAD_BYTES - len(self.head)]
         if not self.mime_type and self.size_bytes >= self._look_from_bytes:
             self._look()
+
+    def given(self) -> bytes:
+        """The bytes held by now, which are let go of."""
+        held, self._held, self.held_bytes = self._held, [], 0
+        return b"".join(held)
 
     def end(self) -> None:
         """Raises: OutputError where this is no image, worth another try where it may be the beginning of one."""
