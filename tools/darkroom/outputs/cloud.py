@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import anyio
 from anyio import to_thread
@@ -34,7 +34,6 @@ _CHECK_NAME, _CHECK_S = ".darkroom-check", 10.0
 _REFUSES_PRECONDITIONS = re.compile("NotImplemented|501 Not Implemented")
 
 
-_Given = ParamSpec("_Given")
 _Result = TypeVar("_Result")
 
 
@@ -55,10 +54,8 @@ class CloudTarget:
         """
         return cls(url, open_store(url))
 
-    async def step(
-        self, work: Callable[_Given, Coroutine[Any, Any, _Result]], *args: _Given.args, **options: _Given.kwargs
-    ) -> _Result:
-        return await work(*args, **options)
+    async def step(self, work: Callable[[], Coroutine[Any, Any, _Result]]) -> _Result:
+        return await work()
 
     async def computed(self, work: Callable[[], _Result]) -> _Result:
         """What takes long without the store."""
@@ -133,6 +130,9 @@ class CloudDraft:
         self._store = store
         self._content = io.BytesIO()
 
+    async def beside(self) -> "CloudDraft":
+        return CloudDraft(self._place, self._store)
+
     async def write(self, data: bytes) -> None:
         self._content.write(data)
 
@@ -166,7 +166,7 @@ class CloudDraft:
     async def sync(self) -> None:
         """What is put is there for good."""
 
-    async def close(self) -> None:
+    async def aclose(self) -> None:
         self._content.close()
 
 

@@ -6,8 +6,8 @@ any line, or for a row that knows less of it, ends with the same one file.
 
 import hashlib
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, aclosing, suppress
 from dataclasses import asdict, replace
 from functools import partial
 from typing import NamedTuple
@@ -69,7 +69,7 @@ class OutputStore:
         """
         if anyio.current_time() < self._checked_until_s and expected_bytes <= self._checked_bytes:
             return
-        await self._target.step(self._target.check, expected_bytes)
+        await self._target.step(lambda: self._target.check(expected_bytes))
         self._checked_bytes = expected_bytes
         self._checked_until_s = anyio.current_time() + self._target.check_lasts_s
 
@@ -96,34 +96,41 @@ class OutputStore:
                 stream.take(chunk)
                 if stream.held_bytes >= _MOST_HELD:
                     draft = draft or await step(self._target.draft)
-                    await step(draft.write, stream.given())
+                    await step(partial(draft.write, stream.given()))
             stream.end()
             content = stream.given()
             if draft:
-                return await step(self._saved, draft, content, stream, image, facts)
+                return await step(partial(self._saved, draft, content, stream, image, facts))
             on_content(content, stream.digest.hexdigest())
-            return await step(self._saved_at_once, content, stream, image, facts)
+            return await step(partial(self._saved_at_once, content, stream, image, facts))
         finally:
             if draft:
                 with anyio.CancelScope(shield=True):
-                    await step(draft.close)
+                    await step(draft.aclose)
 
     async def found(self, image: ImageName) -> Saved | None:
         """What was saved of this image before, whether or not anybody noted it."""
-        return await self._target.step(self._found, image)
+        return await self._target.step(lambda: self._found(image))
 
     async def write_sidecar(self, file: StoredFile, facts: Mapping[str, JsonValue]) -> None:
         """Write `facts` and those of the file beside it, readable for its owner alone, unless that was done before.
 
         Raises: OutputError where it cannot be written; the image is safe all the same.
         """
-        await self._target.step(self._record, file, facts)
+
+        async def record() -> None:
+            async with aclosing(await self._target.draft(is_private=True)) as draft:
+                await draft.write(self._sidecar(file, facts))
+                await self._name_sidecar(draft, file)
+                await draft.sync()
+
+        await self._target.step(record)
 
     async def sidecar_of(self, file: StoredFile) -> str:
         """Where the sidecar of this very image lies, "" where there is none that can be read."""
-        stem = (self._target.name_at(file.location) or "").rpartition(".")[0]
+        stem = self._stem(file)
         for name in (stem, f"{stem}-{file.sha256[:8]}") if stem else ():
-            if await self._target.step(self._is_of, name, file):
+            if await self._target.step(partial(self._is_of, name, file)):
                 return self._target.location(f"{name}.json")
         return ""
 
@@ -132,8 +139,15 @@ class OutputStore:
 
         Raises: OutputError where it cannot be written; the image is safe all the same.
         """
-        name = (self._target.name_at(file.location) or "").rpartition(".")[0] + ending
-        await self._target.step(self._put, name, content, mime_type)
+        name = self._stem(file) + ending
+
+        async def put() -> None:
+            async with aclosing(await self._target.draft()) as draft:
+                await draft.write(content)
+                await draft.publish(name, mime_type)
+                await draft.sync()
+
+        await self._target.step(put)
         return self._target.location(name)
 
     async def read(self, file: StoredFile) -> bytes:
@@ -144,7 +158,7 @@ class OutputStore:
         name = self._target.name_at(file.location)
         if name is None:
             raise OutputError(f"'{file.location}' does not lie in the output folder '{self.place}', so it is not read.")
-        return await self._target.step(self._target.read, name)
+        return await self._target.step(lambda: self._target.read(name))
 
     async def link(self, location: str, lifetime_s: int) -> str:
         """A link by which everybody reaches a file of this place for so long; "" where the place gives none."""
@@ -153,18 +167,10 @@ class OutputStore:
 
     # From here on: within a step of the target.
 
-    @asynccontextmanager
-    async def _draft(self, *, is_private: bool = False) -> AsyncGenerator[Draft]:
-        draft = await self._target.draft(is_private=is_private)
-        try:
-            yield draft
-        finally:
-            await draft.close()
-
     async def _saved_at_once(
         self, content: bytes, stream: "_Stream", image: ImageName, facts: Mapping[str, JsonValue] | None
     ) -> Saved:
-        async with self._draft() as draft:
+        async with aclosing(await self._target.draft()) as draft:
             return await self._saved(draft, content, stream, image, facts)
 
     async def _saved(
@@ -175,36 +181,14 @@ class OutputStore:
         image: ImageName,
         facts: Mapping[str, JsonValue] | None,
     ) -> Saved:
-        """With `content`, which ends it, and its sidecar in one round of syncs where that can be."""
+        """With `content`, which ends it, and with its sidecar where all that belongs into that is known."""
         await draft.write(content)
         has_end = await draft.examine(lambda content: is_whole(content, stream.mime_type))
-        saved = await self._publish(draft, image, Saved(self._file("", stream), has_end))
-        if facts is not None and saved.is_whole and saved.file.is_transparent is not None:
-            with suppress(OutputError):  # whoever writes it once more is told
-                await self._record(saved.file, facts)
-                return saved._replace(has_sidecar=True)
+        new = Saved(self._file("", stream), has_end)
+        is_known = has_end and new.file.is_transparent is not None
+        saved = await self._publish(draft, image, new, facts if is_known else None)
         await draft.sync()
         return saved
-
-    async def _record(self, file: StoredFile, facts: Mapping[str, JsonValue]) -> None:
-        """The sidecar; the names of it and of the image are on the disk then."""
-        name = self._target.name_at(file.location) or ""
-        stem = name.rpartition(".")[0]
-        about = {"name": name, **asdict(file)}
-        for unwritten in ("location", "link", "raster_link"):
-            del about[unwritten]
-        text = json.dumps({**facts, "file": about}, indent=2, ensure_ascii=False)
-        async with self._draft(is_private=True) as draft:
-            await draft.write(f"{text}\n".encode("utf-8", "replace"))
-            if not await draft.publish(f"{stem}.json", "application/json") and not await self._is_of(stem, file):
-                await draft.publish(f"{stem}-{file.sha256[:8]}.json", "application/json")
-            await draft.sync()
-
-    async def _put(self, name: str, content: bytes, mime_type: str) -> None:
-        async with self._draft() as draft:
-            await draft.write(content)
-            await draft.publish(name, mime_type)
-            await draft.sync()
 
     async def _found(self, image: ImageName) -> Saved | None:
         names = [self._target.file_name(image, f".{extension}") for extension in EXTENSIONS.values()]
@@ -213,7 +197,9 @@ class OutputStore:
                 return there
         return None
 
-    async def _publish(self, draft: Draft, image: ImageName, new: Saved) -> Saved:
+    async def _publish(
+        self, draft: Draft, image: ImageName, new: Saved, facts: Mapping[str, JsonValue] | None
+    ) -> Saved:
         """Under a name, unless the same image is there already, or more of one that is not whole either."""
         ending, sha256 = f".{EXTENSIONS[new.file.mime_type]}", new.file.sha256
         suffixes = ("", f"-{sha256[:8]}", f"-{sha256[:16]}")  # where another image has the plain name
@@ -225,9 +211,44 @@ class OutputStore:
                 return there
             if there and not there.is_whole:
                 await self._target.remove(name)
-            if name.endswith(ending) and await draft.publish(name, new.file.mime_type):
-                return Saved(replace(new.file, location=self._target.location(name)), new.is_whole)
+            if name.endswith(ending):
+                file = replace(new.file, location=self._target.location(name))
+                if saved := await self._named(draft, name, Saved(file, new.is_whole), facts):
+                    return saved
         raise OutputError(f"Every name for '{names[0]}' in '{self.place}' is taken by another file.", can_retry=True)
+
+    async def _named(self, draft: Draft, name: str, new: Saved, facts: Mapping[str, JsonValue] | None) -> Saved | None:
+        """With its sidecar, as far as that can be written; None where the name is taken."""
+        async with AsyncExitStack() as open_drafts:
+            sidecar: Draft | None = None
+            with suppress(OutputError, OSError):  # it is written anew by itself then, and whoever does so is told
+                if facts is not None:
+                    written = await open_drafts.enter_async_context(aclosing(await draft.beside()))
+                    await written.write(self._sidecar(new.file, facts))
+                    sidecar = written
+            if not await draft.publish(name, new.file.mime_type):
+                return None
+            with suppress(OutputError, OSError):
+                if sidecar:
+                    await self._name_sidecar(sidecar, new.file)
+                    return new._replace(has_sidecar=True)
+            return new
+
+    def _sidecar(self, file: StoredFile, facts: Mapping[str, JsonValue]) -> bytes:
+        about = {"name": self._target.name_at(file.location) or "", **asdict(file)}
+        for unwritten in ("location", "link", "raster_link"):
+            del about[unwritten]
+        text = json.dumps({**facts, "file": about}, indent=2, ensure_ascii=False)
+        return f"{text}\n".encode("utf-8", "replace")
+
+    async def _name_sidecar(self, draft: Draft, file: StoredFile) -> None:
+        stem = self._stem(file)
+        if not await draft.publish(f"{stem}.json", "application/json") and not await self._is_of(stem, file):
+            await draft.publish(f"{stem}-{file.sha256[:8]}.json", "application/json")
+
+    def _stem(self, file: StoredFile) -> str:
+        """Its name without its ending, "" where it lies elsewhere."""
+        return (self._target.name_at(file.location) or "").rpartition(".")[0]
 
     async def _there(self, name: str) -> Saved | None:
         """The image under this name, None where there is none."""
@@ -236,7 +257,7 @@ class OutputStore:
             content = await self._target.read(name)
             stream.take(content)
             stream.end()
-        except OutputError:
+        except (OutputError, OSError):
             return None
         has_end = await self._target.computed(partial(is_whole, content, stream.mime_type))
         return Saved(self._file(name, stream), has_end)
@@ -257,7 +278,7 @@ class OutputStore:
         """Whether the sidecar that is there already describes this very image."""
         try:
             found = await self._target.read(f"{stem}.json")
-        except OutputError:
+        except (OutputError, OSError):
             return False
         return file.sha256.encode() in found
 
