@@ -4,7 +4,6 @@ An image is looked for before it gets its name, and a name is never given twice.
 any line, or for a row that knows less of it, ends with the same one file.
 """
 
-import hashlib
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, aclosing, suppress
@@ -18,15 +17,8 @@ from pydantic import JsonValue
 from darkroom.errors import OutputError
 from darkroom.images import MAX_IMAGE_BYTES, StoredFile
 from darkroom.outputs.cloud import CloudDraft, CloudTarget
-from darkroom.outputs.formats import (
-    EXTENSIONS,
-    HEAD_BYTES,
-    describe,
-    may_be_transparent,
-    may_become_image,
-    pixel_size,
-    sniff,
-)
+from darkroom.outputs.formats import EXTENSIONS
+from darkroom.outputs.incoming import Incoming
 from darkroom.outputs.local import LocalDraft, LocalTarget
 from darkroom.outputs.naming import ImageName
 from darkroom.outputs.whole import is_whole
@@ -40,7 +32,7 @@ Target = LocalTarget | CloudTarget
 Draft = LocalDraft | CloudDraft
 
 
-OnContent = Callable[[bytes, str], None]
+Facts = Mapping[str, JsonValue]
 
 
 class Saved(NamedTuple):
@@ -77,32 +69,29 @@ class OutputStore:
         self,
         image: ImageName,
         chunks: AsyncIterator[bytes],
-        *,
-        facts: Mapping[str, JsonValue] | None = None,
-        on_content: OnContent = lambda content, sha256: None,
+        facts: Facts | None = None,
+        on_content: Callable[[bytes, str], None] = lambda content, sha256: None,
     ) -> Saved:
         """Stream one output into the place; with `facts` also its sidecar, where the header says all about the pixels.
 
         The type is told by the content. An image beyond any pixel limit is saved all the same (it gets no preview).
-        `on_content` is told of all of its bytes, and their SHA-256 in hex, before they are written, unless they are
-        too many to be held. What `chunks` raises passes through; nothing is left behind then.
+        `on_content` is told all of its bytes, and their SHA-256 in hex, before they are written, unless they are too
+        many to be held. What `chunks` raises passes through; nothing is left behind then.
 
         Raises: OutputError where the bytes are no image (for good), or cannot be written.
         """
-        stream, step = _Stream(), self._target.step
+        incoming, step = Incoming(image, facts), self._target.step
         draft: Draft | None = None
         try:
             async for chunk in chunks:
-                stream.take(chunk)
-                if stream.held_bytes >= _MOST_HELD:
+                incoming.take(chunk)
+                if incoming.held_bytes >= _MOST_HELD:
                     draft = draft or await step(self._target.draft)
-                    await step(partial(draft.write, stream.given()))
-            stream.end()
-            content = stream.given()
-            if draft:
-                return await step(partial(self._saved, draft, content, stream, image, facts))
-            on_content(content, stream.digest.hexdigest())
-            return await step(partial(self._saved_at_once, content, stream, image, facts))
+                    await step(partial(draft.write, incoming.given()))
+            incoming.end()
+            if draft is None:
+                on_content(incoming.held(), incoming.sha256)
+            return await step(partial(self._saved, incoming, draft))
         finally:
             if draft:
                 with anyio.CancelScope(shield=True):
@@ -112,7 +101,7 @@ class OutputStore:
         """What was saved of this image before, whether or not anybody noted it."""
         return await self._target.step(lambda: self._found(image))
 
-    async def write_sidecar(self, file: StoredFile, facts: Mapping[str, JsonValue]) -> None:
+    async def write_sidecar(self, file: StoredFile, facts: Facts) -> None:
         """Write `facts` and those of the file beside it, readable for its owner alone, unless that was done before.
 
         Raises: OutputError where it cannot be written; the image is safe all the same.
@@ -167,28 +156,15 @@ class OutputStore:
 
     # From here on: within a step of the target.
 
-    async def _saved_at_once(
-        self, content: bytes, stream: "_Stream", image: ImageName, facts: Mapping[str, JsonValue] | None
-    ) -> Saved:
-        async with aclosing(await self._target.draft()) as draft:
-            return await self._saved(draft, content, stream, image, facts)
-
-    async def _saved(
-        self,
-        draft: Draft,
-        content: bytes,
-        stream: "_Stream",
-        image: ImageName,
-        facts: Mapping[str, JsonValue] | None,
-    ) -> Saved:
-        """With `content`, which ends it, and with its sidecar where all that belongs into that is known."""
-        await draft.write(content)
-        has_end = await draft.examine(lambda content: is_whole(content, stream.mime_type))
-        new = Saved(self._file("", stream), has_end)
-        is_known = has_end and new.file.is_transparent is not None
-        saved = await self._publish(draft, image, new, facts if is_known else None)
-        await draft.sync()
-        return saved
+    async def _saved(self, incoming: Incoming, draft: Draft | None) -> Saved:
+        """With its rest, and with its sidecar where all that belongs into that is known."""
+        async with AsyncExitStack() as opened:
+            draft = draft or await opened.enter_async_context(aclosing(await self._target.draft()))
+            await draft.write(incoming.given())
+            has_end = await draft.examine(lambda content: is_whole(content, incoming.mime_type))
+            saved = await self._publish(draft, incoming, Saved(incoming.file(""), has_end))
+            await draft.sync()
+            return saved
 
     async def _found(self, image: ImageName) -> Saved | None:
         names = [self._target.file_name(image, f".{extension}") for extension in EXTENSIONS.values()]
@@ -197,11 +173,9 @@ class OutputStore:
                 return there
         return None
 
-    async def _publish(
-        self, draft: Draft, image: ImageName, new: Saved, facts: Mapping[str, JsonValue] | None
-    ) -> Saved:
+    async def _publish(self, draft: Draft, incoming: Incoming, new: Saved) -> Saved:
         """Under a name, unless the same image is there already, or more of one that is not whole either."""
-        ending, sha256 = f".{EXTENSIONS[new.file.mime_type]}", new.file.sha256
+        image, ending, sha256 = incoming.name, f".{EXTENSIONS[new.file.mime_type]}", new.file.sha256
         suffixes = ("", f"-{sha256[:8]}", f"-{sha256[:16]}")  # where another image has the plain name
         # Each twice: another process may be putting the same there in this moment.
         names = [self._target.file_name(image, suffix + ending) for suffix in suffixes for _ in range(2)]
@@ -211,21 +185,20 @@ class OutputStore:
                 return there
             if there and not there.is_whole:
                 await self._target.remove(name)
-            if name.endswith(ending):
-                file = replace(new.file, location=self._target.location(name))
-                if saved := await self._named(draft, name, Saved(file, new.is_whole), facts):
-                    return saved
+            named = Saved(replace(new.file, location=self._target.location(name)), new.is_whole)
+            if name.endswith(ending) and (saved := await self._named(draft, name, named, incoming.facts)):
+                return saved
         raise OutputError(f"Every name for '{names[0]}' in '{self.place}' is taken by another file.", can_retry=True)
 
-    async def _named(self, draft: Draft, name: str, new: Saved, facts: Mapping[str, JsonValue] | None) -> Saved | None:
+    async def _named(self, draft: Draft, name: str, new: Saved, facts: Facts | None) -> Saved | None:
         """With its sidecar, as far as that can be written; None where the name is taken."""
-        async with AsyncExitStack() as open_drafts:
-            sidecar: Draft | None = None
-            with suppress(OutputError, OSError):  # it is written anew by itself then, and whoever does so is told
-                if facts is not None:
-                    written = await open_drafts.enter_async_context(aclosing(await draft.beside()))
-                    await written.write(self._sidecar(new.file, facts))
-                    sidecar = written
+        sidecar: Draft | None = None
+        async with AsyncExitStack() as opened:
+            with suppress(OutputError, OSError):  # whoever writes it later is told
+                if facts is not None and new.is_whole and new.file.is_transparent is not None:
+                    beside = await opened.enter_async_context(aclosing(await draft.beside()))
+                    await beside.write(self._sidecar(new.file, facts))
+                    sidecar = beside
             if not await draft.publish(name, new.file.mime_type):
                 return None
             with suppress(OutputError, OSError):
@@ -234,7 +207,7 @@ class OutputStore:
                     return new._replace(has_sidecar=True)
             return new
 
-    def _sidecar(self, file: StoredFile, facts: Mapping[str, JsonValue]) -> bytes:
+    def _sidecar(self, file: StoredFile, facts: Facts) -> bytes:
         about = {"name": self._target.name_at(file.location) or "", **asdict(file)}
         for unwritten in ("location", "link", "raster_link"):
             del about[unwritten]
@@ -252,27 +225,15 @@ class OutputStore:
 
     async def _there(self, name: str) -> Saved | None:
         """The image under this name, None where there is none."""
-        stream = _Stream()
+        found = Incoming(ImageName(prediction_id="", index=0))
         try:
             content = await self._target.read(name)
-            stream.take(content)
-            stream.end()
+            found.take(content)
+            found.end()
         except (OutputError, OSError):
             return None
-        has_end = await self._target.computed(partial(is_whole, content, stream.mime_type))
-        return Saved(self._file(name, stream), has_end)
-
-    def _file(self, name: str, stream: "_Stream") -> StoredFile:
-        width_px, height_px = pixel_size(bytes(stream.head), stream.mime_type).shown
-        return StoredFile(
-            location=self._target.location(name),
-            mime_type=stream.mime_type,
-            width_px=width_px,
-            height_px=height_px,
-            size_bytes=stream.size_bytes,
-            sha256=stream.digest.hexdigest(),
-            is_transparent=None if may_be_transparent(bytes(stream.head), stream.mime_type) else False,
-        )
+        has_end = await self._target.computed(lambda: is_whole(content, found.mime_type))
+        return Saved(found.file(self._target.location(name)), has_end)
 
     async def _is_of(self, stem: str, file: StoredFile) -> bool:
         """Whether the sidecar that is there already describes this very image."""
@@ -281,50 +242,6 @@ class OutputStore:
         except (OutputError, OSError):
             return False
         return file.sha256.encode() in found
-
-
-class _Stream:
-    """What is known of an output while its bytes pass; `head` is its beginning, at most HEAD_BYTES."""
-
-    def __init__(self) -> None:
-        self.head = bytearray()
-        self.size_bytes = self.held_bytes = 0
-        self.mime_type = ""
-        self.digest = hashlib.sha256()
-        self._held: list[bytes] = []
-        self._look_from_bytes = 0
-
-    def take(self, chunk: bytes) -> None:
-        """Raises: OutputError as soon as it can be no image."""
-        self.digest.update(chunk)
-        self.size_bytes += len(chunk)
-        self.held_bytes += len(chunk)
-        self._held.append(chunk)
-        self.head += chunk[: HEAD_BYTES - len(self.head)]
-        if not self.mime_type and self.size_bytes >= self._look_from_bytes:
-            self._look()
-
-    def given(self) -> bytes:
-        """The bytes held by now, which are let go of."""
-        held, self._held, self.held_bytes = self._held, [], 0
-        return b"".join(held)
-
-    def end(self) -> None:
-        """Raises: OutputError where this is no image, worth another try where it may be the beginning of one."""
-        if not self.mime_type:
-            self._look()
-        if not self.mime_type:
-            raise OutputError(f"The link gave {describe(bytes(self.head))}, no whole image.", can_retry=True)
-
-    def _look(self) -> None:
-        """Tell the type. Where that takes more bytes, look again at twice as many: each look reads all of them."""
-        head = bytes(self.head)
-        self.mime_type = sniff(head) or ""
-        if not self.mime_type and not may_become_image(head):
-            raise OutputError(
-                f"The link gave {describe(head)}, not an image; nothing was saved. get_prediction asks the link again."
-            )
-        self._look_from_bytes = max(64, 2 * self.size_bytes)
 
 
 def _is_more(there: Saved, new: Saved) -> bool:
