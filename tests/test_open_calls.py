@@ -102,8 +102,9 @@ class Wire:
         self._meta = meta
         self._number = 10
 
-    def stop(self, name: str, params: dict[str, Any]) -> str:
-        number = self._send("generate_image", {"prompt": "a fox", "request_id": name, "wait_seconds": 40})
+    def stop(self, name: str, params: dict[str, Any], **wish: Any) -> str:
+        arguments = {"prompt": "a fox", "request_id": name, "wait_seconds": 40, **wish}
+        number = self._send("generate_image", arguments)
         while "processing" not in self.host.receive().get("params", {}).get("message", ""):
             pass
         self.host.send("notifications/cancelled", {"requestId": number, **params})
@@ -139,6 +140,16 @@ def test_a_person_who_stops_the_call_stops_the_prediction_once(wire: Wire, gatew
     assert wire.stop("stopped", {"reason": "user pressed stop"}).startswith("Canceled")
     after = gateway.truth()
     assert after.cancels == [*before, after.predictions[-1].id]
+
+
+def test_a_person_stops_all_predictions_of_a_call_at_a_gateway_that_takes_its_time(
+    wire: Wire, gateway: GatewayProcess
+) -> None:
+    gateway.follow(Plan(run_s=60, cancel_s=0.7))
+    single = {"model": "black-forest-labs/flux-1.1-pro", "count": 4}
+    said = wire.stop("stopped all", {"reason": "user pressed stop"}, **single)
+    assert said.startswith("Canceled") and said.count("Prediction ") == 4
+    assert [made.canceled_s > 0 for made in gateway.truth().predictions[-4:]] == [True] * 4
 
 
 @pytest.mark.parametrize("reason", NO_CANCEL)
