@@ -65,5 +65,4 @@ def _running_or_whole(item: Mapping[str, object]) -> Prediction | None:
 
 def _may_be_of(wanted: Container[str], item: Mapping[str, object]) -> bool:
     identifier = item.get("id")
-    is_bare = isinstance(identifier, str) and "status" in item
-    return not is_bare or identifier in wanted
+    return not isinstance(identifier, str) or "status" not in item or identifier in wanted
