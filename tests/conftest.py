@@ -7,10 +7,11 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import sniffio
@@ -60,6 +61,31 @@ def pytest_collection_finish() -> None:
 def anyio_backend() -> str:
     """All of darkroom runs on asyncio under anyio."""
     return "asyncio"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def kept_certificates() -> Iterator[None]:
+    """Each HTTP client of a test would read all certificates anew, which takes 50 ms of processor and more."""
+    import httpx
+    import httpx2
+
+    with pytest.MonkeyPatch.context() as patch:
+        for library in (httpx, httpx2):
+            place = f"{library.__name__}._transports.default.create_ssl_context"
+            patch.setattr(place, _keeping(library.create_ssl_context))
+        yield
+
+
+def _keeping(create: Callable[..., Any]) -> Callable[..., Any]:
+    @cache
+    def created(verify: Any, cert: Any, trust_env: bool, places: tuple[str | None, ...]) -> Any:
+        return create(verify, cert, trust_env)
+
+    def kept(verify: Any = True, cert: Any = None, trust_env: bool = True) -> Any:
+        places = tuple(map(os.environ.get, ("SSL_CERT_FILE", "SSL_CERT_DIR")))
+        return created(verify, cert, trust_env, places)
+
+    return kept
 
 
 @pytest.fixture(autouse=True)

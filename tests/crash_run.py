@@ -4,7 +4,6 @@ import json
 import os
 import random
 import subprocess
-import sys
 import time
 from collections import Counter, deque
 from dataclasses import dataclass, field, replace
@@ -17,6 +16,7 @@ import anyio.to_thread
 import crash_child
 from anyio.streams.text import TextReceiveStream
 from fault_gateway import GatewayProcess, Plan, Truth, gateway_process, picture
+from forking_program import python_command
 from postgres_server import PostgresServer
 
 from darkroom.images import ImageState
@@ -126,10 +126,10 @@ class CrashRun:
         figures: Figures,
         rng: random.Random,
     ) -> None:
-        command = [sys.executable, crash_child.__file__, str(self.folder), gateway.base_url]
-        command += [self._place.database] if self.postgres else []
-        paths = os.pathsep.join(path for path in sys.path if path)
-        environ = {**os.environ, "PYTHONPATH": paths}
+        words = [crash_child.__file__, str(self.folder), gateway.base_url]
+        words += [self._place.database] if self.postgres else []
+        environ = dict(os.environ)
+        command = python_command(environ, *words)
         async with await anyio.open_process(command, env=environ, stderr=None) as process:
             while self._is_left(pending, ends, figures):
                 end, times = ends.popleft() if ends else ("", 0)

@@ -26,7 +26,7 @@ from datetime import UTC, datetime
 from email.utils import formatdate
 from functools import cache
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from scripted_gateway import Answer, RecordedRequest, read_request
 
@@ -77,6 +77,7 @@ _LOOK_FAULTS = ("500", "reset", "cut")
 _PAGE_LENGTH = 100
 _SLOW_S = 0.25
 _CLOCK_STEP_S = 0.002
+_LOOK_EVERY_S = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,6 +203,11 @@ class FaultGateway:
         """From now on nobody has heard of it."""
         del self._by_id[name]
 
+    def end_all(self) -> None:
+        """What still runs has succeeded now."""
+        for made in self._by_id.values():
+            made.ends_s = min(made.ends_s, time.time())
+
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.ensure_future(self._serve(reader, writer))
         self._serving.add(task)
@@ -230,6 +236,14 @@ class FaultGateway:
         if path == "/accounts":
             self.accounts = request.json()
             return Answer(self.accounts)
+        if path == "/end":
+            self.end_all()
+            return Answer({})
+        if path == "/until":
+            name, _, count = query.partition("=")
+            while len(getattr(self.truth, name)) < int(count):  # noqa: ASYNC110 - it grows at many places
+                await asyncio.sleep(_LOOK_EVERY_S)
+            return Answer({})
         if path == "/truth":
             self.truth.processor_s = time.process_time()
             return Answer(asdict(self.truth))
@@ -418,6 +432,13 @@ class GatewayProcess:
     def serve_accounts(self, accounts: dict[str, str]) -> None:
         self._ask("/accounts", accounts)
 
+    def end_all(self) -> None:
+        self._ask("/end")
+
+    def until(self, name: Literal["predictions", "cancels"], count: int = 1) -> None:
+        """Return when it has so many of them."""
+        self._ask(f"/until?{name}={count}")
+
     def truth(self) -> Truth:
         told = self._ask("/truth")
         told["predictions"] = [Made(**each) for each in told["predictions"]]
@@ -425,7 +446,7 @@ class GatewayProcess:
 
     def _ask(self, path: str, body: dict[str, Any] | None = None) -> Any:
         request = urllib.request.Request(self.base_url + path, json.dumps(body).encode() if body else None)
-        with urllib.request.urlopen(request, timeout=30) as response:
+        with urllib.request.urlopen(request, timeout=90) as response:
             return json.load(response)
 
 

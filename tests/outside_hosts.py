@@ -2,25 +2,27 @@
 
 import os
 import signal
-import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import anyio
+from forking_program import python_command
+from http_process import bare_environ
 from mcp import Client
 from mcp.client.stdio import StdioServerParameters
 from mcp.types import CallToolResult, TextContent
 
-_TESTS = Path(__file__).parent
+_PROGRAM = str(Path(__file__).with_name("outside_server.py"))
+# What a server runs, be it a fork or an interpreter of its own.
+_SERVING = {str(Path(__file__).with_name("forking_program.py")), _PROGRAM}
 
 
-def server_parameters(folder: str, base_url: str, pace: str) -> StdioServerParameters:
-    return StdioServerParameters(
-        command=sys.executable,
-        args=[str(_TESTS / "outside_server.py"), folder, base_url, pace],
-        env={"PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "HOME": folder},
-    )
+def server_parameters(folder: Path, base_url: str, pace: str) -> StdioServerParameters:
+    """By its working folder a server is found again."""
+    environ = bare_environ(folder)
+    command, *words = python_command(environ, _PROGRAM, str(folder), base_url, pace)
+    return StdioServerParameters(command=command, args=words, env=environ, cwd=folder)
 
 
 def server_processes(folder: Path) -> list[int]:
@@ -29,10 +31,11 @@ def server_processes(folder: Path) -> list[int]:
     for each in Path("/proc").iterdir():
         if each.name.isdecimal():
             try:
-                words = (each / "cmdline").read_bytes().decode(errors="replace").split("\0")
+                is_here = (each / "cwd").readlink() == folder
+                words = (each / "cmdline").read_bytes().decode(errors="replace").split("\0") if is_here else []
             except OSError:
                 continue
-            if str(folder) in words and any(word.endswith("outside_server.py") for word in words):
+            if _SERVING.intersection(words[1:2]):
                 found.append(int(each.name))
     return sorted(found)
 
@@ -87,7 +90,7 @@ class Host:
 @asynccontextmanager
 async def host(folder: Path, base_url: str, pace: str) -> AsyncGenerator[Host]:
     before = server_processes(folder)
-    async with Client(server_parameters(str(folder), base_url, pace)) as client:
+    async with Client(server_parameters(folder, base_url, pace)) as client:
         [process_id] = set(server_processes(folder)) - set(before)
         yield Host(client, process_id)
 

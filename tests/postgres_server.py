@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,8 @@ import psycopg
 
 from darkroom.journal.postgres_schema import migrate
 
-_EMPTY = """SET session_replication_role = replica;  -- no trigger and no foreign key is asked
-DO $$ DECLARE name TEXT; BEGIN
+_EMPTY = """DO $$ DECLARE name TEXT; BEGIN
+    PERFORM set_config('session_replication_role', 'replica', true);  -- no trigger and no foreign key is asked
     FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'steps' LOOP
         EXECUTE format('DELETE FROM %I', name);
     END LOOP;
@@ -35,12 +35,16 @@ def programs() -> Path | None:
 
 @dataclass(frozen=True)
 class PostgresServer:
-    """A running server; `url` gives the address of its database for a role. One that is not durable is quicker."""
+    """A running server; `url` gives the address of its database for a role. One that is not durable is quicker.
+
+    `kept` are the connections of `execute` by their address: a new one costs more than most statements.
+    """
 
     folder: Path
     user: str | None
     database: str = "darkroom"
     is_durable: bool = False
+    kept: dict[str, psycopg.Connection] = field(default_factory=dict[str, psycopg.Connection], compare=False)
 
     def url(self, role: str, database: str = "") -> str:
         return f"postgresql://{role}@/{database or self.database}?host={self.folder}&port={_PORT}"
@@ -67,6 +71,7 @@ class PostgresServer:
 
     def stop(self, mode: str = "immediate") -> None:
         """`immediate` is a crash, `fast` closes all connections."""
+        self.close()
         self._run("pg_ctl", "stop", "-w", "-s", "-D", str(self.data), "-m", mode)
 
     def restart(self, mode: str = "immediate") -> None:
@@ -75,9 +80,24 @@ class PostgresServer:
 
     def execute(self, statement: str, role: str = "postgres", database: str = "") -> list[tuple[Any, ...]]:
         """Past row-level security unless another role is named."""
-        with psycopg.connect(self.url(role, database), autocommit=True) as connection:
-            cursor = connection.execute(statement.encode())
-            return cursor.fetchall() if cursor.description else []
+        url = self.url(role, database)
+        try:
+            return self._executed(url, statement)
+        except psycopg.OperationalError:
+            if url not in self.kept or not self.kept[url].closed:
+                raise
+        return self._executed(url, statement)  # somebody had ended the connection since the last statement
+
+    def _executed(self, url: str, statement: str) -> list[tuple[Any, ...]]:
+        if url not in self.kept or self.kept[url].closed:
+            self.kept[url] = psycopg.connect(url, autocommit=True, prepare_threshold=None)
+        cursor = self.kept[url].execute(statement.encode())
+        return cursor.fetchall() if cursor.description else []
+
+    def close(self) -> None:
+        """End the connections that are kept."""
+        while self.kept:
+            self.kept.popitem()[1].close()
 
     def empty(self) -> None:
         """All rows of all tables go, but for the record of the migrations; faster than TRUNCATE while they are few."""
@@ -135,6 +155,7 @@ def postgres_server(*, is_durable: bool = False) -> Generator[PostgresServer]:
         server.make()
         yield server
     finally:
+        server.close()
         if (server.data / "postmaster.pid").exists():
             server.stop()
         shutil.rmtree(folder)

@@ -1,7 +1,6 @@
 """A retry joins the call that was never answered; what was answered, stopped or meant twice is never joined."""
 
-import subprocess
-import sys
+import os
 import time
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
@@ -12,6 +11,7 @@ from typing import Any
 import anyio
 import pytest
 from fault_gateway import FaultGateway, Plan
+from forking_program import ForkedProcess
 from journal_fixtures import HandClock
 from open_rooms import room_at
 
@@ -72,7 +72,7 @@ class Calls:
 @contextmanager
 def other_process() -> Generator[str]:
     """Lives for the block; yields the name of a caller in it."""
-    with subprocess.Popen([sys.executable, "-c", A_CALLER], stdin=-1, stdout=-1, text=True) as process:
+    with ForkedProcess(["-c", A_CALLER], env=dict(os.environ), stdin=-1, stdout=-1, text=True) as process:
         assert process.stdin and process.stdout
         yield process.stdout.readline().strip()
 

@@ -3,6 +3,7 @@
 import time
 from collections.abc import AsyncGenerator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -53,13 +54,15 @@ class Hosts:
         self.left: set[str] = set()
         self.joined: dict[str, str] = {}
 
-    async def call(self, id: str, *, begun_s: float | None = None, **more: Any) -> PredictionReport:
+    async def call(
+        self, id: str, request: ImageRequest = FOX, *, begun_s: float | None = None, **more: Any
+    ) -> PredictionReport:
         def hear(request_id: str) -> None:
             self.joined[id] = request_id
 
         caller = Caller(id=id, answered=frozenset, on_joined=hear, left=self.left, begun_s=begun_s)
         more = {"wait_s": 5, **more}
-        return await generate_image(self.room, FOX, request_id=f"auto-{id}", caller=caller, **more)
+        return await generate_image(self.room, request, request_id=f"auto-{id}", caller=caller, **more)
 
 
 async def test_a_create_that_waits_for_another_try_is_joined(gateway: FaultGateway, tmp_path: Path) -> None:
@@ -222,17 +225,56 @@ async def test_the_default_model_and_the_place_of_the_images_make_the_wish(
     assert len(set(wishes)) == 3
 
 
-async def test_a_lost_create_is_told_as_such_while_the_list_is_slow(gateway: FaultGateway, tmp_path: Path) -> None:
-    gateway.plan = Plan(script=("504 after",), list_s=30)
-    async with room_at(gateway, tmp_path) as room, anyio.create_task_group() as tasks:
-        tasks.start_soon(Hosts(room).call, "a")
-        while all(row.state is not IntentState.UNKNOWN for row in await room.journal.by_request("auto-a")):
-            await anyio.lowlevel.checkpoint()
+# Of two images one create was lost and one was refused; the picture that is missing must not be passed over
+
+TWO = replace(FOX, model="black-forest-labs/flux-1.1-pro", count=2)
+
+
+async def half_lost(gateway: FaultGateway, folder: Path) -> None:
+    gateway.plan = replace(gateway.plan, script=("504 after", "402"))
+    async with room_at(gateway, folder) as room, anyio.create_task_group() as tasks:
+        tasks.start_soon(partial(Hosts(room).call, "a", TWO))
+        states = set[IntentState]()
+        while states != {IntentState.UNKNOWN, IntentState.REFUSED}:
+            states = {row.state for row in await room.journal.by_request("auto-a")}
         tasks.cancel_scope.cancel()
+
+
+def tells_of_both(report: PredictionReport) -> bool:
+    lost, refused = sorted(report.intents, key=lambda row: row.state is IntentState.REFUSED)
+    states = (lost.state, refused.state) == (IntentState.UNKNOWN, IntentState.REFUSED)
+    return states and report.outcome == "unresolved" and lost.key in report.text
+
+
+async def test_while_the_list_is_slow_what_may_not_be_sent_yet_is_told_beside_the_rest(
+    gateway: FaultGateway, tmp_path: Path
+) -> None:
+    gateway.plan = Plan(list_s=30)
+    await half_lost(gateway, tmp_path)
+    reports: list[PredictionReport] = []
     async with room_at(gateway, tmp_path) as room:
         hosts = Hosts(room)
         hosts.left.add("a")
-        report = await hosts.call("b", wait_s=0)
-        (row,) = await room.journal.by_request("auto-a")
-    assert report.outcome == "unresolved" and row.key in report.text and hosts.joined == {"b": "auto-a"}
-    assert gateway.truth.creates == 1
+
+        async def repeat() -> None:
+            reports.append(await generate_image(room, TWO, wait_s=0, request_id="auto-a"))
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(repeat)
+            reports.append(await hosts.call("b", TWO, wait_s=0))
+    assert hosts.joined == {"b": "auto-a"} and gateway.truth.creates == 2
+    for report in reports:
+        assert tells_of_both(report) and "nothing new was started or charged" in report.text
+
+
+async def test_what_a_limit_keeps_a_retry_from_sending_is_told_beside_the_rest(
+    gateway: FaultGateway, tmp_path: Path
+) -> None:
+    gateway.plan = Plan(lag_s=3600)
+    await half_lost(gateway, tmp_path)
+    async with room_at(gateway, tmp_path) as room:
+        hosts = Hosts(room)
+        hosts.left.add("a")
+        report = await hosts.call("b", TWO, wait_s=0, max_usd=1e-6)
+    assert hosts.joined == {"b": "auto-a"} and gateway.truth.creates == 2
+    assert tells_of_both(report) and "nothing new was started or charged" in report.text

@@ -2,33 +2,26 @@
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 import systems
+from forking_program import ForkedProcess
 from journal_fixtures import ORIGIN, HandClock, Place, intended, new_intent, opened
 
 from darkroom.journal import IntentState
 
 pytestmark = pytest.mark.anyio
-TESTS = Path(__file__).parent
-PYTHONPATH = os.pathsep.join([str(TESTS.parent / "tools"), str(TESTS)])
+PROGRAM = str(Path(__file__).with_name("journal_process.py"))
 
 
 @contextmanager
 def process(verb: str, place: Place, *keys: str) -> Generator["subprocess.Popen[str]", None, None]:
     address = str(place / "journal.sqlite3") if isinstance(place, Path) else place.app
-    command = [sys.executable, str(TESTS / "journal_process.py"), verb, address, *keys]
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": PYTHONPATH},
-    ) as running:
+    pipe, words = subprocess.PIPE, [PROGRAM, verb, address, *keys]
+    with ForkedProcess(words, stdin=pipe, stdout=pipe, text=True, env=dict(os.environ)) as running:
         try:
             yield running
         finally:

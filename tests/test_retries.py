@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.to_thread
 import pytest
 from call_results import text
 from fault_gateway import GatewayProcess, Plan, gateway_process
@@ -59,8 +60,7 @@ async def abandon(client: Client, gateway: GatewayProcess) -> None:
     """A call whose task is cancelled once its prediction runs."""
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(client.call_tool, "generate_image", FOX)
-        while not gateway.truth().predictions:  # noqa: ASYNC110 - the gateway is another process
-            await anyio.sleep(0.02)
+        await anyio.to_thread.run_sync(gateway.until, "predictions")
         tasks.cancel_scope.cancel()
 
 
@@ -183,8 +183,7 @@ def answer(host: Host, number: int) -> str:
 def begun(host: Host, gateway: GatewayProcess) -> None:
     host.greet()
     call(host, 2)
-    while not gateway.truth().predictions:
-        assert host.is_running
+    gateway.until("predictions")
 
 
 @pytest.mark.parametrize("end", ["kill", "terminate", "stdin"])
@@ -211,8 +210,7 @@ def test_what_a_person_has_stopped_is_not_joined(gateway: GatewayProcess, tmp_pa
     try:
         begun(host, gateway)
         host.send("notifications/cancelled", {"requestId": 2, "reason": "user pressed stop"})
-        while not gateway.truth().cancels:
-            assert host.is_running
+        gateway.until("cancels")
         call(host, 3, wait_seconds=0)
         assert "joined" not in answer(host, 3)
         assert gateway.truth().creates == 2

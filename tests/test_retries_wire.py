@@ -108,8 +108,7 @@ def test_a_connection_that_breaks_in_a_session_gives_the_call_up(gateway: Gatewa
         session = Session(server.url)
         arguments = {"prompt": "a fox", "wait_seconds": 40}
         connection = session.post("tools/call", {"name": "generate_image", "arguments": arguments}, 2)
-        while not gateway.truth().predictions:
-            pass
+        gateway.until("predictions")
         connection.close()
         while marks(tmp_path) != [(1, False)]:
             pass

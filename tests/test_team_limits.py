@@ -1,14 +1,15 @@
 """What a person and a tenant may spend and start: held over processes, said by whose limit it was."""
 
 import contextlib
+import os
 import subprocess
-import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from forking_program import ForkedProcess
 from journal_fixtures import HandClock, new_intent, prediction
 from postgres_server import PostgresServer
 from team_rooms import ISSUER, journal_of, limit_of, open_directory
@@ -22,7 +23,7 @@ from darkroom_server.team.quotas import Quotas, TeamLimit
 
 pytestmark = pytest.mark.anyio
 ADA = Person(ISSUER, "ada")
-PROGRAM = Path(__file__).with_name("team_process.py")
+PROGRAM = str(Path(__file__).with_name("team_process.py"))
 
 
 def allow(server: PostgresServer, tenant_usd: float | None, own_usd: float | None, *, zone: str = "UTC") -> None:
@@ -225,9 +226,9 @@ async def test_each_create_that_is_sent_is_in_the_audit(postgres: PostgresServer
 def test_four_processes_together_spend_no_more_than_the_limits(postgres: PostgresServer) -> None:
     allow(postgres, 0.50, 0.20)
     subjects = ("ada", "ada", "bob", "eve")
-    command = [sys.executable, str(PROGRAM), postgres.app]
+    pipe, environ = subprocess.PIPE, dict(os.environ)
     processes = [
-        subprocess.Popen([*command, who, "30"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        ForkedProcess([PROGRAM, postgres.app, who, "30"], env=environ, stdin=pipe, stdout=pipe, text=True)
         for who in subjects
     ]
     for process in processes:

@@ -4,7 +4,7 @@ Nothing is sent before the whole request is checked: model, inputs, files, limit
 every prediction is written down as an intent, and the Darkroom takes over; this call only waits.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -39,11 +39,13 @@ _REST_IS_SENT = "what had not been created is sent now"
 class _Plan:
     """What is written down for one call (its intents in order, notes for the assistant), and what never is.
 
-    `is_free`: it sends nothing that was not sent before. `quoted` is there where all of it is new, for `request`.
+    `left_alone` are the keys of those that are told and may not be sent now. `is_free`: it sends nothing that was not
+    sent before. `quoted` is there where all of it is new, for `request`.
     """
 
     intents: tuple[Intent, ...]
     notes: tuple[str, ...]
+    left_alone: frozenset[str] = frozenset()
     is_free: bool = False
     quoted: Quote | None = None
     request: ImageRequest = field(default_factory=ImageRequest)
@@ -106,7 +108,7 @@ async def generate_image(
     except DarkroomError as error:
         return refusal_report(error)
     budget = Budget(hold_until_s=until_s, retry_s=wait_s, secrets=plan.secrets, may_be_mended=plan.quoted is not None)
-    watched = [darkroom.work.start(intent, budget) for intent in plan.intents]
+    watched = [darkroom.work.start(each, budget) for each in plan.intents if each.key not in plan.left_alone]
     await darkroom.waiting.for_create(watched, until_s=end_s, on_progress=on_progress)
     notes = plan.notes
     if plan.quoted and any(each.problem for each in watched):
@@ -192,13 +194,8 @@ async def _repeat(darkroom: Darkroom, request: ImageRequest, earlier: Sequence[I
     What would be sent now is checked like a new call. Raises: InvalidInput, SpendingRefused, OutputError.
     """
     refuse_other_arguments(darkroom, request, earlier)
-    intents = await _looked_for(darkroom, earlier, asked)
-    is_free = not any(intent.may_be_sent for intent in intents)
-    if not is_free:
-        await _check_unsent(darkroom, intents, asked.max_usd)
-    note = f"request_id '{earlier[0].request_id}' was used before; {_NOTHING_NEW if is_free else _REST_IS_SENT}."
-    notes = (note, *await changed_files(darkroom, earlier))
-    return _Plan(intents=intents, notes=notes, is_free=is_free, secrets=secrets_of(request.options))
+    plan = await _taken_up(darkroom, request, earlier, asked, is_join=False)
+    return replace(plan, notes=(*plan.notes, *await changed_files(darkroom, earlier)))
 
 
 async def _joined(darkroom: Darkroom, request: ImageRequest, earlier: Sequence[Intent], asked: _Asked) -> _Plan:
@@ -207,41 +204,45 @@ async def _joined(darkroom: Darkroom, request: ImageRequest, earlier: Sequence[I
     What is not created yet is left alone where it may not be sent now. Raises: SpendingRefused, OutputError if that is
     all of it.
     """
-    caller = asked.caller
-    if not caller:
-        return await _joining(darkroom, request, earlier, asked)
-    caller.on_joined(earlier[0].request_id)
+    on_joined: Callable[[str], None] = asked.caller.on_joined if asked.caller else lambda name: None
+    on_joined(earlier[0].request_id)
     try:
-        return await _joining(darkroom, request, earlier, asked)
+        return await _taken_up(darkroom, request, earlier, asked, is_join=True)
     except DarkroomError:
-        caller.on_joined(asked.request_id)  # its refusal is no answer to the earlier call
+        on_joined(asked.request_id)  # its refusal is no answer to the earlier call
         raise
 
 
-async def _joining(darkroom: Darkroom, request: ImageRequest, earlier: Sequence[Intent], asked: _Asked) -> _Plan:
-    intents = await _looked_for(darkroom, earlier, asked)
-    became = _NOTHING_NEW
-    if any(intent.may_be_sent for intent in intents):
-        became = _REST_IS_SENT
-        try:
-            await _check_unsent(darkroom, intents, asked.max_usd)
-        except (SpendingRefused, OutputError):
-            if not (intents := tuple(each for each in intents if not each.may_be_sent)):
-                raise
-            became = _NOTHING_NEW
-    note, is_free = joined_words(asked.call, earlier, became), became == _NOTHING_NEW
-    return _Plan(intents=intents, notes=(note,), is_free=is_free, secrets=secrets_of(request.options))
+async def _taken_up(
+    darkroom: Darkroom, request: ImageRequest, earlier: Sequence[Intent], asked: _Asked, *, is_join: bool
+) -> _Plan:
+    intents, left_alone = await _looked_for(darkroom, earlier, asked)
+    unsent = _unsent(intents, left_alone)
+    try:
+        await _check_unsent(darkroom, unsent, asked.max_usd)
+    except (SpendingRefused, OutputError):
+        if not is_join or len(unsent) == len(intents):
+            raise
+        left_alone, unsent = left_alone | {each.key for each in unsent}, ()
+    became = _REST_IS_SENT if unsent else _NOTHING_NEW
+    note = f"request_id '{earlier[0].request_id}' was used before; {became}."
+    note = joined_words(asked.call, earlier, became) if is_join else note
+    secrets = secrets_of(request.options)
+    return _Plan(intents=intents, notes=(note,), left_alone=left_alone, is_free=not unsent, secrets=secrets)
 
 
-async def _looked_for(darkroom: Darkroom, earlier: Sequence[Intent], asked: _Asked) -> tuple[Intent, ...]:
-    """The rows after a look for lost answers; where that takes too long, only those that are not sent again by it.
+async def _looked_for(
+    darkroom: Darkroom, earlier: Sequence[Intent], asked: _Asked
+) -> tuple[tuple[Intent, ...], frozenset[str]]:
+    """The rows after a look for lost answers; where that takes too long, the keys of those that may not be sent now.
 
-    Raises: GatewayUnreachable if there are none.
+    Raises: GatewayUnreachable if those are all.
     """
     with anyio.move_on_after(asked.look_s):
-        return await darkroom.work.settle_doubts(earlier)
-    if intents := tuple(each for each in earlier if not each.may_be_sent):
-        return intents
+        return await darkroom.work.settle_doubts(earlier), frozenset()
+    unsent = _unsent(earlier)
+    if len(unsent) < len(earlier):
+        return tuple(earlier), frozenset(each.key for each in unsent)
     raise GatewayUnreachable(
         f"Gateway '{darkroom.gateway.name}' takes too long to list its predictions, and an earlier equal call may be "
         "among them. Nothing was sent. Try again later.",
@@ -249,11 +250,17 @@ async def _looked_for(darkroom: Darkroom, earlier: Sequence[Intent], asked: _Ask
     )
 
 
-async def _check_unsent(darkroom: Darkroom, intents: Sequence[Intent], max_usd: float) -> None:
-    """Check what would be sent now like a new call; the claim itself looks at what is left of the day."""
-    wanted = [(each.image_count, noted_estimate(each)) for each in intents if each.may_be_sent]
-    await check_limits(darkroom, wanted, max_usd=max_usd, with_day=False)
-    await darkroom.stores.default.check()
+def _unsent(intents: Sequence[Intent], left_alone: frozenset[str] = frozenset()) -> tuple[Intent, ...]:
+    """What would be sent now."""
+    return tuple(each for each in intents if each.may_be_sent and each.key not in left_alone)
+
+
+async def _check_unsent(darkroom: Darkroom, unsent: Sequence[Intent], max_usd: float) -> None:
+    """Check it like a new call, where there is any; the claim itself looks at what is left of the day."""
+    if unsent:
+        wanted = [(each.image_count, noted_estimate(each)) for each in unsent]
+        await check_limits(darkroom, wanted, max_usd=max_usd, with_day=False)
+        await darkroom.stores.default.check()
 
 
 def _too_slow(darkroom: Darkroom) -> GatewayUnreachable:

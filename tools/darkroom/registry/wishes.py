@@ -54,9 +54,10 @@ def read_wish(query: str, *, has_task: bool) -> Wish:
     words = _words()
     text = plain(query)
     found: list[dict[str, Any]] = []
-    for pattern, rows in words.patterns:
-        text, count = pattern.subn(" . ", text)
-        found += rows if count else []
+    for said, rows in words.said:
+        if all(part in text for part in said.split("*")):  # of most nothing is there, and a pattern takes longer
+            text, count = _pattern(said).subn(" . ", text)
+            found += rows if count else []
     rows = list({id(row): row for row in found}.values())
     sure = [row for row in rows if "tasks" in row and not row.get("hint")]
     hints = [row for row in rows if row.get("hint")][:1] if not sure and not has_task else []
@@ -79,11 +80,11 @@ def _fragments(rows: list[dict[str, Any]], field: str) -> Iterator[tuple[str, ..
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Words:
-    """`patterns` with the longest first, each with the rows of the file that it stands in."""
+    """What may be `said`, the longest first, each with the rows of the file in which it stands."""
 
     filler: frozenset[str]
     everyday: frozenset[str]
-    patterns: tuple[tuple[re.Pattern[str], list[dict[str, Any]]], ...]
+    said: tuple[tuple[str, list[dict[str, Any]]], ...]
 
 
 @cache
@@ -97,10 +98,11 @@ def _words() -> _Words:
     return _Words(
         filler=frozenset(map(plain, read["filler"])),
         everyday=frozenset(read["everyday"]),
-        patterns=tuple((_pattern(said), rows_of[said]) for said in longest_first),
+        said=tuple((said, rows_of[said]) for said in longest_first),
     )
 
 
+@cache
 def _pattern(said: str) -> re.Pattern[str]:
     if _UNSPACED.search(said):
         return re.compile(re.escape(said))
