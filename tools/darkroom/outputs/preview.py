@@ -155,16 +155,16 @@ async def _sheet(work: _Work, files: Mapping[int, StoredFile]) -> Previewed:
         return Previewed(problems=problems)
     made = [pictures[cell.number] for cell in place.cells]
     drawn = [_NO_PICTURE if isinstance(each, str) else each for each in made]
-    boxes = [
-        [cell.number, *cell.box, each.width_px, each.height_px] for cell, each in zip(place.cells, drawn, strict=True)
-    ]
     sheet = await render_image(
         "sheet",
         b"".join(each.content for each in drawn),
         max_bytes=_MOST_BYTES,
         width=place.width,
         height=place.height,
-        cells=boxes,
+        cells=[
+            [cell.number, *cell.box, each.width_px, each.height_px]
+            for cell, each in zip(place.cells, drawn, strict=True)
+        ],
         modes=[each.mime_type.removeprefix("image/").upper() for each in drawn],
     )
     if isinstance(sheet, str):
