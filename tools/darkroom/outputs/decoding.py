@@ -16,7 +16,7 @@ from darkroom.outputs.formats import HEAD_BYTES, MAX_PIXELS, sniff
 
 log = logging.getLogger(__name__)
 
-_TIMEOUT_S = 15.0
+TIMEOUT_S = 15.0
 # The longer side of a drawing where nothing else is asked for.
 SVG_PX = 2048
 
@@ -41,7 +41,7 @@ class Rendered:
 
 
 async def render_image(
-    operation: Operation, content: bytes, *, timeout_s: float = _TIMEOUT_S, **options: JsonValue
+    operation: Operation, content: bytes, *, timeout_s: float = TIMEOUT_S, **options: JsonValue
 ) -> Rendered | str:
     """Have `decoder` decode `content` (PNG, JPEG, WebP, GIF, AVIF or SVG bytes) and encode it again.
 

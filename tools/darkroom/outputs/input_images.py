@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from pydantic import JsonValue
 
 from darkroom.errors import InvalidInput
-from darkroom.outputs.decoding import SVG_PX, Operation, Rendered, render_image
+from darkroom.outputs.decoding import SVG_PX, TIMEOUT_S, Operation, Rendered, render_image
 from darkroom.outputs.formats import EXTENSIONS, HEAD_BYTES, MAX_PIXELS, PixelSize, describe, pixel_size, sniff
 from darkroom.outputs.metadata import strip_metadata
 from darkroom.uris import decode_data_uri, is_data_uri
@@ -163,7 +163,7 @@ async def _without_metadata(image: InputImage, position: Position) -> InputImage
 
 
 async def _rendered(operation: Operation, image: InputImage, position: Position, **options: JsonValue) -> InputImage:
-    made = await render_image(operation, image.content, **options)
+    made = await render_image(operation, image.content, timeout_s=TIMEOUT_S, **options)
     if isinstance(made, str):
         raise position.refused(f"({image.words}) cannot be used: {made}.")
     return InputImage(**asdict(made), notes=image.notes)
