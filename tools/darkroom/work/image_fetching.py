@@ -57,12 +57,24 @@ class ImageFetching:
 
     async def first_round(self, intent: Intent) -> Intent:
         """Try each wanted image once, and return the row as it then stands."""
-        limiter = anyio.CapacityLimiter(_AT_ONCE)
-        async with anyio.create_task_group() as tasks:
-            for image in intent.images:
-                if image.state is ImageState.WANTED:
-                    tasks.start_soon(self._attempt, intent, image, limiter)
+        await self.try_once([intent])
         return await self._row(intent)
+
+    async def try_once(self, intents: Sequence[Intent]) -> bool:
+        """Each of their wanted images, independently of each other. True where all are stored."""
+        limiter = anyio.CapacityLimiter(max(_AT_ONCE, len(intents)))
+        are_stored: list[bool] = []
+
+        async def attempt(intent: Intent, image: StoredImage) -> None:
+            async with limiter:
+                are_stored.append(await self._attempt(intent, image))
+
+        async with anyio.create_task_group() as tasks:
+            for intent in intents:
+                for image in intent.images:
+                    if image.state is ImageState.WANTED:
+                        tasks.start_soon(attempt, intent, image)
+        return all(are_stored)
 
     async def remaining_rounds(self, intent: Intent) -> Intent:
         """Try again, with growing pauses, until every image is saved, lost or refused."""
@@ -89,16 +101,17 @@ class ImageFetching:
             log.warning("row of %s not read: %s", intent.prediction_id, error)
             return intent
 
-    async def _attempt(self, intent: Intent, image: StoredImage, limiter: anyio.CapacityLimiter) -> None:
-        """Whatever goes wrong is noted, and never ends the rounds or the other images."""
-        async with limiter:
+    async def _attempt(self, intent: Intent, image: StoredImage) -> bool:
+        """Whether it is stored. Whatever goes wrong is noted, and never ends the rounds or the other images."""
+        try:
+            await self._save(intent, image)
+            return True
+        except Exception as error:  # the fence: a fault of ours must not cost the other images
             try:
-                await self._save(intent, image)
-            except Exception as error:  # the fence: a fault of ours must not cost the other images
-                try:
-                    await self._note(intent, image, _in_words(error))
-                except Exception as second:
-                    log.warning("image %d of %s not noted: %s", image.index + 1, image.prediction_id, second)
+                await self._note(intent, image, _in_words(error))
+            except Exception as second:
+                log.warning("image %d of %s not noted: %s", image.index + 1, image.prediction_id, second)
+        return False
 
     async def _save(self, intent: Intent, image: StoredImage) -> None:
         store, problem = await self._stores.usable(intent.output_place, is_last_chance=self._is_last_chance(image))
