@@ -16,6 +16,7 @@ from types import FrameType
 from typing import Any
 
 import anyio
+from pydantic import JsonValue
 
 from darkroom.outputs import ImageName, OutputStore, incoming, local, store
 
@@ -39,12 +40,16 @@ async def chunks() -> AsyncIterator[bytes]:
         yield CONTENT[start : start + 4000]
 
 
+def facts() -> dict[str, JsonValue]:
+    return {"prompt": "crash"}
+
+
 def save_image(folder: Path) -> None:
     async def save() -> None:
         target = OutputStore(local.LocalTarget(folder))
-        made = await target.save(IMAGE, chunks(), {"prompt": "crash"})
+        made = await target.save(IMAGE, chunks(), facts)
         if not made.has_sidecar:
-            await target.write_sidecar(made.file, {"prompt": "crash"})
+            await target.write_sidecar(made.file, facts())
 
     anyio.run(save)
 

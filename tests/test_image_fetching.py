@@ -352,6 +352,14 @@ async def test_a_secret_of_the_input_stands_in_no_sidecar(world: World) -> None:
     assert sidecar.stat().st_mode & 0o777 == 0o600
 
 
+async def test_an_image_is_saved_whatever_is_wrong_with_its_sidecar(world: World) -> None:
+    world.host.files["/a.png"] = [WHOLE]
+    odd: Any = {"prompt": {1, 2}}
+    (image,) = await world.fetch_once(replace(await world.finished("/a.png"), request=odd))
+    assert image.state is ImageState.STORED and content_of(image) == WHOLE
+    assert "sidecar is not written yet" in image.problem and "TypeError" in image.problem
+
+
 class NoRoomForSidecars:
     """The disk as it is when an image has just filled it."""
 

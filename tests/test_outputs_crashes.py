@@ -57,7 +57,7 @@ async def test_image_and_sidecar_get_their_names_when_they_are_on_the_disk_and_t
     monkeypatch.setattr(os, "link", hear_link)
     monkeypatch.setattr(os, "fsync", hear_fsync)
     store = OutputStore(open_target(str(tmp_path)))
-    saved = await store.save(crashing_store.IMAGE, crashing_store.chunks(), {"prompt": "crash"})
+    saved = await store.save(crashing_store.IMAGE, crashing_store.chunks(), crashing_store.facts)
     assert saved.has_sidecar
     assert seen == ["file", "named .png", "file", "named .json", "folder"]
 
@@ -71,10 +71,10 @@ async def in_pieces(content: bytes) -> AsyncIterator[bytes]:
 async def test_a_large_image_goes_to_the_disk_in_pieces_and_is_not_held_for_a_preview(tmp_path: Path) -> None:
     told: list[bytes] = []
     store = OutputStore(open_target(str(tmp_path)))
-    saved = await store.save(crashing_store.IMAGE, in_pieces(LARGE), {}, lambda content, sha256: told.append(content))
+    saved = await store.save(crashing_store.IMAGE, in_pieces(LARGE), dict, lambda content, sha256: told.append(content))
     assert saved.is_whole and saved.has_sidecar and Path(saved.file.location).read_bytes() == LARGE
     assert told == []
-    await store.save(crashing_store.IMAGE, crashing_store.chunks(), {}, lambda content, sha256: told.append(content))
+    await store.save(crashing_store.IMAGE, crashing_store.chunks(), dict, lambda content, sha256: told.append(content))
     assert told == [crashing_store.CONTENT]
 
 

@@ -17,7 +17,6 @@ from darkroom.outputs.formats import HEAD_BYTES, MAX_PIXELS, sniff
 log = logging.getLogger(__name__)
 
 TIMEOUT_S = 15.0
-
 # The longer side of a drawing where nothing else is asked for.
 SVG_PX = 2048
 

@@ -1,7 +1,7 @@
 """One output while its bytes come in: refused as soon as it can be no image, and described by what has come."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from pydantic import JsonValue
 
@@ -10,13 +10,14 @@ from darkroom.images import StoredFile
 from darkroom.outputs.formats import HEAD_BYTES, describe, may_be_transparent, may_become_image, pixel_size, sniff
 from darkroom.outputs.naming import ImageName
 
+Facts = Mapping[str, JsonValue]
 _NOT_SAVED = "not an image; nothing was saved. get_prediction asks the link again."
 
 
 class Incoming:
-    """`facts` are what its sidecar says of how it was made. `held_bytes` have come and were not `given` away yet."""
+    """`facts` gives what its sidecar says of how it was made. `held_bytes` have come and were not `given` away yet."""
 
-    def __init__(self, name: ImageName, facts: Mapping[str, JsonValue] | None = None) -> None:
+    def __init__(self, name: ImageName, facts: Callable[[], Facts] | None = None) -> None:
         self.name, self.facts = name, facts
         self.mime_type = ""
         self.held_bytes = self._size_bytes = self._look_from_bytes = 0

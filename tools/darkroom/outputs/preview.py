@@ -1,20 +1,20 @@
 """Small pictures for the chat: one image alone, several on one numbered contact sheet."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import anyio
 
 from darkroom.errors import OutputError
 from darkroom.images import StoredFile
-from darkroom.outputs.decoding import TIMEOUT_S, Rendered, render_image
+from darkroom.outputs.decoding import Rendered, render_image
 from darkroom.outputs.formats import EXTENSIONS, HEAD_BYTES, MAX_PIXELS, pixel_size, sniff
 from darkroom.outputs.metadata import strip_metadata
-from darkroom.outputs.sheet_layout import Layout, largest_cell_px, layout
+from darkroom.outputs.sheet_layout import largest_cell_px, layout
 
 # Half of what the strictest host takes: Claude Desktop refuses a tool result beyond 1,048,576 bytes, base64 included
 # (checked 2026-11-20).
-TOTAL_BASE64_BYTES = 500_000
+_MOST_BYTES = 500_000 // 4 * 3
 DEFAULT_PX = 768
 # A sheet has more to show than one image: with 768 px its longer side has 1,024.
 _SHEET_SHARE = 4 / 3
@@ -56,40 +56,32 @@ class Previewed:
 
 
 async def preview_of(
-    files: Mapping[int, StoredFile],
-    read: Reader,
-    *,
-    early: Early | None = None,
-    longest_px: int = DEFAULT_PX,
-    total_b64: int = TOTAL_BASE64_BYTES,
-    timeout_s: float = TIMEOUT_S,
+    files: Mapping[int, StoredFile], read: Reader, *, early: Early | None = None, longest_px: int = DEFAULT_PX
 ) -> Previewed:
-    """One picture of all files, by their numbers in the answer; its base64 is at most `total_b64` characters.
+    """One picture of all files, by their numbers in the answer; its base64 is at most 500,000 characters.
 
     A single image has a longer side of at most `longest_px`, a contact sheet of a third more. `read` gives the bytes
     of a file (`OutputStores.read`), unless `early` has begun with it. Whatever is wrong with an image is a problem in
-    the list, never an exception, and its cell on the sheet is empty. `timeout_s` holds for each image.
+    the list, never an exception, and its cell on the sheet is empty.
     """
-    work = _Work(read=read, early=early, longest_px=longest_px, max_bytes=total_b64 // 4 * 3, timeout_s=timeout_s)
+    work = _Work(read=read, early=early, longest_px=longest_px)
     numbers = sorted(files)[:MOST_ON_A_SHEET]
     if not numbers:
         return Previewed()
     if len(files) == 1:
-        return await _alone(work, numbers[0], files[numbers[0]])
+        made = await work.shown(files[numbers[0]], is_alone=True)
+        return _previewed(numbers, made)
     shown = await _sheet(work, {number: files[number] for number in numbers})
     left_out = dict.fromkeys(sorted(files)[MOST_ON_A_SHEET:], f"only the first {MOST_ON_A_SHEET} images are shown")
     return replace(shown, problems=shown.problems + _problems(left_out))
 
 
-async def shown_alone(
-    content: bytes, longest_px: int, *, max_bytes: int = TOTAL_BASE64_BYTES // 4 * 3, timeout_s: float = TIMEOUT_S
-) -> Rendered | str:
-    """An image for the chat in at most `max_bytes`, or why it cannot be shown, as the end of a sentence."""
+async def shown_alone(content: bytes, longest_px: int) -> Rendered | str:
+    """An image for the chat, small enough for every host, or why it cannot be shown, as the end of a sentence."""
     made = _problem_of(content) or await render_image(
         "small",
         content,
-        timeout_s=timeout_s,
-        max_bytes=max_bytes,
+        max_bytes=_MOST_BYTES,
         wanted_bytes=0 if _can_be_shown(content, longest_px) else len(content),
         box=[longest_px, longest_px],
         svg_px=longest_px,
@@ -97,12 +89,10 @@ async def shown_alone(
     return made if isinstance(made, str) else _original_if_smaller(content, made, longest_px)
 
 
-async def shown_in_cell(content: bytes, longest_px: int, *, timeout_s: float = TIMEOUT_S) -> Rendered | str:
+async def shown_in_cell(content: bytes, longest_px: int) -> Rendered | str:
     """An image as bare pixels, large enough for a sheet beside images of `longest_px`, or why it cannot be shown."""
     side_px = largest_cell_px(round(longest_px * _SHEET_SHARE))
-    return _problem_of(content) or await render_image(
-        "cell", content, timeout_s=timeout_s, box=[side_px, side_px], svg_px=side_px
-    )
+    return _problem_of(content) or await render_image("cell", content, box=[side_px, side_px], svg_px=side_px)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,8 +102,6 @@ class _Work:
     read: Reader
     early: Early | None
     longest_px: int
-    max_bytes: int
-    timeout_s: float
 
     async def shown(self, file: StoredFile, *, is_alone: bool) -> Rendered | str:
         """The image alone or for a cell, or why it cannot be shown."""
@@ -123,9 +111,7 @@ class _Work:
             content = await self.read(file)
         except OutputError as error:
             return f"it cannot be read: {error.message.rstrip('.')}"
-        if is_alone:
-            return await shown_alone(content, self.longest_px, max_bytes=self.max_bytes, timeout_s=self.timeout_s)
-        return await shown_in_cell(content, self.longest_px, timeout_s=self.timeout_s)
+        return await (shown_alone if is_alone else shown_in_cell)(content, self.longest_px)
 
 
 def _problem_of(content: bytes) -> str:
@@ -139,13 +125,6 @@ def _problem_of(content: bytes) -> str:
         most = MAX_PIXELS // 1_000_000
         return f"it has {pixels / 1e6:.0f} million pixels, more than the {most} million that are decoded"
     return ""
-
-
-async def _alone(work: _Work, number: int, file: StoredFile) -> Previewed:
-    made = await work.shown(file, is_alone=True)
-    if isinstance(made, str):
-        return Previewed(problems=_problems({number: made}))
-    return Previewed(preview=_preview((number,), made))
 
 
 def _original_if_smaller(content: bytes, made: Rendered, longest_px: int) -> Rendered:
@@ -174,20 +153,12 @@ async def _sheet(work: _Work, files: Mapping[int, StoredFile]) -> Previewed:
     problems = _problems({number: made for number, made in pictures.items() if isinstance(made, str)})
     if len(problems) == len(files):
         return Previewed(problems=problems)
-    made = await _drawn_sheet(work, place, pictures)
-    if isinstance(made, str):
-        return Previewed(problems=_problems(dict.fromkeys(files, f"of the contact sheet: {made}")))
-    return Previewed(preview=_preview(tuple(files), made), problems=problems)
-
-
-async def _drawn_sheet(work: _Work, place: Layout, pictures: Mapping[int, Rendered | str]) -> Rendered | str:
     made = [pictures[cell.number] for cell in place.cells]
     drawn = [_NO_PICTURE if isinstance(each, str) else each for each in made]
-    return await render_image(
+    sheet = await render_image(
         "sheet",
         b"".join(each.content for each in drawn),
-        timeout_s=work.timeout_s,
-        max_bytes=work.max_bytes,
+        max_bytes=_MOST_BYTES,
         width=place.width,
         height=place.height,
         cells=[
@@ -196,16 +167,23 @@ async def _drawn_sheet(work: _Work, place: Layout, pictures: Mapping[int, Render
         ],
         modes=[each.mime_type.removeprefix("image/").upper() for each in drawn],
     )
+    if isinstance(sheet, str):
+        return _previewed(files, f"of the contact sheet: {sheet}")
+    return replace(_previewed(files, sheet), problems=problems)
 
 
-def _preview(numbers: tuple[int, ...], made: Rendered) -> Preview:
-    return Preview(
-        numbers=numbers,
+def _previewed(numbers: Iterable[int], made: Rendered | str) -> Previewed:
+    """One picture with these images on it, or why there is none."""
+    if isinstance(made, str):
+        return Previewed(problems=_problems(dict.fromkeys(numbers, made)))
+    preview = Preview(
+        numbers=tuple(numbers),
         data=made.content,
         mime_type=made.mime_type,
         width_px=made.width_px,
         height_px=made.height_px,
     )
+    return Previewed(preview=preview)
 
 
 def _problems(reasons: Mapping[int, str]) -> tuple[PreviewProblem, ...]:

@@ -5,20 +5,19 @@ any line, or for a row that knows less of it, ends with the same one file.
 """
 
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, aclosing, suppress
 from dataclasses import asdict, replace
 from functools import partial
 from typing import NamedTuple
 
 import anyio
-from pydantic import JsonValue
 
 from darkroom.errors import OutputError
 from darkroom.images import MAX_IMAGE_BYTES, StoredFile
 from darkroom.outputs.cloud import CloudDraft, CloudTarget
 from darkroom.outputs.formats import EXTENSIONS
-from darkroom.outputs.incoming import Incoming
+from darkroom.outputs.incoming import Facts, Incoming
 from darkroom.outputs.local import LocalDraft, LocalTarget
 from darkroom.outputs.naming import ImageName
 from darkroom.outputs.whole import is_whole
@@ -30,9 +29,6 @@ _MOST_HELD = 8 * 1024 * 1024
 # OutputError that is worth another try. Both are asked within a `step` of the target.
 Target = LocalTarget | CloudTarget
 Draft = LocalDraft | CloudDraft
-
-
-Facts = Mapping[str, JsonValue]
 
 
 class Saved(NamedTuple):
@@ -69,10 +65,10 @@ class OutputStore:
         self,
         image: ImageName,
         chunks: AsyncIterator[bytes],
-        facts: Facts | None = None,
+        facts: Callable[[], Facts] | None = None,
         on_content: Callable[[bytes, str], None] = lambda content, sha256: None,
     ) -> Saved:
-        """Stream one output into the place; with `facts` also its sidecar, where the header says all about the pixels.
+        """Stream one output into the place; with `facts` its sidecar too, where the header says all about the pixels.
 
         The type is told by the content. An image beyond any pixel limit is saved all the same (it gets no preview).
         `on_content` is told all of its bytes, and their SHA-256 in hex, before they are written, unless they are too
@@ -190,14 +186,16 @@ class OutputStore:
                 return saved
         raise OutputError(f"Every name for '{names[0]}' in '{self.place}' is taken by another file.", can_retry=True)
 
-    async def _named(self, draft: Draft, name: str, new: Saved, facts: Facts | None) -> Saved | None:
+    async def _named(self, draft: Draft, name: str, new: Saved, facts: Callable[[], Facts] | None) -> Saved | None:
         """With its sidecar, as far as that can be written; None where the name is taken."""
         sidecar: Draft | None = None
         async with AsyncExitStack() as opened:
-            with suppress(OutputError, OSError):  # whoever writes it later is told
+            with suppress(
+                Exception
+            ):  # an image is safe whatever is wrong with its sidecar; who writes that later is told
                 if facts is not None and new.is_whole and new.file.is_transparent is not None:
                     beside = await opened.enter_async_context(aclosing(await draft.beside()))
-                    await beside.write(self._sidecar(new.file, facts))
+                    await beside.write(self._sidecar(new.file, facts()))
                     sidecar = beside
             if not await draft.publish(name, new.file.mime_type):
                 return None

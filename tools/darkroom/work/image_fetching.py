@@ -18,7 +18,7 @@ from darkroom.errors import DarkroomError, JournalError, OutputError, OutputExpi
 from darkroom.gateways import Gateway, OutputFetcher
 from darkroom.images import DAMAGED, ImageState, StoredFile, StoredImage
 from darkroom.journal import Intent, Journal
-from darkroom.outputs import ImageName, OutputStores
+from darkroom.outputs import ImageName, OutputStores, Saved
 from darkroom.outputs.early_previews import EarlyPreviews
 from darkroom.secrets_in_inputs import masked_secrets
 from darkroom.uris import scheme_of
@@ -91,7 +91,7 @@ class ImageFetching:
             with suppress(OutputError):
                 if image.file and await self._stores.read(image.file):
                     problem = image.problem.partition(_NO_SIDECAR)[0].partition(_NO_PNG)[0].strip()
-                    await self._note_saved(intent, image, image.file, problem)
+                    await self._note_saved(intent, image, Saved(image.file, is_whole=True), problem)
 
     async def _row(self, intent: Intent) -> Intent:
         """As it stands now, or as it was last seen while the journal cannot be read."""
@@ -116,35 +116,24 @@ class ImageFetching:
     async def _save(self, intent: Intent, image: StoredImage) -> None:
         store, problem = await self._stores.usable(intent.output_place, is_last_chance=self._is_last_chance(image))
         is_alone = len(intent.images) == 1 and intent.request.get("count") in (None, 0, 1)
+        begin, facts = partial(self._previews.begin, is_alone=is_alone), partial(sidecar, intent, self._gateway)
         async with self._fetcher.open(image.url) as chunks:
-            saved = await store.save(
-                _name(intent, image),
-                chunks,
-                facts=sidecar(intent, self._gateway),
-                on_content=partial(self._previews.begin, is_alone=is_alone),
-            )
+            saved = await store.save(_name(intent, image), chunks, facts, begin)
         if not saved.is_whole and scheme_of(image.url) != "data":  # which will never be any other
             raise OutputError(f"{DAMAGED} ({saved.file.size_bytes:,} bytes came).", can_retry=True)
         damage = "" if saved.is_whole else f"{DAMAGED}."
-        problem = f"{damage} {problem}".strip()
+        await self._note_saved(intent, image, saved, f"{damage} {problem}".strip())
+
+    async def _note_saved(self, intent: Intent, image: StoredImage, saved: Saved, problem: str) -> None:
+        self._runtime.at_crash_point(CrashPoint.IMAGE_STORED)
+        file = saved.file
         if not saved.has_sidecar:
-            await self._note_saved(intent, image, saved.file, problem)
-            return
-        self._runtime.at_crash_point(CrashPoint.IMAGE_STORED)
-        await self._note_stored(image, saved.file, problem)
-
-    async def _note_saved(self, intent: Intent, image: StoredImage, file: StoredFile, problem: str) -> None:
-        """With its sidecar."""
-        self._runtime.at_crash_point(CrashPoint.IMAGE_STORED)
-        file, flaw = await self._examined(file)
-        problem = f"{problem} {flaw}".strip()
-        try:
-            await self._stores.holding(file).write_sidecar(file, sidecar(intent, self._gateway))
-        except Exception as error:  # the image is safe, and that must be noted whatever is wrong with its sidecar
-            problem = f"{problem} {_NO_SIDECAR}: {_in_words(error).message}".lstrip()
-        await self._note_stored(image, file, problem)
-
-    async def _note_stored(self, image: StoredImage, file: StoredFile, problem: str) -> None:
+            file, flaw = await self._examined(file)
+            problem = f"{problem} {flaw}".strip()
+            try:
+                await self._stores.holding(file).write_sidecar(file, sidecar(intent, self._gateway))
+            except Exception as error:  # the image is safe, and that must be noted whatever is wrong with its sidecar
+                problem = f"{problem} {_NO_SIDECAR}: {_in_words(error).message}".lstrip()
         await self._journal.image_stored(replace(image, state=ImageState.STORED, file=file, problem=problem))
         self._runtime.at_crash_point(CrashPoint.IMAGE_NOTED)
 
@@ -169,7 +158,7 @@ class ImageFetching:
         elif saved := await self._stores.found(_name(intent, image), intent.output_place):
             why = "" if error.message.startswith(DAMAGED) else f" {error.message}"
             words = f"{DAMAGED} ({saved.file.size_bytes:,} bytes came), and no more is to be had.{why}"
-            await self._note_saved(intent, image, saved.file, "" if saved.is_whole else words)
+            await self._note_saved(intent, image, saved, "" if saved.is_whole else words)
             return
         await self._journal.image_problem(image.prediction_id, image.index, state, error.message)
 
