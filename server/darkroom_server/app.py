@@ -1,17 +1,17 @@
 """The MCP server, put together. What a tool does is in `darkroom`; what the model sees of it, in `tools`."""
 
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import anyio
 from anyio.abc import TaskGroup
 from mcp.server import MCPServer
 from mcp.server.caching import CacheHint
 from mcp.server.extension import Extension
-from mcp.server.subscriptions import InMemorySubscriptionBus, SubscriptionBus
+from mcp.server.subscriptions import InMemorySubscriptionBus
 
 from darkroom.settings import Settings
 from darkroom_server import __version__
@@ -70,63 +70,46 @@ def create_server(
                 tasks.cancel_scope.cancel()
 
     hosts = ["data:"] if settings.problem else image_hosts(settings.choice.gateway)
-    exposure = Exposure(instructions=instructions(settings), image_hosts=hosts, stdout=stdout, subscriptions=bus)
-    return assemble(settings, registry, lifespan, exposure)
-
-
-class _Apps(Extension):
-    """Tells hosts that there is a gallery; `fill` adds it. The SDK's own class would build models before a greeting."""
-
-    identifier = "io.modelcontextprotocol/ui"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Exposure:
-    """How the server shows itself: what the model is told first, and the hosts whose images the gallery may load.
-
-    `stdout` hears of what is written over stdio, `subscriptions` tells who watches a prediction; `security` are the
-    SDK's arguments for a log-in, `hidden` folders of this computer that no answer may name.
-    """
-
-    instructions: str
-    image_hosts: Sequence[str]
-    stdout: Stdout | None = None
-    subscriptions: "SubscriptionBus | Literal[False]" = False
-    hidden: Sequence[str] = ()
-    security: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    told = instructions(settings)
+    return assemble(
+        settings, registry, lifespan, instructions=told, image_hosts=hosts, stdout=stdout, subscriptions=bus
+    )
 
 
 def assemble(
     settings: Settings,
     registry: "Callable[[], ModelRegistry]",
     lifespan: "Callable[[MCPServer[Rooms]], AbstractAsyncContextManager[Rooms]]",
-    exposure: Exposure,
+    *,
+    image_hosts: Sequence[str],
+    **arguments: Any,
 ) -> MCPServer[Rooms]:
-    """Tools, resources, prompts and the gallery over the rooms that `lifespan` opens."""
+    """Tools, resources, prompts and the gallery over the rooms that `lifespan` opens.
+
+    The gallery may load images from `image_hosts`; `arguments` are others of the server, such as for a log-in.
+    """
 
     def fill(server: DarkroomServer) -> None:
         from darkroom_server.resources import add_gallery, add_resources
         from darkroom_server.tools import TOOLS
 
         server.add_tools((row.tool(settings) for row in TOOLS), {row.name: row.refusal(settings) for row in TOOLS})
-        add_gallery(server, exposure.image_hosts)
+        add_gallery(server, image_hosts)
         add_resources(server, registry)
         add_prompts(server)
 
+    gallery = Extension()  # tells hosts of it; the SDK's Apps would build models before a host is greeted
+    gallery.identifier = "io.modelcontextprotocol/ui"
     server = DarkroomServer(
         "darkroom",
         fill=fill,
-        stdout=exposure.stdout,
-        hidden=exposure.hidden,
         title="Darkroom",
         version=__version__,
-        instructions=exposure.instructions,
         lifespan=lifespan,
         log_level="WARNING",
-        subscriptions=exposure.subscriptions,
-        extensions=[_Apps()],
+        extensions=[gallery],
         cache_hints={"tools/list": CacheHint(ttl_ms=300_000, scope="private")},
-        **exposure.security,
+        **arguments,
     )
     add_completions(server, registry)
     return server

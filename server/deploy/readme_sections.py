@@ -13,8 +13,8 @@ from mcp import Client
 from mcp.types import Tool
 
 from darkroom.gateways import Gateway, load_gateways
-from darkroom.setting_words import table
-from darkroom.settings import Settings, described
+from darkroom.setting_words import About
+from darkroom.settings import Settings, described, variable_of
 from darkroom.team_settings import described_for_teams
 from darkroom_server.app import create_server
 from darkroom_server.install import clients_section, one_click_section, remote_section
@@ -59,15 +59,23 @@ SECTIONS: dict[str, dict[str, Callable[[], str]]] = {
     "server/docs/clients.md": {"install": clients_section},
     "server/docs/gateways.md": {"gateways": gateways_section},
     "server/docs/tools.md": {"tools": tools_section},
-    "server/docs/settings.md": {"settings": lambda: table(described())},
+    "server/docs/settings.md": {"settings": lambda: _settings(described())},
     "server/docs/sandbox.md": {"weather": weather_section},
-    "server/docs/teams.md": {"hosts": remote_section, "team-settings": lambda: table(described_for_teams())},
+    "server/docs/teams.md": {"hosts": remote_section, "team-settings": lambda: _settings(described_for_teams())},
 }
 
 
 def _table(head: str, rows: Iterable[str]) -> str:
     line = "|".join("---" for _ in head.split("|"))
     return "\n".join([f"| {head} |", f"|{line}|", *(f"| {row} |" for row in rows)])
+
+
+def _settings(described: dict[str, About]) -> str:
+    rows = (
+        f"`{variable_of(name)}` | {about.default} | {about.meaning} Allowed: {about.allowed}."
+        for name, about in described.items()
+    )
+    return _table("variable | default | meaning", rows)
 
 
 async def _listed() -> list[Tool]:

@@ -26,7 +26,7 @@ _STARTS = {
     "darkroom": (
         ("pydantic", "from pydantic import BaseModel; type('One', (BaseModel,), {})"),
         ("our settings", "from darkroom.settings import Settings; settings = Settings.read_or_problem()"),
-        ("the SDK, without rich", "sys.modules['rich.console'] = None; import mcp.server, mcp.server.apps"),
+        ("the SDK, without rich", "sys.modules['rich.console'] = None; import mcp.server"),
         ("our modules", "import darkroom_server.app, darkroom_server.stdio"),
         ("server, instructions", "server = darkroom_server.app.create_server(settings)"),
         (_LATER, "server.fill()"),

@@ -24,7 +24,7 @@ from darkroom.gateways import load_gateways
 from darkroom.settings import Settings
 from darkroom.team_settings import TeamSettings
 from darkroom.uris import is_url, scheme_of
-from darkroom_server.app import Exposure, assemble, registry_of
+from darkroom_server.app import assemble, registry_of
 from darkroom_server.calls import Calls
 from darkroom_server.gallery import image_hosts
 from darkroom_server.instructions import team_instructions
@@ -97,17 +97,18 @@ def team_app(
             finally:
                 here.opened = None
 
-    exposure = Exposure(
+    server = assemble(
+        settings,
+        registry,
+        lifespan,
         instructions=team_instructions(settings, team),
         image_hosts=_image_hosts(settings, team),
         hidden=[place for place in (settings.output_location, str(settings.data_path)) if not is_url(place)],
-        security={
-            "auth": auth,
-            "token_verifier": verifier,
-            "request_state_security": RequestStateSecurity(keys=vault.derived(_STATE_KEYS)),
-        },
+        subscriptions=False,
+        auth=auth,
+        token_verifier=verifier,
+        request_state_security=RequestStateSecurity(keys=vault.derived(_STATE_KEYS)),
     )
-    server = assemble(settings, registry, lifespan, exposure)
     app = server.streamable_http_app(
         stateless_http=True, transport_security=transport_security, max_request_body_size=most_bytes
     )
