@@ -120,7 +120,7 @@ class AccountWatch:
         if found.newest_doubt != self._newest_doubt:
             self._newest_doubt, self._doubts_since_s = found.newest_doubt, self._runtime.monotonic()
         # From when it was first seen here: whoever takes over from a worker that has died counts the settle time anew.
-        is_new = not self._is_due(self._doubts_since_s, 1.5 * self._settle_s)
+        is_new = not self._is_due(self._doubts_since_s, 3 * self._settle_s)
         every_s = min(_DOUBTS_EVERY_S, self._settle_s / 4) if is_new else _OLD_DOUBTS_EVERY_S
         if self._is_due(self._doubted_s, every_s):
             self._doubted_s = self._runtime.monotonic()
