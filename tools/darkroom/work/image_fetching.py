@@ -7,8 +7,9 @@ the same file, so two processes, or a crash between saving and noting, do no har
 import logging
 import random
 from collections.abc import Sequence
-from contextlib import aclosing, suppress
+from contextlib import suppress
 from dataclasses import asdict, replace
+from functools import partial
 
 import anyio
 from pydantic import JsonValue
@@ -114,16 +115,26 @@ class ImageFetching:
 
     async def _save(self, intent: Intent, image: StoredImage) -> None:
         store, problem = await self._stores.usable(intent.output_place, is_last_chance=self._is_last_chance(image))
+        is_alone = len(intent.images) == 1 and intent.request.get("count") in (None, 0, 1)
         async with self._fetcher.open(image.url) as chunks:
-            is_alone = len(intent.images) == 1 and intent.request.get("count") in (None, 0, 1)
-            async with aclosing(self._previews.seen(chunks, is_alone=is_alone)) as seen:
-                saved = await store.save(_name(intent, image), seen)
+            saved = await store.save(
+                _name(intent, image),
+                chunks,
+                facts=sidecar(intent, self._gateway),
+                on_content=partial(self._previews.begin, is_alone=is_alone),
+            )
         if not saved.is_whole and scheme_of(image.url) != "data":  # which will never be any other
             raise OutputError(f"{DAMAGED} ({saved.file.size_bytes:,} bytes came).", can_retry=True)
         damage = "" if saved.is_whole else f"{DAMAGED}."
-        await self._note_saved(intent, image, saved.file, f"{damage} {problem}".strip())
+        problem = f"{damage} {problem}".strip()
+        if not saved.has_sidecar:
+            await self._note_saved(intent, image, saved.file, problem)
+            return
+        self._runtime.at_crash_point(CrashPoint.IMAGE_STORED)
+        await self._note_stored(image, saved.file, problem)
 
     async def _note_saved(self, intent: Intent, image: StoredImage, file: StoredFile, problem: str) -> None:
+        """With its sidecar."""
         self._runtime.at_crash_point(CrashPoint.IMAGE_STORED)
         file, flaw = await self._examined(file)
         problem = f"{problem} {flaw}".strip()
@@ -131,6 +142,9 @@ class ImageFetching:
             await self._stores.holding(file).write_sidecar(file, sidecar(intent, self._gateway))
         except Exception as error:  # the image is safe, and that must be noted whatever is wrong with its sidecar
             problem = f"{problem} {_NO_SIDECAR}: {_in_words(error).message}".lstrip()
+        await self._note_stored(image, file, problem)
+
+    async def _note_stored(self, image: StoredImage, file: StoredFile, problem: str) -> None:
         await self._journal.image_stored(replace(image, state=ImageState.STORED, file=file, problem=problem))
         self._runtime.at_crash_point(CrashPoint.IMAGE_NOTED)
 
