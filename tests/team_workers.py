@@ -25,6 +25,7 @@ from darkroom.registry import ImageRequest, ModelRegistry
 from darkroom.settings import Settings
 from darkroom_server.team.administration import administering
 from darkroom_server.team.clients import Clients
+from darkroom_server.team.metrics import serve_metrics
 from darkroom_server.team.new_key import NewKey
 from darkroom_server.team.news import News
 from darkroom_server.team.pace import Pace
@@ -57,6 +58,7 @@ class Team:
     gateway: GatewayProcess
     folder: Path
     secret: str = ""
+    metrics_port: int = 0  # of its worker
     processes: list["subprocess.Popen[str]"] = field(default_factory=list["subprocess.Popen[str]"])
 
     def found(self, tenant: str = "acme") -> str:
@@ -75,16 +77,20 @@ class Team:
     def environ(self, url: str) -> dict[str, str]:
         paths = os.pathsep.join(str(ROOT / each) for each in ("tests", "tools", "server"))
         kept = {name: text for name, text in os.environ.items() if not name.startswith("DARKROOM_")}
-        return kept | {
-            "PYTHONPATH": paths,
-            "PYTHONDONTWRITEBYTECODE": "",  # compiled once, as what is installed is
-            "DARKROOM_DATABASE_URL": url,
-            "DARKROOM_MASTER_KEYS": MASTER,
-            "DARKROOM_DATA_DIR": str(self.folder / "data"),
-            "DARKROOM_OUTPUT_DIR": str(self.folder / "images"),
-            "DARKROOM_PUBLIC_URL": "http://127.0.0.1:9",
-            "DARKROOM_WEBHOOKS": "on" if self.secret else "off",
-        }
+        return (
+            kept
+            | {
+                "PYTHONPATH": paths,
+                "PYTHONDONTWRITEBYTECODE": "",  # compiled once, as what is installed is
+                "DARKROOM_DATABASE_URL": url,
+                "DARKROOM_MASTER_KEYS": MASTER,
+                "DARKROOM_DATA_DIR": str(self.folder / "data"),
+                "DARKROOM_OUTPUT_DIR": str(self.folder / "images"),
+                "DARKROOM_PUBLIC_URL": "http://127.0.0.1:9",
+                "DARKROOM_WEBHOOKS": "on" if self.secret else "off",
+            }
+            | ({"DARKROOM_METRICS_PORT": str(self.metrics_port)} if self.metrics_port else {})
+        )
 
     def start(self, kind: str, *words: str) -> "subprocess.Popen[str]":
         """A worker that is ready, or a replica that has begun its creates."""
@@ -188,6 +194,8 @@ def main() -> None:
     if kind == "worker":
         settings = Settings.read()
         assert settings.team
+        if settings.team.metrics_port:
+            serve_metrics(settings.team.metrics_port, "127.0.0.1")
         anyio.run(work, settings, settings.team, lambda: print("ready", flush=True), QUICK)
     else:
         anyio.run(_replica, words)

@@ -7,6 +7,7 @@ from pathlib import Path
 import anyio
 import anyio.to_thread
 import httpx
+import psycopg
 import pytest
 from call_results import report
 from issuer_server import Issuer, open_issuer
@@ -16,6 +17,7 @@ from team_server import Team, free_port, open_team
 
 pytestmark = pytest.mark.anyio
 REPLICA, WORKER = free_port(), free_port()
+_LOCK = "pg_advisory_xact_lock(hashtextextended(%s, 7))"
 
 
 @pytest.fixture(scope="module")
@@ -71,14 +73,16 @@ async def test_every_end_is_counted_once_over_all_processes(team: Team) -> None:
         return figures.get(name, 0.0) - before.get(name, 0.0)
 
     async with team.client("zebedee") as client:
-        for prompt in ("a lighthouse", "a mill", "sandbox:nsfw a mill", "sandbox:402 a mill"):
+        ends = ("", "", "sandbox:nsfw ", "sandbox:abort ", "sandbox:402 ")
+        for prompt in [f"{end}mill {number}" for number, end in enumerate(ends)]:
             await client.call_tool("generate_image", {"prompt": prompt})
         id = await running(client)
         canceled, refused = (f"darkroom_creates_total {end}" for end in ("canceled", "refused"))
         figures = await until(refused, before.get(refused, 0.0) + 1, REPLICA, WORKER)
         assert more("darkroom_creates_total succeeded", figures) == 2
         assert more("darkroom_creates_total failed", figures) == 1
-        assert more("darkroom_predictions_seen_after_seconds_bucket +Inf", figures) == 3
+        assert more("darkroom_creates_total aborted", figures) == 1
+        assert more("darkroom_predictions_seen_after_seconds_bucket +Inf", figures) == 4
         await client.call_tool("get_prediction", {"id": id, "cancel": True})
         await until(canceled, before.get(canceled, 0.0) + 1, REPLICA, WORKER)
         await client.call_tool("get_prediction", {"id": id})
@@ -93,6 +97,17 @@ async def test_a_replica_tells_what_is_open_who_works_and_what_is_stalled(team: 
         assert {"darkroom_creates_doubtful", "darkroom_jobs_waiting", "darkroom_accounts_overdue_seconds"} <= {*figures}
         await client.call_tool("get_prediction", {"id": id, "cancel": True})
         await until("darkroom_predictions_open", 0, REPLICA)
+
+
+async def test_what_a_dead_worker_has_left_is_told_until_it_is_taken_back(team: Team) -> None:
+    with psycopg.connect(team.server.superuser) as tending:
+        tending.execute(f"SELECT {_LOCK}", ("-",))  # so that the worker does not do so
+        team.server.execute(
+            """INSERT INTO procrastinate_jobs (queue_name, task_name, args, status) VALUES ('bring_home', 'bring_home',
+            '{"tenant": "acme", "account": "gone", "prediction_ids": []}', 'doing')"""
+        )
+        await until("darkroom_jobs_stalled", 1, REPLICA)
+    await until("darkroom_jobs_stalled", 0, REPLICA)
 
 
 async def test_the_figures_that_the_runbook_names_are_told_and_name_nobody(team: Team) -> None:

@@ -6,10 +6,13 @@ from functools import partial
 from pathlib import Path
 
 import anyio
+import anyio.to_thread
+import httpx
 import pytest
 from command_line import CommandLine
 from fault_gateway import Plan, gateway_process
 from postgres_server import PostgresServer
+from team_server import free_port
 from team_workers import MODEL, Team, seen
 
 from darkroom.generate_image import generate_image
@@ -91,6 +94,18 @@ async def test_a_create_whose_replica_has_died_is_found_and_brought_home(team: T
     replica.kill()
     await team.all_home(1)
     assert team.lost_and_twice() == (set(), []) and team.gateway.truth().creates == 1
+
+
+async def test_a_create_that_the_gateway_never_made_is_counted_as_lost(team: Team) -> None:
+    team.metrics_port = free_port()
+    team.gateway.follow(Plan(script=("504 before",)))
+    team.start("worker")
+    async with team.replica() as room_of:
+        await generate_image(await room_of("ada"), wish("a fox"), wait_s=0)
+        await seen(lambda: team.states() == {"absent": 1})
+    told = await anyio.to_thread.run_sync(httpx.get, f"http://127.0.0.1:{team.metrics_port}/metrics")
+    (line,) = [line for line in told.text.splitlines() if line.startswith("darkroom_creates_total{")]
+    assert 'end="lost"' in line and line.endswith(" 1.0")
 
 
 async def test_a_restart_of_the_database_only_takes_time(team: Team) -> None:

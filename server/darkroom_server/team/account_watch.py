@@ -66,7 +66,8 @@ class AccountWatch:
         self._schedules: dict[str, PollSchedule] = {}
         self._rng = random.Random()
         self._turns = 0
-        self._listed_s = self._doubted_s = self._home_s = float("-inf")
+        self._listed_s = self._doubted_s = self._home_s = self._doubts_since_s = float("-inf")
+        self._newest_doubt = 0.0
 
     async def run(self, is_over: Callable[[], bool]) -> None:
         """Look until `is_over` or nothing is open; then say when to wake again. Raises: JournalError."""
@@ -86,7 +87,7 @@ class AccountWatch:
 
         `found` is all that is open, or where it is not `is_whole`, what has come since the last round.
         """
-        has_new_doubts = await self._settle_doubts(found, now)
+        has_new_doubts = await self._settle_doubts(found)
         if self._is_due(self._home_s, _HOME_EVERY_S):
             self._home_s = self._runtime.monotonic()
             await self._rows.want_home(now)
@@ -112,11 +113,14 @@ class AccountWatch:
     def _is_due(self, last_s: float, every_s: float) -> bool:
         return self._runtime.monotonic() - last_s >= every_s
 
-    async def _settle_doubts(self, found: Standing, now: float) -> bool:
+    async def _settle_doubts(self, found: Standing) -> bool:
         """Look for lost answers, often while they are new. True while a new one is open."""
         if not found.doubts or not self._client.gateway.has_list:
             return False
-        is_new = now - found.newest_doubt < 1.5 * self._settle_s
+        if found.newest_doubt != self._newest_doubt:
+            self._newest_doubt, self._doubts_since_s = found.newest_doubt, self._runtime.monotonic()
+        # From when it was first seen here: whoever takes over from a worker that has died counts the settle time anew.
+        is_new = not self._is_due(self._doubts_since_s, 3 * self._settle_s)
         every_s = min(_DOUBTS_EVERY_S, self._settle_s / 4) if is_new else _OLD_DOUBTS_EVERY_S
         if self._is_due(self._doubted_s, every_s):
             self._doubted_s = self._runtime.monotonic()

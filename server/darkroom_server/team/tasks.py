@@ -29,6 +29,8 @@ _RESTART_S = 1.0
 _END_WITHIN_S = 25.0
 _GO_ON_WITHIN_S = 1.0  # after a fault of the queue, for which jobs that wait must not wait
 _WATCHES, _AT_HOME = 200, 20  # a watch mostly waits
+# What is new is notified; a watch can also wait for the end of the one before.
+_POLLED_S = {outbox.WATCH: 0.5, outbox.BRING_HOME: 2.0}
 
 
 def queue(url: str, rooms: AccountRooms, is_leaving: Callable[[], bool]) -> procrastinate.App:
@@ -83,7 +85,7 @@ async def _run_queue(app: procrastinate.App, name: str, concurrency: int, pace: 
             queues=[name],
             concurrency=concurrency,
             install_signal_handlers=False,
-            fetch_job_polling_interval=0.5,
+            fetch_job_polling_interval=_POLLED_S[name],
             delete_jobs="always",
             update_heartbeat_interval=pace.heartbeat_s,
             stalled_worker_timeout=pace.stale_s,
