@@ -25,20 +25,15 @@ from darkroom_server.prompts import add_completions, add_prompts
 from darkroom_server.resources import EndNotices, add_resources
 from darkroom_server.rooms import OneRoom, Rooms
 from darkroom_server.tools import TOOLS
-from darkroom_server.wire import Stdout
+from darkroom_server.wire import Stdio
 
 if TYPE_CHECKING:
     from darkroom.darkroom import Darkroom
     from darkroom.registry import ModelRegistry
 
 
-def create_server(
-    settings: Settings, *, is_leaving: Callable[[], bool] = lambda: False, conversation: str = ""
-) -> MCPServer[Rooms]:
-    """The server, not yet running. `is_leaving` tells whether the host has hung up (stdio); then nothing is canceled.
-
-    `conversation` is given where one host talks to this process alone and by no HTTP: "latest" is then its own.
-    """
+def create_server(settings: Settings, host: Host | None = None) -> MCPServer[Rooms]:
+    """The server, not yet running; `host` is given where one talks to this process alone and by no HTTP."""
 
     def open_darkroom() -> "AbstractAsyncContextManager[Darkroom]":
         from darkroom.darkroom import Darkroom
@@ -47,7 +42,7 @@ def create_server(
         return Darkroom.open(replace(settings.options(), on_ended=notices.announce, preview_px=preview_px))
 
     registry = registry_of(settings)
-    host = Host(is_leaving=is_leaving, conversation=conversation)
+    host = host or Host()
     bus = InMemorySubscriptionBus()
     notices = EndNotices(bus)
     opener = DarkroomOpener(open_darkroom)
@@ -65,7 +60,7 @@ def create_server(
                 tasks.cancel_scope.cancel()
 
     hosts = ["data:"] if settings.problem else image_hosts(settings.choice.gateway)
-    exposure = Exposure(instructions=instructions(settings), image_hosts=hosts, stdout=host.stdout, subscriptions=bus)
+    exposure = Exposure(instructions=instructions(settings), image_hosts=hosts, stdio=host.stdio, subscriptions=bus)
     return assemble(settings, registry, lifespan, exposure)
 
 
@@ -73,13 +68,13 @@ def create_server(
 class Exposure:
     """How the server shows itself: what the model is told first, and the hosts whose images the gallery may load.
 
-    `stdout` hears of what is written over stdio, `subscriptions` tells who watches a prediction; `security` are the
+    `stdio` hears of what goes over stdio, `subscriptions` tells who watches a prediction; `security` are the
     SDK's arguments for a log-in, `hidden` folders of this computer that no answer may name.
     """
 
     instructions: str
     image_hosts: Sequence[str]
-    stdout: Stdout | None = None
+    stdio: Stdio | None = None
     subscriptions: "SubscriptionBus | Literal[False]" = False
     hidden: Sequence[str] = ()
     security: Mapping[str, Any] = field(default_factory=dict[str, Any])
@@ -102,7 +97,7 @@ def assemble(
         "darkroom",
         fill=fill,
         refusals={row.name: row.refusal(settings) for row in TOOLS},
-        stdout=exposure.stdout,
+        stdio=exposure.stdio,
         hidden=exposure.hidden,
         title="Darkroom",
         version=__version__,

@@ -56,9 +56,12 @@ def _create_quietly(settings: "Settings", hangup: "Hangup") -> "MCPServer[Any]":
     modules = cast("dict[str, ModuleType | None]", sys.modules)
     is_hidden = modules.setdefault("rich.console", None) is None
     try:
+        from darkroom_server.answers import Host
         from darkroom_server.app import create_server
+        from darkroom_server.wire import Stdio
 
-        server = create_server(settings, is_leaving=hangup.has_begun.is_set, conversation=secrets.token_hex(8))
+        host = Host(is_leaving=hangup.has_begun.is_set, conversation=secrets.token_hex(8), stdio=Stdio(hangup.lines))
+        server = create_server(settings, host)
     finally:
         if is_hidden:
             del modules["rich.console"]

@@ -26,6 +26,7 @@ from darkroom.uris import scheme_of, texts_in
 from darkroom.work.create_rate import PATIENCE_S
 
 _OF_PROCESS = "#"
+_PREPARED_WITHIN_S = 60.0
 NO_CALL = Call(id="", wish="", origin="", account="", begun_at=0.0)
 
 
@@ -105,8 +106,9 @@ async def wish_of(darkroom: Darkroom, request: ImageRequest) -> str:
 
 def joined_words(call: Call, earlier: Sequence[Intent], became: str) -> str:
     """What the answer says about it."""
-    first = earlier[0]  # whose clock may have stood still while the computer slept
-    ago_s = min((age for at in (first.called_at, first.intended_at) if (age := call.begun_at - at) >= 0), default=0.0)
+    first = earlier[0]  # whose clock of calls may have stood still while the computer slept
+    ages = [age for at in (first.called_at, first.intended_at) if (age := call.begun_at - at) >= 0]
+    ago_s = max((age for age in ages if age - min(ages) < _PREPARED_WITHIN_S), default=0.0)
     return (
         f"this joined the call of {seconds(ago_s)} ago, whose answer had not arrived: {became}. For another "
         "picture change the seed or give a request_id."
