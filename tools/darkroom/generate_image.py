@@ -13,12 +13,11 @@ from pydantic import JsonValue
 
 from darkroom.cheaper import cheaper_way
 from darkroom.darkroom import CALL_GRACE_S, IMAGES_GRACE_S, Budget, Darkroom, OnProgress
-from darkroom.duplicates import running_twin
 from darkroom.errors import DarkroomError, GatewayUnreachable, OutputError, SpendingRefused
 from darkroom.get_prediction import report_on
 from darkroom.images import ReadImage
 from darkroom.input_facts import wanted_output
-from darkroom.joining import Caller, call_of, joined_words, unnamed_caller
+from darkroom.joining import Caller, call_of, joined_words, running_twin, unnamed_caller
 from darkroom.journal import Call, Intent, NewIntent
 from darkroom.like import whole
 from darkroom.quotes import Quote, noted_estimate, quote
@@ -207,14 +206,16 @@ async def _joined(darkroom: Darkroom, request: ImageRequest, earlier: Sequence[I
     What is not created yet is left alone where it may not be sent now. Raises: SpendingRefused, OutputError if that is
     all of it.
     """
-    caller = asked.caller
-    if not caller:
-        return await _joining(darkroom, request, earlier, asked)
-    caller.on_joined(earlier[0].request_id)
+
+    def on_joined(request_id: str) -> None:
+        if asked.caller:
+            asked.caller.on_joined(request_id)
+
+    on_joined(earlier[0].request_id)
     try:
         return await _joining(darkroom, request, earlier, asked)
     except DarkroomError:
-        caller.on_joined(asked.request_id)  # its refusal is no answer to the earlier call
+        on_joined(asked.request_id)  # its refusal is no answer to the earlier call
         raise
 
 
