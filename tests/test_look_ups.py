@@ -18,7 +18,6 @@ from darkroom.get_prediction import get_prediction
 from darkroom.registry import ImageRequest
 from darkroom.reports import PredictionReport
 from darkroom.settings import Settings
-from darkroom_server.answers import Host
 from darkroom_server.app import create_server
 
 pytestmark = pytest.mark.anyio
@@ -73,10 +72,10 @@ async def test_the_latest_of_another_conversation_is_named_and_never_waited_for(
 
 async def test_a_picture_of_another_conversation_is_not_shown(tmp_path: Path) -> None:
     settings = Settings.read({"DARKROOM_DATA_DIR": str(tmp_path / "data"), "DARKROOM_OUTPUT_DIR": str(tmp_path / "p")})
-    async with Client(create_server(settings, Host(conversation="one"))) as client:
+    async with Client(create_server(settings, conversation="one")) as client:
         assert shown(await client.call_tool("generate_image", {"prompt": "a fox"})) == 1
         assert shown(await client.call_tool("get_prediction", {"id": "latest", "previews": True})) == 1
-    async with Client(create_server(settings, Host(conversation="two"))) as client:
+    async with Client(create_server(settings, conversation="two")) as client:
         found = await client.call_tool("get_prediction", {"id": "latest"})
     assert shown(found) == 0 and not found.is_error
     assert isinstance(found.content[0], TextContent)

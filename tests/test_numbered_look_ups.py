@@ -11,7 +11,6 @@ from mcp import Client
 from mcp.types import CallToolResult, ImageContent
 
 from darkroom.settings import Settings
-from darkroom_server.answers import Host
 from darkroom_server.app import create_server
 
 pytestmark = pytest.mark.anyio
@@ -21,7 +20,7 @@ pytestmark = pytest.mark.anyio
 async def client(tmp_path: Path) -> AsyncGenerator[Client]:
     settings = Settings.read({"DARKROOM_DATA_DIR": str(tmp_path / "data"), "DARKROOM_OUTPUT_DIR": str(tmp_path / "p")})
     with anyio.fail_after(90):
-        async with Client(create_server(settings, Host(conversation="one"))) as client:
+        async with Client(create_server(settings, conversation="one")) as client:
             yield client
 
 

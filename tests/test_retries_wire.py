@@ -24,7 +24,6 @@ from stdio_host import HELLO, Host
 
 from darkroom.journal import Call
 from darkroom.settings import Settings
-from darkroom_server import answers
 from darkroom_server.app import create_server
 from darkroom_server.wire import Stdio
 
@@ -158,7 +157,7 @@ async def test_calls_are_apart_as_they_arrived_however_busy_the_server_was(
         stdio.read(SessionMessage(JSONRPCRequest(jsonrpc="2.0", id=number, method="tools/call")))
     settings = Settings.read({**variables(gateway), "HOME": str(tmp_path)})
     with anyio.fail_after(60):
-        server = create_server(settings, answers.Host(stdio=stdio))
+        server = create_server(settings, stdio=stdio)
         async with Client(server) as client, anyio.create_task_group() as tasks:
             for _ in range(2):
                 tasks.start_soon(client.call_tool, "generate_image", {"prompt": "a fox", "wait_seconds": 1})

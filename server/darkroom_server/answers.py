@@ -32,7 +32,7 @@ _MOST_SHOWN = 10_000
 class Host:
     """The one host of this process, as far as there is one: whether it has hung up, and what it writes and reads.
 
-    Where it is leaving nothing is canceled. `conversation` names whose calls come by no HTTP: "latest" is its own.
+    `conversation` names whose calls come by no HTTP.
     """
 
     is_leaving: Callable[[], bool] = lambda: False

@@ -28,7 +28,6 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from darkroom.settings import Settings
 from darkroom.uris import host_of
 from darkroom_server import __version__
-from darkroom_server.answers import Host
 from darkroom_server.app import create_server
 from darkroom_server.strange_json import readable
 from darkroom_server.wire import Exchanges
@@ -79,7 +78,7 @@ def _app(settings: Settings, allowed_hosts: Iterable[str], is_leaving: Callable[
     """The ASGI app. `allowed_hosts` are names by which it may be reached besides the local ones, without a port."""
     if team := served_team(settings):
         return _team_app(settings, team, allowed_hosts, is_leaving)
-    server = create_server(settings.without_local_files(), Host(is_leaving=is_leaving))
+    server = create_server(settings.without_local_files(), is_leaving=is_leaving)
 
     async def health(request: Request) -> JSONResponse:
         return JSONResponse({"name": "darkroom", "version": __version__, "ok": settings.problem is None})

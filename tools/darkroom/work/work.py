@@ -207,8 +207,7 @@ class LocalWork:
         return self._runtime.monotonic() - max(0.0, now - (intent.sent_at or now))
 
     async def _create_and_watch(self, watched: Watched, budget: Budget) -> None:
-        key, is_created = watched.intent.key, False
-        schedule = PollSchedule()
+        key, is_created, schedule = watched.intent.key, False, PollSchedule()
         async with self._fence(f"creating {key}", watched):
             schedule = await self._schedule(watched.intent)
             is_created = await self._sender.send(watched, self._plan(schedule, budget))
