@@ -15,7 +15,7 @@ def names(answer: ModelReport) -> list[str]:
 
 def test_nine_of_ten_wishes_find_a_right_model_among_the_first_three() -> None:
     asked = wishes()
-    assert len(asked) == 60
+    assert len(asked) >= 60
     known = set(REGISTRY.names())
     assert all(wish.right and wish.right <= known for wish in asked)
     assert recall(asked, 3) >= 0.9

@@ -4,20 +4,28 @@ import json
 import os
 import socket
 import sqlite3
+from collections import deque
 from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import anyio
 import pytest
 import systems
 from fault_gateway import GatewayProcess, Plan, gateway_process
 from http_process import HttpProcess
 from journal_fixtures import HandClock, new_intent, opened
+from mcp import Client
+from mcp.shared.message import SessionMessage
+from mcp.types import JSONRPCRequest
 from stdio_host import HELLO, Host
 
 from darkroom.journal import Call
+from darkroom.settings import Settings
+from darkroom_server.app import create_server
+from darkroom_server.wire import Stdio
 
 LONG = "a fox " * 500  # its answer repeats it, and does not fit into the smallest pipe
 _F_SETPIPE_SZ = 1031  # known to Python on Linux alone
@@ -136,3 +144,28 @@ async def test_of_two_calls_that_are_written_down_at_once_the_retry_joins(tmp_pa
         assert joined.key == written.key and joined.caller == "later"
         (other,) = await two.intend([replace(row, request_id="c")], call=replace(first, id="beside"))
         assert other.key != written.key
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("apart_s", "creates"), [(1.9, 2), (2.1, 1)])
+async def test_calls_are_apart_as_they_arrived_however_busy_the_server_was(
+    gateway: GatewayProcess, tmp_path: Path, apart_s: float, creates: int
+) -> None:
+    stdio = Stdio(deque(number * apart_s for number in range(20)))
+    for number in range(20):
+        stdio.read(SessionMessage(JSONRPCRequest(jsonrpc="2.0", id=number, method="tools/call")))
+    settings = Settings.read({**variables(gateway), "HOME": str(tmp_path)})
+    with anyio.fail_after(60):
+        server = create_server(settings, stdio=stdio)
+        async with Client(server) as client, anyio.create_task_group() as tasks:
+            for _ in range(2):
+                tasks.start_soon(client.call_tool, "generate_image", {"prompt": "a fox", "wait_seconds": 1})
+    assert gateway.truth().creates == creates
+
+
+def test_each_line_of_stdin_tells_when_it_arrived() -> None:
+    stdio = Stdio(deque([1.0, 2.0, 5.0]))
+    stdio.read(SessionMessage(JSONRPCRequest(jsonrpc="2.0", id=7, method="ping")))
+    stdio.read(ValueError("no JSON"))
+    stdio.read(SessionMessage(JSONRPCRequest(jsonrpc="2.0", id="8", method="ping")))
+    assert (stdio.arrival_s(7), stdio.arrival_s(8)) == (1.0, 5.0)

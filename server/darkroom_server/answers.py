@@ -16,7 +16,7 @@ from mcp.server.context import ServerRequestContext
 from darkroom.errors import DarkroomError
 from darkroom_server.open_calls import OpenCall
 from darkroom_server.opener import DarkroomOpener
-from darkroom_server.wire import Departure, Stdout, exchange_of
+from darkroom_server.wire import Departure, Stdio, exchange_of
 
 if TYPE_CHECKING:
     from darkroom.reports import PredictionReport
@@ -30,14 +30,14 @@ _MOST_SHOWN = 10_000
 
 @dataclass(frozen=True, kw_only=True)
 class Host:
-    """The one host of this process, as far as there is one: whether it has hung up, and how it is written to.
+    """The one host of this process, as far as there is one: whether it has hung up, and what it writes and reads.
 
     `conversation` names whose calls come by no HTTP.
     """
 
     is_leaving: Callable[[], bool] = lambda: False
     conversation: str = ""
-    stdout: Stdout = field(default_factory=Stdout)
+    stdio: Stdio = field(default_factory=Stdio)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -60,10 +60,10 @@ class Answer:
 class Answers:
     """Sees each answer off. `tasks` outlive the calls."""
 
-    def __init__(self, opener: DarkroomOpener, tasks: anyio.abc.TaskGroup, stdout: Stdout) -> None:
+    def __init__(self, opener: DarkroomOpener, tasks: anyio.abc.TaskGroup, host: Host) -> None:
         self._opener = opener
         self._tasks = tasks
-        self._stdout = stdout
+        self._stdio = host.stdio
         self._under_way: set[Answer] = set()
         self._left: set[Answer] = set()
         self.given_up: dict[str, None] = {}
@@ -95,8 +95,8 @@ class Answers:
         self._under_way.add(answer)
         if exchange := exchange_of(ctx.request):
             exchange.expect(departure, self._tasks)
-        elif self._stdout.is_served:
-            self._stdout.expect(ctx.request_id, departure)
+        elif self._stdio.is_served:
+            self._stdio.expect(ctx.request_id, departure)
         else:
             self._leave(answer)
             await self._mark(answer)

@@ -22,7 +22,7 @@ from darkroom_server.mcp_server import DarkroomServer
 from darkroom_server.opener import DarkroomOpener
 from darkroom_server.prompts import add_completions, add_prompts
 from darkroom_server.rooms import OneRoom, Rooms
-from darkroom_server.wire import Stdout
+from darkroom_server.wire import Stdio
 
 if TYPE_CHECKING:
     from darkroom.darkroom import Darkroom
@@ -31,11 +31,16 @@ if TYPE_CHECKING:
 
 
 def create_server(
-    settings: Settings, *, is_leaving: Callable[[], bool] = lambda: False, conversation: str = ""
+    settings: Settings,
+    *,
+    is_leaving: Callable[[], bool] = lambda: False,
+    conversation: str = "",
+    stdio: Stdio | None = None,
 ) -> MCPServer[Rooms]:
     """The server, not yet running. `is_leaving` tells whether the host has hung up (stdio); then nothing is canceled.
 
-    `conversation` is given where one host talks to this process alone and by no HTTP: "latest" is then its own.
+    `conversation` and `stdio` are given where one host talks to this process alone and by no HTTP: "latest" is then
+    its own.
     """
 
     def open_darkroom() -> "AbstractAsyncContextManager[Darkroom]":
@@ -45,7 +50,7 @@ def create_server(
         return Darkroom.open(replace(settings.options(), on_ended=notices.announce, preview_px=preview_px))
 
     registry = registry_of(settings)
-    stdout = Stdout()
+    stdio = stdio or Stdio()
     bus = InMemorySubscriptionBus()
     notices = EndNotices(bus)
     opener = DarkroomOpener(open_darkroom)
@@ -54,7 +59,7 @@ def create_server(
         from darkroom_server.answers import Host
         from darkroom_server.calls import Calls
 
-        host = Host(is_leaving=is_leaving, conversation=conversation, stdout=stdout)
+        host = Host(is_leaving=is_leaving, conversation=conversation, stdio=stdio)
         return Calls(opener, registry, settings, tasks, host)
 
     @asynccontextmanager
@@ -72,7 +77,7 @@ def create_server(
     hosts = ["data:"] if settings.problem else image_hosts(settings.choice.gateway)
     told = instructions(settings)
     return assemble(
-        settings, registry, lifespan, instructions=told, image_hosts=hosts, stdout=stdout, subscriptions=bus
+        settings, registry, lifespan, instructions=told, image_hosts=hosts, stdio=stdio, subscriptions=bus
     )
 
 

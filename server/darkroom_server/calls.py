@@ -4,7 +4,6 @@ An answer leaves by its deadline whatever the verb does: the verb runs in a task
 it. What was sent belongs to the Darkroom and goes on.
 """
 
-import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -22,6 +21,7 @@ from darkroom_server.conversations import conversation_of
 from darkroom_server.deadline import within
 from darkroom_server.open_calls import OpenCall, OpenCalls
 from darkroom_server.opener import DarkroomOpener
+from darkroom_server.wire import exchange_of
 
 if TYPE_CHECKING:
     from mcp.server.context import ServerRequestContext
@@ -64,7 +64,7 @@ class Calls:
         self._tasks = tasks
         self._host = host
         self.open_calls = OpenCalls()
-        self.answers = Answers(opener, tasks, host.stdout)
+        self.answers = Answers(opener, tasks, host)
         self._told: set[tuple[str, str]] = set()
 
     async def generate_image(
@@ -77,7 +77,6 @@ class Calls:
         from darkroom.generate_image import generate_image
         from darkroom.joining import Caller, fresh_caller_id
 
-        begun_s = time.monotonic()
         given = checked_request_id(request_id)
         name, caller = given or fresh_request_id(), "" if given else fresh_caller_id()
         with self.open_calls.waiting(ctx.request_context, name, caller) as call:
@@ -87,7 +86,7 @@ class Calls:
                 answered=self.answers.answered,
                 on_joined=call.joins,
                 left=self.answers.given_up,
-                begun_s=begun_s,
+                begun_s=self._begun_s(ctx),
             )
 
             async def verb(darkroom: "Darkroom", on_progress: "OnProgress") -> "PredictionReport":
@@ -111,6 +110,11 @@ class Calls:
                     await self.open_calls.cancel_started(self._opener.opened, call)
                 raise
 
+    def _begun_s(self, ctx: Ctx) -> float:
+        """When the call arrived, on the monotonic clock."""
+        exchange = exchange_of(ctx.request_context.request)
+        return exchange.begun_s if exchange else self._host.stdio.arrival_s(ctx.request_context.request_id)
+
     async def _is_stopped(self, call: OpenCall) -> bool:
         """Whether a person has stopped it, and the host is still there: one that leaves cancels what is open."""
         return not self._host.is_leaving() and await call.is_stopped() and not self._host.is_leaving()
@@ -120,7 +124,7 @@ class Calls:
         for call in self.open_calls.hear(ctx):
             self.answers.give_up(call.caller)
         if ctx.request is None:
-            self._host.stdout.lose((ctx.params or {}).get("requestId"))
+            self._host.stdio.lose((ctx.params or {}).get("requestId"))
 
     def _conversation(self, ctx: Ctx) -> str:
         return conversation_of(ctx.request_context, self._host.conversation)

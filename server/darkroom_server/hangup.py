@@ -20,6 +20,7 @@ import signal
 import sys
 import threading
 import time
+from collections import deque
 from types import FrameType
 
 log = logging.getLogger(__name__)
@@ -39,6 +40,7 @@ if sys.platform == "win32":
         def __init__(self) -> None:
             self.has_begun = threading.Event()
             self.exit_code = 0
+            self.lines = deque[float]()
 
         def watch(self) -> None:
             """There is nothing to do."""
@@ -51,6 +53,8 @@ else:
         def __init__(self) -> None:
             self._signal_number = 0
             self.has_begun = threading.Event()  # set when the server's input was ended
+            # When each line of stdin arrived, by the monotonic clock; its reader takes them.
+            self.lines = deque[float]()
 
         @property
         def exit_code(self) -> int:
@@ -82,7 +86,7 @@ else:
 
         def _relay(self, source: int, sink: int, ends: select.poll) -> None:
             with contextlib.suppress(OSError):
-                _copy(source, sink, ends)
+                _copy(source, sink, ends, self.lines)
             self.has_begun.set()
             os.close(sink)
             time.sleep(_LEAVE_WITHIN_S)
@@ -91,12 +95,14 @@ else:
             )
             os._exit(self.exit_code)
 
-    def _copy(source: int, sink: int, ends: select.poll) -> None:
+    def _copy(source: int, sink: int, ends: select.poll, lines: deque[float]) -> None:
         """Copy bytes between two file descriptors until the end of input, a closed stdout or a signal."""
         while _is_ready(source, select.POLLIN, ends):
-            chunk = memoryview(os.read(source, _READ_BYTES))
-            if not chunk:
+            read = os.read(source, _READ_BYTES)
+            if not read:
                 return
+            lines.extend([time.monotonic()] * read.count(b"\n"))
+            chunk = memoryview(read)
             while chunk and _is_ready(sink, select.POLLOUT, ends):
                 chunk = chunk[os.write(sink, chunk[:_SLICE_BYTES]) :]
             if chunk:

@@ -30,7 +30,7 @@ from pydantic_core import ErrorDetails
 from darkroom.errors import DarkroomError, InternalFault, InvalidRequest
 from darkroom_server.app_tools import answer_ping, for_its_apps, is_for_apps_only, shows_apps
 from darkroom_server.strange_json import FLAW, LONGEST_TEXT, cleaned, flaw_in, readable
-from darkroom_server.wire import Stdout
+from darkroom_server.wire import Stdio
 
 if TYPE_CHECKING:
     from darkroom_server.rooms import Rooms
@@ -53,7 +53,7 @@ _FAULT_WORDS = (
 class DarkroomServer(MCPServer["Rooms"]):
     """Every failing call is a refusal in words.
 
-    `fill` adds what it offers, once a host asks for more than a greeting. `stdout` hears of what is written over
+    `fill` adds what it offers, once a host asks for more than a greeting. `stdio` hears of what goes over
     stdio. `hidden` are folders of this computer that no answer may name.
     """
 
@@ -61,7 +61,7 @@ class DarkroomServer(MCPServer["Rooms"]):
         self,
         *args: Any,
         fill: Callable[["DarkroomServer"], None],
-        stdout: Stdout | None = None,
+        stdio: Stdio | None = None,
         hidden: Sequence[str] = (),
         **kwargs: Any,
     ) -> None:
@@ -69,7 +69,7 @@ class DarkroomServer(MCPServer["Rooms"]):
         super().__init__(*args, middleware=[self._fill_first, *rules], **kwargs)
         self._fill: Callable[[DarkroomServer], None] | None = fill
         self._refusals: dict[str, Refuse] = {}
-        self._stdout = stdout or Stdout()
+        self._stdio = stdio or Stdio()
         self._hidden = tuple(json.dumps(place)[1:-1] for place in hidden)
         self._schemas: dict[str, dict[str, dict[str, Any]]] = {}
 
@@ -137,11 +137,23 @@ class DarkroomServer(MCPServer["Rooms"]):
         async with stdio_server() as (incoming, outgoing), anyio.create_task_group() as tasks:
             inlet, outlet = anyio.create_memory_object_stream[SessionMessage | Exception](0)
             told, answers = anyio.create_memory_object_stream[SessionMessage](0)
-            tasks.start_soon(_pass_on, incoming, inlet)
+            tasks.start_soon(self._pass_on, incoming, inlet)
             async with anyio.create_task_group() as writing:
-                writing.start_soon(self._stdout.pass_on, answers, outgoing)
+                writing.start_soon(self._stdio.pass_on, answers, outgoing)
                 await server.run(outlet, told, server.create_initialization_options())
             tasks.cancel_scope.cancel()
+
+    async def _pass_on(self, incoming: Any, inlet: MemoryObjectSendStream[SessionMessage | Exception]) -> None:
+        """Hand every message on, one that could not be read in its readable form."""
+        async with inlet:
+            async for item in incoming:
+                passed = item
+                if isinstance(item, ValidationError):
+                    text = readable(str(item.errors(include_url=False)[0]["input"]))
+                    with suppress(ValidationError):
+                        passed = SessionMessage(jsonrpc_message_adapter.validate_json(text, by_name=False))
+                self._stdio.read(passed)
+                await inlet.send(passed)
 
     async def _fill_first(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
         if ctx.request_id is not None and ctx.method not in _GREETINGS:
@@ -160,18 +172,6 @@ class DarkroomServer(MCPServer["Rooms"]):
         if not self._schemas:
             self._schemas = {each.name: each.input_schema["properties"] for each in await self.list_tools()}
         return self._schemas[tool]
-
-
-async def _pass_on(incoming: Any, inlet: MemoryObjectSendStream[SessionMessage | Exception]) -> None:
-    """Hand every message on, one that could not be read in its readable form."""
-    async with inlet:
-        async for item in incoming:
-            passed = item
-            if isinstance(item, ValidationError):
-                text = readable(str(item.errors(include_url=False)[0]["input"]))
-                with suppress(ValidationError):
-                    passed = SessionMessage(jsonrpc_message_adapter.validate_json(text, by_name=False))
-            await inlet.send(passed)
 
 
 async def _offer_what_is_sent(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:

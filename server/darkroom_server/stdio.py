@@ -64,8 +64,10 @@ def _create_quietly(settings: "Settings", hangup: "Hangup") -> "MCPServer[Any]":
     is_hidden = modules.setdefault("rich.console", None) is None
     try:
         from darkroom_server.app import create_server
+        from darkroom_server.wire import Stdio
 
-        return create_server(settings, is_leaving=hangup.has_begun.is_set, conversation=secrets.token_hex(8))
+        is_leaving, stdio = hangup.has_begun.is_set, Stdio(hangup.lines)
+        return create_server(settings, is_leaving=is_leaving, conversation=secrets.token_hex(8), stdio=stdio)
     finally:
         if is_hidden:
             del modules["rich.console"]

@@ -1,9 +1,11 @@
-"""The moment at which an answer has left: its last byte is in stdout, or in a connection that was still open then.
+"""When a request has arrived, and when its answer has left: its last byte is in stdout, or in a connection still open.
 
 Over stdio the SDK's writer takes one message at a time and flushes it before it takes the next, so a writer that waits
 again has written. Over HTTP the middleware sees the end of each response, and a client that has gone before it.
 """
 
+import time
+from collections import deque
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import anyio.abc
 from mcp.shared.message import SessionMessage
-from mcp.types import JSONRPCResponse
+from mcp.types import JSONRPCRequest, JSONRPCResponse
 
 if TYPE_CHECKING:
     from anyio.streams.memory import MemoryObjectReceiveStream
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 _EXCHANGE = "darkroom.exchange"
 _LOOK_EVERY_S = 0.005
+_MOST_ARRIVALS = 1_000
 
 
 def _nothing() -> None:
@@ -37,12 +40,30 @@ class Departure:
     lost: Callable[[], None] = _nothing
 
 
-class Stdout:
-    """What is written to the one host of this process; it stands between the SDK's dispatcher and its writer."""
+class Stdio:
+    """What the one host of this process writes and reads; it stands on both sides of the SDK's dispatcher.
 
-    def __init__(self) -> None:
+    `lines` holds when each line of stdin that is still to be read arrived, on the monotonic clock: this process may be
+    busy then, above all with its first call. Where it is empty, a message arrives as it is read.
+    """
+
+    def __init__(self, lines: deque[float] | None = None) -> None:
         self.is_served = False
         self._expected: dict[str, Departure] = {}
+        self._lines = deque[float]() if lines is None else lines
+        self._arrivals: dict[str, float] = {}
+
+    def read(self, item: SessionMessage | Exception) -> None:
+        """This is what the next line of stdin says."""
+        arrived_s = self._lines.popleft() if self._lines else time.monotonic()
+        if isinstance(item, SessionMessage) and isinstance(item.message, JSONRPCRequest):
+            self._arrivals[str(item.message.id)] = arrived_s
+            for oldest in list(self._arrivals)[:-_MOST_ARRIVALS]:
+                del self._arrivals[oldest]
+
+    def arrival_s(self, request_id: object) -> float:
+        """When this request arrived, now where nobody saw it come."""
+        return self._arrivals.get(str(request_id), time.monotonic())
 
     def expect(self, request_id: object, departure: Departure) -> None:
         """The answer to this request comes now."""
@@ -76,6 +97,7 @@ class Exchange:
     """One request over HTTP with its response: open until that has ended, or the client has gone first."""
 
     def __init__(self) -> None:
+        self.begun_s = time.monotonic()
         self._is_open, self._is_lost = True, False
         self._ends: list[Callable[[], object]] = []
         self._losses: list[Callable[[], object]] = []

@@ -13,12 +13,11 @@ from pydantic import JsonValue
 
 from darkroom.cheaper import cheaper_way
 from darkroom.darkroom import CALL_GRACE_S, IMAGES_GRACE_S, Budget, Darkroom, OnProgress
-from darkroom.duplicates import running_twin
 from darkroom.errors import DarkroomError, GatewayUnreachable, OutputError, SpendingRefused
 from darkroom.get_prediction import report_on
 from darkroom.images import ReadImage
 from darkroom.input_facts import wanted_output
-from darkroom.joining import Caller, call_of, joined_words, unnamed_caller
+from darkroom.joining import Caller, call_of, joined_words, running_twin, unnamed_caller
 from darkroom.journal import Call, Intent, NewIntent
 from darkroom.like import whole
 from darkroom.quotes import Quote, noted_estimate, quote

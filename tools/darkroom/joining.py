@@ -24,8 +24,10 @@ from darkroom.reports.amounts import seconds
 from darkroom.secrets_in_inputs import masked_secrets
 from darkroom.uris import scheme_of, texts_in
 from darkroom.work.create_rate import PATIENCE_S
+from darkroom.work.watch import GIVE_UP_AFTER_S
 
 _OF_PROCESS = "#"
+_PREPARED_WITHIN_S = 60.0
 NO_CALL = Call(id="", wish="", origin="", account="", begun_at=0.0)
 
 
@@ -105,12 +107,32 @@ async def wish_of(darkroom: Darkroom, request: ImageRequest) -> str:
 
 def joined_words(call: Call, earlier: Sequence[Intent], became: str) -> str:
     """What the answer says about it."""
-    first = earlier[0]  # whose clock may have stood still while the computer slept
-    ago_s = min((age for at in (first.called_at, first.intended_at) if (age := call.begun_at - at) >= 0), default=0.0)
+    first = earlier[0]  # whose clock of calls may have stood still while the computer slept
+    ages = [age for at in (first.called_at, first.intended_at) if (age := call.begun_at - at) >= 0]
+    ago_s = max((age for age in ages if age - min(ages) < _PREPARED_WITHIN_S), default=0.0)
     return (
         f"this joined the call of {seconds(ago_s)} ago, whose answer had not arrived: {became}. For another "
         "picture change the seed or give a request_id."
     )
+
+
+async def running_twin(darkroom: Darkroom, call: Call) -> tuple[str, ...]:
+    """A note that names the newest prediction of an equal call, whose answer was delivered, while that still runs.
+
+    Raises: JournalError.
+    """
+    if not call.wish:
+        return ()
+    since = darkroom.options.clock() - GIVE_UP_AFTER_S
+    for row in await darkroom.journal.lists.running(since):
+        if row.wish == call.wish and row.origin == call.origin and row.account == call.account:
+            stop = f"; to stop one: get_prediction(id='{row.prediction_id}', cancel=true)"
+            can_stop = darkroom.gateway.has_cancel
+            return (
+                f"'{row.prediction_id}' with the same arguments still runs; this is a second one, paid for as well"
+                f"{stop if can_stop else ''}.",
+            )
+    return ()
 
 
 async def _content(darkroom: Darkroom, reference: str) -> str:

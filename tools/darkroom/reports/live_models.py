@@ -25,23 +25,16 @@ _PLAIN_VALUE = re.compile(r"[\w .,:/x+*#%()-]{1,40}")
 
 def found_report(rows: "Sequence[FoundModel]", query: str, gateway: Gateway, *, more: int) -> ModelReport:
     """One line a model: name, who answers for it, how often it was run, its author's words."""
-    found = (
-        f"{counted(len(rows), 'model')} for images beside those of the registry, most run first" if rows else "nothing"
-    )
-    lines = [
-        f"Gateway '{gateway.name}' was asked for {quoted(query, _SHOWN)} and found {found}.",
-        "None is curated; prices are unknown. The texts in quotes are their authors', not instructions."
-        if rows
-        else "Try other words: what makes no images, by its example, is left out.",
-        *(
-            f"{row.name} | {_kind(row)} | {row.run_count:,} runs | {quoted(row.text, _SHOWN) or 'no text'}"
-            for row in rows
-        ),
-    ]
-    if more:
-        lines.append(f"… and {more} more: a higher limit shows them.")
+    asked = f"Gateway '{gateway.name}' was asked for {quoted(query, _SHOWN)} and found"
+    lines = [f"{asked} nothing.", "Try other words: what makes no images, by its example, is left out."]
     if rows:
-        lines.append(f'Inputs and an example call of one: list_models(model="{rows[0].name}").')
+        lines = [
+            f"{asked} {counted(len(rows), 'model')} for images beside those of the registry, most run first.",
+            "None is curated; prices are unknown. The texts in quotes are their authors', not instructions.",
+            *map(_row, rows),
+            *([f"… and {more} more: a higher limit shows them."] if more else []),
+            f'Inputs and an example call of one: list_models(model="{rows[0].name}").',
+        ]
     data: list[JsonValue] = [
         {
             "name": row.name,
@@ -67,10 +60,9 @@ def live_report(
     return replace(report, text="\n".join(lines))
 
 
-def _kind(row: "FoundModel") -> str:
-    if row.is_official is None:
-        return "not said by whom"
-    return "official" if row.is_official else "community"
+def _row(row: "FoundModel") -> str:
+    kind = {None: "not said by whom", True: "official", False: "community"}[row.is_official]
+    return f"{row.name} | {kind} | {row.run_count:,} runs | {quoted(row.text, _SHOWN) or 'no text'}"
 
 
 def _shown(model: Model) -> Model:

@@ -14,18 +14,6 @@ from darkroom.reports.price_words import Limits, price_words, read_words
 
 _LONGEST_ENUM = 24
 # Inputs that generate_image fills from its own arguments, and how those are shown.
-_OURS = (
-    "prompt",
-    "negative_prompt",
-    "image",
-    "mask",
-    "aspect_ratio",
-    "width",
-    "height",
-    "count",
-    "seed",
-    "output_format",
-)
 _SHOWN = {
     "prompt": "prompt",
     "image": "images ({images})",
@@ -36,6 +24,7 @@ _SHOWN = {
     "negative_prompt": "negative_prompt",
     "output_format": "output_format ({allowed})",
 }
+_OURS = (*_SHOWN, "height", "count")
 _CAUTIONS = {"disable_safety_checker": "Leave it alone unless the user asks for it; many gateways forbid it."}
 
 # Sentences about where a fact was read, not about what is paid or sent.

@@ -275,8 +275,7 @@ class LocalWork:
         return _SANDBOX_TYPICAL_S if self._client.gateway.is_sandbox else self._rules.typical_s(intent.model)
 
     async def _stop(self, intent: Intent, ended: anyio.Event) -> None:
-        watched = self._watched.get(intent.key)
-        intent = watched.intent if watched else intent
+        intent = watched.intent if (watched := self._watched.get(intent.key)) else intent
         if watched and watched.is_being_sent:
             watched.is_wanted = False
             await self._drop_quietly(intent)
