@@ -17,6 +17,7 @@ from darkroom_server.cli.tenant_people import (
     forget,
     limit,
     person_of,
+    remove,
     usd_or_none,
     vault_of,
 )
@@ -49,6 +50,7 @@ def tenant_commands() -> typer.Typer:
         (admin, "admin", "acme https://login.example.com 8f14e45f-ea11"),
         (reseal, "reseal", ""),
         (audit, "audit", "acme --since 7d"),
+        (remove, "remove", "acme"),
         (forget, "forget", "https://login.example.com 8f14e45f-ea11"),
     ):
         group.command(name=name, epilog=f"Example: darkroom-mcp tenant {name} {example}".rstrip())(command)

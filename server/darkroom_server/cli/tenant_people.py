@@ -26,6 +26,8 @@ ForPerson = Annotated[
 _Issuer = Annotated[str, typer.Argument(help="The issuer of the person's log-in.", metavar="ISSUER")]
 _Subject = Annotated[str, typer.Argument(help="Their subject there.", metavar="SUBJECT")]
 
+_IsAgreed = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+
 
 def limit(
     name: Name,
@@ -66,29 +68,51 @@ def admin(
 def forget(
     issuer: _Issuer,
     subject: _Subject,
-    is_agreed: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    is_agreed: _IsAgreed = False,
 ) -> None:
     """Forget a person: cancel what runs, delete their images, then all rows about them. It cannot be undone."""
     from darkroom_server.team.administration import Person, administering
     from darkroom_server.team.forgetting import Forgetting
 
-    settings, vault = Settings.read(), vault_of()
+    vault = vault_of()
     with administering(owner_url()) as administration:
-        places = (settings.output_location, str(settings.data_path / "team"))
-        forgetting = Forgetting(administration, vault, places, Person(issuer, subject))
+        forgetting = Forgetting(administration, vault, _places(), Person(issuer, subject))
         found = forgetting.found()
-        question = f"Forget {subject} of {issuer}: {found.words}?"
-        if not is_agreed and not _agrees(question):
-            raise InvalidRequest("Not confirmed. Nothing was forgotten.")
+        if not is_agreed:
+            _ask(f"Forget {subject} of {issuer}: {found.words}?")
         note(anyio.run(forgetting.forget))
 
 
-def _agrees(question: str) -> bool:
+def remove(name: Name, is_agreed: _IsAgreed = False) -> None:
+    """Remove a tenant with all that is its own: images, predictions, people, keys, tokens. It cannot be undone.
+
+    A prediction that is open stops it. What stays is that it was removed, in the audit.
+    """
+    from darkroom_server.team.administration import administering
+    from darkroom_server.team.removing import Removing
+
+    with administering(owner_url()) as administration:
+        removing = Removing(administration, _places(), name)
+        found = removing.found()
+        if not is_agreed:
+            _ask(f"Remove tenant '{name}' with {found}?")
+        note(anyio.run(removing.remove))
+
+
+def _places() -> tuple[str, str]:
+    """Where images lie, and on this computer what the database did not take."""
+    settings = Settings.read()
+    return settings.output_location, str(settings.data_path / "team")
+
+
+def _ask(question: str) -> None:
+    """Raises: InvalidRequest unless the answer is yes."""
     import sys
 
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise InvalidRequest(f"{question} There is no terminal to ask at. Repeat it with --yes to go ahead.")
-    return typer.confirm(question, err=True)
+    if not typer.confirm(question, err=True):
+        raise InvalidRequest("Not confirmed. Nothing was changed.")
 
 
 def vault_of() -> "Vault":

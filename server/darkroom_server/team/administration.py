@@ -197,12 +197,13 @@ class Administration:
 
     def acts(self, tenant: str, since_s: float, limit: int) -> list[dict[str, Any]]:
         """What was done in the tenant since then (seconds since the epoch), newest first, persons by their subjects."""
-        self.check_tenant(tenant)
-        return self._rows(_ACTS, tenant, since_s, limit)
+        if not (acts := self._rows(_ACTS, tenant, since_s, limit)):
+            self.check_tenant(tenant)  # of one that was removed, that alone is told
+        return acts
 
-    def note_forgotten(self, tenant: str) -> None:
-        """That somebody was forgotten; who is not kept."""
-        self._note(tenant, "forget", "")
+    def note_erased(self, tenant: str, act: str) -> None:
+        """That somebody, who is not kept, was forgotten or the tenant removed."""
+        self._note(tenant, act, "")
 
     def _spent_today(self, tenant: str) -> Spending:
         with self.connection.transaction():

@@ -27,7 +27,7 @@ _ENTER = """SELECT set_config('darkroom.tenant', %(tenant)s, true), set_config('
 _COUNTS = """SELECT (SELECT count(*) FROM intents) AS predictions, (SELECT count(*) FROM images) AS images,
     (SELECT count(*) FROM principals WHERE tenant = %(tenant)s AND principal = %(hash)s) AS known"""
 # A create in doubt for longer than that has no image any more, and can be settled by nobody.
-_ON_THE_WAY = """SELECT count(*) AS count FROM intents WHERE state IN ('sent', 'unknown')
+ON_THE_WAY = """SELECT count(*) AS count FROM intents WHERE state IN ('sent', 'unknown')
     AND sent_at > extract(epoch FROM clock_timestamp()) - 3600"""
 _DROP = f"UPDATE intents SET reason = 'The person was forgotten.', {guarded(Event.DROP)}"
 _RUNNING = (
@@ -71,23 +71,47 @@ class Found:
         return f"{said} in tenant {', '.join(self.tenants)}"
 
 
-class Forgetting:
+class AsOwner:
+    """Transactions as a principal of a tenant, or as everybody of it, on the connection of the owner."""
+
+    def __init__(self, administration: Administration, principal: str) -> None:
+        self.administration = administration
+        self.principal = principal
+        self._connection = administration.connection
+
+    @contextmanager
+    def locked(self, tenant: str) -> Generator[None]:
+        """One transaction, with the tenant's lock."""
+        with self._connection.transaction():
+            self.rows(_ENTER, tenant)
+            yield
+
+    def do(self, statement: str, tenant: str) -> None:
+        self._connection.execute(statement.encode(), {"tenant": tenant, "hash": self.principal})
+
+    def rows(self, statement: str, tenant: str) -> list[Row]:
+        return self._connection.execute(statement.encode(), {"tenant": tenant, "hash": self.principal}).fetchall()
+
+    def delete_from(self, table: str, tenant: str, where: str = "tenant = %(tenant)s") -> None:
+        statement = sql.SQL("DELETE FROM {} WHERE ").format(sql.Identifier(table)).as_string()
+        self.do(statement + where, tenant)
+
+
+class Forgetting(AsOwner):
     """One person, in all tenants where they have been. `places`: folders and buckets with one of theirs below."""
 
     def __init__(self, administration: Administration, vault: Vault, places: Sequence[str], person: Person) -> None:
-        self._administration = administration
-        self._connection = administration.connection
+        super().__init__(administration, principal_hash(person.issuer, person.subject))
         self._vault = vault
         self._places = [place.rstrip("/") for place in places]
         self._person = person
-        self._hash = principal_hash(person.issuer, person.subject)
 
     def found(self) -> Found:
         """Raises: InvalidRequest where nobody of that name was ever here."""
         tenants, predictions, images = list[str](), 0, 0
-        for each in self._administration.tenants():
-            with self._as_person(each["name"]):
-                (row,) = self._rows(_COUNTS, each["name"])
+        for each in self.administration.tenants():
+            with self.locked(each["name"]):
+                (row,) = self.rows(_COUNTS, each["name"])
             if any(row.values()):
                 tenants.append(each["name"])
                 predictions, images = predictions + row["predictions"], images + row["images"]
@@ -127,26 +151,26 @@ class Forgetting:
 
     def _stop_creates(self, tenant: str) -> list[Row]:
         """Send nothing more of theirs; the predictions that run. Raises: InvalidRequest."""
-        with self._as_person(tenant):
+        with self.locked(tenant):
             if self._person.issuer == MACHINES:
                 name = self._person.subject.removeprefix(f"{tenant}/")
                 self._connection.execute("DELETE FROM tokens WHERE tenant = %s AND subject = %s", (tenant, name))
-            if count := self._rows(_ON_THE_WAY, tenant)[0]["count"]:
+            if count := self.rows(ON_THE_WAY, tenant)[0]["count"]:
                 raise InvalidRequest(
                     f"{counted(count, 'create')} of theirs in tenant '{tenant}' may be on the way or paid for already. "
                     "Nothing was forgotten there. Repeat the command in a minute; one whose answer was lost is given "
                     "up after an hour."
                 )
             self._connection.execute(_DROP.encode())
-            return self._rows(_RUNNING, tenant)
+            return self.rows(_RUNNING, tenant)
 
     async def _delete_images(self, tenant: str) -> int:
-        return sum([await open_target(f"{place}/{tenant}/{self._hash}").clear() for place in self._places])
+        return sum([await open_target(f"{place}/{tenant}/{self.principal}").clear() for place in self._places])
 
     async def _cancel(self, tenant: str, running: Sequence[Row]) -> set[str]:
         """Ask the gateways to stop them; the ids of those that may go on."""
         going_on: set[str] = set()
-        choices = {row["id"]: self._choice(row) for row in self._rows(_KEYS, tenant)} if running else {}
+        choices = {row["id"]: self._choice(row) for row in self.rows(_KEYS, tenant)} if running else {}
         for row in running:
             choice = choices.get(row["account"])
             if not (choice and await _is_canceled(choice, row["prediction_id"])):
@@ -162,34 +186,19 @@ class Forgetting:
 
     def _delete_rows(self, tenant: str, expected: set[str]) -> bool:
         """False, and nothing done, where something else has begun meanwhile."""
-        with self._as_person(tenant):
-            if self._rows(_ON_THE_WAY, tenant)[0]["count"]:
+        with self.locked(tenant):
+            if self.rows(ON_THE_WAY, tenant)[0]["count"]:
                 return False
-            if {row["key"] for row in self._rows(_RUNNING, tenant)} - expected:
+            if {row["key"] for row in self.rows(_RUNNING, tenant)} - expected:
                 return False
             self._connection.execute(_SUMS.encode())
             for statement in (_JOBS, *_OWN_ACCOUNTS):
-                self._do(statement, tenant)
-            for table in self._rows(_TABLES, tenant):
-                name = sql.Identifier(table["name"])
-                statement = sql.SQL("DELETE FROM {} WHERE tenant = %s AND principal = %s").format(name)
-                self._connection.execute(statement, (tenant, self._hash))
-            self._do(_FORGET_ACT, tenant)
-            self._administration.note_forgotten(tenant)
+                self.do(statement, tenant)
+            for table in self.rows(_TABLES, tenant):
+                self.delete_from(table["name"], tenant, "tenant = %(tenant)s AND principal = %(hash)s")
+            self.do(_FORGET_ACT, tenant)
+            self.administration.note_erased(tenant, "forget")
         return True
-
-    @contextmanager
-    def _as_person(self, tenant: str) -> Generator[None]:
-        """One transaction as this person, with the tenant's lock."""
-        with self._connection.transaction():
-            self._rows(_ENTER, tenant)
-            yield
-
-    def _do(self, statement: str, tenant: str) -> None:
-        self._connection.execute(statement.encode(), {"tenant": tenant, "hash": self._hash})
-
-    def _rows(self, statement: str, tenant: str) -> list[Row]:
-        return self._connection.execute(statement.encode(), {"tenant": tenant, "hash": self._hash}).fetchall()
 
 
 async def _is_canceled(choice: GatewayChoice, prediction_id: str) -> bool:

@@ -7,7 +7,7 @@ where only one fits. The limits are read there too: a change holds from the next
 from dataclasses import dataclass, replace
 from typing import Any
 
-from darkroom.errors import SpendingRefused
+from darkroom.errors import AccessRefused, SpendingRefused
 from darkroom.journal import Left, Spending
 from darkroom.journal.database import Session
 from darkroom.journal.spending_rows import RESERVED_S, left_of, refuse_price, spent
@@ -62,9 +62,10 @@ class TeamLimit:
             self._refuse_many(session, now)
         elif session.execute(_HELD, (key, now - RESERVED_S)).fetchone():
             return  # it was found to fit when it was written down, and has held its place since then
-        if estimate_usd is None and self._quotas.allow_unknown_price:
-            return
+        is_free = estimate_usd is None and self._quotas.allow_unknown_price
         for limit_usd, spending, whose in self.limits(session, now, key):
+            if is_free:
+                return
             refuse_price(estimate_usd, limit_usd, spending, f"It is {whose}. {_ADVICE}", "an administrator")
 
     def left(self, session: Session, now: float) -> Left | None:
@@ -73,14 +74,19 @@ class TeamLimit:
         return min(rooms, key=lambda room: room.left_usd, default=None)
 
     def limits(self, session: Session, now: float, key: str) -> list[tuple[float, Spending, str]]:
-        """Each limit of money: US dollars a day, what is spent and reserved of it, and whose it is."""
+        """Each limit of money: US dollars a day, what is spent and reserved of it, and whose it is.
+
+        Raises: AccessRefused where the tenant is not there any more.
+        """
         tenant = self._principal.tenant
         row: Any = session.execute(_LIMITS, (now, self._principal.hash, tenant)).fetchone()
+        if row is None:  # a call had begun before
+            raise AccessRefused(f"Tenant '{tenant}' was removed. Nothing was sent. Ask the administrator.")
         found: list[tuple[float, Spending, str]] = []
-        if row and row["own_usd"] is not None:
+        if row["own_usd"] is not None:
             own = spent(session, row["day_began"], now, key)
             found.append((row["own_usd"], own, f"your own limit for a day in tenant '{tenant}'"))
-        if row and row["team_usd"] is not None:
+        if row["team_usd"] is not None:
             team = spent_by_all(session, row["day_began"], now, key)
             found.append((row["team_usd"], team, f"the limit for a day of the whole tenant '{tenant}'"))
         self.is_set = bool(found)
