@@ -16,7 +16,7 @@ from darkroom.journal.listing import Lists
 from darkroom.journal.rates import Rates
 from darkroom.journal.reconcile import Verdict
 from darkroom.journal.records import Call, Intent, Left, Limit, Look, NewIntent, ReceiptOf, Spending, Totals
-from darkroom.journal.states import DOUBTFUL, in_list
+from darkroom.journal.states import DOUBTFUL, SENDABLE, in_list
 from darkroom.predictions import Prediction
 
 # What waits for its images or its end. A prediction without an image yet is taken to expire an hour after it was known.
@@ -91,10 +91,11 @@ class Journal:
         return await self._write(lambda session: self._claimed(session, key, account, spending))
 
     def _claimed(self, session: Session, key: str, account: str, spending: Limit | None) -> bool:
-        if not intent_rows.claim(session, key, self._claimed_by, account, now := self._clock()):
+        intent = intent_rows.find(session, key)
+        if intent is None or intent.state not in SENDABLE:
             return False
-        spending_rows.refuse_beyond(session, spending, intent_rows.get(session, key).estimate_usd, now, key)
-        return True
+        spending_rows.refuse_beyond(session, spending, intent.estimate_usd, now := self._clock(), intent)
+        return intent_rows.claim(session, key, self._claimed_by, account, now)
 
     async def mark_known(self, key: str, prediction: Prediction, look: Look | None = None) -> Intent:
         """The create has this prediction. Allowed from every state, since a paid prediction is never dropped.

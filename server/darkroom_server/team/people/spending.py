@@ -14,8 +14,9 @@ from darkroom_server.team.tenants import Principal, zone_of
 _ZONE = "SELECT zone FROM tenants WHERE name = ?"
 # Quarters of an hour first: of those every zone's days are made, and there are far fewer than creates.
 _DAYS = f"""SELECT to_char(to_timestamp(quarter) AT TIME ZONE ?, 'YYYY-MM-DD') AS day, model,
-    sum(creates)::int AS creates, sum(known_usd) AS known_usd, sum(open_usd) AS open_usd FROM (SELECT floor({AT} / 900) * 900 AS quarter, model,
-    {SUMS_OF_SPENT} WHERE principal = ? GROUP BY 1, 2) AS quarters GROUP BY 1, 2 ORDER BY 1, 2"""
+    sum(creates)::int AS creates, sum(known_usd) AS known_usd, sum(open_usd) AS open_usd
+    FROM (SELECT floor({AT} / 900) * 900 AS quarter, model, {SUMS_OF_SPENT} WHERE principal = ? GROUP BY 1, 2) AS quarters
+    GROUP BY 1, 2 ORDER BY 1, 2"""
 
 
 async def spending_of(postgres: Postgres, person: Principal) -> dict[str, JsonValue]:
@@ -26,7 +27,7 @@ async def spending_of(postgres: Postgres, person: Principal) -> dict[str, JsonVa
     now = postgres.clock()
 
     def work(session: Session) -> dict[str, JsonValue]:
-        limits = TeamLimit(person, Quotas()).limits(session, now, "")
+        limits = TeamLimit(person, Quotas()).limits(session, now)
         zone = session.execute(_ZONE, (person.tenant,)).fetchone()["zone"]
         return {
             "spending": [[*each.values()] for each in session.execute(_DAYS, (zone, person.hash)).fetchall()],
