@@ -12,11 +12,9 @@ from darkroom_server.team.quotas import Quotas, TeamLimit
 from darkroom_server.team.tenants import Principal, zone_of
 
 _ZONE = "SELECT zone FROM tenants WHERE name = ?"
-# Quarters of an hour first: of those every zone's days are made, and there are far fewer than creates.
-_DAYS = f"""SELECT to_char(to_timestamp(quarter) AT TIME ZONE ?, 'YYYY-MM-DD') AS day, model,
-    sum(creates)::int AS creates, sum(known_usd) AS known_usd, sum(open_usd) AS open_usd
-    FROM (SELECT floor({AT} / 900) * 900 AS quarter, model, {SUMS_OF_SPENT} WHERE principal = ? GROUP BY 1, 2) AS quarters
-    GROUP BY 1, 2 ORDER BY 1, 2"""
+# Below row-level security, which no index answers, the rows of the whole tenant would be read.
+_DAYS = f"""SELECT to_char(to_timestamp({AT}) AT TIME ZONE ?, 'YYYY-MM-DD') AS day, model, {SUMS_OF_SPENT}
+    WHERE principal = ? GROUP BY 1, 2 ORDER BY 1, 2"""
 
 
 async def spending_of(postgres: Postgres, person: Principal) -> dict[str, JsonValue]:
