@@ -169,7 +169,9 @@ def test_a_key_goes_in_by_a_pipe_of_a_real_process(admin: Administrator, tmp_pat
     assert KEY not in done.stderr and SECRET not in done.stderr
 
 
-@pytest.mark.parametrize("command", ["add", "list", "key", "token", "limit", "admin", "reseal", "audit", "remove", "forget"])
+@pytest.mark.parametrize(
+    "command", ["add", "list", "key", "token", "limit", "admin", "reseal", "audit", "remove", "forget"]
+)
 def test_every_command_has_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["tenant", command, "--help"]) == 0
     assert f"Example: darkroom-mcp tenant {command}" in " ".join(capsys.readouterr().out.split())

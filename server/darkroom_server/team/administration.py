@@ -135,8 +135,8 @@ class Administration:
             others = self._rows("SELECT tenant, id, sealed_key FROM gateway_accounts WHERE id <> %s", row["id"])
         if any(not vault.opens(each["sealed_key"], SealedPlace(each["tenant"], each["id"]).of_key) for each in others):
             self.notices.append(
-                "A key that was kept before cannot be opened with this DARKROOM_MASTER_KEYS. Is it that of the replicas "
-                "and workers? Where it is not, they cannot open the new key either."
+                "A key that was kept before cannot be opened with this DARKROOM_MASTER_KEYS. Is it that of the "
+                "replicas and workers? Where it is not, they cannot open the new key either."
             )
         return row["id"]
 
@@ -260,8 +260,8 @@ def _check_owner(connection: "psycopg.Connection[dict[str, Any]]") -> None:
     row = connection.execute(_IS_OWNER).fetchone()
     if row and not row["is_owner"]:
         raise JournalError(
-            f"The role '{connection.info.user}' does not own the tables, so nothing was done. DARKROOM_MIGRATE_URL must "
-            "name the role that has run `darkroom-mcp migrate`."
+            f"The role '{connection.info.user}' does not own the tables, so nothing was done. DARKROOM_MIGRATE_URL "
+            "must name the role that has run `darkroom-mcp migrate`."
         )
 
 

@@ -66,7 +66,10 @@ class TokenFaults:
 
 
 class NoStreams:
-    """Refuses GET and DELETE of /mcp: there is no session, and a stream on which nothing comes holds an end up."""
+    """Refuses GET and DELETE of /mcp: there is no session, and a stream on which nothing comes holds an end up.
+
+    Who writes /mcp/ is sent on by its path alone: the router would name the scheme and the host that it was asked by.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -74,8 +77,10 @@ class NoStreams:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] == "/mcp" and scope["method"] not in ("POST", "OPTIONS"):
             await Response(status_code=405, headers={"Allow": "POST"})(scope, receive, send)
-            return
-        await self._app(scope, receive, send)
+        elif scope["type"] == "http" and scope["path"] == "/mcp/":
+            await Response(status_code=308, headers={"Location": "/mcp"})(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
 
 
 class AnswerHeaders:

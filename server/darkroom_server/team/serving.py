@@ -113,6 +113,7 @@ def team_app(
         stateless_http=True, transport_security=transport_security, max_request_body_size=most_bytes
     )
     app.routes.extend([*status_routes(here.missing, here.warnings, is_leaving), resource_metadata_route(auth)])
+    app.router.redirect_slashes = False
     app.state.held_bodies = HeldBodies()
     people = People(team, vault, verifier, here.now, app.state.held_bodies) if team.oauth_client_id else None
     app.routes.extend(people.routes(settings) if people else [])
