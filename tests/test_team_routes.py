@@ -39,13 +39,20 @@ TO_STRANGERS = {
     "GET /.well-known/oauth-protected-resource/mcp": 200,
     "POST /mcp": 401,
 }
-PAGE = {"DARKROOM_OAUTH_CLIENT_ID": "page", "DARKROOM_WEBHOOKS": "on"}
 
 
 @pytest.fixture(scope="module")
 def team(running_postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
     folder = tmp_path_factory.mktemp("team")
-    with open_issuer() as issuer, open_team(running_postgres, issuer, folder, has_worker=False, **PAGE) as team:
+    with (
+        open_issuer() as issuer,
+        open_team(
+            *(running_postgres, issuer, folder),
+            has_worker=False,
+            DARKROOM_OAUTH_CLIENT_ID="page",
+            DARKROOM_WEBHOOKS="on",
+        ) as team,
+    ):
         yield team
 
 
@@ -65,8 +72,9 @@ def session(team: Team, **changes: str) -> str:
 
 def test_every_route_is_among_those_that_are_tried_here(team: Team) -> None:
     settings = Settings.read(
-        PAGE
-        | {
+        {
+            "DARKROOM_OAUTH_CLIENT_ID": "page",
+            "DARKROOM_WEBHOOKS": "on",
             "DARKROOM_DATABASE_URL": team.server.app,
             "DARKROOM_MASTER_KEYS": MASTER,
             "DARKROOM_PUBLIC_URL": team.origin,

@@ -6,13 +6,13 @@ Their spending stays as sums without a name, so that the tenant's limit for the 
 
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from psycopg import sql
 
 from darkroom.errors import DarkroomError, InvalidRequest, SettingsError
 from darkroom.gateways import GatewayChoice, PredictionClient
+from darkroom.journal.database import EVERYONE
 from darkroom.journal.states import Event, guarded
 from darkroom.outputs import open_target
 from darkroom.reports.amounts import counted
@@ -38,11 +38,12 @@ _SUMS = """INSERT INTO forgotten_spending (tenant, spent_at, usd) SELECT tenant,
     coalesce(cost_usd, CASE status WHEN 'aborted' THEN 0 ELSE estimate_usd END, 0) FROM intents
     WHERE is_adopted = 0 AND state IN ('sent', 'unknown', 'known')
     AND coalesce(sent_at, intended_at) > extract(epoch FROM clock_timestamp()) - 2 * 86400"""
-# Every table that has rows of a principal, also those that came later; the sums that triggers keep go last.
-_TABLES = """SELECT relname AS name FROM pg_class JOIN pg_attribute AS own ON own.attrelid = pg_class.oid
-    JOIN pg_attribute AS whose ON whose.attrelid = pg_class.oid
-    WHERE relkind IN ('r', 'p') AND relnamespace = current_schema()::regnamespace
-    AND own.attname = 'principal' AND whose.attname = 'tenant' ORDER BY relname = 'tallies', relname"""
+# Every table with rows of a tenant, also those that came later, and whether they are a principal's: what others refer
+# to goes after them, the sums that triggers keep go last.
+_TABLES = """SELECT table_name AS name, bool_or(column_name = 'principal') AS is_of_principals
+    FROM information_schema.columns WHERE table_schema = current_schema() AND column_name IN ('tenant', 'principal')
+    GROUP BY table_name HAVING bool_or(column_name = 'tenant')
+    ORDER BY table_name = 'tallies', table_name = 'principals', table_name"""
 _OWN = "(SELECT id FROM gateway_accounts WHERE tenant = %(tenant)s AND principal = %(hash)s)"
 # What is known of their own accounts: the gateway's name of one may be the person's.
 _OWN_ACCOUNTS = (
@@ -55,20 +56,6 @@ _JOBS = f"""DELETE FROM procrastinate_jobs WHERE status <> 'doing' AND (args ->>
 _FORGET_ACT = """UPDATE audit SET who = CASE who WHEN %(hash)s THEN '' ELSE who END, which = ''
     WHERE tenant = %(tenant)s AND (who = %(hash)s OR which = %(hash)s)"""
 _TRIES = 3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """What there is of a person, over all tenants."""
-
-    tenants: tuple[str, ...]
-    predictions: int
-    images: int
-
-    @property
-    def words(self) -> str:
-        said = f"{counted(self.predictions, 'prediction')} and {counted(self.images, 'image')}"
-        return f"{said} in tenant {', '.join(self.tenants)}"
 
 
 class AsOwner:
@@ -92,9 +79,15 @@ class AsOwner:
     def rows(self, statement: str, tenant: str) -> list[Row]:
         return self._connection.execute(statement.encode(), {"tenant": tenant, "hash": self.principal}).fetchall()
 
-    def delete_from(self, table: str, tenant: str, where: str = "tenant = %(tenant)s") -> None:
-        statement = sql.SQL("DELETE FROM {} WHERE ").format(sql.Identifier(table)).as_string()
-        self.do(statement + where, tenant)
+    def delete_rows(self, tenant: str) -> None:
+        """Those of the principal, or with everybody all of the tenant's, in every table."""
+        where = "tenant = %(tenant)s AND %(hash)s IN ('*', principal)"
+        for table in self.rows(_TABLES, tenant):
+            statement = sql.SQL("DELETE FROM {} WHERE ").format(sql.Identifier(table["name"])).as_string()
+            if table["is_of_principals"]:
+                self.do(statement + where, tenant)
+            elif self.principal == EVERYONE:
+                self.do(f"{statement}tenant = %(tenant)s", tenant)
 
 
 class Forgetting(AsOwner):
@@ -106,8 +99,11 @@ class Forgetting(AsOwner):
         self._places = [place.rstrip("/") for place in places]
         self._person = person
 
-    def found(self) -> Found:
-        """Raises: InvalidRequest where nobody of that name was ever here."""
+    def found(self) -> tuple[list[str], str]:
+        """The tenants where they have been, and what there is in words.
+
+        Raises: InvalidRequest where nobody of that name was ever here.
+        """
         tenants, predictions, images = list[str](), 0, 0
         for each in self.administration.tenants():
             with self.locked(each["name"]):
@@ -120,15 +116,17 @@ class Forgetting(AsOwner):
                 f"Nobody with subject {self._person.subject[:60]!r} of {self._person.issuer[:90]!r} was ever here, "
                 "so nothing was changed. The subject is the `sub` of their log-in; of a machine it is tenant/name."
             )
-        return Found(tenants=tuple(tenants), predictions=predictions, images=images)
+        said = f"{counted(predictions, 'prediction')} and {counted(images, 'image')}"
+        return tenants, f"{said} in tenant {', '.join(tenants)}"
 
     async def forget(self) -> str:
         """Do it, and say what was done.
 
         Raises: InvalidRequest where a create is on its way; OutputError where an image cannot be deleted.
         """
-        found, canceled, going_on, files = self.found(), set[str](), set[str](), 0
-        for tenant in found.tenants:
+        tenants, found = self.found()
+        canceled, going_on, files = set[str](), set[str](), 0
+        for tenant in tenants:
             for _ in range(_TRIES):
                 running = self._stop_creates(tenant)
                 asked = [row for row in running if row["prediction_id"] not in canceled | going_on]
@@ -136,7 +134,7 @@ class Forgetting(AsOwner):
                 going_on |= left
                 canceled |= {row["prediction_id"] for row in asked} - left
                 files += await self._delete_images(tenant)
-                if self._delete_rows(tenant, {row["key"] for row in running}):
+                if self._delete_all(tenant, {row["key"] for row in running}):
                     files += await self._delete_images(tenant)  # what a worker has brought home meanwhile
                     break
             else:
@@ -144,7 +142,7 @@ class Forgetting(AsOwner):
                     "They go on making images, so not everything could be forgotten. Take their log-in away first, "
                     "then repeat the command."
                 )
-        said = f"Forgotten: {found.words}; {counted(files, 'file')} deleted, {len(canceled)} canceled."
+        said = f"Forgotten: {found}; {counted(files, 'file')} deleted, {len(canceled)} canceled."
         if going_on:
             said += f" The gateway could not be made to stop {', '.join(sorted(going_on))}: it may still be paid for."
         return said
@@ -184,7 +182,7 @@ class Forgetting(AsOwner):
         except SettingsError:
             return None
 
-    def _delete_rows(self, tenant: str, expected: set[str]) -> bool:
+    def _delete_all(self, tenant: str, expected: set[str]) -> bool:
         """False, and nothing done, where something else has begun meanwhile."""
         with self.locked(tenant):
             if self.rows(ON_THE_WAY, tenant)[0]["count"]:
@@ -194,8 +192,7 @@ class Forgetting(AsOwner):
             self._connection.execute(_SUMS.encode())
             for statement in (_JOBS, *_OWN_ACCOUNTS):
                 self.do(statement, tenant)
-            for table in self.rows(_TABLES, tenant):
-                self.delete_from(table["name"], tenant, "tenant = %(tenant)s AND principal = %(hash)s")
+            self.delete_rows(tenant)
             self.do(_FORGET_ACT, tenant)
             self.administration.note_erased(tenant, "forget")
         return True

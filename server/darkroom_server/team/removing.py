@@ -17,11 +17,6 @@ _COUNTS = """SELECT (SELECT count(*) FROM principals WHERE tenant = %(tenant)s) 
 _RUNNING = f"""SELECT count(*) AS count FROM intents WHERE state = 'known' AND ended_at IS NULL AND is_adopted = 0
     AND known_at > extract(epoch FROM clock_timestamp()) - {GIVE_UP_AFTER_S}"""
 _JOBS = "DELETE FROM procrastinate_jobs WHERE status <> 'doing' AND args ->> 'tenant' = %(tenant)s"
-# Every table that has rows of a tenant, also those that came later: what others refer to goes after them, the sums that
-# triggers keep go last.
-_TABLES = """SELECT relname AS name FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid
-    WHERE relkind IN ('r', 'p') AND relnamespace = current_schema()::regnamespace AND attname = 'tenant'
-    ORDER BY relname = 'tallies', relname = 'principals', relname"""
 _TENANT = "DELETE FROM tenants WHERE name = %(tenant)s"
 
 
@@ -52,8 +47,7 @@ class Removing(AsOwner):
         with self.locked(self._tenant):
             self._refuse_open()
             self.do(_JOBS, self._tenant)
-            for table in self.rows(_TABLES, self._tenant):
-                self.delete_from(table["name"], self._tenant)
+            self.delete_rows(self._tenant)
             self.do(_TENANT, self._tenant)
             self.administration.note_erased(self._tenant, "remove tenant")
             files = await self._delete_images()
