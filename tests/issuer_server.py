@@ -16,7 +16,8 @@ SigningKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 
 class Issuer:
-    """`keys` by their kid; `fetches` counts how often they were asked for; `is_down` answers 503, `is_garbled` no HTTP.
+    """`keys` by their kid; `fetches` counts how often they were asked for; `is_down` answers 503, `is_garbled` no HTTP;
+    `drips` is the part of an answer that comes by drops, "head" or "body".
 
     `places` are addresses that the metadata names besides. `grants` are the answers of the token endpoint by their
     code, each given once; `exchanged` the forms that came.
@@ -30,6 +31,7 @@ class Issuer:
         }
         self.fetches = 0
         self.is_down = self.is_garbled = False
+        self.drips = ""
         self.document: bytes | None = None
         self.named = ""
         self.places: dict[str, str] = {}
@@ -94,10 +96,12 @@ def open_issuer() -> Generator[Issuer]:
             if issuer.is_garbled:
                 self.wfile.write(b"no answer\r\n\r\n")
                 return
-            self.send_response(503 if issuer.is_down else status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            head = f"HTTP/1.0 {503 if issuer.is_down else status} x\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+            drops = {"head": head + body, "body": body}.get(issuer.drips, b"")
+            self.wfile.write((head + body).removesuffix(drops))
+            for drop in drops:
+                threading.Event().wait(0.05)
+                self.wfile.write(bytes([drop]))
 
         def log_message(self, format: str, *args: object) -> None:
             return

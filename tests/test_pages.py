@@ -28,7 +28,7 @@ OTHERS_OPTIONS = {"--extra", "--group", "--system-certs", "--native-tls", "--pre
 # Variables beside our settings and the gateways' keys.
 OTHERS_VARIABLES = {"HTTPS_PROXY", "SSL_CERT_FILE", "DARKROOM_HOST"}  # the last one is of the compose file
 # Words of PostgreSQL, and of Prometheus for what we name with dots.
-OTHERS_NAMES = {"pg_dump", "synchronous_commit", "synchronous_standby_names"}
+OTHERS_NAMES = {"pg_dump", "pg_restore", "synchronous_commit", "synchronous_standby_names"}
 SOURCE = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "server/darkroom_server").rglob("*.py"))
 STORE_A_KEY = ["key", "set", "replicate"]
 

@@ -113,6 +113,18 @@ def test_a_page_of_another_origin_is_refused(team: Team) -> None:
     assert post(team, team.token("ada"), Origin="https://evil.example").status_code == 403
 
 
+@pytest.mark.parametrize("path", ["/mcp", "/images/a/1", "/health", "/ready", "/nothing"])
+def test_no_cache_gives_one_persons_answer_to_another(team: Team, path: str) -> None:
+    for token in ("", team.token("ada")):
+        for method in ("GET", "POST"):
+            headers = {"Authorization": f"Bearer {token}"} if token else {}
+            told = httpx.request(method, f"{team.origin}{path}", headers=headers).headers
+            assert {"Authorization", "Cookie"} <= {each.strip() for each in told["vary"].split(",")}
+            assert told["cache-control"].startswith(("no-store", "no-cache", "private"))
+    document = httpx.get(f"{team.origin}/.well-known/oauth-protected-resource").headers
+    assert "Cookie" not in document["vary"] and document["cache-control"] == "public, max-age=3600"
+
+
 def test_the_state_is_told_to_everybody(team: Team) -> None:
     assert httpx.get(f"{team.origin}/health").json()["ok"] is True
     ready = httpx.get(f"{team.origin}/ready")

@@ -1,6 +1,8 @@
 """Two people of one team: each reaches everything of their own, and of the other's it is as if it were not there."""
 
 import base64
+import json
+import subprocess
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -11,12 +13,15 @@ import httpx
 import pytest
 from apps_host import HasApps
 from call_results import report, text
+from http_process import bare_environ
 from issuer_server import Issuer, open_issuer
 from mcp import Client, MCPError
 from mcp.types import BlobResourceContents, TextResourceContents
+from node_programs import node_command, node_environ
 from PIL import Image
 from postgres_server import PostgresServer
 from team_server import GATEWAY_KEY, Team, open_team
+from test_inspector import INSPECTOR
 
 from darkroom_server.team.administration import administering
 from darkroom_server.team.tenants import principal_hash
@@ -150,6 +155,32 @@ async def test_a_machine_is_a_person_of_its_own_until_its_token_is_revoked(team:
     with administering(team.server.owner) as administration:
         assert administration.revoke_tokens("acme", "robot") == 1
     assert by_token(team, f"/images/{id}/1", token) == 401
+
+
+def test_the_inspector_works_with_the_token_of_a_machine(team: Team, tmp_path: Path) -> None:
+    with administering(team.server.owner) as administration:
+        token = administration.new_token("acme", "inspector", 1)
+
+    def ask(era: str, *words: str) -> dict[str, Any]:
+        at = ("--transport", "http", "--server-url", f"{team.origin}/mcp", "--header", f"Authorization: Bearer {token}")
+        told = subprocess.run(
+            node_command(INSPECTOR, "--cli", "--connect-timeout", "100000", *at, "--protocol-era", era, *words),
+            cwd=tmp_path,
+            env=node_environ(bare_environ(tmp_path)),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert told.returncode == 0, told.stdout + told.stderr
+        return json.loads(told.stdout)
+
+    tools = ask("legacy", "--method", "tools/list", "--strict")["tools"]
+    assert [tool["name"] for tool in tools][:3] == ["generate_image", "get_prediction", "list_models"]
+    call = ("--method", "tools/call", "--tool-name", "generate_image")
+    made = ask("modern", *call, "--tool-args-json", '{"prompt": "a lighthouse at dawn"}')
+    assert made["content"][0]["text"].startswith("Succeeded: 1 image")
 
 
 @pytest.mark.parametrize("path", ["/etc/hostname", "file:///etc/hostname", "~/x.png", "images/x.png"])

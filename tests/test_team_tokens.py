@@ -33,6 +33,7 @@ def shared() -> Iterator[Issuer]:
 def issuer(shared: Issuer) -> Issuer:
     shared.is_down, shared.is_garbled, shared.document, shared.named, shared.fetches = False, False, None, "", 0
     shared.places.clear()
+    shared.drips = ""
     return shared
 
 
@@ -221,3 +222,17 @@ async def test_metadata_of_another_issuer_is_not_taken(issuer: Issuer, caplog: p
     with pytest.raises(IssuerUnreachable):
         await verifier(issuer).verify_token(issuer.token())
     assert "its metadata names 'https://login.example/', not what DARKROOM_OAUTH_ISSUER says" in caplog.text
+
+
+@pytest.mark.parametrize("part", ["head", "body"])
+def test_an_answer_that_comes_by_drops_is_not_waited_for(issuer: Issuer, part: str) -> None:
+    patient, asked = AskedIssuer(issuer.url), AskedIssuer(issuer.url, within_s=0.2)
+    assert patient.exchange({"code": "none"}) == (400, {"error": "invalid_grant"})
+    assert asked.address("token_endpoint")
+    issuer.drips = part
+    with pytest.raises(IssuerUnreachable, match="TimeoutError"):
+        asked.exchange({"code": "none"})
+    with pytest.raises(TimeoutError):
+        asked.document(f"{issuer.url}/jwks")
+    with pytest.raises(IssuerUnreachable):
+        AskedIssuer(issuer.url, within_s=0.2).address("jwks_uri")

@@ -80,6 +80,11 @@ async def test_keys_are_sealed_anew_after_a_rotation(admin: Administrator, postg
     new = f"k2:{secrets.token_hex(32)}"
     said = admin.refused("reseal", DARKROOM_MASTER_KEYS=new)
     assert "'k1', which is not in DARKROOM_MASTER_KEYS" in said
+    another = {"DARKROOM_MASTER_KEYS": f"k1:{secrets.token_hex(32)}"}
+    assert "is not the one that sealed it" in admin.refused("reseal", **another)
+    said = admin.does("key", "acme", "--gateway", "deerapi", stdin="sk-another-key", **another)
+    assert "A key that was kept before cannot be opened" in said
+    postgres.execute("DELETE FROM gateway_accounts WHERE gateway = 'deerapi'")
     rotated = {"DARKROOM_MASTER_KEYS": f"{new},{MASTER}"}
     assert "1 of 1 accounts were sealed anew" in admin.does("reseal", **rotated)
     assert "0 of 1" in admin.does("reseal", **rotated)
@@ -147,7 +152,9 @@ def test_settings_that_are_missing_are_named(admin: Administrator, postgres: Pos
     assert "DARKROOM_MIGRATE_URL is not set" in admin.refused(
         "list", DARKROOM_MIGRATE_URL="", DARKROOM_DATABASE_URL=postgres.app
     )
-    assert "the role may not do that" in admin.refused("add", "acme", DARKROOM_MIGRATE_URL=postgres.app)
+    for words in (("add", "acme"), ("list",), ("remove", "acme")):
+        said = admin.run(*words, DARKROOM_MIGRATE_URL=postgres.app)
+        assert said.code == 2 and "The role 'darkroom_app' does not own the tables" in said.err
     nowhere = "postgresql://darkroom_owner:Canary@127.0.0.1:9/none"
     said = admin.refused("list", DARKROOM_MIGRATE_URL=nowhere)
     assert "cannot be reached" in said and "Canary" not in said
@@ -162,7 +169,9 @@ def test_a_key_goes_in_by_a_pipe_of_a_real_process(admin: Administrator, tmp_pat
     assert KEY not in done.stderr and SECRET not in done.stderr
 
 
-@pytest.mark.parametrize("command", ["add", "list", "key", "token", "limit", "admin", "reseal", "forget"])
+@pytest.mark.parametrize(
+    "command", ["add", "list", "key", "token", "limit", "admin", "reseal", "audit", "remove", "forget"]
+)
 def test_every_command_has_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["tenant", command, "--help"]) == 0
     assert f"Example: darkroom-mcp tenant {command}" in " ".join(capsys.readouterr().out.split())

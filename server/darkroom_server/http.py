@@ -12,6 +12,7 @@ import logging
 import socket
 import time
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from types import FrameType
 from typing import TYPE_CHECKING, Any, cast
 
@@ -20,7 +21,7 @@ import uvicorn
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -29,6 +30,7 @@ from darkroom.settings import Settings
 from darkroom.uris import host_of
 from darkroom_server import __version__
 from darkroom_server.app import create_server
+from darkroom_server.bodies import AGAIN_S, Take, TooMuchAtOnce, whole_body
 from darkroom_server.strange_json import readable
 from darkroom_server.wire import Exchanges
 
@@ -46,6 +48,7 @@ _QUIET_S = 8.0
 _WHOLE_WITHIN_S = 120.0
 _MOST_HALF_SENT = 100
 _JUST_NOW_S = 2.0
+_Holding = AbstractContextManager[Take]
 _TOO_LATE = b"The request was not sent to its end in time.\n"
 
 
@@ -87,7 +90,7 @@ def _app(settings: Settings, allowed_hosts: Iterable[str], is_leaving: Callable[
     app = server.streamable_http_app(
         transport_security=_security([*_LOCAL_HOSTS, *allowed_hosts]), max_request_body_size=_MAX_REQUEST_BYTES
     )
-    app.add_middleware(_WholeBodies, most_bytes=_MAX_REQUEST_BYTES)
+    app.add_middleware(_WholeBodies, most_bytes=_MAX_REQUEST_BYTES, held=_uncounted)
     app.add_middleware(Exchanges)
     return app
 
@@ -102,21 +105,21 @@ def _team_app(
     settings: Settings, team: "TeamSettings", allowed_hosts: Iterable[str], is_leaving: Callable[[], bool]
 ) -> Starlette:
     """The ASGI app of one replica. Raises: SettingsError."""
-    from darkroom_server.team.middleware import surround
+    from darkroom_server.team.middleware import person_of, surround
     from darkroom_server.team.serving import team_app
 
     security = _security([*_LOCAL_HOSTS, host_of(team.public_url), *allowed_hosts], team.allowed_origins)
     app = team_app(settings, team, security, is_leaving, most_bytes=_MAX_REQUEST_BYTES)
     # Innermost: nothing is read of who has no token.
-    app.user_middleware.append(Middleware(_WholeBodies, most_bytes=_MAX_REQUEST_BYTES, is_read=_is_known))
+    bodies = app.state.held_bodies
+
+    def held(scope: Scope) -> _Holding | None:
+        return bodies.by(person_of(scope)) if scope["path"] == "/mcp" and scope["user"].is_authenticated else None
+
+    app.user_middleware.append(Middleware(_WholeBodies, most_bytes=_MAX_REQUEST_BYTES, held=held))
     app.add_middleware(Exchanges)
     surround(app, team, is_leaving)
     return app
-
-
-def _is_known(scope: Scope) -> bool:
-    """Whether a request to the MCP server brings a token that is right."""
-    return scope["path"] == "/mcp" and bool(scope["user"].is_authenticated)
 
 
 def _security(hosts: Iterable[str], origins: Iterable[str] = ()) -> TransportSecuritySettings:
@@ -216,34 +219,45 @@ class _PatientProtocol(H11Protocol):
 class _WholeBodies:
     """ASGI middleware: reads each body to its end, at most `most_bytes`, and hands it on readable for the SDK.
 
-    What `is_read` says no to goes on untouched.
+    `held` counts what is held of a request to the end of its answer; what it gives None for goes on untouched.
     """
 
-    def __init__(self, app: ASGIApp, most_bytes: int, is_read: Callable[[Scope], bool] = lambda scope: True) -> None:
+    def __init__(self, app: ASGIApp, most_bytes: int, held: Callable[[Scope], _Holding | None]) -> None:
         self._app = app
         self._most_bytes = most_bytes
-        self._is_read = is_read
+        self._held = held
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] != "POST" or not self._is_read(scope):
+        is_posted = scope["type"] == "http" and scope["method"] == "POST"
+        if not is_posted or (holding := self._held(scope)) is None:
             await self._app(scope, receive, send)
             return
-        body, is_whole = bytearray(), False
-        while not is_whole:
-            message = await receive()
-            if message["type"] == "http.disconnect":
+        with holding as take:
+            try:
+                body = await whole_body(Request(scope, receive).stream(), self._most_bytes, take)
+            except ClientDisconnect:
                 return
-            body += message.get("body", b"")
-            is_whole = not message.get("more_body", False)
-            if len(body) > self._most_bytes:
+            except TooMuchAtOnce as error:
+                words = {"error": "too_much_at_once", "error_description": error.words}
+                await JSONResponse(words, error.status, {"Retry-After": str(AGAIN_S)})(scope, receive, send)
+                return
+            if body is None:
                 await Response("The request is too large.", status_code=413)(scope, receive, send)
                 return
-        text = body.decode(errors="replace")
-        told = readable(text)
-        content = bytes(body) if told == text else told.encode()
-        pending: list[Message] = [{"type": "http.request", "body": content, "more_body": False}]
+            pending: list[Message] = [{"type": "http.request", "body": _readable(body), "more_body": False}]
+            del body
 
-        async def replay() -> Message:
-            return pending.pop() if pending else await receive()
+            async def replay() -> Message:
+                return pending.pop() if pending else await receive()
 
-        await self._app(scope, replay, send)
+            await self._app(scope, replay, send)
+
+
+def _readable(body: bytes) -> bytes:
+    text = body.decode(errors="replace")
+    told = readable(text)
+    return body if told == text else told.encode()
+
+
+def _uncounted(scope: Scope) -> _Holding:
+    return nullcontext(lambda _: None)

@@ -1,13 +1,17 @@
 """What the commands for a team need before they begin."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from darkroom.errors import SettingsError
 from darkroom.settings import Settings
+from darkroom_server.cli.screen import note
 
 if TYPE_CHECKING:
     from darkroom.team_settings import TeamSettings
+    from darkroom_server.team.administration import Administration
 
 
 def check_team_extra() -> None:
@@ -27,8 +31,17 @@ def team_settings() -> "TeamSettings":
     return Settings.read_or_problem().team or TeamSettings()
 
 
-def owner_url() -> str:
-    """The address of the database as its owner. Raises: SettingsError where none is named, or as `team_settings`."""
+@contextmanager
+def owner() -> Generator["Administration"]:
+    """What the owner of the database may do; what there is to tell of it besides is told at the end.
+
+    Raises: SettingsError where no owner is named, or as `team_settings`; JournalError.
+    """
     team = team_settings()
     team.require("migrate_url")
-    return team.migrate_url.get_secret_value() if team.migrate_url else ""
+    from darkroom_server.team.administration import administering
+
+    with administering(team.migrate_url.get_secret_value() if team.migrate_url else "") as administration:
+        yield administration
+        for line in administration.notices:
+            note(line)

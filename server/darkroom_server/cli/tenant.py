@@ -8,7 +8,7 @@ from darkroom.errors import InvalidRequest
 from darkroom_server.cli.columns import show_columns
 from darkroom_server.cli.hidden import read_hidden
 from darkroom_server.cli.screen import note, show_json
-from darkroom_server.cli.team_extra import owner_url
+from darkroom_server.cli.team_extra import owner
 from darkroom_server.cli.tenant_audit import audit
 from darkroom_server.cli.tenant_people import (
     ForPerson,
@@ -17,6 +17,7 @@ from darkroom_server.cli.tenant_people import (
     forget,
     limit,
     person_of,
+    remove,
     usd_or_none,
     vault_of,
 )
@@ -49,6 +50,7 @@ def tenant_commands() -> typer.Typer:
         (admin, "admin", "acme https://login.example.com 8f14e45f-ea11"),
         (reseal, "reseal", ""),
         (audit, "audit", "acme --since 7d"),
+        (remove, "remove", "acme"),
         (forget, "forget", "https://login.example.com 8f14e45f-ea11"),
     ):
         group.command(name=name, epilog=f"Example: darkroom-mcp tenant {name} {example}".rstrip())(command)
@@ -62,9 +64,7 @@ def add(
     ] = "UTC",
 ) -> None:
     """Add a tenant."""
-    from darkroom_server.team.administration import administering
-
-    with administering(owner_url()) as administration:
+    with owner() as administration:
         administration.add(name, zone)
         count = len(administration.tenants())
     note(f"Tenant '{name}' is added. Next: darkroom-mcp tenant key {name} --gateway GATEWAY")
@@ -77,9 +77,7 @@ def add(
 
 def list_tenants(as_json: _AsJson = False) -> None:
     """List the tenants with their gateways and limits."""
-    from darkroom_server.team.administration import administering
-
-    with administering(owner_url()) as administration:
+    with owner() as administration:
         tenants = administration.tenants()
     if as_json:
         show_json({"tenants": [_record(each) for each in tenants]})
@@ -107,11 +105,10 @@ def key(
 
     Of several gateways the one whose key was set last is used for new predictions.
     """
-    from darkroom_server.team.administration import administering
     from darkroom_server.team.new_key import NewKey
 
     vault = vault_of()
-    with administering(owner_url()) as administration:
+    with owner() as administration:
         administration.check_tenant(name)
         key = read_hidden(f"Key for {gateway} (not shown): ")
         if not key:
@@ -121,10 +118,8 @@ def key(
         secret = read_hidden("Secret of its webhooks (not shown; Enter for none): ")
         new = NewKey(gateway=gateway, base_url=base_url, key=key, secret=secret, creates_per_minute=creates_per_minute)
         account = administration.set_key(name, new, vault, person_of(principal))
-    also = " and the secret of its webhooks are" if secret else " is"
-    kept = f"The key of {gateway} for tenant '{name}'{also} sealed and kept, as account {account}."
-    for line in (kept, *administration.notices):
-        note(line)
+        also = " and the secret of its webhooks are" if secret else " is"
+        note(f"The key of {gateway} for tenant '{name}'{also} sealed and kept, as account {account}.")
 
 
 def token(
@@ -136,9 +131,7 @@ def token(
     is_revoked: Annotated[bool, typer.Option("--revoke", help="Take the tokens of this machine away instead.")] = False,
 ) -> None:
     """Print a new token for a machine, once: only its hash is kept."""
-    from darkroom_server.team.administration import administering
-
-    with administering(owner_url()) as administration:
+    with owner() as administration:
         if is_revoked:
             count = administration.revoke_tokens(name, subject)
             note(f"{count} token{'s' if count > 1 else ''} of '{subject}' in tenant '{name}' can no longer be used.")
@@ -150,10 +143,8 @@ def token(
 
 def reseal() -> None:
     """Seal every kept key with the newest of DARKROOM_MASTER_KEYS, after a new one was put before the others."""
-    from darkroom_server.team.administration import administering
-
     vault = vault_of()
-    with administering(owner_url()) as administration:
+    with owner() as administration:
         count, all_count = administration.reseal(vault)
     note(
         f"{count} of {all_count} accounts were sealed anew; all are sealed with master key '{vault.newest}' now. Older "

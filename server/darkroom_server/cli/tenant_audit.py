@@ -7,7 +7,7 @@ import typer
 from darkroom_server.cli.columns import show_columns
 from darkroom_server.cli.moments import moment
 from darkroom_server.cli.screen import note, show_json
-from darkroom_server.cli.team_extra import owner_url
+from darkroom_server.cli.team_extra import owner
 
 _HEADS = ("time", "who", "act", "which")
 
@@ -19,10 +19,8 @@ def audit(
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
 ) -> None:
     """List acts of administrators and creates that were sent, newest first. No prompt and no key is among them."""
-    from darkroom_server.team.administration import administering
-
     since_s = moment(since)
-    with administering(owner_url()) as administration:
+    with owner() as administration:
         acts = administration.acts(name, since_s, limit + 1)
     shown = acts[:limit]
     if as_json:

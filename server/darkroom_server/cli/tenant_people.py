@@ -10,7 +10,7 @@ from darkroom.errors import InvalidRequest
 from darkroom.reports.amounts import usd
 from darkroom.settings import Settings
 from darkroom_server.cli.screen import note
-from darkroom_server.cli.team_extra import owner_url, team_settings
+from darkroom_server.cli.team_extra import owner, team_settings
 
 if TYPE_CHECKING:
     from darkroom_server.team.administration import Person
@@ -26,6 +26,8 @@ ForPerson = Annotated[
 _Issuer = Annotated[str, typer.Argument(help="The issuer of the person's log-in.", metavar="ISSUER")]
 _Subject = Annotated[str, typer.Argument(help="Their subject there.", metavar="SUBJECT")]
 
+_IsAgreed = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+
 
 def limit(
     name: Name,
@@ -33,15 +35,12 @@ def limit(
     principal: ForPerson = None,
 ) -> None:
     """Set what a tenant may spend in a day, or one person in it; both limits hold."""
-    from darkroom_server.team.administration import administering
-
     most_usd = _amount(usd_per_day)
-    with administering(owner_url()) as administration:
+    with owner() as administration:
         administration.set_limit(name, most_usd, person_of(principal))
-    whom = f"{principal[1]} of {principal[0]} in tenant '{name}'" if principal else f"Tenant '{name}'"
-    of_day = "without limit" if most_usd is None else f"{usd(most_usd)} a day"
-    for line in (f"{whom} may spend {of_day}, from the next create on.", *administration.notices):
-        note(line)
+        whom = f"{principal[1]} of {principal[0]} in tenant '{name}'" if principal else f"Tenant '{name}'"
+        of_day = "without limit" if most_usd is None else f"{usd(most_usd)} a day"
+        note(f"{whom} may spend {of_day}, from the next create on.")
 
 
 def admin(
@@ -54,45 +53,61 @@ def admin(
 
     They see no prompt and no picture of others, and change nothing.
     """
-    from darkroom_server.team.administration import Person, administering
+    from darkroom_server.team.administration import Person
 
-    with administering(owner_url()) as administration:
+    with owner() as administration:
         administration.set_administrator(name, Person(issuer, subject), is_one=not is_revoked)
-    says = "no longer sees" if is_revoked else "sees"
-    for line in (f"{subject} of {issuer} {says} the whole tenant '{name}' on the page.", *administration.notices):
-        note(line)
+        says = "no longer sees" if is_revoked else "sees"
+        note(f"{subject} of {issuer} {says} the whole tenant '{name}' on the page.")
 
 
-def forget(
-    issuer: _Issuer,
-    subject: _Subject,
-    is_agreed: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-) -> None:
+def forget(issuer: _Issuer, subject: _Subject, is_agreed: _IsAgreed = False) -> None:
     """Forget a person: cancel what runs, delete their images, then all rows about them. It cannot be undone."""
-    from darkroom_server.team.administration import Person, administering
+    from darkroom_server.team.administration import Person
     from darkroom_server.team.forgetting import Forgetting
 
-    settings, vault = Settings.read(), vault_of()
-    with administering(owner_url()) as administration:
-        places = (settings.output_location, str(settings.data_path / "team"))
-        forgetting = Forgetting(administration, vault, places, Person(issuer, subject))
-        found = forgetting.found()
-        question = f"Forget {subject} of {issuer}: {found.words}?"
-        if not is_agreed and not _agrees(question):
-            raise InvalidRequest("Not confirmed. Nothing was forgotten.")
+    vault = vault_of()
+    with owner() as administration:
+        forgetting = Forgetting(administration, vault, _places(), Person(issuer, subject))
+        _, found = forgetting.found()
+        if not is_agreed:
+            _ask(f"Forget {subject} of {issuer}: {found}?")
         note(anyio.run(forgetting.forget))
 
 
-def _agrees(question: str) -> bool:
+def remove(name: Name, is_agreed: _IsAgreed = False) -> None:
+    """Remove a tenant with all that is its own: images, predictions, people, keys, tokens. It cannot be undone.
+
+    A prediction that is open stops it. The audit alone keeps that it was removed.
+    """
+    from darkroom_server.team.removing import Removing
+
+    with owner() as administration:
+        removing = Removing(administration, _places(), name)
+        found = removing.found()
+        if not is_agreed:
+            _ask(f"Remove tenant '{name}' with {found}?")
+        note(anyio.run(removing.remove))
+
+
+def _places() -> tuple[str, str]:
+    """Where images lie, and on this computer what the database did not take."""
+    settings = Settings.read()
+    return settings.output_location, str(settings.data_path / "team")
+
+
+def _ask(question: str) -> None:
+    """Raises: InvalidRequest unless the answer is yes."""
     import sys
 
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise InvalidRequest(f"{question} There is no terminal to ask at. Repeat it with --yes to go ahead.")
-    return typer.confirm(question, err=True)
+    if not typer.confirm(question, err=True):
+        raise InvalidRequest("Not confirmed. Nothing was changed.")
 
 
 def vault_of() -> "Vault":
-    """Raises: SettingsError as `owner_url`, or where the keys cannot be used."""
+    """Raises: SettingsError as `owner`, or where the keys cannot be used."""
     team = team_settings()
     team.require("migrate_url")
     from darkroom_server.team.vault import Vault

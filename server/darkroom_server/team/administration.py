@@ -56,6 +56,7 @@ _ACTS = """SELECT at, who, act, which, doer.issuer, doer.subject, whom.subject A
     LEFT JOIN principals AS doer ON doer.tenant = audit.tenant AND doer.principal = who
     LEFT JOIN principals AS whom ON whom.tenant = audit.tenant AND whom.principal = which
     WHERE audit.tenant = %s AND at >= to_timestamp(%s) ORDER BY number DESC LIMIT %s"""
+_IS_OWNER = "SELECT pg_has_role(relowner, 'USAGE') AS is_owner FROM pg_class WHERE oid = to_regclass('tenants')"
 _ENTER = """SELECT set_config('darkroom.tenant', %s, true), set_config('darkroom.principal', %s, true),
     extract(epoch FROM now())::float8 AS now_s,
     extract(epoch FROM date_trunc('day', now() AT TIME ZONE zone) AT TIME ZONE zone)::float8 AS day_began
@@ -131,6 +132,12 @@ class Administration:
             secret = vault.seal(new.secret, sealed.of_secret) if new.secret else None
             self.connection.execute(_SEAL, (vault.seal(choice.key.reveal(), sealed.of_key), secret, most, row["id"]))
             self._note(tenant, "set key", row["id"])
+            others = self._rows("SELECT tenant, id, sealed_key FROM gateway_accounts WHERE id <> %s", row["id"])
+        if any(not vault.opens(each["sealed_key"], SealedPlace(each["tenant"], each["id"]).of_key) for each in others):
+            self.notices.append(
+                "A key that was kept before cannot be opened with this DARKROOM_MASTER_KEYS. Is it that of the "
+                "replicas and workers? Where it is not, they cannot open the new key either."
+            )
         return row["id"]
 
     def new_token(self, tenant: str, name: str, days: int | None) -> str:
@@ -180,16 +187,20 @@ class Administration:
             self._note(tenant, "make administrator" if is_one else "end administrator", principal)
 
     def reseal(self, vault: Vault) -> tuple[int, int]:
-        """Seal all that an older master key has sealed with the newest; how many keys, and of how many."""
+        """Seal all that an older master key has sealed with the newest; how many keys, and of how many.
+
+        Raises: SettingsError where one of them does not open.
+        """
         resealed = 0
         with self.connection.transaction():
             rows = self._rows("SELECT * FROM gateway_accounts ORDER BY tenant, id FOR UPDATE")
             for row in rows:
                 place = SealedPlace(row["tenant"], row["id"])
                 sealed = [(row["sealed_key"], place.of_key), (row["sealed_secret"], place.of_secret)]
+                opened = [(each and vault.open(each, at), at) for each, at in sealed]  # or the names alone would tell
                 if all(each is None or vault.is_newest(each) for each, _ in sealed):
                     continue
-                anew = [each and vault.seal(vault.open(each, at), at) for each, at in sealed]
+                anew = [each and vault.seal(each, at) for each, at in opened]
                 self.connection.execute(_SEAL, (*anew, None, row["id"]))
                 self._note(row["tenant"], "reseal", row["id"])
                 resealed += 1
@@ -197,12 +208,13 @@ class Administration:
 
     def acts(self, tenant: str, since_s: float, limit: int) -> list[dict[str, Any]]:
         """What was done in the tenant since then (seconds since the epoch), newest first, persons by their subjects."""
-        self.check_tenant(tenant)
-        return self._rows(_ACTS, tenant, since_s, limit)
+        if not (acts := self._rows(_ACTS, tenant, since_s, limit)):
+            self.check_tenant(tenant)  # of one that was removed, that alone is told
+        return acts
 
-    def note_forgotten(self, tenant: str) -> None:
-        """That somebody was forgotten; who is not kept."""
-        self._note(tenant, "forget", "")
+    def note_erased(self, tenant: str, act: str) -> None:
+        """That somebody, who is not kept, was forgotten or the tenant removed."""
+        self._note(tenant, act, "")
 
     def _spent_today(self, tenant: str) -> Spending:
         with self.connection.transaction():
@@ -237,9 +249,20 @@ def administering(url: str) -> Generator[Administration]:
     with connected(url) as connection:
         connection.row_factory = dict_row
         try:
+            _check_owner(connection)
             yield Administration(connection)
         except psycopg.Error as error:
             raise JournalError(in_words(error)) from error
+
+
+def _check_owner(connection: "psycopg.Connection[dict[str, Any]]") -> None:
+    """To another role the tables would look empty. Raises: JournalError."""
+    row = connection.execute(_IS_OWNER).fetchone()
+    if row and not row["is_owner"]:
+        raise JournalError(
+            f"The role '{connection.info.user}' does not own the tables, so nothing was done. DARKROOM_MIGRATE_URL "
+            "must name the role that has run `darkroom-mcp migrate`."
+        )
 
 
 def _check_machine(name: str) -> None:

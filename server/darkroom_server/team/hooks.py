@@ -24,13 +24,14 @@ from darkroom.journal.database import EVERYONE
 from darkroom.journal.postgres import Postgres
 from darkroom.registry import ModelRegistry
 from darkroom.settings import Settings
+from darkroom_server.bodies import whole_body
 from darkroom_server.team.sparing_log import SparingLog
 from darkroom_server.team.team_journal import journal_of
 from darkroom_server.team.tenants import Directory, GatewayAccount
 
 log = logging.getLogger(__name__)
 
-_MOST_BYTES = 1024 * 1024
+_MOST_BYTES = 1024 * 1024  # longer than any prediction of ours
 _TOLERANCE_S = 300.0
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _STAMP = re.compile(r"[0-9]{1,11}")
@@ -111,7 +112,7 @@ def hook_route(hooks: Callable[[], Hooks]) -> Route:
 
     async def hook(request: Request) -> Response:
         try:
-            body = await _body(request)
+            body = await whole_body(request.stream(), _MOST_BYTES)
             if body is None:
                 return Response(status_code=413)
             place = request.path_params
@@ -128,13 +129,3 @@ def hook_route(hooks: Callable[[], Hooks]) -> Route:
         return Response(status_code=status)
 
     return Route("/hooks/{account}/{key}", hook, methods=["POST"])
-
-
-async def _body(request: Request) -> bytes | None:
-    """None where it is longer than any prediction of ours."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _MOST_BYTES:
-            return None
-    return bytes(body)

@@ -1,10 +1,13 @@
 """The team's authorization server as darkroom talks to it: its metadata (RFC 8414, OpenID), and its token endpoint.
 
-Every method blocks, so that it is called in a thread.
+Every method blocks, so that it is called in a thread. An answer that is long, or comes by drops, is none.
 """
 
 import http.client
+import io
 import json
+import socket
+import ssl
 import time
 import urllib.error
 import urllib.parse
@@ -16,7 +19,7 @@ from urllib.parse import urlsplit
 from darkroom.gateways.route import Route, tls_context
 from darkroom.uris import host_of, is_loopback_url, scheme_of
 
-FETCH_S = 5.0
+_FETCH_S = 5.0
 _AWAY_S = 2.0
 _MOST_BYTES = 262_144
 _GARBLED = (ValueError, RecursionError, http.client.HTTPException)
@@ -27,11 +30,12 @@ class IssuerUnreachable(Exception):
 
 
 class Issuer:
-    """`url` is its identifier, exactly as its metadata names it."""
+    """`url` is its identifier, exactly as its metadata names it; each answer must have come after `within_s`."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, within_s: float = _FETCH_S) -> None:
         self.url = url
-        self.ssl_context = tls_context(Route(), is_needed=scheme_of(url) == "https")
+        self._within_s = within_s
+        self._trusted = tls_context(Route(), is_needed=scheme_of(url) == "https")
         self._metadata: dict[str, Any] | None = None
         self._failed_s = float("-inf")
 
@@ -61,6 +65,13 @@ class Issuer:
         except (OSError, ValueError) as error:
             raise IssuerUnreachable(f"its token endpoint does not answer ({type(error).__name__})") from error
 
+    def document(self, address: str) -> dict[str, Any]:
+        """The JSON object that lies at an https address of its metadata. Raises: OSError, ValueError."""
+        status, found = self._send(urllib.request.Request(address))
+        if status != 200:
+            raise OSError(f"HTTP {status}")
+        return found
+
     def _known(self) -> dict[str, Any]:
         """Its metadata, read once. Raises: IssuerUnreachable."""
         if self._metadata is None:
@@ -76,7 +87,7 @@ class Issuer:
     def _read(self) -> dict[str, Any]:
         """Raises: OSError, ValueError, IssuerUnreachable."""
         for address in _metadata_addresses(self.url):
-            status, metadata = self._send(urllib.request.Request(address))
+            status, metadata = self._send(urllib.request.Request(address), may_move=True)
             if status >= 500:
                 raise IssuerUnreachable(f"its metadata is answered by HTTP {status}")
             if status != 200:
@@ -86,15 +97,16 @@ class Issuer:
             return metadata
         raise IssuerUnreachable("it has no metadata, neither of OAuth nor of OpenID")
 
-    def _send(self, request: urllib.request.Request) -> tuple[int, dict[str, Any]]:
+    def _send(self, request: urllib.request.Request, *, may_move: bool = False) -> tuple[int, dict[str, Any]]:
         """The status and the JSON object of an answer; {} where that is an error without one.
+
+        What may not have moved goes to the address in the metadata and nowhere else.
 
         Raises: OSError, ValueError.
         """
-        handlers = [urllib.request.HTTPSHandler(context=self.ssl_context)] if self.ssl_context else []
-        opener = urllib.request.build_opener(_Stays, *handlers)
+        opener = urllib.request.build_opener(_Bounded(self._trusted), *([] if may_move else [_Stays]))
         try:
-            with opener.open(request, timeout=FETCH_S) as answer:
+            with opener.open(request, timeout=self._within_s) as answer:
                 return answer.status, _object(answer.read(_MOST_BYTES))
         except urllib.error.HTTPError as error:
             with error:
@@ -106,13 +118,57 @@ class Issuer:
             raise ValueError(f"it answers with no JSON, or not in HTTP ({type(error).__name__})") from error
 
 
-class _Stays(urllib.request.HTTPRedirectHandler):
-    """A form with a code goes to the address in the metadata and nowhere else; documents may have moved."""
+class _InTime(io.RawIOBase):
+    """What comes from a connection within its time limit in all, however slowly it drips."""
 
-    def redirect_request(
-        self, req: urllib.request.Request, *others: Any, **named: Any
-    ) -> urllib.request.Request | None:
-        return None if req.data else super().redirect_request(req, *others, **named)
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection, self._raw = connection, connection.makefile("rb", buffering=0)
+        self._ends_s = time.monotonic() + (connection.gettimeout() or 0)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        if (left_s := self._ends_s - time.monotonic()) <= 0:
+            raise TimeoutError
+        self._connection.settimeout(left_s)
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _Answer(http.client.HTTPResponse):
+    def __init__(self, sock: socket.socket, *others: Any, **named: Any) -> None:
+        super().__init__(sock, *others, **named)
+        self.fp.close()
+        self.fp = io.BufferedReader(_InTime(sock))
+
+
+class _Plain(http.client.HTTPConnection):
+    response_class = _Answer
+
+
+class _Encrypted(http.client.HTTPSConnection):
+    response_class = _Answer
+
+
+class _Bounded(urllib.request.HTTPSHandler, urllib.request.HTTPHandler):
+    def __init__(self, trusted: ssl.SSLContext) -> None:
+        super().__init__(context=trusted)
+        self._trusted = trusted
+
+    def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(_Plain, req)
+
+    def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(_Encrypted, req, context=self._trusted)
+
+
+class _Stays(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *request: Any, **named: Any) -> None:
+        return None
 
 
 def _object(content: bytes) -> dict[str, Any]:

@@ -7,7 +7,7 @@ where only one fits. The limits are read there too: a change holds from the next
 from dataclasses import dataclass, replace
 from typing import Any
 
-from darkroom.errors import SpendingRefused
+from darkroom.errors import AccessRefused, SpendingRefused
 from darkroom.journal import Intent, Left, Spending
 from darkroom.journal.database import Session
 from darkroom.journal.spending_rows import RESERVED_S, is_reserved, left_of, refuse_price, spent
@@ -67,10 +67,10 @@ class TeamLimit:
             self._refuse_open(session, now)
         if intent is None:
             self._refuse_frequent(session, now)
+        day: Any = self._day(session, now)
         if estimate_usd is None and self._quotas.allow_unknown_price:
             return
-        day: Any = self._day(session, now)
-        if intent and is_held and day and intent.intended_at >= day["day_began"]:
+        if intent and is_held and intent.intended_at >= day["day_began"]:
             return
         for limit_usd, spending, whose in self._limits(session, now, day, intent.key if intent else ""):
             refuse_price(estimate_usd, limit_usd, spending, f"It is {whose}. {_ADVICE}", "an administrator")
@@ -81,22 +81,28 @@ class TeamLimit:
         return min(rooms, key=lambda room: room.left_usd, default=None)
 
     def limits(self, session: Session, now: float) -> list[tuple[float, Spending, str]]:
-        """Each limit of money: US dollars a day, what is spent and reserved of it, and whose it is."""
+        """Each limit of money: US dollars a day, what is spent and reserved of it, and whose it is.
+
+        Raises: AccessRefused where the tenant is not there any more.
+        """
         return self._limits(session, now, self._day(session, now))
 
     def _day(self, session: Session, now: float) -> Any:
-        """What may be spent on the tenant's day, and when that began; None where the tenant is not there any more."""
-        row: Any = session.execute(_LIMITS, (now, self._principal.hash, self._principal.tenant)).fetchone()
-        self.is_set = bool(row) and (row["own_usd"] is not None or row["team_usd"] is not None)
+        """What may be spent on the tenant's day, and when that began. Raises: AccessRefused."""
+        tenant = self._principal.tenant
+        row: Any = session.execute(_LIMITS, (now, self._principal.hash, tenant)).fetchone()
+        if row is None:  # the call has begun before
+            raise AccessRefused(f"Tenant '{tenant}' was removed. Nothing was sent. Ask the administrator.")
+        self.is_set = row["own_usd"] is not None or row["team_usd"] is not None
         return row
 
     def _limits(self, session: Session, now: float, day: Any, key: str = "") -> list[tuple[float, Spending, str]]:
         tenant = self._principal.tenant
         found: list[tuple[float, Spending, str]] = []
-        if day and day["own_usd"] is not None:
+        if day["own_usd"] is not None:
             own = spent(session, day["day_began"], now, key)
             found.append((day["own_usd"], own, f"your own limit for a day in tenant '{tenant}'"))
-        if day and day["team_usd"] is not None:
+        if day["team_usd"] is not None:
             team = spent_by_all(session, day["day_began"], now, key)
             found.append((day["team_usd"], team, f"the limit for a day of the whole tenant '{tenant}'"))
         return found

@@ -25,6 +25,7 @@ from darkroom.settings import Settings
 from darkroom.team_settings import TeamSettings
 from darkroom.uris import is_url, scheme_of
 from darkroom_server.app import assemble, registry_of
+from darkroom_server.bodies import HeldBodies
 from darkroom_server.calls import Calls
 from darkroom_server.gallery import image_hosts
 from darkroom_server.instructions import team_instructions
@@ -113,7 +114,9 @@ def team_app(
         stateless_http=True, transport_security=transport_security, max_request_body_size=most_bytes
     )
     app.routes.extend([*status_routes(here.missing, here.warnings, is_leaving), resource_metadata_route(auth)])
-    people = People(team, vault, verifier, here.now) if team.oauth_client_id else None
+    app.router.redirect_slashes = False
+    app.state.held_bodies = HeldBodies()
+    people = People(team, vault, verifier, here.now, app.state.held_bodies) if team.oauth_client_id else None
     app.routes.extend(people.routes(settings) if people else [])
     app.routes.append(image_route(team, here.calls, people.who if people else None))
     app.state.open_rooms = lambda: here.opened.rooms.open_count if here.opened else 0

@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -59,7 +59,7 @@ class GatewayAccount:
     @property
     def choice(self) -> GatewayChoice:
         """The gateway at its address with this key. Raises: SettingsError."""
-        return chosen(self.gateway, self.base_url, self.api_key.reveal())
+        return replace(chosen(self.gateway, self.base_url, self.api_key.reveal()), key=self.api_key)
 
     @property
     def rate(self) -> Rate | None:
@@ -159,13 +159,14 @@ class Directory:
     def _opened(self, row: Mapping[str, Any]) -> GatewayAccount:
         place = SealedPlace(row["tenant"], row["id"])
         secret = row["sealed_secret"]
+        source = f"tenant '{row['tenant']}', which an administrator sets by `darkroom-mcp tenant key`"
         return GatewayAccount(
             id=row["id"],
             tenant=row["tenant"],
             principal=row["principal"],
             gateway=row["gateway"],
             base_url=row["base_url"],
-            api_key=Key(self._vault.open(bytes(row["sealed_key"]), place.of_key), f"tenant '{row['tenant']}'"),
+            api_key=Key(self._vault.open(bytes(row["sealed_key"]), place.of_key), source),
             webhook_secret=Key(self._vault.open(bytes(secret), place.of_secret) if secret else ""),
             creates_per_minute=row["creates_per_minute"],
             zone=row["zone"],

@@ -77,6 +77,13 @@ class Vault:
                 "the master key, or set the gateway key anew with `darkroom-mcp tenant key`."
             ) from error
 
+    def opens(self, sealed: bytes, row: str) -> bool:
+        """Whether it can be opened for this row."""
+        try:
+            return bool(self.open(sealed, row))
+        except SettingsError:
+            return False
+
     def is_newest(self, sealed: bytes) -> bool:
         """Whether the key that seals now has sealed this."""
         return sealed.partition(b":")[0] == self.newest.encode()

@@ -166,8 +166,8 @@ def checked(connection: psycopg.Connection[Any]) -> None:
 def _bypassing(role: str) -> str:
     return (
         f"Row-level security does not bind the role '{role}' (a superuser, the owner of the tables, or BYPASSRLS), so "
-        "it would see the rows of every tenant. Nothing was sent. The administrator should name a plain role, "
-        f"or make it one: ALTER ROLE {role} NOSUPERUSER NOBYPASSRLS."
+        "it would see the rows of every tenant. Nothing was sent. The administrator should name a role that owns "
+        f"nothing, or take these rights from it: ALTER ROLE {role} NOSUPERUSER NOBYPASSRLS."
     )
 
 

@@ -15,6 +15,7 @@ from darkroom.errors import AccessRefused, DarkroomError, InvalidRequest
 from darkroom.outputs.input_images import MAX_INPUT_BYTES
 from darkroom.team_settings import TeamSettings
 from darkroom.uris import data_uri
+from darkroom_server.bodies import AGAIN_S, Take, TooMuchAtOnce, whole_body
 from darkroom_server.calls import ANSWER_WITHIN_S, Calls
 from darkroom_server.install import RemoteHost, remote_hosts
 from darkroom_server.team.people.shell import pasted, shell_page, text_of, with_code
@@ -57,9 +58,12 @@ def connect_page(team: TeamSettings, visitor: Visitor) -> Response:
     return shell_page("Connect", body, at="/connect", script=text_of("connect.js"))
 
 
-async def add_picture(request: Request, calls: Calls) -> Response:
-    """Keep the picture in the body of the request; the words that give it to an assistant. Raises: DarkroomError."""
-    if (content := await _body(request)) is None:
+async def add_picture(request: Request, calls: Calls, take: Take) -> Response:
+    """Keep the picture in the body of the request; the words that give it to an assistant.
+
+    Raises: DarkroomError, TooMuchAtOnce.
+    """
+    if (content := await whole_body(request.stream(), MAX_INPUT_BYTES, take)) is None:
         return _told(
             {"problem": f"The picture is larger than {MAX_INPUT_BYTES // 2**20} MiB, the most that is taken."}, 413
         )
@@ -71,8 +75,10 @@ async def add_picture(request: Request, calls: Calls) -> Response:
     return _told({"reference": reference, "shape": shape, "words": f"Use my picture {reference} ({shape})."}, 201)
 
 
-def refused(error: DarkroomError) -> Response:
+def refused(error: DarkroomError | TooMuchAtOnce) -> Response:
     """What could not be done, in words that name no place of the server."""
+    if isinstance(error, TooMuchAtOnce):
+        return _told({"problem": error.words}, error.status, {"Retry-After": str(AGAIN_S)})
     if isinstance(error, InvalidRequest | AccessRefused):
         return _told({"problem": error.message}, 400 if isinstance(error, InvalidRequest) else 403)
     log.warning("a picture of the page cannot be kept: %s", error)
@@ -87,16 +93,6 @@ def not_yours(status_code: int) -> Response:
     return _told({"problem": "You are not logged in any more, or this page is too old. Load it again."}, status_code)
 
 
-async def _body(request: Request) -> bytes | None:
-    """None where it is too large; the rest of it is not read then."""
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > MAX_INPUT_BYTES:
-            return None
-    return bytes(body)
-
-
 def _host(host: RemoteHost) -> str:
     about = f" <span>({escape(host.about)})</span>" if host.about else ""
     link = f'<p><a class="push" href="{escape(host.link)}">Add to {escape(host.title)}</a></p>' if host.link else ""
@@ -104,5 +100,5 @@ def _host(host: RemoteHost) -> str:
     return f"<details>{summary}<div><p>{with_code(host.steps)}</p>{pasted(host.copy)}{link}</div></details>"
 
 
-def _told(body: dict[str, JsonValue], status_code: int) -> Response:
-    return JSONResponse(body, status_code)
+def _told(body: dict[str, JsonValue], status_code: int, headers: dict[str, str] | None = None) -> Response:
+    return JSONResponse(body, status_code, headers)

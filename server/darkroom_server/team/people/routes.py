@@ -20,7 +20,7 @@ from starlette.routing import Route
 from darkroom.errors import AccessRefused, DarkroomError
 from darkroom.settings import Settings
 from darkroom.team_settings import TeamSettings
-from darkroom_server.calls import Calls
+from darkroom_server.bodies import HeldBodies, TooMuchAtOnce, whole_body
 from darkroom_server.page.guard import ALWAYS, UNLESS_SAID
 from darkroom_server.team.opened import Opened
 from darkroom_server.team.people import connecting, log_in
@@ -44,8 +44,16 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 class People:
     """`opened` gives what is open once the server has started, and raises DarkroomClosed before."""
 
-    def __init__(self, team: TeamSettings, vault: Vault, verifier: TokenVerifier, opened: Callable[[], Opened]) -> None:
+    def __init__(
+        self,
+        team: TeamSettings,
+        vault: Vault,
+        verifier: TokenVerifier,
+        opened: Callable[[], Opened],
+        bodies: HeldBodies,
+    ) -> None:
         self._team = team
+        self._bodies = bodies
         self._opened = opened
         self._sessions = Sessions(team, vault, lambda: opened().directory)
         self._log_in = LogIn(team, self._sessions.seals, verifier)
@@ -80,12 +88,11 @@ class People:
         if not self._is_from(visitor, request, request.headers.get("x-form-token", "")):
             return connecting.not_yours(403)
         try:
-            return await connecting.add_picture(request, await self._calls(visitor))
-        except DarkroomError as error:
+            calls = await self._opened().rooms.of(visitor.principal)
+            with self._bodies.by(visitor.principal.hash) as take:
+                return await connecting.add_picture(request, calls, take)
+        except (DarkroomError, TooMuchAtOnce) as error:
             return connecting.refused(error)
-
-    async def _calls(self, visitor: Visitor) -> Calls:
-        return await self._opened().rooms.of(visitor.principal)
 
     async def _to_issuer(self, request: Request) -> Response:
         seals, given = self._sessions.seals, request.query_params
@@ -124,11 +131,7 @@ class People:
 
 
 async def _form_token(request: Request) -> str:
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > _MOST_FORM_BYTES:
-            return ""
+    body = await whole_body(request.stream(), _MOST_FORM_BYTES) or b""
     return parse_qs(body.decode(errors="replace")).get("form_token", [""])[0]
 
 
