@@ -70,7 +70,8 @@ async def open_team(
         clients = await stack.enter_async_context(Clients.open())
         await stack.enter_async_context(decoders().kept())
         tasks = await stack.enter_async_context(anyio.create_task_group())
-        news, directory = News(url), Directory(postgres, vault, team.tenant_claim)
+        news = News(url)
+        directory = Directory(postgres, vault, team.tenant_claim, news.version)
         links = Links(origin=team.public_url, lifetime_s=team.link_seconds)
         workers = WorkersSeen(postgres)
         replica = Replica(

@@ -17,6 +17,7 @@ from mcp.server.auth.provider import AccessToken
 
 from darkroom.team_settings import TeamSettings
 from darkroom_server.team.issuer import FETCH_S, Issuer, IssuerUnreachable
+from darkroom_server.team.recent import Recent
 from darkroom_server.team.tenants import MACHINES, is_subject
 
 log = logging.getLogger(__name__)
@@ -43,6 +44,7 @@ class TokenVerifier:
         self.issuer = Issuer(team.oauth_issuer)
         self._keys = _IssuerKeys(self.issuer, fresh_s=fresh_s, again_s=again_s)
         self._limiter = anyio.CapacityLimiter(_AT_ONCE)
+        self._right = Recent(lambda: 0)  # whoever asks looks at `expires_at` each time
         self._told: set[str] = set()
 
     async def verify_token(self, token: str) -> AccessToken | None:
@@ -55,6 +57,10 @@ class TokenVerifier:
 
     async def verify_person(self, token: str) -> AccessToken | None:
         """The same of the authorization server's tokens alone. Raises: IssuerUnreachable."""
+        name = hashlib.sha256(token.encode("utf-8", "replace")).digest()
+        return await self._right.get(name, lambda: self._checked(token))
+
+    async def _checked(self, token: str) -> AccessToken | None:
         try:
             claims = await anyio.to_thread.run_sync(self._claims, token, limiter=self._limiter)
             return self._of_person(claims)
