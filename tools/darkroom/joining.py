@@ -113,6 +113,15 @@ def joined_words(call: Call, earlier: Sequence[Intent], became: str) -> str:
     )
 
 
+def twin_words(darkroom: Darkroom, twin: Intent) -> str:
+    """What the answer says of an equal call whose answer was delivered, and whose prediction still runs."""
+    stop = f"; to stop one: get_prediction(id='{twin.prediction_id}', cancel=true)"
+    return (
+        f"'{twin.prediction_id}' with the same arguments still runs; this is a second one, paid for as well"
+        f"{stop if darkroom.gateway.has_cancel else ''}."
+    )
+
+
 async def _content(darkroom: Darkroom, reference: str) -> str:
     """Of a file that may be read; what may not be is refused later, in words."""
     if not reference or scheme_of(reference) not in ("", "file"):
