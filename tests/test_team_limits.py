@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from journal_fixtures import new_intent, prediction
+from journal_fixtures import HandClock, new_intent, prediction
 from postgres_server import PostgresServer
 from team_rooms import ISSUER, journal_of, limit_of, open_directory
 
@@ -135,6 +135,39 @@ async def test_a_create_that_has_lost_its_place_must_fit_anew(postgres: Postgres
             with pytest.raises(SpendingRefused):
                 await journal.claim(key, spending=limit)
         assert await journal.claim(other.key, spending=limit)
+
+
+async def test_a_create_that_was_given_up_must_fit_anew(postgres: PostgresServer) -> None:
+    allow(postgres, 0.10, None)
+    async with orders(postgres, quotas=Quotas(max_open=2)) as (journal, limit):
+        given_up = await order(journal, limit, 0.08)
+        assert await journal.answers.given_up(given_up.key, "its turn is too far off")
+        others = [await order(journal, limit, 0.02, seed=seed) for seed in (8, 9)]
+        with pytest.raises(SpendingRefused, match="DARKROOM_MAX_OPEN"):
+            await journal.claim(given_up.key, spending=limit)
+        assert await journal.answers.given_up(others[0].key, "its turn is too far off")
+        with pytest.raises(SpendingRefused, match="whole tenant"):
+            await order(journal, limit, 0.09)
+        allow(postgres, 0.09, None)
+        with pytest.raises(SpendingRefused, match="whole tenant"):
+            await journal.claim(given_up.key, spending=limit)
+        allow(postgres, 0.10, None)
+        assert await journal.claim(given_up.key, spending=limit)
+        assert await journal.claim(others[1].key, spending=limit)
+
+
+async def test_what_was_ordered_before_midnight_must_fit_into_the_new_day(postgres: PostgresServer) -> None:
+    allow(postgres, 0.10, None)
+    clock = HandClock(20_000 * 86_400 - 1.0)  # seconds before midnight
+    async with open_directory(postgres) as (directory, opened):
+        who = await directory.principal_of(ISSUER, "ada", {})
+        journal, limit = Journal(opened.database("acme", who.hash), clock), limit_of(who)
+        late = await order(journal, limit, 0.08)
+        clock.advance(2)
+        early = await order(journal, limit, 0.08, seed=8)
+        with pytest.raises(SpendingRefused, match="whole tenant"):
+            await journal.claim(late.key, spending=limit)
+        assert await journal.claim(early.key, spending=limit)
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Pacific/Kiritimati", "Pacific/Pago_Pago", "America/Sao_Paulo"])

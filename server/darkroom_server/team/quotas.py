@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from darkroom.errors import SpendingRefused
-from darkroom.journal import Left, Spending
+from darkroom.journal import Intent, Left, Spending
 from darkroom.journal.database import Session
-from darkroom.journal.spending_rows import RESERVED_S, left_of, refuse_price, spent
+from darkroom.journal.spending_rows import RESERVED_S, is_reserved, left_of, refuse_price, spent
 from darkroom.reports.amounts import counted
 from darkroom_server.team.tenants import Principal
 
@@ -20,7 +20,6 @@ _LIMITS = """SELECT tenants.usd_per_day AS team_usd, principals.usd_per_day AS o
     FROM tenants LEFT JOIN principals ON principals.tenant = tenants.name AND principals.principal = ?
     WHERE tenants.name = ?"""
 _FORGOTTEN = "SELECT coalesce(sum(usd), 0) AS usd FROM forgotten_spending WHERE spent_at >= ?"
-_HELD = "SELECT 1 FROM intents WHERE key = ? AND tries = 1 AND intended_at > ?"
 # A create that nobody knows to have been carried out blocks nobody for longer than its links would have lived.
 _OPEN = """SELECT count(*) AS count FROM intents WHERE (state = 'known' AND ended_at IS NULL AND is_adopted = 0)
     OR (state IN ('sent', 'unknown') AND sent_at > ?) OR (state = 'intent' AND intended_at > ?)"""
@@ -56,37 +55,53 @@ class TeamLimit:
         self.is_set = False
         """Whether there was a limit of money when it was last asked."""
 
-    def refuse_beyond(self, session: Session, estimate_usd: float | None, now: float, key: str = "") -> None:
-        """Raise SpendingRefused unless one more create fits; one that is in its row (`key`) counts already as open."""
-        if not key:
-            self._refuse_many(session, now)
-        elif session.execute(_HELD, (key, now - RESERVED_S)).fetchone():
-            return  # it was found to fit when it was written down, and has held its place since then
+    def refuse_beyond(
+        self, session: Session, estimate_usd: float | None, now: float, intent: Intent | None = None
+    ) -> None:
+        """Raise SpendingRefused unless one more create fits, or this intent, which is about to be claimed.
+
+        One that has held its place since it was written down was found to fit then, and is one of those that are open;
+        from midnight on it counts to a new day.
+        """
+        if not (is_held := intent is not None and is_reserved(intent, now)):
+            self._refuse_open(session, now)
+        if intent is None:
+            self._refuse_frequent(session, now)
         if estimate_usd is None and self._quotas.allow_unknown_price:
             return
-        for limit_usd, spending, whose in self.limits(session, now, key):
+        day: Any = self._day(session, now)
+        if intent and is_held and day and intent.intended_at >= day["day_began"]:
+            return
+        for limit_usd, spending, whose in self._limits(session, now, day, intent.key if intent else ""):
             refuse_price(estimate_usd, limit_usd, spending, f"It is {whose}. {_ADVICE}", "an administrator")
 
     def left(self, session: Session, now: float) -> Left | None:
         """What the tighter of the two leaves."""
-        rooms = [left_of(limit_usd, spending, whose) for limit_usd, spending, whose in self.limits(session, now, "")]
+        rooms = [left_of(limit_usd, spending, whose) for limit_usd, spending, whose in self.limits(session, now)]
         return min(rooms, key=lambda room: room.left_usd, default=None)
 
-    def limits(self, session: Session, now: float, key: str) -> list[tuple[float, Spending, str]]:
+    def limits(self, session: Session, now: float) -> list[tuple[float, Spending, str]]:
         """Each limit of money: US dollars a day, what is spent and reserved of it, and whose it is."""
+        return self._limits(session, now, self._day(session, now))
+
+    def _day(self, session: Session, now: float) -> Any:
+        """What may be spent on the tenant's day, and when that began; None where the tenant is not there any more."""
+        row: Any = session.execute(_LIMITS, (now, self._principal.hash, self._principal.tenant)).fetchone()
+        self.is_set = bool(row) and (row["own_usd"] is not None or row["team_usd"] is not None)
+        return row
+
+    def _limits(self, session: Session, now: float, day: Any, key: str = "") -> list[tuple[float, Spending, str]]:
         tenant = self._principal.tenant
-        row: Any = session.execute(_LIMITS, (now, self._principal.hash, tenant)).fetchone()
         found: list[tuple[float, Spending, str]] = []
-        if row and row["own_usd"] is not None:
-            own = spent(session, row["day_began"], now, key)
-            found.append((row["own_usd"], own, f"your own limit for a day in tenant '{tenant}'"))
-        if row and row["team_usd"] is not None:
-            team = spent_by_all(session, row["day_began"], now, key)
-            found.append((row["team_usd"], team, f"the limit for a day of the whole tenant '{tenant}'"))
-        self.is_set = bool(found)
+        if day and day["own_usd"] is not None:
+            own = spent(session, day["day_began"], now, key)
+            found.append((day["own_usd"], own, f"your own limit for a day in tenant '{tenant}'"))
+        if day and day["team_usd"] is not None:
+            team = spent_by_all(session, day["day_began"], now, key)
+            found.append((day["team_usd"], team, f"the limit for a day of the whole tenant '{tenant}'"))
         return found
 
-    def _refuse_many(self, session: Session, now: float) -> None:
+    def _refuse_open(self, session: Session, now: float) -> None:
         if (most := self._quotas.max_open) is not None:
             row: Any = session.execute(_OPEN, (now - _DOUBT_S, now - RESERVED_S)).fetchone()
             if row["count"] >= most:
@@ -95,8 +110,10 @@ class TeamLimit:
                     "(DARKROOM_MAX_OPEN), and this would be more. Nothing was sent. Call again once one has ended, or "
                     "ask for fewer images."
                 )
+
+    def _refuse_frequent(self, session: Session, now: float) -> None:
         if (most := self._quotas.max_creates_per_minute) is not None:
-            row = session.execute(_RECENT, (now - 60, most)).fetchone()
+            row: Any = session.execute(_RECENT, (now - 60, most)).fetchone()
             if row["count"] >= most:
                 wait_s = max(1, round(row["first"] + 60 - now + 0.5))
                 raise SpendingRefused(

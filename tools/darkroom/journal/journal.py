@@ -16,7 +16,7 @@ from darkroom.journal.listing import Lists
 from darkroom.journal.rates import Queued, Rates, Turn, reserve
 from darkroom.journal.reconcile import Verdict
 from darkroom.journal.records import Call, Intent, Left, Limit, Look, NewIntent, ReceiptOf, Spending, Totals
-from darkroom.journal.states import DOUBTFUL, in_list
+from darkroom.journal.states import DOUBTFUL, SENDABLE, IntentState, in_list
 from darkroom.predictions import Prediction
 
 # What waits for its images or its end. A prediction without an image yet is taken to expire an hour after it was known.
@@ -90,15 +90,15 @@ class Journal:
         """
 
         def work(session: Session) -> bool | Queued:
-            now = self._clock()
+            now, intent = self._clock(), intent_rows.find(session, key)
             if turn and (pause_s := reserve(session, turn.name, turn.rate, turn.within_s, now)) != 0:
                 return Queued(pause_s)
-            if not intent_rows.claim(session, key, self._claimed_by, account, now):
+            if intent is None or intent.state not in SENDABLE:
                 return False
-            claimed = intent_rows.get(session, key)
-            spending_rows.refuse_beyond(session, spending, claimed.estimate_usd, now, key)
-            self._on_claim(session, claimed)
-            return True
+            spending_rows.refuse_beyond(session, spending, intent.estimate_usd, now, intent)
+            if is_ours := intent_rows.claim(session, key, self._claimed_by, account, now):
+                self._on_claim(session, replace(intent, state=IntentState.SENT))
+            return is_ours
 
         return await self._write(work)
 

@@ -189,8 +189,10 @@ class Limit(Protocol):
         """Whether there is a limit of money at all, as far as is known."""
         ...
 
-    def refuse_beyond(self, session: Session, estimate_usd: float | None, now: float, key: str = "") -> None:
-        """Raise SpendingRefused unless one more create, or the one of `key`, fits."""
+    def refuse_beyond(
+        self, session: Session, estimate_usd: float | None, now: float, intent: Intent | None = None
+    ) -> None:
+        """Raise SpendingRefused unless one more create fits, or this intent, which is about to be claimed."""
         ...
 
     def left(self, session: Session, now: float) -> Left | None:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from darkroom.errors import SpendingRefused
 from darkroom.journal.codec import storable
 from darkroom.journal.database import AT, Session
-from darkroom.journal.records import Left, Limit, Spending, Totals
-from darkroom.journal.states import Event, guarded
+from darkroom.journal.records import Intent, Left, Limit, Spending, Totals
+from darkroom.journal.states import Event, IntentState, guarded
 
 # The variable of the person's own limit.
 OWN_LIMIT = "DARKROOM_MAX_USD_PER_DAY"
@@ -67,6 +67,11 @@ def spent(session: Session, since: float, now: float, except_key: str = "") -> S
     return Spending(settled_usd=settled_usd, reserved_usd=reserved_usd, unknown_count=row["unpriced"])
 
 
+def is_reserved(intent: Intent, now: float) -> bool:
+    """Whether one that was not sent yet holds its money now."""
+    return intent.state is IntentState.INTENT and intent.intended_at > now - RESERVED_S
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpendingLimit:
     """The person's own limit: what is spent and reserved since `since` (see `day_start`) stays below `limit_usd`."""
@@ -76,21 +81,25 @@ class SpendingLimit:
     allow_unknown_price: bool = False
     is_set: bool = True
 
-    def refuse_beyond(self, session: Session, estimate_usd: float | None, now: float, key: str = "") -> None:
-        """Raise SpendingRefused unless one more create, or the one of `key`, fits."""
+    def refuse_beyond(
+        self, session: Session, estimate_usd: float | None, now: float, intent: Intent | None = None
+    ) -> None:
+        """Raise SpendingRefused unless one more create fits, or this intent, which is about to be claimed."""
         if estimate_usd is None and self.allow_unknown_price:
             return
-        spending = spent(session, self.since, now, key)
+        spending = spent(session, self.since, now, intent.key if intent else "")
         refuse_price(estimate_usd, self.limit_usd, spending, "The user can wait until tomorrow or raise " + OWN_LIMIT)
 
     def left(self, session: Session, now: float) -> Left:
         return left_of(self.limit_usd, spent(session, self.since, now), OWN_LIMIT)
 
 
-def refuse_beyond(session: Session, limit: Limit | None, estimate_usd: float | None, now: float, key: str = "") -> None:
-    """Raise SpendingRefused unless one more create, or the one of `key`, fits under the limit, if there is one."""
+def refuse_beyond(
+    session: Session, limit: Limit | None, estimate_usd: float | None, now: float, intent: Intent | None = None
+) -> None:
+    """Raise SpendingRefused unless one more create, or this intent, fits under the limit, if there is one."""
     if limit is not None:
-        limit.refuse_beyond(session, estimate_usd, now, key)
+        limit.refuse_beyond(session, estimate_usd, now, intent)
 
 
 def left_of(limit_usd: float, spending: Spending, whose: str) -> Left:

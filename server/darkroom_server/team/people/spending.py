@@ -23,7 +23,7 @@ async def spending_of(postgres: Postgres, person: Principal) -> dict[str, JsonVa
     def work(session: Session) -> dict[str, JsonValue]:
         row = session.execute(_ZONE, (person.tenant,)).fetchone()
         zone = row["zone"] if row else "UTC"
-        limits = TeamLimit(person, Quotas()).limits(session, now, "")
+        limits = TeamLimit(person, Quotas()).limits(session, now)
         return {
             "spending": [[*each.values()] for each in session.execute(_DAYS, (zone,)).fetchall()],
             "today": local(now, zone_of(zone)).date().isoformat(),
