@@ -23,7 +23,7 @@ class Recent:
         self._kept_version: int | None = None
         self._kept: dict[Hashable, tuple[float, Any]] = {}
 
-    async def get(self, name: Hashable, ask: Callable[[], Awaitable[T | None]]) -> T | None:
+    async def get(self, name: Hashable, ask: Callable[[], Awaitable[T]]) -> T:
         """What was kept under this name, else what `ask` gives; None is not kept."""
         version, now_s = self._version(), self._monotonic()
         if version != self._kept_version or len(self._kept) > _MOST:

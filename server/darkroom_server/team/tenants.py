@@ -3,9 +3,9 @@
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from darkroom.errors import AccessRefused, SettingsError
@@ -13,7 +13,6 @@ from darkroom.gateways import GatewayChoice, Key, choose_gateway
 from darkroom.journal import Rate
 from darkroom.journal.database import EVERYONE, Session
 from darkroom.journal.postgres import Postgres
-from darkroom_server.team.recent import Recent
 from darkroom_server.team.vault import Vault
 
 MACHINES = "darkroom"
@@ -74,21 +73,13 @@ class GatewayAccount:
 class Directory:
     """What the tables say of tenants, persons and accounts, asked as the role of the app or of a worker.
 
-    `tenant_claim` is the claim that names the tenant, "" for the only tenant. `version` tells of changes, so that what
-    a call asks is not read anew each time; see `Recent`.
+    `tenant_claim` is the claim that names the tenant, "" for the only tenant.
     """
 
-    def __init__(
-        self,
-        postgres: Postgres,
-        vault: Vault,
-        tenant_claim: str = "",
-        version: Callable[[], int | None] = lambda: None,
-    ) -> None:
+    def __init__(self, postgres: Postgres, vault: Vault, tenant_claim: str = "") -> None:
         self._postgres = postgres
         self._vault = vault
         self._tenant_claim = tenant_claim
-        self._recent = Recent(version)
 
     async def principal_of(self, issuer: str, subject: str, claims: Mapping[str, Any]) -> Principal:
         """Who this is; noted at the first sight.
@@ -97,18 +88,13 @@ class Directory:
         """
         if not is_subject(subject):
             raise AccessRefused("The log-in names nobody that can be served (its `sub` is empty, too long or unclear).")
-        named = repr(claims.get(self._tenant_claim))
-
-        async def noted() -> Principal:
-            tenant = await self._tenant_of(issuer, subject, claims)
-            hash = principal_hash(issuer, subject)
-            principal = Principal(tenant=tenant, issuer=issuer, subject=subject, hash=hash)
-            if not await self.knows(principal):
-                database, values = self._postgres.database(tenant, hash), (tenant, hash, issuer, subject)
-                await database.write(lambda session: session.execute(_ADD, values).rowcount)
-            return principal
-
-        return cast("Principal", await self._recent.get((issuer, subject, named), noted))
+        tenant = await self._tenant_of(issuer, subject, claims)
+        hash = principal_hash(issuer, subject)
+        database = self._postgres.database(tenant, hash)
+        principal = Principal(tenant=tenant, issuer=issuer, subject=subject, hash=hash)
+        if not await self.knows(principal):
+            await database.write(lambda session: session.execute(_ADD, (tenant, hash, issuer, subject)).rowcount)
+        return principal
 
     async def knows(self, principal: Principal) -> bool:
         """Whether they were here, and are not forgotten. Raises: JournalError."""
@@ -120,19 +106,16 @@ class Directory:
 
         Raises: SettingsError where there is none or its key cannot be opened; JournalError.
         """
-
-        async def found() -> GatewayAccount | None:
-            database = self._postgres.database(principal.tenant, principal.hash)
-            statement = f"{_ACCOUNTS} {_WHOSE}"
-            row = await database.read(lambda session: session.execute(statement, (principal.hash,)).fetchone())
-            return self._opened(row) if row else None
-
-        if account := await self._recent.get(principal, found):
-            return account
-        raise SettingsError(
-            f"Tenant '{principal.tenant}' has no key of a gateway, so nothing was sent. An administrator sets one: "
-            f"`darkroom-mcp tenant key {principal.tenant} --gateway GATEWAY`."
+        database = self._postgres.database(principal.tenant, principal.hash)
+        row = await database.read(
+            lambda session: session.execute(f"{_ACCOUNTS} {_WHOSE}", (principal.hash,)).fetchone()
         )
+        if row is None:
+            raise SettingsError(
+                f"Tenant '{principal.tenant}' has no key of a gateway, so nothing was sent. An administrator sets one: "
+                f"`darkroom-mcp tenant key {principal.tenant} --gateway GATEWAY`."
+            )
+        return self._opened(row)
 
     async def account(self, id: str) -> GatewayAccount | None:
         """The account with this id, whatever its tenant. Raises: SettingsError, JournalError."""
@@ -145,12 +128,8 @@ class Directory:
 
     async def machine(self, sha256: bytes) -> str | None:
         """The subject `tenant/name` of the machine whose token has this hash; None for an unknown or expired one."""
-
-        async def found() -> str | None:
-            rows = await self._open_to_all("SELECT * FROM token_owner(?)", sha256)
-            return machine_subject(rows[0]["tenant"], rows[0]["subject"]) if rows else None
-
-        return await self._recent.get(sha256, found)
+        rows = await self._open_to_all("SELECT * FROM token_owner(?)", sha256)
+        return machine_subject(rows[0]["tenant"], rows[0]["subject"]) if rows else None
 
     async def _tenant_of(self, issuer: str, subject: str, claims: Mapping[str, Any]) -> str:
         names = [row["name"] for row in await self._open_to_all("SELECT tenant_names() AS name")]
