@@ -19,12 +19,12 @@ from open_rooms import NoonClock, room_at
 from scripted_gateway import Answer, ScriptedGateway, gateway_at, read_request
 
 from darkroom.darkroom import Darkroom
-from darkroom.errors import GatewayBusy
+from darkroom.errors import GatewayBusy, SpendingRefused
 from darkroom.gateways import Key, PredictionClient, Timeouts
 from darkroom.generate_image import generate_image
 from darkroom.get_prediction import get_prediction
 from darkroom.joining import Caller
-from darkroom.journal import Journal, Rate, rates
+from darkroom.journal import IntentState, Journal, Rate, SpendingLimit, rates
 from darkroom.journal.migrations import migrate
 from darkroom.journal.sqlite import Connection
 from darkroom.processes import own_name
@@ -115,6 +115,11 @@ def test_no_minute_has_more_than_the_rate_and_the_burst(rests_s: list[float]) ->
         assert last >= len(sent_at) or sent_at[last] >= first_s + 60 - 2e-3
 
 
+async def wished(journal: Journal) -> Watched:
+    """One more create that nobody has sent."""
+    return Watched(await intended(journal, new_intent()), typical_s=None, started_s=0)
+
+
 def create_rate(journal: Journal, clock: HandClock, slept: list[float]) -> CreateRate:
     gateway = gateway_at("http://127.0.0.1:9", "replicate")
     account = Account(PredictionClient(gateway, Key("a-key-0123456789")), journal, Key("a-key-0123456789"), "mine")
@@ -130,15 +135,14 @@ async def test_a_turn_waits_for_the_end_of_a_pause_that_was_asked_for_meanwhile(
     journal: Journal, clock: HandClock
 ) -> None:
     slept: list[float] = []
-    watched = Watched(await intended(journal, new_intent()), typical_s=None, started_s=0)
     rate = create_rate(journal, clock, slept)
     await rate.freeze(20)
-    await rate.turn(watched)
+    assert await rate.claimed(await wished(journal), None)
     assert slept == [20]
     for _ in range(CREATES.burst - 1):
-        await rate.turn(watched)
+        assert await rate.claimed(await wished(journal), None)
     assert slept == [20]
-    await rate.turn(watched)
+    assert await rate.claimed(await wished(journal), None)
     assert slept[1:] == [0.111]
 
 
@@ -146,19 +150,28 @@ async def test_a_gateway_that_asks_for_an_hour_is_asked_again_after_a_minute(
     journal: Journal, clock: HandClock
 ) -> None:
     slept: list[float] = []
-    watched = Watched(await intended(journal, new_intent()), typical_s=None, started_s=0)
     rate = create_rate(journal, clock, slept)
     await rate.freeze(3600)
-    await rate.turn(watched)
+    assert await rate.claimed(await wished(journal), None)
     assert slept == [60]
 
 
 async def test_a_turn_beyond_all_patience_is_said_and_nothing_is_sent(journal: Journal, clock: HandClock) -> None:
-    watched = Watched(await intended(journal, new_intent()), typical_s=None, started_s=0)
-    rate = create_rate(journal, clock, [])
+    watched, rate = await wished(journal), create_rate(journal, clock, [])
     await journal.rates.reserve(rate.name, Rate(per_minute=0.01, burst=1), 0)
     with pytest.raises(GatewayBusy, match=r"has too many creates to take\. Nothing was sent"):
-        await rate.turn(watched)
+        await rate.claimed(watched, None)
+    row = await journal.find(watched.intent.key)
+    assert row and row.state is IntentState.INTENT and row.tries == 0
+
+
+async def test_a_create_that_does_not_fit_under_the_limit_takes_no_turn(journal: Journal, clock: HandClock) -> None:
+    watched, rate = await wished(journal), create_rate(journal, clock, [])
+    with pytest.raises(SpendingRefused):
+        await rate.claimed(watched, SpendingLimit(limit_usd=0.0, since=0.0))
+    row = await journal.find(watched.intent.key)
+    assert row and row.state is IntentState.INTENT
+    assert await journal.rates.reserve(rate.name, Rate(per_minute=60, burst=1), 0) == 0
 
 
 async def test_seventy_calls_at_once_are_all_sent(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "darkroom.alike",
         "darkroom.failures darkroom.list_predictions darkroom.cancelling darkroom.list_models darkroom.gateway_models"
         " darkroom.model_check darkroom.repeats"
-        " darkroom.quotes darkroom.joining darkroom.duplicates",
+        " darkroom.quotes darkroom.joining",
         "darkroom.get_prediction darkroom.cheaper darkroom.second_tries",
         "darkroom.generate_image darkroom.dry_run darkroom.offers darkroom.models darkroom.python_arguments",
         "darkroom.room",

@@ -66,7 +66,7 @@ async def test_both_limits_hold_and_the_refusal_says_whose(
         with pytest.raises(SpendingRefused, match=whose) as refused:
             await order(journal, limit, 0.03)
         assert "$0.02 of $0.1 is left today" in refused.value.message and len(refused.value.message) <= 300
-        left = await journal.left(limit)
+        _, left = await journal.standing((), limit)
         assert left == Left(limit_usd=0.10, left_usd=0.02, reserved_usd=0.08, whose=whose) and limit.is_set
 
 
@@ -85,7 +85,7 @@ async def test_a_new_limit_holds_from_the_next_create_on(postgres: PostgresServe
     allow(postgres, None, None)
     async with orders(postgres) as (journal, limit):
         await order(journal, limit, 100.0)
-        assert await journal.left(limit) is None and not limit.is_set
+        assert await journal.standing((), limit) == ({}, None) and not limit.is_set
         allow(postgres, 100.5, None)
         with pytest.raises(SpendingRefused):
             await order(journal, limit, 1.0)

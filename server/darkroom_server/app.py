@@ -76,9 +76,7 @@ def create_server(
 
     hosts = ["data:"] if settings.problem else image_hosts(settings.choice.gateway)
     told = instructions(settings)
-    return assemble(
-        settings, registry, lifespan, instructions=told, image_hosts=hosts, stdio=stdio, subscriptions=bus
-    )
+    return assemble(settings, registry, lifespan, instructions=told, image_hosts=hosts, stdio=stdio, subscriptions=bus)
 
 
 def assemble(

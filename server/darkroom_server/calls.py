@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import anyio
 import anyio.abc
 from mcp.server.mcpserver import Context
+from mcp.shared.jsonrpc_dispatcher import progress_token_from_params
 from mcp.types import CallToolResult
 
 from darkroom.errors import JournalError
@@ -41,7 +42,7 @@ _LONGEST_ID = 70
 _CUT_WAIT = "wait_seconds {} was cut to {}, as many hosts end a call at about 60 s; DARKROOM_WAIT_SECONDS raises it."
 _SHOWN_BEFORE = "its preview was shown before; get_prediction with previews=true shows it again."
 Ctx = Context[Any, Any]
-_Verb = Callable[["Darkroom", "OnProgress"], "Awaitable[PredictionReport]"]
+_Verb = Callable[["Darkroom", "OnProgress | None"], "Awaitable[PredictionReport]"]
 
 
 class Calls:
@@ -89,8 +90,8 @@ class Calls:
                 begun_s=self._begun_s(ctx),
             )
 
-            async def verb(darkroom: "Darkroom", on_progress: "OnProgress") -> "PredictionReport":
-                await call.keep_earlier(darkroom)
+            async def verb(darkroom: "Darkroom", on_progress: "OnProgress | None") -> "PredictionReport":
+                call.begun_at = darkroom.options.clock()
                 return await generate_image(
                     darkroom,
                     request,
@@ -152,7 +153,7 @@ class Calls:
         """
         from darkroom.get_prediction import get_prediction
 
-        async def verb(darkroom: "Darkroom", on_progress: "OnProgress") -> "PredictionReport":
+        async def verb(darkroom: "Darkroom", on_progress: "OnProgress | None") -> "PredictionReport":
             return await get_prediction(
                 darkroom,
                 id,
@@ -264,8 +265,13 @@ class Calls:
         return made.preview, [f"image {each.number} cannot be shown: {each.reason}." for each in made.problems]
 
 
-def _rising(ctx: Ctx) -> "OnProgress":
-    """Progress notifications whose numbers only rise, as the protocol wants; the same words are not sent twice."""
+def _rising(ctx: Ctx) -> "OnProgress | None":
+    """Progress notifications whose numbers only rise, as the protocol wants; the same words are not sent twice.
+
+    None where the host wants none.
+    """
+    if progress_token_from_params(ctx.request_context.params) is None:
+        return None
     last_percent, last_message = -1.0, ""
 
     async def report(percent: float, message: str) -> None:

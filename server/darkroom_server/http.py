@@ -17,6 +17,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, cast
 
 import h11
+import sniffio
 import uvicorn
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.applications import Starlette
@@ -146,6 +147,8 @@ class _Server(uvicorn.Server):
         self._stops_s = float("inf")
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        # What all tasks begin with. Else each step of anyio and httpx looks for the loop that it runs in.
+        sniffio.current_async_library_cvar.set("asyncio")
         await super().startup(sockets)
         if self.started:
             self._on_ready()

@@ -57,7 +57,7 @@ _OnWire = tuple[str, str]
 
 
 class OpenCall:
-    """One call that waits for `id`; `kept` are the keys of what others have started, which it must not cancel.
+    """One call that waits for `id`. What was sent under it before `begun_at` (journal's clock) it must not cancel.
 
     `caller` names a call that brought no request_id, "" any other; `joins` changes its `id` to that of an earlier call.
     `others` are the calls that waited when it was cancelled; one that comes later only asks what became of it.
@@ -67,18 +67,14 @@ class OpenCall:
         self.id = id.strip().removeprefix("prediction:")
         self.caller = caller
         self.on_wire = on_wire
-        self.kept: set[str] = set()
+        self.begun_at = float("inf")
         self.others: list[OpenCall] = []
         self._reason = ""
         self._is_told = anyio.Event()
 
-    async def keep_earlier(self, darkroom: "Darkroom") -> None:
-        """Note what was sent under this request_id before; what was not sent belongs to whoever sends it now."""
-        self.kept |= {row.key for row in await darkroom.journal.by_request(self.id) if not row.may_be_sent}
-
     def joins(self, request_id: str) -> None:
         """From now on it waits for what an earlier call has started, and may stop it as its own."""
-        self.id = request_id
+        self.id, self.begun_at = request_id, 0.0
 
     def tell(self, reason: str, others: "list[OpenCall]") -> None:
         """Hear why the host cancels it, and who else waits at this moment."""
@@ -141,7 +137,7 @@ class OpenCalls:
             is_taken_over = bool(call.caller) and row.caller not in self._begun
             return (
                 not is_taken_over
-                and row.key not in call.kept
+                and (row.may_be_sent or (row.sent_at or 0.0) >= call.begun_at)
                 and awaited.isdisjoint({call.id, row.key, row.prediction_id, "latest"})
             )
 

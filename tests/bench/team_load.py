@@ -1,8 +1,8 @@
 """How many creates one replica makes in a second, and what 500 calls take that wait in it.
 
-Run: python tests/bench/team_load.py [--seconds S] [--waiting N]. One replica, PostgreSQL (which writes through to the
-disk) and the gateway are processes of their own beside the caller, on the cores that there are. It exits with 1 where
-a limit is passed.
+Run: python tests/bench/team_load.py [--seconds S] [--waiting N]. One replica, a worker, PostgreSQL (which writes
+through to the disk) and the gateway are processes of their own beside the caller, on the cores that there are. It exits
+with 1 where a limit is passed.
 """
 
 import itertools
@@ -12,6 +12,7 @@ import tempfile
 import time
 from argparse import ArgumentParser
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -175,16 +176,17 @@ def _verdict(is_met: bool) -> str:
 
 async def main(seconds: float, waiting: int) -> int:
     verdicts: list[bool] = []
-    with (
-        postgres_server(is_durable=True) as postgres,
-        busy_gateway() as gateway,
-        tempfile.TemporaryDirectory() as folder,
-    ):
+    with ExitStack() as stack:
+        postgres = stack.enter_context(postgres_server(is_durable=True))
+        gateway = stack.enter_context(busy_gateway())
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
         Path(folder).chmod(0o755)
         gateway.run_creates_for(_RUN_S)
         team = Team(postgres, GatewayProcess(gateway.base_url), Path(folder))
         team.found()
         team.set_key(creates_per_minute=100_000)
+        stack.callback(team.end)
+        team.start("worker")  # without one, each replica looks at the gateway itself
         with administering(postgres.owner) as administration:
             tokens = [administration.new_token("acme", f"person-{number}", None) for number in range(_PEOPLE)]
         measured: list[Callable[[Bench], Awaitable[bool]]] = []

@@ -4,7 +4,7 @@ A tool call only starts work here and waits for it; when the call is cancelled, 
 goes on. After a restart the unfinished predictions of earlier processes are taken up again, soonest to expire first.
 """
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict
 from functools import cached_property, partial
@@ -17,7 +17,7 @@ from pydantic import JsonValue
 from darkroom.darkroom_options import DarkroomOptions
 from darkroom.gateways import OutputFetcher, PredictionClient
 from darkroom.images import ReadImage, StoredFile
-from darkroom.journal import Limit, SpendingLimit, day_start
+from darkroom.journal import Intent, Limit, SpendingLimit, day_start
 from darkroom.outputs.decoders import decoders
 from darkroom.outputs.early_previews import EarlyPreviews
 from darkroom.outputs.uploads import uploads_at
@@ -142,14 +142,18 @@ class Darkroom:
             allow_unknown_price=self.options.allow_unknown_price,
         )
 
-    async def day(self) -> DayLimit | None:
-        """What is left of the person's limit for today; None without one.
+    async def standing(self, keys: Sequence[str] = ()) -> tuple[dict[str, Intent], DayLimit | None]:
+        """The rows of these as they stand, by key, and what is left of the person's limit for today, if there is one.
 
         Raises: JournalError.
         """
-        if (limit := self.day_limit()) is None or (left := await self.journal.left(limit)) is None:
-            return None
-        return DayLimit(**asdict(left))
+        limit = self.day_limit()
+        rows, left = await self.journal.standing(keys, limit) if keys or limit else ({}, None)
+        return rows, DayLimit(**asdict(left)) if left else None
+
+    async def day(self) -> DayLimit | None:
+        """What is left of the person's limit for today; None without one. Raises: JournalError."""
+        return (await self.standing())[1]
 
     async def limits(self) -> Limits:
         """The person's spending limits as they stand. Raises: JournalError."""

@@ -17,7 +17,7 @@ from darkroom.errors import DarkroomError, GatewayUnreachable, OutputError, Spen
 from darkroom.get_prediction import report_on
 from darkroom.images import ReadImage
 from darkroom.input_facts import wanted_output
-from darkroom.joining import Caller, call_of, joined_words, running_twin, unnamed_caller
+from darkroom.joining import Caller, call_of, joined_words, twin_words, unnamed_caller
 from darkroom.journal import Call, Intent, NewIntent
 from darkroom.like import whole
 from darkroom.quotes import Quote, noted_estimate, quote
@@ -122,11 +122,13 @@ async def generate_image(
 
 
 async def _plan(darkroom: Darkroom, request: ImageRequest, asked: _Asked) -> _Plan:
-    if asked.caller and (joined := await darkroom.journal.answers.join(asked.call)):
+    joined, twin = await darkroom.journal.answers.before(asked.call) if asked.caller else ((), None)
+    if joined:
         return await _joined(darkroom, request, joined, asked)
     wish = await whole(darkroom, request)
     request = wish.request
-    if earlier := await darkroom.journal.by_request(asked.request_id) if asked.request_id else ():
+    is_given = asked.request_id and not asked.caller
+    if earlier := await darkroom.journal.by_request(asked.request_id) if is_given else ():
         return await _repeat(darkroom, request, earlier, asked)
     quoted = await quote(darkroom, wish)
     cheaper = partial(cheaper_way, darkroom, quoted.model, request)
@@ -137,7 +139,7 @@ async def _plan(darkroom: Darkroom, request: ImageRequest, asked: _Asked) -> _Pl
     notes = (*quoted.notes, *notes)
     if ":" in request.model and "version" not in darkroom.gateway.creates:
         notes = (*notes, f"gateway '{darkroom.gateway.name}' runs models by name only, so no version was asked for.")
-    notes = (*notes, *await running_twin(darkroom, asked.call))
+    notes = (*notes, twin_words(darkroom, twin)) if twin else notes
     asked = replace(asked, request_id=asked.request_id or fresh_request_id())
     intents = _intents(darkroom, request, quoted, resolved, read, asked)
     written = await darkroom.journal.intend(intents, spending=darkroom.day_limit(), call=asked.call)

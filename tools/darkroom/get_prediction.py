@@ -197,7 +197,8 @@ async def report_on(
     this call was to stop.
     """
     seen, now_s = {each.intent.key: each for each in watched}, darkroom.options.clock()
-    rows = await with_links(darkroom, [await _row(darkroom, intent, seen) for intent in found])
+    rows, day = await _standing(darkroom, found, seen)
+    rows = await with_links(darkroom, rows)
     unattended = "" if all(map(_is_home, rows)) else await darkroom.options.unattended()
     alone = (unattended,) if unattended else ()
     facts = AnswerFacts(
@@ -212,7 +213,7 @@ async def report_on(
         zone=darkroom.options.zone,
         errors={key: each.problem for key, each in seen.items() if each.problem},
         percents=darkroom.waiting.percents(watched),
-        day=await _day(darkroom),
+        day=day,
         wait_s=darkroom.options.wait_s,
         is_look_up=is_look_up,
         free_call="this look-up" if is_look_up else free_call,
@@ -238,19 +239,14 @@ async def _records(darkroom: Darkroom, rows: Sequence[Intent]) -> dict[str, str]
     return records
 
 
-async def _row(darkroom: Darkroom, intent: Intent, seen: Mapping[str, Watched]) -> Intent:
-    """The row as it stands, or as it was last seen: what was paid is told even when the journal cannot be read."""
-    try:
-        return await darkroom.journal.find(intent.key) or intent
-    except JournalError:
-        return seen[intent.key].intent if intent.key in seen else intent
-
-
-async def _day(darkroom: Darkroom) -> DayLimit | None:
-    try:
-        return await darkroom.day()
-    except JournalError:
-        return None
+async def _standing(
+    darkroom: Darkroom, found: Sequence[Intent], seen: Mapping[str, Watched]
+) -> tuple[list[Intent], DayLimit | None]:
+    """The rows as they stand, or as they were last seen: what was paid is told even when the journal cannot be read."""
+    rows, day = {key: each.intent for key, each in seen.items()}, None
+    with suppress(JournalError):
+        rows, day = await darkroom.standing([intent.key for intent in found])
+    return [rows.get(intent.key, intent) for intent in found], day
 
 
 def _notes(darkroom: Darkroom, rows: Sequence[Intent], seen: Mapping[str, Watched]) -> Iterator[str]:

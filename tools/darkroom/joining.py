@@ -24,7 +24,6 @@ from darkroom.reports.amounts import seconds
 from darkroom.secrets_in_inputs import masked_secrets
 from darkroom.uris import scheme_of, texts_in
 from darkroom.work.create_rate import PATIENCE_S
-from darkroom.work.watch import GIVE_UP_AFTER_S
 
 _OF_PROCESS = "#"
 _PREPARED_WITHIN_S = 60.0
@@ -116,23 +115,13 @@ def joined_words(call: Call, earlier: Sequence[Intent], became: str) -> str:
     )
 
 
-async def running_twin(darkroom: Darkroom, call: Call) -> tuple[str, ...]:
-    """A note that names the newest prediction of an equal call, whose answer was delivered, while that still runs.
-
-    Raises: JournalError.
-    """
-    if not call.wish:
-        return ()
-    since = darkroom.options.clock() - GIVE_UP_AFTER_S
-    for row in await darkroom.journal.lists.running(since):
-        if row.wish == call.wish and row.origin == call.origin and row.account == call.account:
-            stop = f"; to stop one: get_prediction(id='{row.prediction_id}', cancel=true)"
-            can_stop = darkroom.gateway.has_cancel
-            return (
-                f"'{row.prediction_id}' with the same arguments still runs; this is a second one, paid for as well"
-                f"{stop if can_stop else ''}.",
-            )
-    return ()
+def twin_words(darkroom: Darkroom, twin: Intent) -> str:
+    """What the answer says of an equal call whose answer was delivered, and whose prediction still runs."""
+    stop = f"; to stop one: get_prediction(id='{twin.prediction_id}', cancel=true)"
+    return (
+        f"'{twin.prediction_id}' with the same arguments still runs; this is a second one, paid for as well"
+        f"{stop if darkroom.gateway.has_cancel else ''}."
+    )
 
 
 async def _content(darkroom: Darkroom, reference: str) -> str:

@@ -19,6 +19,7 @@ from darkroom.journal.postgres_schema import connected
 from darkroom.journal.postgres_words import in_words
 from darkroom.spelling import closest
 from darkroom_server.team.new_key import NewKey
+from darkroom_server.team.outbox import CHANGED
 from darkroom_server.team.quotas import spent_by_all
 from darkroom_server.team.tenants import (
     MACHINES,
@@ -240,7 +241,9 @@ class Administration:
         return self.connection.execute(statement.encode(), values).fetchall()
 
     def _note(self, tenant: str, act: str, which: str) -> None:
+        """In the commit of the act, with which every replica hears that it has to ask anew."""
         self.connection.execute(_AUDIT, (tenant, self._who, act, which))
+        self.connection.execute("SELECT pg_notify(%s, '')", (CHANGED,))
 
 
 @contextmanager

@@ -1,13 +1,16 @@
-"""What has become of intents, as PostgreSQL tells it (NOTIFY): one connection for all calls that wait in a replica."""
+"""What has become of intents, and that the tables of tenants have changed, as PostgreSQL tells it (NOTIFY).
+
+One connection for all calls of a replica.
+"""
 
 import logging
-from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 
 import anyio
 import psycopg
 
-from darkroom_server.team.outbox import CHANNEL
+from darkroom_server.team.outbox import CHANGED, CHANNEL
 
 log = logging.getLogger(__name__)
 
@@ -15,9 +18,10 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 5.0
 
 
 class Bell:
-    """Rings when there is news of one intent."""
+    """Rings when there is news of the intent with this key."""
 
-    def __init__(self) -> None:
+    def __init__(self, key: str) -> None:
+        self.key = key
         self._rung = anyio.Event()
 
     def ring(self) -> None:
@@ -39,24 +43,30 @@ class News:
     def __init__(self, url: str) -> None:
         self._url = url
         self._bells: dict[str, set[Bell]] = {}
+        self._changes = 0
         self.is_listening = False
+
+    def version(self) -> int | None:
+        """Another number after each change of tenants, people, tokens and keys; None where none would be heard."""
+        return self._changes if self.is_listening else None
 
     @property
     def bell_count(self) -> int:
         """About how many intents somebody wants to hear."""
         return len(self._bells)
 
-    @contextmanager
-    def about(self, key: str) -> Generator[Bell]:
-        """A bell that rings for this intent while the block runs."""
-        bell = Bell()
+    def bell(self, key: str) -> Bell:
+        """One that rings for this intent until it is taken off."""
+        bell = Bell(key)
         self._bells.setdefault(key, set()).add(bell)
-        try:
-            yield bell
-        finally:
-            self._bells[key].discard(bell)
-            if not self._bells[key]:
-                del self._bells[key]
+        return bell
+
+    def take_off(self, bell: Bell) -> None:
+        """It rings no more."""
+        bells = self._bells[bell.key]
+        bells.discard(bell)
+        if not bells:
+            del self._bells[bell.key]
 
     async def listen(self) -> None:
         """Runs for ever; a connection that is lost is made anew, and then every bell rings once."""
@@ -65,8 +75,10 @@ class News:
             try:
                 async with self._listening() as connection:
                     self.is_listening, pause_s = True, _FIRST_PAUSE_S
+                    self._changes += 1
                     self._ring([*self._bells])
                     async for note in connection.notifies():
+                        self._changes += note.channel == CHANGED
                         self._ring(note.payload.split())
             except psycopg.Error as error:
                 log.warning("no news from the database for a moment: %s", type(error).__name__)
@@ -81,7 +93,7 @@ class News:
             self._url, autocommit=True, connect_timeout=5, application_name="darkroom news"
         )
         try:
-            await connection.execute(f"LISTEN {CHANNEL}")
+            await connection.execute(f"LISTEN {CHANNEL}; LISTEN {CHANGED}")
             yield connection
         finally:
             with anyio.CancelScope(shield=True):

@@ -23,6 +23,7 @@ from darkroom_server.team.clients import Clients
 from darkroom_server.team.hooks import Hooks
 from darkroom_server.team.news import News
 from darkroom_server.team.quotas import Quotas, TeamLimit
+from darkroom_server.team.recent import Recent
 from darkroom_server.team.replica import Replica
 from darkroom_server.team.rooms import TeamRooms
 from darkroom_server.team.standing import keep_looking
@@ -84,7 +85,7 @@ async def open_team(
         )
 
         open_darkroom = partial(_darkroom_of, replica, clients, _quotas(settings, team))
-        rooms = TeamRooms(directory, open_darkroom, registry, settings, tasks)
+        rooms = TeamRooms(directory, open_darkroom, registry, settings, tasks, Recent(news.version))
         tasks.start_soon(news.listen)
         tasks.start_soon(workers.keep_counting)
         tasks.start_soon(rooms.close_quiet_ones)

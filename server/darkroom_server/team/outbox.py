@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from darkroom.journal.database import Session
 
 CHANNEL = "darkroom_seen"
+CHANGED = "darkroom_changed"  # tenants, people, tokens or keys
 WATCH, BRING_HOME = "watch", "bring_home"
 
 _BUSY = """INSERT INTO busy_accounts (tenant, account, look_at) VALUES (?, ?, ?)

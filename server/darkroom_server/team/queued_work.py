@@ -19,7 +19,7 @@ from darkroom.work.create import Budget, WebhookOf
 from darkroom.work.create_rate import Turns
 from darkroom.work.image_fetching import ImageFetching
 from darkroom.work.watch import GIVE_UP_AFTER_S, Watched
-from darkroom.work.work import LocalWork
+from darkroom.work.work import LocalWork, Run
 from darkroom_server.team.news import Bell, News
 
 _LOOK_EVERY_S, _LONGEST_PAUSE_S = 5.0, 30.0
@@ -48,6 +48,7 @@ class QueuedWork(LocalWork):
         super().__init__(room.account, room.journal, fetching, tasks, room.runtime, rules)
         self._news = news
         self._asked_s: dict[str, float] = {}
+        self._bells: dict[str, Bell] = {}
         self._unattended = room.options.unattended
         self._webhook_of = creates.webhook_of
 
@@ -56,6 +57,17 @@ class QueuedWork(LocalWork):
 
     def watch(self, intent: Intent) -> Watched:
         return self._asked_for(super().watch(intent))
+
+    def _begin(self, intent: Intent, run: Run) -> Watched:
+        # From before the create, so that what a worker writes right after it is heard of.
+        self._bells[intent.key] = self._news.bell(intent.key)
+        return super()._begin(intent, run)
+
+    def _let_go(self, key: str) -> None:
+        super()._let_go(key)
+        self._asked_s.pop(key, None)
+        if bell := self._bells.pop(key, None):
+            self._news.take_off(bell)
 
     def _asked_for(self, watched: Watched) -> Watched:
         self._asked_s[watched.intent.key] = self._runtime.monotonic()
@@ -82,14 +94,17 @@ class QueuedWork(LocalWork):
         if not watched.is_wanted:
             await self._cancel_quietly(watched.intent)
         try:
+            bell = self._bells[key]
             async with self._fence(f"following {watched.handle}", watched):
-                with self._news.about(key) as bell:
-                    if look_first and watched.intent.ended_at is None:
+                if look_first:
+                    if watched.intent.ended_at is None:
                         await self._look_once(watched)
-                    await self._follow(watched, bell)
+                    await self._read(watched, is_alone=False)
+                else:
+                    _show(watched, watched.intent, is_alone=False)  # it was written down just now
+                await self._follow(watched, bell)
         finally:
-            self._watched.pop(key, None)
-            self._asked_s.pop(key, None)
+            self._let_go(key)
 
     async def _look_once(self, watched: Watched) -> None:
         """For a person who asks now; what it shows is in the journal then, and the images come as always."""
@@ -110,11 +125,6 @@ class QueuedWork(LocalWork):
         """
         is_alone = False  # at first, since a worker may be about to start
         while True:
-            try:
-                row = await self._journal.find(watched.intent.key) or watched.intent
-                watched.publish(row, settled=row.ended_at is not None and (is_alone or not _wants(row)))
-            except JournalError as error:
-                watched.publish(problem=error)
             if is_alone and not watched.is_settled and self._is_told_by_nobody(watched.intent):
                 await self._look_once(watched)
                 watched.publish(problem=watched.problem, settled=True)
@@ -126,6 +136,14 @@ class QueuedWork(LocalWork):
                 return
             await bell.wait(min(max(self._news.bell_count / _LOOKS_A_SECOND, _LOOK_EVERY_S), _LONGEST_PAUSE_S))
             is_alone = bool(await self._unattended())
+            await self._read(watched, is_alone=is_alone)
+
+    async def _read(self, watched: Watched, *, is_alone: bool) -> None:
+        try:
+            row = await self._journal.find(watched.intent.key) or watched.intent
+            _show(watched, row, is_alone=is_alone)
+        except JournalError as error:
+            watched.publish(problem=error)
 
     def _is_awaited_or_new(self, watched: Watched) -> bool:
         if watched.is_awaited:
@@ -135,6 +153,10 @@ class QueuedWork(LocalWork):
     def _is_told_by_nobody(self, intent: Intent) -> bool:
         is_running = intent.state is IntentState.KNOWN and intent.ended_at is None
         return is_running and not self._webhook_of(intent)
+
+
+def _show(watched: Watched, row: Intent, *, is_alone: bool) -> None:
+    watched.publish(row, settled=row.ended_at is not None and (is_alone or not _wants(row)))
 
 
 def _wants(intent: Intent) -> bool:

@@ -24,6 +24,7 @@ from darkroom_server.answers import Host
 from darkroom_server.calls import Calls
 from darkroom_server.opener import DarkroomOpener
 from darkroom_server.rooms import Rooms
+from darkroom_server.team.recent import Recent
 from darkroom_server.team.tenants import Directory, GatewayAccount, Principal
 
 _QUIET_S = 900.0
@@ -49,20 +50,32 @@ class TeamRooms:
         registry: Callable[[], ModelRegistry],
         settings: Settings,
         tasks: anyio.abc.TaskGroup,
+        recent: Recent,
     ) -> None:
         self._directory = directory
         self._open_darkroom = open_darkroom
         self._registry = registry
         self._settings = settings
         self._tasks = tasks
+        self._recent = recent
         self._rooms: dict[tuple[str, str, str, str], _Room] = {}
 
     async def calls(self) -> Calls:
         """Raises: AccessRefused, SettingsError (no key of a gateway), JournalError."""
-        return await self.of(await self.principal(get_access_token()))
+        access = get_access_token()
+
+        async def found() -> _Room:
+            return await self._of(await self.principal(access))
+
+        room = await self._recent.get(access and repr((principal_components(access), access.claims)), found)
+        room.used_s = anyio.current_time()
+        return room.calls
 
     async def of(self, principal: Principal) -> Calls:
         """The calls of this person. Raises: SettingsError (no key of a gateway), JournalError."""
+        return (await self._of(principal)).calls
+
+    async def _of(self, principal: Principal) -> _Room:
         account = await self._directory.account_of(principal)
         # A new key makes a new room; the calls that wait in the old one end there.
         key = hashlib.sha256(f"{account.base_url} {account.api_key.reveal()}".encode()).hexdigest()
@@ -70,7 +83,7 @@ class TeamRooms:
         if (room := self._rooms.get(place)) is None:
             room = self._rooms[place] = self._made(principal, account)
         room.used_s = anyio.current_time()
-        return room.calls
+        return room
 
     async def principal(self, access: AccessToken | None) -> Principal:
         """Who is logged in. Raises: AccessRefused, JournalError."""

@@ -58,6 +58,9 @@ class _Here:
     async def machine(self, sha256: bytes) -> str | None:
         return await self.now().directory.machine(sha256)
 
+    def version(self) -> int | None:
+        return self.opened.news.version() if self.opened else None
+
     async def calls(self, principal: Principal | None) -> Calls:
         """Those of this person, or of whoever's token came with the request. Raises: DarkroomError."""
         rooms = self.now().rooms
@@ -88,7 +91,7 @@ def team_app(
     # Else each stream of the older era is cut at SIGTERM, and the answer on it is lost.
     AppStatus.disable_automatic_graceful_drain()
     here, registry, auth = _Here(), registry_of(settings), auth_settings(team)
-    vault, verifier = Vault.read(team.master_keys.get_secret_value()), TokenVerifier(team, here.machine)
+    vault, verifier = Vault.read(team.master_keys.get_secret_value()), TokenVerifier(team, here.machine, here.version)
 
     @asynccontextmanager
     async def lifespan(_: MCPServer[Rooms]) -> AsyncGenerator[Rooms]:

@@ -8,7 +8,6 @@ from darkroom.journal import (
     Intent,
     IntentState,
     Journal,
-    Limit,
     Look,
     NewIntent,
     ReceiptOf,
@@ -50,14 +49,8 @@ class TeamJournal(Journal):
         self._wake = wake
         self._notes = ImageNotes(database)
 
-    async def claim(self, key: str, *, account: str = "", spending: Limit | None = None) -> bool:
-        def work(session: Session) -> bool:
-            is_ours = self._claimed(session, key, account, spending)
-            if is_ours:
-                self._on_change(session, [intent_rows.get(session, key)], self._clock())
-            return is_ours
-
-        return await self._write(work)
+    def _on_claim(self, session: Session, intent: Intent) -> None:
+        self._on_change(session, [intent], self._clock())
 
     async def mark_known(self, key: str, prediction: Prediction, look: Look | None = None) -> Intent:
         return await self._change(lambda session, at: intent_rows.mark_known(session, key, prediction, at), look)

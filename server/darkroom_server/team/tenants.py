@@ -1,4 +1,4 @@
-"""Who asks, to which tenant they belong, and whose gateway key pays: read anew for every call."""
+"""Who asks, to which tenant they belong, and whose gateway key pays."""
 
 import hashlib
 import json

@@ -17,6 +17,7 @@ from mcp.server.auth.provider import AccessToken
 
 from darkroom.team_settings import TeamSettings
 from darkroom_server.team.issuer import Issuer, IssuerUnreachable
+from darkroom_server.team.recent import Recent
 from darkroom_server.team.tenants import MACHINES, is_subject
 
 log = logging.getLogger(__name__)
@@ -35,10 +36,19 @@ Machines = Callable[[bytes], Awaitable[str | None]]
 
 
 class TokenVerifier:
-    """What the SDK asks about each bearer token. `machine` knows the static tokens."""
+    """What the SDK asks about each bearer token. `machine` knows the static tokens, `version` is for `Recent`."""
 
-    def __init__(self, team: TeamSettings, machine: Machines, *, fresh_s: float = _FRESH_S, again_s: float = _AGAIN_S):
+    def __init__(
+        self,
+        team: TeamSettings,
+        machine: Machines,
+        version: Callable[[], int | None] = lambda: None,
+        *,
+        fresh_s: float = _FRESH_S,
+        again_s: float = _AGAIN_S,
+    ) -> None:
         self._team = team
+        self._recent = Recent(version)
         self._machine = machine
         self.issuer = Issuer(team.oauth_issuer)
         self._keys = _IssuerKeys(self.issuer, fresh_s=fresh_s, again_s=again_s)
@@ -51,7 +61,8 @@ class TokenVerifier:
         Raises: IssuerUnreachable; DarkroomError where the database of the machines cannot be asked.
         """
         is_machine = token.startswith(MACHINE_PREFIX)
-        return await (self._of_machine(token) if is_machine else self.verify_person(token))
+        name, check = hashlib.sha256(_bytes(token)).digest(), self._of_machine if is_machine else self.verify_person
+        return await self._recent.get(name, lambda: check(token))  # the SDK looks at `expires_at` each time
 
     async def verify_person(self, token: str) -> AccessToken | None:
         """The same of the authorization server's tokens alone. Raises: IssuerUnreachable."""
@@ -83,7 +94,7 @@ class TokenVerifier:
             log.warning("a token was refused: %s", words)
 
     async def _of_machine(self, token: str) -> AccessToken | None:
-        subject = await self._machine(hashlib.sha256(token.encode("utf-8", "replace")).digest())
+        subject = await self._machine(hashlib.sha256(_bytes(token)).digest())
         if not subject:
             return None
         return self._access("machine", [self._team.oauth_scope], None, subject, {"iss": MACHINES})
@@ -158,6 +169,10 @@ class _IssuerKeys(jwt.PyJWKClient):
             if self.jwk_set_cache:  # or each call would ask anew
                 self.jwk_set_cache.put(cast("Any", self._last))
         return self._last
+
+
+def _bytes(token: str) -> bytes:
+    return token.encode("utf-8", "replace")
 
 
 def _scopes(claims: dict[str, Any]) -> list[str]:

@@ -71,7 +71,7 @@ shortened, as are those of outputs once their file is stored. Times are seconds 
 
 from darkroom.journal.journal import Journal, open_journal
 from darkroom.journal.listing import Filter, Listed, Money
-from darkroom.journal.rates import Rate
+from darkroom.journal.rates import Queued, Rate, Turn
 from darkroom.journal.reconcile import Search, Verdict, match
 from darkroom.journal.records import (
     Call,
@@ -101,12 +101,14 @@ __all__ = [
     "Look",
     "Money",
     "NewIntent",
+    "Queued",
     "Rate",
     "ReceiptOf",
     "Search",
     "Spending",
     "SpendingLimit",
     "Totals",
+    "Turn",
     "Verdict",
     "day_start",
     "match",

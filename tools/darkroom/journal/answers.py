@@ -22,6 +22,8 @@ _MOST = 100
 _UNANSWERED = f"""WHERE wish = ? AND wish <> '' AND answered_at IS NULL AND origin = ?
     AND (called_at > ? OR intended_at > ?)
     ORDER BY called_at, key LIMIT {_MOST}"""
+_RUNNING = """WHERE origin = ? AND state = 'known' AND ended_at IS NULL AND wish = ? AND wish <> '' AND account = ?
+    AND is_adopted = 0 AND intended_at >= ? ORDER BY intended_at DESC, key DESC LIMIT 1"""
 _JOIN = "UPDATE intents SET caller = ?, joined_at = ? WHERE request_id = ?"
 _ANSWERED = "UPDATE intents SET answered_at = ? WHERE request_id = ? AND wish <> '' AND answered_at IS NULL"
 _LEFT = "UPDATE intents SET is_left = 1 WHERE request_id = ? AND caller = ? AND answered_at IS NULL"
@@ -38,6 +40,20 @@ class Answers:
     def __init__(self, database: Database, clock: Callable[[], float]) -> None:
         self._write, self._read = database.write, database.read
         self._clock = clock
+
+    async def before(self, call: Call) -> tuple[tuple[Intent, ...], Intent | None]:
+        """All parts of the earlier call that this one joins, see `join`; and the newest equal one that still runs.
+
+        Where there is nothing to join, nothing is written, and so nobody is waited for.
+        """
+
+        def look(session: Session) -> tuple[bool, tuple[Intent, ...]]:
+            now = self._clock()
+            running = (call.origin, call.wish, call.account, now - _OLDEST_S)
+            return bool(_chosen(session, call, now)), intent_rows.read_intents(session, _RUNNING, running)
+
+        is_any, running = await self._read(look)
+        return await self.join(call) if is_any else (), next(iter(running), None)
 
     async def join(self, call: Call) -> tuple[Intent, ...]:
         """All parts of the earlier call that this one joins, which from now on waits for them; empty where none is."""
@@ -81,8 +97,17 @@ def join(session: Session, call: Call, now: float) -> tuple[Intent, ...]:
 
     A call that was given up itself takes nothing over: nobody waits for its answer.
     """
+    if chosen := _chosen(session, call, now):
+        if call.id not in call.left:
+            session.execute(_JOIN, (call.id, call.begun_at, chosen))
+        return intent_rows.by_request(session, chosen)
+    return ()
+
+
+def _chosen(session: Session, call: Call, now: float) -> str:
+    """The request_id of the call that is joined, "" for none."""
     if not call.wish:
-        return ()
+        return ""
     since = min(now, call.begun_at) - _OLDEST_S  # a clock that was set forward since does not make it old
     accounts = account_rows.same_as(session, call.account)
     rows = intent_rows.read_intents(session, _UNANSWERED, (call.wish, call.origin, since, since))
@@ -90,12 +115,8 @@ def join(session: Session, call: Call, now: float) -> tuple[Intent, ...]:
     for row in rows:
         if row.account in accounts and row.request_id not in call.answered:
             requests.setdefault(row.request_id, []).append(row)
-    if not (found := [parts for parts in requests.values() if joinable(parts, call, now)]):
-        return ()
-    chosen = min(found, key=lambda parts: parts[0].joined_at or 0.0)[0].request_id
-    if call.id not in call.left:
-        session.execute(_JOIN, (call.id, call.begun_at, chosen))
-    return intent_rows.by_request(session, chosen)
+    found = [parts[0] for parts in requests.values() if joinable(parts, call, now)]
+    return min(found, key=lambda first: first.joined_at or 0.0).request_id if found else ""
 
 
 def note_left(session: Session, request_id: str, call: Call | None) -> None:

@@ -95,26 +95,31 @@ def mark_known(session: Session, key: str, prediction: Prediction, look: Look) -
     """Give `key` its prediction, or find the row that must hold it (see the theory of operation)."""
     mine = get(session, key)
     with session.everyone():
-        _give(session, mine, prediction, look)
-        known = _named(session, prediction, look)
+        is_its_own = _give(session, mine, prediction, look)
+        if prediction.request_id:  # the gateway's own name of the create, by which its log names it
+            session.execute(_NAME, (prediction.request_id, prediction.id))
+        known = see(session, prediction, look, mine if is_its_own and mine.prediction is None else None)
     # Where another principal's equal intent holds it, this one goes on being looked for.
-    return known if session.execute(_IS_SEEN, (prediction.id,)).fetchone() else get(session, key)
+    is_seen = known.key == key or session.execute(_IS_SEEN, (prediction.id,)).fetchone()
+    return known if is_seen else get(session, key)
 
 
-def _give(session: Session, mine: Intent, prediction: Prediction, look: Look) -> None:
+def _give(session: Session, mine: Intent, prediction: Prediction, look: Look) -> bool:
+    """Whether `mine` itself holds it now."""
     holder = find(session, prediction.id)
     if holder is not None and holder.key != mine.key:
         if not holder.is_adopted:
             mark_unknown(session, mine.key, _GIVEN_AWAY)
             _give_spare(session, holder, look)
-            return
+            return False
         session.execute("DELETE FROM intents WHERE key = ?", (holder.key,))
     if mine.prediction_id in ("", prediction.id):
         session.execute(_ANSWER, (prediction.id, look.now, mine.key))
-        return
+        return True
     with session.as_owner(mine.key):
         session.execute(_COPY, (codec.new_key(look.now), prediction.id, look.now, look.now, mine.key))
     _give_spare(session, mine, look)
+    return False
 
 
 def _give_spare(session: Session, mine: Intent, look: Look) -> None:
@@ -126,13 +131,6 @@ def _give_spare(session: Session, mine: Intent, look: Look) -> None:
         session.execute("DELETE FROM intents WHERE key = ?", (pair["spare"],))
         session.execute(_ANSWER, (made["prediction_id"], look.now, pair["twin"]))
         session.execute(_TAKE, (*(made[name] for name in _MADE.split(", ")), pair["twin"]))
-
-
-def _named(session: Session, prediction: Prediction, look: Look) -> Intent:
-    """Keep the gateway's own name of the create, by which its log names it."""
-    if prediction.request_id:
-        session.execute(_NAME, (prediction.request_id, prediction.id))
-    return see(session, prediction, look)
 
 
 def settle(session: Session, verdicts: Sequence[Verdict], look: Look) -> tuple[Intent, ...]:
@@ -174,9 +172,12 @@ def _refuse_anothers(session: Session, prediction_id: str) -> None:
             raise UnknownPrediction(f"No prediction '{prediction_id}' is known. Nothing was sent.")
 
 
-def see(session: Session, prediction: Prediction, look: Look) -> Intent:
-    """Keep the state seen unless the stored one is later; at `succeeded` want its outputs."""
-    before = get(session, prediction.id)
+def see(session: Session, prediction: Prediction, look: Look, before: Intent | None = None) -> Intent:
+    """Keep the state seen unless the stored one is later; at `succeeded` want its outputs.
+
+    `before` is its row as this transaction has read it, or as it was before it had its id.
+    """
+    before = before or get(session, prediction.id)
     return get(session, prediction.id) if _see(session, [(before, prediction)], look) else before
 
 
@@ -261,6 +262,10 @@ def get(session: Session, id_or_key: str) -> Intent:
     if (intent := find(session, id_or_key)) is None:
         raise InternalFault(f"The journal has no intent or prediction '{id_or_key}'.")
     return intent
+
+
+def by_keys(session: Session, keys: Sequence[str]) -> tuple[Intent, ...]:
+    return read_intents(session, f"WHERE key IN ({', '.join('?' * len(keys))})", keys) if keys else ()
 
 
 def by_request(session: Session, request_id: str) -> tuple[Intent, ...]:

@@ -13,10 +13,10 @@ from darkroom.images import ImageState, StoredImage
 from darkroom.journal import account_rows, answers, image_rows, intent_rows, spending_rows, turns
 from darkroom.journal.database import Database, Session
 from darkroom.journal.listing import Lists
-from darkroom.journal.rates import Rates
+from darkroom.journal.rates import Queued, Rates, Turn, reserve
 from darkroom.journal.reconcile import Verdict
 from darkroom.journal.records import Call, Intent, Left, Limit, Look, NewIntent, ReceiptOf, Spending, Totals
-from darkroom.journal.states import DOUBTFUL, SENDABLE, in_list
+from darkroom.journal.states import DOUBTFUL, SENDABLE, IntentState, in_list
 from darkroom.predictions import Prediction
 
 # What waits for its images or its end. A prediction without an image yet is taken to expire an hour after it was known.
@@ -39,8 +39,7 @@ class Journal:
 
     `clock` gives seconds since the epoch; `receipt_of` is asked in the commit that writes an end down. `warnings` is
     what the person should hear about how it was opened. `lists` reads many rows, `answers` marks which calls got their
-    answer, `rates` bounds requests. Every method raises JournalError where the database cannot be used, and what has
-    begun is finished also when its caller is cancelled.
+    answer, `rates` bounds requests. Every method raises JournalError as the database does.
     """
 
     def __init__(
@@ -57,8 +56,7 @@ class Journal:
         self._look = Look(now=0.0, receipt_of=receipt_of) if receipt_of else Look(now=0.0)
         self.warnings = warnings
         self.answers = answers.Answers(database, clock)
-        # Names our own claims, so that a late answer cannot undo the claim of another process.
-        self._claimed_by = secrets.token_hex(8)
+        self._claimed_by = secrets.token_hex(8)  # so that a late answer cannot undo the claim of another process
 
     async def intend(
         self, wanted: Sequence[NewIntent], *, spending: Limit | None = None, call: Call | None = None
@@ -82,20 +80,29 @@ class Journal:
 
         return await self._write(work)
 
-    async def claim(self, key: str, *, account: str = "", spending: Limit | None = None) -> bool:
+    async def claim(
+        self, key: str, *, account: str = "", spending: Limit | None = None, turn: Turn | None = None
+    ) -> bool | Queued:
         """Take the right to send with this account: True for exactly one caller, once `sent` is on the disk.
 
-        False: another process has it, or it is unresolved, or it is known. The limit is checked again, because a
-        refused or old intent holds no reservation. Raises: SpendingRefused.
+        False: another process has it, or it is unresolved or known. A `turn` is taken in the same commit, and has to
+        come first. The limit is checked again: a refused or old intent holds no reservation. Raises: SpendingRefused.
         """
-        return await self._write(lambda session: self._claimed(session, key, account, spending))
 
-    def _claimed(self, session: Session, key: str, account: str, spending: Limit | None) -> bool:
-        intent = intent_rows.find(session, key)
-        if intent is None or intent.state not in SENDABLE:
-            return False
-        spending_rows.refuse_beyond(session, spending, intent.estimate_usd, now := self._clock(), intent)
-        return intent_rows.claim(session, key, self._claimed_by, account, now)
+        def work(session: Session) -> bool | Queued:
+            now, intent = self._clock(), intent_rows.find(session, key)
+            if turn and (pause_s := reserve(session, turn.name, turn.rate, turn.within_s, now)) != 0:
+                return Queued(pause_s)
+            if intent is None or intent.state not in SENDABLE:
+                return False
+            spending_rows.refuse_beyond(session, spending, intent.estimate_usd, now, intent)
+            if is_ours := intent_rows.claim(session, key, self._claimed_by, account, now):
+                self._on_claim(session, replace(intent, state=IntentState.SENT))
+            return is_ours
+
+        return await self._write(work)
+
+    def _on_claim(self, session: Session, intent: Intent) -> None: ...
 
     async def mark_known(self, key: str, prediction: Prediction, look: Look | None = None) -> Intent:
         """The create has this prediction. Allowed from every state, since a paid prediction is never dropped.
@@ -141,6 +148,15 @@ class Journal:
 
     async def find(self, id_or_key: str) -> Intent | None:
         return await self._read(lambda session: intent_rows.find(session, id_or_key))
+
+    async def standing(self, keys: Sequence[str], limit: Limit | None) -> tuple[dict[str, Intent], Left | None]:
+        """The rows of these, by key, and what the limit leaves of its day, both of one moment."""
+
+        def work(session: Session) -> tuple[dict[str, Intent], Left | None]:
+            rows = intent_rows.by_keys(session, keys)
+            return {row.key: row for row in rows}, limit.left(session, self._clock()) if limit else None
+
+        return await self._read(work)
 
     async def by_request(self, request_id: str) -> tuple[Intent, ...]:
         """All parts of one request, in order."""
@@ -254,12 +270,7 @@ class Journal:
     async def spent_usd(self, since: float) -> Spending:
         return await self._read(lambda session: spending_rows.spent(session, since, self._clock()))
 
-    async def left(self, limit: Limit) -> Left | None:
-        """What the limit leaves of its day now."""
-        return await self._read(lambda session: limit.left(session, self._clock()))
-
     async def totals(self) -> Totals:
-        """Sums over all time."""
         return await self._read(spending_rows.totals)
 
     def _at(self, look: Look | None) -> Look:

@@ -13,14 +13,15 @@ import time
 from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any, TypeVar, cast
+from functools import cached_property, lru_cache
+from typing import Any, LiteralString, TypeVar, cast
 
 import anyio
 import anyio.to_thread
 import psycopg
-from psycopg import IsolationLevel, errors
+from psycopg import errors, sql
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
 from psycopg.types.numeric import FloatLoader
 from psycopg_pool import ConnectionPool, PoolTimeout
@@ -39,14 +40,18 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.02, 1.0
 _CONNECTION_WITHIN_S = 5.0
 RECONNECT_S = 1.0
 """So long a pool tries for a connection; then it begins anew, for its pauses double and would soon be the outage's."""
+_CONNECTED = {"connect_timeout": 5, "application_name": "darkroom"}
 _OPTIONS = "-c statement_timeout=10s -c lock_timeout=5s -c idle_in_transaction_session_timeout=15s"
-_WHO = "set_config('darkroom.tenant', %s, true), set_config('darkroom.principal', %s, true)"
+# What is read of one unchanging state; what is written must see what the one before has committed.
+_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT"
+_WRITING = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT"
+_WHO = "set_config('darkroom.tenant', {tenant}, true), set_config('darkroom.principal', {principal}, true)"
 # Columns are computed from left to right: the time is that at which the lock was given.
-_LOCK = "pg_advisory_xact_lock(hashtextextended(%s, 7))"
+_LOCK = "pg_advisory_xact_lock(hashtextextended({tenant}, 7))"
 _NOW = "extract(epoch FROM clock_timestamp())::float8 AS now_s"
-_READ = f"SELECT {_WHO}, {_NOW}"
-_WRITE = f"SELECT {_WHO}, {_LOCK}, {_NOW}"
-_NOTE = f"SELECT set_config('synchronous_commit', 'off', true), {_WHO}, {_LOCK}, {_NOW}"
+_READ = f"{_READING} {_WHO}, {_NOW}"
+_WRITE = f"{_WRITING} {_WHO}, {_LOCK}, {_NOW}"
+_NOTE = f"{_WRITING} set_config('synchronous_commit', 'off', true), {_WHO}, {_LOCK}, {_NOW}"
 # A migration has changed the columns of what this connection has prepared; its server has become a standby.
 _STALE = (errors.FeatureNotSupported, errors.ReadOnlySqlTransaction)
 _PASSING = (PoolTimeout, errors.DeadlockDetected, *_STALE)
@@ -114,10 +119,10 @@ class _CommitInDoubt(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Begin:
-    """How a transaction begins. `is_repeatable`: doing it twice does no harm."""
+    """How a transaction of a principal begins, sent as one message. `is_repeatable`: doing it twice does no harm."""
 
-    statement: str
-    values: tuple[str, ...]
+    principal: str
+    statements: bytes
     is_repeatable: bool = False
 
 
@@ -139,24 +144,24 @@ class Postgres:
             raise ValueError("a tenant and a principal have a name")
         return PostgresDatabase(self, tenant, principal)
 
-    @property
+    @cached_property
     def of_nobody(self) -> "PostgresDatabase":
         """For what is bound to no tenant: no row of any is seen."""
         return self.database(_NOBODY, EVERYONE)
 
-    async def run(self, begin: _Begin, principal: str, work: Callable[[Session], T]) -> T:
+    async def run(self, begin: _Begin, work: Callable[[Session], T]) -> T:
         """What `work` gives, committed. Raises: JournalError."""
         result: T | None = None
         # Shielded: a caller who is cancelled must not leave behind a commit of which nobody knows.
         with anyio.CancelScope(shield=True):
-            result = await self._until_done(begin, principal, work)
+            result = await self._until_done(begin, work)
         return cast("T", result)
 
-    async def _until_done(self, begin: _Begin, principal: str, work: Callable[[Session], T]) -> T:
+    async def _until_done(self, begin: _Begin, work: Callable[[Session], T]) -> T:
         give_up, pause_s = time.monotonic() + _AGAIN_FOR_S, _FIRST_PAUSE_S
         while True:
             try:
-                return await anyio.to_thread.run_sync(self._once, begin, principal, work, limiter=self._threads)
+                return await anyio.to_thread.run_sync(self._once, begin, work, limiter=self._threads)
             except (psycopg.Error, PoolTimeout, _CommitInDoubt) as error:
                 if not _may_repeat(error, begin) or time.monotonic() + pause_s > give_up:
                     raise JournalError(in_words(error)) from error
@@ -164,23 +169,20 @@ class Postgres:
             await anyio.to_thread.run_sync(self._pool.check, limiter=self._threads)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
-    def _once(self, begin: _Begin, principal: str, work: Callable[[Session], T]) -> T:
+    def _once(self, begin: _Begin, work: Callable[[Session], T]) -> T:
         connection = self._pool.getconn()
         try:
-            connection.read_only = begin.statement == _READ
-            # What is read of one unchanging state; what is written must see what the one before has committed.
-            level = IsolationLevel.REPEATABLE_READ if connection.read_only else IsolationLevel.READ_COMMITTED
-            connection.isolation_level = level
-            row = connection.execute(begin.statement.encode(), begin.values).fetchone()
-            self._ahead_s = cast("dict[str, float]", row)["now_s"] - time.monotonic()
-            result = work(PostgresSession(connection, principal))
+            begun = connection.execute(begin.statements, prepare=False)
+            begun.nextset()  # past BEGIN, to its SELECT
+            self._ahead_s = cast("dict[str, float]", begun.fetchone())["now_s"] - time.monotonic()
+            result = work(PostgresSession(connection, begin.principal))
             _commit(connection)
             return result
         except _STALE:
             connection.close()
             raise
         finally:
-            if not connection.closed:
+            if not connection.closed and connection.pgconn.transaction_status != TransactionStatus.IDLE:
                 connection.rollback()
             self._pool.putconn(connection)
 
@@ -207,23 +209,26 @@ class PostgresDatabase:
 
     def __init__(self, postgres: Postgres, tenant: str, principal: str) -> None:
         self._postgres = postgres
-        self._tenant, self._principal = tenant, principal
+
+        def begin(statements: str, *, is_repeatable: bool) -> _Begin:
+            named = sql.SQL(cast("LiteralString", statements)).format(tenant=tenant, principal=principal)
+            return _Begin(principal, named.as_bytes(), is_repeatable)
+
+        self._writing = begin(_WRITE, is_repeatable=False)
+        self._noting = begin(_NOTE, is_repeatable=True)
+        self._reading = begin(_READ, is_repeatable=True)
 
     async def write(self, work: Callable[[Session], T]) -> T:
-        return await self._run(_Begin(_WRITE, (self._tenant, self._principal, self._tenant)), work)
+        return await self._postgres.run(self._writing, work)
 
     async def note(self, work: Callable[[Session], T]) -> T:
-        begin = _Begin(_NOTE, (self._tenant, self._principal, self._tenant), is_repeatable=True)
-        return await self._run(begin, work)
+        return await self._postgres.run(self._noting, work)
 
     async def read(self, work: Callable[[Session], T]) -> T:
-        return await self._run(_Begin(_READ, (self._tenant, self._principal), is_repeatable=True), work)
+        return await self._postgres.run(self._reading, work)
 
     async def close(self) -> None:
         """The pool stays open for others."""
-
-    async def _run(self, begin: _Begin, work: Callable[[Session], T]) -> T:
-        return await self._postgres.run(begin, self._principal, work)
 
 
 @asynccontextmanager
@@ -238,7 +243,8 @@ async def open_postgres(url: str, connections: int = 8) -> AsyncGenerator[Postgr
     pool = ConnectionPool(
         url,
         connection_class=Connection,
-        kwargs={"row_factory": dict_row, "options": options, "connect_timeout": 5, "application_name": "darkroom"},
+        # Each transaction begins in its own words, so the driver begins none.
+        kwargs={"autocommit": True, "row_factory": dict_row, "options": options, **_CONNECTED},
         min_size=1,
         max_size=connections,
         timeout=_CONNECTION_WITHIN_S,

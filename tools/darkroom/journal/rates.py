@@ -29,6 +29,22 @@ class Rate:
     burst: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """One request under the rate of this name; it waits at most so many seconds for its turn."""
+
+    name: str
+    rate: Rate
+    within_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """Its turn comes in so many seconds, and is taken; None where it would be later, and none is taken."""
+
+    pause_s: float | None
+
+
 class Rates:
     """The rates of one journal by name. `clock` gives seconds since the epoch. Raises JournalError, as a journal."""
 

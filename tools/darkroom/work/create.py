@@ -109,17 +109,12 @@ class Creator:
         """
         intent, budget_s = watched.intent, plan.budget.retry_s
         for attempt in range(_ATTEMPTS):
-            await self._turn(watched)
-            claimed_at = self._now()
-            self._runtime.at_crash_point(CrashPoint.BEFORE_CLAIM)
-            if not watched.is_wanted or not await self._claim(intent, plan):
+            if (claimed_at := await self._claimed(watched, plan)) is None:
                 break
             try:
                 self._runtime.at_crash_point(CrashPoint.CLAIMED)
-                if not await self._is_still_ours(intent, claimed_at, plan.stale_s):
-                    continue
-                await self._send(watched, plan)
-                break
+                if await self._is_still_ours(intent, claimed_at, plan.stale_s):
+                    return await self._send(watched, plan)
             except (GatewayBusy, GatewayUnreachable) as error:
                 pause_s = max(_FIRST_PAUSE_S * 2**attempt, error.retry_after_s or 0.0)
                 is_last = attempt + 1 == _ATTEMPTS or pause_s > budget_s
@@ -136,25 +131,26 @@ class Creator:
                     await self._runtime.sleep(pause_s)
         return await self._journal.find(intent.key) or intent
 
-    async def _turn(self, watched: Watched) -> None:
-        """Wait for it. Raises: GatewayBusy where it is too far off; the create is given up then and holds no money."""
-        try:
-            await self._rate.turn(watched)
-        except GatewayBusy as error:
-            await self._journal.answers.given_up(watched.intent.key, error.message)
-            raise
+    async def _claimed(self, watched: Watched, plan: CreatePlan) -> tuple[float, float] | None:
+        """When it was claimed, in its turn; None where it is not to be sent.
 
-    async def _claim(self, intent: Intent, plan: CreatePlan) -> bool:
-        """Raises: SpendingRefused; InvalidInput where a secret is missing that is not written down."""
-        known = plan.budget.secrets
+        Raises: GatewayBusy where its turn is too far off: it is given up then and holds no money; SpendingRefused;
+        InvalidInput where a secret is missing that is not written down.
+        """
+        intent, known = watched.intent, plan.budget.secrets
         lacking = (name for name, value in intent.input.items() if name not in known and is_masked(name, value))
         if missing := next(lacking, ""):
             raise InvalidInput(
                 f"{missing} is a secret and is not kept. Nothing was sent. Give it again.", field=missing
             )
-        return await self._journal.claim(intent.key, account=self._account.id, spending=plan.spending)
+        try:
+            return await self._rate.claimed(watched, plan.spending)
+        except GatewayBusy as error:
+            await self._journal.answers.given_up(intent.key, error.message)
+            raise
 
-    async def _send(self, watched: Watched, plan: CreatePlan) -> None:
+    async def _send(self, watched: Watched, plan: CreatePlan) -> Intent:
+        """The row once it has its id. Raises: as `create`."""
         intent = watched.intent
         try:
             prediction = await self._created(watched, plan)
@@ -173,9 +169,10 @@ class Creator:
             raise
         self._runtime.at_crash_point(CrashPoint.CREATED)
         if watched.is_followed and watched.intent.prediction_id == prediction.id:
-            return  # it was found in the list, and what became of it is better known by now
-        await self._write_down(watched, prediction)
+            return watched.intent  # it was found in the list, and what became of it is better known by now
+        row = await self._write_down(watched, prediction)
         self._runtime.at_crash_point(CrashPoint.ID_WRITTEN)
+        return row
 
     async def _created(self, watched: Watched, plan: CreatePlan) -> Prediction:
         intent = watched.intent
@@ -218,24 +215,20 @@ class Creator:
 
     async def _is_still_ours(self, intent: Intent, claimed_at: tuple[float, float], stale_s: float) -> bool:
         """False where this computer slept after the claim: others may have settled the row by now. It is given back."""
-        if all(now - then < stale_s for now, then in zip(self._now(), claimed_at, strict=True)):
+        if all(now - then < stale_s for now, then in zip(self._rate.now(), claimed_at, strict=True)):
             return True
         await self._journal.release(intent.key, "The claim was too old; nothing was sent.")
         return False
 
-    def _now(self) -> tuple[float, float]:
-        """On both clocks: one may be set, the other may stand still while the computer sleeps."""
-        return self._runtime.clock(), self._runtime.monotonic()
-
-    async def _write_down(self, watched: Watched, prediction: Prediction) -> None:
-        """Write down the id of what was paid, until that succeeds; meanwhile it is in memory and in a file."""
+    async def _write_down(self, watched: Watched, prediction: Prediction) -> Intent:
+        """The row with the id of what was paid, tried until it is there; until then the id is in memory and a file."""
         intent, failed_s, pause_s = watched.intent, 0.0, _FIRST_PAUSE_S / 2
         problem = CreateUnresolved(
             f"Prediction '{prediction.id}' was created and may be billed, but the journal cannot be written just now. "
             f"darkroom keeps trying. Keep this id; get_prediction with id '{prediction.id}' finds it.",
             gateway=self._client.gateway.name,
         )
-        while not await self._is_written(intent, prediction):
+        while not (row := await self._written(intent, prediction)):
             failed_s += pause_s
             watched.publish(problem=problem, settled=failed_s > _TELL_AFTER_S)
             await self._runtime.sleep(pause_s)
@@ -243,19 +236,21 @@ class Creator:
         await self._paid_ids.drop(intent.key)
         if failed_s:
             watched.publish(settled=False)
+        # The id may stand in a row of its own, or in that of an equal create.
+        return row if row.key == intent.key else await self._journal.find(intent.key) or intent
 
-    async def _is_written(self, intent: Intent, prediction: Prediction) -> bool:
+    async def _written(self, intent: Intent, prediction: Prediction) -> Intent | None:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._keep_if_slow, intent, prediction.id)
             try:
-                await self._journal.mark_known(intent.key, prediction, self._account.look(self._runtime.clock()))
+                row = await self._journal.mark_known(intent.key, prediction, self._account.look(self._runtime.clock()))
                 tasks.cancel_scope.cancel()
-                return True
+                return row
             except JournalError as error:
                 log.error("prediction %s was created but could not be written down: %s", prediction.id, error)
                 tasks.cancel_scope.cancel()
         await self._keep(intent, prediction.id)
-        return False
+        return None
 
     async def _keep_if_slow(self, intent: Intent, prediction_id: str) -> None:
         await self._runtime.sleep(_SLOW_JOURNAL_S)

@@ -1,4 +1,4 @@
-"""How many creates an account may send: a turn for each, in the order in which they are asked for.
+"""How many creates an account may send: each is claimed in its turn, in the order in which they are asked for.
 
 Replicate documents 600 creates a minute (https://replicate.com/docs/topics/predictions/rate-limits, 2026-11-25); what
 others allow is not documented, and a 429 tells.
@@ -8,8 +8,9 @@ import logging
 from dataclasses import dataclass
 
 from darkroom.errors import GatewayBusy, JournalError
-from darkroom.journal import Journal, Rate
+from darkroom.journal import Journal, Limit, Rate, Turn
 from darkroom.work.accounts import Account
+from darkroom.work.crash_points import CrashPoint
 from darkroom.work.runtime import Runtime
 from darkroom.work.watch import Watched
 
@@ -34,21 +35,37 @@ class CreateRate:
     """Shared through the journal by all processes that create with this account, whom `name` stands for."""
 
     def __init__(self, account: Account, journal: Journal, runtime: Runtime, turns: Turns) -> None:
-        self._gateway = account.client.gateway
+        self._account = account
         self.name = f"creates {account.origin} {account.id}"
         self._journal = journal
         self._runtime = runtime
         self._turns = turns
 
-    async def turn(self, watched: Watched) -> None:
-        """Return when it is this create's turn. Raises: GatewayBusy where that is too far off; JournalError."""
-        while pause_s := await self._reserved():
+    async def claimed(self, watched: Watched, spending: Limit | None) -> tuple[float, float] | None:
+        """When it was claimed, by both clocks, in its turn; None where it is not ours to send, or not wanted any more.
+
+        Raises: GatewayBusy where its turn is too far off; SpendingRefused, JournalError.
+        """
+        turn: Turn | None = Turn(name=self.name, rate=self._turns.rate, within_s=self._turns.within_s)
+        own, key, account = turn, watched.intent.key, self._account.id
+        while watched.is_wanted:
+            claimed_at = self.now()
+            self._runtime.at_crash_point(CrashPoint.BEFORE_CLAIM)
+            claimed = await self._journal.claim(key, account=account, spending=spending, turn=turn)
+            if isinstance(claimed, bool):
+                return claimed_at if claimed else None
+            if claimed.pause_s is None:
+                raise self._too_many()
             with watched.queued():
-                await self._runtime.sleep(pause_s)
+                await self._runtime.sleep(claimed.pause_s)
             # The gateway may have asked for quiet meanwhile. Who went all the same, at once with the others, would
             # only be refused again.
-            if not await self._journal.rates.frozen_s(self.name):
-                return
+            turn = own if await self._journal.rates.frozen_s(self.name) else None
+        return None
+
+    def now(self) -> tuple[float, float]:
+        """On both clocks: one may be set, the other may stand still while the computer sleeps."""
+        return self._runtime.clock(), self._runtime.monotonic()
 
     async def freeze(self, for_s: float) -> None:
         """The gateway wants no create of this account for so many seconds; later than a minute it is asked again."""
@@ -57,13 +74,10 @@ class CreateRate:
         except JournalError as error:
             log.warning("a pause for the gateway could not be noted: %s", error)
 
-    async def _reserved(self) -> float:
-        turns = self._turns
-        pause_s = await self._journal.rates.reserve(self.name, turns.rate, turns.within_s)
-        if pause_s is not None:
-            return pause_s
-        raise GatewayBusy(
-            f"{self._gateway.title} has too many creates to take. Nothing was sent. Try again later.",
-            gateway=self._gateway.name,
-            retry_after_s=turns.within_s,
+    def _too_many(self) -> GatewayBusy:
+        gateway = self._account.client.gateway
+        return GatewayBusy(
+            f"{gateway.title} has too many creates to take. Nothing was sent. Try again later.",
+            gateway=gateway.name,
+            retry_after_s=self._turns.within_s,
         )

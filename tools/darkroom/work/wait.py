@@ -1,4 +1,7 @@
-"""Waiting for what is watched: by condition and clock, never longer than the caller's budget."""
+"""Waiting for what is watched: by condition and clock, never longer than the caller's budget.
+
+Who wants to hear of progress is woken by time as well; everybody else by changes alone.
+"""
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack
@@ -68,7 +71,7 @@ class Waiting:
             if left_s <= 0:
                 return
             changed = anyio.Event()
-            with ExitStack() as listening, anyio.move_on_after(min(left_s, _TICK_S)):
+            with ExitStack() as listening, anyio.move_on_after(min(left_s, _TICK_S) if on_progress else left_s):
                 for each in watched:
                     listening.enter_context(each.waking(changed))
                 await changed.wait()

@@ -8,7 +8,7 @@ import logging
 import random
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import anyio
 
@@ -29,8 +29,7 @@ log = logging.getLogger(__name__)
 GIVE_UP_AFTER_S = 2 * 3600.0
 # A gateway that calls a prediction succeeded and shows no output is asked again for so long.
 _OUTPUT_APPEARS_WITHIN_S = 60.0
-_SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 0.3, 10.0
-_FEWEST_MISSES = 3
+_SHORTEST_PAUSE_S, _LONGEST_PAUSE_S, _FEWEST_MISSES = 0.3, 10.0, 3
 _NO_OUTPUT_YET = "the gateway calls it succeeded but shows no output yet; darkroom asks again."
 
 
@@ -115,6 +114,9 @@ class Watched:
         self.intent = intent or self.intent
         self.problem, self.note = problem, note
         self.is_settled = self.is_settled if settled is None else settled
+        self._wake()
+
+    def _wake(self) -> None:
         for waiter in self._waiters:
             waiter.set()
 
@@ -122,7 +124,7 @@ class Watched:
     def queued(self) -> Generator[None]:
         """Its turn has not come while the block runs."""
         self.is_queued = True
-        self.publish(problem=self.problem, note=self.note)
+        self._wake()
         try:
             yield
         finally:
@@ -132,6 +134,7 @@ class Watched:
     def held(self, quiet_s: float) -> Generator["Hold"]:
         """The gateway has been asked to hold its answer while the block runs."""
         self.hold = hold = Hold(quiet_s)
+        self._wake()
         try:
             yield hold
         finally:
@@ -167,10 +170,9 @@ class Watcher:
     _fetching: ImageFetching
     _runtime: Runtime
     _settle_s: float
-    _rng: random.Random = field(default_factory=random.Random)
-    _looks: Looks = field(init=False)
 
     def __post_init__(self) -> None:
+        self._rng = random.Random()
         self._looks = Looks(self._account, self._journal, self._runtime)
 
     async def watch(self, watched: Watched, schedule: PollSchedule, *, look_first: bool) -> bool:

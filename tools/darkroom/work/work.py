@@ -35,6 +35,7 @@ from darkroom.work.watch import Hold, Watched, Watcher
 
 log = logging.getLogger(__name__)
 
+Run = Callable[[Watched], Coroutine[Any, Any, None]]
 # The sandbox paints faster than the models take that it stands for.
 _SANDBOX_TYPICAL_S = 1.0
 
@@ -195,11 +196,14 @@ class LocalWork:
             watched.is_followed = True
             self._tasks.start_soon(self._look_and_watch, watched)
 
-    def _begin(self, intent: Intent, run: Callable[[Watched], Coroutine[Any, Any, None]]) -> Watched:
+    def _begin(self, intent: Intent, run: Run) -> Watched:
         watched = Watched(intent, typical_s=self._usual_s(intent), started_s=self._started_s(intent))
         self._watched[intent.key] = watched
         self._tasks.start_soon(run, watched)
         return watched
+
+    def _let_go(self, key: str) -> None:
+        self._watched.pop(key, None)
 
     def _started_s(self, intent: Intent) -> float:
         """When it was sent, on the monotonic clock."""
@@ -212,7 +216,7 @@ class LocalWork:
             schedule = await self._schedule(watched.intent)
             is_created = await self._sender.send(watched, self._plan(schedule, budget))
         if not is_created or self._is_closing:
-            self._watched.pop(key, None)
+            self._let_go(key)
             if isinstance(watched.problem, CreateUnresolved):
                 self._seek_lost()
             return
@@ -254,7 +258,7 @@ class LocalWork:
                     self._given_up.add(key)
                 tasks.cancel_scope.cancel()
         finally:
-            self._watched.pop(key, None)
+            self._let_go(key)
             await self._leases.give_back(key)
         if watched.is_settled:
             self._seek_bills()
