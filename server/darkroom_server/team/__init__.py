@@ -8,5 +8,5 @@ opened.py    what is open while it runs; rooms.py gives each caller their own
 replica.py   the Darkroom of one person; queued_work.py sends its creates, news.py hears what became of them
 worker.py    the other process: tasks.py its jobs, account_watch.py over account_rows.py what it follows
 outbox.py    jobs and news, written in the commits of team_journal.py; hooks.py what gateways tell by themselves
-administration.py  forgetting.py   what an administrator does, as the owner of the database
+administration.py  forgetting.py  removing.py   what an administrator does, as the owner of the database
 """
