@@ -67,7 +67,7 @@ class News:
                     self.is_listening, pause_s = True, _FIRST_PAUSE_S
                     self._ring([*self._bells])
                     async for note in connection.notifies():
-                        self._ring([note.payload])
+                        self._ring(note.payload.split())
             except psycopg.Error as error:
                 log.warning("no news from the database for a moment: %s", type(error).__name__)
             finally:

@@ -10,7 +10,7 @@ COMMIT itself was lost, nobody knows, and the caller gets a JournalError: a clai
 """
 
 import time
-from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -37,6 +37,8 @@ Connection = psycopg.Connection[dict[str, Any]]
 _AGAIN_FOR_S = 10.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.02, 1.0
 _CONNECTION_WITHIN_S = 5.0
+RECONNECT_S = 1.0
+"""So long a pool tries for a connection; then it begins anew, for its pauses double and would soon be the outage's."""
 _OPTIONS = "-c statement_timeout=10s -c lock_timeout=5s -c idle_in_transaction_session_timeout=15s"
 _WHO = "set_config('darkroom.tenant', %s, true), set_config('darkroom.principal', %s, true)"
 # Columns are computed from left to right: the time is that at which the lock was given.
@@ -68,6 +70,11 @@ class PostgresSession:
 
     def execute(self, statement: str, values: Sequence[Any] = ()) -> psycopg.Cursor[dict[str, Any]]:
         return self._connection.execute(_translated(statement), [_plain(value) for value in values])
+
+    def executemany(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
+        if all_values := [[_plain(value) for value in values] for values in rows]:
+            with self._connection.cursor() as cursor:
+                cursor.executemany(_translated(statement), all_values)
 
     @contextmanager
     def everyone(self) -> Generator[None]:
@@ -235,6 +242,8 @@ async def open_postgres(url: str, connections: int = 8) -> AsyncGenerator[Postgr
         min_size=1,
         max_size=connections,
         timeout=_CONNECTION_WITHIN_S,
+        reconnect_timeout=RECONNECT_S,
+        reconnect_failed=ConnectionPool.check,
         configure=_configure,
         open=False,
     )

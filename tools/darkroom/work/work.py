@@ -105,16 +105,11 @@ class LocalWork:
         return (watched := self.watched(intent)) is not None and watched.is_being_sent
 
     async def cancel_all(self, intents: Sequence[Intent]) -> None:
-        for intent in intents:
-            watched = self._watched.get(intent.key)
-            intent = watched.intent if watched else intent
-            if watched and watched.is_being_sent:
-                watched.is_wanted = False
-                await self._drop_quietly(intent)
-                if watched.hold:
-                    watched.hold.hurry()
-            elif intent.prediction_id and not (intent.status and intent.status.is_terminal):
-                await self._cancel_quietly(intent)
+        ended = [anyio.Event() for _ in intents]
+        for intent, event in zip(intents, ended, strict=True):
+            self._tasks.start_soon(self._stop, intent, event)
+        for event in ended:
+            await event.wait()
 
     async def cancel(self, intent: Intent) -> Prediction | None:
         prediction = await self._client.cancel(intent.prediction_id)
@@ -212,8 +207,7 @@ class LocalWork:
         return self._runtime.monotonic() - max(0.0, now - (intent.sent_at or now))
 
     async def _create_and_watch(self, watched: Watched, budget: Budget) -> None:
-        key, is_created = watched.intent.key, False
-        schedule = PollSchedule()
+        key, is_created, schedule = watched.intent.key, False, PollSchedule()
         async with self._fence(f"creating {key}", watched):
             schedule = await self._schedule(watched.intent)
             is_created = await self._sender.send(watched, self._plan(schedule, budget))
@@ -279,6 +273,18 @@ class LocalWork:
 
     def _usual_s(self, intent: Intent) -> float | None:
         return _SANDBOX_TYPICAL_S if self._client.gateway.is_sandbox else self._rules.typical_s(intent.model)
+
+    async def _stop(self, intent: Intent, ended: anyio.Event) -> None:
+        watched = self._watched.get(intent.key)
+        intent = watched.intent if watched else intent
+        if watched and watched.is_being_sent:
+            watched.is_wanted = False
+            await self._drop_quietly(intent)
+            if watched.hold:
+                watched.hold.hurry()
+        elif intent.prediction_id and not (intent.status and intent.status.is_terminal):
+            await self._cancel_quietly(intent)
+        ended.set()
 
     async def _cancel_quietly(self, intent: Intent) -> None:
         try:
