@@ -83,7 +83,7 @@ class Scene:
         """Ask as the answer says, until the picture is there."""
         while True:
             result = await self.note(host.get(wait_s=self.pace.wait_s))
-            if not text(result).startswith("Still"):
+            if not text(result).startswith(("Still", "Made, but not saved yet")):
                 return
 
     def counted(self) -> Row:

@@ -1,9 +1,11 @@
 """A replica of its own: `team_process.py URL SUBJECT COUNT` orders as one person and prints how many were allowed."""
 
 import sys
+from functools import partial
 
 import anyio
 from journal_fixtures import new_intent
+from journal_process import until_done
 
 from darkroom.errors import SpendingRefused
 from darkroom.journal import Journal
@@ -23,8 +25,9 @@ async def order(url: str, subject: str, count: int) -> None:
         async def one(seed: int) -> None:
             nonlocal allowed
             try:
-                [intent] = await journal.intend([new_intent(seed, estimate_usd=0.01)], spending=limit)
-                is_ours = await journal.claim(intent.key, spending=limit)
+                new = new_intent(seed, estimate_usd=0.01)
+                [intent] = await until_done(partial(journal.intend, [new], spending=limit))
+                is_ours = await until_done(partial(journal.claim, intent.key, spending=limit))
                 allowed += is_ours
             except SpendingRefused:
                 pass

@@ -20,11 +20,11 @@ EXPECTED: dict[str, tuple[int, int, int, int]] = dict.fromkeys(CASES, _ONE) | {
 
 @pytest.mark.parametrize("name", CASES)
 async def test_one_prediction_is_made_and_the_host_learns_what_became_of_it(name: str, tmp_path: Path) -> None:
-    with anyio.fail_after(60), gateway_process() as gateway:
+    with anyio.fail_after(240), gateway_process() as gateway:
         row = await played(name, Scene(gateway=gateway, folder=tmp_path, pace=QUICK))
     print("", HEADER, row.line(name), sep="\n")
     assert _counts(row) == EXPECTED[name]
-    assert row.answers[-1].startswith(("Succeeded", "Still"))
+    assert row.answers[-1].startswith(("Succeeded", "Still", "Made, but not saved yet"))
 
 
 def _counts(row: Row) -> tuple[int, int, int, int]:

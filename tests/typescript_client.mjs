@@ -12,10 +12,11 @@ const calls = [await call("generate_image", { prompt })];
 // It follows the answers' own advice, as an assistant does.
 let id;
 for (let tries = 0; tries < 10; tries += 1) {
-  const advice = /call get_prediction with id '(\w+)' and wait_seconds (\d+)/.exec(calls.at(-1).text);
-  if (!advice) break;
+  const { text } = calls.at(-1);
+  const advice = /get_prediction with id '(\w+)'(?: and wait_seconds (\d+))?/.exec(text);
+  if (!advice || text.startsWith("Succeeded")) break;
   id = advice[1];
-  calls.push(await call("get_prediction", { id, wait_seconds: Number(advice[2]) }));
+  calls.push(await call("get_prediction", { id, wait_seconds: Number(advice[2] ?? 2) }));
 }
 const tools = (await client.listTools()).tools.map((tool) => tool.name);
 await client.close();
