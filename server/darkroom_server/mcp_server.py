@@ -85,7 +85,7 @@ class DarkroomServer(MCPServer["Rooms"]):
         self._tool_manager = ToolManager(tools=[*self._tool_manager.list_tools(), *tools])
 
     async def call_tool(
-        self, name: str, arguments: dict[str, Any], context: Context["Rooms", Any] | None = None
+        self, name: str, arguments: dict[str, Any], context: "Context[Rooms, Any] | None" = None
     ) -> CallToolResult | InputRequiredResult:
         """Call a tool by name. Raises: ToolError for a tool that does not exist."""
         result = await self._call(name, arguments, context)
@@ -99,7 +99,7 @@ class DarkroomServer(MCPServer["Rooms"]):
         return CallToolResult.model_validate_json(text)
 
     async def _call(
-        self, name: str, arguments: dict[str, Any], context: Context["Rooms", Any] | None
+        self, name: str, arguments: dict[str, Any], context: "Context[Rooms, Any] | None"
     ) -> CallToolResult | InputRequiredResult:
         refuse = self._refusals.get(name)
         hidden = set[str]() if context and shows_apps(context) else await self._hidden_tools()
@@ -125,7 +125,7 @@ class DarkroomServer(MCPServer["Rooms"]):
             return refuse(InvalidRequest(_unfit_words(error)))
 
     async def read_resource(
-        self, uri: AnyUrl | str, context: Context["Rooms", Any] | None = None
+        self, uri: AnyUrl | str, context: "Context[Rooms, Any] | None" = None
     ) -> Iterable[ReadResourceContents] | InputRequiredResult:
         """Read a resource; an image comes under its own type. Raises: ResourceError."""
         read = await super().read_resource(uri, context)

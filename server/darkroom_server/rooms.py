@@ -43,7 +43,10 @@ class OneRoom:
             await self._calls.answers.settle()
 
 
-Ctx = Context[Rooms, Any]
+if TYPE_CHECKING:
+    Ctx = Context[Rooms, Any]
+else:
+    Ctx = Context  # with its types named, pydantic would build a model for it
 
 
 async def calls_of(ctx: Ctx) -> "Calls":
