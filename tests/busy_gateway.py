@@ -64,6 +64,7 @@ class _State:
         self.listed: list[_Made] = []
         self.by_id: dict[str, _Made] = {}
         self.counts = {"creates": 0, "looks": 0, "lists": 0, "files": 0}
+        self.spoiled: dict[str, int] = {}
 
     def answer(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
         if path.startswith("/v1/predictions/"):
@@ -78,13 +79,19 @@ class _State:
             return 201, self._make("/".join(path.split("/")[3:5]), asked["input"], 0.0, self.run_s).view(0.0)
         if path.startswith("/files/"):
             self.counts["files"] += 1
-            return 200, picture(path.rpartition("/")[2])
+            name = path.rpartition("/")[2]
+            return self.spoiled.get(name, 200), picture(name)
         return self._told(path, json.loads(body))
 
     def _told(self, path: str, asked: Any) -> tuple[int, bytes]:
-        """By whoever measures: `/run` sets how long creates run, `/fill` makes predictions, `/truth` tells all."""
+        """By whoever measures: `/run` sets how long creates run, `/fill` makes predictions, `/truth` tells all.
+
+        `/spoil` says with which status which files are answered; 0 is no answer at all.
+        """
         if path == "/run":
             self.run_s = asked
+        elif path == "/spoil":
+            self.spoiled = asked
         elif path == "/fill":
             place, are_listed = (asked["model"], asked["input"]), asked["are_listed"]
             made = [self._make(*place, age_s, left_s, are_listed) for age_s, left_s in asked["spans"]]
@@ -133,6 +140,8 @@ class _Connection(asyncio.Protocol):
             method, path, _ = first.split(" ")
             status, body = self._state.answer(method, path, self._received[end + 4 : until])
             self._received = self._received[until:]
+            if not status:
+                continue
             kind = "image/png" if path.startswith("/files/") else "application/json"
             head = f"HTTP/1.1 {status} Said\r\ncontent-type: {kind}\r\ndate: {formatdate(usegmt=True)}\r\n"
             self._transport.write(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body)
@@ -165,6 +174,10 @@ class BusyGateway:
     ) -> list[str]:
         """Predictions that were created so many seconds ago and end in so many, oldest first; their ids."""
         return self._ask("/fill", {"model": model, "input": input, "spans": spans, "are_listed": are_listed})
+
+    def spoil(self, files: dict[str, int]) -> None:
+        """From now on these files, `ID.png`, are answered with this status and no other; 0 is no answer at all."""
+        self._ask("/spoil", files)
 
     def asked(self) -> Asked:
         return Asked(**self._ask("/truth"))

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import shutil
+import struct
 import sys
 import threading
 from collections.abc import AsyncIterator
@@ -16,13 +17,20 @@ from typing import Any
 
 import anyio
 
-from darkroom.outputs import ImageName, OutputStore, local, store
+from darkroom.outputs import ImageName, OutputStore, incoming, local, store
 
-_PIXELS = b"\0\0\x14\0IDAT" + bytes(range(256)) * 20 + b"\0\0\0\0"
-CONTENT = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x40\0\0\0\x30\x08\2\0\0\0\0\0\0\0" + _PIXELS + b"\0\0\0\0IEND\xaeB`\x82"
+
+def png(pixel_bytes: int) -> bytes:
+    """One with all its blocks, which say nothing that could be decoded."""
+    pixels = struct.pack(">I4s", pixel_bytes, b"IDAT") + (bytes(range(256)) * (pixel_bytes // 256 + 1))[:pixel_bytes]
+    head = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x40\0\0\0\x30\x08\2\0\0\0\0\0\0\0"
+    return head + pixels + b"\0\0\0\0" + b"\0\0\0\0IEND\xaeB`\x82"
+
+
+CONTENT = png(5120)
 IMAGE = ImageName(prediction_id="rrr4z55ocneqzikepnug6xezpe", index=0, prompt="crash", model="owner/model")
 STEM = "crash-model-rrr4z55ocneqzikepnug6xezpe-1"
-_TRACED = {local.__file__, store.__file__}
+_TRACED = {incoming.__file__, local.__file__, store.__file__}
 _CRASHED = 77
 
 
@@ -34,8 +42,9 @@ async def chunks() -> AsyncIterator[bytes]:
 def save_image(folder: Path) -> None:
     async def save() -> None:
         target = OutputStore(local.LocalTarget(folder))
-        made = await target.save(IMAGE, chunks())
-        await target.write_sidecar(made.file, {"prompt": "crash"})
+        made = await target.save(IMAGE, chunks(), {"prompt": "crash"})
+        if not made.has_sidecar:
+            await target.write_sidecar(made.file, {"prompt": "crash"})
 
     anyio.run(save)
 

@@ -91,7 +91,7 @@ class Plan:
 
     `holds`: whether `Prefer: wait` is honoured; a held answer is given as Replicate does, "processing" beside its
     outputs. A hold takes `overtime_s` longer than was asked for; with `proxy_s` something answers 504 after so long.
-    The list takes `list_s`.
+    The list takes `list_s`, a cancel `cancel_s`.
     """
 
     creates: float = 0.0
@@ -111,6 +111,7 @@ class Plan:
     overtime_s: float = 0.0
     proxy_s: float = 0.0
     list_s: float = 0.0
+    cancel_s: float = 0.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -236,6 +237,7 @@ class FaultGateway:
         if path == "/v1/account":
             return Answer({"type": "user", "username": owner}) if owner else Answer({"detail": "not here"}, 404)
         if request.method == "POST" and path.endswith("/cancel"):
+            await asyncio.sleep(self.plan.cancel_s)
             return self._cancel(path.split("/")[-2])
         if request.method == "POST":
             return await self._create(request, path, owner)

@@ -95,9 +95,9 @@ async def test_nothing_of_a_forgotten_person_stays(postgres: PostgresServer, tmp
         acme.admin.does("admin", "acme", ISSUER, ADA)
         own = ("key", "acme", "--gateway", "deerapi", "--principal", ISSUER, ADA)
         acme.admin.does(*own, stdin="sk-adas-own-key")
-        queued = """INSERT INTO procrastinate_jobs (queue_name, task_name, lock, queueing_lock, args) VALUES
-            ('home', 'bring_home', NULL, 'x', jsonb_build_object('tenant', 'acme', 'prediction_id', 'ada-made-this')),
-            ('home', 'bring_home', NULL, 'y', jsonb_build_object('tenant', 'acme', 'prediction_id', 'bob-made-this'))"""
+        queued = """INSERT INTO procrastinate_jobs (queue_name, task_name, args)
+            SELECT 'bring_home', 'bring_home', jsonb_build_object('tenant', 'acme', 'prediction_ids', ids)
+            FROM (VALUES ('["ada-made-this"]'::jsonb), ('["ada-made-this", "bob-made-this"]')) AS jobs (ids)"""
         postgres.execute(queued)
         keys = [each.key for each in await acme.ada.journal.history()]
         said = await acme.forget()
@@ -109,7 +109,7 @@ async def test_nothing_of_a_forgotten_person_stays(postgres: PostgresServer, tmp
         words = [ADA, acme.ada.who.hash, running, "ada-made-this", "sk-adas", waiting.key, *keys]
         assert [word for word in words if word in left] == []
         assert [each.prediction_id for each in await acme.bob.journal.history()] == [bobs, "bob-made-this"]
-        assert postgres.execute("SELECT queueing_lock FROM procrastinate_jobs") == [("y",)]
+        assert postgres.execute("SELECT args ->> 'prediction_ids' FROM procrastinate_jobs") == [('["bob-made-this"]',)]
         assert not await acme.ada.journal.claim(waiting.key)
         assert [act for (act,) in postgres.execute("SELECT act FROM audit WHERE who LIKE '%owner'")][-1] == "forget"
         assert "was ever here" in acme.admin.refused("forget", ISSUER, ADA, "--yes")

@@ -49,7 +49,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "darkroom.blocking",
         "darkroom",
         "darkroom_server.sandbox darkroom_server.strange_json darkroom_server.deadline darkroom_server.tool_arguments"
-        " darkroom_server.conversations darkroom_server.wire darkroom_server.shell_commands"
+        " darkroom_server.conversations darkroom_server.wire darkroom_server.end_notices darkroom_server.shell_commands"
         " darkroom_server.hangup",
         "darkroom_server.content darkroom_server.gallery darkroom_server.prompts darkroom_server.output_schema"
         " darkroom_server.batches",
@@ -77,6 +77,8 @@ BANNED_NAMES = frozenset({"utils", "util", "helpers", "helper", "common", "base"
 CHILD_PROGRAMS = frozenset({"darkroom.decoder.program"})
 # They read no setting: they give a child process a bare environment, without any key.
 PARENTS = frozenset({"darkroom.outputs.decoder_process"})
+# It reads none either: it tells pydantic how to start.
+STARTERS = frozenset({"darkroom_server.cli"})
 NAMES_OF_THE_HOUSE = frozenset({"http"})  # house words that the standard library has too
 LONGEST_FILE = 300
 
@@ -225,7 +227,7 @@ def test_only_the_settings_read_the_environment() -> None:
         if _attributes(module, "os") & {"environ", "environb", "getenv", "putenv"}
         or set(module.imports()) & {"os.environ", "os.environb", "os.getenv"}
     }
-    assert readers - PARENTS == {"darkroom.settings"}
+    assert readers - PARENTS - STARTERS == {"darkroom.settings"}
 
 
 def test_only_the_command_line_writes_to_stdout() -> None:

@@ -66,6 +66,22 @@ def gateway() -> Generator[GatewayProcess]:
         "Cancelled via cancel scope 7fb1a0; reason: fail_after",
         "task was cancelled",
         "cancelled",
+        "the call took too long",
+        "no response within 30 s",
+        "the request exceeded 30000 ms",
+        "time's up",
+        "maximum duration reached",
+        "tool call limit of 60 s reached",
+        "user session expired",
+        "Zeitüberschreitung der Anforderung",
+        "请求超时",
+        "read ECONNRESET",
+        "EPIPE: broken pipe",
+        "network error",
+        "client is shutting down",
+        "server closed",
+        "process exited",
+        "superseded by a retry",
         "  ",
     ],
 )
@@ -85,6 +101,12 @@ def test_a_reason_of_the_host_itself_stops_nothing(reason: str) -> None:
         "AbortError: The operation was aborted.",
         "AbortError: This operation was aborted",
         "cancelled by the user",
+        "User cancelled after 20 seconds",
+        "the user found that it took too long",
+        "Vom Benutzer abgebrochen",
+        "用户取消",
+        "no longer needed",
+        "wrong prompt",
     ],
 )
 def test_any_other_reason_is_a_persons(reason: str) -> None:
@@ -102,8 +124,9 @@ class Wire:
         self._meta = meta
         self._number = 10
 
-    def stop(self, name: str, params: dict[str, Any]) -> str:
-        number = self._send("generate_image", {"prompt": "a fox", "request_id": name, "wait_seconds": 40})
+    def stop(self, name: str, params: dict[str, Any], **wish: Any) -> str:
+        arguments = {"prompt": "a fox", "request_id": name, "wait_seconds": 40, **wish}
+        number = self._send("generate_image", arguments)
         while "processing" not in self.host.receive().get("params", {}).get("message", ""):
             pass
         self.host.send("notifications/cancelled", {"requestId": number, **params})
@@ -139,6 +162,16 @@ def test_a_person_who_stops_the_call_stops_the_prediction_once(wire: Wire, gatew
     assert wire.stop("stopped", {"reason": "user pressed stop"}).startswith("Canceled")
     after = gateway.truth()
     assert after.cancels == [*before, after.predictions[-1].id]
+
+
+def test_a_person_stops_all_predictions_of_a_call_at_a_gateway_that_takes_its_time(
+    wire: Wire, gateway: GatewayProcess
+) -> None:
+    gateway.follow(Plan(run_s=60, cancel_s=0.7))
+    single = {"model": "black-forest-labs/flux-1.1-pro", "count": 4}
+    said = wire.stop("stopped all", {"reason": "user pressed stop"}, **single)
+    assert said.startswith("Canceled") and said.count("Prediction ") == 4
+    assert [made.canceled_s > 0 for made in gateway.truth().predictions[-4:]] == [True] * 4
 
 
 @pytest.mark.parametrize("reason", NO_CANCEL)

@@ -18,7 +18,7 @@ from pictures import SVG, bomb, in_chunks, noise, picture
 
 from darkroom.errors import OutputError, OutputExpired, SettingsError
 from darkroom.images import MAX_IMAGE_BYTES, StoredFile
-from darkroom.outputs import ImageName, OutputStore, OutputStores, open_target
+from darkroom.outputs import ImageName, OutputStore, OutputStores, Saved, open_target
 from darkroom.outputs.local import LocalTarget
 from darkroom.outputs.naming import MAX_NAME_BYTES
 from darkroom.predictions import ID_PATTERN
@@ -61,7 +61,7 @@ def bytes_at(location: str) -> bytes:
 
 
 def names_in(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
+    return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
 
 
 async def test_an_image_is_saved_under_a_readable_name_with_its_facts(store: OutputStore, folder: Path) -> None:
@@ -203,9 +203,9 @@ async def test_an_image_without_its_end_is_kept_until_more_of_it_comes(
     assert bytes_at(kept.file.location) == content[:-3], "the longest that came"
     assert names_in(folder) == [Path(kept.file.location).name]
     file = await saved(store, content)
-    assert await store.found(IMAGE) == (file, True)
+    assert await store.found(IMAGE) == Saved(file, True)
     assert len(names_in(folder)) == 2
-    assert await store.save(IMAGE, in_chunks(content[:-3])) == (file, True), "a whole image is never replaced"
+    assert await store.save(IMAGE, in_chunks(content[:-3])) == Saved(file, True), "a whole image is never replaced"
 
 
 async def test_a_stream_that_breaks_off_passes_its_error_on_and_leaves_nothing(

@@ -12,7 +12,7 @@ from s3_server import BUCKET, PREFIX, S3Server, running_s3
 
 from darkroom.errors import OutputError, SettingsError
 from darkroom.images import StoredFile
-from darkroom.outputs import ImageName, OutputStore, open_target
+from darkroom.outputs import ImageName, OutputStore, Saved, open_target
 from darkroom.outputs.cloud import CloudTarget
 
 pytestmark = pytest.mark.anyio
@@ -117,7 +117,7 @@ async def test_an_image_without_its_end_is_kept_until_the_whole_one_comes(s3: S3
     assert not (await store.save(IMAGE, in_chunks(content[:-9]))).is_whole
     assert s3.objects() == {f"{NAME}.png": content[:-9]}
     file = await saved(store, content)
-    assert await store.found(IMAGE) == (file, True)
+    assert await store.found(IMAGE) == Saved(file, True)
     assert sorted(s3.objects()) == [f"{NAME}.json", f"{NAME}.png"]
 
 

@@ -7,7 +7,8 @@ import systems
 
 from darkroom.errors import SettingsError
 from darkroom.gateways import choice
-from darkroom.settings import GATEWAY_SETTINGS, Settings, described, settings_table, variable_of
+from darkroom.setting_words import table
+from darkroom.settings import GATEWAY_SETTINGS, Settings, described, variable_of
 
 NOTHING: dict[str, str] = {}
 
@@ -172,6 +173,6 @@ def test_every_setting_has_a_reader() -> None:
 
 
 def test_the_table_names_every_setting_with_its_default() -> None:
-    table = settings_table()
-    assert all(f"| `{variable_of(name)}` |" in table for name in described())
-    assert "| `DARKROOM_WAIT_SECONDS` | `25` | How long a call waits" in table
+    words = table(described())
+    assert all(f"| `{variable_of(name)}` |" in words for name in described())
+    assert "| `DARKROOM_WAIT_SECONDS` | `25` | How long a call waits" in words

@@ -7,29 +7,27 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
 import anyio
+from anyio.abc import TaskGroup
 from mcp.server import MCPServer
-from mcp.server.apps import APP_MIME_TYPE, Apps, ResourceCsp
 from mcp.server.caching import CacheHint
-from mcp.server.mcpserver.resources import FileResource
+from mcp.server.extension import Extension
 from mcp.server.subscriptions import InMemorySubscriptionBus, SubscriptionBus
 
 from darkroom.settings import Settings
 from darkroom_server import __version__
-from darkroom_server.answers import Host
-from darkroom_server.calls import Calls
-from darkroom_server.gallery import GALLERY_FILE, GALLERY_URI, image_hosts
+from darkroom_server.end_notices import EndNotices
+from darkroom_server.gallery import image_hosts
 from darkroom_server.instructions import instructions
 from darkroom_server.mcp_server import DarkroomServer
 from darkroom_server.opener import DarkroomOpener
 from darkroom_server.prompts import add_completions, add_prompts
-from darkroom_server.resources import EndNotices, add_resources
 from darkroom_server.rooms import OneRoom, Rooms
-from darkroom_server.tools import TOOLS
 from darkroom_server.wire import Stdout
 
 if TYPE_CHECKING:
     from darkroom.darkroom import Darkroom
     from darkroom.registry import ModelRegistry
+    from darkroom_server.calls import Calls
 
 
 def create_server(
@@ -47,26 +45,39 @@ def create_server(
         return Darkroom.open(replace(settings.options(), on_ended=notices.announce, preview_px=preview_px))
 
     registry = registry_of(settings)
-    host = Host(is_leaving=is_leaving, conversation=conversation)
+    stdout = Stdout()
     bus = InMemorySubscriptionBus()
     notices = EndNotices(bus)
     opener = DarkroomOpener(open_darkroom)
+
+    def calls(tasks: TaskGroup) -> "Calls":
+        from darkroom_server.answers import Host
+        from darkroom_server.calls import Calls
+
+        host = Host(is_leaving=is_leaving, conversation=conversation, stdout=stdout)
+        return Calls(opener, registry, settings, tasks, host)
 
     @asynccontextmanager
     async def lifespan(_: MCPServer[Rooms]) -> AsyncGenerator[Rooms]:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(notices.publish)
             tasks.start_soon(opener.keep_open)
-            calls = Calls(opener, registry, settings, tasks, host)
+            room = OneRoom(lambda: calls(tasks))
             try:
-                yield OneRoom(calls)
+                yield room
             finally:
-                await calls.answers.settle()
+                await room.settle()
                 tasks.cancel_scope.cancel()
 
     hosts = ["data:"] if settings.problem else image_hosts(settings.choice.gateway)
-    exposure = Exposure(instructions=instructions(settings), image_hosts=hosts, stdout=host.stdout, subscriptions=bus)
+    exposure = Exposure(instructions=instructions(settings), image_hosts=hosts, stdout=stdout, subscriptions=bus)
     return assemble(settings, registry, lifespan, exposure)
+
+
+class _Apps(Extension):
+    """Tells hosts that there is a gallery; `fill` adds it. The SDK's own class would build models before a greeting."""
+
+    identifier = "io.modelcontextprotocol/ui"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,14 +105,17 @@ def assemble(
     """Tools, resources, prompts and the gallery over the rooms that `lifespan` opens."""
 
     def fill(server: DarkroomServer) -> None:
-        server.add_tools(row.tool(settings) for row in TOOLS)
+        from darkroom_server.resources import add_gallery, add_resources
+        from darkroom_server.tools import TOOLS
+
+        server.add_tools((row.tool(settings) for row in TOOLS), {row.name: row.refusal(settings) for row in TOOLS})
+        add_gallery(server, exposure.image_hosts)
         add_resources(server, registry)
         add_prompts(server)
 
     server = DarkroomServer(
         "darkroom",
         fill=fill,
-        refusals={row.name: row.refusal(settings) for row in TOOLS},
         stdout=exposure.stdout,
         hidden=exposure.hidden,
         title="Darkroom",
@@ -110,7 +124,7 @@ def assemble(
         lifespan=lifespan,
         log_level="WARNING",
         subscriptions=exposure.subscriptions,
-        extensions=[_gallery(exposure.image_hosts)],
+        extensions=[_Apps()],
         cache_hints={"tools/list": CacheHint(ttl_ms=300_000, scope="private")},
         **exposure.security,
     )
@@ -128,20 +142,3 @@ def registry_of(settings: Settings) -> "Callable[[], ModelRegistry]":
         return ModelRegistry.load(settings.models_dir)
 
     return registry
-
-
-def _gallery(hosts: Sequence[str]) -> Apps:
-    """The view of image answers; its frame may load images from these hosts and from nowhere else."""
-    csp = ResourceCsp(resource_domains=list(hosts)).model_dump(by_alias=True, exclude_none=True)
-    apps = Apps()
-    apps.add_resource(
-        FileResource(
-            uri=GALLERY_URI,
-            name="gallery",
-            title="Gallery",
-            mime_type=APP_MIME_TYPE,
-            path=GALLERY_FILE,
-            meta={"ui": {"csp": csp, "permissions": {"clipboardWrite": {}}, "prefersBorder": True}},
-        )
-    )
-    return apps

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 import anyio
 from anyio.streams.memory import MemoryObjectSendStream
 from mcp.server import MCPServer
-from mcp.server.apps import client_supports_apps
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context
@@ -29,9 +28,8 @@ from pydantic import AnyUrl, ValidationError
 from pydantic_core import ErrorDetails
 
 from darkroom.errors import DarkroomError, InternalFault, InvalidRequest
-from darkroom_server.app_tools import answer_ping, for_its_apps, is_for_apps_only
+from darkroom_server.app_tools import answer_ping, for_its_apps, is_for_apps_only, shows_apps
 from darkroom_server.strange_json import FLAW, LONGEST_TEXT, cleaned, flaw_in, readable
-from darkroom_server.tool_arguments import as_meant
 from darkroom_server.wire import Stdout
 
 if TYPE_CHECKING:
@@ -53,7 +51,7 @@ _FAULT_WORDS = (
 
 
 class DarkroomServer(MCPServer["Rooms"]):
-    """Every failing call is a refusal in words; `refusals` gives each tool's answer to a refused call.
+    """Every failing call is a refusal in words.
 
     `fill` adds what it offers, once a host asks for more than a greeting. `stdout` hears of what is written over
     stdio. `hidden` are folders of this computer that no answer may name.
@@ -63,7 +61,6 @@ class DarkroomServer(MCPServer["Rooms"]):
         self,
         *args: Any,
         fill: Callable[["DarkroomServer"], None],
-        refusals: Mapping[str, Refuse],
         stdout: Stdout | None = None,
         hidden: Sequence[str] = (),
         **kwargs: Any,
@@ -71,7 +68,7 @@ class DarkroomServer(MCPServer["Rooms"]):
         rules = [_offer_what_is_sent, _hear_cancel, _refuse_strange_params, answer_ping, for_its_apps]
         super().__init__(*args, middleware=[self._fill_first, *rules], **kwargs)
         self._fill: Callable[[DarkroomServer], None] | None = fill
-        self._refusals = refusals
+        self._refusals: dict[str, Refuse] = {}
         self._stdout = stdout or Stdout()
         self._hidden = tuple(json.dumps(place)[1:-1] for place in hidden)
         self._schemas: dict[str, dict[str, dict[str, Any]]] = {}
@@ -82,8 +79,9 @@ class DarkroomServer(MCPServer["Rooms"]):
             self._fill(self)
             self._fill = None
 
-    def add_tools(self, tools: Iterable[Tool]) -> None:
-        """Offer these as well."""
+    def add_tools(self, tools: Iterable[Tool], refusals: Mapping[str, Refuse]) -> None:
+        """Offer these as well; `refusals` gives each tool's answer to a refused call."""
+        self._refusals |= refusals
         self._tool_manager = ToolManager(tools=[*self._tool_manager.list_tools(), *tools])
 
     async def call_tool(
@@ -104,12 +102,14 @@ class DarkroomServer(MCPServer["Rooms"]):
         self, name: str, arguments: dict[str, Any], context: Context["Rooms", Any] | None
     ) -> CallToolResult | InputRequiredResult:
         refuse = self._refusals.get(name)
-        hidden = set[str]() if context and client_supports_apps(context) else await self._hidden_tools()
+        hidden = set[str]() if context and shows_apps(context) else await self._hidden_tools()
         if refuse is None or name in hidden:
             known = ", ".join(each for each in self._refusals if each not in hidden)
             raise ToolError(f"There is no tool {name[:_LONGEST_VALUE]!r}. There are: {known}.")
         if flaw := arguments.get(FLAW):
             return refuse(InvalidRequest(f"The arguments cannot be used: {flaw}. Nothing was sent or spent."))
+        from darkroom_server.tool_arguments import as_meant
+
         try:
             meant = as_meant(name, arguments, await self._schemas_of(name))
         except InvalidRequest as error:

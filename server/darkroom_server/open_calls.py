@@ -32,10 +32,20 @@ _REASON_S = 0.5
 _MOST_BEGUN = 10_000
 # Compiled at the first cancel.
 _NOBODY_STOPPED = (
-    r"(?i)tim(e|ed|ing)[\s_-]*(d[\s_-]*)?out|time[\s_-]*limit|deadline|-32001|disconnect|hang[\s_-]*up"
+    r"(?i)tim(e|ed|ing)[\s_-]*(d[\s_-]*)?out|time[\s_-]*limit|deadline|-32001|disconnect|hang[\s_-]*up|expire|etimedout"
     r"|(connection|transport|stream|socket|session)\W.*(clos|lost|reset|end|gone|terminat|abort|drop)"
     r"|(clos|lost|reset|end|terminat|abort|drop)\w*\W.*(connection|transport|stream|socket|session)"
     r"|connection[\s_-]*(clos|lost|reset|end|abort|drop)"
+    r"|zeit(überschreitung|limit)|délai|tiempo.*agotado|tempo.*(esgotado|limite)|超时|逾时|タイムアウト"
+)
+# What a person may have stopped for as well, and says so then.
+_PERSON = r"(?i)user|person|human|\b(i|esc|escape)\b|nutzer|utilisateur|usuári|用户|ユーザ"
+_OF_THE_HOST = (
+    r"(?i)too\s+long|\bno\s+(response|reply|answer)|respon[ds]ing|unresponsive|exceed|elapsed|time('s|\s+is)\s+up"
+    r"|(time|duration).*(budget|used\s+up|max|limit|reached)|(max|limit|budget)\w*\s+(of\s+)?(time|duration|\d+\s*m?s\b)"
+    r"|\b(epipe|econn\w+|enet\w+|ehost\w+)|broken\s+pipe|network|fetch\s+failed|shut(ting)?[\s_-]*down"
+    r"|(server|client|host|process|program|app|application|worker)\b.*\b(clos|exit|end|quit|crash|terminat|gone|restart)"
+    r"|retry|retries|retried|supersed|abandon|duplicate"
 )
 _LIBRARY = (
     r"(?is)((the\s+)?(caller|context|task|scope|future|coroutine|request|operation)\s+((was|is|has\s+been)\s+)?)?cancell?ed\.?"
@@ -143,7 +153,10 @@ class OpenCalls:
 
 def is_of_a_person(reason: str) -> bool:
     """Whether a host that gives this reason has stopped the work, and not only its waiting. In doubt it has not."""
-    return bool(reason.strip()) and not (re.search(_NOBODY_STOPPED, reason) or re.fullmatch(_LIBRARY, reason.strip()))
+    said = reason.strip()
+    if not said or re.search(_NOBODY_STOPPED, said) or re.fullmatch(_LIBRARY, said):
+        return False
+    return bool(re.search(_PERSON, said)) or not re.search(_OF_THE_HOST, said)
 
 
 def _on_wire(ctx: ServerRequestContext[Any, Any], request_id: object) -> _OnWire:

@@ -1,53 +1,43 @@
-"""What a host can read without a tool call: predictions, their images, the models.
-
-A host that watches `prediction://ID` is told when it has ended, so that it need not poll.
-"""
+"""What a host can read without a tool call: predictions, their images, the models."""
 
 import json
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
-import anyio
 from mcp.server import MCPServer
+from mcp.server.apps import APP_MIME_TYPE
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
-from mcp.server.subscriptions import SubscriptionBus
-from mcp.shared.subscriptions import ResourceUpdated
+from mcp.server.mcpserver.resources import FileResource
 from pydantic import JsonValue
 
 from darkroom.errors import DarkroomError
 from darkroom_server.calls import ANSWER_WITHIN_S
+from darkroom_server.gallery import GALLERY_FILE, GALLERY_URI
 from darkroom_server.rooms import Ctx, Rooms, calls_of
 from darkroom_server.strange_json import cleaned
 
 if TYPE_CHECKING:
     from darkroom.darkroom import Darkroom
     from darkroom.images import StoredFile
-    from darkroom.journal import Intent
     from darkroom.registry import ModelRegistry
     from darkroom.reports import PredictionReport
 
 T = TypeVar("T")
-_MOST_WAITING = 1_000
 
 
-class EndNotices:
-    """`announce` is called from the Darkroom and never waits; `publish` runs in the server's own task group."""
-
-    def __init__(self, bus: SubscriptionBus) -> None:
-        self._bus = bus
-        self._inlet, self._outlet = anyio.create_memory_object_stream[str](_MOST_WAITING)
-
-    def announce(self, intent: "Intent") -> None:
-        """Note an ended prediction; with a thousand unpublished ones the newest is left out."""
-        with suppress(anyio.WouldBlock):
-            self._inlet.send_nowait(f"prediction://{intent.prediction_id}")
-
-    async def publish(self) -> None:
-        """Runs until cancelled."""
-        async with self._inlet, self._outlet:
-            async for uri in self._outlet:
-                await self._bus.publish(ResourceUpdated(uri=uri))
+def add_gallery(server: MCPServer[Rooms], hosts: Sequence[str]) -> None:
+    """Register the view of image answers; its frame may load images from these hosts and from nowhere else."""
+    csp = {"resourceDomains": list(hosts)}
+    server.add_resource(
+        FileResource(
+            uri=GALLERY_URI,
+            name="gallery",
+            title="Gallery",
+            mime_type=APP_MIME_TYPE,
+            path=GALLERY_FILE,
+            meta={"ui": {"csp": csp, "permissions": {"clipboardWrite": {}}, "prefersBorder": True}},
+        )
+    )
 
 
 def add_resources(server: MCPServer[Rooms], registry: "Callable[[], ModelRegistry]") -> None:

@@ -29,7 +29,7 @@ def serve_stdio(settings: "Settings") -> int:
     import anyio
 
     try:
-        anyio.run(server.run_stdio_async)
+        anyio.run(_run, server)
     except* OSError as errors:
         # The host closed stdout while an answer was on its way.
         log.debug("The host left: %s", errors.exceptions[0])
@@ -47,6 +47,13 @@ def log_to_stderr(level: str) -> None:
         logging.getLogger(name).setLevel(level)
 
 
+async def _run(server: "MCPServer[Any]") -> None:
+    """Serve, with garbage collection from here on: all that was imported stays, also what anyio has imported by now."""
+    gc.freeze()
+    gc.enable()
+    await server.run_stdio_async()
+
+
 def _create_quietly(settings: "Settings", hangup: "Hangup") -> "MCPServer[Any]":
     """Import and build the server without garbage collection: all of it stays, and each pass would cost time.
 
@@ -58,10 +65,7 @@ def _create_quietly(settings: "Settings", hangup: "Hangup") -> "MCPServer[Any]":
     try:
         from darkroom_server.app import create_server
 
-        server = create_server(settings, is_leaving=hangup.has_begun.is_set, conversation=secrets.token_hex(8))
+        return create_server(settings, is_leaving=hangup.has_begun.is_set, conversation=secrets.token_hex(8))
     finally:
         if is_hidden:
             del modules["rich.console"]
-    gc.freeze()
-    gc.enable()
-    return server

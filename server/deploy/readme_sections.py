@@ -14,7 +14,7 @@ from mcp.types import Tool
 
 from darkroom.gateways import Gateway, load_gateways
 from darkroom.setting_words import table
-from darkroom.settings import Settings, settings_table
+from darkroom.settings import Settings, described
 from darkroom.team_settings import described_for_teams
 from darkroom_server.app import create_server
 from darkroom_server.install import clients_section, one_click_section, remote_section
@@ -59,7 +59,7 @@ SECTIONS: dict[str, dict[str, Callable[[], str]]] = {
     "server/docs/clients.md": {"install": clients_section},
     "server/docs/gateways.md": {"gateways": gateways_section},
     "server/docs/tools.md": {"tools": tools_section},
-    "server/docs/settings.md": {"settings": settings_table},
+    "server/docs/settings.md": {"settings": lambda: table(described())},
     "server/docs/sandbox.md": {"weather": weather_section},
     "server/docs/teams.md": {"hosts": remote_section, "team-settings": lambda: table(described_for_teams())},
 }

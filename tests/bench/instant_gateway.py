@@ -23,7 +23,7 @@ _STAMP = "2026-01-01T00:00:00.000000Z"
 
 
 def create_gateway(address: str) -> Starlette:
-    """Every create is answered with a finished prediction of as many outputs as asked, all the same WebP."""
+    """Every create is answered with a finished prediction of as many outputs as asked, each another WebP."""
     numbers = iter(range(10**9))
 
     def prediction(name: str, size: str, count: int) -> dict[str, object]:
@@ -52,7 +52,8 @@ def create_gateway(address: str) -> Starlette:
         return JSONResponse(prediction(name, request.path_params["size"], int(name[-1])))
 
     async def file(request: Request) -> Response:
-        return Response(_picture(request.path_params["size"]), media_type="image/webp")
+        number = request.path_params["name"].rpartition("-")[2]
+        return Response(_picture(request.path_params["size"], number), media_type="image/webp")
 
     routes = [
         Route("/v1/models/{owner}/{model}/predictions", create, methods=["POST"]),
@@ -64,8 +65,8 @@ def create_gateway(address: str) -> Starlette:
 
 
 @cache
-def _picture(size: str) -> bytes:
-    """WebP bytes, RGB, with as much detail as a sharp photo."""
+def _picture(size: str, number: str = "") -> bytes:
+    """WebP bytes, RGB, with as much detail as a sharp photo; each number has its own."""
     width, _, height = size.partition("x")
     grains = [Image.effect_noise((int(width), int(height)), 20) for _ in range(3)]
     buffer = io.BytesIO()

@@ -29,7 +29,7 @@ from processor import own_processor_s, processor_s, resident_mib  # noqa: E402
 from team_workers import Team  # noqa: E402
 
 _RUN_S = 600.0
-_WARM_WITHIN_S = 60.0
+_WARM_WITHIN_S = 240.0
 _PAGE = 100
 _SEEN_WITHIN_S = 40.0
 _MOST_LATE_S, _MOST_CORE = 5.0, 0.3

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import anyio
+
 from darkroom.charges import Charge, Verdict
 from darkroom.darkroom import Darkroom
 from darkroom.errors import DarkroomError
@@ -12,12 +14,19 @@ from darkroom.work.watch import GIVE_UP_AFTER_S
 
 
 async def cancel(darkroom: Darkroom, found: Sequence[Intent]) -> tuple[str, ...]:
-    """Ask for each that still runs; a note for each whose state does not say it all. A fault of one leaves the others.
+    """Ask for each that still runs, all at once; a note for each whose state does not say it all.
 
-    The rows in the journal say afterwards what became of them.
+    A fault of one leaves the others. The rows in the journal say afterwards what became of them.
     """
-    notes = [await _cancel(darkroom, intent) for intent in found]
-    return tuple(dict.fromkeys(note for note in notes if note))
+    notes = dict.fromkeys((each.key for each in found), "")
+
+    async def ask(intent: Intent) -> None:
+        notes[intent.key] = await _cancel(darkroom, intent)
+
+    async with anyio.create_task_group() as tasks:
+        for intent in found:
+            tasks.start_soon(ask, intent)
+    return tuple(dict.fromkeys(filter(None, notes.values())))
 
 
 async def others_running(darkroom: Darkroom, found: Sequence[Intent], conversation: str) -> tuple[str, ...]:

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TypeVar, cast
 
 from darkroom.errors import SettingsError
-from darkroom.file_systems import write_whole
 
 SYSTEM_STORE = "the system's key store"
 _FILE = "keys.json"
@@ -105,6 +104,8 @@ class KeyStore:
 
     def _write(self, rows: dict[str, str]) -> None:
         """All or nothing, readable by the owner alone."""
+        from darkroom.file_systems import write_whole
+
         try:
             write_whole(self.path, json.dumps(rows, indent=2).encode())
         except OSError as error:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from darkroom.settings_sources import PREFIX
+from darkroom.settings_sources import variable_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,11 +12,6 @@ class About:
     meaning: str
     allowed: str
     default: str = ""
-
-
-def variable_of(field: str) -> str:
-    """`output_dir` -> `DARKROOM_OUTPUT_DIR`."""
-    return PREFIX + field.upper()
 
 
 def table(described: dict[str, About]) -> str:

@@ -17,9 +17,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr,
 
 from darkroom.errors import SettingsError
 from darkroom.setting_folders import absolute_folder, home_problem
-from darkroom.setting_words import About, table
-from darkroom.setting_words import variable_of as variable_of
 from darkroom.settings_sources import PREFIX, TEAM_SETTINGS, Sources, argument_texts, gather
+from darkroom.settings_sources import variable_of as variable_of
 from darkroom.spelling import closest
 from darkroom.uris import is_url
 
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from darkroom.darkroom import DarkroomOptions
     from darkroom.gateways import GatewayChoice
     from darkroom.key_store import KeyStore
+    from darkroom.setting_words import About
     from darkroom.team_settings import TeamSettings
 
 DEFAULT_WAIT_S = 25
@@ -257,14 +257,10 @@ class Settings(BaseModel):
             ) from error
 
 
-def settings_table() -> str:
-    """The settings as a Markdown table: variable, default, meaning."""
-    return table(described())
-
-
-def described() -> dict[str, About]:
+def described() -> "dict[str, About]":
     """Every setting by its name, those of the gateway first."""
     from darkroom.gateways import load_gateways
+    from darkroom.setting_words import About
 
     texts = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
     known = {name: About(**row) for name, row in texts.items()}

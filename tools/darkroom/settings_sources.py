@@ -74,6 +74,11 @@ class Sources:
         return self.folder / _FILE if self.folder else None
 
 
+def variable_of(field: str) -> str:
+    """`output_dir` -> `DARKROOM_OUTPUT_DIR`."""
+    return PREFIX + field.upper()
+
+
 def gather(environ: Mapping[str, str], arguments: Mapping[str, str] | None = None) -> Sources:
     """The arguments (texts by variable), over the environment, over the file. An empty argument unsets the others."""
     arguments = arguments or {}

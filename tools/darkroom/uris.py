@@ -23,8 +23,8 @@ _ADDRESS = re.compile(
 )
 _USUAL_PORTS = {"https": 443, "http": 80}
 # With blanks in its head, such as those of a file name, only base64 tells it from words.
-_DATA_URI = re.compile(r"\s*data:(?:[^\s,]*(?:,|\Z)|[^,]{0,200};\s*base64\s*,)", re.IGNORECASE)
-_SHORTENED = re.compile(r"data:[^;]*;… \(\d+ bytes\)", re.IGNORECASE)
+_DATA_URI = r"(?i)\s*data:(?:[^\s,]*(?:,|\Z)|[^,]{0,200};\s*base64\s*,)"
+_SHORTENED = r"(?i)data:[^;]*;… \(\d+ bytes\)"
 _SHOWN_CHARACTERS = 60
 _MOST_ESCAPES = 1_000_000  # of percent-encoding, which takes a while to decode; an SVG of 1 MB has fewer
 
@@ -104,7 +104,7 @@ def _address(url: str) -> tuple[str, str, int | None]:
 
 def is_data_uri(text: str) -> bool:
     """Whether it is a data URI; words that merely begin with "data:" are none."""
-    return _DATA_URI.match(text) is not None
+    return re.match(_DATA_URI, text) is not None
 
 
 def data_uri(mime_type: str, content: bytes) -> str:
@@ -162,7 +162,7 @@ def shorten_data_uri(text: str) -> str:
 
 def is_shortened(text: str) -> bool:
     """Whether it is what `shorten_data_uri` leaves of a data URI."""
-    return _SHORTENED.fullmatch(text) is not None
+    return re.fullmatch(_SHORTENED, text) is not None
 
 
 def shorten_data_uris(value: "JsonValue | tuple[str, ...] | Mapping[str, JsonValue]", levels: int = 100) -> "JsonValue":

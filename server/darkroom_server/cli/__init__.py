@@ -1,5 +1,6 @@
 """The command line. It starts the stdio server without importing typer and rich, which only people's commands need."""
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -14,6 +15,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         import gc
 
         gc.disable()  # nothing that is imported on the way can be freed; stdio turns it on again
+        # Else pydantic reads the metadata of everything installed, for plugins that nobody wants here.
+        os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
         from darkroom.settings import Settings, is_completing
 
         if not is_completing():

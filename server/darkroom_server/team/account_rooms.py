@@ -1,6 +1,6 @@
 """What a worker has for one gateway account: its client, the journal of everyone in its tenant, and who follows it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -9,8 +9,7 @@ import anyio.abc
 from pydantic import JsonValue
 
 from darkroom.errors import SettingsError
-from darkroom.images import ImageState
-from darkroom.journal import Intent, account_rows
+from darkroom.journal import account_rows
 from darkroom.journal.database import EVERYONE, Database
 from darkroom.journal.postgres import Postgres
 from darkroom.outputs import OutputStores
@@ -46,18 +45,15 @@ class AccountRoom:
     fetching: ImageFetching
     bills: Bills
 
-    async def bring_home(self, prediction_id: str) -> None:
-        """Try its images a few times; what then is still wanted, the watch of the account has tried again.
+    async def bring_home(self, prediction_ids: Sequence[str]) -> None:
+        """Try their images a few times; what then is still wanted, the watch of the account has tried again.
 
         Raises: JournalError.
         """
-        for pause_s in (*_PAUSES_S, 0.0):
-            intent = await self.journal.find(prediction_id)
-            if intent is None or not _wants(intent):
-                return
-            if not _wants(await self.fetching.first_round(intent)):
-                return
+        for pause_s in (0.0, *_PAUSES_S):
             await anyio.sleep(pause_s)
+            if await self.fetching.try_once(await self.journal.wanting(prediction_ids)):
+                return
 
 
 class AccountRooms:
@@ -89,12 +85,12 @@ class AccountRooms:
         self._tasks.start_soon(Fences(room.journal).run, "looking for bills", room.bills.run)
         await room.watch.run(is_over)
 
-    async def bring_home(self, tenant: str, id: str, prediction_id: str) -> None:
-        """Store the images of one. A room that is open is as good as one with a newer key, which hosts never see.
+    async def bring_home(self, tenant: str, id: str, prediction_ids: Sequence[str]) -> None:
+        """Store the images of some. A room that is open is as good as one with a newer key, which hosts never see.
 
         Raises: SettingsError, JournalError.
         """
-        await (self._open.get(id) or await self.at(tenant, id)).bring_home(prediction_id)
+        await (self._open.get(id) or await self.at(tenant, id)).bring_home(prediction_ids)
 
     async def put_off(self, tenant: str, id: str) -> None:
         """Watch the account again in a minute: what is wrong with it does not pass by itself. Raises: JournalError."""
@@ -139,7 +135,3 @@ class AccountRooms:
     def _defaults(self, model: str) -> Mapping[str, JsonValue]:
         known = self._registry.find(model)
         return known.with_defaults({}) if known else {}
-
-
-def _wants(intent: Intent) -> bool:
-    return any(image.state is ImageState.WANTED for image in intent.images)

@@ -1,6 +1,6 @@
 """What is open of one gateway account, over all its principals, and what every change of a row sets going."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from darkroom.images import ImageState
@@ -68,8 +68,10 @@ class AccountRows:
         """Defer again what brings images home, where none of the jobs did."""
 
         def work(session: Session) -> None:
-            for prediction_id in self._wanted(session, now):
-                outbox.bring_home(session, self.tenant, self.account, prediction_id)
+            if wanted := self._wanted(session, now):
+                in_hand = outbox.in_hand(session, self.tenant)
+                left = [each for each in wanted if each not in in_hand]
+                outbox.bring_home(session, self.tenant, self.account, left)
 
         await self._database.write(work)
 
@@ -110,19 +112,23 @@ class AccountRows:
         return [row["prediction_id"] for row in rows]
 
 
-def what_follows(tenant: str, account: str, clock: Callable[[], float]) -> Callable[[Session, Intent], None]:
-    """What the journal of a principal is to do in the commit of each change.
+def what_follows(
+    tenant: str, account: str, clock: Callable[[], float]
+) -> Callable[[Session, Sequence[Intent], float], None]:
+    """What the journal of a principal is to do in the commit that changes some rows, given them and its time.
 
-    A create that is sent wakes the account; an end has its images brought home and is told to the replicas.
+    A create that is sent wakes the account; ends have their images brought home and are told to the replicas.
     """
 
-    def follow(session: Session, intent: Intent) -> None:
-        if intent.state is IntentState.SENT:
+    def follow(session: Session, intents: Sequence[Intent], now: float) -> None:
+        if any(intent.state is IntentState.SENT for intent in intents):
             outbox.wake(session, tenant, account, clock())
-        if intent.ended_at is None:
-            return
-        if any(image.state is ImageState.WANTED for image in intent.images):
-            outbox.bring_home(session, tenant, account, intent.prediction_id)
-        outbox.tell(session, [intent.key])
+        ended = [intent for intent in intents if intent.ended_at is not None]
+        wanting = [intent for intent in ended if any(each.state is ImageState.WANTED for each in intent.images)]
+        is_new = all(intent.ended_at == now for intent in wanting)
+        in_hand = set[str]() if is_new else outbox.in_hand(session, tenant)
+        left = [intent.prediction_id for intent in wanting if intent.prediction_id not in in_hand]
+        outbox.bring_home(session, tenant, account, left)
+        outbox.tell(session, [intent.key for intent in ended])
 
     return follow

@@ -8,7 +8,8 @@ an end is written in that commit.
 
 import logging
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import anyio
@@ -29,9 +30,9 @@ log = logging.getLogger(__name__)
 _FEW = 5
 _AT_ONCE, _MOST_LOOKS = 25, 200  # looks at single predictions at the same time, and in one round
 _LIST_EVERY_S = 1.0
-_PAGE_S = 0.03  # a list of 100 pages is read in three seconds
-_PAGE_LENGTH, _TURNS = 100, 10  # taken together, so that not each page costs a transaction
-_TOGETHER = 10
+_PAGE_S = 0.04  # a list of 100 pages is read in four seconds
+_PAGE_LENGTH, _TURNS = 100, 20  # taken together, so that not each page costs a transaction
+_TOGETHER, _TOGETHER_S = 20, 0.5  # ends in a commit, and how long the first of them waits for others
 _LATE_COMMIT_S = 15.0  # a row may be seen so long after the time that stands in it
 _SHORTEST_REST_S, _LONGEST_REST_S = 0.25, 2.0
 _TURN_WITHIN_S = 2.0
@@ -154,14 +155,13 @@ class AccountWatch:
         wanted, unsure = {each.row.prediction_id: each for each in due}, list[_Poll]()
         oldest = min(each.row.since for each in due) - _MARGIN_S
         cursor, cursors = "", {""}
-        async with anyio.create_task_group() as tasks:
+        async with self._recording() as record:
             try:
                 while wanted and await self._turn(len(wanted) // _PAGE_LENGTH):
-                    page = await self._client.list_page(cursor, is_brief=True)
-                    if ended := self._judge(page.predictions, wanted, unsure):
-                        tasks.start_soon(self._record, ended)
+                    page = await self._client.list_page(cursor, wanted=self._polls)
+                    record(self._judge(page.predictions, wanted, unsure))
                     cursor = page.next_cursor
-                    if not cursor or cursor in cursors or _is_past(page.predictions, oldest):
+                    if not cursor or cursor in cursors or (page.oldest_at and page.oldest_at.timestamp() < oldest):
                         break
                     await self._runtime.sleep(max(0.0, begun_s + len(cursors) * _PAGE_S - self._runtime.monotonic()))
                     cursors.add(cursor)
@@ -184,8 +184,25 @@ class AccountWatch:
                 unsure.append(poll)
         return ended
 
+    @asynccontextmanager
+    async def _recording(self) -> AsyncGenerator[Callable[[Sequence[Prediction]], None]]:
+        """Takes ends while the block runs, and writes a few in each commit: the creates of the tenant wait for it."""
+        waiting, since_s = list[Prediction](), 0.0
+
+        def record(ended: Sequence[Prediction]) -> None:
+            nonlocal waiting, since_s
+            now_s = self._runtime.monotonic()
+            since_s = since_s if waiting else now_s
+            waiting += ended
+            if len(waiting) >= _TOGETHER or waiting and now_s - since_s >= _TOGETHER_S:
+                tasks.start_soon(self._record, waiting)
+                waiting = []
+
+        async with anyio.create_task_group() as tasks:
+            yield record
+            await self._record(waiting)
+
     async def _record(self, ended: Sequence[Prediction]) -> None:
-        """A few in each commit: the creates of the tenant wait for it."""
         for some in (ended[start : start + _TOGETHER] for start in range(0, len(ended), _TOGETHER)):
             try:
                 await self._journal.record_all(some, self._account.look(self._runtime.clock()))
@@ -255,9 +272,3 @@ class _Poll:
         self.row = row
         self.polling: Polling | None = None
         self.next_s = float("-inf")
-
-
-def _is_past(page: Sequence[Prediction], oldest: float) -> bool:
-    """Whether the list was read past that time."""
-    last = page[-1].created_at if page else None
-    return last is not None and last.timestamp() < oldest

@@ -50,8 +50,15 @@ _OWN_ACCOUNTS = (
     f"DELETE FROM busy_accounts WHERE tenant = %(tenant)s AND account IN {_OWN}",
     f"DELETE FROM rates WHERE tenant = %(tenant)s AND EXISTS (SELECT 1 FROM {_OWN} AS own WHERE strpos(name, id) > 0)",
 )
-_JOBS = f"""DELETE FROM procrastinate_jobs WHERE status <> 'doing' AND (args ->> 'account' IN {_OWN}
-    OR (args ->> 'tenant' = %(tenant)s AND args ->> 'prediction_id' IN (SELECT prediction_id FROM intents)))"""
+# A job brings home the images of several people.
+_JOBS = (
+    """UPDATE procrastinate_jobs SET args = jsonb_set(args, '{prediction_ids}', (
+        SELECT coalesce(jsonb_agg(made.id), '[]') FROM jsonb_array_elements_text(args -> 'prediction_ids') AS made (id)
+        WHERE made.id NOT IN (SELECT prediction_id FROM intents WHERE prediction_id IS NOT NULL)))
+    WHERE status <> 'doing' AND args ->> 'tenant' = %(tenant)s AND args ? 'prediction_ids'""",
+    f"""DELETE FROM procrastinate_jobs WHERE status <> 'doing'
+    AND (args ->> 'account' IN {_OWN} OR args -> 'prediction_ids' = '[]')""",
+)
 _FORGET_ACT = """UPDATE audit SET who = CASE who WHEN %(hash)s THEN '' ELSE who END, which = ''
     WHERE tenant = %(tenant)s AND (who = %(hash)s OR which = %(hash)s)"""
 _TRIES = 3
@@ -168,7 +175,7 @@ class Forgetting:
             if {row["key"] for row in self._rows(_RUNNING, tenant)} - expected:
                 return False
             self._connection.execute(_SUMS.encode())
-            for statement in (_JOBS, *_OWN_ACCOUNTS):
+            for statement in (*_JOBS, *_OWN_ACCOUNTS):
                 self._do(statement, tenant)
             for table in self._rows(_TABLES, tenant):
                 name = sql.Identifier(table["name"])

@@ -79,7 +79,7 @@ class News:
                     self._ring([*self._bells])
                     async for note in connection.notifies():
                         self._changes += note.channel == CHANGED
-                        self._ring([note.payload])
+                        self._ring(note.payload.split())
             except psycopg.Error as error:
                 log.warning("no news from the database for a moment: %s", type(error).__name__)
             finally:

@@ -5,7 +5,7 @@ the journal, under the tenant's lock: an account is found at rest only where no 
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from darkroom.journal.database import Session
 
@@ -21,6 +21,12 @@ _AT_REST = "DELETE FROM busy_accounts WHERE tenant = ? AND account = ?"
 _DEFER = """INSERT INTO procrastinate_jobs (queue_name, task_name, lock, queueing_lock, args)
     VALUES (?, ?, ?, ?, ?::jsonb) ON CONFLICT (queueing_lock) WHERE status = 'todo' DO NOTHING"""
 _TELL = "SELECT pg_notify(?, ?)"
+_TRIED = """SELECT key FROM intents WHERE prediction_id IN ({}) AND NOT EXISTS (SELECT 1 FROM images
+    WHERE images.prediction_id = intents.prediction_id AND state = 'wanted' AND problem = '')"""
+_IN_HAND = """SELECT jsonb_array_elements_text(args -> 'prediction_ids') AS id FROM procrastinate_jobs
+    WHERE task_name = ? AND status IN ('todo', 'doing') AND args ->> 'tenant' = ?"""
+_IN_ONE_JOB = 10
+_KEYS_IN_ONE_NOTE = 250  # one of PostgreSQL's holds 8,000 bytes
 _STALLED = """SELECT jobs.id, jobs.task_name, jobs.args FROM procrastinate_jobs AS jobs
     LEFT JOIN procrastinate_workers AS workers ON workers.id = jobs.worker_id
     WHERE jobs.status = 'doing' AND coalesce(workers.last_heartbeat, '-infinity') < now() - make_interval(secs => ?)"""
@@ -55,17 +61,29 @@ def at_rest(session: Session, tenant: str, account: str) -> None:
     session.execute(_AT_REST, (tenant, account))
 
 
-def bring_home(session: Session, tenant: str, account: str, prediction_id: str) -> None:
-    """Defer a job that stores the images of a prediction that has ended, unless one waits already."""
-    name = f"{BRING_HOME} {tenant} {prediction_id}"
-    arguments = json.dumps({"tenant": tenant, "account": account, "prediction_id": prediction_id})
-    session.execute(_DEFER, (BRING_HOME, BRING_HOME, None, name, arguments))
+def bring_home(session: Session, tenant: str, account: str, prediction_ids: Sequence[str]) -> None:
+    """Defer jobs that store the images of predictions that have ended, some in each."""
+    for start in range(0, len(prediction_ids), _IN_ONE_JOB):
+        ids = prediction_ids[start : start + _IN_ONE_JOB]
+        arguments = json.dumps({"tenant": tenant, "account": account, "prediction_ids": ids})
+        session.execute(_DEFER, (BRING_HOME, BRING_HOME, None, None, arguments))
 
 
-def tell(session: Session, keys: Iterable[str]) -> None:
+def in_hand(session: Session, tenant: str) -> set[str]:
+    """The predictions whose images a job brings home, or will: no other may do so at the same time."""
+    return {row["id"] for row in session.execute(_IN_HAND, (BRING_HOME, tenant)).fetchall()}
+
+
+def tell(session: Session, keys: Sequence[str]) -> None:
     """Let the replicas know that there is news of these intents, once the transaction is committed."""
-    for key in keys:
-        session.execute(_TELL, (CHANNEL, key))
+    for start in range(0, len(keys), _KEYS_IN_ONE_NOTE):
+        session.execute(_TELL, (CHANNEL, " ".join(keys[start : start + _KEYS_IN_ONE_NOTE])))
+
+
+def tell_if_tried(session: Session, prediction_ids: Sequence[str]) -> None:
+    """Tell those of which each image was tried."""
+    rows = session.execute(_TRIED.format(", ".join("?" * len(prediction_ids))), prediction_ids).fetchall()
+    tell(session, [row["key"] for row in rows])
 
 
 def queues(session: Session, within_s: float) -> int:
@@ -82,7 +100,7 @@ def take_back(session: Session, stale_s: float) -> int:
         if row["task_name"] == WATCH:
             watch_job(session, place["tenant"], place["account"])
         else:
-            bring_home(session, place["tenant"], place["account"], place["prediction_id"])
+            bring_home(session, place["tenant"], place["account"], place["prediction_ids"])
     return len(rows)
 
 

@@ -1,4 +1,4 @@
-"""The jobs of a worker: `watch` follows all predictions of a gateway account, `bring_home` stores the images of one.
+"""The jobs of a worker: `watch` follows all predictions of a gateway account, `bring_home` stores the images of some.
 
 Creates are never jobs. A job that ends in a fault, or with its worker, is queued anew by `tend`, which runs beside each
 worker and outside the queue: as a job of its own it could be the one that is stuck.
@@ -11,11 +11,13 @@ from collections.abc import Callable
 import anyio
 import procrastinate
 from procrastinate.job_context import JobContext
+from procrastinate.retry import RetryStrategy
 from procrastinate.worker import Worker
+from psycopg_pool import AsyncConnectionPool
 
 from darkroom.errors import DarkroomError, SettingsError
 from darkroom.journal.database import Session
-from darkroom.journal.postgres import Postgres
+from darkroom.journal.postgres import RECONNECT_S, Postgres
 from darkroom_server.team import outbox
 from darkroom_server.team.account_rooms import AccountRooms
 from darkroom_server.team.pace import Pace
@@ -25,6 +27,7 @@ log = logging.getLogger(__name__)
 _WATCH_S = 10.0  # then another worker may have the account
 _RESTART_S = 1.0
 _END_WITHIN_S = 25.0
+_GO_ON_WITHIN_S = 1.0  # after a fault of the queue, for which jobs that wait must not wait
 _WATCHES, _AT_HOME = 200, 20  # a watch mostly waits
 
 
@@ -32,7 +35,12 @@ def queue(url: str, rooms: AccountRooms, is_leaving: Callable[[], bool]) -> proc
     """The two jobs; `url` is the database as the role of the workers."""
     app = procrastinate.App(
         connector=procrastinate.PsycopgConnector(
-            conninfo=url, min_size=1, max_size=6, kwargs={"application_name": "darkroom jobs", "connect_timeout": 5}
+            conninfo=url,
+            min_size=1,
+            max_size=6,
+            kwargs={"application_name": "darkroom jobs", "connect_timeout": 5},
+            reconnect_timeout=RECONNECT_S,
+            reconnect_failed=AsyncConnectionPool.check,
         )
     )
 
@@ -49,12 +57,12 @@ def queue(url: str, rooms: AccountRooms, is_leaving: Callable[[], bool]) -> proc
         except DarkroomError as error:
             log.warning("account %s of tenant %s is watched again soon: %s", account, tenant, error)
 
-    @app.task(name=outbox.BRING_HOME, queue=outbox.BRING_HOME)
-    async def bring_home(tenant: str, account: str, prediction_id: str) -> None:
+    @app.task(name=outbox.BRING_HOME, queue=outbox.BRING_HOME, retry=RetryStrategy(max_attempts=5, linear_wait=1))
+    async def bring_home(tenant: str, account: str, prediction_ids: list[str]) -> None:
         try:
-            await rooms.bring_home(tenant, account, prediction_id)
+            await rooms.bring_home(tenant, account, prediction_ids)
         except DarkroomError as error:
-            log.warning("images of %s are brought home later: %s", prediction_id, error)
+            log.warning("images of %s are brought home later: %s", ", ".join(prediction_ids), error)
 
     assert watch and bring_home
     return app
@@ -68,7 +76,7 @@ async def run_jobs(app: procrastinate.App, pace: Pace, leaving: anyio.Event) -> 
 
 
 async def _run_queue(app: procrastinate.App, name: str, concurrency: int, pace: Pace, leaving: anyio.Event) -> None:
-    """It begins anew where the database was away."""
+    """It begins anew where the database was away; what it was doing then is broken off and done again."""
     while not leaving.is_set():
         worker = Worker(
             app,
@@ -79,7 +87,7 @@ async def _run_queue(app: procrastinate.App, name: str, concurrency: int, pace: 
             delete_jobs="always",
             update_heartbeat_interval=pace.heartbeat_s,
             stalled_worker_timeout=pace.stale_s,
-            shutdown_graceful_timeout=_END_WITHIN_S,
+            shutdown_graceful_timeout=_GO_ON_WITHIN_S,
         )
         try:
             async with anyio.create_task_group() as tasks:
@@ -94,6 +102,7 @@ async def _run_queue(app: procrastinate.App, name: str, concurrency: int, pace: 
 
 async def _stop(worker: Worker, leaving: anyio.Event) -> None:
     await leaving.wait()
+    worker.shutdown_graceful_timeout = _END_WITHIN_S
     worker.stop()
 
 

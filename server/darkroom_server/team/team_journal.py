@@ -23,11 +23,12 @@ from darkroom.work.receipts import receipts
 from darkroom_server.team import outbox
 from darkroom_server.team.account_rows import what_follows
 from darkroom_server.team.ends import ends
+from darkroom_server.team.image_notes import ImageNotes
 from darkroom_server.team.tenants import GatewayAccount
 
-OnChange = Callable[[Session, Intent], None]
-_TRIED = """SELECT key FROM intents WHERE prediction_id = ? AND NOT EXISTS
-    (SELECT 1 FROM images WHERE prediction_id = ? AND state = 'wanted' AND problem = '')"""
+OnChange = Callable[[Session, Sequence[Intent], float], None]
+_WANTING = """WHERE prediction_id IN ({}) AND EXISTS
+    (SELECT 1 FROM images WHERE images.prediction_id = intents.prediction_id AND state = 'wanted')"""
 
 
 class TeamJournal(Journal):
@@ -46,9 +47,10 @@ class TeamJournal(Journal):
         super().__init__(database, clock, receipt_of)
         self._on_change = on_change
         self._wake = wake
+        self._notes = ImageNotes(database)
 
     def _on_claim(self, session: Session, intent: Intent) -> None:
-        self._on_change(session, intent)
+        self._on_change(session, [intent], self._clock())
 
     async def mark_known(self, key: str, prediction: Prediction, look: Look | None = None) -> Intent:
         return await self._change(lambda session, at: intent_rows.mark_known(session, key, prediction, at), look)
@@ -66,35 +68,26 @@ class TeamJournal(Journal):
     async def record_all(self, seen: Sequence[Prediction], look: Look) -> None:
         """Keep the last states of several in one commit; those that the journal does not know are left out."""
 
-        def work(session: Session, at: Look) -> tuple[Intent, ...]:
-            ids = [prediction.id for prediction in seen]
-            there = intent_rows.read_intents(session, f"WHERE prediction_id IN ({', '.join('?' * len(ids))})", ids)
-            known = {intent.prediction_id: intent for intent in there}
-            pairs = [(prediction, known.pop(prediction.id, None)) for prediction in seen]
-            return tuple(intent_rows.see(session, prediction, at, before) for prediction, before in pairs if before)
+        await self._change_all(lambda session, at: intent_rows.see_all(session, seen, at), look)
 
-        await self._change_all(work, look)
+    async def wanting(self, prediction_ids: Sequence[str]) -> tuple[Intent, ...]:
+        """Those of them that have an image which is wanted."""
+        return await self._select(_WANTING.format(", ".join("?" * len(prediction_ids))), *prediction_ids)
 
     async def image_stored(self, image: StoredImage) -> None:
-        def work(session: Session) -> None:
-            image_rows.stored(session, image)
-            _tell_if_tried(session, image.prediction_id)
+        await self._notes.write(image.prediction_id, lambda session: image_rows.stored(session, image))
 
-        await self._write(work)
-
-    async def _image_problem(self, prediction_id: str, index: int, state: ImageState, problem: str) -> None:
-        def work(session: Session) -> None:
-            image_rows.failed(session, prediction_id, index, state, problem)
-            _tell_if_tried(session, prediction_id)
-
-        await self._write(work)
+    async def image_problem(self, prediction_id: str, index: int, state: ImageState, problem: str) -> None:
+        await self._notes.write(
+            prediction_id, lambda session: image_rows.failed(session, prediction_id, index, state, problem)
+        )
 
     async def want_again(self, prediction_id: str) -> bool:
         def work(session: Session) -> bool:
             is_any = image_rows.want_again(session, prediction_id, self._clock())
             if is_any:
                 intent = intent_rows.get(session, prediction_id)
-                self._on_change(session, intent)
+                self._on_change(session, [intent], self._clock())
                 self._wake(session, intent.account)  # which may be at rest
             return is_any
 
@@ -115,8 +108,7 @@ class TeamJournal(Journal):
         def heard(session: Session) -> tuple[tuple[Intent, ...], float]:
             at = self._at(look)
             changed = work(session, at)
-            for intent in changed:
-                self._on_change(session, intent)
+            self._on_change(session, changed, at.now)
             return changed, at.now
 
         changed, now = await self._write(heard)
@@ -126,12 +118,6 @@ class TeamJournal(Journal):
             elif intent.state is IntentState.ABSENT:
                 ends().lost()
         return changed
-
-
-def _tell_if_tried(session: Session, prediction_id: str) -> None:
-    """Once each of its images was tried, whoever waits hears of it in the same commit."""
-    if row := session.execute(_TRIED, (prediction_id, prediction_id)).fetchone():
-        outbox.tell(session, [row["key"]])
 
 
 def journal_of(

@@ -23,8 +23,8 @@ KEY_VARIABLE = "DARKROOM_API_KEY"
 OUTPUT_HOSTS_VARIABLE = "DARKROOM_OUTPUT_HOSTS"
 PROXY_VARIABLE = "DARKROOM_PROXY"
 CERTIFICATES_VARIABLE = "SSL_CERT_FILE"
-_HOST_PATTERN = re.compile(r"\*|(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*")
-_LOCAL_STORE = re.compile(r"(\[[0-9a-f:]+\]|[a-z0-9.-]+):\d{1,5}")
+_HOST_PATTERN = r"\*|(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*"
+_LOCAL_STORE = r"(\[[0-9a-f:]+\]|[a-z0-9.-]+):\d{1,5}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,8 +123,10 @@ def _with_output_hosts(gateway: Gateway, listed: str) -> Gateway:
     Raises: SettingsError for anything else, because it would never match.
     """
     entries = [entry for part in listed.split(",") if (entry := part.strip().lower())]
-    stores = tuple(entry for entry in entries if _LOCAL_STORE.fullmatch(entry) and is_loopback_url(f"http://{entry}"))
-    names = tuple(entry for entry in entries if _HOST_PATTERN.fullmatch(entry))
+    stores = tuple(
+        entry for entry in entries if re.fullmatch(_LOCAL_STORE, entry) and is_loopback_url(f"http://{entry}")
+    )
+    names = tuple(entry for entry in entries if re.fullmatch(_HOST_PATTERN, entry))
     if odd := next((entry for entry in entries if entry not in stores + names), None):
         raise SettingsError(
             f"{OUTPUT_HOSTS_VARIABLE} holds '{_quotable(odd, 60)}'. Allowed: host names such as cdn.example.com or "

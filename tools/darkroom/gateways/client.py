@@ -6,7 +6,7 @@ No call takes longer than its `within_s` seconds, and no answer raises anything 
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Container, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -157,17 +157,19 @@ class PredictionClient:
                 raise
         return await self.get(prediction_id, within_s=ends_at - anyio.current_time())
 
-    async def list_page(self, cursor: str = "", *, is_brief: bool = False, within_s: float = 20.0) -> ListPage:
+    async def list_page(
+        self, cursor: str = "", *, wanted: Container[str] | None = None, within_s: float = 20.0
+    ) -> ListPage:
         """The newest predictions, or the page that `cursor` (an earlier `next_cursor`) names.
 
-        `is_brief`: of what still runs only id, status and `created_at` are read.
+        With `wanted` only predictions of these ids are read, and of those that still run only id and status.
 
         Raises: RequestRefused where the gateway has no list; else as `get`.
         """
         if not self.gateway.has_list:
             raise faults.not_offered(self.gateway, "has no list of predictions")
         request = Request("GET", "/v1/predictions" + (f"?{cursor}" if cursor else ""))
-        read = partial(list_page, is_brief=is_brief)
+        read = partial(list_page, wanted=wanted)
         return await self._ask(request, "the list of predictions", read, attempts=4, within_s=within_s)
 
     async def upload(self, content: bytes, name: str, mime_type: str, *, within_s: float = 60.0) -> str:

@@ -97,7 +97,7 @@ def cut_below(levels: int, text: str) -> str:
 
 def _is_crowded(body: bytes) -> bool:
     """True for a body that would take seconds and gigabytes to read as JSON, which no prediction does."""
-    return sum(body.count(mark) for mark in _MARKS) > _MOST_MARKS
+    return len(body) > _MOST_MARKS and sum(body.count(mark) for mark in _MARKS) > _MOST_MARKS
 
 
 _DECODER = json.JSONDecoder(

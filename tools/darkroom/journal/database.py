@@ -3,7 +3,7 @@
 Everything above writes its statements once, with `?` for values, in the SQL that SQLite and PostgreSQL share.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeVar
 
@@ -26,6 +26,10 @@ class Session(Protocol):
     """One open transaction. It sees the rows of one principal; in a SQLite file all rows have the same one."""
 
     def execute(self, statement: str, values: Sequence[Any] = ..., /) -> Result: ...
+
+    def executemany(self, statement: str, rows: Iterable[Sequence[Any]], /) -> object:
+        """The same statement for each row of values; what it gives is not told. It takes one way there and back."""
+        ...
 
     def everyone(self) -> AbstractContextManager[None]:
         """Inside the block it sees the rows of all principals of the tenant: for sums, and for what is one's own."""

@@ -1,11 +1,12 @@
 """The rows of `images`: wanted, then stored, expired or refused; what is stored stays stored."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from darkroom.images import ImageState, StoredImage
 from darkroom.journal import codec
 from darkroom.journal.database import Session
-from darkroom.journal.records import Look
+from darkroom.journal.records import Intent, Look
 from darkroom.predictions import Prediction
 from darkroom.uris import shorten_data_uri
 
@@ -27,14 +28,24 @@ _HAS_REFUSED = f"SELECT 1 FROM images {_REFUSED} LIMIT 1"
 _AT_ONCE = 500  # values in one statement
 
 
-def want(session: Session, prediction: Prediction, look: Look) -> None:
-    """Write the outputs down with the time at which their links die, by the gateway's clock where it gave one."""
-    born = codec.seconds_of(prediction.created_at)
-    expires_at = (look.now if born is None else born) + look.link_lifetime_s
-    for index, url in enumerate(prediction.output):
-        link = codec.storable(url)
-        session.execute(_RENEW, (link, expires_at, prediction.id, index, link))
-        session.execute(_WANT, (prediction.id, index, link, expires_at))
+def want(session: Session, wanted: Sequence[tuple[Intent, Prediction]], look: Look) -> None:
+    """Write the outputs of predictions down, whose rows were so before.
+
+    With the time at which their links die, by the gateway's clock where it gave one.
+    """
+    renewed, new = list[Sequence[Any]](), list[Sequence[Any]]()
+    for before, prediction in wanted:
+        born = codec.seconds_of(prediction.created_at)
+        expires_at = (look.now if born is None else born) + look.link_lifetime_s
+        there = {image.index for image in before.images}
+        for index, url in enumerate(prediction.output):
+            link = codec.storable(url)
+            if index in there:
+                renewed.append((link, expires_at, prediction.id, index, link))
+            else:
+                new.append((prediction.id, index, link, expires_at))
+    session.executemany(_RENEW, renewed)
+    session.executemany(_WANT, new)
 
 
 def want_again(session: Session, prediction_id: str, now: float) -> bool:

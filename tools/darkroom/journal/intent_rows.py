@@ -95,17 +95,17 @@ def mark_known(session: Session, key: str, prediction: Prediction, look: Look) -
     """Give `key` its prediction, or find the row that must hold it (see the theory of operation)."""
     mine = get(session, key)
     with session.everyone():
-        is_its_own = _give(session, mine, prediction, look)
+        is_new = _give(session, mine, prediction, look)
         if prediction.request_id:  # the gateway's own name of the create, by which its log names it
             session.execute(_NAME, (prediction.request_id, prediction.id))
-        known = see(session, prediction, look, mine if is_its_own and mine.prediction is None else None)
+        known = see(session, prediction, look, mine if is_new else None)
     # Where another principal's equal intent holds it, this one goes on being looked for.
     is_seen = known.key == key or session.execute(_IS_SEEN, (prediction.id,)).fetchone()
     return known if is_seen else get(session, key)
 
 
 def _give(session: Session, mine: Intent, prediction: Prediction, look: Look) -> bool:
-    """Whether `mine` itself holds it now."""
+    """Whether nothing was known of it before, and `mine` holds it now."""
     holder = find(session, prediction.id)
     if holder is not None and holder.key != mine.key:
         if not holder.is_adopted:
@@ -115,7 +115,7 @@ def _give(session: Session, mine: Intent, prediction: Prediction, look: Look) ->
         session.execute("DELETE FROM intents WHERE key = ?", (holder.key,))
     if mine.prediction_id in ("", prediction.id):
         session.execute(_ANSWER, (prediction.id, look.now, mine.key))
-        return True
+        return holder is None
     with session.as_owner(mine.key):
         session.execute(_COPY, (codec.new_key(look.now), prediction.id, look.now, look.now, mine.key))
     _give_spare(session, mine, look)
@@ -175,28 +175,56 @@ def _refuse_anothers(session: Session, prediction_id: str) -> None:
 def see(session: Session, prediction: Prediction, look: Look, before: Intent | None = None) -> Intent:
     """Keep the state seen unless the stored one is later; at `succeeded` want its outputs.
 
-    `before` is its row as this transaction has read it, or as it was before it had its id.
+    `before` is its row as it was just before it got its id, without images.
     """
     before = before or get(session, prediction.id)
-    if before.prediction is not None and not _is_news(before.prediction, prediction):
-        return before
-    has_succeeded = prediction.status is PredictionStatus.SUCCEEDED
-    if has_succeeded and not prediction.output and not (prediction.is_data_removed or look.is_final):
-        # Some gateways say so before the outputs appear: no end before they do, or somebody has waited for them.
-        prediction, has_succeeded = replace(prediction, status=PredictionStatus.PROCESSING), False
+    return get(session, prediction.id) if _see(session, [(before, prediction)], look) else before
+
+
+def see_all(session: Session, seen: Sequence[Prediction], look: Look) -> tuple[Intent, ...]:
+    """The same for many, of which those without a row are left out."""
+    before = _by_id(session, [each.id for each in seen])
+    latest = {each.id: each for each in reversed(seen) if each.id in before}
+    changed = _see(session, [(before[id], each) for id, each in latest.items()], look)
+    return tuple((before | _by_id(session, changed)).values())
+
+
+def _by_id(session: Session, ids: Sequence[str]) -> dict[str, Intent]:
+    found = read_intents(session, f"WHERE prediction_id IN ({', '.join('?' * len(ids))})", ids) if ids else ()
+    return {intent.prediction_id: intent for intent in found}
+
+
+def _see(session: Session, seen: Sequence[tuple[Intent, Prediction]], look: Look) -> list[str]:
+    """The ids of those that are news; each comes with its row as this transaction has read it."""
+    news = [
+        (before, _believed(prediction, look))
+        for before, prediction in seen
+        if before.prediction is None or _is_news(before.prediction, prediction)
+    ]
+    costs = list[Sequence[Any]]()
+    for before, prediction in news:
+        if prediction.status.is_terminal:
+            receipt = look.receipt_of(before, prediction)
+            # The same end without figures takes nothing away that is known.
+            if receipt.usd is not None or before.status is not prediction.status or before.cost_usd is None:
+                costs.append((receipt.usd, receipt.basis.value, codec.storable(receipt.doubt), prediction.id))
+    session.executemany(_SEEN, [_seen_values(prediction, look) for _, prediction in news])
+    session.executemany(_COST, costs)
+    image_rows.want(session, [pair for pair in news if pair[1].status is PredictionStatus.SUCCEEDED], look)
+    return [prediction.id for _, prediction in news]
+
+
+def _believed(prediction: Prediction, look: Look) -> Prediction:
+    """Some gateways say `succeeded` before outputs appear: no end before they do, or somebody has waited for them."""
+    is_empty = not (prediction.output or prediction.is_data_removed or look.is_final)
+    is_early = is_empty and prediction.status is PredictionStatus.SUCCEEDED
+    return replace(prediction, status=PredictionStatus.PROCESSING) if is_early else prediction
+
+
+def _seen_values(prediction: Prediction, look: Look) -> Sequence[Any]:
     ended_at = look.now if prediction.status.is_terminal else None
-    total_s = prediction.metrics.total_s if has_succeeded else None
-    body = codec.prediction_json(prediction)
-    session.execute(_SEEN, (prediction.status.value, body, ended_at, total_s, prediction.id))
-    if ended_at is not None:
-        receipt = look.receipt_of(before, prediction)
-        # The same end without figures takes nothing away that is known.
-        is_news = receipt.usd is not None or before.status is not prediction.status
-        if is_news or before.cost_usd is None:
-            session.execute(_COST, (receipt.usd, receipt.basis.value, codec.storable(receipt.doubt), prediction.id))
-    if has_succeeded:
-        image_rows.want(session, prediction, look)
-    return get(session, prediction.id)
+    total_s = prediction.metrics.total_s if prediction.status is PredictionStatus.SUCCEEDED else None
+    return (prediction.status.value, codec.prediction_json(prediction), ended_at, total_s, prediction.id)
 
 
 def _is_news(before: Prediction, seen: Prediction) -> bool:

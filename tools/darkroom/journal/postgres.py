@@ -10,7 +10,7 @@ COMMIT itself was lost, nobody knows, and the caller gets a JournalError: a clai
 """
 
 import time
-from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -39,6 +39,8 @@ _AGAIN_FOR_S = 10.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.02, 1.0
 _CONNECTION_WITHIN_S = 5.0
 _CONNECTED = {"connect_timeout": 5, "application_name": "darkroom"}
+RECONNECT_S = 1.0
+"""So long a pool tries for a connection; then it begins anew, for its pauses double and would soon be the outage's."""
 _OPTIONS = "-c statement_timeout=10s -c lock_timeout=5s -c idle_in_transaction_session_timeout=15s"
 # What is read of one unchanging state; what is written must see what the one before has committed.
 _READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT"
@@ -73,6 +75,11 @@ class PostgresSession:
 
     def execute(self, statement: str, values: Sequence[Any] = ()) -> psycopg.Cursor[dict[str, Any]]:
         return self._connection.execute(_translated(statement), [_plain(value) for value in values])
+
+    def executemany(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
+        if all_values := [[_plain(value) for value in values] for values in rows]:
+            with self._connection.cursor() as cursor:
+                cursor.executemany(_translated(statement), all_values)
 
     @contextmanager
     def everyone(self) -> Generator[None]:
@@ -241,6 +248,8 @@ async def open_postgres(url: str, connections: int = 8) -> AsyncGenerator[Postgr
         min_size=1,
         max_size=connections,
         timeout=_CONNECTION_WITHIN_S,
+        reconnect_timeout=RECONNECT_S,
+        reconnect_failed=ConnectionPool.check,
         configure=_configure,
         open=False,
     )

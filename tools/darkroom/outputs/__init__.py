@@ -1,6 +1,7 @@
 """Everything that touches images on disk: saving outputs, previews of them, and input images.
 
     places.py    the store of each place that the journal names: store.py, on the two targets local.py and cloud.py
+    incoming.py  an output while its bytes come in
     preview.py   small images for the chat, sheet_layout.py where they stand on a contact sheet; early_previews.py
                  begins with them while an image is saved
     appearance.py   whether an image is transparent, and the PNG beside an SVG

@@ -8,10 +8,10 @@ obstore reads itself.
 import io
 import logging
 import re
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import anyio
 from anyio import to_thread
@@ -34,6 +34,9 @@ _CHECK_NAME, _CHECK_S = ".darkroom-check", 10.0
 _REFUSES_PRECONDITIONS = re.compile("NotImplemented|501 Not Implemented")
 
 
+_Result = TypeVar("_Result")
+
+
 class CloudTarget:
     """A bucket and a prefix in it. `place` is their URL without a slash at the end."""
 
@@ -50,6 +53,13 @@ class CloudTarget:
         Raises: SettingsError where the extra is not installed or the URL is wrong.
         """
         return cls(url, open_store(url))
+
+    async def step(self, work: Callable[[], Coroutine[Any, Any, _Result]]) -> _Result:
+        return await work()
+
+    async def computed(self, work: Callable[[], _Result]) -> _Result:
+        """What takes long without the store."""
+        return await to_thread.run_sync(work)
 
     def location(self, name: str) -> str:
         return f"{self.place}/{name}"
@@ -120,6 +130,9 @@ class CloudDraft:
         self._store = store
         self._content = io.BytesIO()
 
+    async def beside(self) -> "CloudDraft":
+        return CloudDraft(self._place, self._store)
+
     async def write(self, data: bytes) -> None:
         self._content.write(data)
 
@@ -150,7 +163,10 @@ class CloudDraft:
                 await self._store.put_async(name, content, use_multipart=False, attributes=attributes)
         return True
 
-    async def close(self) -> None:
+    async def sync(self) -> None:
+        """What is put is there for good."""
+
+    async def aclose(self) -> None:
         self._content.close()
 
 

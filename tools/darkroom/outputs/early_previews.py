@@ -1,8 +1,6 @@
 """Previews begun when an image's bytes are there, beside its way to the disk, and kept until an answer shows them."""
 
-import hashlib
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator
 from typing import TYPE_CHECKING
 
 import anyio
@@ -16,8 +14,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# A few answers; what nobody shows is dropped, oldest first.
-_MOST_KEPT, _LARGEST_BYTES = 12, 16 * 1024 * 1024
+_MOST_KEPT = 12  # a few answers; what nobody shows is dropped, oldest first
 
 
 class _Begun:
@@ -42,17 +39,17 @@ class EarlyPreviews:
         if self._tasks and self._longest_px:
             self._tasks.start_soon(decoders().warm)
 
-    async def seen(self, chunks: AsyncIterator[bytes], *, is_alone: bool) -> AsyncGenerator[bytes]:
-        """The same chunks; after the last one the preview is begun, of an image alone or one of several."""
-        content = bytearray()
-        is_kept = self._longest_px > 0
-        async for chunk in chunks:
-            is_kept = is_kept and len(content) + len(chunk) <= _LARGEST_BYTES
-            if is_kept:
-                content += chunk
-            yield chunk
-        if is_kept and content:
-            self._begin(bytes(content), is_alone=is_alone)
+    def begin(self, content: bytes, sha256: str, *, is_alone: bool) -> None:
+        """Begin with all bytes of an image, which is shown alone or as one of several."""
+        if not self._tasks or not self._longest_px:
+            return
+        key = (sha256, is_alone)
+        if (begun := self._begun.get(key)) is None:
+            begun = self._begun[key] = _Begun()
+            self._tasks.start_soon(self._make, begun, content, is_alone)
+        begun.uses += 1
+        while len(self._begun) > _MOST_KEPT:
+            del self._begun[next(iter(self._begun))]
 
     async def taken(self, file: StoredFile, longest_px: int, is_alone: bool) -> "Rendered | str | None":
         """What was begun for this file, alone or for a sheet, or why it cannot be shown; None where nothing was.
@@ -68,17 +65,6 @@ class EarlyPreviews:
             del self._begun[key]
         await begun.is_made.wait()
         return begun.made
-
-    def _begin(self, content: bytes, *, is_alone: bool) -> None:
-        key = (hashlib.sha256(content).hexdigest(), is_alone)
-        begun = self._begun.get(key)
-        if begun is None and self._tasks:
-            begun = self._begun[key] = _Begun()
-            self._tasks.start_soon(self._make, begun, content, is_alone)
-        if begun:
-            begun.uses += 1
-        while len(self._begun) > _MOST_KEPT:
-            del self._begun[next(iter(self._begun))]
 
     async def _make(self, begun: _Begun, content: bytes, is_alone: bool) -> None:
         from darkroom.outputs.preview import shown_alone, shown_in_cell

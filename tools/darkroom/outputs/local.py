@@ -14,11 +14,10 @@ import stat
 import time
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager, suppress
-from functools import partial, wraps
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, TypeVar
 
 from anyio import to_thread
 
@@ -36,25 +35,17 @@ _NO_LINKS = frozenset({errno.EPERM, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUP
 _FULL = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
 _PUBLIC_MODE, _PRIVATE_MODE = 0o644, 0o600
 
-_Given = ParamSpec("_Given")
+# What may follow the handle in the name of an image.
+_ENDING = re.compile(rf"(?:-[0-9a-f]{{8,16}})?\.(?:{'|'.join(EXTENSIONS.values())})")
+
 _Result = TypeVar("_Result")
 
 
-def _on_disk(
-    work: Callable[Concatenate[Any, _Given], _Result],
-) -> Callable[Concatenate[Any, _Given], Coroutine[Any, Any, _Result]]:
-    """Run a method in a worker thread, and say what the operating system refuses at its `place` in an OutputError."""
-
-    @wraps(work)
-    async def in_thread(owner: Any, *args: _Given.args, **options: _Given.kwargs) -> _Result:
-        with _in_words(owner.place):
-            return await to_thread.run_sync(partial(work, owner, *args, **options))
-
-    return in_thread
-
-
 class LocalTarget:
-    """A folder; it is made at the first write. `place` is its absolute path."""
+    """A folder; it is made at the first write. `place` is its absolute path.
+
+    What is awaited of it and of its drafts blocks and waits for nothing else, so it is asked in a `step`.
+    """
 
     check_lasts_s = 5.0
 
@@ -62,6 +53,15 @@ class LocalTarget:
         self.root = root.expanduser().absolute()
         self.place = str(self.root)
         self._is_swept = False
+
+    async def step(self, work: Callable[[], Coroutine[Any, Any, _Result]]) -> _Result:
+        """Run all of a piece of work in one worker thread. Raises: OutputError for what the system refuses."""
+        with _in_words(self.place):
+            return await to_thread.run_sync(lambda: _ended(work()))
+
+    async def computed(self, work: Callable[[], _Result]) -> _Result:
+        """What takes long without the disk; a step is in a thread already."""
+        return work()
 
     def location(self, name: str) -> str:
         return str(self.root / name)
@@ -75,9 +75,11 @@ class LocalTarget:
     def file_name(self, image: ImageName, ending: str) -> str:
         return image.with_ending(ending)
 
-    @_on_disk
-    def clear(self) -> int:
+    async def clear(self) -> int:
         """Delete the folder with all that is in it; how many files there were. Raises: OutputError."""
+        return await self.step(self._cleared)
+
+    async def _cleared(self) -> int:
         count = sum(len(names) for _, _, names in os.walk(self.root))
         if self.root.exists():
             shutil.rmtree(self.root)
@@ -87,15 +89,14 @@ class LocalTarget:
         """None: a folder has no links."""
         return ""
 
-    @_on_disk
-    def names_of(self, image: ImageName) -> list[str]:
+    async def names_of(self, image: ImageName) -> list[str]:
         """The files that can be this very image, whatever its prompt and model were called when they were saved."""
-        endings = "|".join(EXTENSIONS.values())
-        ours = re.compile(rf"(?:.*-)?{re.escape(image.handle)}(?:-[0-9a-f]{{8,16}})?\.(?:{endings})", re.DOTALL)
-        return sorted(filter(ours.fullmatch, os.listdir(self.root) if self.root.exists() else ()))
+        handle = image.handle
+        found = [name.rpartition(handle) for name in (os.listdir(self.root) if self.root.exists() else ())]
+        ours = [each for each in found if each[1] and each[0][-1:] in ("", "-") and _ENDING.fullmatch(each[2])]
+        return sorted(map("".join, ours))
 
-    @_on_disk
-    def check(self, expected_bytes: int) -> None:
+    async def check(self, expected_bytes: int) -> None:
         self._opened().close()
         with TemporaryFile(dir=self.root) as probe:
             probe.write(b"darkroom")
@@ -103,23 +104,20 @@ class LocalTarget:
         if shutil.disk_usage(self.root).free < expected_bytes:
             raise _full(self.place)
 
-    @_on_disk
-    def draft(self, *, is_private: bool = False) -> "LocalDraft":
+    async def draft(self, *, is_private: bool = False) -> "LocalDraft":
         folder = self._opened()
         try:
-            return LocalDraft(self.place, folder, _PRIVATE_MODE if is_private else _PUBLIC_MODE)
+            return LocalDraft(folder, _PRIVATE_MODE if is_private else _PUBLIC_MODE)
         except BaseException:
             folder.close()
             raise
 
-    @_on_disk
-    def remove(self, name: str) -> None:
+    async def remove(self, name: str) -> None:
         """Remove what is there; what is not, or cannot be, stays as it is."""
         with suppress(OSError):
             os.unlink(extended(str(self.root / name)))
 
-    @_on_disk
-    def read(self, name: str) -> bytes:
+    async def read(self, name: str) -> bytes:
         folder = _Folder(self.root)
         try:
             file_fd = folder.open(name, os.O_RDONLY | NO_WAIT)
@@ -137,7 +135,8 @@ class LocalTarget:
         return content
 
     def _opened(self) -> "_Folder":
-        self.root.mkdir(mode=0o755, parents=True, exist_ok=True)
+        if not self.root.is_dir():
+            self.root.mkdir(mode=0o755, parents=True, exist_ok=True)
         folder = _Folder(self.root)
         if not self._is_swept:
             self._is_swept = True
@@ -148,42 +147,49 @@ class LocalTarget:
 class LocalDraft:
     """One file on its way: written under a temporary name until `publish`. Close it always; that removes the rest."""
 
-    def __init__(self, place: str, folder: "_Folder", mode: int) -> None:
-        self.place = place
+    def __init__(self, folder: "_Folder", mode: int, *, owns_folder: bool = True) -> None:
         self._folder = folder
+        self._owns_folder = owns_folder
         self._part = f"{_PART_PREFIX}{secrets.token_hex(8)}{_PART_SUFFIX}"
         self._file = os.fdopen(folder.open(self._part, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode), "w+b")
 
-    @_on_disk
-    def write(self, data: bytes) -> None:
+    async def beside(self) -> "LocalDraft":
+        """Another one in the same folder, for the owner alone. Close it first."""
+        return LocalDraft(self._folder, _PRIVATE_MODE, owns_folder=False)
+
+    async def write(self, data: bytes) -> None:
         self._file.write(data)
         self._file.flush()
+        if hasattr(os, "posix_fadvise"):  # begin to put it on the disk, so that a sync takes several files at once
+            os.posix_fadvise(self._file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
-    @_on_disk
-    def examine(self, question: Callable[[Content], bool]) -> bool:
+    async def examine(self, question: Callable[[Content], bool]) -> bool:
         """What `question` says to the content, of at least one byte, which is not read into memory."""
         with mmap(self._file.fileno(), 0, access=ACCESS_READ) as content:
             return question(content)
 
-    @_on_disk
-    def publish(self, name: str, mime_type: str) -> bool:
-        """Give the file its name; False where the name is taken (the draft then waits for another one)."""
+    async def publish(self, name: str, mime_type: str) -> bool:
+        """Give the file its name, for good once `sync` returns; False where it is taken, and another one may follow."""
         if not self._file.closed:
             os.fsync(self._file.fileno())
             self._file.close()
         is_new = self._folder.name_without_clobber(self._part, name)
-        if is_new:
-            self._folder.sync()
+        self._part = "" if is_new else self._part
         return is_new
 
-    @_on_disk
-    def close(self) -> None:
+    async def sync(self) -> None:
+        """Put the names of the folder on the disk, whoever gave them."""
+        self._folder.sync()
+
+    async def aclose(self) -> None:
         # Closing flushes, and fails again on a full disk: that was told already.
         with suppress(OSError):
             self._file.close()
         with suppress(OSError):
-            self._folder.unlink(self._part)
-        self._folder.close()
+            if self._part:
+                self._folder.unlink(self._part)
+        if self._owns_folder:
+            self._folder.close()
 
 
 class _Folder:
@@ -249,6 +255,15 @@ class _Folder:
 
     def _at(self, name: str) -> str:
         return name if self.fd is not None else extended(str(self._root / name))
+
+
+def _ended(work: Coroutine[Any, Any, _Result]) -> _Result:
+    """What it gives at the end of its only step."""
+    try:
+        work.send(None)
+    except StopIteration as end:
+        return end.value
+    raise AssertionError("a step has waited")
 
 
 @contextmanager

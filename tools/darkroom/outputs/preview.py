@@ -10,7 +10,7 @@ from darkroom.images import StoredFile
 from darkroom.outputs.decoding import TIMEOUT_S, Rendered, render_image
 from darkroom.outputs.formats import EXTENSIONS, HEAD_BYTES, MAX_PIXELS, pixel_size, sniff
 from darkroom.outputs.metadata import strip_metadata
-from darkroom.outputs.sheet_layout import Layout, layout
+from darkroom.outputs.sheet_layout import Layout, largest_cell_px, layout
 
 # Half of what the strictest host takes: Claude Desktop refuses a tool result beyond 1,048,576 bytes, base64 included
 # (checked 2026-11-20).
@@ -99,7 +99,7 @@ async def shown_alone(
 
 async def shown_in_cell(content: bytes, longest_px: int, *, timeout_s: float = TIMEOUT_S) -> Rendered | str:
     """An image as bare pixels, large enough for a sheet beside images of `longest_px`, or why it cannot be shown."""
-    side_px = round(longest_px * _SHEET_SHARE) // 2
+    side_px = largest_cell_px(round(longest_px * _SHEET_SHARE))
     return _problem_of(content) or await render_image(
         "cell", content, timeout_s=timeout_s, box=[side_px, side_px], svg_px=side_px
     )

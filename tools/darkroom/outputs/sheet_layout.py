@@ -34,6 +34,11 @@ class Layout:
     cells: tuple[Cell, ...]
 
 
+def largest_cell_px(longest_px: int) -> int:
+    """The longest side that a cell of any sheet of this size has."""
+    return longest_px // 2 - 2 * _GAP_PX
+
+
 def layout(sizes: Mapping[int, tuple[int, int]], longest_px: int) -> Layout:
     """Place pictures of these sizes (width, height in px; 0 x 0 where not known) by their numbers.
 
@@ -42,7 +47,7 @@ def layout(sizes: Mapping[int, tuple[int, int]], longest_px: int) -> Layout:
     known = [size for size in sizes.values() if all(size)]
     shape = median(width / height for width, height in known) if known else 1.0
     shape = min(max(shape, 1 / _LONGEST_SHAPE), _LONGEST_SHAPE)
-    most = longest_px // 2 - 2 * _GAP_PX
+    most = largest_cell_px(longest_px)
     if len(known) == len(sizes):
         most = min(most, max(_SMALLEST_CELL_PX, *(max(size) for size in known)))
     widest = max(1, min(most, round(most * shape)))

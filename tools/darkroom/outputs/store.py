@@ -4,46 +4,46 @@ An image is looked for before it gets its name, and a name is never given twice.
 any line, or for a row that knows less of it, ends with the same one file.
 """
 
-import hashlib
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, aclosing, suppress
 from dataclasses import asdict, replace
+from functools import partial
 from typing import NamedTuple
 
 import anyio
-from anyio import to_thread
 from pydantic import JsonValue
 
 from darkroom.errors import OutputError
 from darkroom.images import MAX_IMAGE_BYTES, StoredFile
 from darkroom.outputs.cloud import CloudDraft, CloudTarget
-from darkroom.outputs.formats import (
-    EXTENSIONS,
-    HEAD_BYTES,
-    describe,
-    may_be_transparent,
-    may_become_image,
-    pixel_size,
-    sniff,
-)
+from darkroom.outputs.formats import EXTENSIONS
+from darkroom.outputs.incoming import Incoming
 from darkroom.outputs.local import LocalDraft, LocalTarget
 from darkroom.outputs.naming import ImageName
 from darkroom.outputs.whole import is_whole
 
-_WRITE_BYTES = 1024 * 1024  # a piece that is worth a thread
+# As much of an image is held in memory; more goes to its draft piece by piece.
+_MOST_HELD = 8 * 1024 * 1024
 
 # A flat place for files, and a file in it that has no name yet. Where the place refuses, their methods raise an
-# OutputError that is worth another try.
+# OutputError that is worth another try. Both are asked within a `step` of the target.
 Target = LocalTarget | CloudTarget
 Draft = LocalDraft | CloudDraft
 
 
+Facts = Mapping[str, JsonValue]
+
+
 class Saved(NamedTuple):
-    """A file that lies in its place. One that is not whole is replaced by the next that has more of the image."""
+    """A file that lies in its place. One that is not whole is replaced by the next that has more of the image.
+
+    `has_sidecar`: it was written along with it, and is as safe.
+    """
 
     file: StoredFile
     is_whole: bool
+    has_sidecar: bool = False
 
 
 class OutputStore:
@@ -61,60 +61,65 @@ class OutputStore:
         """
         if anyio.current_time() < self._checked_until_s and expected_bytes <= self._checked_bytes:
             return
-        await self._target.check(expected_bytes)
+        await self._target.step(lambda: self._target.check(expected_bytes))
         self._checked_bytes = expected_bytes
         self._checked_until_s = anyio.current_time() + self._target.check_lasts_s
 
-    async def save(self, image: ImageName, chunks: AsyncIterator[bytes]) -> Saved:
-        """Stream one output into the place.
+    async def save(
+        self,
+        image: ImageName,
+        chunks: AsyncIterator[bytes],
+        facts: Facts | None = None,
+        on_content: Callable[[bytes, str], None] = lambda content, sha256: None,
+    ) -> Saved:
+        """Stream one output into the place; with `facts` also its sidecar, where the header says all about the pixels.
 
         The type is told by the content. An image beyond any pixel limit is saved all the same (it gets no preview).
-        What `chunks` raises passes through; nothing is left behind then.
+        `on_content` is told all of its bytes, and their SHA-256 in hex, before they are written, unless they are too
+        many to be held. What `chunks` raises passes through; nothing is left behind then.
 
         Raises: OutputError where the bytes are no image (for good), or cannot be written.
         """
-        stream, waiting = _Stream(), bytearray()
-        async with self._draft() as draft:
+        incoming, step = Incoming(image, facts), self._target.step
+        draft: Draft | None = None
+        try:
             async for chunk in chunks:
-                stream.take(chunk)
-                waiting += chunk
-                if len(waiting) >= _WRITE_BYTES:
-                    await draft.write(bytes(waiting))
-                    waiting.clear()
-            stream.end()
-            await draft.write(bytes(waiting))
-            has_end = await draft.examine(lambda content: is_whole(content, stream.mime_type))
-            return await self._publish(draft, image, Saved(self._file("", stream), has_end))
+                incoming.take(chunk)
+                if incoming.held_bytes >= _MOST_HELD:
+                    draft = draft or await step(self._target.draft)
+                    await step(partial(draft.write, incoming.given()))
+            incoming.end()
+            if draft is None:
+                on_content(incoming.held(), incoming.sha256)
+            return await step(partial(self._saved, incoming, draft))
+        finally:
+            if draft:
+                with anyio.CancelScope(shield=True):
+                    await step(draft.aclose)
 
     async def found(self, image: ImageName) -> Saved | None:
         """What was saved of this image before, whether or not anybody noted it."""
-        names = [self._target.file_name(image, f".{extension}") for extension in EXTENSIONS.values()]
-        for name in await self._target.names_of(image) or names:
-            if there := await self._there(name):
-                return there
-        return None
+        return await self._target.step(lambda: self._found(image))
 
-    async def write_sidecar(self, file: StoredFile, facts: Mapping[str, JsonValue]) -> None:
+    async def write_sidecar(self, file: StoredFile, facts: Facts) -> None:
         """Write `facts` and those of the file beside it, readable for its owner alone, unless that was done before.
 
         Raises: OutputError where it cannot be written; the image is safe all the same.
         """
-        name = self._target.name_at(file.location) or ""
-        stem = name.rpartition(".")[0]
-        about = {"name": name, **asdict(file)}
-        for unwritten in ("location", "link", "raster_link"):
-            del about[unwritten]
-        text = json.dumps({**facts, "file": about}, indent=2, ensure_ascii=False)
-        async with self._draft(is_private=True) as draft:
-            await draft.write(f"{text}\n".encode("utf-8", "replace"))
-            if not await draft.publish(f"{stem}.json", "application/json") and not await self._is_of(stem, file):
-                await draft.publish(f"{stem}-{file.sha256[:8]}.json", "application/json")
+
+        async def record() -> None:
+            async with aclosing(await self._target.draft(is_private=True)) as draft:
+                await draft.write(self._sidecar(file, facts))
+                await self._name_sidecar(draft, file)
+                await draft.sync()
+
+        await self._target.step(record)
 
     async def sidecar_of(self, file: StoredFile) -> str:
         """Where the sidecar of this very image lies, "" where there is none that can be read."""
-        stem = (self._target.name_at(file.location) or "").rpartition(".")[0]
+        stem = self._stem(file)
         for name in (stem, f"{stem}-{file.sha256[:8]}") if stem else ():
-            if await self._is_of(name, file):
+            if await self._target.step(partial(self._is_of, name, file)):
                 return self._target.location(f"{name}.json")
         return ""
 
@@ -123,10 +128,15 @@ class OutputStore:
 
         Raises: OutputError where it cannot be written; the image is safe all the same.
         """
-        name = (self._target.name_at(file.location) or "").rpartition(".")[0] + ending
-        async with self._draft() as draft:
-            await draft.write(content)
-            await draft.publish(name, mime_type)
+        name = self._stem(file) + ending
+
+        async def put() -> None:
+            async with aclosing(await self._target.draft()) as draft:
+                await draft.write(content)
+                await draft.publish(name, mime_type)
+                await draft.sync()
+
+        await self._target.step(put)
         return self._target.location(name)
 
     async def read(self, file: StoredFile) -> bytes:
@@ -137,25 +147,35 @@ class OutputStore:
         name = self._target.name_at(file.location)
         if name is None:
             raise OutputError(f"'{file.location}' does not lie in the output folder '{self.place}', so it is not read.")
-        return await self._target.read(name)
+        return await self._target.step(lambda: self._target.read(name))
 
     async def link(self, location: str, lifetime_s: int) -> str:
         """A link by which everybody reaches a file of this place for so long; "" where the place gives none."""
         name = self._target.name_at(location)
         return await self._target.link(name, lifetime_s) if name else ""
 
-    @asynccontextmanager
-    async def _draft(self, *, is_private: bool = False) -> AsyncGenerator[Draft]:
-        draft = await self._target.draft(is_private=is_private)
-        try:
-            yield draft
-        finally:
-            with anyio.CancelScope(shield=True):
-                await draft.close()
+    # From here on: within a step of the target.
 
-    async def _publish(self, draft: Draft, image: ImageName, new: Saved) -> Saved:
+    async def _saved(self, incoming: Incoming, draft: Draft | None) -> Saved:
+        """With its rest, and with its sidecar where all that belongs into that is known."""
+        async with AsyncExitStack() as opened:
+            draft = draft or await opened.enter_async_context(aclosing(await self._target.draft()))
+            await draft.write(incoming.given())
+            has_end = await draft.examine(lambda content: is_whole(content, incoming.mime_type))
+            saved = await self._publish(draft, incoming, Saved(incoming.file(""), has_end))
+            await draft.sync()
+            return saved
+
+    async def _found(self, image: ImageName) -> Saved | None:
+        names = [self._target.file_name(image, f".{extension}") for extension in EXTENSIONS.values()]
+        for name in await self._target.names_of(image) or names:
+            if there := await self._there(name):
+                return there
+        return None
+
+    async def _publish(self, draft: Draft, incoming: Incoming, new: Saved) -> Saved:
         """Under a name, unless the same image is there already, or more of one that is not whole either."""
-        ending, sha256 = f".{EXTENSIONS[new.file.mime_type]}", new.file.sha256
+        image, ending, sha256 = incoming.name, f".{EXTENSIONS[new.file.mime_type]}", new.file.sha256
         suffixes = ("", f"-{sha256[:8]}", f"-{sha256[:16]}")  # where another image has the plain name
         # Each twice: another process may be putting the same there in this moment.
         names = [self._target.file_name(image, suffix + ending) for suffix in suffixes for _ in range(2)]
@@ -165,77 +185,63 @@ class OutputStore:
                 return there
             if there and not there.is_whole:
                 await self._target.remove(name)
-            if name.endswith(ending) and await draft.publish(name, new.file.mime_type):
-                return Saved(replace(new.file, location=self._target.location(name)), new.is_whole)
+            named = Saved(replace(new.file, location=self._target.location(name)), new.is_whole)
+            if name.endswith(ending) and (saved := await self._named(draft, name, named, incoming.facts)):
+                return saved
         raise OutputError(f"Every name for '{names[0]}' in '{self.place}' is taken by another file.", can_retry=True)
+
+    async def _named(self, draft: Draft, name: str, new: Saved, facts: Facts | None) -> Saved | None:
+        """With its sidecar, as far as that can be written; None where the name is taken."""
+        sidecar: Draft | None = None
+        async with AsyncExitStack() as opened:
+            with suppress(OutputError, OSError):  # whoever writes it later is told
+                if facts is not None and new.is_whole and new.file.is_transparent is not None:
+                    beside = await opened.enter_async_context(aclosing(await draft.beside()))
+                    await beside.write(self._sidecar(new.file, facts))
+                    sidecar = beside
+            if not await draft.publish(name, new.file.mime_type):
+                return None
+            with suppress(OutputError, OSError):
+                if sidecar:
+                    await self._name_sidecar(sidecar, new.file)
+                    return new._replace(has_sidecar=True)
+            return new
+
+    def _sidecar(self, file: StoredFile, facts: Facts) -> bytes:
+        about = {"name": self._target.name_at(file.location) or "", **asdict(file)}
+        for unwritten in ("location", "link", "raster_link"):
+            del about[unwritten]
+        text = json.dumps({**facts, "file": about}, indent=2, ensure_ascii=False)
+        return f"{text}\n".encode("utf-8", "replace")
+
+    async def _name_sidecar(self, draft: Draft, file: StoredFile) -> None:
+        stem = self._stem(file)
+        if not await draft.publish(f"{stem}.json", "application/json") and not await self._is_of(stem, file):
+            await draft.publish(f"{stem}-{file.sha256[:8]}.json", "application/json")
+
+    def _stem(self, file: StoredFile) -> str:
+        """Its name without its ending, "" where it lies elsewhere."""
+        return (self._target.name_at(file.location) or "").rpartition(".")[0]
 
     async def _there(self, name: str) -> Saved | None:
         """The image under this name, None where there is none."""
-        stream = _Stream()
+        found = Incoming(ImageName(prediction_id="", index=0))
         try:
             content = await self._target.read(name)
-            stream.take(content)
-            stream.end()
-        except OutputError:
+            found.take(content)
+            found.end()
+        except (OutputError, OSError):
             return None
-        has_end = await to_thread.run_sync(is_whole, content, stream.mime_type)
-        return Saved(self._file(name, stream), has_end)
-
-    def _file(self, name: str, stream: "_Stream") -> StoredFile:
-        width_px, height_px = pixel_size(bytes(stream.head), stream.mime_type).shown
-        return StoredFile(
-            location=self._target.location(name),
-            mime_type=stream.mime_type,
-            width_px=width_px,
-            height_px=height_px,
-            size_bytes=stream.size_bytes,
-            sha256=stream.digest.hexdigest(),
-            is_transparent=None if may_be_transparent(bytes(stream.head), stream.mime_type) else False,
-        )
+        has_end = await self._target.computed(lambda: is_whole(content, found.mime_type))
+        return Saved(found.file(self._target.location(name)), has_end)
 
     async def _is_of(self, stem: str, file: StoredFile) -> bool:
         """Whether the sidecar that is there already describes this very image."""
         try:
             found = await self._target.read(f"{stem}.json")
-        except OutputError:
+        except (OutputError, OSError):
             return False
         return file.sha256.encode() in found
-
-
-class _Stream:
-    """What is known of an output while its bytes pass; `head` is its beginning, at most HEAD_BYTES."""
-
-    def __init__(self) -> None:
-        self.head = bytearray()
-        self.size_bytes = 0
-        self.mime_type = ""
-        self.digest = hashlib.sha256()
-        self._look_from_bytes = 0
-
-    def take(self, chunk: bytes) -> None:
-        """Raises: OutputError as soon as it can be no image."""
-        self.digest.update(chunk)
-        self.size_bytes += len(chunk)
-        self.head += chunk[: HEAD_BYTES - len(self.head)]
-        if not self.mime_type and self.size_bytes >= self._look_from_bytes:
-            self._look()
-
-    def end(self) -> None:
-        """Raises: OutputError where this is no image, worth another try where it may be the beginning of one."""
-        if not self.mime_type:
-            self._look()
-        if not self.mime_type:
-            raise OutputError(f"The link gave {describe(bytes(self.head))}, no whole image.", can_retry=True)
-
-    def _look(self) -> None:
-        """Tell the type. Where that takes more bytes, look again at twice as many: each look reads all of them."""
-        head = bytes(self.head)
-        self.mime_type = sniff(head) or ""
-        if not self.mime_type and not may_become_image(head):
-            raise OutputError(
-                f"The link gave {describe(head)}, not an image; nothing was saved. get_prediction asks the link again."
-            )
-        self._look_from_bytes = max(64, 2 * self.size_bytes)
 
 
 def _is_more(there: Saved, new: Saved) -> bool:

@@ -7,8 +7,9 @@ the same file, so two processes, or a crash between saving and noting, do no har
 import logging
 import random
 from collections.abc import Sequence
-from contextlib import aclosing, suppress
+from contextlib import suppress
 from dataclasses import asdict, replace
+from functools import partial
 
 import anyio
 from pydantic import JsonValue
@@ -56,12 +57,24 @@ class ImageFetching:
 
     async def first_round(self, intent: Intent) -> Intent:
         """Try each wanted image once, and return the row as it then stands."""
-        limiter = anyio.CapacityLimiter(_AT_ONCE)
-        async with anyio.create_task_group() as tasks:
-            for image in intent.images:
-                if image.state is ImageState.WANTED:
-                    tasks.start_soon(self._attempt, intent, image, limiter)
+        await self.try_once([intent])
         return await self._row(intent)
+
+    async def try_once(self, intents: Sequence[Intent]) -> bool:
+        """Each of their wanted images, independently of each other. True where all are stored."""
+        limiter = anyio.CapacityLimiter(max(_AT_ONCE, len(intents)))
+        are_stored: list[bool] = []
+
+        async def attempt(intent: Intent, image: StoredImage) -> None:
+            async with limiter:
+                are_stored.append(await self._attempt(intent, image))
+
+        async with anyio.create_task_group() as tasks:
+            for intent in intents:
+                for image in intent.images:
+                    if image.state is ImageState.WANTED:
+                        tasks.start_soon(attempt, intent, image)
+        return all(are_stored)
 
     async def remaining_rounds(self, intent: Intent) -> Intent:
         """Try again, with growing pauses, until every image is saved, lost or refused."""
@@ -88,29 +101,40 @@ class ImageFetching:
             log.warning("row of %s not read: %s", intent.prediction_id, error)
             return intent
 
-    async def _attempt(self, intent: Intent, image: StoredImage, limiter: anyio.CapacityLimiter) -> None:
-        """Whatever goes wrong is noted, and never ends the rounds or the other images."""
-        async with limiter:
+    async def _attempt(self, intent: Intent, image: StoredImage) -> bool:
+        """Whether it is stored. Whatever goes wrong is noted, and never ends the rounds or the other images."""
+        try:
+            await self._save(intent, image)
+            return True
+        except Exception as error:  # the fence: a fault of ours must not cost the other images
             try:
-                await self._save(intent, image)
-            except Exception as error:  # the fence: a fault of ours must not cost the other images
-                try:
-                    await self._note(intent, image, _in_words(error))
-                except Exception as second:
-                    log.warning("image %d of %s not noted: %s", image.index + 1, image.prediction_id, second)
+                await self._note(intent, image, _in_words(error))
+            except Exception as second:
+                log.warning("image %d of %s not noted: %s", image.index + 1, image.prediction_id, second)
+        return False
 
     async def _save(self, intent: Intent, image: StoredImage) -> None:
         store, problem = await self._stores.usable(intent.output_place, is_last_chance=self._is_last_chance(image))
+        is_alone = len(intent.images) == 1 and intent.request.get("count") in (None, 0, 1)
         async with self._fetcher.open(image.url) as chunks:
-            is_alone = len(intent.images) == 1 and intent.request.get("count") in (None, 0, 1)
-            async with aclosing(self._previews.seen(chunks, is_alone=is_alone)) as seen:
-                saved = await store.save(_name(intent, image), seen)
+            saved = await store.save(
+                _name(intent, image),
+                chunks,
+                facts=sidecar(intent, self._gateway),
+                on_content=partial(self._previews.begin, is_alone=is_alone),
+            )
         if not saved.is_whole and scheme_of(image.url) != "data":  # which will never be any other
             raise OutputError(f"{DAMAGED} ({saved.file.size_bytes:,} bytes came).", can_retry=True)
         damage = "" if saved.is_whole else f"{DAMAGED}."
-        await self._note_saved(intent, image, saved.file, f"{damage} {problem}".strip())
+        problem = f"{damage} {problem}".strip()
+        if not saved.has_sidecar:
+            await self._note_saved(intent, image, saved.file, problem)
+            return
+        self._runtime.at_crash_point(CrashPoint.IMAGE_STORED)
+        await self._note_stored(image, saved.file, problem)
 
     async def _note_saved(self, intent: Intent, image: StoredImage, file: StoredFile, problem: str) -> None:
+        """With its sidecar."""
         self._runtime.at_crash_point(CrashPoint.IMAGE_STORED)
         file, flaw = await self._examined(file)
         problem = f"{problem} {flaw}".strip()
@@ -118,6 +142,9 @@ class ImageFetching:
             await self._stores.holding(file).write_sidecar(file, sidecar(intent, self._gateway))
         except Exception as error:  # the image is safe, and that must be noted whatever is wrong with its sidecar
             problem = f"{problem} {_NO_SIDECAR}: {_in_words(error).message}".lstrip()
+        await self._note_stored(image, file, problem)
+
+    async def _note_stored(self, image: StoredImage, file: StoredFile, problem: str) -> None:
         await self._journal.image_stored(replace(image, state=ImageState.STORED, file=file, problem=problem))
         self._runtime.at_crash_point(CrashPoint.IMAGE_NOTED)
 

@@ -39,7 +39,7 @@ class Work(Protocol):
         ...
 
     async def cancel_all(self, intents: Sequence[Intent]) -> None:
-        """Ask the gateway to cancel those that still run.
+        """Ask the gateway to cancel those that still run, all at once; that goes on where the caller waits no longer.
 
         A create in flight is canceled when its id comes, which is looked for where the gateway holds its answer. Faults
         are logged: whoever asked has gone.

@@ -1,7 +1,6 @@
 """All creates and watchers of one open Darkroom, each in a task of its own, each behind a fence.
 
-What earlier processes left unfinished is taken up at start and then every two leases; a lease keeps two processes from
-doing the same twice, and a process that died simply stops renewing its own.
+What earlier processes left unfinished is taken up at start, then every two leases; a lease keeps two from doing it.
 """
 
 import logging
@@ -35,7 +34,6 @@ from darkroom.work.watch import Hold, Watched, Watcher
 
 log = logging.getLogger(__name__)
 
-Run = Callable[[Watched], Coroutine[Any, Any, None]]
 # The sandbox paints faster than the models take that it stands for.
 _SANDBOX_TYPICAL_S = 1.0
 
@@ -106,16 +104,11 @@ class LocalWork:
         return (watched := self.watched(intent)) is not None and watched.is_being_sent
 
     async def cancel_all(self, intents: Sequence[Intent]) -> None:
-        for intent in intents:
-            watched = self._watched.get(intent.key)
-            intent = watched.intent if watched else intent
-            if watched and watched.is_being_sent:
-                watched.is_wanted = False
-                await self._drop_quietly(intent)
-                if watched.hold:
-                    watched.hold.hurry()
-            elif intent.prediction_id and not (intent.status and intent.status.is_terminal):
-                await self._cancel_quietly(intent)
+        ended = [anyio.Event() for _ in intents]
+        for intent, event in zip(intents, ended, strict=True):
+            self._tasks.start_soon(self._stop, intent, event)
+        for event in ended:
+            await event.wait()
 
     async def cancel(self, intent: Intent) -> Prediction | None:
         prediction = await self._client.cancel(intent.prediction_id)
@@ -196,12 +189,11 @@ class LocalWork:
         self._tasks.start_soon(self._fenced, "minding a hold", partial(self._holds.mind, watched, hold))
 
     def _follow_held(self, watched: Watched) -> None:
-        """Its id is known before its answer."""
         if not self._is_closing and not watched.is_followed:
             watched.is_followed = True
             self._tasks.start_soon(self._look_and_watch, watched)
 
-    def _begin(self, intent: Intent, run: Run) -> Watched:
+    def _begin(self, intent: Intent, run: Callable[[Watched], Coroutine[Any, Any, None]]) -> Watched:
         watched = Watched(intent, typical_s=self._usual_s(intent), started_s=self._started_s(intent))
         self._watched[intent.key] = watched
         self._tasks.start_soon(run, watched)
@@ -211,13 +203,11 @@ class LocalWork:
         self._watched.pop(key, None)
 
     def _started_s(self, intent: Intent) -> float:
-        """When it was sent, on the monotonic clock."""
         now = self._runtime.clock()
         return self._runtime.monotonic() - max(0.0, now - (intent.sent_at or now))
 
     async def _create_and_watch(self, watched: Watched, budget: Budget) -> None:
-        key, is_created = watched.intent.key, False
-        schedule = PollSchedule()
+        key, is_created, schedule = watched.intent.key, False, PollSchedule()
         async with self._fence(f"creating {key}", watched):
             schedule = await self._schedule(watched.intent)
             is_created = await self._sender.send(watched, self._plan(schedule, budget))
@@ -283,6 +273,18 @@ class LocalWork:
 
     def _usual_s(self, intent: Intent) -> float | None:
         return _SANDBOX_TYPICAL_S if self._client.gateway.is_sandbox else self._rules.typical_s(intent.model)
+
+    async def _stop(self, intent: Intent, ended: anyio.Event) -> None:
+        watched = self._watched.get(intent.key)
+        intent = watched.intent if watched else intent
+        if watched and watched.is_being_sent:
+            watched.is_wanted = False
+            await self._drop_quietly(intent)
+            if watched.hold:
+                watched.hold.hurry()
+        elif intent.prediction_id and not (intent.status and intent.status.is_terminal):
+            await self._cancel_quietly(intent)
+        ended.set()
 
     async def _cancel_quietly(self, intent: Intent) -> None:
         try:
