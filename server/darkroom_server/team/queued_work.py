@@ -5,7 +5,9 @@ less often where many calls wait. What nobody waits for any more is let go: the 
 again begins anew. A replica that dies loses nothing: each claim has woken the workers in its own commit.
 """
 
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
+from typing import Any
 
 import anyio
 import anyio.abc
@@ -19,7 +21,7 @@ from darkroom.work.create import Budget, WebhookOf
 from darkroom.work.create_rate import Turns
 from darkroom.work.image_fetching import ImageFetching
 from darkroom.work.watch import GIVE_UP_AFTER_S, Watched
-from darkroom.work.work import LocalWork, Run
+from darkroom.work.work import LocalWork
 from darkroom_server.team.news import Bell, News
 
 _LOOK_EVERY_S, _LONGEST_PAUSE_S = 5.0, 30.0
@@ -58,7 +60,7 @@ class QueuedWork(LocalWork):
     def watch(self, intent: Intent) -> Watched:
         return self._asked_for(super().watch(intent))
 
-    def _begin(self, intent: Intent, run: Run) -> Watched:
+    def _begin(self, intent: Intent, run: Callable[[Watched], Coroutine[Any, Any, None]]) -> Watched:
         # From before the create, so that what a worker writes right after it is heard of.
         self._bells[intent.key] = self._news.bell(intent.key)
         return super()._begin(intent, run)

@@ -95,17 +95,17 @@ def mark_known(session: Session, key: str, prediction: Prediction, look: Look) -
     """Give `key` its prediction, or find the row that must hold it (see the theory of operation)."""
     mine = get(session, key)
     with session.everyone():
-        is_its_own = _give(session, mine, prediction, look)
+        is_new = _give(session, mine, prediction, look)
         if prediction.request_id:  # the gateway's own name of the create, by which its log names it
             session.execute(_NAME, (prediction.request_id, prediction.id))
-        known = see(session, prediction, look, mine if is_its_own and mine.prediction is None else None)
+        known = see(session, prediction, look, mine if is_new else None)
     # Where another principal's equal intent holds it, this one goes on being looked for.
     is_seen = known.key == key or session.execute(_IS_SEEN, (prediction.id,)).fetchone()
     return known if is_seen else get(session, key)
 
 
 def _give(session: Session, mine: Intent, prediction: Prediction, look: Look) -> bool:
-    """Whether `mine` itself holds it now."""
+    """Whether nothing was known of it before, and `mine` holds it now."""
     holder = find(session, prediction.id)
     if holder is not None and holder.key != mine.key:
         if not holder.is_adopted:
@@ -115,7 +115,7 @@ def _give(session: Session, mine: Intent, prediction: Prediction, look: Look) ->
         session.execute("DELETE FROM intents WHERE key = ?", (holder.key,))
     if mine.prediction_id in ("", prediction.id):
         session.execute(_ANSWER, (prediction.id, look.now, mine.key))
-        return True
+        return holder is None
     with session.as_owner(mine.key):
         session.execute(_COPY, (codec.new_key(look.now), prediction.id, look.now, look.now, mine.key))
     _give_spare(session, mine, look)
@@ -175,7 +175,7 @@ def _refuse_anothers(session: Session, prediction_id: str) -> None:
 def see(session: Session, prediction: Prediction, look: Look, before: Intent | None = None) -> Intent:
     """Keep the state seen unless the stored one is later; at `succeeded` want its outputs.
 
-    `before` is its row as this transaction has read it, or as it was before it had its id.
+    `before` is its row as it was just before it got its id, without images.
     """
     before = before or get(session, prediction.id)
     return get(session, prediction.id) if _see(session, [(before, prediction)], look) else before

@@ -1,7 +1,6 @@
 """All creates and watchers of one open Darkroom, each in a task of its own, each behind a fence.
 
-What earlier processes left unfinished is taken up at start and then every two leases; a lease keeps two processes from
-doing the same twice, and a process that died simply stops renewing its own.
+What earlier processes left unfinished is taken up at start, then every two leases; a lease keeps two from doing it.
 """
 
 import logging
@@ -35,7 +34,6 @@ from darkroom.work.watch import Hold, Watched, Watcher
 
 log = logging.getLogger(__name__)
 
-Run = Callable[[Watched], Coroutine[Any, Any, None]]
 # The sandbox paints faster than the models take that it stands for.
 _SANDBOX_TYPICAL_S = 1.0
 
@@ -191,12 +189,11 @@ class LocalWork:
         self._tasks.start_soon(self._fenced, "minding a hold", partial(self._holds.mind, watched, hold))
 
     def _follow_held(self, watched: Watched) -> None:
-        """Its id is known before its answer."""
         if not self._is_closing and not watched.is_followed:
             watched.is_followed = True
             self._tasks.start_soon(self._look_and_watch, watched)
 
-    def _begin(self, intent: Intent, run: Run) -> Watched:
+    def _begin(self, intent: Intent, run: Callable[[Watched], Coroutine[Any, Any, None]]) -> Watched:
         watched = Watched(intent, typical_s=self._usual_s(intent), started_s=self._started_s(intent))
         self._watched[intent.key] = watched
         self._tasks.start_soon(run, watched)
@@ -206,7 +203,6 @@ class LocalWork:
         self._watched.pop(key, None)
 
     def _started_s(self, intent: Intent) -> float:
-        """When it was sent, on the monotonic clock."""
         now = self._runtime.clock()
         return self._runtime.monotonic() - max(0.0, now - (intent.sent_at or now))
 
