@@ -27,7 +27,7 @@ async def test_calls_that_wait_end_and_no_more_are_sent_here(team: Team) -> None
     async def wait(mode: str) -> None:
         async with team.client("ada", mode) as client:
             made = await client.call_tool(
-                "generate_image", {"prompt": "sandbox:slow=15 a fox", "request_id": mode, "wait_seconds": 40}
+                "generate_image", {"prompt": "sandbox:slow=8 a fox", "request_id": mode, "wait_seconds": 40}
             )
             answers.append(text(made))
 
@@ -37,7 +37,7 @@ async def test_calls_that_wait_end_and_no_more_are_sent_here(team: Team) -> None
         while len(team.server.execute("SELECT 1 FROM intents WHERE state = 'known'")) < 2:
             await http.get(f"{team.origin}/health")
         team.replica.signal(signal.SIGTERM)
-        with anyio.fail_after(12):
+        with anyio.fail_after(4):
             while (ready := await http.get(f"{team.origin}/ready")).status_code == 200:
                 pass
         assert ready.json() == {"ready": False, "missing": ["leaving"]}
