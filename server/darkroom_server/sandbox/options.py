@@ -26,6 +26,7 @@ class SandboxOptions:
     another origin. `store_path` is a SQLite file that lets predictions outlive the process; None keeps them in memory.
     With `has_drifted` some models have changed since they were curated (drift.toml).
     `speed` divides the run time (1 paints in 0.4 to 1.5 s); times that a prompt asks for by weather stay as they are.
+    What is larger than `painted_px` is painted with as many pixels and enlarged.
     """
 
     profile: str = "replicate"
@@ -36,6 +37,7 @@ class SandboxOptions:
     clock: Callable[[], float] = time.time
     new_id: Callable[[], str] = random_id
     speed: float = 1.0
+    painted_px: int = 1_300_000
     link_lifetime_s: float = 3600.0
     registry: ModelRegistry | None = None
     has_drifted: bool = False

@@ -77,6 +77,7 @@ class OutputFiles:
             index=index,
             images=[decoded(reference, self._bytes(reference, depth)) for reference in _image_references(prediction)],
             mask=decoded(str(mask), self._bytes(str(mask), depth)) if mask else None,
+            painted_px=self._state.options.painted_px,
         )
 
     def _bytes(self, reference: str, depth: int) -> bytes | None:

@@ -32,12 +32,16 @@ _GROWTH = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImagePlan:
-    """One output to make: number `index` of its prediction; the first of `images` leads."""
+    """One output to make: number `index` of its prediction; the first of `images` leads.
+
+    What is larger than `painted_px` is painted with as many pixels and enlarged.
+    """
 
     prediction: Prediction
     index: int
     images: list[Image.Image]
     mask: Image.Image | None
+    painted_px: int
 
     @property
     def caption(self) -> str:
@@ -58,7 +62,7 @@ class ImagePlan:
         return compose(self.caption, self.prediction.seed, self.index, size[0] / size[1])
 
     def painted(self, size: Size) -> Image.Image:
-        return rasterise(self.scene(size), *size)
+        return rasterise(self.scene(size), *size, painted_px=self.painted_px)
 
 
 Technique = Callable[[ImagePlan, Size], Image.Image]
@@ -70,7 +74,7 @@ def decoded(reference: str, content: bytes | None) -> Image.Image:
         with suppress(OSError, ValueError, Image.DecompressionBombError):
             opened = ImageOps.exif_transpose(Image.open(io.BytesIO(content)))
             return opened.convert("RGBA" if opened.has_transparency_data else "RGB")
-    return rasterise(compose(reference[-200:], 0, 0, 1.0), 768, 768)
+    return rasterise(compose(reference[-200:], 0, 0, 1.0), 768, 768, painted_px=768 * 768)
 
 
 def render(plan: ImagePlan) -> bytes:
@@ -89,7 +93,7 @@ def render(plan: ImagePlan) -> bytes:
     quality = min(100, max(1, asked)) if isinstance(asked, int) else 90
     buffer = io.BytesIO()
     # PNG alone reads compress_level, WebP alone method: both make it fast.
-    image.save(buffer, "jpeg" if format == "jpg" else format, quality=quality, compress_level=4, method=1)
+    image.save(buffer, "jpeg" if format == "jpg" else format, quality=quality, compress_level=1, method=0)
     return buffer.getvalue()
 
 

@@ -14,22 +14,25 @@ _DARK = (12, 12, 20)
 
 
 def captioned(image: Image.Image, caption: str) -> Image.Image:
-    """A copy with the prompt at the lower left and the mark at the lower right. An RGBA image stays one."""
+    """The RGB or RGBA image with the prompt drawn onto it at the lower left and the mark at the lower right."""
     size = max(9, round(min(image.size) * 0.024))
     font = ImageFont.load_default(size)
     margin = round(size * 1.1)
     left = fitted(caption, font.getlength, image.width - font.getlength(MARK) - margin * 3)
-    is_opaque = image.mode != "RGBA"
-    canvas = _shaded(image.convert("RGB"), size * 5).convert("RGBA") if is_opaque else image
-    overlay = Image.new("RGBA", image.size)
+    is_opaque = image.mode == "RGB"
     edge = 0 if is_opaque else 1
-    foot = image.height - margin
-    draw = ImageDraw.Draw(overlay)
-    for x, anchor, words, opacity in ((margin, "ls", left, 225), (image.width - margin, "rs", MARK, 170)):
-        color = (*_WHITE, opacity)
-        draw.text((x, foot), words, font=font, fill=color, anchor=anchor, stroke_width=edge, stroke_fill=(*_DARK, 150))
-    done = Image.alpha_composite(canvas, overlay)
-    return done.convert("RGB") if is_opaque else done
+    top = image.height - size * 5
+    foot = image.crop((0, top, image.width, image.height))
+    if is_opaque:
+        foot = _shaded(foot).convert("RGBA")
+    words = Image.new("RGBA", foot.size)
+    draw = ImageDraw.Draw(words)
+    for x, anchor, line, opacity in ((margin, "ls", left, 225), (image.width - margin, "rs", MARK, 170)):
+        place, color = (x, foot.height - margin), (*_WHITE, opacity)
+        draw.text(place, line, font=font, fill=color, anchor=anchor, stroke_width=edge, stroke_fill=(*_DARK, 150))
+    foot.alpha_composite(words)
+    image.paste(foot.convert(image.mode), (0, top))
+    return image
 
 
 def lettered(image: Image.Image, scene: Scene) -> Image.Image:
@@ -61,9 +64,8 @@ def drawable(words: str) -> str:
     return " ".join("".join(kept).split())
 
 
-def _shaded(image: Image.Image, height_px: int) -> Image.Image:
+def _shaded(image: Image.Image) -> Image.Image:
     """Darker towards the bottom edge, so that light images carry light words."""
     strength = [round(value * 0.42) for value in range(256)]
-    shade = mapped(resized(Image.linear_gradient("L"), (image.width, height_px)), strength)
-    image.paste(_DARK, (0, image.height - height_px), shade)
+    image.paste(_DARK, None, mapped(resized(Image.linear_gradient("L"), image.size), strength))
     return image

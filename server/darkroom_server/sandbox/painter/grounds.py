@@ -19,10 +19,15 @@ _SNOW = (240, 245, 250)
 def _rolling(rng: random.Random, ratio: float, *, roughness: float, octaves: int) -> Skyline:
     """Soft hills over the width `ratio`; `roughness` is the share each finer octave keeps."""
     waves = [
-        ((1.1 + rng.random() * 0.7) * 2**octave / max(ratio, 0.7), rng.random(), roughness**octave)
+        (
+            (1.1 + rng.random() * 0.7) * 2**octave / max(ratio, 0.7) * math.tau,
+            rng.random() * math.tau,
+            roughness**octave,
+        )
         for octave in range(octaves)
     ]
-    return lambda x: sum(weight * math.sin((pace * x + turn) * 2 * math.pi) for pace, turn, weight in waves)
+    sin = math.sin
+    return lambda x: sum([weight * sin(pace * x + turn) for pace, turn, weight in waves])
 
 
 def _jagged(rng: random.Random, ratio: float) -> Skyline:
@@ -36,8 +41,8 @@ def _jagged(rng: random.Random, ratio: float) -> Skyline:
     waves = [(1.7 * 1.9**octave * rng.uniform(0.85, 1.15), rng.random(), 0.6**octave) for octave in range(9)]
 
     def height(x: float) -> float:
-        crags = sum(weight * (4 * abs((x * pace + turn) % 1 - 0.5) - 1) for pace, turn, weight in waves)
-        return 0.45 - max(top - abs(x - peak) * slope for peak, top, slope in flanks) - 0.22 * crags
+        crags = sum([weight * (4 * abs((x * pace + turn) % 1 - 0.5) - 1) for pace, turn, weight in waves])
+        return 0.45 - max([top - abs(x - peak) * slope for peak, top, slope in flanks]) - 0.22 * crags
 
     return height
 

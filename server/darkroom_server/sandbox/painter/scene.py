@@ -6,6 +6,7 @@ Scene units: the height is 1.0, the width is `ratio`; x grows to the right, y do
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 Rgb = tuple[int, int, int]
 Point = tuple[float, float]
@@ -65,8 +66,14 @@ def mix(first: Rgb, second: Rgb, share: float) -> Rgb:
 
 def disc(x: float, y: float, radius: float, *, squash: float = 1.0, corners: int = 40) -> Polygon:
     """A circle as a polygon; `squash` below 1 flattens it."""
+    tall = radius * squash
+    return tuple([(x + radius * across, y + tall * up) for across, up in _circle(corners)])
+
+
+@lru_cache
+def _circle(corners: int) -> Polygon:
     turns = (2 * math.pi * step / corners for step in range(corners))
-    return tuple((x + radius * math.cos(turn), y + radius * squash * math.sin(turn)) for turn in turns)
+    return tuple((math.cos(turn), math.sin(turn)) for turn in turns)
 
 
 def box(left: float, top: float, right: float, bottom: float) -> Polygon:
