@@ -1,5 +1,6 @@
 """What every test shares: one event loop, and no setting of the person who runs them."""
 
+import asyncio
 import compileall
 import gc
 import os
@@ -103,21 +104,36 @@ async def kept_decoders(anyio_backend: str) -> AsyncGenerator[None]:
         yield
 
 
-@pytest.fixture(scope="module")
-def browser() -> "Iterator[Browser]":
-    """Chromium, started once for all tests of a file."""
+@pytest.fixture(scope="session")
+def kept_browser() -> "Iterator[tuple[Browser, asyncio.AbstractEventLoop]]":
+    """Chromium, started once for all tests of a process, and Playwright's loop, hidden from tests without a browser."""
     from gallery_browser import open_browser
 
     with open_browser() as opened:
-        yield opened
+        loop = asyncio.get_running_loop()
+        asyncio._set_running_loop(None)
+        yield opened, loop
+        asyncio._set_running_loop(loop)
+
+
+@pytest.fixture(scope="module")
+def browser(kept_browser: "tuple[Browser, asyncio.AbstractEventLoop]") -> "Iterator[Browser]":
+    """The same while the tests of a file run: Playwright's loop counts as running in this thread as long as that."""
+    opened, loop = kept_browser
+    asyncio._set_running_loop(loop)
+    yield opened
+    asyncio._set_running_loop(None)
 
 
 @pytest.fixture
-def stage(browser: "Browser") -> "Iterator[Stage]":
-    """The gallery in its host; a test ends with a silent console and no request but for the pages and its pictures."""
+def stage(browser: "Browser", request: pytest.FixtureRequest) -> "Iterator[Stage]":
+    """The gallery in its host; a test ends with a silent console and no request but for the pages and its pictures.
+
+    `TIMED` above a test makes the page's clock its own.
+    """
     from gallery_browser import PROGRAMS, open_stage
 
-    with open_stage(browser) as opened:
+    with open_stage(browser, is_timed=getattr(request, "param", False)) as opened:
         yield opened
         assert opened.problems == []
         assert {url for url in opened.requests if url not in PROGRAMS} <= opened.pictures.keys()

@@ -8,11 +8,23 @@ import sys
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
-from playwright.sync_api import Browser, Frame, Locator, Page, Route, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Error,
+    Frame,
+    Locator,
+    Page,
+    Request,
+    Route,
+    expect,
+    sync_playwright,
+)
 
 from darkroom.gateways import Gateway
 from darkroom_server.gallery import gallery_html, image_hosts
@@ -31,6 +43,7 @@ PROGRAMS = frozenset({HOST_URL, VIEW_URL})
 PAINTED = (
     "images => images.every(image => image.naturalWidth > 0 && image.checkVisibility() && image.clientHeight > 40)"
 )
+TIMED = pytest.mark.parametrize("stage", [True], indirect=True, ids=["timed"])
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -108,7 +121,8 @@ class Stage:
         elif url == VIEW_URL:
             route.fulfill(content_type="text/html", body=gallery_html(), headers={"Content-Security-Policy": policy()})
         elif url in self.pictures:
-            route.fulfill(content_type="image/png", body=self.pictures[url])
+            # No test is shown the picture that another one had at this address.
+            route.fulfill(content_type="image/png", body=self.pictures[url], headers={"Cache-Control": "no-store"})
         else:
             route.abort()
 
@@ -123,17 +137,61 @@ def policy() -> str:
 
 
 @contextmanager
-def open_stage(browser: Browser, *, width_px: int = 760) -> Generator[Stage]:
-    """A fresh browser context with the host page in it."""
-    context = browser.new_context(viewport={"width": width_px, "height": 900})
-    page = context.new_page()
-    stage = Stage(page)
-    page.route("**/*", stage.serve)
-    page.on("console", lambda message: stage.problems.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: stage.problems.append(str(error)))
-    page.goto(HOST_URL)
-    yield stage
-    context.close()
+def open_stage(browser: Browser, *, width_px: int = 760, is_timed: bool = False) -> Generator[Stage]:
+    """The host page, loaded anew. Where it `is_timed`, its clock is the test's."""
+    with empty_page(browser, width_px=width_px, height_px=900, is_timed=is_timed) as page:
+        stage = Stage(page)
+        page.route("**/*", stage.serve)
+        with listening(page, stage.problems):
+            page.goto(HOST_URL)
+            if is_timed:
+                page.clock.install()
+            yield stage
+
+
+@cache
+def only_page(browser: Browser, is_timed: bool) -> Page:
+    """One page for all tests, as that of a new context takes a second of work; a clock stays, and so has its own."""
+    return browser.new_context(locale="en-GB", permissions=["clipboard-read", "clipboard-write"]).new_page()
+
+
+@contextmanager
+def empty_page(browser: Browser, *, width_px: int, height_px: int, is_timed: bool = False) -> Generator[Page]:
+    """The only page, in that size; it is left without cookies and routes."""
+    page = only_page(browser, is_timed)
+    page.set_viewport_size({"width": width_px, "height": height_px})
+    try:
+        yield page
+    finally:
+        page.unroute_all()
+        page.context.clear_cookies()
+
+
+@contextmanager
+def listening(page: Page, problems: list[str], requests: list[str] | None = None) -> Generator[None]:
+    """The console's errors are noted, and the URLs asked for. In the end the page is empty: nothing goes on in it."""
+
+    def hear(message: ConsoleMessage) -> None:
+        if message.type == "error":
+            problems.append(message.text)
+
+    def fail(error: Error) -> None:
+        problems.append(str(error))
+
+    def ask(request: Request) -> None:
+        if requests is not None:
+            requests.append(request.url)
+
+    page.on("console", hear)
+    page.on("pageerror", fail)
+    page.on("request", ask)
+    try:
+        yield
+    finally:
+        page.goto("about:blank")
+        page.remove_listener("console", hear)
+        page.remove_listener("pageerror", fail)
+        page.remove_listener("request", ask)
 
 
 def press(stage: Stage, name: str) -> Locator:

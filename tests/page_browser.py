@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from gallery_browser import skip_outside_ci
+from gallery_browser import empty_page, listening, skip_outside_ci
 from playwright.sync_api import Browser, Page
 
 AXE = Path(__file__).with_name("node_modules") / "axe-core" / "axe.min.js"
@@ -39,19 +39,16 @@ def looking(
     browser: Browser, url: str, *, width_px: int = 1100, scheme: Literal["light", "dark"] = "light", cookie: str = ""
 ) -> Generator[Seen]:
     """The page once it has told how many pictures there are. `cookie` is `name=value`."""
-    context = browser.new_context(viewport={"width": width_px, "height": 800}, color_scheme=scheme, locale="en-GB")
-    context.grant_permissions(["clipboard-read", "clipboard-write"])
-    if cookie:
-        name, _, value = cookie.partition("=")
-        context.add_cookies([{"name": name, "value": value, "url": url}])
-    seen = Seen(context.new_page())
-    seen.page.on("request", lambda request: seen.requests.append(request.url))
-    seen.page.on("console", lambda message: seen.problems.append(message.text) if message.type == "error" else None)
-    seen.page.on("pageerror", lambda error: seen.problems.append(str(error)))
-    seen.page.goto(url)
-    seen.page.wait_for_function("() => document.querySelector('#count').textContent !== ''")
-    yield seen
-    context.close()
+    with empty_page(browser, width_px=width_px, height_px=800) as page:
+        page.emulate_media(color_scheme=scheme)
+        if cookie:
+            name, _, value = cookie.partition("=")
+            page.context.add_cookies([{"name": name, "value": value, "url": url}])
+        seen = Seen(page)
+        with listening(page, seen.problems, seen.requests):
+            page.goto(url)
+            page.wait_for_function("() => document.querySelector('#count').textContent !== ''")
+            yield seen
 
 
 def clipboard(seen: Seen) -> str:

@@ -12,8 +12,7 @@ from playwright.sync_api import Browser, expect
 @pytest.fixture
 def stage(browser: Browser) -> Iterator[Stage]:
     """The clock is the test's: it runs on only when moved. No request but for the two pages, and a silent console."""
-    with open_stage(browser) as opened:
-        opened.page.clock.install()
+    with open_stage(browser, is_timed=True) as opened:
         yield opened
         assert opened.problems == []
         assert set(opened.requests) <= PROGRAMS

@@ -4,7 +4,7 @@ import base64
 from typing import Any
 
 import pytest
-from gallery_browser import Stage, picture
+from gallery_browser import TIMED, Stage, picture
 from gallery_reports import plain_pictures, report, result
 from playwright.sync_api import FilePayload, expect
 
@@ -50,8 +50,8 @@ def test_a_picture_is_dropped_or_pasted(stage: Stage, way: str) -> None:
     assert stage.calls("add_picture") == [{"picture": "data:image/png;base64,AQID"}]
 
 
+@TIMED
 def test_what_was_added_stays_told_when_there_is_other_news(stage: Stage) -> None:
-    stage.page.clock.install()
     done = result(report(1), plain_pictures(1), text="Done.")
     running = result(report(0, outcome="running", status="processing"))
     stage.begin(capabilities=CAPABILITIES, answers={"add_picture": [ADDED], "get_prediction": [done]})

@@ -14,10 +14,10 @@ from typing import IO
 from urllib.parse import quote, urlsplit
 
 import pytest
-from gallery_browser import open_browser, picture
+from gallery_browser import picture
 from http_process import HttpProcess, bare_environ
 from node_programs import node_command, node_environ
-from playwright.sync_api import Frame, Page
+from playwright.sync_api import Browser, Frame, Page
 
 INSPECTOR = "@modelcontextprotocol/inspector/clients/launcher/build/index.js"
 HOSTILE = "a red fox <img src=x onerror=\"document.title='hit'\">"
@@ -88,10 +88,11 @@ def view_in(page: Page) -> Frame:
 
 
 def test_the_inspectors_web_host_shows_four_pictures_a_hostile_prompt_as_text_and_passes_pictures_both_ways(
-    tmp_path: Path,
+    tmp_path: Path, browser: Browser
 ) -> None:
-    with HttpProcess(tmp_path) as server, inspector(tmp_path) as (host, token), open_browser() as browser:
-        page = browser.new_page(viewport={"width": 1400, "height": 1100})
+    window = browser.new_context(viewport={"width": 1400, "height": 1100})
+    with HttpProcess(tmp_path) as server, inspector(tmp_path) as (host, token), window:
+        page = window.new_page()
         requests: list[str] = []
         page.on("request", lambda request: requests.append(request.url))
         page.goto(address(host, token, server.url))

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from gallery_browser import (
     PICTURES_URL,
+    TIMED,
     Stage,
     picture,
     wait_painted,
@@ -170,8 +171,8 @@ def test_the_theme_of_the_host_wins_over_that_of_the_system(stage: Stage) -> Non
     stage.view.wait_for_function("() => getComputedStyle(document.body).backgroundColor === 'rgb(253, 252, 251)'")
 
 
+@TIMED
 def test_the_minutes_until_the_links_die_count_down_and_then_the_link_is_gone(stage: Stage) -> None:
-    stage.page.clock.install()
     stage.begin()
     stage.show(result(report(1), plain_pictures(1)))
     expect(stage.view.locator("#left")).to_have_text("42 min")
