@@ -91,9 +91,9 @@ class LocalTarget:
 
     async def names_of(self, image: ImageName) -> list[str]:
         """The files that can be this very image, whatever its prompt and model were called when they were saved."""
-        handle = image.handle
-        found = [name.rpartition(handle) for name in (os.listdir(self.root) if self.root.exists() else ())]
-        ours = [each for each in found if each[1] and each[0][-1:] in ("", "-") and _ENDING.fullmatch(each[2])]
+        handle, names = image.handle, os.listdir(self.root) if self.root.exists() else ()
+        found = [name.rpartition(handle) for name in names if handle in name]
+        ours = [each for each in found if each[0][-1:] in ("", "-") and _ENDING.fullmatch(each[2])]
         return sorted(map("".join, ours))
 
     async def check(self, expected_bytes: int) -> None:
