@@ -462,7 +462,7 @@ async def test_many_tasks_use_one_journal_at_once(journal: Journal) -> None:
     wins: list[bool] = []
 
     async def try_claim() -> None:
-        wins.append(await journal.claim(intent.key))
+        wins.append(await journal.claim(intent.key) is True)
 
     async with anyio.create_task_group() as tasks:
         for _ in range(20):

@@ -228,7 +228,7 @@ async def test_a_claim_is_won_once_and_an_attempt_is_called_absent_once(alice: J
     won: list[bool] = []
 
     async def claim(journal: Journal) -> None:
-        won.append(await journal.claim(row.key))
+        won.append(await journal.claim(row.key) is True)
 
     async with anyio.create_task_group() as tasks:
         for number in range(8):
