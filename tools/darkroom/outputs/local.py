@@ -11,6 +11,7 @@ import re
 import secrets
 import shutil
 import stat
+import sys
 import time
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager, suppress
@@ -160,7 +161,7 @@ class LocalDraft:
     async def write(self, data: bytes) -> None:
         self._file.write(data)
         self._file.flush()
-        if hasattr(os, "posix_fadvise"):  # begin to put it on the disk, so that a sync takes several files at once
+        if sys.platform == "linux":  # begin to put it on the disk, so that a sync takes several files at once
             os.posix_fadvise(self._file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
     async def examine(self, question: Callable[[Content], bool]) -> bool:
