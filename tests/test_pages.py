@@ -24,7 +24,7 @@ TEAMS = [Page(f"server/docs/{name}.md") for name in ("teams", "teams-tenants", "
 # These go on until somebody ends them.
 LASTING = ("serve", "sandbox", "gallery")
 # Options of programs beside ours that the pages name.
-OTHERS_OPTIONS = {"--extra", "--group", "--system-certs", "--native-tls", "--prefix"}
+OTHERS_OPTIONS = {"--extra", "--group", "--system-certs", "--native-tls", "--prefix", "--compile-bytecode"}
 # Variables beside our settings and the gateways' keys.
 OTHERS_VARIABLES = {"HTTPS_PROXY", "SSL_CERT_FILE", "DARKROOM_HOST"}  # the last one is of the compose file
 # Words of PostgreSQL, and of Prometheus for what we name with dots.

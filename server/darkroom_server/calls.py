@@ -268,9 +268,10 @@ class Calls:
 def _rising(ctx: Ctx) -> "OnProgress | None":
     """Progress notifications whose numbers only rise, as the protocol wants; the same words are not sent twice.
 
-    None where the host wants none.
+    None where the host wants none; only of what comes over HTTP it is known.
     """
-    if progress_token_from_params(ctx.request_context.params) is None:
+    call = ctx.request_context
+    if call.request is not None and progress_token_from_params(call.params) is None:
         return None
     last_percent, last_message = -1.0, ""
 
