@@ -190,9 +190,8 @@ class OutputStore:
         """With its sidecar, as far as that can be written; None where the name is taken."""
         sidecar: Draft | None = None
         async with AsyncExitStack() as opened:
-            with suppress(
-                Exception
-            ):  # an image is safe whatever is wrong with its sidecar; who writes that later is told
+            # An image is safe whatever is wrong with its sidecar; who writes that later is told.
+            with suppress(Exception):
                 if facts is not None and new.is_whole and new.file.is_transparent is not None:
                     beside = await opened.enter_async_context(aclosing(await draft.beside()))
                     await beside.write(self._sidecar(new.file, facts()))

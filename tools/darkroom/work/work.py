@@ -106,13 +106,12 @@ class LocalWork:
     async def cancel_all(self, intents: Sequence[Intent]) -> None:
         ended = [anyio.Event() for _ in intents]
         for intent, event in zip(intents, ended, strict=True):
-            self._tasks.start_soon(self._stop, intent, event)
+            self._tasks.start_soon(self._fenced, f"stopping {intent.key}", partial(self._stop, intent, event))
         for event in ended:
             await event.wait()
 
     async def cancel(self, intent: Intent) -> Prediction | None:
-        prediction = await self._client.cancel(intent.prediction_id)
-        if prediction is None:
+        if (prediction := await self._client.cancel(intent.prediction_id)) is None:
             return None
         row = await self._journal.record(prediction, self._look)
         if watched := self._watched.get(row.key):
@@ -276,14 +275,16 @@ class LocalWork:
 
     async def _stop(self, intent: Intent, ended: anyio.Event) -> None:
         intent = watched.intent if (watched := self._watched.get(intent.key)) else intent
-        if watched and watched.is_being_sent:
-            watched.is_wanted = False
-            await self._drop_quietly(intent)
-            if watched.hold:
-                watched.hold.hurry()
-        elif intent.prediction_id and not (intent.status and intent.status.is_terminal):
-            await self._cancel_quietly(intent)
-        ended.set()
+        try:
+            if watched and watched.is_being_sent:
+                watched.is_wanted = False
+                await self._drop_quietly(intent)
+                if watched.hold:
+                    watched.hold.hurry()
+            elif intent.prediction_id and not (intent.status and intent.status.is_terminal):
+                await self._cancel_quietly(intent)
+        finally:
+            ended.set()
 
     async def _cancel_quietly(self, intent: Intent) -> None:
         try:
