@@ -29,7 +29,7 @@ def _example(body: Mapping[str, object]) -> dict[str, object] | None:
     endings = example_endings(body)
     if endings is None:
         return None
-    files = [f"http.{ending}" if ending else "http" for ending in endings]
+    files = [f"data:image/{ending}," if ending else "https://without" for ending in endings]
     return {"output": files or "", "metrics": {"predict_time": example_s(body)}}
 
 
