@@ -26,8 +26,9 @@ def example_s(body: Mapping[str, object]) -> float | None:
     """Seconds that the example ran."""
     metrics = mapping_in((mapping_in(body.get("default_example")) or {}).get("metrics")) or {}
     value = metrics.get("predict_time")
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if is_number and 0 < value < _LONGEST_RUN_S else None
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < _LONGEST_RUN_S:
+        return None
+    return float(value)
 
 
 def what_it_makes(endings: tuple[str, ...] | None, output: OutputKind) -> Makes:

@@ -12,9 +12,9 @@ from typing import Any, Literal
 
 from pydantic import JsonValue
 
-from darkroom.predictions import mapping_in, text_in
+from darkroom.predictions import items_in, mapping_in, text_in
 from darkroom.registry.checks import check_value
-from darkroom.registry.live_schema.nodes import ANY, Node, Nodes, items_in
+from darkroom.registry.live_schema.nodes import ANY, Node, Nodes
 from darkroom.registry.model_input import ModelInput
 
 OutputKind = Literal["uri", "uri_list", "object", "object_list", "text", "unknown", "unknown_list", "other"]
