@@ -12,8 +12,7 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import cast
 
-from darkroom.gateways.limits import MAX_REPLY_BYTES
-from darkroom.gateways.replies import Reply, fields_in_fragment, read_json
+from darkroom.gateways.replies import MAX_REPLY_BYTES, Reply, fields_in_fragment, read_json
 from darkroom.gateways.words import clean_words
 from darkroom.predictions import (
     ID_PATTERN,

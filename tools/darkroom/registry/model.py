@@ -168,18 +168,6 @@ class Model(Facts):
         return self.provenance.confidence == "live"
 
     @property
-    def sources(self) -> tuple[str, ...]:
-        return self.provenance.sources
-
-    @property
-    def confidence(self) -> str:
-        return self.provenance.confidence
-
-    @property
-    def unverified(self) -> tuple[str, ...]:
-        return self.provenance.unverified
-
-    @property
     def typical_s(self) -> float | None:
         """Median predict seconds of the predictions known, None where there are none."""
         seconds = sorted(timing.seconds for timing in self.predict_s)
@@ -194,11 +182,6 @@ class Model(Facts):
             return 1
         offered = [value for value in item.enum if isinstance(value, int | float)]
         return max(int(item.max or max(offered, default=1)), 1)
-
-    @property
-    def can_seed(self) -> bool:
-        """Whether a result can be repeated with the same seed."""
-        return bool(self.concepts.seed)
 
     @property
     def edits(self) -> bool:
