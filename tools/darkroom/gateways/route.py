@@ -1,4 +1,4 @@
-"""The way to a gateway and to the hosts of its images: through which proxy, whose certificates are trusted, how long."""
+"""The way to a gateway and to the hosts of its images: through which proxy, whose certificates count, how long."""
 
 import sys
 from dataclasses import dataclass, field
