@@ -14,9 +14,8 @@ from darkroom.errors import (
     KeyRefused,
     RequestRefused,
 )
-from darkroom.gateways import Key, PredictionClient
+from darkroom.gateways import Key, PredictionClient, Timeouts
 from darkroom.gateways.faults import failure_kind
-from darkroom.gateways.limits import Timeouts
 from darkroom.gateways.replies import fields_in_fragment
 from darkroom.predictions import Prediction, PredictionStatus
 

@@ -54,7 +54,7 @@ def test_any_request_is_mapped_to_what_the_model_takes_or_refused_in_words(name:
     assert set(sent.file_fields) <= set(sent.input)
     assert sent.image_count == request.count
     assert all(len(note) <= 300 for note in sent.notes)
-    assert (sent.seed is None) == (not model.can_seed)
+    assert (sent.seed is None) == (not model.concepts.seed)
 
 
 @settings(max_examples=rounds(100), deadline=None)

@@ -14,7 +14,7 @@ from open_rooms import room_at
 from test_live_schema_hostile import HOSTILE, NAMES, NODES, VALUES
 
 from darkroom.gateways import Key
-from darkroom.live_models.pruning import pruned
+from darkroom.live_models.files import pruned
 from darkroom.registry.live_schema import BadSchema, Description, describe
 
 RICH = live_body(

@@ -179,7 +179,7 @@ def test_an_image_is_needed_only_where_the_schema_requires_it():
 def test_the_facts_beside_the_schema_are_kept():
     found = described({"prompt": text()}, is_official=True, run_count=12)
     assert (found.version, found.is_official, found.model.provenance.run_count) == (VERSION, True, 12)
-    assert (found.model.name, found.model.confidence) == ("ada/painter", "live")
+    assert (found.model.name, found.model.provenance.confidence) == ("ada/painter", "live")
 
 
 @pytest.mark.parametrize(

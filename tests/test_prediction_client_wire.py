@@ -10,7 +10,7 @@ from scripted_gateway import Answer, ScriptedGateway, gateway_at
 
 from darkroom.errors import CreateUnresolved, GatewayError, GatewayUnreachable
 from darkroom.gateways import Key, PredictionClient
-from darkroom.gateways.limits import MAX_REPLY_BYTES
+from darkroom.gateways.replies import MAX_REPLY_BYTES
 from darkroom.predictions import Prediction
 
 pytestmark = pytest.mark.anyio

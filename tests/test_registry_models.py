@@ -36,8 +36,8 @@ def test_all_inputs_and_prices_of_the_files_are_there() -> None:
 def test_every_model_says_what_it_is_for_and_where_its_facts_come_from() -> None:
     for model in every_model():
         assert model.title and model.provider and model.best_for and model.tasks
-        assert model.sources and model.docs_url.startswith("https://")
-        assert model.confidence in ("verified-schema", "documented", "inferred")
+        assert model.provenance.sources and model.docs_url.startswith("https://")
+        assert model.provenance.confidence in ("verified-schema", "documented", "inferred")
         assert all(item.description for item in model.inputs)
 
 

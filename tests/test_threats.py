@@ -21,8 +21,7 @@ from pictures import SVG, bomb, picture
 from scripted_gateway import Answer, RecordedRequest, ScriptedGateway, gateway_at
 
 from darkroom.errors import CreateUnresolved, OutputError
-from darkroom.gateways import Key, OutputFetcher, PredictionClient, clean_words, quoted
-from darkroom.gateways.limits import Timeouts
+from darkroom.gateways import Key, OutputFetcher, PredictionClient, Timeouts, clean_words, quoted
 from darkroom.settings import Settings
 from darkroom_server.app import create_server
 from darkroom_server.cli.commands import run

@@ -8,7 +8,7 @@ import anyio
 
 from darkroom.darkroom import Darkroom
 from darkroom.errors import GatewayUnreachable, UnknownModel
-from darkroom.live_models.directory import Found, Missing
+from darkroom.gateways.model_answers import NotTold
 from darkroom.live_models.drift import Checked, compare
 from darkroom.live_models.model_text import model_text
 from darkroom.registry import ModelRef
@@ -56,9 +56,9 @@ async def model_file_text(darkroom: Darkroom, name: str) -> str:
     ref = ModelRef.parse(name)
     answer = await darkroom.live.find(ref, is_fresh=True)
     gateway = darkroom.gateway.name
-    if isinstance(answer, Found):
-        curated = darkroom.registry.find(ref.full_name)
-        return model_text(answer.description, curated, gateway=gateway, today=str(datetime.date.today()))
-    if isinstance(answer, Missing):
-        raise UnknownModel(f"Gateway '{gateway}' has no model '{ref}'.")
-    raise GatewayUnreachable(f"Gateway '{gateway}' does not describe '{ref}': {answer.words}.", gateway=gateway)
+    if isinstance(answer, NotTold):
+        if answer.is_missing:
+            raise UnknownModel(f"Gateway '{gateway}' has no model '{ref}'.")
+        raise GatewayUnreachable(f"Gateway '{gateway}' does not describe '{ref}': {answer.words}.", gateway=gateway)
+    curated = darkroom.registry.find(ref.full_name)
+    return model_text(answer.description, curated, gateway=gateway, today=str(datetime.date.today()))

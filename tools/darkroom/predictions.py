@@ -241,3 +241,8 @@ def _error_text(error: object) -> str:
 
 def mapping_in(value: object) -> Mapping[str, object] | None:
     return cast("Mapping[str, object]", value) if isinstance(value, Mapping) else None
+
+
+def items_in(value: object) -> list[object]:
+    """The list, empty where it is none."""
+    return cast("list[object]", value) if isinstance(value, list) else []

@@ -95,7 +95,7 @@ def _log_text(prediction: Prediction, now: float) -> str:
     run_s = stored.run_s if prediction.stalls else prediction.ended_at - prediction.started_at
     is_done = prediction.has_ended(now) and prediction.end == "succeeded"
     lines = ["Opening the sandbox's box of colours"]
-    if model.can_seed:
+    if model.concepts.seed:
         lines.append(f"Using seed: {prediction.seed}")
     steps = model.with_defaults(stored.input).get(model.concepts.steps)
     if isinstance(steps, int | float) and int(steps):

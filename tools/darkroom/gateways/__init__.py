@@ -13,37 +13,20 @@ if TYPE_CHECKING:
     from darkroom.gateways.envelopes import read_prediction
     from darkroom.gateways.faults import failure_kind
     from darkroom.gateways.keys import Key
-    from darkroom.gateways.limits import Timeouts
     from darkroom.gateways.list_pages import ListPage
     from darkroom.gateways.polling import PollSchedule
     from darkroom.gateways.profiles import Gateway, load_gateways
+    from darkroom.gateways.route import Timeouts
     from darkroom.gateways.token_log import LogKind, LogRow, TokenLog, TokenUsage
     from darkroom.gateways.words import clean_words, quoted
 
+# fmt: off
 __all__ = [
-    "Gateway",
-    "GatewayChoice",
-    "GatewayProbe",
-    "Key",
-    "ListPage",
-    "LogKind",
-    "LogRow",
-    "OutputFetcher",
-    "PollSchedule",
-    "PredictionClient",
-    "Timeouts",
-    "TokenLog",
-    "TokenUsage",
-    "checked_key",
-    "choose_gateway",
-    "clean_words",
-    "failure_kind",
-    "load_gateways",
-    "name_of_key",
-    "named_gateway",
-    "quoted",
-    "read_prediction",
+    "Gateway", "GatewayChoice", "GatewayProbe", "Key", "ListPage", "LogKind", "LogRow", "OutputFetcher", "PollSchedule",
+    "PredictionClient", "Timeouts", "TokenLog", "TokenUsage", "checked_key", "choose_gateway", "clean_words",
+    "failure_kind", "load_gateways", "name_of_key", "named_gateway", "quoted", "read_prediction",
 ]
+# fmt: on
 
 _NAMES_OF = {
     "choice": "GatewayChoice checked_key choose_gateway name_of_key named_gateway",
@@ -53,7 +36,7 @@ _NAMES_OF = {
     "list_pages": "ListPage",
     "faults": "failure_kind",
     "keys": "Key",
-    "limits": "Timeouts",
+    "route": "Timeouts",
     "polling": "PollSchedule",
     "profiles": "Gateway load_gateways",
     "token_log": "LogKind LogRow TokenLog TokenUsage",

@@ -21,10 +21,10 @@ from darkroom.gateways import envelopes, faults, token_log
 from darkroom.gateways.creates import create_request
 from darkroom.gateways.envelopes import Refusal
 from darkroom.gateways.keys import Key
-from darkroom.gateways.limits import Timeouts
 from darkroom.gateways.list_pages import ListPage, list_page
 from darkroom.gateways.profiles import Gateway
 from darkroom.gateways.replies import Reply, Request
+from darkroom.gateways.route import Timeouts
 from darkroom.gateways.token_log import TokenLog, TokenUsage
 from darkroom.gateways.wire import Wire, WireFault
 from darkroom.predictions import ID_PATTERN, Prediction

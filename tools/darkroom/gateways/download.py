@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Self
 import anyio
 
 from darkroom.errors import OutputError, OutputExpired
-from darkroom.gateways.limits import BOUNDED_ENCODINGS
 from darkroom.gateways.profiles import Gateway
+from darkroom.gateways.replies import BOUNDED_ENCODINGS
 from darkroom.images import MAX_IMAGE_BYTES
 from darkroom.uris import TooLarge, decode_data_uri, host_of, is_loopback, port_of, scheme_of
 

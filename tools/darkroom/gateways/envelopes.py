@@ -10,15 +10,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from typing import cast
 
-from darkroom.gateways.limits import MAX_REPLY_BYTES
-from darkroom.gateways.replies import Reply, fields_in_fragment, read_json
+from darkroom.gateways.replies import MAX_REPLY_BYTES, Reply, fields_in_fragment, read_json
 from darkroom.gateways.words import clean_words
 from darkroom.predictions import (
     ID_PATTERN,
     Prediction,
     PredictionStatus,
+    items_in,
     mapping_in,
     output_uris,
     parse_prediction,
@@ -166,8 +165,7 @@ def _invalid_fields(body: Mapping[str, object]) -> Iterator[str]:
 
     What is no name of an input is left out: answers repeat these.
     """
-    given = body.get("invalid_fields")
-    for each in cast("list[object]", given)[:_MOST_FIELDS] if isinstance(given, list) else []:
+    for each in items_in(body.get("invalid_fields"))[:_MOST_FIELDS]:
         fault = mapping_in(each) or {}
         place, said = text_in(fault.get("field")), _FIELD_IN_WORDS.search(text_in(fault.get("description")))
         name = place.split(".")[1] if place.startswith("input.") else (said[1] or said[2]) if said else ""
@@ -208,10 +206,8 @@ def _candidates(decoded: object) -> list[Mapping[str, object]]:
 
 def _finished_image_list(decoded: object, known_id: str) -> Prediction | None:
     """An OpenAI-like `{"data": [{"url": ...}]}` answer to a look-up, which one gateway documents."""
-    images = (mapping_in(decoded) or {}).get("data")
-    if not known_id or not isinstance(images, list) or not (output := output_uris(cast("object", images))):
-        return None
-    return Prediction(id=known_id, status=PredictionStatus.SUCCEEDED, output=output)
+    output = output_uris(items_in((mapping_in(decoded) or {}).get("data")))
+    return Prediction(id=known_id, status=PredictionStatus.SUCCEEDED, output=output) if known_id and output else None
 
 
 def _instead(reply: Reply, raw: str, *, has_given_json: bool) -> str:
@@ -225,14 +221,11 @@ def _instead(reply: Reply, raw: str, *, has_given_json: bool) -> str:
 
 
 def _reason(body: Mapping[str, object], error: Mapping[str, object]) -> str:
-    detail = body.get("detail")
-    if isinstance(detail, list):
-        items = [mapping_in(item) or {"msg": item} for item in cast("list[object]", detail)[:_READ_AT_MOST]]
-        detail = "; ".join(
-            text for item in items if (text := text_in(item.get("msg")) or text_in(item.get("description")))
-        )
+    items = [mapping_in(item) or {"msg": item} for item in items_in(body.get("detail"))[:_READ_AT_MOST]]
+    told = (text_in(item.get("msg")) or text_in(item.get("description")) for item in items)
+    detail = "; ".join(filter(None, told)) or body.get("detail")
     sources = (error.get("message"), body.get("error"), detail, body.get("title"), body.get("message"))
-    return next((text for source in sources if (text := text_in(source))), "")
+    return next(filter(None, map(text_in, sources)), "")
 
 
 def _retry_after(

@@ -4,11 +4,10 @@ import re
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import cast
 
 from darkroom.gateways.envelopes import http_date, prediction_in
 from darkroom.gateways.replies import Reply
-from darkroom.predictions import RUNNING, Prediction, PredictionStatus, mapping_in, parse_time
+from darkroom.predictions import RUNNING, Prediction, PredictionStatus, items_in, mapping_in, parse_time
 
 _CURSOR = re.compile(r"[!-~]{1,2000}")
 
@@ -35,10 +34,10 @@ def list_page(reply: Reply, wanted: Container[str] | None = None) -> ListPage | 
     With `wanted` only predictions of these ids are read, and of those that still run only id and status, which takes a
     small part of the time.
     """
-    results = (body := mapping_in(reply.decoded) or {}).get("results")
-    if not isinstance(results, list):
+    body = mapping_in(reply.decoded) or {}
+    if not isinstance(body.get("results"), list):
         return None
-    items = [mapping_in(item) or {} for item in cast("list[object]", results)]
+    items = [mapping_in(item) or {} for item in items_in(body["results"])]
     if wanted is None:
         read = [prediction_in(item) for item in items]
     else:

@@ -6,12 +6,11 @@ page and HTTP 200, or with a 404 of another shape; from either nothing follows a
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import cast
+from dataclasses import dataclass
 
 from darkroom.gateways.replies import Reply
 from darkroom.gateways.words import quoted
-from darkroom.predictions import mapping_in, text_in
+from darkroom.predictions import items_in, mapping_in, text_in
 
 MOST_DESCRIPTION_BYTES = 4 * 1024 * 1024
 MOST_SEARCH_BYTES = 8 * 1024 * 1024
@@ -21,46 +20,41 @@ _NOT_THERE = re.compile(
     re.IGNORECASE,
 )
 _UNSERVED = frozenset({301, 302, 303, 307, 308, 404, 405, 410, 501})
-_EMPTY: Mapping[str, object] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ModelAnswer:
-    """`body` is the object asked for, empty where none came; `words` say why none did.
+class NotTold:
+    """Nothing is known of a model; `words` say why.
 
-    `is_missing`: the gateway says that there is no such model. `is_unserved`: it does not tell about models at all.
+    `is_missing`: the gateway says that there is none of that name. `is_unserved`: it does not tell about models at all.
     """
 
-    body: Mapping[str, object] = field(default_factory=lambda: _EMPTY)
+    words: str
     is_missing: bool = False
     is_unserved: bool = False
-    words: str = ""
 
 
-def model_answer(reply: Reply, member: str) -> ModelAnswer:
+def model_object(reply: Reply, member: str) -> Mapping[str, object] | NotTold:
     """`member` is what an object of the kind asked for always has: latest_version, openapi_schema, current_release."""
     if reply.is_too_long:
-        return ModelAnswer(words=f"its description has more than {MOST_DESCRIPTION_BYTES // 1024**2} MiB")
+        return NotTold(words=f"its description has more than {MOST_DESCRIPTION_BYTES // 1024**2} MiB")
     body = mapping_in(reply.decoded)
     if 200 <= reply.status < 300:
         if body is not None and member in body:
-            return ModelAnswer(body=body)
+            return body
         if reply.is_cut:
-            return ModelAnswer(words="its answer broke off")
-        return ModelAnswer(is_unserved=True, words=f"it answered with {'other JSON' if body else 'no JSON'}")
+            return NotTold(words="its answer broke off")
+        return NotTold(is_unserved=True, words=f"it answered with {'other JSON' if body else 'no JSON'}")
     detail = text_in((body or {}).get("detail"))
     if reply.status == 404 and _SUBJECT.search(detail) and _NOT_THERE.search(detail):
-        return ModelAnswer(is_missing=True, words=quoted(detail, 100))
-    return ModelAnswer(is_unserved=reply.status in _UNSERVED, words=f"it answered with HTTP {reply.status}")
+        return NotTold(is_missing=True, words=quoted(detail, 100))
+    return NotTold(is_unserved=reply.status in _UNSERVED, words=f"it answered with HTTP {reply.status}")
 
 
 def models_in(reply: Reply) -> list[Mapping[str, object]] | None:
     """The model objects of a search or of a list of models; None where it is neither."""
     body = mapping_in(reply.decoded)
-    if body is None or not 200 <= reply.status < 300:
-        return None
-    listed = body.get("models", body.get("results"))
-    if not isinstance(listed, list):
-        return None
-    rows = (mapping_in(each) or {} for each in cast("list[object]", listed))
-    return [mapping_in(row.get("model")) or row for row in rows]
+    listed = body.get("models", body.get("results")) if body else None
+    rows = [mapping_in(each) or {} for each in items_in(listed)]
+    is_list = isinstance(listed, list) and 200 <= reply.status < 300
+    return [mapping_in(row.get("model")) or row for row in rows] if is_list else None

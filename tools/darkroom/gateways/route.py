@@ -1,4 +1,4 @@
-"""The way to a gateway and to the hosts of its images: through which proxy, and whose certificates are trusted."""
+"""The way to a gateway and to the hosts of its images: through which proxy, whose certificates count, how long."""
 
 import sys
 from dataclasses import dataclass, field
@@ -31,6 +31,16 @@ class Route:
     """For the gateway, uploads and the hosts of images alike."""
     certificates_file: str = ""
     """PEM file that replaces the certificates which the system trusts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """Seconds. `read_s` holds for each read; the time for which the gateway may hold its answer comes on top."""
+
+    connect_s: float = 5.0
+    write_s: float = 30.0
+    read_s: float = 30.0
+    pool_s: float = 10.0
 
 
 def proxy_at(text: str) -> Proxy:

@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING
 import anyio
 
 from darkroom.gateways.keys import Key
-from darkroom.gateways.limits import BOUNDED_ENCODINGS, Timeouts
 from darkroom.gateways.profiles import Gateway
-from darkroom.gateways.replies import Reply, Request, read_json
-from darkroom.gateways.route import Proxy, tls_context
+from darkroom.gateways.replies import BOUNDED_ENCODINGS, Reply, Request, read_json
+from darkroom.gateways.route import Proxy, Timeouts, tls_context
 from darkroom.uris import scheme_of
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ the call to the caller's own words, unchecked, and says why. A community model i
 was checked, an official one by its name. A curated model is never asked for while its file fits.
 """
 
-from darkroom.live_models.directory import Directory, Found, Missing, NotTold
+from darkroom.live_models.directory import Directory
 from darkroom.live_models.running import as_described
 
-__all__ = ["Directory", "Found", "Missing", "NotTold", "as_described"]
+__all__ = ["Directory", "as_described"]

@@ -1,19 +1,27 @@
-"""Descriptions on the disk, one small file each; a disk that takes none costs only questions."""
+"""Descriptions on the disk, one small file each; a disk that takes none costs only questions.
+
+Of a model object its schema is kept and the endings of its example's files: the same to the rules that describe it,
+without pictures, addresses and long texts.
+"""
 
 import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from anyio import to_thread
 
 from darkroom.file_systems import write_whole
 from darkroom.predictions import mapping_in, text_in
+from darkroom.registry.live_schema.examples import example_endings, example_s
 
 log = logging.getLogger(__name__)
 
 _LARGEST_BYTES = 256 * 1024
+_KEPT = ("owner", "name", "is_official", "run_count", "id", "model", "version")
+_LONGEST_TEXT = 6000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,3 +70,29 @@ class Files:
         if text_in(facts.get("whose")) != self.whose or not isinstance(at, int | float) or body is None:
             return None
         return Kept(at=float(at), body=body)
+
+
+def pruned(body: Mapping[str, object]) -> dict[str, object]:
+    """What is kept of the object of a model, of a version of one, or of a deployment."""
+    kept = {name: body[name] for name in _KEPT if name in body}
+    kept["description"] = text_in(body.get("description"))[:_LONGEST_TEXT]
+    for name in ("latest_version", "current_release"):
+        if (inner := mapping_in(body.get(name))) is not None:
+            kept[name] = pruned(inner)
+    if (endings := example_endings(body)) is not None:
+        files = [f"data:image/{ending}," if ending else "https://without" for ending in endings]
+        kept["default_example"] = {"output": files, "metrics": {"predict_time": example_s(body)}}
+    schema = mapping_in(body.get("openapi_schema")) or {}
+    if (components := mapping_in(schema.get("components"))) is not None:
+        kept["openapi_schema"] = {"components": {"schemas": _shortened(components.get("schemas"))}}
+    return kept
+
+
+def _shortened(node: object) -> object:
+    """The same with long texts cut, such as a picture that is a default."""
+    if isinstance(node, str):
+        return node[:_LONGEST_TEXT]
+    if isinstance(node, list):
+        return [_shortened(each) for each in cast("list[object]", node)]
+    fields = mapping_in(node)
+    return node if fields is None else {name: _shortened(value) for name, value in fields.items()}

@@ -2,7 +2,7 @@
 
 from typing import Any, cast
 
-from darkroom.live_models.overlay import overlaid
+from darkroom.live_models.second_opinion import overlaid
 from darkroom.registry import Model
 from darkroom.registry.coherence import find_incoherences
 from darkroom.registry.live_schema import Description

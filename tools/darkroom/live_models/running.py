@@ -2,8 +2,9 @@
 
 from darkroom.errors import InvalidInput, UnknownModel
 from darkroom.gateways import Gateway
-from darkroom.live_models.directory import Directory, Found, Missing
-from darkroom.live_models.overlay import overlaid
+from darkroom.gateways.model_answers import NotTold
+from darkroom.live_models.directory import Directory, Found
+from darkroom.live_models.second_opinion import overlaid
 from darkroom.registry import Model, ModelRef, ModelRegistry
 
 _SHOWN_DIGITS = 8
@@ -23,11 +24,10 @@ async def as_described(directory: Directory, registry: ModelRegistry, model: Mod
     ref = ModelRef.parse(f"{model.name}:{model.version}" if model.version else model.name)
     answer = await directory.find(ref)
     gateway = directory.client.gateway
-    if isinstance(answer, Missing):
-        raise UnknownModel(_missing_words(gateway, ref, registry, is_curated=curated is not None))
-    if not isinstance(answer, Found):
-        words = f"gateway '{gateway.name}' could not be asked what '{ref}' takes: {answer.words}."
-        return model, (words[:1].upper() + words[1:],)
+    if isinstance(answer, NotTold):
+        if answer.is_missing:
+            raise UnknownModel(_missing_words(gateway, ref, registry, is_curated=curated is not None))
+        return model, (f"Gateway '{gateway.name}' could not be asked what '{ref}' takes: {answer.words}.",)
     if answer.description.makes == "other":
         words = f"'{ref.full_name}' makes no images: its example at gateway '{gateway.name}' is of another kind."
         raise InvalidInput(f"{words} Nothing was sent. list_models shows models that do.", field="model")

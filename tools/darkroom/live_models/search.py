@@ -10,7 +10,7 @@ from darkroom.gateways.model_answers import MOST_SEARCH_BYTES, models_in
 from darkroom.gateways.replies import Request
 from darkroom.predictions import text_in
 from darkroom.registry import ModelRef
-from darkroom.registry.live_schema import one_line
+from darkroom.registry.live_schema import is_official, one_line, run_count
 from darkroom.registry.live_schema.examples import example_endings, what_it_makes
 
 MOST_FOUND = 20
@@ -53,10 +53,9 @@ def _found(bodies: list[Mapping[str, object]]) -> Iterator[FoundModel]:
             ref = ModelRef.parse(f"{text_in(body.get('owner'))}/{text_in(body.get('name'))}")
         except DarkroomError:
             continue
-        runs, official = body.get("run_count"), body.get("is_official")
         yield FoundModel(
             name=ref.full_name,
             text=one_line(body.get("description")),
-            run_count=runs if isinstance(runs, int) and 0 <= runs < 10**12 else 0,
-            is_official=official if isinstance(official, bool) else None,
+            run_count=run_count(body),
+            is_official=is_official(body),
         )

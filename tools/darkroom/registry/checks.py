@@ -56,14 +56,9 @@ def check_value(item: ModelInput, value: JsonValue) -> list[FieldFault]:
 
 def _is_of_type(value: JsonValue, wanted: InputType) -> bool:
     """Whether a JSON value is of a schema type: 4.0 is an integer, 4 is a number; true and NaN are neither."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return False
-    given = _type_name(value)
-    if wanted == "number":
-        return given in ("integer", "number")
-    if wanted == "integer" and isinstance(value, float):
-        return value.is_integer()
-    return given == wanted
+    if isinstance(value, float):
+        return math.isfinite(value) and (wanted == "number" or (wanted == "integer" and value.is_integer()))
+    return _type_name(value) in ((wanted, "integer") if wanted == "number" else (wanted,))
 
 
 def _type_name(value: JsonValue) -> str:

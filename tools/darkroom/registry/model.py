@@ -12,7 +12,7 @@ from darkroom.errors import UnknownModel
 from darkroom.model_tasks import Task
 from darkroom.registry.concepts import Concepts
 from darkroom.registry.model_input import Facts, ModelInput
-from darkroom.registry.old_prices import with_price_table
+from darkroom.registry.old_prices import OldPrice, table_of
 from darkroom.registry.price import PriceTable
 
 _REFERENCE = re.compile(r"(deployments/)?([A-Za-z0-9_-]{1,100})/([A-Za-z0-9._-]{1,100})(?::([A-Za-z0-9._-]{1,128}))?")
@@ -111,7 +111,7 @@ class Model(Facts):
 
     `run_by` "model" is created by its path, "version" by its version id. `gateways` are the profiles whose documents
     name it (absence means unknown). `checked` is False for a model nobody described: its options are passed as they
-    are. `unmapped`: our word -> why it is not clear which input carries it.
+    are. `unmapped`: our word -> why it is not clear which input carries it. `prices` are those of an old file.
     """
 
     name: str = Field(pattern=r"^(deployments/)?[a-z0-9_-]+/[a-z0-9._-]+$")
@@ -130,16 +130,12 @@ class Model(Facts):
     inputs: tuple[ModelInput, ...]
     output: OutputShape = OutputShape.model_construct()
     price: PriceTable | None = None
+    prices: tuple[OldPrice, ...] = Field(default=(), exclude=True)
     predict_s: tuple[Timing, ...] = ()
     gateways: dict[str, str] = {}
     provenance: Provenance = Provenance.model_construct()
     checked: bool = True
     unmapped: dict[str, str] = {}
-
-    @model_validator(mode="before")
-    @classmethod
-    def _take_up_old_prices(cls, facts: dict[str, JsonValue]) -> dict[str, JsonValue]:
-        return with_price_table(facts)
 
     @model_validator(mode="after")
     def _fill_in(self) -> "Model":
@@ -152,10 +148,11 @@ class Model(Facts):
             "run_by": "version" if self.version else "model",
             "tasks": tuple(task for task, name in by_concept.items() if name),
         }
-        for field in missing.keys() - self.model_fields_set:
-            object.__setattr__(
-                self, field, missing[field]
-            )  # the only write into a frozen model, before anyone else has it
+        facts = {field: missing[field] for field in missing.keys() - self.model_fields_set}
+        if self.prices and "price" not in self.model_fields_set:
+            facts["price"] = table_of(self.prices, self.inputs_by_name)
+        for field, value in facts.items():
+            object.__setattr__(self, field, value)  # the only write into a frozen model, before anyone else has it
         return self
 
     @cached_property
@@ -166,18 +163,6 @@ class Model(Facts):
     def is_live(self) -> bool:
         """Whether the gateway's own schema describes it, and nobody has curated it."""
         return self.provenance.confidence == "live"
-
-    @property
-    def sources(self) -> tuple[str, ...]:
-        return self.provenance.sources
-
-    @property
-    def confidence(self) -> str:
-        return self.provenance.confidence
-
-    @property
-    def unverified(self) -> tuple[str, ...]:
-        return self.provenance.unverified
 
     @property
     def typical_s(self) -> float | None:
@@ -194,11 +179,6 @@ class Model(Facts):
             return 1
         offered = [value for value in item.enum if isinstance(value, int | float)]
         return max(int(item.max or max(offered, default=1)), 1)
-
-    @property
-    def can_seed(self) -> bool:
-        """Whether a result can be repeated with the same seed."""
-        return bool(self.concepts.seed)
 
     @property
     def edits(self) -> bool:

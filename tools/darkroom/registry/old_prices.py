@@ -3,18 +3,18 @@
 People have such files in their models folder, so they are still read; the models that come with darkroom have none.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import Field, JsonValue
 
 from darkroom.registry.model_input import Facts, ModelInput
-from darkroom.registry.price import MOST_USD, Confidence
+from darkroom.registry.price import MOST_USD, Confidence, PriceTable
 
 _SEVERAL_IN_WORDS = "The model file has several prices; the highest that may apply is taken."
 
 
-class _OldPrice(Facts):
+class OldPrice(Facts):
     """US dollars for one image; `condition` in words, and `when` in input values where the words name some."""
 
     usd: float = Field(ge=0, le=MOST_USD)
@@ -26,46 +26,29 @@ class _OldPrice(Facts):
     confidence: str = ""
 
 
-class _OldFile(BaseModel):
-    """The part of a model file that is needed to read its prices."""
-
-    model_config = ConfigDict(defer_build=True)
-
-    prices: tuple[_OldPrice, ...]
-    inputs: tuple[ModelInput, ...]
-
-
-def with_price_table(facts: dict[str, JsonValue]) -> dict[str, JsonValue]:
-    """The facts of a model file, with its `[[prices]]`, if it has any, as the tiers of a price table.
+def table_of(prices: Sequence[OldPrice], inputs: Mapping[str, ModelInput]) -> PriceTable:
+    """The price table of a file with these prices, at least one.
 
     Prices for the same inputs were alternatives, of which the highest counted, while tiers add up: the highest stays.
-
-    Raises: ValidationError where a price has a wrong field.
+    One without a condition in input values counted where no other fitted. Tiers cannot say that, so it is left out,
+    unless it is the highest of all: then it alone stays.
     """
-    if "prices" not in facts:
-        return facts
-    rest = {field: value for field, value in facts.items() if field != "prices"}
-    file = _OldFile.model_validate(facts)
-    if not file.prices or "price" in facts:
-        return rest
-    rest["price"] = _table_of(file)
-    return rest
-
-
-def _table_of(file: _OldFile) -> JsonValue:
-    inputs = {item.name: item for item in file.inputs}
-    prices = [
-        price if _may_hold(price.when, inputs) else price.model_copy(update={"when": {}}) for price in file.prices
-    ]
-    tiers = _tiers_of(prices)
-    dearest = tiers[0]
-    return {
-        "tiers": [{"metric": "image_output_count", "usd": tier.usd, "when": tier.when} for tier in tiers],
-        "confidence": dearest.confidence if dearest.confidence in get_args(Confidence) else "user",
-        "source": dearest.source,
-        "date": dearest.date,
-        "doubt": _SEVERAL_IN_WORDS if len(tiers) < len(prices) else "",
-    }
+    whens = [price.when if _may_hold(price.when, inputs) else {} for price in prices]
+    highest_first = sorted(zip(prices, whens, strict=True), key=lambda pair: pair[0].usd, reverse=True)
+    dearest, condition = highest_first[0]
+    tiers = [(dearest, condition)]
+    for price, when in highest_first[1:]:
+        if condition and when and all(when != other for _, other in tiers):
+            tiers.append((price, when))
+    return PriceTable.model_validate(
+        {
+            "tiers": [{"metric": "image_output_count", "usd": price.usd, "when": when} for price, when in tiers],
+            "confidence": dearest.confidence if dearest.confidence in get_args(Confidence) else "user",
+            "source": dearest.source,
+            "date": dearest.date,
+            "doubt": _SEVERAL_IN_WORDS if len(tiers) < len(prices) else "",
+        }
+    )
 
 
 def _may_hold(when: Mapping[str, JsonValue], inputs: Mapping[str, ModelInput]) -> bool:
@@ -74,19 +57,3 @@ def _may_hold(when: Mapping[str, JsonValue], inputs: Mapping[str, ModelInput]) -
         name in inputs and (not inputs[name].enum or not inputs[name].enum_complete or value in inputs[name].enum)
         for name, value in when.items()
     )
-
-
-def _tiers_of(prices: Iterable[_OldPrice]) -> list[_OldPrice]:
-    """The prices that become tiers, highest first.
-
-    A price without a condition in input values counted where no other fitted. Tiers cannot say that, so it is left
-    out, unless it is the highest of all: then it alone stays.
-    """
-    by_price = sorted(prices, key=lambda price: price.usd, reverse=True)
-    if not by_price[0].when:
-        return by_price[:1]
-    found: list[_OldPrice] = []
-    for price in by_price:
-        if price.when and all(price.when != other.when for other in found):
-            found.append(price)
-    return found

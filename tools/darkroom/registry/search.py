@@ -5,7 +5,7 @@ given), then whether it has what else must be (lettering, 4K), then how much of 
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from darkroom.registry.model import Model
@@ -131,13 +131,11 @@ def _ranked(text: _Text, wish: Wish, names: tuple[str, ...]) -> Ranked | None:
 
 def _makers_mixed(rows: list[Ranked]) -> list[Ranked]:
     """A further model of the same maker or family counts a little less, so that equals are not all of one maker."""
-    return [row for _, row in sorted(_with_places(rows), key=lambda pair: pair[0])]
-
-
-def _with_places(rows: list[Ranked]) -> Iterator[tuple[tuple[tuple[int, int], int], Ranked]]:
     seen: Counter[str] = Counter()
+    places: dict[str, tuple[tuple[int, int], int]] = {}
     for row in rows:
         owner, _, bare = row.model.name.partition("/")
-        kin = (owner, bare.partition("-")[0])
-        yield (row.misses, max(seen[each] for each in kin) - row.score), row
-        seen.update(set(kin))
+        kin = {owner, bare.partition("-")[0]}
+        places[row.model.name] = (row.misses, max(seen[each] for each in kin) - row.score)
+        seen.update(kin)
+    return sorted(rows, key=lambda row: places[row.model.name])

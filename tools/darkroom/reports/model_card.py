@@ -50,7 +50,7 @@ def model_report(model: Model, *, today: datetime.date, limits: Limits) -> Model
         *_notes(model),
     ]
     facts: dict[str, JsonValue] = {**whole, **row_data(model, limits), "example": example}
-    facts["unverified"] = list(model.unverified)
+    facts["unverified"] = list(model.provenance.unverified)
     report = ModelReport(
         text="\n".join(section for section in sections if section),
         data={"models": [facts], "shown": 1, "known": 1, "problems": []},
@@ -156,7 +156,7 @@ def _sources(model: Model) -> list[str]:
         (doubt, f"Price, all doubts: {doubt.rstrip('.')}."),
         (model.notes, f"All notes: {model.notes}"),
         (model.gateways, f"Named by: {', '.join(model.gateways)}."),
-        (model.unverified, f"Not verified: {'; '.join(model.unverified)}."),
+        (model.provenance.unverified, f"Not verified: {'; '.join(model.provenance.unverified)}."),
         (licence, f"Licence: {licence}.".replace("..", ".")),
         (model.docs_url, f"Docs: {model.docs_url}"),
     )

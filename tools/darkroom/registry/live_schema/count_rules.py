@@ -3,7 +3,7 @@
 import re
 
 from darkroom.registry.live_schema.findings import Findings
-from darkroom.registry.live_schema.live_input import LiveInput
+from darkroom.registry.live_schema.schema import LiveInput
 from darkroom.registry.live_schema.shape_rules import requires
 
 _LISTS = frozenset({"uri_list", "object_list", "unknown_list", "object"})
@@ -28,32 +28,25 @@ _AS_TEXT = re.compile(r"num(ber)?_?(of_)?(outputs?|images?|samples?)")
 
 def find_count(found: Findings) -> None:
     could = _candidates(found)
-    if len(could) == 1 and found.output not in _LISTS:
-        found.unmapped["count"] = f"{could[0].name} exists, but the output is not a list of images"
-    elif len(could) == 1:
+    if len(could) != 1:
+        found.put_only("count", could)
+    elif found.output in _LISTS:
         _take(found, could[0])
-    elif could:
-        found.say_ambiguous("count", could)
-    if "count" not in found.concepts:
-        for each in found.inputs:
-            if each.item.type == "string" and _AS_TEXT.fullmatch(each.key):
-                found.unmapped["count"] = f"{each.name} is text, not a number"
-                break
+    else:
+        found.unmapped["count"] = f"{could[0].name} exists, but the output is not a list of images"
+    texts = [each for each in found.inputs if each.item.type == "string" and _AS_TEXT.fullmatch(each.key)]
+    if texts and "count" not in found.concepts:
+        found.unmapped["count"] = f"{texts[0].name} is text, not a number"
     _note_several(found, could)
 
 
 def _candidates(found: Findings) -> list[LiveInput]:
-    could = [each for each in found.inputs if _is_whole(each) and _NAME.fullmatch(each.key) and _is_of_images(each)]
+    could = [each for each in found.inputs if each.is_whole and _NAME.fullmatch(each.key) and _is_of_images(each)]
     if len(could) > 1:
         strong = [each for each in could if not each.key.startswith("batch")]
         if len(strong) == 1 and all(each.item.default in (None, 1) for each in could if each is not strong[0]):
             return strong
     return could
-
-
-def _is_whole(each: LiveInput) -> bool:
-    item = each.item
-    return item.type == "integer" or (item.type == "number" and all(float(one).is_integer() for one in each.numbers))
 
 
 def _is_of_images(each: LiveInput) -> bool:
@@ -62,17 +55,15 @@ def _is_of_images(each: LiveInput) -> bool:
 
 
 def _take(found: Findings, each: LiveInput) -> None:
+    needed = dict(requires(each, found))
+    is_limit = each.name == "max_images" and not needed
+    if is_limit:
+        needed = {one.name: "auto" for one in found.inputs if "sequential" in one.name and "auto" in one.strings}
     if (each.item.min or 0) > 1 or (each.numbers and 1 not in each.numbers):
         found.unmapped["count"] = f"{each.name} cannot be 1"
-        return
-    needed = dict(requires(each, found))
-    if not needed and each.name == "max_images":
-        needed = {one.name: "auto" for one in found.inputs if "sequential" in one.name and "auto" in one.strings}
-        if not needed:
-            found.unmapped["count"] = "max_images is a limit, not a number to make"
-            return
-    found.put("count", each)
-    if needed:
+    elif is_limit and not needed:
+        found.unmapped["count"] = "max_images is a limit, not a number to make"
+    elif found.put("count", each) and needed:
         found.concepts["count_requires"] = needed
 
 

@@ -7,8 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from darkroom.registry.live_schema.live_input import LiveInput
-from darkroom.registry.live_schema.schema import OutputKind
+from darkroom.registry.live_schema.schema import LiveInput, OutputKind
 
 _MOST_NAMED = 6
 
@@ -45,30 +44,23 @@ class Findings:
         self.taken.add(found.name)
         return True
 
-    def put_only(self, concept: str, found: list[LiveInput]) -> None:
+    def put_only(self, concept: str, could: list[LiveInput]) -> None:
         """Note it where one input alone could carry it; else say which ones could."""
-        if len(found) == 1:
-            self.put(concept, found[0])
-        elif found:
-            self.say_ambiguous(concept, found)
-
-    def say_ambiguous(self, concept: str, found: Iterable[LiveInput]) -> None:
-        names = [each.name for each in found][:_MOST_NAMED]
-        self.unmapped[concept] = f"several inputs could carry it: {', '.join(names)}"
+        self.put(concept, only(could))
+        if len(could) > 1:
+            names = ", ".join(each.name for each in could[:_MOST_NAMED])
+            self.unmapped[concept] = f"several inputs could carry it: {names}"
 
     def give_up(self, concept: str, why: str) -> None:
         """Take back what was noted."""
-        if name := self.concepts.pop(concept, ""):
-            self.taken.discard(name)
+        self.taken.discard(self.concepts.pop(concept, ""))
         self.unmapped[concept] = why
-
-    def first(self, names: Iterable[str], fits: Callable[[LiveInput], bool]) -> LiveInput | None:
-        return next((self.by_key[name] for name in names if name in self.by_key and fits(self.by_key[name])), None)
 
     def put_named(self, row: Mapping[str, Any]) -> None:
         """One row of the table of names."""
         if "after" not in row or row["after"] in self.concepts:
-            self.put(row["concept"], self.first(row["names"], _FITS[row["must"]]))
+            there = (self.by_key[name] for name in row["names"] if name in self.by_key)
+            self.put(row["concept"], next(filter(_FITS[row["must"]], there), None))
 
 
 def only(found: list[LiveInput]) -> LiveInput | None:

@@ -4,9 +4,8 @@ A JSON Schema library resolves references of documents that one trusts; this rea
 """
 
 from collections.abc import Mapping
-from typing import cast
 
-from darkroom.predictions import mapping_in
+from darkroom.predictions import items_in, mapping_in
 
 Node = dict[str, object]
 
@@ -17,11 +16,6 @@ _COMBINED = ("$ref", "allOf", "anyOf", "oneOf")
 # Says of a node that its type is a union, a circle or out of bounds, so that any value is passed on unchecked.
 ANY = "x-any"
 _MOST_STEPS = 20_000
-
-
-def items_in(value: object) -> list[object]:
-    """The list, empty where it is none."""
-    return cast("list[object]", value) if isinstance(value, list) else []
 
 
 class Nodes:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from darkroom.model_tasks import Task
 from darkroom.registry.concepts import ImageRole
 from darkroom.registry.live_schema.findings import Findings
-from darkroom.registry.live_schema.live_input import LiveInput
+from darkroom.registry.live_schema.schema import LiveInput
 
 _IMG2IMG = re.compile(r"img2img|image.to.image|inpaint|upscal|tile")
 _STRUCTURE_NAME = re.compile(r"control|canny|depth|pose|scribble|lineart|sketch|structure|hed|edge")

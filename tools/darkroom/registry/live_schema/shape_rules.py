@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pydantic import JsonValue
 
 from darkroom.registry.live_schema.findings import Findings, rules
-from darkroom.registry.live_schema.live_input import LiveInput
+from darkroom.registry.live_schema.schema import LiveInput
 
 _RATIO = re.compile(r"\d{1,5}(\.\d{1,3})?\s*[:/]\s*\d{1,5}(\.\d{1,3})?")
 _RATIO_NAME = re.compile(r"(image_|output_|target_)?(aspect_?ratio|ratio)s?")

@@ -7,25 +7,12 @@ from what another argument asks for, the request is refused.
 from collections.abc import Callable
 
 from darkroom.registry.checks import check_input
-from darkroom.registry.mapping import suggestions
+from darkroom.registry.mapping import arguments, suggestions
 from darkroom.registry.mapping.argument_inputs import ArgumentInputs, Input, quoted, refusal
-from darkroom.registry.mapping.arguments import (
-    image_count,
-    map_count,
-    map_negative_prompt,
-    map_output_format,
-    map_prompt,
-    map_seed,
-    sent_seed,
-)
-from darkroom.registry.mapping.input_images import map_images, map_mask
 from darkroom.registry.mapping.options import fault_refusal, map_options
-from darkroom.registry.mapping.shape import map_shape
 from darkroom.registry.mapping.unlisted import map_unlisted
 from darkroom.registry.model import Model
 from darkroom.registry.request import ImageRequest, MappedInput
-
-_STEPS = (map_prompt, map_negative_prompt, map_images, map_mask, map_shape, map_count, map_output_format)
 
 
 def map_request(model: Model, request: ImageRequest, draw_seed: Callable[[], int]) -> MappedInput:
@@ -41,8 +28,8 @@ def map_request(model: Model, request: ImageRequest, draw_seed: Callable[[], int
         )
         raise refusal("model", f"{words} Use another model, such as {suggestions.WITHOUT_SECRET}.")
     options = map_options(model, request.options)
-    mapped = [step(model, request, options.asked) for step in _STEPS]
-    mapped.append(map_seed(model, request, options.asked, draw_seed))
+    mapped = [step(model, request, options.asked) for step in arguments.STEPS]
+    mapped.append(arguments.map_seed(model, request, options.asked, draw_seed))
     input = _put_together(model, options, mapped)
     _refuse_faults(model, input)
     return MappedInput(
@@ -51,8 +38,8 @@ def map_request(model: Model, request: ImageRequest, draw_seed: Callable[[], int
         mask_field=model.concepts.mask if input.get(model.concepts.mask) else "",
         invert_mask=bool(request.mask) and model.concepts.mask_polarity == "black_is_edited",
         notes=tuple(dict.fromkeys(note for each in (options, *mapped) for note in each.notes)),
-        seed=sent_seed(model, input),
-        image_count=image_count(model, input),
+        seed=arguments.sent_seed(model, input),
+        image_count=arguments.image_count(model, input),
         implied=frozenset(input).difference(*(each.asked for each in (options, *mapped))),
     )
 
@@ -76,10 +63,10 @@ def _refuse_faults(model: Model, input: Input) -> None:
             if seen.get(other) != value:
                 words = f"{name} of '{model.name}' only counts while {other} is {quoted(value)}. Set both, or none."
                 raise refusal(name, words)
-    arguments = {model.concepts.prompt: "prompt", model.concepts.image: "images", model.concepts.mask: "mask"}
+    ours = {model.concepts.prompt: "prompt", model.concepts.image: "images", model.concepts.mask: "mask"}
     for fault in check_input(model, input):
         if fault.kind == "required":
-            argument = arguments.get(fault.field)
+            argument = ours.get(fault.field)
             how = f"the argument {argument}" if argument else f"{fault.field}: give it in model_options"
             raise refusal(fault.field, f"'{model.name}' needs {how}.")
         item = model.inputs_by_name[fault.field.partition(".")[0]]

@@ -1,10 +1,18 @@
-"""Which inputs carry the seed, the file format and the numbers; nearly all by their exact names."""
+"""Which inputs carry the prompts, the seed, the file format and the numbers; nearly all by their exact names."""
 
 import re
 
 from darkroom.registry.live_schema.findings import Findings, only, rules
-from darkroom.registry.live_schema.live_input import LiveInput
+from darkroom.registry.live_schema.schema import LiveInput
 
+_PROMPT = re.compile(r"prompt$|^prompt_")
+_OTHER_PROMPT = re.compile(
+    r"neg|^n_|^a_|source|target|mask|custom|latent|add|extra|style|suffix|prefix|system|prompts|strength|token|"
+    r"generation|original"
+)
+_SAYS_PROMPT = re.compile(r"\bprompt\b|describ", re.IGNORECASE)
+_SPLIT = re.compile(r"(new ?lines?|per line|one per|\|)[^.]{0,40}|multiple prompts", re.IGNORECASE)
+_SPLIT_INTO = re.compile(r"prompts|per line|separat", re.IGNORECASE)
 _STILL = frozenset({"png", "jpg", "jpeg", "webp", "svg", "avif", "tiff", "tif"})
 _FREE_FORMAT = frozenset({"output_format", "format", "file_format", "image_format"})
 _FACTOR = re.compile(
@@ -14,6 +22,23 @@ _OTHER_SCALE = re.compile(r"guidance|lora|control")
 _ENLARGES = re.compile(r"up-?scal|rescal|upsampl|factor|times|enlarg|resolution|magnif", re.IGNORECASE)
 _PLAIN_FACTOR = frozenset({"scale", "scale_factor", "upscale_factor"})
 _LOWEST_SEED_LIMIT = 1
+
+
+def find_prompts(found: Findings) -> None:
+    for row in rules()["named"]:
+        found.put_named(row)
+    texts = [each for each in found.inputs if each.is_text]
+    if "prompt" not in found.concepts:
+        named = [each for each in texts if _PROMPT.search(each.key) and not _OTHER_PROMPT.search(each.key)]
+        found.put_only("prompt", [each for each in named if each.item.required or _SAYS_PROMPT.search(each.text)])
+    if "negative_prompt" not in found.concepts:
+        negative = [each for each in texts if re.search(r"(^|_)neg", each.key) and "prompt" in each.key]
+        found.put("negative_prompt", only([each for each in negative if "mask" not in each.key]))
+    prompt = found.of("prompt")
+    if prompt and _SPLIT.search(prompt.text) and _SPLIT_INTO.search(prompt.text):
+        found.notes.append(
+            f"{prompt.name} may be split at line breaks or '|': one call may then make and bill several images"
+        )
 
 
 def find_numbers(found: Findings) -> None:
