@@ -29,9 +29,8 @@ if TYPE_CHECKING:
 
     from darkroom.darkroom import Darkroom, OnProgress
     from darkroom.outputs.preview import Preview
-    from darkroom.quotes import Quote
     from darkroom.registry import ImageRequest, ModelRegistry
-    from darkroom.reports import PredictionReport
+    from darkroom.reports import PredictionReport, Quote
 
 T = TypeVar("T")
 
@@ -172,7 +171,7 @@ class Calls:
 
         Raises: DarkroomError where that cannot be found out.
         """
-        from darkroom.offers import offer
+        from darkroom.dry_run import offer
 
         name = checked_request_id(request_id)
 

@@ -11,7 +11,7 @@ from functools import partial
 import anyio
 from pydantic import JsonValue
 
-from darkroom.cheaper import cheaper_way
+from darkroom.alike import cheaper_way
 from darkroom.darkroom import CALL_GRACE_S, IMAGES_GRACE_S, Budget, Darkroom, OnProgress
 from darkroom.errors import DarkroomError, GatewayUnreachable, OutputError, SpendingRefused
 from darkroom.get_prediction import report_on
@@ -20,10 +20,10 @@ from darkroom.input_facts import wanted_output
 from darkroom.joining import Caller, call_of, joined_words, twin_words, unnamed_caller
 from darkroom.journal import Call, Intent, NewIntent
 from darkroom.like import whole
-from darkroom.quotes import Quote, noted_estimate, quote
+from darkroom.quotes import noted_estimate, quote
 from darkroom.registry import ImageRequest, MappedInput
 from darkroom.repeats import changed_files, refuse_other_arguments
-from darkroom.reports import PredictionReport, refusal_report
+from darkroom.reports import PredictionReport, Quote, refusal_report
 from darkroom.request_ids import fresh_request_id
 from darkroom.second_tries import second_tries
 from darkroom.secrets_in_inputs import secrets_of

@@ -13,8 +13,8 @@ from darkroom.darkroom import Budget, Darkroom
 from darkroom.errors import DarkroomError, InvalidInput, JournalError, RequestRefused
 from darkroom.journal import Intent
 from darkroom.model_choice import closest_words, map_again
-from darkroom.quotes import Quote
 from darkroom.registry import ImageRequest, Model
+from darkroom.reports import Quote
 from darkroom.work.watch import Watched
 
 _NO_SUCH_VERSION = re.compile(r"version does not exist|invalid version", re.IGNORECASE)
