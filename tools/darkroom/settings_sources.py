@@ -43,6 +43,15 @@ _DATABASES = ("database_url", "migrate_url")
 _MAX_BYTES = 1_000_000
 
 
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a person reads about one setting: its meaning, the allowed values, the default in words."""
+
+    meaning: str
+    allowed: str
+    default: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
     """What was set. `texts` holds every variable that carries a value.

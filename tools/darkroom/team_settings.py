@@ -13,8 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from darkroom.errors import SettingsError
-from darkroom.setting_words import About
-from darkroom.settings_sources import TEAM_SETTINGS, variable_of
+from darkroom.settings_sources import TEAM_SETTINGS, About, variable_of
 from darkroom.uris import is_loopback_url, is_web_url, origin_of
 
 if TYPE_CHECKING:
