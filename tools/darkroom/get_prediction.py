@@ -13,7 +13,6 @@ from darkroom import cancelling
 from darkroom.darkroom import CALL_GRACE_S, IMAGES_GRACE_S, Darkroom, OnProgress
 from darkroom.errors import DarkroomError, InvalidInput, JournalError, UnknownPrediction
 from darkroom.failures import repeated_failure
-from darkroom.image_links import with_links
 from darkroom.images import ImageState
 from darkroom.joining import may_be_queued_elsewhere
 from darkroom.journal import Intent, IntentState, NewIntent
@@ -198,7 +197,7 @@ async def report_on(
     """
     seen, now_s = {each.intent.key: each for each in watched}, darkroom.options.clock()
     rows, day = await _standing(darkroom, found, seen)
-    rows = await with_links(darkroom, rows)
+    rows = await darkroom.with_links(rows)
     unattended = "" if all(map(_is_home, rows)) else await darkroom.options.unattended()
     alone = (unattended,) if unattended else ()
     facts = AnswerFacts(

@@ -12,7 +12,6 @@ from datetime import date, datetime, timedelta, tzinfo
 from darkroom.darkroom import Darkroom
 from darkroom.errors import InvalidInput
 from darkroom.gateways import clean_words
-from darkroom.image_links import with_links
 from darkroom.journal import Filter, Intent, Listed, Money
 from darkroom.reports import AnswerFacts, ListFacts, PredictionReport, list_report
 from darkroom.reports.amounts import local
@@ -58,8 +57,9 @@ async def list_predictions(darkroom: Darkroom, asked: str, limit: int = 10) -> P
         idle=frozenset(row.key for row in listed.rows if darkroom.work.watched(row) is None),
         day=await darkroom.day(),
         zone=zone,
+        notes=darkroom.take_notices(),
     )
-    listed = replace(listed, rows=await with_links(darkroom, listed.rows))
+    listed = replace(listed, rows=await darkroom.with_links(listed.rows))
     hint = await _hint(darkroom, wanted.words) if not listed.rows else ""
     facts = ListFacts(
         title=wanted.title,
@@ -67,7 +67,6 @@ async def list_predictions(darkroom: Darkroom, asked: str, limit: int = 10) -> P
         answer=answer,
         today=today,
         money=await _money(darkroom, _days(listed, wanted, today, zone)),
-        notes=darkroom.take_notices(),
         is_search=bool(wanted.words),
     )
     return list_report(listed, facts)
