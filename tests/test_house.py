@@ -48,7 +48,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "darkroom.blocking",
         "darkroom",
         "darkroom_server.sandbox darkroom_server.strange_json darkroom_server.deadline darkroom_server.tool_arguments"
-        " darkroom_server.conversations darkroom_server.wire darkroom_server.shell_commands"
+        " darkroom_server.wire darkroom_server.shell_commands"
         " darkroom_server.hangup darkroom_server.bodies",
         "darkroom_server.content darkroom_server.gallery darkroom_server.prompts darkroom_server.output_schema"
         " darkroom_server.batches",

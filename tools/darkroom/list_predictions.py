@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta, tzinfo
 from darkroom.darkroom import Darkroom
 from darkroom.errors import InvalidInput
 from darkroom.gateways import clean_words
-from darkroom.journal import Filter, Intent, Listed, Money
+from darkroom.journal import Filter, Listed, Money
 from darkroom.reports import AnswerFacts, ListFacts, PredictionReport, list_report
 from darkroom.reports.amounts import local
 
@@ -127,11 +127,7 @@ def _days(listed: Listed, wanted: _Asked, today: date, zone: tzinfo | None) -> S
         return (today,)
     if wanted.until < _EVER:
         return (local(wanted.since, zone).date(),)
-    return tuple(dict.fromkeys((*(_day_of(row, zone) for row in listed.rows), today)))
-
-
-def _day_of(intent: Intent, zone: tzinfo | None) -> date:
-    return local(intent.at, zone).date()
+    return tuple(dict.fromkeys((*(local(row.at, zone).date() for row in listed.rows), today)))
 
 
 async def _money(darkroom: Darkroom, days: Sequence[date]) -> Mapping[date, Sequence[Money]]:

@@ -104,8 +104,9 @@ def _reference(name: str, value: object) -> str:
 def _number(value: object, default: float) -> float:
     """`default` for None, NaN for what is no number or has no end."""
     value = default if value is None else value
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if is_number and abs(value) < _ENDLESS else math.nan
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return math.nan
+    return float(value) if abs(value) < _ENDLESS else math.nan
 
 
 def _refusal(name: str, value: object, allowed: str) -> InvalidInput:

@@ -12,7 +12,7 @@ from darkroom.journal import Intent
 from darkroom.like import Wish
 from darkroom.model_choice import closest_words, find_model, mapped_by, named_model
 from darkroom.pricing import FREE, Estimate, estimate
-from darkroom.registry import ImageRequest, MappedInput, Model
+from darkroom.registry import MappedInput, Model
 from darkroom.reports import Quote
 from darkroom.reports.amounts import usd
 
@@ -27,22 +27,19 @@ async def quote(darkroom: Darkroom, wish: Wish) -> Quote:
     first, sizes = await checked_images(darkroom, wish, model, parts[0])
     parts = [replace(part, mask_size=first.mask_size) for part in parts]
     parts[0] = replace(parts[0], notes=(*told, *parts[0].notes))
-    notes = wish.notes if wish.request.model else (*wish.notes, *_chosen(model, why, wish.request))
+    notes = list(wish.notes)
+    if not wish.request.model:
+        notes += (f"no model was named; '{model.name}' was taken: {why}.", *unmet_wishes(model, wish.request))
     estimates, price_notes = await _estimates(darkroom, model, parts, sizes)
     return Quote(
         model=model,
         why=why,
         parts=tuple(parts),
         estimates=tuple(estimates),
-        notes=notes,
+        notes=tuple(notes),
         price_notes=tuple(price_notes),
         closest=closest_words(darkroom, model),
     )
-
-
-def _chosen(model: Model, why: str, request: ImageRequest) -> tuple[str, ...]:
-    """For a call that named no model."""
-    return (f"no model was named; '{model.name}' was taken: {why}.", *unmet_wishes(model, request))
 
 
 async def _estimates(

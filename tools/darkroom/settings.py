@@ -6,7 +6,6 @@ cannot be used never stops the server silently: `read_or_problem` keeps the erro
 
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
@@ -17,7 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr,
 
 from darkroom.errors import SettingsError
 from darkroom.setting_folders import absolute_folder, home_problem, input_folders
-from darkroom.settings_sources import PREFIX, TEAM_SETTINGS, About, Sources, argument_texts, gather
+from darkroom.settings_sources import PREFIX, TEAM_SETTINGS, About, Sources, argument_texts, described_in, gather
 from darkroom.settings_sources import variable_of as variable_of
 from darkroom.spelling import closest
 from darkroom.uris import is_url
@@ -258,11 +257,8 @@ def described() -> dict[str, About]:
     """Every setting by its name, those of the gateway first."""
     from darkroom.gateways import load_gateways
 
-    texts = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
-    known = {name: About(**row) for name, row in texts.items()}
-    for name, field in Settings.model_fields.items():
-        shown = str(field.default).lower() if isinstance(field.default, bool) else field.default
-        known[name] = replace(known[name], default=known[name].default or f"`{shown}`")
+    defaults = {name: field.default for name, field in Settings.model_fields.items()}
+    known = described_in(Path(__file__).with_suffix(".toml"), defaults)
     return known | {"gateway": replace(known["gateway"], allowed=", ".join(load_gateways()))}
 
 

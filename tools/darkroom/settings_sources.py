@@ -8,7 +8,7 @@ import os
 import sys
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
@@ -50,6 +50,16 @@ class About:
     meaning: str
     allowed: str
     default: str = ""
+
+
+def described_in(path: Path, defaults: Mapping[str, object]) -> dict[str, About]:
+    """The settings of a TOML file by their names; where it tells no default in words, that of `defaults`."""
+    texts = tomllib.loads(path.read_text(encoding="utf-8"))
+    found = {name: About(**row) for name, row in texts.items()}
+    for name, value in defaults.items():
+        shown = str(value).lower() if isinstance(value, bool) else value
+        found[name] = replace(found[name], default=found[name].default or f"`{shown}`")
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
