@@ -166,10 +166,8 @@ async def _watched(darkroom: Darkroom, intent: Intent) -> Watched | None:
 
 def _is_open(darkroom: Darkroom, intent: Intent) -> bool:
     """True while the gateway may still have news of it, or images of it that are not stored yet."""
-    if intent.state is not IntentState.KNOWN or intent.origin != darkroom.gateway.origin:
-        return False
-    is_running = intent.prediction is None or not intent.prediction.status.is_terminal
-    return is_running or any(image.state is ImageState.WANTED for image in intent.images)
+    is_ours = intent.state is IntentState.KNOWN and intent.origin == darkroom.gateway.origin
+    return is_ours and not _is_home(intent)
 
 
 def _is_home(intent: Intent) -> bool:

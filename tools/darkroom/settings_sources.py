@@ -136,24 +136,15 @@ def _argument_text(name: str, value: object) -> str:
     if isinstance(value, int | float) and not name.endswith(_FOLDER_ENDS):
         return str(value).lower()
     separator = os.pathsep if name == "input_dirs" else ","
-    texts = [_path_text(each) for each in _items(value)]
-    if all(text is not None and separator not in text for text in texts):
+    items = cast("Sequence[object]", value) if isinstance(value, list | tuple) else (value,)
+    paths = [os.fspath(each) if isinstance(each, str | os.PathLike) else each for each in items]
+    texts = [path for path in paths if isinstance(path, str) and separator not in path]
+    if len(texts) == len(items):
         return separator.join(filter(None, texts))
     raise SettingsError(
         f"argument {name[:40]} cannot be of type {type(value).__name__[:40]}. Allowed: a text, a path, a number, True, "
         f"False, or a list of texts and paths without {separator!r}; for a folder no number."
     )
-
-
-def _items(value: object) -> Sequence[object]:
-    """Those of a list; anything else is a list of one."""
-    return cast("Sequence[object]", value) if isinstance(value, list | tuple) else (value,)
-
-
-def _path_text(value: object) -> str | None:
-    """A text, or a path as text; None for anything else."""
-    text = os.fspath(cast("os.PathLike[str]", value)) if isinstance(value, os.PathLike) else value
-    return text if isinstance(text, str) else None
 
 
 def config_folder(environ: Mapping[str, str]) -> Path | None:
