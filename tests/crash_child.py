@@ -28,7 +28,7 @@ from darkroom.gateways import Key, Timeouts
 from darkroom.generate_image import generate_image
 from darkroom.journal import Intent, Journal, ReceiptOf, open_journal
 from darkroom.registry import ImageRequest, ModelRegistry
-from darkroom.work.crash_points import CrashPoint
+from darkroom.work.runtime import CrashPoint
 
 CRASHED = 7
 KEYS = ("crash-key-0123456789", "crash-key-9876543210")

@@ -21,7 +21,7 @@ from postgres_server import PostgresServer
 
 from darkroom.images import ImageState
 from darkroom.journal import Intent
-from darkroom.work.crash_points import CrashPoint
+from darkroom.work.runtime import CrashPoint
 
 ANYWHERE = "anywhere, by the clock"
 _FAULTS = Plan(creates=0.3, looks=0.3, born_done=0.2, run_s=0.3, stall_s=1.2, lag_s=0.5, oddities=0.3, holds=True)

@@ -13,7 +13,7 @@ from scripted_gateway import gateway_at
 from darkroom.darkroom import Darkroom, DarkroomOptions
 from darkroom.gateways import Key, Timeouts
 from darkroom.journal import day_start
-from darkroom.work.crash_points import CrashPoint
+from darkroom.work.runtime import CrashPoint
 
 
 class NoonClock:

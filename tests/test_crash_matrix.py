@@ -9,7 +9,7 @@ from crash_run import ANYWHERE, CrashRun
 from postgres_server import PostgresServer
 from rounds import rounds
 
-from darkroom.work.crash_points import CrashPoint
+from darkroom.work.runtime import CrashPoint
 
 pytestmark = pytest.mark.anyio
 

@@ -21,7 +21,7 @@ from darkroom.get_prediction import get_prediction
 from darkroom.journal import IntentState
 from darkroom.registry import ImageRequest
 from darkroom.reports import PredictionReport
-from darkroom.work.crash_points import CrashPoint
+from darkroom.work.runtime import CrashPoint
 from darkroom_server.sandbox import SandboxOptions, create_sandbox
 
 pytestmark = pytest.mark.anyio

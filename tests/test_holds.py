@@ -17,7 +17,7 @@ from darkroom.generate_image import generate_image
 from darkroom.get_prediction import get_prediction
 from darkroom.registry import ImageRequest
 from darkroom.reports import PredictionReport
-from darkroom.work.crash_points import CrashPoint
+from darkroom.work.runtime import CrashPoint
 
 pytestmark = pytest.mark.anyio
 

@@ -21,11 +21,11 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
     for floor in (
         "darkroom_server",
         "darkroom.decoder darkroom.uris darkroom.model_tasks darkroom.usual_models darkroom.spelling"
-        " darkroom.own_folders darkroom.file_systems",
+        " darkroom.file_systems",
         "darkroom.errors darkroom.predictions darkroom.images darkroom.charges darkroom.secrets_in_inputs",
         "darkroom.progress darkroom.request_ids darkroom.processes darkroom.key_store darkroom.setting_folders",
         "darkroom.registry darkroom.settings_sources",
-        "darkroom.sandbox_entry darkroom.setting_words",
+        "darkroom.sandbox_entry",
         "darkroom.pricing darkroom.gateways",
         "darkroom.team_settings",
         "darkroom.journal darkroom.outputs darkroom.live_models",
@@ -33,23 +33,22 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "darkroom.work",
         "darkroom.darkroom_options",
         "darkroom.darkroom",
-        "darkroom.image_links",
         "darkroom.settings",
         "darkroom.like",
         "darkroom.input_facts",
         "darkroom.spending_limits",
-        "darkroom.model_choice darkroom.unmet_wishes",
+        "darkroom.model_choice",
         "darkroom.alike",
         "darkroom.failures darkroom.list_predictions darkroom.cancelling darkroom.list_models darkroom.gateway_models"
         " darkroom.model_check darkroom.repeats"
         " darkroom.quotes darkroom.joining",
-        "darkroom.get_prediction darkroom.cheaper darkroom.second_tries",
-        "darkroom.generate_image darkroom.dry_run darkroom.offers darkroom.models darkroom.python_arguments",
+        "darkroom.get_prediction darkroom.second_tries",
+        "darkroom.generate_image darkroom.dry_run darkroom.models darkroom.python_arguments",
         "darkroom.room",
         "darkroom.blocking",
         "darkroom",
         "darkroom_server.sandbox darkroom_server.strange_json darkroom_server.deadline darkroom_server.tool_arguments"
-        " darkroom_server.conversations darkroom_server.wire darkroom_server.end_notices darkroom_server.shell_commands"
+        " darkroom_server.wire darkroom_server.shell_commands"
         " darkroom_server.hangup darkroom_server.bodies",
         "darkroom_server.content darkroom_server.gallery darkroom_server.prompts darkroom_server.output_schema"
         " darkroom_server.batches",

@@ -14,8 +14,8 @@ from pydantic import JsonValue
 from darkroom.errors import InvalidInput, OutputError
 from darkroom.images import ImageState, StoredFile, StoredImage
 from darkroom.outputs.inputs import InputResolver, Resolved
-from darkroom.own_folders import input_folders
 from darkroom.registry import MappedInput
+from darkroom.setting_folders import input_folders
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("kept_decoders")]
 

@@ -12,7 +12,7 @@ from pages import DOCS, PAGES, README, ROOT, Page, run_each
 from darkroom.gateways import load_gateways
 from darkroom.settings import Settings, described, variable_of
 from darkroom.team_settings import described_for_teams
-from darkroom.work.crash_points import CrashPoint
+from darkroom.work.runtime import CrashPoint
 from darkroom_server.cli.commands import run
 from darkroom_server.install import CLIENTS
 from darkroom_server.sandbox import WEATHER

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -12,10 +12,10 @@ from mcp.server import MCPServer
 from mcp.server.caching import CacheHint
 from mcp.server.extension import Extension
 from mcp.server.subscriptions import InMemorySubscriptionBus
+from mcp.shared.subscriptions import ResourceUpdated
 
 from darkroom.settings import Settings
 from darkroom_server import __version__
-from darkroom_server.end_notices import EndNotices
 from darkroom_server.gallery import image_hosts
 from darkroom_server.instructions import instructions
 from darkroom_server.mcp_server import DarkroomServer
@@ -26,6 +26,7 @@ from darkroom_server.wire import Stdio
 
 if TYPE_CHECKING:
     from darkroom.darkroom import Darkroom
+    from darkroom.journal import Intent
     from darkroom.registry import ModelRegistry
     from darkroom_server.calls import Calls
 
@@ -43,19 +44,23 @@ def create_server(
     its own.
     """
 
-    def open_darkroom() -> "AbstractAsyncContextManager[Darkroom]":
+    registry = registry_of(settings)
+    stdio = stdio or Stdio()
+    bus, one_at_a_time = InMemorySubscriptionBus(), anyio.Lock()
+
+    async def tell_of_end(intent: "Intent") -> None:
+        """A host that watches `prediction://ID` need not poll."""
+        async with one_at_a_time:  # so that what listens can keep up
+            await bus.publish(ResourceUpdated(uri=f"prediction://{intent.prediction_id}"))
+
+    def open_darkroom(tasks: TaskGroup) -> "AbstractAsyncContextManager[Darkroom]":
         from darkroom.darkroom import Darkroom
 
         preview_px = settings.preview_px if settings.previews == "on" else 0
-        return Darkroom.open(replace(settings.options(), on_ended=notices.announce, preview_px=preview_px))
+        on_ended = partial(tasks.start_soon, tell_of_end)
+        return Darkroom.open(replace(settings.options(), on_ended=on_ended, preview_px=preview_px))
 
-    registry = registry_of(settings)
-    stdio = stdio or Stdio()
-    bus = InMemorySubscriptionBus()
-    notices = EndNotices(bus)
-    opener = DarkroomOpener(open_darkroom)
-
-    def calls(tasks: TaskGroup) -> "Calls":
+    def calls(opener: DarkroomOpener, tasks: TaskGroup) -> "Calls":
         from darkroom_server.answers import Host
         from darkroom_server.calls import Calls
 
@@ -65,9 +70,9 @@ def create_server(
     @asynccontextmanager
     async def lifespan(_: MCPServer[Rooms]) -> AsyncGenerator[Rooms]:
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(notices.publish)
+            opener = DarkroomOpener(partial(open_darkroom, tasks))
             tasks.start_soon(opener.keep_open)
-            room = OneRoom(lambda: calls(tasks))
+            room = OneRoom(partial(calls, opener, tasks))
             try:
                 yield room
             finally:

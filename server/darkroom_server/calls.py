@@ -18,9 +18,8 @@ from darkroom.request_ids import checked_request_id, fresh_request_id
 from darkroom.settings import MOST_WAIT_S, Settings
 from darkroom_server.answers import Answer, Answers, Host, pictured_in
 from darkroom_server.content import AnswerShape, prediction_result
-from darkroom_server.conversations import conversation_of
 from darkroom_server.deadline import within
-from darkroom_server.open_calls import OpenCall, OpenCalls
+from darkroom_server.open_calls import OpenCall, OpenCalls, conversation_of
 from darkroom_server.opener import DarkroomOpener
 from darkroom_server.wire import exchange_of
 
@@ -29,9 +28,8 @@ if TYPE_CHECKING:
 
     from darkroom.darkroom import Darkroom, OnProgress
     from darkroom.outputs.preview import Preview
-    from darkroom.quotes import Quote
     from darkroom.registry import ImageRequest, ModelRegistry
-    from darkroom.reports import PredictionReport
+    from darkroom.reports import PredictionReport, Quote
 
 T = TypeVar("T")
 
@@ -172,7 +170,7 @@ class Calls:
 
         Raises: DarkroomError where that cannot be found out.
         """
-        from darkroom.offers import offer
+        from darkroom.dry_run import offer
 
         name = checked_request_id(request_id)
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from darkroom.errors import SpendingRefused
 
 if TYPE_CHECKING:
-    from darkroom.quotes import Quote
+    from darkroom.reports import Quote
 
 
 class Consent(BaseModel):
@@ -26,7 +26,7 @@ def ask(ctx: Context[Any, Any], offer: "Quote | None", threshold_usd: float) -> 
     """The question about an offer above the threshold or of unknown price; None where nothing is offered."""
     if offer is None:
         return Consent(confirmed=True)
-    from darkroom.offers import needs_consent, question
+    from darkroom.dry_run import needs_consent, question
 
     if not needs_consent(offer, threshold_usd):
         return Consent(confirmed=True)

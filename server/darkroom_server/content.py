@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from mcp.types import Annotations, CallToolResult, ContentBlock, ImageContent, ResourceLink, TextContent
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from darkroom.outputs.preview import Preview
     from darkroom.reports import ModelReport, PredictionReport
 
+# What the answers of a tool tell of.
+About = Literal["prediction", "look-up", "models"]
 REPORT_KEY = "darkroom/report"
 # Of a picture that shows one image alone: its number in the report. A contact sheet has none.
 NUMBER_KEY = "darkroom/n"
@@ -68,25 +70,14 @@ def model_result(report: "ModelReport", *, is_structured: bool = False) -> CallT
     )
 
 
-def refusal(error: DarkroomError, *, is_structured: bool) -> CallToolResult:
-    """A call that was not carried out, of any tool that reports on a prediction."""
-    from darkroom.reports import refusal_report
+def refusal(error: DarkroomError, *, about: About = "prediction", is_structured: bool) -> CallToolResult:
+    """A call that was not carried out, or a question that was not answered."""
+    from darkroom.reports import look_up_refusal, refusal_report, refused_models
 
-    return prediction_result(refusal_report(error), shape=AnswerShape(is_structured=is_structured))
-
-
-def look_up_refusal(error: DarkroomError, *, is_structured: bool) -> CallToolResult:
-    """A question of get_prediction that was not answered."""
-    from darkroom.reports import look_up_refusal
-
-    return prediction_result(look_up_refusal(error), shape=AnswerShape(is_structured=is_structured))
-
-
-def model_refusal(error: DarkroomError, *, is_structured: bool) -> CallToolResult:
-    """A call of list_models that was not carried out."""
-    from darkroom.reports import refused_models
-
-    return model_result(refused_models(error), is_structured=is_structured)
+    if about == "models":
+        return model_result(refused_models(error), is_structured=is_structured)
+    report = look_up_refusal(error) if about == "look-up" else refusal_report(error)
+    return prediction_result(report, shape=AnswerShape(is_structured=is_structured))
 
 
 def _text(text: str) -> TextContent:

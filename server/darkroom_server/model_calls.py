@@ -1,14 +1,17 @@
 """The calls of list_models: the registry alone, or what the gateway says of its models."""
 
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from mcp.types import CallToolResult
 
-from darkroom.errors import DarkroomError
+from darkroom.errors import DarkroomError, GatewayUnreachable
 from darkroom_server.calls import ANSWER_WITHIN_S, QUESTION_S, Calls
 from darkroom_server.content import model_result
 
 if TYPE_CHECKING:
+    from darkroom.darkroom import Darkroom
     from darkroom.registry import Sort
     from darkroom.reports import Limits, ModelReport
 
@@ -23,27 +26,7 @@ class ModelCalls:
         """What the gateway's own search finds. Raises: DarkroomError."""
         from darkroom.gateway_models import search_gateway
 
-        report = await self._calls.in_darkroom(
-            2 * ANSWER_WITHIN_S, lambda darkroom: search_gateway(darkroom, query, limit)
-        )
-        return self._result(report or _no_answer())
-
-    async def _described(self, model: str, limits: "Limits | None") -> "ModelReport | None":
-        """A model that only the gateway may know; None where the registry has it, or nothing can be asked."""
-        if "/" not in model or self._calls.registry().find(model) or self._calls.settings.problem:
-            return None
-        if not self._calls.settings.choice.gateway.has_models:
-            return None
-        from darkroom.gateway_models import describe_model
-        from darkroom.reports import Limits
-
-        shown = limits or Limits()
-        report = await self._calls.in_darkroom(ANSWER_WITHIN_S, lambda darkroom: describe_model(darkroom, model, shown))
-        return report or _no_answer()
-
-    def _result(self, report: "ModelReport") -> CallToolResult:
-        report = report.with_problems(self._calls.news("list_models"))
-        return model_result(report, is_structured=self._calls.settings.structured_output)
+        return self._result(await self._asked(2 * ANSWER_WITHIN_S, partial(search_gateway, query=query, limit=limit)))
 
     async def list_models(
         self, *, query: str, task: str, model: str, sort: "Sort", max_usd: float, limit: int
@@ -51,34 +34,35 @@ class ModelCalls:
         """The registry in words; needs an open Darkroom to say what is left of a limit, or for what is not curated."""
         from darkroom.list_models import list_models
 
-        settings = self._calls.settings
+        settings, registry = self._calls.settings, self._calls.registry()
         own_limits = (settings.max_usd_per_call, settings.max_usd_per_day)
         # Those of a team stand in its database.
         has_limit = any(each is not None for each in own_limits) or "DARKROOM_DATABASE_URL" in settings.sources.texts
         limits = await self._limits() if has_limit and not settings.problem else None
-        if described := await self._described(model, limits):
-            return self._result(described)
+        is_elsewhere = "/" in model and not registry.find(model) and not settings.problem
+        if is_elsewhere and settings.choice.gateway.has_models:
+            from darkroom.gateway_models import describe_model
+            from darkroom.reports import Limits
+
+            describe = partial(describe_model, name=model, limits=limits or Limits())
+            return self._result(await self._asked(ANSWER_WITHIN_S, describe))
         report = list_models(
-            self._calls.registry(),
-            query=query,
-            task=task,
-            model=model,
-            sort=sort,
-            max_usd=max_usd,
-            limit=limit,
-            limits=limits,
+            registry, query=query, task=task, model=model, sort=sort, max_usd=max_usd, limit=limit, limits=limits
         )
         return self._result(report)
+
+    def _result(self, report: "ModelReport") -> CallToolResult:
+        report = report.with_problems(self._calls.news("list_models"))
+        return model_result(report, is_structured=self._calls.settings.structured_output)
+
+    async def _asked(self, limit_s: float, ask: "Callable[[Darkroom], Awaitable[ModelReport]]") -> "ModelReport":
+        from darkroom.reports import refused_models
+
+        late = GatewayUnreachable("The gateway did not answer in time. Try again later.", gateway="")
+        return await self._calls.in_darkroom(limit_s, ask) or refused_models(late)
 
     async def _limits(self) -> "Limits | None":
         try:
             return await self._calls.in_darkroom(QUESTION_S, lambda darkroom: darkroom.limits())
         except DarkroomError:
             return None
-
-
-def _no_answer() -> "ModelReport":
-    from darkroom.errors import GatewayUnreachable
-    from darkroom.reports import refused_models
-
-    return refused_models(GatewayUnreachable("The gateway did not answer in time. Try again later.", gateway=""))

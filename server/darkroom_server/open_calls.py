@@ -9,6 +9,7 @@ is what the Python SDK sends when a framework's own time-out cancels its task, "
 prediction goes on; get_prediction can stop it.
 """
 
+import hashlib
 import logging
 import re
 from collections.abc import Generator
@@ -17,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 from mcp.server.context import ServerRequestContext
+from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 
 from darkroom.errors import DarkroomError
-from darkroom_server.conversations import session_of
 
 if TYPE_CHECKING:
     from darkroom.darkroom import Darkroom
@@ -149,6 +150,24 @@ class OpenCalls:
                 await darkroom.work.cancel_all(rows)
             except DarkroomError as error:
                 log.warning("could not cancel %s: %s", call.id, error)
+
+
+def session_of(ctx: ServerRequestContext[Any, Any]) -> str:
+    """The id of the session over handshake HTTP, which the SDK has checked; empty elsewhere."""
+    if ctx.request is None or ctx.protocol_version not in HANDSHAKE_PROTOCOL_VERSIONS:
+        return ""
+    return ctx.request.headers.get("mcp-session-id", "")
+
+
+def conversation_of(ctx: ServerRequestContext[Any, Any], of_process: str) -> str:
+    """A name for it, empty where it is unknown; `of_process` is that of all calls that come by no HTTP.
+
+    Whoever holds the id of a session may act in it, so only its hash is written down.
+    """
+    if ctx.request is None:
+        return of_process
+    session = session_of(ctx)
+    return hashlib.sha256(session.encode()).hexdigest()[:16] if session else ""
 
 
 def is_of_a_person(reason: str) -> bool:

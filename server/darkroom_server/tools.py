@@ -21,7 +21,7 @@ from darkroom.settings import Settings
 from darkroom_server import consent
 from darkroom_server.app_tools import FOR_APPS_ONLY, add_picture
 from darkroom_server.consent import Consent
-from darkroom_server.content import look_up_refusal, model_refusal, refusal
+from darkroom_server.content import About, refusal
 from darkroom_server.gallery import GALLERY_URI
 from darkroom_server.mcp_server import Refuse
 from darkroom_server.model_calls import ModelCalls
@@ -170,7 +170,7 @@ async def list_models(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolRow:
-    """One tool. `refuse` words a call that is not carried out.
+    """One tool; its refusals, like its answers, are `about` something.
 
     A tool `is_in_gallery` when the gallery shows its answers, and `is_of_gallery` when the gallery alone may call it.
     """
@@ -183,7 +183,7 @@ class ToolRow:
     is_open_world: bool = True
     is_in_gallery: bool = False
     is_of_gallery: bool = False
-    refuse: Callable[..., CallToolResult] = refusal
+    about: About = "prediction"
 
     @property
     def name(self) -> str:
@@ -191,7 +191,7 @@ class ToolRow:
 
     def refusal(self, settings: Settings) -> Refuse:
         """How an error of this tool is answered."""
-        return partial(self.refuse, is_structured=settings.structured_output)
+        return partial(refusal, about=self.about, is_structured=settings.structured_output)
 
     def tool(self, settings: Settings) -> Tool:
         """The tool for the SDK, with the defaults that the settings give."""
@@ -231,8 +231,8 @@ TOOLS = (
         title="Get a prediction",
         is_destructive=True,
         is_in_gallery=True,
-        refuse=look_up_refusal,
+        about="look-up",
     ),
-    ToolRow(function=list_models, title="List image models", is_read_only=True, refuse=model_refusal),
+    ToolRow(function=list_models, title="List image models", is_read_only=True, about="models"),
     ToolRow(function=add_picture, title="Add a picture", is_idempotent=False, is_open_world=False, is_of_gallery=True),
 )

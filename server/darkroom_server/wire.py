@@ -24,10 +24,6 @@ _LOOK_EVERY_S = 0.005
 _MOST_ARRIVALS = 1_000
 
 
-def _nothing() -> None:
-    return
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Departure:
     """One answer on its way.
@@ -37,7 +33,7 @@ class Departure:
 
     leave: Callable[[], None]
     written: Callable[[], Coroutine[Any, Any, None]]
-    lost: Callable[[], None] = _nothing
+    lost: Callable[[], None] = lambda: None
 
 
 class Stdio:

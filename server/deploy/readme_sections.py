@@ -13,8 +13,8 @@ from mcp import Client
 from mcp.types import Tool
 
 from darkroom.gateways import Gateway, load_gateways
-from darkroom.setting_words import About
 from darkroom.settings import Settings, described, variable_of
+from darkroom.settings_sources import About
 from darkroom.team_settings import described_for_teams
 from darkroom_server.app import create_server
 from darkroom_server.install import clients_section, one_click_section, remote_section

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Verdict(StrEnum):
-    """Whether money was taken. AT_MOST: the sum is a bound; POSSIBLY: nobody can tell whether anything was taken."""
+    """Whether money was taken, most certain first. AT_MOST: the sum is a bound; POSSIBLY: nobody knows if any was."""
 
     NO = "no"
     YES = "yes"
@@ -16,7 +16,7 @@ class Verdict(StrEnum):
 
 
 class Basis(StrEnum):
-    """How a sum is known: from the gateway's own log, from its figures and the price list, or from the price list."""
+    """How a sum is known, best first: the gateway's own log, its figures and the price list, or the price list."""
 
     BILLED = "billed"
     COMPUTED = "computed"
@@ -53,8 +53,6 @@ class Charge:
 
 
 NO_CHARGE = Charge(verdict=Verdict.NO, usd=0.0)
-_GRAVITY = (Verdict.NO, Verdict.YES, Verdict.AT_MOST, Verdict.POSSIBLY, Verdict.UNKNOWN)
-_WEAKNESS = (Basis.BILLED, Basis.COMPUTED, Basis.ESTIMATED, Basis.NONE)
 
 
 def total_charge(charges: Sequence[Charge]) -> Charge:
@@ -64,10 +62,10 @@ def total_charge(charges: Sequence[Charge]) -> Charge:
         return NO_CHARGE
     sums = [charge.usd for charge in paid]
     return Charge(
-        verdict=max((charge.verdict for charge in paid), key=_GRAVITY.index),
+        verdict=max((charge.verdict for charge in paid), key=list(Verdict).index),
         has_bound=all(charge.has_bound for charge in paid),
         is_partly_certain=any(charge.verdict in (Verdict.YES, Verdict.AT_MOST) for charge in paid),
         usd=None if None in sums else round(sum(usd for usd in sums if usd is not None), 6),
-        basis=max((charge.basis for charge in paid), key=_WEAKNESS.index),
+        basis=max((charge.basis for charge in paid), key=list(Basis).index),
         doubt=next((charge.doubt for charge in paid if charge.doubt), ""),
     )

@@ -6,7 +6,7 @@ goes on. After a restart the unfinished predictions of earlier processes are tak
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
@@ -16,13 +16,14 @@ from pydantic import JsonValue
 
 from darkroom.darkroom_options import DarkroomOptions
 from darkroom.gateways import OutputFetcher, PredictionClient
-from darkroom.images import ReadImage, StoredFile
+from darkroom.images import ReadImage, StoredFile, StoredImage
 from darkroom.journal import Intent, Limit, SpendingLimit, day_start
 from darkroom.outputs.decoders import decoders
 from darkroom.outputs.early_previews import EarlyPreviews
 from darkroom.outputs.uploads import uploads_at
 from darkroom.registry import MappedInput, ModelRegistry
 from darkroom.reports import DayLimit, Limits
+from darkroom.uris import host_of
 from darkroom.work.accounts import Account
 from darkroom.work.create import Budget
 from darkroom.work.image_fetching import ImageFetching
@@ -204,6 +205,12 @@ class Darkroom:
 
         return await preview_of(files, self.stores.read, early=self.early_previews.taken, longest_px=longest_px)
 
+    async def with_links(self, rows: Sequence[Intent]) -> tuple[Intent, ...]:
+        """With links to the images where the caller cannot reach their locations, as in a team; else as they are."""
+        if (links := self.options.links) is None:
+            return tuple(rows)
+        return tuple([replace(row, images=await links.added(row.images, self.stores)) for row in rows])
+
     def say_once(self, words: str) -> None:
         """Have it said in the next answer, and never again while the Darkroom is open."""
         if words not in self._said:
@@ -216,16 +223,28 @@ class Darkroom:
         return notices
 
     def _resolver(self) -> "InputResolver":
-        from darkroom.work.input_sources import input_resolver
+        from darkroom.gateways.guard import is_public_name
+        from darkroom.outputs.inputs import InputResolver
 
-        return input_resolver(
-            self.journal,
-            self.stores,
-            self.client,
-            self.fetcher,
-            self.uploads,
-            self.options.input_dirs,
-            links=self.options.links,
+        async def lookup(prediction_id: str, index: int) -> StoredImage | None:
+            row = await self.journal.find(prediction_id)
+            return next((image for image in row.images if image.index == index), None) if row else None
+
+        async def fetch(url: str) -> bytes:
+            async with self.fetcher.open(url) as chunks:
+                return b"".join([chunk async for chunk in chunks])
+
+        links, gateway = self.options.links, self.client.gateway
+        return InputResolver(
+            read=self.stores.read,
+            lookup=lookup,
+            uploaded=self.uploads.read,
+            meant=links.meant if links else str,
+            folders=self.options.input_dirs,
+            upload=self.client.upload if gateway.has_files else None,
+            fetch=fetch,
+            allow_loopback_http=gateway.is_loopback,
+            is_far=is_public_name(host_of(gateway.base_url)),
             keep_metadata=self.options.keep_metadata,
         )
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from darkroom.gateways import Gateway, Key, Timeouts
 from darkroom.journal import Intent, Journal, Limit, ReceiptOf, open_journal
-from darkroom.work.crash_points import CrashPoint
 from darkroom.work.leases import LEASE_S
 from darkroom.work.reconcile import SETTLE_S
+from darkroom.work.runtime import CrashPoint
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp

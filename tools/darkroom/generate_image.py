@@ -11,7 +11,7 @@ from functools import partial
 import anyio
 from pydantic import JsonValue
 
-from darkroom.cheaper import cheaper_way
+from darkroom.alike import cheaper_way
 from darkroom.darkroom import CALL_GRACE_S, IMAGES_GRACE_S, Budget, Darkroom, OnProgress
 from darkroom.errors import DarkroomError, GatewayUnreachable, OutputError, SpendingRefused
 from darkroom.get_prediction import report_on
@@ -20,15 +20,16 @@ from darkroom.input_facts import wanted_output
 from darkroom.joining import Caller, call_of, joined_words, twin_words, unnamed_caller
 from darkroom.journal import Call, Intent, NewIntent
 from darkroom.like import whole
-from darkroom.quotes import Quote, noted_estimate, quote
+from darkroom.quotes import noted_estimate, quote
 from darkroom.registry import ImageRequest, MappedInput
 from darkroom.repeats import changed_files, refuse_other_arguments
-from darkroom.reports import PredictionReport, refusal_report
+from darkroom.reports import PredictionReport, Quote, refusal_report
 from darkroom.request_ids import fresh_request_id
 from darkroom.second_tries import second_tries
 from darkroom.secrets_in_inputs import secrets_of
 from darkroom.spending_limits import check_limits
-from darkroom.work.crash_points import CrashPoint
+from darkroom.work.runtime import CrashPoint
+from darkroom.work.watch import Watched
 
 _NOTHING_NEW = "nothing new was started or charged, this is what became of it"
 _REST_IS_SENT = "what had not been created is sent now"
@@ -107,12 +108,14 @@ async def generate_image(
     except DarkroomError as error:
         return refusal_report(error)
     budget = Budget(hold_until_s=until_s, retry_s=wait_s, secrets=plan.secrets, may_be_mended=plan.quoted is not None)
-    watched = [darkroom.work.start(each, budget) for each in plan.intents if each.key not in plan.left_alone]
+    watched: Sequence[Watched] = [
+        darkroom.work.start(each, budget) for each in plan.intents if each.key not in plan.left_alone
+    ]
     await darkroom.waiting.for_create(watched, until_s=end_s, on_progress=on_progress)
     notes = plan.notes
     if plan.quoted and any(each.problem for each in watched):
-        tried = await second_tries(darkroom, plan.request, plan.quoted, watched, budget)
-        watched, notes = list(tried.watched), (*notes, *tried.notes)
+        watched, more = await second_tries(darkroom, plan.request, plan.quoted, watched, budget)
+        notes = (*notes, *more)
         await darkroom.waiting.for_create(watched, until_s=end_s, on_progress=on_progress)
     await darkroom.waiting.for_end(watched, until_s=until_s, on_progress=on_progress)
     await darkroom.waiting.for_create(watched, until_s=end_s)  # what was queued may have gone in the last moment
@@ -129,7 +132,10 @@ async def _plan(darkroom: Darkroom, request: ImageRequest, asked: _Asked) -> _Pl
     request = wish.request
     is_given = asked.request_id and not asked.caller
     if earlier := await darkroom.journal.by_request(asked.request_id) if is_given else ():
-        return await _repeat(darkroom, request, earlier, asked)
+        # Its first input and seed win, and nothing that was sent is sent again.
+        refuse_other_arguments(darkroom, request, earlier)
+        plan = await _taken_up(darkroom, request, earlier, asked, is_join=False)
+        return replace(plan, notes=(*plan.notes, *await changed_files(darkroom, earlier)))
     quoted = await quote(darkroom, wish)
     cheaper = partial(cheaper_way, darkroom, quoted.model, request)
     await check_limits(darkroom, quoted.wanted, max_usd=asked.max_usd, cheaper=cheaper, closest=quoted.closest)
@@ -189,16 +195,6 @@ def _intents(
     ]
 
 
-async def _repeat(darkroom: Darkroom, request: ImageRequest, earlier: Sequence[Intent], asked: _Asked) -> _Plan:
-    """The request_id was used before: its first input and seed win, and nothing that was sent is sent again.
-
-    What would be sent now is checked like a new call. Raises: InvalidInput, SpendingRefused, OutputError.
-    """
-    refuse_other_arguments(darkroom, request, earlier)
-    plan = await _taken_up(darkroom, request, earlier, asked, is_join=False)
-    return replace(plan, notes=(*plan.notes, *await changed_files(darkroom, earlier)))
-
-
 async def _joined(darkroom: Darkroom, request: ImageRequest, earlier: Sequence[Intent], asked: _Asked) -> _Plan:
     """An equal call was never answered: this one waits for what that has started.
 
@@ -220,7 +216,10 @@ async def _taken_up(
     intents, left_alone = await _looked_for(darkroom, earlier, asked)
     unsent = _unsent(intents, left_alone)
     try:
-        await _check_unsent(darkroom, unsent, asked.max_usd)
+        if unsent:  # like a new call; the claim itself looks at what is left of the day
+            wanted = [(each.image_count, noted_estimate(each)) for each in unsent]
+            await check_limits(darkroom, wanted, max_usd=asked.max_usd, with_day=False)
+            await darkroom.stores.default.check()
     except (SpendingRefused, OutputError):
         if not is_join or len(unsent) == len(intents):
             raise
@@ -254,14 +253,6 @@ async def _looked_for(
 def _unsent(intents: Sequence[Intent], left_alone: frozenset[str] = frozenset()) -> tuple[Intent, ...]:
     """What would be sent now."""
     return tuple(each for each in intents if each.may_be_sent and each.key not in left_alone)
-
-
-async def _check_unsent(darkroom: Darkroom, unsent: Sequence[Intent], max_usd: float) -> None:
-    """Check it like a new call, where there is any; the claim itself looks at what is left of the day."""
-    if unsent:
-        wanted = [(each.image_count, noted_estimate(each)) for each in unsent]
-        await check_limits(darkroom, wanted, max_usd=max_usd, with_day=False)
-        await darkroom.stores.default.check()
 
 
 def _too_slow(darkroom: Darkroom) -> GatewayUnreachable:

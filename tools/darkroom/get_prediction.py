@@ -13,7 +13,6 @@ from darkroom import cancelling
 from darkroom.darkroom import CALL_GRACE_S, IMAGES_GRACE_S, Darkroom, OnProgress
 from darkroom.errors import DarkroomError, InvalidInput, JournalError, UnknownPrediction
 from darkroom.failures import repeated_failure
-from darkroom.image_links import with_links
 from darkroom.images import ImageState
 from darkroom.joining import may_be_queued_elsewhere
 from darkroom.journal import Intent, IntentState, NewIntent
@@ -167,10 +166,8 @@ async def _watched(darkroom: Darkroom, intent: Intent) -> Watched | None:
 
 def _is_open(darkroom: Darkroom, intent: Intent) -> bool:
     """True while the gateway may still have news of it, or images of it that are not stored yet."""
-    if intent.state is not IntentState.KNOWN or intent.origin != darkroom.gateway.origin:
-        return False
-    is_running = intent.prediction is None or not intent.prediction.status.is_terminal
-    return is_running or any(image.state is ImageState.WANTED for image in intent.images)
+    is_ours = intent.state is IntentState.KNOWN and intent.origin == darkroom.gateway.origin
+    return is_ours and not _is_home(intent)
 
 
 def _is_home(intent: Intent) -> bool:
@@ -198,7 +195,7 @@ async def report_on(
     """
     seen, now_s = {each.intent.key: each for each in watched}, darkroom.options.clock()
     rows, day = await _standing(darkroom, found, seen)
-    rows = await with_links(darkroom, rows)
+    rows = await darkroom.with_links(rows)
     unattended = "" if all(map(_is_home, rows)) else await darkroom.options.unattended()
     alone = (unattended,) if unattended else ()
     facts = AnswerFacts(

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from darkroom.errors import SettingsError
 
@@ -112,18 +112,10 @@ class KeyStore:
             raise SettingsError(f"'{self.path}' cannot be written ({error.strerror}).") from error
 
 
-class _Keyring:
-    """The two calls and the one error of `keyring` that are used here; it comes without types of its own for them."""
-
-    def get_password(self, service: str, name: str) -> str | None: ...
-    def set_password(self, service: str, name: str, key: str) -> None: ...
-    def delete_password(self, service: str, name: str) -> None: ...
-
-
-def _keyring() -> _Keyring:
+def _keyring() -> Any:
     import keyring
 
-    return cast("_Keyring", keyring)
+    return keyring
 
 
 def _put_in_system(name: str, key: str) -> bool:

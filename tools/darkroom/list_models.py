@@ -1,7 +1,6 @@
 """list_models: the registry as the assistant reads it. Asks no gateway and costs nothing."""
 
 import datetime
-from collections.abc import Callable
 
 from darkroom.errors import InvalidRequest
 from darkroom.pricing import estimate, price_range
@@ -65,23 +64,17 @@ def sought_models(
 def _in_order(found: Found, order: Sort, excess: dict[str, int], prices: dict[str, float | None]) -> list[Model]:
     """What can do most comes first in each order; only within that do price and speed count."""
 
-    def by_price(row: Ranked) -> tuple[float, ...]:
-        usd = prices[row.model.name]
-        return (_NEVER if usd is None else usd,)
+    def key(row: Ranked) -> tuple[float, ...]:
+        model, usd = row.model, prices[row.model.name]
+        if order == "best":
+            return (excess[model.name],)
+        if order == "price":
+            return (excess[model.name], *row.misses, _NEVER if usd is None else usd)
+        says_quick = any(each in model.best_for.lower() for each in _SAYS_QUICK)
+        is_quick = model.typical_s <= _QUICK_S if model.typical_s else says_quick
+        return (excess[model.name], *row.misses, not is_quick, model.typical_s or _NEVER)
 
-    def by_speed(row: Ranked) -> tuple[float, ...]:
-        typical_s = row.model.typical_s
-        is_quick = (
-            typical_s <= _QUICK_S if typical_s else any(each in row.model.best_for.lower() for each in _SAYS_QUICK)
-        )
-        return (not is_quick, typical_s or _NEVER)
-
-    keys: dict[Sort, Callable[[Ranked], tuple[float, ...]]] = {"price": by_price, "speed": by_speed}
-    if key := keys.get(order):
-        rows = sorted(found.rows, key=lambda row: (excess[row.model.name], *row.misses, *key(row)))
-    else:
-        rows = sorted(found.rows, key=lambda row: excess[row.model.name])
-    return [row.model for row in rows]
+    return [row.model for row in sorted(found.rows, key=key)]
 
 
 def _excess(usd: float | None, max_usd: float) -> int:

@@ -12,8 +12,7 @@ from datetime import date, datetime, timedelta, tzinfo
 from darkroom.darkroom import Darkroom
 from darkroom.errors import InvalidInput
 from darkroom.gateways import clean_words
-from darkroom.image_links import with_links
-from darkroom.journal import Filter, Intent, Listed, Money
+from darkroom.journal import Filter, Listed, Money
 from darkroom.reports import AnswerFacts, ListFacts, PredictionReport, list_report
 from darkroom.reports.amounts import local
 
@@ -58,8 +57,9 @@ async def list_predictions(darkroom: Darkroom, asked: str, limit: int = 10) -> P
         idle=frozenset(row.key for row in listed.rows if darkroom.work.watched(row) is None),
         day=await darkroom.day(),
         zone=zone,
+        notes=darkroom.take_notices(),
     )
-    listed = replace(listed, rows=await with_links(darkroom, listed.rows))
+    listed = replace(listed, rows=await darkroom.with_links(listed.rows))
     hint = await _hint(darkroom, wanted.words) if not listed.rows else ""
     facts = ListFacts(
         title=wanted.title,
@@ -67,7 +67,6 @@ async def list_predictions(darkroom: Darkroom, asked: str, limit: int = 10) -> P
         answer=answer,
         today=today,
         money=await _money(darkroom, _days(listed, wanted, today, zone)),
-        notes=darkroom.take_notices(),
         is_search=bool(wanted.words),
     )
     return list_report(listed, facts)
@@ -128,11 +127,7 @@ def _days(listed: Listed, wanted: _Asked, today: date, zone: tzinfo | None) -> S
         return (today,)
     if wanted.until < _EVER:
         return (local(wanted.since, zone).date(),)
-    return tuple(dict.fromkeys((*(_day_of(row, zone) for row in listed.rows), today)))
-
-
-def _day_of(intent: Intent, zone: tzinfo | None) -> date:
-    return local(intent.at, zone).date()
+    return tuple(dict.fromkeys((*(local(row.at, zone).date() for row in listed.rows), today)))
 
 
 async def _money(darkroom: Darkroom, days: Sequence[date]) -> Mapping[date, Sequence[Money]]:

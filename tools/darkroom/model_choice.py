@@ -71,20 +71,15 @@ async def mapped_by(
 
     Raises: UnknownModel, InvalidInput.
     """
-    model, told = await _as_described(darkroom, model)
+    told: tuple[str, ...] = ()
+    if not model.checked or (model.version and darkroom.live.can_ask):
+        from darkroom.live_models import as_described
+
+        model, told = await as_described(darkroom.live, darkroom.registry, model)
     try:
         return model, _map_parts(model, request), told
     except InvalidInput as refusal:
         return await _overruled(darkroom, model, request, refusal)
-
-
-async def _as_described(darkroom: Darkroom, model: Model) -> tuple[Model, tuple[str, ...]]:
-    """A model that nobody curated, as the gateway describes it. Raises: UnknownModel, InvalidInput."""
-    if model.checked and not (model.version and darkroom.live.can_ask):
-        return model, ()
-    from darkroom.live_models import as_described
-
-    return await as_described(darkroom.live, darkroom.registry, model)
 
 
 async def _overruled(
@@ -135,11 +130,7 @@ def _map_parts(model: Model, request: ImageRequest, seeds: Sequence[int | None] 
     drawn = secrets.randbelow(2**31)
     for number, count in enumerate(model.split_count(request.count)):
         seed = request.seed + number if request.seed >= 0 else request.seed
-        draw_seed = partial(_seed_of, seeds, number, drawn + number)
+        before = seeds[number] if number < len(seeds) else None
+        draw_seed = partial(int, drawn + number if before is None else before)
         parts.append(map_request(model, replace(request, count=count, seed=seed), draw_seed=draw_seed))
     return parts
-
-
-def _seed_of(seeds: Sequence[int | None], number: int, drawn: int) -> int:
-    before = seeds[number] if number < len(seeds) else None
-    return drawn if before is None else before

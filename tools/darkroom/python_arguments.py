@@ -1,5 +1,6 @@
 """What a Python program gives for an image, read into a request: nothing of another type gets any further."""
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -18,6 +19,7 @@ Picture = str | os.PathLike[str] | bytes | StoredFile
 
 _OF_EARLIER_ONES = ("prediction", "upload")
 _LONGEST_WAIT_S = 24 * 3600.0
+_ENDLESS = 1e300
 
 
 def request_of(given: Mapping[str, object]) -> ImageRequest:
@@ -41,27 +43,23 @@ def request_of(given: Mapping[str, object]) -> ImageRequest:
 
 def seconds_of(name: str, value: object, default_s: float) -> float:
     """`default_s` for None. Raises: InvalidInput for what is no number of seconds from 0 to a day."""
-    value = default_s if value is None else value
-    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= _LONGEST_WAIT_S:
-        return float(value)
-    raise InvalidInput(
-        f"{name} is {_shown(value)}. Allowed: seconds, 0 to {_LONGEST_WAIT_S:,.0f}. Nothing was sent.", field=name
-    )
+    if 0 <= (given := _number(value, default_s)) <= _LONGEST_WAIT_S:
+        return given
+    raise _refusal(name, value, f"seconds, 0 to {_LONGEST_WAIT_S:,.0f}")
 
 
 def usd_of(name: str, value: object) -> float:
     """0 for None. Raises: InvalidInput for what is no number; its range is checked where limits are."""
-    value = 0.0 if value is None else value
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    raise InvalidInput(f"{name} is {_shown(value)}. Allowed: US dollars, 0 or more. Nothing was sent.", field=name)
+    if (given := _number(value, 0.0)) == given:
+        return given
+    raise _refusal(name, value, "US dollars, 0 or more")
 
 
 def whole_of(name: str, value: object) -> int:
     """Raises: InvalidInput for what is no whole number."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value
-    raise InvalidInput(f"{name} is {_shown(value)}. Allowed: a whole number. Nothing was sent.", field=name)
+    raise _refusal(name, value, "a whole number")
 
 
 def text_of(name: str, value: object) -> str:
@@ -69,7 +67,7 @@ def text_of(name: str, value: object) -> str:
     value = "" if value is None else value
     if isinstance(value, str):
         return value
-    raise InvalidInput(f"{name} is {_shown(value)}. Allowed: a text. Nothing was sent.", field=name)
+    raise _refusal(name, value, "a text")
 
 
 @cache
@@ -83,7 +81,7 @@ def _as_list(value: object) -> Sequence[object]:
         return [cast("object", value)]
     if isinstance(value, Sequence):
         return cast("Sequence[object]", value)
-    raise InvalidInput(f"images is {_shown(value)}. Allowed: a list of images. Nothing was sent.", field="images")
+    raise _refusal("images", value, "a list of images")
 
 
 def _reference(name: str, value: object) -> str:
@@ -101,6 +99,18 @@ def _reference(name: str, value: object) -> str:
         )
     is_no_path = not value.strip() or is_url(value) or is_data_uri(value) or scheme_of(value) in _OF_EARLIER_ONES
     return value if is_no_path else str(Path(value).expanduser().absolute())
+
+
+def _number(value: object, default: float) -> float:
+    """`default` for None, NaN for what is no number or has no end."""
+    value = default if value is None else value
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return math.nan
+    return float(value) if abs(value) < _ENDLESS else math.nan
+
+
+def _refusal(name: str, value: object, allowed: str) -> InvalidInput:
+    return InvalidInput(f"{name} is {_shown(value)}. Allowed: {allowed}. Nothing was sent.", field=name)
 
 
 def _shown(value: object) -> str:

@@ -1,49 +1,20 @@
 """What a call would send and what that costs, before anything is sent or written down."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 
-from darkroom.alike import with_other_models
+from darkroom.alike import unmet_wishes, with_other_models
 from darkroom.darkroom import Darkroom
 from darkroom.errors import InvalidInput
 from darkroom.input_facts import checked_images
 from darkroom.journal import Intent
 from darkroom.like import Wish
 from darkroom.model_choice import closest_words, find_model, mapped_by, named_model
-from darkroom.pricing import FREE, Estimate, estimate, total_estimate
-from darkroom.registry import ImageRequest, MappedInput, Model
+from darkroom.pricing import FREE, Estimate, estimate
+from darkroom.registry import MappedInput, Model
+from darkroom.reports import Quote
 from darkroom.reports.amounts import usd
-from darkroom.unmet_wishes import unmet_wishes
-
-
-@dataclass(frozen=True, kw_only=True)
-class Quote:
-    """The model and why it was taken; an input and an estimate for each prediction; notes on choice and price.
-
-    `closest` names what an unknown model may have meant.
-    """
-
-    model: Model
-    why: str
-    parts: tuple[MappedInput, ...]
-    estimates: tuple[Estimate, ...]
-    notes: tuple[str, ...] = ()
-    price_notes: tuple[str, ...] = ()
-    closest: str = ""
-
-    @property
-    def wanted(self) -> list[tuple[int, Estimate]]:
-        """Images and price of each prediction."""
-        return [(part.image_count, each) for part, each in zip(self.parts, self.estimates, strict=True)]
-
-    @property
-    def total(self) -> Estimate:
-        return total_estimate(self.estimates)
-
-    @property
-    def image_count(self) -> int:
-        return sum(part.image_count for part in self.parts)
 
 
 async def quote(darkroom: Darkroom, wish: Wish) -> Quote:
@@ -56,22 +27,19 @@ async def quote(darkroom: Darkroom, wish: Wish) -> Quote:
     first, sizes = await checked_images(darkroom, wish, model, parts[0])
     parts = [replace(part, mask_size=first.mask_size) for part in parts]
     parts[0] = replace(parts[0], notes=(*told, *parts[0].notes))
-    notes = wish.notes if wish.request.model else (*wish.notes, *_chosen(model, why, wish.request))
+    notes = list(wish.notes)
+    if not wish.request.model:
+        notes += (f"no model was named; '{model.name}' was taken: {why}.", *unmet_wishes(model, wish.request))
     estimates, price_notes = await _estimates(darkroom, model, parts, sizes)
     return Quote(
         model=model,
         why=why,
         parts=tuple(parts),
         estimates=tuple(estimates),
-        notes=notes,
+        notes=tuple(notes),
         price_notes=tuple(price_notes),
         closest=closest_words(darkroom, model),
     )
-
-
-def _chosen(model: Model, why: str, request: ImageRequest) -> tuple[str, ...]:
-    """For a call that named no model."""
-    return (f"no model was named; '{model.name}' was taken: {why}.", *unmet_wishes(model, request))
 
 
 async def _estimates(

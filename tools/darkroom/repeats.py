@@ -33,7 +33,7 @@ def refuse_other_arguments(darkroom: Darkroom, request: ImageRequest, earlier: S
         )
     if not (differing := _differing(darkroom, request, first)):
         return
-    field, told = differing[0], [_told(each) for each in differing]
+    field, told = differing[0], ["model_options" if each == "options" else each for each in differing]
     before, now = _shown(first.request.get(field)), _shown(_as_noted(request)[field])
     also = f" ({', '.join(told[1:])} differ as well)" if len(told) > 1 else ""
     raise InvalidInput(
@@ -74,11 +74,6 @@ def _is_model(darkroom: Darkroom, name: str, first: Intent) -> bool:
         return darkroom.registry.get(name).name == first.model
     except UnknownModel:
         return name.strip().lower().partition(":")[0] == first.model
-
-
-def _told(field: str) -> str:
-    """The field of a request under the name of the tool's argument."""
-    return "model_options" if field == "options" else field
 
 
 def _shown(value: JsonValue) -> str:

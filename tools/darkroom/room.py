@@ -14,10 +14,10 @@ from pydantic import JsonValue
 
 from darkroom.darkroom import Darkroom
 from darkroom.dry_run import dry_run as planned
+from darkroom.dry_run import needs_consent, offer, question
 from darkroom.errors import DarkroomClosed, SpendingRefused
 from darkroom.generate_image import generate_image
 from darkroom.get_prediction import get_prediction
-from darkroom.offers import needs_consent, offer, question
 from darkroom.python_arguments import Picture, request_of, seconds_of, text_of, usd_of, whole_of
 from darkroom.registry import ImageRequest
 from darkroom.reports import PredictionReport

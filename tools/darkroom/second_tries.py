@@ -7,61 +7,54 @@ our own that is gone, a version that was replaced, a model that is run by its ve
 import re
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from darkroom.darkroom import Budget, Darkroom
 from darkroom.errors import DarkroomError, InvalidInput, JournalError, RequestRefused
 from darkroom.journal import Intent
 from darkroom.model_choice import closest_words, map_again
-from darkroom.quotes import Quote
 from darkroom.registry import ImageRequest, Model
+from darkroom.reports import Quote
 from darkroom.work.watch import Watched
 
 _NO_SUCH_VERSION = re.compile(r"version does not exist|invalid version", re.IGNORECASE)
 _NO_SUCH_MODEL = re.compile(r"model not found", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SecondTries:
-    """What is watched now, in the order of the parts, and what there is to say."""
-
-    watched: tuple[Watched, ...]
-    notes: tuple[str, ...] = ()
+_Tried = tuple[Sequence[Watched], tuple[str, ...]]
 
 
 async def second_tries(
     darkroom: Darkroom, request: ImageRequest, quoted: Quote, watched: Sequence[Watched], budget: Budget
-) -> SecondTries:
+) -> _Tried:
     """`watched` are the parts of a call that was just made for the first time, with what its budget leaves.
 
-    What is not sent again is written down as refused. Raises nothing of darkroom's own.
+    Gives what is watched now, in the order of the parts, and what there is to say. What is not sent again is written
+    down as refused. Raises nothing of darkroom's own.
     """
-    try:
-        tried = await _second_tries(darkroom, request, quoted, watched, replace(budget, may_be_mended=False))
-    except DarkroomError:
-        tried = SecondTries(watched=tuple(watched))
-    for each in tried.watched:
+    notes: tuple[str, ...] = ()
+    with suppress(DarkroomError):
+        watched, notes = await _second_tries(darkroom, request, quoted, watched, replace(budget, may_be_mended=False))
+    for each in watched:
         if each.problem and not each.is_being_sent:
             with suppress(JournalError):
                 await darkroom.journal.answers.given_up(each.intent.key, each.problem.message)
-    return tried
+    return watched, notes
 
 
 async def _second_tries(
     darkroom: Darkroom, request: ImageRequest, quoted: Quote, watched: Sequence[Watched], budget: Budget
-) -> SecondTries:
+) -> _Tried:
     refused = [each for each in watched if isinstance(each.problem, RequestRefused)]
     if not refused or any(each.is_being_sent for each in watched):
-        return SecondTries(watched=tuple(watched))
+        return watched, ()
     if not darkroom.gateway.has_models or not quoted.model.checked:
-        return SecondTries(watched=tuple(watched), notes=_closest(darkroom, quoted.model, refused[0].problem))
+        return watched, _closest(darkroom, quoted.model, refused[0].problem)
     mended = await _mended(darkroom, request, quoted, refused[0])
     if isinstance(mended, str):
-        return SecondTries(watched=tuple(watched), notes=(mended,) if mended else ())
+        return watched, (mended,) if mended else ()
     model, note = mended
     parts = map_again(model, request, [each.seed for each in quoted.parts])
     if len(parts) != len(watched):
-        return SecondTries(watched=tuple(watched))
+        return watched, ()
     now: list[Watched] = []
     for each, part, first in zip(watched, parts, quoted.parts, strict=True):
         row = each.intent
@@ -72,7 +65,7 @@ async def _second_tries(
         )
         row = await darkroom.journal.find(row.key) if is_amended else None
         now.append(darkroom.work.start(row, budget) if row else each)
-    return SecondTries(watched=tuple(now), notes=(note,))
+    return now, (note,)
 
 
 async def _mended(

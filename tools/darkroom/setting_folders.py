@@ -1,4 +1,4 @@
-"""Folders as settings give them: made absolute, with the home folder and the words of desktop hosts put in."""
+"""Folders as settings give them, made absolute, and the person's own, where no setting says more."""
 
 import os
 from collections.abc import Mapping
@@ -42,3 +42,18 @@ def _place(word: str, environ: Mapping[str, str]) -> str:
 
     # Such as `user_desktop_dir` for ${DESKTOP}.
     return getattr(platformdirs, f"user_{word[2:-1].lower()}_dir")()
+
+
+def input_folders(output_folder: Path | None, named: tuple[Path, ...] = ()) -> tuple[Path, ...]:
+    """The folders that the person has named, else their pictures, downloads and desktop; and always the output folder.
+
+    One that holds the home folder counts only where it was named: in XDG one that is switched off is the home folder.
+    """
+    own: tuple[Path, ...] = ()
+    if not named:
+        from platformdirs import user_desktop_path, user_downloads_path, user_pictures_path
+
+        own = (user_pictures_path(), user_downloads_path(), user_desktop_path())
+    home = Path.home()
+    guarded = [folder for folder in (output_folder, *own) if folder and not home.is_relative_to(folder)]
+    return tuple(dict.fromkeys((*named, *guarded)))

@@ -6,7 +6,6 @@ cannot be used never stops the server silently: `read_or_problem` keeps the erro
 
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
@@ -16,8 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError
 
 from darkroom.errors import SettingsError
-from darkroom.setting_folders import absolute_folder, home_problem
-from darkroom.settings_sources import PREFIX, TEAM_SETTINGS, Sources, argument_texts, gather
+from darkroom.setting_folders import absolute_folder, home_problem, input_folders
+from darkroom.settings_sources import PREFIX, TEAM_SETTINGS, About, Sources, argument_texts, described_in, gather
 from darkroom.settings_sources import variable_of as variable_of
 from darkroom.spelling import closest
 from darkroom.uris import is_url
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from darkroom.darkroom import DarkroomOptions
     from darkroom.gateways import GatewayChoice
     from darkroom.key_store import KeyStore
-    from darkroom.setting_words import About
     from darkroom.team_settings import TeamSettings
 
 DEFAULT_WAIT_S = 25
@@ -186,8 +184,6 @@ class Settings(BaseModel):
         """Folders from which local images may be read, whether they exist or not."""
         if not self._reads_local_files:
             return ()
-        from darkroom.own_folders import input_folders
-
         output_folder = None if is_url(self.output_location) else Path(self.output_location)
         return input_folders(output_folder, self.input_dirs)
 
@@ -257,16 +253,12 @@ class Settings(BaseModel):
             ) from error
 
 
-def described() -> "dict[str, About]":
+def described() -> dict[str, About]:
     """Every setting by its name, those of the gateway first."""
     from darkroom.gateways import load_gateways
-    from darkroom.setting_words import About
 
-    texts = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
-    known = {name: About(**row) for name, row in texts.items()}
-    for name, field in Settings.model_fields.items():
-        shown = str(field.default).lower() if isinstance(field.default, bool) else field.default
-        known[name] = replace(known[name], default=known[name].default or f"`{shown}`")
+    defaults = {name: field.default for name, field in Settings.model_fields.items()}
+    known = described_in(Path(__file__).with_suffix(".toml"), defaults)
     return known | {"gateway": replace(known["gateway"], allowed=", ".join(load_gateways()))}
 
 

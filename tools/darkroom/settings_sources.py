@@ -8,7 +8,7 @@ import os
 import sys
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
@@ -41,6 +41,25 @@ TEAM_SETTINGS = (
 )
 _DATABASES = ("database_url", "migrate_url")
 _MAX_BYTES = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a person reads about one setting: its meaning, the allowed values, the default in words."""
+
+    meaning: str
+    allowed: str
+    default: str = ""
+
+
+def described_in(path: Path, defaults: Mapping[str, object]) -> dict[str, About]:
+    """The settings of a TOML file by their names; where it tells no default in words, that of `defaults`."""
+    texts = tomllib.loads(path.read_text(encoding="utf-8"))
+    found = {name: About(**row) for name, row in texts.items()}
+    for name, value in defaults.items():
+        shown = str(value).lower() if isinstance(value, bool) else value
+        found[name] = replace(found[name], default=found[name].default or f"`{shown}`")
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,24 +136,15 @@ def _argument_text(name: str, value: object) -> str:
     if isinstance(value, int | float) and not name.endswith(_FOLDER_ENDS):
         return str(value).lower()
     separator = os.pathsep if name == "input_dirs" else ","
-    texts = [_path_text(each) for each in _items(value)]
-    if all(text is not None and separator not in text for text in texts):
+    items = cast("Sequence[object]", value) if isinstance(value, list | tuple) else (value,)
+    paths = [os.fspath(each) if isinstance(each, str | os.PathLike) else each for each in items]
+    texts = [path for path in paths if isinstance(path, str) and separator not in path]
+    if len(texts) == len(items):
         return separator.join(filter(None, texts))
     raise SettingsError(
         f"argument {name[:40]} cannot be of type {type(value).__name__[:40]}. Allowed: a text, a path, a number, True, "
         f"False, or a list of texts and paths without {separator!r}; for a folder no number."
     )
-
-
-def _items(value: object) -> Sequence[object]:
-    """Those of a list; anything else is a list of one."""
-    return cast("Sequence[object]", value) if isinstance(value, list | tuple) else (value,)
-
-
-def _path_text(value: object) -> str | None:
-    """A text, or a path as text; None for anything else."""
-    text = os.fspath(cast("os.PathLike[str]", value)) if isinstance(value, os.PathLike) else value
-    return text if isinstance(text, str) else None
 
 
 def config_folder(environ: Mapping[str, str]) -> Path | None:

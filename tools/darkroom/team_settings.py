@@ -3,9 +3,7 @@
 Read only where DARKROOM_DATABASE_URL or DARKROOM_MIGRATE_URL is set. Addresses of databases and keys hide in `repr`.
 """
 
-import tomllib
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 from urllib.parse import urlsplit
@@ -13,8 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from darkroom.errors import SettingsError
-from darkroom.setting_words import About
-from darkroom.settings_sources import TEAM_SETTINGS, variable_of
+from darkroom.settings_sources import TEAM_SETTINGS, About, described_in, variable_of
 from darkroom.uris import is_loopback_url, is_web_url, origin_of
 
 if TYPE_CHECKING:
@@ -120,12 +117,8 @@ class TeamSettings(BaseModel):
 
 def described_for_teams() -> dict[str, About]:
     """Every setting of a team by its name."""
-    texts = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
-    known = {name: About(**row) for name, row in texts.items()}
-    return {
-        name: replace(about, default=about.default or f"`{TeamSettings.model_fields[name].default}`")
-        for name, about in known.items()
-    }
+    defaults = {name: field.default for name, field in TeamSettings.model_fields.items()}
+    return described_in(Path(__file__).with_suffix(".toml"), defaults)
 
 
 def _explained(wrong: "ErrorDetails", given: Mapping[str, str]) -> SettingsError:

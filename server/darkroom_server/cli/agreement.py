@@ -6,8 +6,8 @@ import typer
 from anyio import to_thread
 
 from darkroom.darkroom import Darkroom
+from darkroom.dry_run import offer
 from darkroom.errors import SpendingRefused
-from darkroom.offers import offer
 from darkroom.registry import ImageRequest
 from darkroom.reports.amounts import counted, usd
 

@@ -4,7 +4,6 @@ import base64
 import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from types import FrameType
@@ -34,32 +33,20 @@ _MADE_AT_ONCE = 8
 OnProgress = Callable[[float, str], Awaitable[None]]
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """What the page is made of while the journal is open."""
-
-    catalogue: Catalogue
-    kept: FolderKept
-    thumbnails: Thumbnails
-    stores: OutputStores
-
-
 @asynccontextmanager
-async def opened(settings: Settings) -> AsyncGenerator[Opened]:
-    """Neither key nor gateway is needed. Raises: JournalError; SettingsError for a folder that is none."""
+async def opened(settings: Settings) -> AsyncGenerator[tuple[Shown, FolderKept]]:
+    """The page and where its thumbnails are kept; without a key. Raises: JournalError; SettingsError for no folder."""
     data_dir = settings.data_path
     async with open_journal(data_dir / "journal.sqlite3") as journal, decoders().kept():
         stores = OutputStores(settings.output_location, spare=data_dir / "images")
-        catalogue = Catalogue(journal, stores.default.place)
         kept = FolderKept(data_dir / "thumbnails")
-        yield Opened(catalogue, kept, Thumbnails(kept, stores.read), stores)
+        yield Shown(Catalogue(journal, stores.default.place), Thumbnails(kept, stores.read), stores.read), kept
 
 
 async def serve_page(settings: Settings, listener: socket.socket, on_ready: Callable[[Guard], None]) -> None:
     """Serve on `listener`, which is bound to 127.0.0.1, until SIGINT or SIGTERM."""
-    async with opened(settings) as room, anyio.create_task_group() as tasks:
-        routes = LocalRoutes(Shown(room.catalogue, room.thumbnails, room.stores.read))
-        guard = Guard(routes.router(), listener.getsockname()[1])
+    async with opened(settings) as (shown, kept), anyio.create_task_group() as tasks:
+        guard = Guard(LocalRoutes(shown).router(), listener.getsockname()[1])
         # No access log: it would hold the secret.
         config = uvicorn.Config(
             guard,
@@ -70,7 +57,7 @@ async def serve_page(settings: Settings, listener: socket.socket, on_ready: Call
             server_header=False,
             timeout_graceful_shutdown=_LEAVE_WITHIN_S,
         )
-        tasks.start_soon(to_thread.run_sync, room.kept.sweep)
+        tasks.start_soon(to_thread.run_sync, kept.sweep)
         on_ready(guard)
         await _Server(config).serve(sockets=[listener])
 
@@ -80,11 +67,11 @@ async def export_page(settings: Settings, target: Path, limit: int, on_progress:
 
     Raises: OutputError where the file cannot be written; JournalError.
     """
-    async with opened(settings) as room:
-        pictures = sorted(await _all(room.catalogue), key=lambda each: each.at, reverse=True)
+    async with opened(settings) as (shown, _):
+        pictures = sorted(await _all(shown.catalogue), key=lambda each: each.at, reverse=True)
         chosen = list(islice(pictures, limit or None))
-        rest: dict[str, JsonValue] = {"spending": [list(row) for row in await room.catalogue.spending()]}
-        html = await exported_page(_entries(chosen, room.thumbnails, on_progress), rest)
+        rest: dict[str, JsonValue] = {"spending": [list(row) for row in await shown.catalogue.spending()]}
+        html = await exported_page(_entries(chosen, shown.thumbnails, on_progress), rest)
     try:
         await anyio.Path(target).write_text(html, encoding="utf-8")
     except OSError as error:

@@ -1,9 +1,7 @@
 """Small pictures for the contact sheet: made by the guarded decoder, a few at once, and kept by their hash."""
 
 import hashlib
-import os
 import re
-import secrets
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +12,7 @@ from anyio import to_thread
 from pydantic import JsonValue
 
 from darkroom.errors import OutputError
+from darkroom.file_systems import write_whole
 from darkroom.images import StoredFile
 from darkroom.outputs.decoding import render_image
 from darkroom.outputs.formats import HEAD_BYTES, MAX_PIXELS, pixel_size, sniff
@@ -106,17 +105,8 @@ class FolderKept:
         return b""
 
     def _write(self, file: StoredFile, content: bytes) -> None:
-        """Whole or not at all."""
-        path = self._path(file)
-        part = path.with_name(f".{secrets.token_hex(8)}")
         with suppress(OSError):
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            try:
-                with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as target:
-                    target.write(content)
-                part.replace(path)
-            finally:
-                part.unlink(missing_ok=True)
+            write_whole(self._path(file), content)
 
 
 async def shrunk(content: bytes, longest_px: int, max_bytes: int) -> bytes:

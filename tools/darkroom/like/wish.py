@@ -7,11 +7,9 @@ from pydantic import JsonValue
 
 from darkroom.darkroom import Darkroom
 from darkroom.errors import InvalidInput
-from darkroom.image_links import with_links
-from darkroom.images import ReadImage
-from darkroom.journal import Intent
+from darkroom.images import ImageState, ReadImage, StoredImage
+from darkroom.journal import Intent, IntentState
 from darkroom.like.merging import Merging, is_lost
-from darkroom.like.same import same_image_words
 from darkroom.outputs.local_files import quotable
 from darkroom.registry import ImageRequest
 from darkroom.request_ids import numbered
@@ -19,6 +17,7 @@ from darkroom.uris import scheme_of, shorten_data_uri
 
 _SHOWN = 80
 _SHOWN_BY_ERRORS = 60
+_SHOWN_PATHS = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,9 +79,7 @@ async def whole(darkroom: Darkroom, request: ImageRequest) -> Wish:
     known = {each.given: each.sha256 for each in earlier.row.images_read}
     lost, same = next(merging.lost(), None), ""
     if wanted.to_json() == unchanged.to_json():
-        same = same_image_words(
-            earlier.name, await with_links(darkroom, earlier.rows), earlier.number, _is_open(darkroom, earlier.rows)
-        )
+        same = await _same_image_words(darkroom, earlier)
         # What it was made with may be another image by now, which is seen once it is read.
         if same and not (request.images or request.mask) and (lost or not any(map(_is_file, known))):
             raise InvalidInput(same, field="like")
@@ -142,9 +139,37 @@ def _count(earlier: _Earlier) -> int:
     return earlier.row.image_count if len(earlier.rows) == 1 and earlier.row.part else 0
 
 
-def _is_open(darkroom: Darkroom, rows: Sequence[Intent]) -> bool:
-    """True while one of them is on its way to the gateway."""
-    return any(darkroom.work.watched(row) is not None for row in rows if row.may_be_sent)
+async def _same_image_words(darkroom: Darkroom, earlier: _Earlier) -> str:
+    """Why the same image again is not paid for: it is here or on its way; empty where it failed or was lost."""
+    rows, number = await darkroom.with_links(earlier.rows), earlier.number
+    images = [image for row in rows for image in row.images if number in (0, image.index + 1)]
+    is_open = any(darkroom.work.watched(row) is not None for row in rows if row.may_be_sent)
+    where = next(_places(rows, images, is_open), "")
+    if not where:
+        return ""
+    seed = rows[0].seed
+    another = "any seed" if seed is None else f"another seed than {seed}"
+    return (
+        f"Nothing but like='{earlier.name}' was given, so it would be the same image again: {where}. Nothing was sent. "
+        f"For another one give {another}, or whatever is to change."
+    )
+
+
+def _places(rows: Sequence[Intent], images: Sequence[StoredImage], is_open: bool) -> Iterator[str]:
+    paths = [image.file.shown for image in images if image.file]
+    if paths:
+        more = len(paths) - _SHOWN_PATHS
+        yield f"it is in {', '.join(paths[:_SHOWN_PATHS])}{f' and {more} more' if more > 0 else ''}"
+    for row in rows:
+        handle = row.prediction_id or row.key
+        if row.state is IntentState.KNOWN and not (row.status and row.status.is_terminal):
+            status = row.status.value if row.status else "running"
+            yield f"it is still {status}; get_prediction with id '{handle}' waits for it"
+        if row.state is not IntentState.KNOWN and (is_open or not row.may_be_sent):
+            yield f"it is being sent or was never answered; get_prediction with id '{handle}' shows what became of it"
+    if any(image.state in (ImageState.WANTED, ImageState.REFUSED) for image in images):
+        handle = rows[0].prediction_id or rows[0].key
+        yield f"it is not saved yet; get_prediction with id '{handle}' fetches it"
 
 
 def _notes(darkroom: Darkroom, earlier: _Earlier, wanted: ImageRequest, unchanged: ImageRequest) -> Iterator[str]:

@@ -37,7 +37,6 @@ class ListFacts:
     answer: AnswerFacts
     today: date
     money: Mapping[date, Sequence[Money]]
-    notes: tuple[str, ...] = ()
     is_search: bool = False
 
 
@@ -45,7 +44,7 @@ def list_report(listed: Listed, facts: ListFacts) -> PredictionReport:
     """Newest first; a heading for each day with its money, then a line for each of its predictions."""
     views = [PredictionView.of(row, facts.answer) for row in listed.rows]
     more = listed.found - len(views)
-    notes = [*facts.notes, *([] if listed.is_whole else ["the oldest predictions were not searched."])]
+    notes = [*facts.answer.notes, *([] if listed.is_whole else ["the oldest predictions were not searched."])]
     day = facts.answer.day
     lines = [
         _headline(views, listed.found, facts),

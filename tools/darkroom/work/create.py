@@ -29,10 +29,9 @@ from darkroom.journal import Intent, Journal, Limit
 from darkroom.predictions import Prediction
 from darkroom.secrets_in_inputs import is_masked
 from darkroom.work.accounts import Account
-from darkroom.work.crash_points import CrashPoint
 from darkroom.work.create_rate import CreateRate, Turns
 from darkroom.work.paid_ids import PaidIds
-from darkroom.work.runtime import Runtime
+from darkroom.work.runtime import CrashPoint, Runtime
 from darkroom.work.watch import Hold, Watched
 
 log = logging.getLogger(__name__)

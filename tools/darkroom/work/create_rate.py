@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from darkroom.errors import GatewayBusy, JournalError
 from darkroom.journal import Journal, Limit, Rate, Turn
 from darkroom.work.accounts import Account
-from darkroom.work.crash_points import CrashPoint
-from darkroom.work.runtime import Runtime
+from darkroom.work.runtime import CrashPoint, Runtime
 from darkroom.work.watch import Watched
 
 log = logging.getLogger(__name__)

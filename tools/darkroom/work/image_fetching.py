@@ -22,8 +22,7 @@ from darkroom.outputs import ImageName, OutputStores, Saved
 from darkroom.outputs.early_previews import EarlyPreviews
 from darkroom.secrets_in_inputs import masked_secrets
 from darkroom.uris import scheme_of
-from darkroom.work.crash_points import CrashPoint
-from darkroom.work.runtime import Runtime
+from darkroom.work.runtime import CrashPoint, Runtime
 
 log = logging.getLogger(__name__)
 

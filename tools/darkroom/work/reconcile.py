@@ -18,8 +18,7 @@ from darkroom.journal import Intent, IntentState, Journal, Search, match
 from darkroom.journal.reconcile import Defaults
 from darkroom.predictions import Prediction
 from darkroom.work.accounts import Account
-from darkroom.work.crash_points import CrashPoint
-from darkroom.work.runtime import Runtime
+from darkroom.work.runtime import CrashPoint, Runtime
 
 log = logging.getLogger(__name__)
 

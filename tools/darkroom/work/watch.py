@@ -18,10 +18,9 @@ from darkroom.journal import Intent, IntentState, Journal
 from darkroom.predictions import Prediction, PredictionStatus
 from darkroom.progress import Progress, ProgressTracker
 from darkroom.work.accounts import Account
-from darkroom.work.crash_points import CrashPoint
 from darkroom.work.image_fetching import ImageFetching
 from darkroom.work.looks import Looks
-from darkroom.work.runtime import Runtime
+from darkroom.work.runtime import CrashPoint, Runtime
 
 log = logging.getLogger(__name__)
 
