@@ -13,7 +13,7 @@ from darkroom_server.sandbox.life import Prediction
 from darkroom_server.sandbox.output_spec import MAX_SIDE_PX, Size, format_of, size_of
 from darkroom_server.sandbox.painter.caption import captioned
 from darkroom_server.sandbox.painter.compose import compose, words_of
-from darkroom_server.sandbox.painter.palette import Palette, pick_palette
+from darkroom_server.sandbox.painter.palette import pick_palette
 from darkroom_server.sandbox.painter.pixels import mapped, resized
 from darkroom_server.sandbox.painter.raster import rasterise
 from darkroom_server.sandbox.painter.scene import Scene, mix
@@ -46,12 +46,6 @@ class ImagePlan:
     @property
     def caption(self) -> str:
         return self.prediction.weather.caption
-
-    @property
-    def palette(self) -> Palette:
-        """The colours that the words ask for, else ones drawn for this seed and index."""
-        rng = random.Random(f"{self.prediction.seed}|{self.index}|{self.caption}")
-        return pick_palette(words_of(self.caption), rng)
 
     def value(self, name: str) -> JsonValue:
         """An input, with the model's default."""
@@ -116,7 +110,9 @@ def _technique(plan: ImagePlan) -> Technique:
             return technique
     if "outpaint" in model.tasks and (plan.mask is None or plan.value("outpaint") not in (None, "None")):
         return expand
-    return repaint if plan.mask else _BY_ROLE.get(model.concepts.image_role, edit)
+    if plan.mask:
+        return repaint
+    return edit if model.concepts.image_role in ("source", "inpaint_source", "variation") else refer
 
 
 def edit(plan: ImagePlan, size: Size) -> Image.Image:
@@ -126,15 +122,13 @@ def edit(plan: ImagePlan, size: Size) -> Image.Image:
     edges = [round(width * number / len(plan.images)) for number in range(len(plan.images) + 1)]
     for image, left, right in zip(plan.images, edges, edges[1:], strict=False):
         canvas.paste(ImageOps.fit(image.convert("RGB"), (max(1, right - left), height)), (left, 0))
-    is_wash = {"watercolour", "watercolor"} & set(words_of(plan.caption))
-    return _washed(canvas) if is_wash else _toned(canvas, plan.palette, 0.8)
-
-
-def vary(plan: ImagePlan, size: Size) -> Image.Image:
-    """The same image as another take: mirrored, nearer, in other light."""
-    image, turn = plan.images[0].convert("RGB"), plan.prediction.seed + plan.index
-    mirrored = ImageOps.mirror(image) if turn % 2 == 0 else image
-    return _toned(ImageOps.fit(mirrored, size, bleed=0.06 + 0.02 * (turn % 4)), plan.palette, 0.45)
+    words = words_of(plan.caption)
+    if {"watercolour", "watercolor"} & set(words):
+        return _washed(canvas)
+    palette = pick_palette(words, random.Random(f"{plan.prediction.seed}|{plan.index}|{plan.caption}"))
+    gray = ImageOps.autocontrast(canvas.convert("L"), cutoff=1)
+    lightest = mix(palette.light, palette.ground, palette.dimness)
+    return Image.blend(canvas, ImageOps.colorize(gray, palette.ground, lightest, palette.sky[-2]), 0.8)
 
 
 def refer(plan: ImagePlan, size: Size) -> Image.Image:
@@ -147,17 +141,6 @@ def refer(plan: ImagePlan, size: Size) -> Image.Image:
     painted.paste((8, 8, 16), (left + edge, top + edge), Image.new("L", card.size, 90))
     painted.paste(card, (left, top))
     return painted
-
-
-def structure(plan: ImagePlan, size: Size) -> Image.Image:
-    """A painted image with the outlines of the one given drawn into it."""
-    painted = plan.painted(size)
-    blur = ImageFilter.GaussianBlur(min(painted.size) / 260)
-    soft = ImageOps.fit(plan.images[0].convert("L"), painted.size).filter(blur)
-    edges = ImageOps.expand(ImageOps.crop(soft.filter(ImageFilter.FIND_EDGES), 3), 3)
-    lines = mapped(edges, [min(225, max(0, value - 9) * 9) for value in range(256)])
-    ink = (255, 250, 238) if ImageStat.Stat(painted.convert("L")).mean[0] < 140 else (40, 46, 70)
-    return Image.composite(Image.new("RGB", painted.size, ink), painted, lines)
 
 
 def cut_out(plan: ImagePlan, size: Size) -> Image.Image:
@@ -231,18 +214,6 @@ def expand(plan: ImagePlan, size: Size) -> Image.Image:
 
 
 _BY_TASK = {"remove_background": cut_out, "upscale": enlarge, "background_replace": replace_background}
-_BY_ROLE: dict[str, Technique] = {
-    "structure": structure,
-    "variation": vary,
-    **dict.fromkeys(("reference", "style_or_composition_reference", "face_reference", "character_reference"), refer),
-}
-
-
-def _toned(image: Image.Image, palette: Palette, amount: float) -> Image.Image:
-    """Its light and shade in the palette's colours."""
-    gray = ImageOps.autocontrast(image.convert("L"), cutoff=1)
-    lightest = mix(palette.light, palette.ground, palette.dimness)
-    return Image.blend(image, ImageOps.colorize(gray, palette.ground, lightest, palette.sky[-2]), amount)
 
 
 def _washed(image: Image.Image) -> Image.Image:

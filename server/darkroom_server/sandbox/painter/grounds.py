@@ -143,8 +143,9 @@ def sea(view: View) -> Items:
     """Water with the light's path, and low land far off."""
     palette, horizon, right = view.palette, view.horizon, view.ratio + 0.02
     top, bottom = mix(palette.sky[-1], palette.water, 0.22), mix(palette.water, palette.ground, 0.45)
+    coast = _rolling(view.rng, view.ratio, roughness=0.5, octaves=5)
     return (
-        view.band((_headland(view, view.rng.random() < 0.5),), 0.15, mist=0.5),
+        view.band((_land(coast, horizon - 0.012, 0.014, view.ratio),), 0.15, mist=0.5),
         Fill(polygons=(box(-0.02, horizon, right, 1.02),), top=top, bottom=bottom),
         flat((box(-0.02, horizon - 0.003, right, horizon + 0.006),), palette.sky[-1], opacity=0.7, blur=0.003),
         *_ripples(view),
@@ -170,16 +171,6 @@ def _ripples(view: View) -> Items:
         flat(tuple(swell), mix(view.palette.water, view.palette.ground, 0.5), opacity=0.34, blur=0.0008),
         flat(tuple(path), view.palette.light, opacity=0.78),
     )
-
-
-def _headland(view: View, is_left: bool) -> Polygon:
-    """Land that falls into the sea from one side of the image."""
-    reach, y, height = view.ratio * view.rng.uniform(0.42, 0.58), view.horizon, 0.05
-    bumps = _rolling(view.rng, 1.0, roughness=0.5, octaves=5)
-    steps = [step / 60 for step in range(61)]
-    points = [(s * reach, y - height * (1 - s**1.7) * (1 + 0.16 * bumps(s)) * 0.8) for s in steps]
-    shape = [*points, (reach + 0.015, y + 0.004), (-0.05, y + 0.01), (-0.05, y - height)]
-    return tuple((x if is_left else view.ratio - x, level) for x, level in shape)
 
 
 def plain(view: View) -> Items:
