@@ -13,19 +13,9 @@ import systems
 import yaml
 
 from darkroom.errors import DarkroomError, InvalidRequest, SettingsError
-from darkroom_server.install import (
-    CLIENTS,
-    Client,
-    Installed,
-    Launch,
-    Machine,
-    client_named,
-    environment_for,
-    fresh_entry,
-    launch_for,
-    shown_entry,
-    write_entry,
-)
+from darkroom_server.install.clients import CLIENTS, Client, Machine, client_named
+from darkroom_server.install.entries import Launch, environment_for, fresh_entry, launch_for
+from darkroom_server.install.writing import Done, shown_entry, write_entry
 
 UVX = Launch(command="/opt/uv/uvx", args=("darkroom-mcp",))
 NAMES = [client.name for client in CLIENTS]
@@ -66,7 +56,7 @@ def without_comments(text: str) -> str:
     return re.sub(r'("(?:[^"\\]|\\.)*")|,(?=\s*[}\]])', lambda found: found[1] or "", text)
 
 
-def put_in(client: Client, path: Path, *env: str, launch: Launch = UVX, name: str = "darkroom") -> Installed:
+def put_in(client: Client, path: Path, *env: str, launch: Launch = UVX, name: str = "darkroom") -> Done:
     environment = environment_for(client, env)
     entry = fresh_entry(client, name, launch, environment)
     return write_entry(client, path, name, entry, given=environment.given, stamp="20260102-030405")

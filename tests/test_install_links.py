@@ -11,18 +11,10 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pytest
 import yaml
 
-from darkroom_server.install import (
-    CLIENTS,
-    Client,
-    Launch,
-    client_named,
-    clients_section,
-    environment_for,
-    fresh_entry,
-    one_click_links,
-    one_click_section,
-    remote_hosts,
-)
+from darkroom_server.install.clients import CLIENTS, Client, client_named
+from darkroom_server.install.entries import Launch, environment_for, fresh_entry
+from darkroom_server.install.links import clients_section, one_click_links, one_click_section
+from darkroom_server.install.remote import remote_hosts
 
 LINKS = one_click_links()
 

@@ -19,7 +19,7 @@ from darkroom_server.install.entries import Environment, Launch
 from darkroom_server.install.skill import skill_path, skill_text
 from darkroom_server.install.starting import Seen, StartFailed, seen_at_start
 from darkroom_server.install.variables import check_name, check_values, is_secret, settled_gateway
-from darkroom_server.install.writing import Installed, shown_entry, write_entry, write_page
+from darkroom_server.install.writing import Done, shown_entry, write_entry, write_page
 
 _DONE = {"added": "Added to", "updated": "Updated in", "unchanged": "Already there in"}
 _LOOK_AT_STDIN_S = 5.0
@@ -89,7 +89,7 @@ def install(
         note("It names a path of this computer. For a file that others share: --command uvx.")
 
 
-def _say_done(client: Client, entry: entries.Values, environment: Environment, done: Installed) -> None:
+def _say_done(client: Client, entry: entries.Values, environment: Environment, done: Done) -> None:
     """What was written, and what the person does next."""
     note(f"{_DONE[done.action]} {done.path}")
     if done.backup:

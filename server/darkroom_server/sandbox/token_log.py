@@ -22,11 +22,9 @@ _GRANTED = 10 * _QUOTA_PER_USD
 _MOST_ROWS = 100
 _ALL = 100_000
 # What is the same in every answer and row.
-_USAGE = {"object": "token_usage", "name": "sandbox", "unlimited_quota": False, "expires_at": 0}
-_USAGE |= {"model_limits": {}, "model_limits_enabled": False}
-_ROW = {"user_id": 1, "type": 2, "token_id": 1, "token_name": "sandbox", "group": "default", "channel": 0}
-_ROW |= dict.fromkeys(("prompt_tokens", "completion_tokens", "use_time"), 0)
-_ROW |= {"is_stream": False, "content": "", "username": "", "ip": ""}
+_USAGE = {"object": "token_usage", "name": "sandbox", "unlimited_quota": False, "model_limits_enabled": False}
+_OF_A_ROW = {"user_id": 1, "type": 2, "token_id": 1, "token_name": "sandbox", "group": "default", "channel": 0}
+_EMPTY = {"prompt_tokens": 0, "completion_tokens": 0, "use_time": 0, "is_stream": False, "content": ""}
 
 
 class TokenLogEndpoints:
@@ -43,8 +41,10 @@ class TokenLogEndpoints:
     async def usage(self, request: Request) -> Response:
         now = self._state.now
         used = sum(_quota(each) for each in self._state.page(None, _ALL) if each.is_good or not each.has_ended(now))
-        data = {"total_granted": _GRANTED, "total_used": used, "total_available": _GRANTED - used}
-        return JSONResponse({"code": True, "message": "ok", "data": _USAGE | data})
+        data: dict[str, Any] = {"total_granted": _GRANTED, "total_used": used, "total_available": _GRANTED - used}
+        return JSONResponse(
+            {"code": True, "message": "ok", "data": data | _USAGE | {"expires_at": 0, "model_limits": {}}}
+        )
 
     async def usage_without_slash(self, request: Request) -> Response:
         return RedirectResponse(f"{request.url.path}/", 301)
@@ -62,7 +62,9 @@ def _quota(prediction: Prediction) -> int:
 
 
 def _row(prediction: Prediction, number: int) -> dict[str, Any]:
-    return _ROW | {
+    return {
+        **_OF_A_ROW,
+        **_EMPTY,
         "id": number,
         "created_at": int(prediction.stored.created_at),
         "model_name": prediction.stored.model,
