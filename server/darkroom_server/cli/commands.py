@@ -26,8 +26,8 @@ _COMMANDS = {
     "install": "install",
     "uninstall": "clients_here",
     "serve": "serve",
-    "worker": "worker",
-    "migrate": "migrate",
+    "worker": "team",
+    "migrate": "team",
     "key": "key",
     "tenant": "tenant",
 }

@@ -1,27 +1,27 @@
 """What `generate` does once its arguments are read: one call, or a batch of them, and what the person sees of it."""
 
+import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import anyio
+import anyio.to_thread
 import typer
 from pydantic import JsonValue
 
 from darkroom.darkroom import Darkroom
 from darkroom.dry_run import dry_run
-from darkroom.errors import DarkroomError, InvalidRequest
+from darkroom.errors import DarkroomError, InvalidRequest, SpendingRefused
+from darkroom.offers import offer
 from darkroom.registry import ImageRequest
 from darkroom.reports import PredictionReport, refusal_report
-from darkroom.reports.amounts import counted
+from darkroom.reports.amounts import counted, usd
 from darkroom.settings import Settings
 from darkroom_server.batches import batch
-from darkroom_server.batches.attempts import last_attempt
 from darkroom_server.batches.lines import Line, batch_lines, single_line
 from darkroom_server.batches.making import Made, make
 from darkroom_server.batches.targets import Target
-from darkroom_server.cli.agreement import agree, agree_to
 from darkroom_server.cli.balance import read_the_bill
 from darkroom_server.cli.opened import in_darkroom
 from darkroom_server.cli.pictures import draw, open_in_viewer
@@ -71,7 +71,7 @@ def generate_one(settings: Settings, wanted: Wanted) -> int:
         try:
             await _refuse_taken(darkroom, wanted.target, [line])
             if settings.confirm_usd is not None and not wanted.is_agreed:
-                await agree(
+                await _agree(
                     darkroom,
                     line.request,
                     settings.confirm_usd,
@@ -118,7 +118,7 @@ def generate_batch(settings: Settings, wanted: Wanted) -> int:
 
 
 async def _run_batch(settings: Settings, wanted: Wanted, lines: Sequence[Line], darkroom: Darkroom) -> int:
-    lines = [await last_attempt(darkroom, each, is_retried=wanted.is_retried) for each in lines]
+    lines = [await batch.last_attempt(darkroom, each, is_retried=wanted.is_retried) for each in lines]
     plans = await batch.planned(darkroom, lines)
     bound = await batch.bound_of(darkroom, plans, wanted.max_usd)
     new = [each for each in plans if not each.is_there]
@@ -127,7 +127,7 @@ async def _run_batch(settings: Settings, wanted: Wanted, lines: Sequence[Line], 
         return 0
     await _refuse_taken(darkroom, wanted.target, [each.line for each in new])
     if settings.confirm_usd is not None and not wanted.is_agreed and new and not darkroom.gateway.is_sandbox:
-        await agree_to(
+        await _agree_to(
             f"{counted(bound.image_count, 'image')} of {counted(len(new), 'prompt')}",
             bound.words,
             bound.usd,
@@ -209,3 +209,36 @@ def _allowing(settings: Settings, lines: Sequence[Line], target: Target) -> Sett
     if folders:
         changed["input_dirs"] = (*settings.input_paths, *folders)
     return settings.model_copy(update=changed)
+
+
+async def _agree(
+    darkroom: Darkroom, request: ImageRequest, threshold_usd: float, *, request_id: str, max_usd: float
+) -> None:
+    """Ask where the images may cost more than `threshold_usd`, or an unknown sum.
+
+    Raises: SpendingRefused where the person says no, or cannot be asked.
+    """
+    offered = await offer(darkroom, request, request_id=request_id, max_usd=max_usd)
+    if offered is None or darkroom.gateway.is_sandbox:
+        return
+    most_usd = offered.total.most_usd
+    images = f"{counted(offered.image_count, 'image')} by {offered.model.name}"
+    bound = "up to" if offered.total.is_bound else "usually less than"
+    cost = "an unknown sum" if most_usd is None else f"{bound} {usd(most_usd)}"
+    await _agree_to(images, cost, most_usd, threshold_usd)
+
+
+async def _agree_to(images: str, cost: str, most_usd: float | None, threshold_usd: float) -> None:
+    """Ask where `most_usd` is above `threshold_usd`, or unknown.
+
+    Raises: SpendingRefused where the person says no, or cannot be asked.
+    """
+    if most_usd is not None and most_usd <= threshold_usd:
+        return
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise SpendingRefused(
+            f"{images} would cost {cost}. Above {usd(threshold_usd)} (DARKROOM_CONFIRM_USD) that needs a yes, and "
+            "there is no terminal to ask at. Nothing was sent. Repeat it with --yes to go ahead."
+        )
+    if not await anyio.to_thread.run_sync(lambda: typer.confirm(f"Make {images} for {cost}?", err=True)):
+        raise SpendingRefused("Not confirmed. Nothing was sent.")

@@ -24,7 +24,7 @@ _ALL = 100_000
 # What is the same in every answer and row.
 _USAGE = {"object": "token_usage", "name": "sandbox", "unlimited_quota": False, "model_limits_enabled": False}
 _OF_A_ROW = {"user_id": 1, "type": 2, "token_id": 1, "token_name": "sandbox", "group": "default", "channel": 0}
-_EMPTY = {"prompt_tokens": 0, "completion_tokens": 0, "use_time": 0, "is_stream": False, "content": ""}
+_EMPTY = {"prompt_tokens": 0, "completion_tokens": 0, "use_time": 0, "is_stream": False}
 
 
 class TokenLogEndpoints:
@@ -65,6 +65,7 @@ def _row(prediction: Prediction, number: int) -> dict[str, Any]:
     return {
         **_OF_A_ROW,
         **_EMPTY,
+        **dict.fromkeys(("content", "username", "ip"), ""),
         "id": number,
         "created_at": int(prediction.stored.created_at),
         "model_name": prediction.stored.model,
