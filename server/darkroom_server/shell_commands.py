@@ -11,8 +11,9 @@ from pydantic import JsonValue
 
 from darkroom.journal import Intent
 
-_FLAGS = {
+FLAGS = {
     "model": "-m",
+    "images": "--image",
     "mask": "--mask",
     "aspect_ratio": "--aspect-ratio",
     "width": "--width",
@@ -56,8 +57,8 @@ def command_again(rows: Sequence[Intent]) -> str:
 
 
 def _flags(arguments: Mapping[str, JsonValue]) -> Iterator[str]:
-    for name, flag in _FLAGS.items():
-        value = arguments.get(name)
+    for name, flag in FLAGS.items():
+        value = None if name == "images" else arguments.get(name)
         if value is not None and value not in _NOT_GIVEN and not (name == "seed" and value == -1):
             yield from (flag, str(value))
         elif name == "seed" and value == 0:

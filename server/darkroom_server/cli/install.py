@@ -138,16 +138,15 @@ def _environment(client: Client, wanted: list[str], *, is_asked: bool) -> Enviro
 
 def _launch(client: Client, command: str, *, in_project: bool, is_written: bool, is_agreed: bool) -> Launch:
     """The command for the entry. Raises: InvalidRequest, SettingsError where there is none that lasts."""
-    uvx, own = shutil.which("uvx"), launching.own_launch(sys.argv[0])
     is_passing = launching.is_throw_away(Path(sys.prefix))
     if command == "uvx" or (is_passing and not is_written):
-        return entries.launch_for(client, "uvx", uvx=uvx, script=None, in_project=in_project)
+        return entries.uvx_launch(client, shutil.which("uvx"), in_project=in_project)
     if not is_passing:
-        return own
+        return launching.own_launch(sys.argv[0])
     if command == "path":
-        script = shutil.which(entries.PACKAGE)
-        lasts = script and not launching.is_throw_away(Path(script))
-        return entries.launch_for(client, "path", uvx=uvx, script=script if lasts else None)
+        if not (script := shutil.which(entries.PACKAGE)) or launching.is_throw_away(Path(script)):
+            raise InvalidRequest("darkroom-mcp is not installed here; run 'uv tool install darkroom-mcp' first.")
+        return Launch(command=script)
     source, uv = launching.own_source(), shutil.which("uv")
     words = f"'uv tool install {source}'"
     if not uv:

@@ -21,18 +21,9 @@ from darkroom_server.cli.columns import show_columns
 from darkroom_server.cli.completing import model_names
 from darkroom_server.cli.opened import in_darkroom, read_settings
 from darkroom_server.cli.screen import note, show_json
-from darkroom_server.shell_commands import command_for
+from darkroom_server.shell_commands import FLAGS, command_for
 
 _HEADS = ("model", "USD an image", "usual", "tasks", "best for")
-# The tool's arguments on a card, and what they are called here.
-_FLAGS = {
-    "images (": "--image (",
-    "mask (": "--mask (",
-    "aspect_ratio (": "--aspect-ratio (",
-    "width and height (": "--width and --height (",
-    "negative_prompt": "--negative-prompt",
-    "output_format (": "--format (",
-}
 
 
 def models(
@@ -128,9 +119,7 @@ def _card(report: ModelReport) -> str:
     lines: list[str] = []
     for line in report.text.splitlines():
         if line.startswith("Arguments: "):
-            for ours, flag in _FLAGS.items():
-                line = line.replace(ours, flag)
-            line = re.sub(r"\bseed\b", "--seed", line)
+            line = re.sub(r"\w+(?= \(| and |,|\.$)", lambda found: FLAGS.get(found[0], found[0]), line)
         elif line.startswith("Example: "):
             (model,) = cast("list[dict[str, JsonValue]]", report.data["models"])
             line = f"Example: {command_for(cast('dict[str, JsonValue]', model['example']))}"

@@ -29,7 +29,7 @@ def prediction_body(
     stored = prediction.stored
     is_removed, has_ended = now >= prediction.removed_at, prediction.has_ended(now)
     has_output = has_ended and prediction.is_good and not is_removed
-    urls = [f"{options.files_origin}/delivery/{stored.id}/{name}" for name in prediction.output_names]
+    urls = [f"{options.origin}/delivery/{stored.id}/{name}" for name in prediction.output_names]
     official = {"hidden": "hidden", "dp": "dp-" + hashlib.sha256(stored.model.encode()).hexdigest()[:32]}
     body: dict[str, Any] = {
         "id": stored.id,

@@ -116,16 +116,14 @@ def _technique(plan: ImagePlan) -> Technique:
 
 
 def edit(plan: ImagePlan, size: Size) -> Image.Image:
-    """Carry out an instruction: as a watercolour, else in the colours of its words."""
+    """Carry out an instruction: its light and shade in the colours of its words."""
     width, height = size
     canvas = Image.new("RGB", size)
     edges = [round(width * number / len(plan.images)) for number in range(len(plan.images) + 1)]
     for image, left, right in zip(plan.images, edges, edges[1:], strict=False):
         canvas.paste(ImageOps.fit(image.convert("RGB"), (max(1, right - left), height)), (left, 0))
-    words = words_of(plan.caption)
-    if {"watercolour", "watercolor"} & set(words):
-        return _washed(canvas)
-    palette = pick_palette(words, random.Random(f"{plan.prediction.seed}|{plan.index}|{plan.caption}"))
+    rng = random.Random(f"{plan.prediction.seed}|{plan.index}|{plan.caption}")
+    palette = pick_palette(words_of(plan.caption), rng)
     gray = ImageOps.autocontrast(canvas.convert("L"), cutoff=1)
     lightest = mix(palette.light, palette.ground, palette.dimness)
     return Image.blend(canvas, ImageOps.colorize(gray, palette.ground, lightest, palette.sky[-2]), 0.8)
@@ -214,17 +212,6 @@ def expand(plan: ImagePlan, size: Size) -> Image.Image:
 
 
 _BY_TASK = {"remove_background": cut_out, "upscale": enlarge, "background_replace": replace_background}
-
-
-def _washed(image: Image.Image) -> Image.Image:
-    """As a watercolour: few colours in soft patches with darker rims, on white paper."""
-    small = resized(image, (max(1, image.width // 3), max(1, image.height // 3)))
-    flat = small.filter(ImageFilter.MedianFilter(5)).quantize(24).convert("RGB").filter(ImageFilter.MedianFilter(5))
-    patches = resized(flat, image.size)
-    edges = patches.convert("L").filter(ImageFilter.FIND_EDGES).filter(ImageFilter.GaussianBlur(1.5))
-    rims = mapped(edges, [max(130, 255 - value * 7) for value in range(256)])
-    paper = Image.new("RGB", image.size, (255, 252, 244))
-    return ImageChops.multiply(Image.blend(patches, paper, 0.22), Image.merge("RGB", (rims, rims, rims)))
 
 
 def _oval(size: Size, margin: float, softness: int) -> Image.Image:

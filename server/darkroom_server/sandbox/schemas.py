@@ -42,7 +42,7 @@ def version_body(model: Model, identifier: str) -> dict[str, Any]:
 def example_body(model: Model, options: SandboxOptions, ending: str = "") -> dict[str, Any]:
     """An example prediction; its file does not exist, its name has the ending of what the model makes."""
     ending = ending or ("svg" if model.output.svg else next(iter(model.output.formats), "png"))
-    uri = f"{options.files_origin}/examples/{model.name.replace('/', '-')}/output.{ending}"
+    uri = f"{options.origin}/examples/{model.name.replace('/', '-')}/output.{ending}"
     return {
         "id": "examp1e0000000000000000000",
         "model": model.name,
