@@ -22,7 +22,7 @@ FLAGS = {
     "negative_prompt": "--negative-prompt",
     "output_format": "--format",
 }
-_NOT_GIVEN = ("", 0, "auto")
+_NOT_GIVEN = (None, "", 0, "auto")
 
 
 def command_for(arguments: Mapping[str, JsonValue]) -> str:
@@ -58,11 +58,9 @@ def command_again(rows: Sequence[Intent]) -> str:
 
 def _flags(arguments: Mapping[str, JsonValue]) -> Iterator[str]:
     for name, flag in FLAGS.items():
-        value = None if name == "images" else arguments.get(name)
-        if value is not None and value not in _NOT_GIVEN and not (name == "seed" and value == -1):
+        value = arguments.get(name)
+        if name != "images" and value not in ((None, -1) if name == "seed" else _NOT_GIVEN):
             yield from (flag, str(value))
-        elif name == "seed" and value == 0:
-            yield from (flag, "0")
     for image in cast("Sequence[str]", arguments.get("images") or ()):
         yield from ("--image", image)
     count = arguments.get("count")

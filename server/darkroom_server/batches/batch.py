@@ -43,7 +43,7 @@ class Planned:
         return self.report.outcome is Outcome.PLANNED and not self.report.data["inputs"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Bound:
     """What all lines that are to be sent cost together: `usd` None where a price is unknown."""
 

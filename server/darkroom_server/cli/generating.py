@@ -71,13 +71,11 @@ def generate_one(settings: Settings, wanted: Wanted) -> int:
         try:
             await _refuse_taken(darkroom, wanted.target, [line])
             if settings.confirm_usd is not None and not wanted.is_agreed:
-                await _agree(
-                    darkroom,
-                    line.request,
-                    settings.confirm_usd,
-                    request_id=wanted.request_id,
-                    max_usd=wanted.max_usd,
-                )
+                id, most = wanted.request_id, wanted.max_usd
+                if found := await offer(darkroom, line.request, request_id=id, max_usd=most):
+                    images = f"{counted(found.image_count, 'image')} by {found.model.name}"
+                    bound = batch.Bound(found.image_count, found.total.most_usd, found.total.is_bound)
+                    await _agree(darkroom, images, bound, settings.confirm_usd)
         except DarkroomError as error:
             return refusal_report(error)
         made = await _made(darkroom, line, wanted)
@@ -126,13 +124,9 @@ async def _run_batch(settings: Settings, wanted: Wanted, lines: Sequence[Line], 
         _show_plans(plans, bound, wanted)
         return 0
     await _refuse_taken(darkroom, wanted.target, [each.line for each in new])
-    if settings.confirm_usd is not None and not wanted.is_agreed and new and not darkroom.gateway.is_sandbox:
-        await _agree_to(
-            f"{counted(bound.image_count, 'image')} of {counted(len(new), 'prompt')}",
-            bound.words,
-            bound.usd,
-            settings.confirm_usd,
-        )
+    if settings.confirm_usd is not None and not wanted.is_agreed and new:
+        images = f"{counted(bound.image_count, 'image')} of {counted(len(new), 'prompt')}"
+        await _agree(darkroom, images, bound, settings.confirm_usd)
     run = batch.Batch(planned=plans, made=[None] * len(plans))
     try:
         with batch_bar(len(plans), is_quiet=wanted.is_quiet) as advance:
@@ -211,34 +205,17 @@ def _allowing(settings: Settings, lines: Sequence[Line], target: Target) -> Sett
     return settings.model_copy(update=changed)
 
 
-async def _agree(
-    darkroom: Darkroom, request: ImageRequest, threshold_usd: float, *, request_id: str, max_usd: float
-) -> None:
+async def _agree(darkroom: Darkroom, images: str, bound: batch.Bound, threshold_usd: float) -> None:
     """Ask where the images may cost more than `threshold_usd`, or an unknown sum.
 
     Raises: SpendingRefused where the person says no, or cannot be asked.
     """
-    offered = await offer(darkroom, request, request_id=request_id, max_usd=max_usd)
-    if offered is None or darkroom.gateway.is_sandbox:
-        return
-    most_usd = offered.total.most_usd
-    images = f"{counted(offered.image_count, 'image')} by {offered.model.name}"
-    bound = "up to" if offered.total.is_bound else "usually less than"
-    cost = "an unknown sum" if most_usd is None else f"{bound} {usd(most_usd)}"
-    await _agree_to(images, cost, most_usd, threshold_usd)
-
-
-async def _agree_to(images: str, cost: str, most_usd: float | None, threshold_usd: float) -> None:
-    """Ask where `most_usd` is above `threshold_usd`, or unknown.
-
-    Raises: SpendingRefused where the person says no, or cannot be asked.
-    """
-    if most_usd is not None and most_usd <= threshold_usd:
+    if darkroom.gateway.is_sandbox or (bound.usd is not None and bound.usd <= threshold_usd):
         return
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise SpendingRefused(
-            f"{images} would cost {cost}. Above {usd(threshold_usd)} (DARKROOM_CONFIRM_USD) that needs a yes, and "
-            "there is no terminal to ask at. Nothing was sent. Repeat it with --yes to go ahead."
+            f"{images} would cost {bound.words}. Above {usd(threshold_usd)} (DARKROOM_CONFIRM_USD) that needs a yes, "
+            "and there is no terminal to ask at. Nothing was sent. Repeat it with --yes to go ahead."
         )
-    if not await anyio.to_thread.run_sync(lambda: typer.confirm(f"Make {images} for {cost}?", err=True)):
+    if not await anyio.to_thread.run_sync(lambda: typer.confirm(f"Make {images} for {bound.words}?", err=True)):
         raise SpendingRefused("Not confirmed. Nothing was sent.")

@@ -17,10 +17,9 @@ from darkroom.reports import Limits, ModelReport
 from darkroom.reports.amounts import seconds, usd
 from darkroom.reports.for_people import for_person
 from darkroom.settings import Settings
-from darkroom_server.cli.columns import show_columns
 from darkroom_server.cli.completing import model_names
 from darkroom_server.cli.opened import in_darkroom, read_settings
-from darkroom_server.cli.screen import note, show_json
+from darkroom_server.cli.screen import note, show_columns, show_json
 from darkroom_server.shell_commands import FLAGS, command_for
 
 _HEADS = ("model", "USD an image", "usual", "tasks", "best for")

@@ -5,10 +5,9 @@ from typing import Annotated, Any
 import typer
 
 from darkroom.errors import InvalidRequest
-from darkroom_server.cli.columns import show_columns
 from darkroom_server.cli.hidden import read_hidden
 from darkroom_server.cli.moments import moment
-from darkroom_server.cli.screen import note, show_json
+from darkroom_server.cli.screen import note, show_columns, show_json
 from darkroom_server.cli.team import owner
 from darkroom_server.cli.tenant_people import (
     ForPerson,

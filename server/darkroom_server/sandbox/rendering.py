@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageOps, ImageStat
+from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageOps
 from pydantic import JsonValue
 
 from darkroom_server.sandbox.life import Prediction
@@ -142,18 +142,14 @@ def refer(plan: ImagePlan, size: Size) -> Image.Image:
 
 
 def cut_out(plan: ImagePlan, size: Size) -> Image.Image:
-    """RGBA: only what differs from the left edge is opaque, or the middle if too little or too much differs."""
-    image = plan.images[0]
-    color = image.convert("RGB")
-    edge = color.crop((0, 0, max(1, color.width // 24), color.height))
-    edge = resized(resized(edge, (1, color.height)), color.size)
-    contrast = ImageChops.difference(color, edge).convert("L").filter(ImageFilter.GaussianBlur(min(color.size) / 300))
-    alpha = mapped(contrast, [min(255, max(0, (value - 26) * 7)) for value in range(256)])
-    alpha = ImageChops.multiply(alpha, _oval(color.size, 0.03, 40))
-    if not 0.06 < ImageStat.Stat(alpha).mean[0] / 255 < 0.8:
-        alpha = _oval(color.size, 0.14, 24)
-    color.putalpha(ImageChops.multiply(alpha, image.getchannel("A")) if image.mode == "RGBA" else alpha)
-    return color
+    """RGBA: the middle stays, within a soft oval; all around it is transparent."""
+    image = plan.images[0].convert("RGBA")
+    width, height = image.size
+    oval = Image.new("L", image.size)
+    ImageDraw.Draw(oval).ellipse((width * 0.14, height * 0.14, width * 0.86, height * 1.14), fill=255)
+    soft = oval.filter(ImageFilter.GaussianBlur(min(image.size) / 24))
+    image.putalpha(ImageChops.multiply(soft, image.getchannel("A")))
+    return image
 
 
 def replace_background(plan: ImagePlan, size: Size) -> Image.Image:
@@ -203,21 +199,9 @@ def expand(plan: ImagePlan, size: Size) -> Image.Image:
         width, height = round(width * shrink), round(height * shrink)
     place = int((size[0] - width) * left), int((size[1] - height) * top)
     inner = ImageOps.fit(image.convert("RGB"), (max(1, width), max(1, height)))
-    seam = max(2, round(min(inner.size) * 0.015))
-    mask = Image.new("L", inner.size)
-    ImageDraw.Draw(mask).rectangle((seam, seam, inner.width - seam - 1, inner.height - seam - 1), fill=255)
     painted = plan.painted(size)
-    painted.paste(inner, place, mask.filter(ImageFilter.GaussianBlur(seam / 2)))  # its edges melt into the painting
+    painted.paste(inner, place)
     return painted
 
 
 _BY_TASK = {"remove_background": cut_out, "upscale": enlarge, "background_replace": replace_background}
-
-
-def _oval(size: Size, margin: float, softness: int) -> Image.Image:
-    """A white oval with soft edges, `margin` of the width away from the sides."""
-    width, height = size
-    oval = Image.new("L", size)
-    box = (width * margin, height * margin, width * (1 - margin), height * (1 + margin))
-    ImageDraw.Draw(oval).ellipse(box, fill=255)
-    return oval.filter(ImageFilter.GaussianBlur(min(size) / softness))
