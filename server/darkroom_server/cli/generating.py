@@ -167,14 +167,11 @@ def _show_made(wanted: Wanted, made: Made) -> None:
         return
     if made.code:
         note(f"{made.line.name}: {made.problem or made.report.text.partition(chr(10))[0]}")
-        for reason in _reasons(made.report):
-            note(f"  {reason}")
+        for line in made.report.text.splitlines()[1:]:
+            if line.startswith(("Reason:", "Prediction ")):
+                note(f"  {line}")
     for path in made.saved:
         typer.echo(path)
-
-
-def _reasons(report: PredictionReport) -> list[str]:
-    return [line for line in report.text.splitlines()[1:] if line.startswith(("Reason:", "Prediction "))]
 
 
 def _show_plans(plans: Sequence[batch.Planned], bound: batch.Bound, wanted: Wanted) -> None:

@@ -157,17 +157,16 @@ def audit(
     if as_json:
         show_json({"acts": [_act_record(each) for each in shown]})
     elif shown:
-        rows = [(f"{each['at'].astimezone():%Y-%m-%d %H:%M:%S}", *_act_words(each)) for each in shown]
-        show_columns(_ACT_HEADS, rows, flexible=("who", "which"))
+        show_columns(_ACT_HEADS, list(map(_act_cells, shown)), flexible=("who", "which"))
     else:
         note(f"Nothing was done in tenant '{name}' since then.")
     if len(acts) > limit:
         note(f"There are more: these are the newest {limit}. --limit shows more, --since fewer days.")
 
 
-def _act_words(act: dict[str, Any]) -> tuple[str, str, str]:
-    which = act["whom"] or act["which"]
-    return act["subject"] or act["who"] or "a person who was forgotten", act["act"], which
+def _act_cells(act: dict[str, Any]) -> tuple[str, ...]:
+    who = act["subject"] or act["who"] or "a person who was forgotten"
+    return f"{act['at'].astimezone():%Y-%m-%d %H:%M:%S}", who, act["act"], act["whom"] or act["which"]
 
 
 def _act_record(act: dict[str, Any]) -> dict[str, Any]:
