@@ -235,7 +235,7 @@ async def test_in_a_terminal_the_person_is_asked(tmp_path: Path, answer: str, is
         environ = os.environ | settings_of(tmp_path, origin, confirm_usd="0.001") | {"HOME": str(tmp_path)}
         code, screen = await to_thread.run_sync(lambda: _typed([*COMMAND, "generate", "a fox"], environ, answer))
         assert (code == 0) is is_made, screen
-        assert f"Make 1 image by {SCHNELL} for up to $0.003? [y/N]" in " ".join(screen.split())
+        assert f"Make 1 image by {SCHNELL} for at most $0.003? [y/N]" in " ".join(screen.split())
         assert await creates(origin) == int(is_made)
 
 

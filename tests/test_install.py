@@ -13,19 +13,9 @@ import systems
 import yaml
 
 from darkroom.errors import DarkroomError, InvalidRequest, SettingsError
-from darkroom_server.install import (
-    CLIENTS,
-    Client,
-    Installed,
-    Launch,
-    Machine,
-    client_named,
-    environment_for,
-    fresh_entry,
-    launch_for,
-    shown_entry,
-    write_entry,
-)
+from darkroom_server.install.clients import CLIENTS, Client, Machine, client_named
+from darkroom_server.install.entries import Launch, environment_for, fresh_entry, uvx_launch
+from darkroom_server.install.writing import Done, shown_entry, write_entry
 
 UVX = Launch(command="/opt/uv/uvx", args=("darkroom-mcp",))
 NAMES = [client.name for client in CLIENTS]
@@ -66,7 +56,7 @@ def without_comments(text: str) -> str:
     return re.sub(r'("(?:[^"\\]|\\.)*")|,(?=\s*[}\]])', lambda found: found[1] or "", text)
 
 
-def put_in(client: Client, path: Path, *env: str, launch: Launch = UVX, name: str = "darkroom") -> Installed:
+def put_in(client: Client, path: Path, *env: str, launch: Launch = UVX, name: str = "darkroom") -> Done:
     environment = environment_for(client, env)
     entry = fresh_entry(client, name, launch, environment)
     return write_entry(client, path, name, entry, given=environment.given, stamp="20260102-030405")
@@ -318,18 +308,14 @@ def test_a_project_file_lies_in_the_project(tmp_path: Path) -> None:
 
 def test_desktop_programs_get_an_absolute_command_and_terminals_a_short_one() -> None:
     uvx = "/opt/uv/uvx"
-    assert launch_for(client_named("zed"), "uvx", uvx=uvx, script=None).command == uvx
-    assert launch_for(client_named("gemini-cli"), "uvx", uvx=uvx, script=None).command == "uvx"
-    assert launch_for(client_named("cursor"), "uvx", uvx=uvx, script=None, in_project=True).command == "uvx"
-    assert launch_for(client_named("zed"), "path", uvx=uvx, script="/bin/darkroom-mcp") == Launch(
-        command="/bin/darkroom-mcp"
-    )
+    assert uvx_launch(client_named("zed"), uvx).command == uvx
+    assert uvx_launch(client_named("gemini-cli"), uvx).command == "uvx"
+    assert uvx_launch(client_named("cursor"), uvx, in_project=True).command == "uvx"
 
 
-@pytest.mark.parametrize(("kind", "words"), [("uvx", "Install uv"), ("path", "uv tool install darkroom-mcp")])
-def test_a_command_that_is_not_here_is_refused_with_what_to_do(kind: str, words: str) -> None:
-    with pytest.raises(InvalidRequest, match=words):
-        launch_for(client_named("claude-desktop"), kind, uvx=None, script=None)
+def test_a_command_that_is_not_here_is_refused_with_what_to_do() -> None:
+    with pytest.raises(InvalidRequest, match="Install uv"):
+        uvx_launch(client_named("claude-desktop"), None)
 
 
 def test_an_unknown_client_error_names_the_closest_one() -> None:

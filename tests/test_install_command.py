@@ -15,7 +15,7 @@ import systems
 import yaml
 
 from darkroom_server.cli import main
-from darkroom_server.install import CLIENTS
+from darkroom_server.install.clients import CLIENTS
 
 BY_UVX = ("--command", "uvx", "--no-check")
 

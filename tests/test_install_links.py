@@ -11,18 +11,10 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pytest
 import yaml
 
-from darkroom_server.install import (
-    CLIENTS,
-    Client,
-    Launch,
-    client_named,
-    clients_section,
-    environment_for,
-    fresh_entry,
-    one_click_links,
-    one_click_section,
-    remote_hosts,
-)
+from darkroom_server.install.clients import CLIENTS, Client, client_named
+from darkroom_server.install.entries import Launch, environment_for, fresh_entry
+from darkroom_server.install.links import clients_section, one_click_links, one_click_section
+from darkroom_server.install.remote import remote_hosts
 
 LINKS = one_click_links()
 
@@ -37,46 +29,24 @@ def query_of(link: str) -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize(
-    ("link", "client", "start"),
-    [
-        ("cursor", "cursor", "cursor://anysphere.cursor-deeplink/mcp/install?"),
-        ("cursor web", "cursor", "https://cursor.com/en/install-mcp?"),
-        ("lm studio", "lm-studio", "https://lmstudio.ai/install-mcp?"),
-    ],
+    ("client", "start"),
+    [("cursor", "https://cursor.com/en/install-mcp?"), ("lm-studio", "https://lmstudio.ai/install-mcp?")],
 )
-def test_a_link_with_a_packed_entry_unpacks_to_it(link: str, client: str, start: str) -> None:
-    query = query_of(LINKS[link])
-    assert LINKS[link].startswith(start)
+def test_a_link_with_a_packed_entry_unpacks_to_it(client: str, start: str) -> None:
+    query = query_of(LINKS[client])
+    assert LINKS[client].startswith(start)
     assert query["name"] == ["darkroom"]
     assert json.loads(base64.b64decode(query["config"][0], validate=True)) == entry_of(client)
 
 
 def test_the_vscode_link_holds_the_entry_and_its_questions() -> None:
-    start, _, packed = LINKS["vscode"].partition("?")
-    value = json.loads(unquote(packed))
-    questions = value.pop("inputs")
-    assert start == "vscode:mcp/install"
+    query = query_of(LINKS["vscode"])
+    value, questions = json.loads(query["config"][0]), json.loads(query["inputs"][0])
+    assert LINKS["vscode"].startswith("https://insiders.vscode.dev/redirect/mcp/install?")
+    assert query["name"] == ["darkroom"]
     assert value == {"name": "darkroom", **entry_of("vscode")}
     assert [f"${{input:{each['id']}}}" for each in questions] == list(value["env"].values())
     assert [each.get("password", False) for each in questions] == [False, True]
-
-
-def test_the_vscode_badge_says_the_same_as_the_link() -> None:
-    query = query_of(LINKS["vscode badge"])
-    value = json.loads(unquote(LINKS["vscode"].partition("?")[2]))
-    questions = value.pop("inputs")
-    assert LINKS["vscode badge"].startswith("https://insiders.vscode.dev/redirect/mcp/install?")
-    assert (query["name"], json.loads(query["config"][0])) == (["darkroom"], value)
-    assert json.loads(query["inputs"][0]) == questions
-
-
-def test_the_goose_link_starts_the_same_command_and_asks_for_gateway_and_key() -> None:
-    query = query_of(LINKS["goose"])
-    entry = entry_of("goose")
-    assert LINKS["goose"].startswith("goose://extension?")
-    assert (query["cmd"], query["arg"], query["timeout"]) == ([entry["cmd"]], entry["args"], [str(entry["timeout"])])
-    assert [each.partition("=")[0] for each in query["env"]] == ["DARKROOM_GATEWAY", "DARKROOM_API_KEY"]
-    assert query["id"] == ["darkroom"]
 
 
 def test_no_link_holds_a_space_or_a_quote() -> None:

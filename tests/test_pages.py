@@ -14,7 +14,7 @@ from darkroom.settings import Settings, described, variable_of
 from darkroom.team_settings import described_for_teams
 from darkroom.work.runtime import CrashPoint
 from darkroom_server.cli.commands import run
-from darkroom_server.install import CLIENTS
+from darkroom_server.install.clients import CLIENTS
 from darkroom_server.sandbox import WEATHER
 
 EACH_PAGE = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

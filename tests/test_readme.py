@@ -13,7 +13,7 @@ import pytest
 from pages import PAGES, README, ROOT, Page, run_each
 from sandbox_server import sandbox_server
 
-from darkroom_server.install import one_click_links
+from darkroom_server.install.links import one_click_links
 from darkroom_server.sandbox import SandboxOptions
 
 KEY_REFUSED = "refused the key from"

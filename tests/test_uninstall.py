@@ -11,7 +11,10 @@ import yaml
 from test_install import BROKEN, NAMES, OTHERS, WITH_COMMENTS, put_in, read_back, settings_file
 
 from darkroom.errors import SettingsError
-from darkroom_server.install import Launch, Uninstalled, client_named, remove_entry
+from darkroom_server.install.clients import client_named
+from darkroom_server.install.entries import Launch
+from darkroom_server.install.removing import remove_entry
+from darkroom_server.install.writing import Done
 
 FLAT = {
     "json": '{"a": 1, "%s": {"other": {"command": "x"}}, "z": [1, 2]}',
@@ -24,7 +27,7 @@ TEXTS = pytest.mark.parametrize(
 )
 
 
-def take_out(name: str, path: Path) -> Uninstalled:
+def take_out(name: str, path: Path) -> Done:
     return remove_entry(client_named(name), path, "darkroom", stamp="20260203-040506")
 
 

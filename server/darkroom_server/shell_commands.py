@@ -11,8 +11,9 @@ from pydantic import JsonValue
 
 from darkroom.journal import Intent
 
-_FLAGS = {
+FLAGS = {
     "model": "-m",
+    "images": "--image",
     "mask": "--mask",
     "aspect_ratio": "--aspect-ratio",
     "width": "--width",
@@ -21,7 +22,7 @@ _FLAGS = {
     "negative_prompt": "--negative-prompt",
     "output_format": "--format",
 }
-_NOT_GIVEN = ("", 0, "auto")
+_NOT_GIVEN = (None, "", 0, "auto")
 
 
 def command_for(arguments: Mapping[str, JsonValue]) -> str:
@@ -56,12 +57,10 @@ def command_again(rows: Sequence[Intent]) -> str:
 
 
 def _flags(arguments: Mapping[str, JsonValue]) -> Iterator[str]:
-    for name, flag in _FLAGS.items():
+    for name, flag in FLAGS.items():
         value = arguments.get(name)
-        if value is not None and value not in _NOT_GIVEN and not (name == "seed" and value == -1):
+        if name != "images" and value not in ((None, -1) if name == "seed" else _NOT_GIVEN):
             yield from (flag, str(value))
-        elif name == "seed" and value == 0:
-            yield from (flag, "0")
     for image in cast("Sequence[str]", arguments.get("images") or ()):
         yield from ("--image", image)
     count = arguments.get("count")

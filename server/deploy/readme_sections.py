@@ -17,7 +17,8 @@ from darkroom.settings import Settings, described, variable_of
 from darkroom.settings_sources import About
 from darkroom.team_settings import described_for_teams
 from darkroom_server.app import create_server
-from darkroom_server.install import clients_section, one_click_section, remote_section
+from darkroom_server.install.links import clients_section, one_click_section
+from darkroom_server.install.remote import remote_section
 from darkroom_server.sandbox import WEATHER
 
 ROOT = Path(__file__).resolve().parents[2]

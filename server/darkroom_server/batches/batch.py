@@ -4,7 +4,8 @@ Each line has a request_id of its own, so the same command again goes on where t
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from itertools import count
 from typing import cast
 
 import anyio
@@ -14,16 +15,18 @@ from darkroom.charges import NO_CHARGE, Charge, total_charge
 from darkroom.darkroom import Darkroom
 from darkroom.dry_run import dry_run
 from darkroom.errors import DarkroomError, InvalidRequest, SpendingRefused
+from darkroom.journal import Intent
+from darkroom.predictions import PredictionStatus
 from darkroom.reports import Outcome, PredictionReport
 from darkroom.reports.amounts import counted, usd
 from darkroom.reports.charge_words import charge_data, charge_line
-from darkroom_server.batches.attempts import has_failed
 from darkroom_server.batches.lines import Line
 from darkroom_server.batches.making import Made
 
 AT_ONCE = 4
 _MOST_TOLD = 10
 _ROUNDING_USD = 1e-9
+_MADE_NOTHING = frozenset((PredictionStatus.FAILED, PredictionStatus.CANCELED, PredictionStatus.ABORTED))
 # After one of these every other line would be refused as well.
 _ENDS_ALL = frozenset(("key_refused", "credit_exhausted", "spending_limit", "journal", "closed"))
 
@@ -40,7 +43,7 @@ class Planned:
         return self.report.outcome is Outcome.PLANNED and not self.report.data["inputs"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Bound:
     """What all lines that are to be sent cost together: `usd` None where a price is unknown."""
 
@@ -64,11 +67,28 @@ class Batch:
     planned: Sequence[Planned]
     made: list[Made | None]
     stop: str = ""
-    shown: int = field(default=0)
+    shown: int = 0
 
     @property
     def done(self) -> list[Made]:
         return [each for each in self.made if each]
+
+
+async def last_attempt(darkroom: Darkroom, line: Line, *, is_retried: bool) -> Line:
+    """The line under the request_id of its last attempt, or of a new one where that has failed and `is_retried`.
+
+    Raises: JournalError.
+    """
+    found, rows = line, await darkroom.journal.by_request(line.request_id)
+    for number in count(2):
+        if not _has_failed(rows):
+            break
+        later = replace(line, request_id=f"{line.request_id}-try-{number}")
+        rows = await darkroom.journal.by_request(later.request_id)
+        if not (rows or is_retried):
+            break
+        found = later
+    return found
 
 
 async def planned(darkroom: Darkroom, lines: Sequence[Line]) -> list[Planned]:
@@ -154,7 +174,7 @@ def summary(darkroom: Darkroom, batch: Batch) -> list[str]:
     ]
     goes_on = "The same command again goes on with the rest; nothing is paid twice."
     retry = "The same command with --retry-failed makes anew what has failed, and pays for that again."
-    has_failures = any(has_failed(each.report.intents) for each in batch.done)
+    has_failures = any(_has_failed(each.report.intents) for each in batch.done)
     return [
         f"{'; '.join(filter(None, parts))}.",
         f"Stopped: {batch.stop}" if batch.stop else "",
@@ -201,3 +221,8 @@ def _why(report: PredictionReport) -> str:
     if error := cast("dict[str, JsonValue] | None", report.data["error"]):
         return str(error["message"])
     return str(cast("list[JsonValue]", report.data["notes"])[-1])
+
+
+def _has_failed(rows: Sequence[Intent]) -> bool:
+    """Whether all predictions of a line are at an end without an image; what may still come or exist is no failure."""
+    return bool(rows) and all(row.status in _MADE_NOTHING for row in rows)

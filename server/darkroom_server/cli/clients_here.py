@@ -72,7 +72,7 @@ def show_clients(name: str, *, is_checked: bool) -> int:
 
 def _about(client: Client, machine: Machine, name: str, is_checked: bool) -> tuple[str, bool]:
     """What is said of one client, and False where its entry does not start."""
-    path = _list_of(client, machine)
+    path = client.path(machine) or Path(client.own_list.format(home=machine.home))
     if not (path.exists() or path.parent != machine.home and path.parent.exists()):
         return "not here", True
     try:
@@ -96,8 +96,3 @@ def _about(client: Client, machine: Machine, name: str, is_checked: bool) -> tup
     except StartFailed as failed:
         return f"{has}; does not start: {failed} {' '.join(failed.said)[-200:]}".rstrip(), False
     return f"{has}; starts ({seen.version}, {len(seen.tools)} tools, {seen.seconds:.1f} s)", True
-
-
-def _list_of(client: Client, machine: Machine) -> Path:
-    path = client.path(machine)
-    return path if path else Path(client.own_list.format(home=machine.home))

@@ -12,25 +12,10 @@ from darkroom.errors import DarkroomError, GatewayError
 from darkroom_server import __version__
 from darkroom_server.cli.screen import note
 
-# In the order of --help, by the module where each stands. A command loads its own module and no other one.
-_COMMANDS = {
-    "generate": "generate",
-    "show": "show",
-    "history": "history",
-    "gallery": "gallery",
-    "cancel": "show",
-    "models": "models",
-    "schema": "schema",
-    "doctor": "doctor",
-    "sandbox": "serve",
-    "install": "install",
-    "uninstall": "clients_here",
-    "serve": "serve",
-    "worker": "worker",
-    "migrate": "migrate",
-    "key": "key",
-    "tenant": "tenant",
-}
+# In the order of --help. A command loads its own module, which is named like it, and no other one.
+_OF_PICTURES = ("generate", "show", "history", "gallery", "cancel", "models", "schema", "doctor", "sandbox")
+_COMMANDS = (*_OF_PICTURES, "install", "uninstall", "serve", "worker", "migrate", "key", "tenant")
+_MODULES = {"cancel": "show", "sandbox": "serve", "uninstall": "clients_here", "worker": "team", "migrate": "team"}
 _GROUPS = ("key", "tenant")
 _EXIT_CODES = (
     "Exit codes: 0 all is done and saved; 1 it failed, or an image is missing; 2 it was refused here, nothing was "
@@ -51,7 +36,7 @@ def run(arguments: Sequence[str]) -> int:
     app.callback()(_shared)
     is_known = bool(arguments) and arguments[0] in _COMMANDS
     for name in arguments[:1] if is_known else _COMMANDS:
-        module = import_module(f"darkroom_server.cli.{_COMMANDS[name]}")
+        module = import_module(f"darkroom_server.cli.{_MODULES.get(name, name)}")
         if name in _GROUPS:
             app.add_typer(getattr(module, f"{name}_commands")(), name=name)
         else:

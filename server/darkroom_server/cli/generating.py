@@ -1,27 +1,26 @@
 """What `generate` does once its arguments are read: one call, or a batch of them, and what the person sees of it."""
 
+import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import anyio
+import anyio.to_thread
 import typer
 from pydantic import JsonValue
 
 from darkroom.darkroom import Darkroom
-from darkroom.dry_run import dry_run
-from darkroom.errors import DarkroomError, InvalidRequest
+from darkroom.dry_run import dry_run, offer
+from darkroom.errors import DarkroomError, InvalidRequest, SpendingRefused
 from darkroom.registry import ImageRequest
 from darkroom.reports import PredictionReport, refusal_report
-from darkroom.reports.amounts import counted
+from darkroom.reports.amounts import counted, usd
 from darkroom.settings import Settings
 from darkroom_server.batches import batch
-from darkroom_server.batches.attempts import last_attempt
 from darkroom_server.batches.lines import Line, batch_lines, single_line
 from darkroom_server.batches.making import Made, make
 from darkroom_server.batches.targets import Target
-from darkroom_server.cli.agreement import agree, agree_to
 from darkroom_server.cli.balance import read_the_bill
 from darkroom_server.cli.opened import in_darkroom
 from darkroom_server.cli.pictures import draw, open_in_viewer
@@ -71,13 +70,11 @@ def generate_one(settings: Settings, wanted: Wanted) -> int:
         try:
             await _refuse_taken(darkroom, wanted.target, [line])
             if settings.confirm_usd is not None and not wanted.is_agreed:
-                await agree(
-                    darkroom,
-                    line.request,
-                    settings.confirm_usd,
-                    request_id=wanted.request_id,
-                    max_usd=wanted.max_usd,
-                )
+                id, most = wanted.request_id, wanted.max_usd
+                if found := await offer(darkroom, line.request, request_id=id, max_usd=most):
+                    images = f"{counted(found.image_count, 'image')} by {found.model.name}"
+                    bound = batch.Bound(found.image_count, found.total.most_usd, found.total.is_bound)
+                    await _agree(darkroom, images, bound, settings.confirm_usd)
         except DarkroomError as error:
             return refusal_report(error)
         made = await _made(darkroom, line, wanted)
@@ -118,7 +115,7 @@ def generate_batch(settings: Settings, wanted: Wanted) -> int:
 
 
 async def _run_batch(settings: Settings, wanted: Wanted, lines: Sequence[Line], darkroom: Darkroom) -> int:
-    lines = [await last_attempt(darkroom, each, is_retried=wanted.is_retried) for each in lines]
+    lines = [await batch.last_attempt(darkroom, each, is_retried=wanted.is_retried) for each in lines]
     plans = await batch.planned(darkroom, lines)
     bound = await batch.bound_of(darkroom, plans, wanted.max_usd)
     new = [each for each in plans if not each.is_there]
@@ -126,13 +123,9 @@ async def _run_batch(settings: Settings, wanted: Wanted, lines: Sequence[Line], 
         _show_plans(plans, bound, wanted)
         return 0
     await _refuse_taken(darkroom, wanted.target, [each.line for each in new])
-    if settings.confirm_usd is not None and not wanted.is_agreed and new and not darkroom.gateway.is_sandbox:
-        await agree_to(
-            f"{counted(bound.image_count, 'image')} of {counted(len(new), 'prompt')}",
-            bound.words,
-            bound.usd,
-            settings.confirm_usd,
-        )
+    if settings.confirm_usd is not None and not wanted.is_agreed and new:
+        images = f"{counted(bound.image_count, 'image')} of {counted(len(new), 'prompt')}"
+        await _agree(darkroom, images, bound, settings.confirm_usd)
     run = batch.Batch(planned=plans, made=[None] * len(plans))
     try:
         with batch_bar(len(plans), is_quiet=wanted.is_quiet) as advance:
@@ -173,14 +166,11 @@ def _show_made(wanted: Wanted, made: Made) -> None:
         return
     if made.code:
         note(f"{made.line.name}: {made.problem or made.report.text.partition(chr(10))[0]}")
-        for reason in _reasons(made.report):
-            note(f"  {reason}")
+        for line in made.report.text.splitlines()[1:]:
+            if line.startswith(("Reason:", "Prediction ")):
+                note(f"  {line}")
     for path in made.saved:
         typer.echo(path)
-
-
-def _reasons(report: PredictionReport) -> list[str]:
-    return [line for line in report.text.splitlines()[1:] if line.startswith(("Reason:", "Prediction "))]
 
 
 def _show_plans(plans: Sequence[batch.Planned], bound: batch.Bound, wanted: Wanted) -> None:
@@ -209,3 +199,19 @@ def _allowing(settings: Settings, lines: Sequence[Line], target: Target) -> Sett
     if folders:
         changed["input_dirs"] = (*settings.input_paths, *folders)
     return settings.model_copy(update=changed)
+
+
+async def _agree(darkroom: Darkroom, images: str, bound: batch.Bound, threshold_usd: float) -> None:
+    """Ask where the images may cost more than `threshold_usd`, or an unknown sum.
+
+    Raises: SpendingRefused where the person says no, or cannot be asked.
+    """
+    if darkroom.gateway.is_sandbox or (bound.usd is not None and bound.usd <= threshold_usd):
+        return
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise SpendingRefused(
+            f"{images} would cost {bound.words}. Above {usd(threshold_usd)} (DARKROOM_CONFIRM_USD) that needs a yes, "
+            "and there is no terminal to ask at. Nothing was sent. Repeat it with --yes to go ahead."
+        )
+    if not await anyio.to_thread.run_sync(lambda: typer.confirm(f"Make {images} for {bound.words}?", err=True)):
+        raise SpendingRefused("Not confirmed. Nothing was sent.")

@@ -18,11 +18,10 @@ from darkroom.reports.charge_words import charge_data
 from darkroom.reports.details import prompt_of
 from darkroom.reports.listing import money_words
 from darkroom_server.cli.balance import BALANCE_WITHIN_S, balance_words
-from darkroom_server.cli.columns import show_columns
 from darkroom_server.cli.completing import model_names
 from darkroom_server.cli.moments import moment
 from darkroom_server.cli.opened import in_darkroom, read_settings
-from darkroom_server.cli.screen import show_json
+from darkroom_server.cli.screen import show_columns, show_json
 
 _PROMPT_LENGTH = 200
 _STATUSES = {

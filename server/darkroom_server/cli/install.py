@@ -19,7 +19,7 @@ from darkroom_server.install.entries import Environment, Launch
 from darkroom_server.install.skill import skill_path, skill_text
 from darkroom_server.install.starting import Seen, StartFailed, seen_at_start
 from darkroom_server.install.variables import check_name, check_values, is_secret, settled_gateway
-from darkroom_server.install.writing import Installed, shown_entry, write_entry, write_page
+from darkroom_server.install.writing import Done, shown_entry, write_entry, write_page
 
 _DONE = {"added": "Added to", "updated": "Updated in", "unchanged": "Already there in"}
 _LOOK_AT_STDIN_S = 5.0
@@ -89,7 +89,7 @@ def install(
         note("It names a path of this computer. For a file that others share: --command uvx.")
 
 
-def _say_done(client: Client, entry: entries.Values, environment: Environment, done: Installed) -> None:
+def _say_done(client: Client, entry: entries.Values, environment: Environment, done: Done) -> None:
     """What was written, and what the person does next."""
     note(f"{_DONE[done.action]} {done.path}")
     if done.backup:
@@ -138,16 +138,15 @@ def _environment(client: Client, wanted: list[str], *, is_asked: bool) -> Enviro
 
 def _launch(client: Client, command: str, *, in_project: bool, is_written: bool, is_agreed: bool) -> Launch:
     """The command for the entry. Raises: InvalidRequest, SettingsError where there is none that lasts."""
-    uvx, own = shutil.which("uvx"), launching.own_launch(sys.argv[0])
     is_passing = launching.is_throw_away(Path(sys.prefix))
     if command == "uvx" or (is_passing and not is_written):
-        return entries.launch_for(client, "uvx", uvx=uvx, script=None, in_project=in_project)
+        return entries.uvx_launch(client, shutil.which("uvx"), in_project=in_project)
     if not is_passing:
-        return own
+        return launching.own_launch(sys.argv[0])
     if command == "path":
-        script = shutil.which(entries.PACKAGE)
-        lasts = script and not launching.is_throw_away(Path(script))
-        return entries.launch_for(client, "path", uvx=uvx, script=script if lasts else None)
+        if not (script := shutil.which(entries.PACKAGE)) or launching.is_throw_away(Path(script)):
+            raise InvalidRequest("darkroom-mcp is not installed here; run 'uv tool install darkroom-mcp' first.")
+        return Launch(command=script)
     source, uv = launching.own_source(), shutil.which("uv")
     words = f"'uv tool install {source}'"
     if not uv:

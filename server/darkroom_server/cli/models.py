@@ -10,29 +10,19 @@ from pydantic import JsonValue
 from darkroom.darkroom import Darkroom
 from darkroom.gateway_models import describe_model, search_gateway
 from darkroom.list_models import list_models
-from darkroom.model_check import check_models, model_file_text
+from darkroom.live_models.drift import Checked
+from darkroom.model_check import ModelCheck, check_models, model_file_text
 from darkroom.registry import ModelRegistry, Sort
 from darkroom.reports import Limits, ModelReport
 from darkroom.reports.amounts import seconds, usd
 from darkroom.reports.for_people import for_person
 from darkroom.settings import Settings
-from darkroom_server.cli.columns import show_columns
 from darkroom_server.cli.completing import model_names
-from darkroom_server.cli.model_check import show_check
 from darkroom_server.cli.opened import in_darkroom, read_settings
-from darkroom_server.cli.screen import show_json
-from darkroom_server.shell_commands import command_for
+from darkroom_server.cli.screen import note, show_columns, show_json
+from darkroom_server.shell_commands import FLAGS, command_for
 
 _HEADS = ("model", "USD an image", "usual", "tasks", "best for")
-# The tool's arguments on a card, and what they are called here.
-_FLAGS = {
-    "images (": "--image (",
-    "mask (": "--mask (",
-    "aspect_ratio (": "--aspect-ratio (",
-    "width and height (": "--width and --height (",
-    "negative_prompt": "--negative-prompt",
-    "output_format (": "--format (",
-}
 
 
 def models(
@@ -61,7 +51,7 @@ def models(
         typer.echo(in_darkroom(settings, lambda darkroom: model_file_text(darkroom, refresh)), nl=False)
         return
     if check:
-        raise typer.Exit(show_check(in_darkroom(settings, lambda each: check_models(each, names)), as_json=as_json))
+        raise typer.Exit(_show_check(in_darkroom(settings, lambda each: check_models(each, names)), as_json=as_json))
     query = " ".join(names)
     registry = ModelRegistry.load(settings.models_dir)
     is_name = "/" in query or bool(query and registry.find(query))
@@ -128,11 +118,34 @@ def _card(report: ModelReport) -> str:
     lines: list[str] = []
     for line in report.text.splitlines():
         if line.startswith("Arguments: "):
-            for ours, flag in _FLAGS.items():
-                line = line.replace(ours, flag)
-            line = re.sub(r"\bseed\b", "--seed", line)
+            line = re.sub(r"\w+(?= \(| and |,|\.$)", lambda found: FLAGS.get(found[0], found[0]), line)
         elif line.startswith("Example: "):
             (model,) = cast("list[dict[str, JsonValue]]", report.data["models"])
             line = f"Example: {command_for(cast('dict[str, JsonValue]', model['example']))}"
         lines.append(for_person(line))
     return "\n".join([*lines, *report.sources])
+
+
+def _show_check(found: ModelCheck, *, as_json: bool) -> int:
+    """Print what has changed; gives the exit code."""
+    if as_json:
+        show_json({"models": [_row_data(row) for row in found.rows], "exit_code": found.exit_code})
+        return found.exit_code
+    for row in found.rows:
+        for change in row.changes:
+            subject = f"{row.model}: {change.input}" if change.input else row.model
+            typer.echo(f"{subject} {change.words} [{change.effect}]")
+        if row.note:
+            typer.echo(f"{row.model}: {row.note}")
+        if row.problem:
+            note(f"{row.model} could not be compared: {row.problem}.")
+    drifted, unasked = sum(bool(row.changes) for row in found.rows), sum(bool(row.problem) for row in found.rows)
+    note(f"{len(found.rows)} models asked for: {drifted} have changed, {unasked} could not be compared.")
+    return found.exit_code
+
+
+def _row_data(row: Checked) -> dict[str, JsonValue]:
+    changes: list[JsonValue] = [
+        {"input": each.input, "change": each.words, "effect": each.effect} for each in row.changes
+    ]
+    return {"model": row.model, "changes": changes, "note": row.note, "problem": row.problem}

@@ -14,6 +14,7 @@ from darkroom.reports import Outcome, PredictionReport
 from darkroom.reports.for_people import for_person
 from darkroom_server.batches.outcomes import exit_code, records, saved_paths, unsaved_states
 
+_UNBOUNDED = 100_000
 OnProgress = Callable[[float, str], Awaitable[None]]
 
 
@@ -41,6 +42,22 @@ def show_json(data: JsonValue) -> None:
     # What another encoding has no character for would be written in a way that is no JSON.
     is_unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
     typer.echo(json.dumps(data, indent=2, ensure_ascii=not is_unicode))
+
+
+def show_columns(heads: Sequence[str], rows: Sequence[Sequence[str]], *, flexible: Sequence[str] = ()) -> None:
+    """Print a table, in full where no terminal reads it; columns named in `flexible` give way where one is narrow."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    is_terminal = sys.stdout.isatty()
+    table = Table(box=None, pad_edge=False, show_edge=False, header_style="bold" if is_terminal else "")
+    for head in heads:
+        gives_way = head in flexible
+        table.add_column(head, no_wrap=True, overflow="ellipsis", ratio=1 if gives_way and is_terminal else None)
+    for row in rows:
+        table.add_row(*map(Text, row))
+    Console(width=None if is_terminal else _UNBOUNDED, highlight=False, soft_wrap=False).print(table)
 
 
 def note(line: str) -> None:

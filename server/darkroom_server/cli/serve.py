@@ -10,7 +10,7 @@ import typer
 
 from darkroom.settings import Settings
 from darkroom_server.cli.screen import note
-from darkroom_server.cli.team_extra import check_team_extra
+from darkroom_server.cli.team import check_team_extra
 from darkroom_server.stdio import log_to_stderr, serve_stdio
 
 if TYPE_CHECKING:

@@ -3,8 +3,9 @@
 import hashlib
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import typer
 
@@ -104,13 +105,10 @@ def _picture_at(text: str) -> tuple[str, str]:
 def _id_beside(path: Path, sha256: str) -> str:
     """The prediction that the sidecar of this very picture names; empty where there is none."""
     for sidecar in (path.with_suffix(".json"), path.with_name(f"{path.stem}-{sha256[:8]}.json")):
-        try:
+        with suppress(OSError, ValueError, RecursionError, LookupError, TypeError):  # it is no sidecar of ours then
             told: Any = json.loads(sidecar.read_bytes()) if sidecar.stat().st_size < _LONGEST_SIDECAR else {}
-        except (OSError, ValueError, RecursionError):
-            continue
-        file = cast("dict[str, Any]", told).get("file") if isinstance(told, dict) else None
-        if isinstance(file, dict) and cast("dict[str, Any]", file).get("sha256") == sha256:
-            return str(cast("dict[str, Any]", told).get("prediction_id", ""))
+            if told["file"]["sha256"] == sha256:
+                return str(told["prediction_id"])
     return ""
 
 

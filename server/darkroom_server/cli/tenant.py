@@ -5,11 +5,10 @@ from typing import Annotated, Any
 import typer
 
 from darkroom.errors import InvalidRequest
-from darkroom_server.cli.columns import show_columns
 from darkroom_server.cli.hidden import read_hidden
-from darkroom_server.cli.screen import note, show_json
-from darkroom_server.cli.team_extra import owner
-from darkroom_server.cli.tenant_audit import audit
+from darkroom_server.cli.moments import moment
+from darkroom_server.cli.screen import note, show_columns, show_json
+from darkroom_server.cli.team import owner
 from darkroom_server.cli.tenant_people import (
     ForPerson,
     Name,
@@ -23,19 +22,9 @@ from darkroom_server.cli.tenant_people import (
 )
 
 _AsJson = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
-_HEADS = (
-    "tenant",
-    "zone",
-    "a day",
-    "today",
-    "people",
-    "machines",
-    "gateway",
-    "address",
-    "a minute",
-    "key set",
-    "whose",
-)
+_HEADS = ("tenant", "zone", "a day", "today", "people", "machines")
+_KEY_HEADS = ("gateway", "address", "a minute", "key set", "whose")
+_ACT_HEADS = ("time", "who", "act", "which")
 
 
 def tenant_commands() -> typer.Typer:
@@ -84,7 +73,9 @@ def list_tenants(as_json: _AsJson = False) -> None:
     elif not tenants:
         note("There is no tenant. `darkroom-mcp tenant add NAME` adds one.")
     else:
-        show_columns(_HEADS, [row for each in tenants for row in _cells(each)], flexible=("address", "whose"))
+        show_columns(
+            _HEADS + _KEY_HEADS, [row for each in tenants for row in _cells(each)], flexible=("address", "whose")
+        )
         for each in tenants:
             for own in each["limits"]:
                 note(f"{each['name']}: {usd_or_none(own['usd_per_day'])} a day for {own['subject']} of {own['issuer']}")
@@ -152,42 +143,63 @@ def reseal() -> None:
     )
 
 
+def audit(
+    name: Name,
+    since: Annotated[str, typer.Option(help="today, yesterday, a date, or a time ago such as 12h, 7d, 2w.")] = "7d",
+    limit: Annotated[int, typer.Option("--limit", "-n", help="How many at most, newest first.", min=1)] = 1000,
+    as_json: _AsJson = False,
+) -> None:
+    """List acts of administrators and creates that were sent, newest first. No prompt and no key is among them."""
+    since_s = moment(since)
+    with owner() as administration:
+        acts = administration.acts(name, since_s, limit + 1)
+    shown = acts[:limit]
+    if as_json:
+        show_json({"acts": [_act_record(each) for each in shown]})
+    elif shown:
+        show_columns(_ACT_HEADS, list(map(_act_cells, shown)), flexible=("who", "which"))
+    else:
+        note(f"Nothing was done in tenant '{name}' since then.")
+    if len(acts) > limit:
+        note(f"There are more: these are the newest {limit}. --limit shows more, --since fewer days.")
+
+
+def _act_cells(act: dict[str, Any]) -> tuple[str, ...]:
+    who = act["subject"] or act["who"] or "a person who was forgotten"
+    return f"{act['at'].astimezone():%Y-%m-%d %H:%M:%S}", who, act["act"], act["whom"] or act["which"]
+
+
+def _act_record(act: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "at": act["at"].isoformat(timespec="milliseconds"),
+        "who": _person(act) if act["issuer"] else act["who"] or None,
+        "act": act["act"],
+        "which": act["whom"] or act["which"] or None,
+    }
+
+
 def _record(tenant: dict[str, Any]) -> dict[str, Any]:
-    keys: list[dict[str, Any]] = [
-        {
-            "id": each["id"],
-            "gateway": each["gateway"],
-            "base_url": each["base_url"] or None,
-            "creates_per_minute": each["creates_per_minute"],
-            "set_at": each["set_at"].isoformat(timespec="seconds"),
-            "principal": {"issuer": each["issuer"], "subject": each["subject"]} if each["issuer"] else None,
-        }
+    told = {name: tenant[name] for name in ("name", "zone", "usd_per_day", "people", "tokens")}
+    keys = [
+        {name: each[name] for name in ("id", "gateway", "creates_per_minute")}
+        | {"base_url": each["base_url"] or None, "set_at": each["set_at"].isoformat(timespec="seconds")}
+        | {"principal": _person(each) if each["issuer"] else None}
         for each in tenant["keys"]
     ]
-    return {
-        "name": tenant["name"],
-        "zone": tenant["zone"],
-        "usd_per_day": tenant["usd_per_day"],
-        "today": {"settled_usd": tenant["today"].settled_usd, "reserved_usd": tenant["today"].reserved_usd},
-        "added_at": tenant["added_at"].isoformat(timespec="seconds"),
-        "people": tenant["people"],
-        "tokens": tenant["tokens"],
-        "keys": keys,
-        "limits": [{name: each[name] for name in ("issuer", "subject", "usd_per_day")} for each in tenant["limits"]],
-        "administrators": [{name: each[name] for name in ("issuer", "subject")} for each in tenant["administrators"]],
-    }
+    today = {"settled_usd": tenant["today"].settled_usd, "reserved_usd": tenant["today"].reserved_usd}
+    limits = [_person(each) | {"usd_per_day": each["usd_per_day"]} for each in tenant["limits"]]
+    told |= {"today": today, "added_at": tenant["added_at"].isoformat(timespec="seconds")}
+    return told | {"keys": keys, "limits": limits, "administrators": list(map(_person, tenant["administrators"]))}
+
+
+def _person(row: dict[str, Any]) -> dict[str, Any]:
+    return {"issuer": row["issuer"], "subject": row["subject"]}
 
 
 def _cells(tenant: dict[str, Any]) -> list[tuple[str, ...]]:
     """One line for each key; the first also says what is the tenant's."""
-    counts = (str(tenant["people"]), str(tenant["tokens"]))
-    own = (
-        tenant["name"],
-        tenant["zone"],
-        usd_or_none(tenant["usd_per_day"]),
-        usd_or_none(tenant["today"].total_usd),
-        *counts,
-    )
+    amounts = map(usd_or_none, (tenant["usd_per_day"], tenant["today"].total_usd))
+    own = (tenant["name"], tenant["zone"], *amounts, str(tenant["people"]), str(tenant["tokens"]))
     keys: list[tuple[str, ...]] = [
         (
             each["gateway"],

@@ -10,7 +10,7 @@ from darkroom.errors import InvalidRequest
 from darkroom.reports.amounts import usd
 from darkroom.settings import Settings
 from darkroom_server.cli.screen import note
-from darkroom_server.cli.team_extra import owner, team_settings
+from darkroom_server.cli.team import owner, team_settings
 
 if TYPE_CHECKING:
     from darkroom_server.team.administration import Person

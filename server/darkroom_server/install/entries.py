@@ -42,18 +42,11 @@ class Environment:
     referred: tuple[str, ...] = ()
 
 
-def launch_for(client: Client, kind: str, *, uvx: str | None, script: str | None, in_project: bool = False) -> Launch:
-    """How `client` starts darkroom: by `uvx`, or by the installed script (kind "path").
+def uvx_launch(client: Client, uvx: str | None, *, in_project: bool = False) -> Launch:
+    """How `client` starts darkroom by uvx, whose absolute path `uvx` is. A project file is shared and gets no path.
 
-    `uvx` and `script` are absolute paths, None where there is none. A project file is shared, so it gets no path of
-    this computer for uvx.
-
-    Raises: InvalidRequest where the command does not exist here.
+    Raises: InvalidRequest where the path is needed and there is none.
     """
-    if kind == "path":
-        if not script:
-            raise InvalidRequest(f"{PACKAGE} is not installed here; run 'uv tool install {PACKAGE}' first.")
-        return Launch(command=script)
     if not client.needs_absolute_command or in_project:
         return Launch(command="uvx", args=(PACKAGE,))
     if not uvx:

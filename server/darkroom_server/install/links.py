@@ -6,7 +6,7 @@ Link formats as the clients document them, checked on 2026-11-20.
 import base64
 import json
 from collections.abc import Mapping
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from pydantic import JsonValue
 
@@ -23,38 +23,25 @@ _SYSTEMS: Mapping[Platform, tuple[str, str]] = {
     "win32": ("Windows", "%APPDATA%"),
     "linux": ("Linux", "~/.config"),
 }
-# Goose asks for the variables itself, and keeps them in the system's key store.
-_GOOSE_ASKS = dict(zip(entries.REFERRED, ("Gateway", "API key"), strict=True))
-_WEB_LINKS = {"cursor": "cursor web", "vscode": "vscode badge", "lm-studio": "lm studio"}
 
 
 def one_click_links() -> dict[str, str]:
-    """By client, the link that adds darkroom there; none holds a key or a path of one computer."""
+    """By client, the link that adds darkroom there from a web page; none holds a key or a path of one computer."""
     vscode = client_named("vscode")
     entry: Values = {"name": NAME, **_entry(vscode)}
     questions: JsonValue = [*entries.questions_for(vscode, entry)]
-    cursor = f"name={NAME}&config={_packed(_entry(client_named('cursor')))}"
-    lm_studio = f"name={NAME}&config={_packed(_entry(client_named('lm-studio')))}"
+    packed = {name: f"name={NAME}&config={_packed(_entry(client_named(name)))}" for name in ("cursor", "lm-studio")}
     badge = f"name={NAME}&config={_quoted(entry)}&inputs={_quoted(questions)}"
-    goose = [("cmd", _LAUNCH.command), *(("arg", each) for each in _LAUNCH.args), ("timeout", "300"), ("id", NAME)]
-    goose += [("name", "Darkroom"), ("description", "Make images from a chat")]
-    goose += [("env", f"{variable}={meaning}") for variable, meaning in _GOOSE_ASKS.items()]
     return {
-        "cursor": f"cursor://anysphere.cursor-deeplink/mcp/install?{cursor}",
-        "cursor web": f"https://cursor.com/en/install-mcp?{cursor}",
-        "vscode": f"vscode:mcp/install?{_quoted({**entry, 'inputs': questions})}",
-        "vscode badge": f"https://insiders.vscode.dev/redirect/mcp/install?{badge}",
-        "lm studio": f"https://lmstudio.ai/install-mcp?{lm_studio}",
-        "goose": f"goose://extension?{urlencode(goose, quote_via=quote)}",
+        "cursor": f"https://cursor.com/en/install-mcp?{packed['cursor']}",
+        "vscode": f"https://insiders.vscode.dev/redirect/mcp/install?{badge}",
+        "lm-studio": f"https://lmstudio.ai/install-mcp?{packed['lm-studio']}",
     }
 
 
 def one_click_section() -> str:
-    """Markdown: one line with the links that a web page keeps."""
-    links = one_click_links()
-    return " · ".join(
-        f"[Add to {client.title}]({links[_WEB_LINKS[client.name]]})" for client in CLIENTS if client.name in _WEB_LINKS
-    )
+    """Markdown: one line with the links."""
+    return " · ".join(f"[Add to {client_named(name).title}]({link})" for name, link in one_click_links().items())
 
 
 def clients_section() -> str:

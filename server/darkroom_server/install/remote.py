@@ -3,8 +3,8 @@
 import base64
 import json
 import tomllib
-from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from urllib.parse import quote
 
@@ -28,14 +28,21 @@ class RemoteHost:
 
 def remote_hosts(address: str) -> list[RemoteHost]:
     """For each host, how to connect it to the MCP server at this address; none holds a key."""
-    entries = {
-        "vscode": json.dumps({"name": NAME, "type": "http", "url": address}),
-        "cursor": json.dumps({"mcpServers": {NAME: {"url": address}}}),
+    vscode = json.dumps({"name": NAME, "type": "http", "url": address})
+    packed = base64.b64encode(json.dumps({"url": address}).encode()).decode()
+    texts = {
+        "{address}": address,
+        "{cursor}": json.dumps({"mcpServers": {NAME: {"url": address}}}),
+        "{cursor packed}": quote(packed, safe=""),
+        "{vscode}": vscode,
+        "{vscode quoted}": quote(vscode, safe=""),
     }
-    texts = {"address": address, **entries}
-    links = _links(address, entries)
+
+    def filled(text: str) -> str:
+        return reduce(lambda filled, name: filled.replace(name, texts[name]), texts, text)
+
     rows = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))["host"]
-    return [RemoteHost(**_filled(row, texts), link=links.get(row.get("link"), "")) for row in rows]
+    return [RemoteHost(**{name: filled(text) for name, text in row.items()}) for row in rows]
 
 
 def remote_section() -> str:
@@ -45,23 +52,6 @@ def remote_section() -> str:
         for host in remote_hosts(_EXAMPLE)
     ]
     return "\n".join(["| host | how | what to paste |", "|---|---|---|", *rows])
-
-
-def _filled(row: Mapping[str, str], texts: Mapping[str, str]) -> dict[str, str]:
-    def filled(text: str) -> str:
-        for name, value in texts.items():
-            text = text.replace(f"{{{name}}}", value)
-        return text
-
-    return {name: filled(text) for name, text in row.items() if name != "link"}
-
-
-def _links(address: str, entries: Mapping[str, str]) -> dict[str, str]:
-    packed = quote(base64.b64encode(json.dumps({"url": address}).encode()).decode(), safe="")
-    return {
-        "cursor": f"cursor://anysphere.cursor-deeplink/mcp/install?name={NAME}&config={packed}",
-        "vscode": f"vscode:mcp/install?{quote(entries['vscode'], safe='')}",
-    }
 
 
 def _code(text: str) -> str:

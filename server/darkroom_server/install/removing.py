@@ -4,9 +4,7 @@ Where the file is still exactly what installing made of an earlier copy, that co
 copies that installing left are cleared away. Where somebody has changed the file since, only our entry goes.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from pydantic import JsonValue
 
@@ -14,38 +12,29 @@ from darkroom.errors import SettingsError
 from darkroom_server.install import json_text
 from darkroom_server.install.clients import Client
 from darkroom_server.install.settings_files import put_back, read_text, replace_text
-from darkroom_server.install.writing import editor_for, entry_in, is_our_question, rest_of, with_entry
+from darkroom_server.install.writing import Done, editor_for, entry_in, is_our_question, rest_of, with_entry
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Uninstalled:
-    """What was done to `path`; `backup` is the copy of the file before, where only the entry was taken out."""
-
-    action: Literal["restored", "deleted", "removed", "absent"]
-    path: Path
-    backup: Path | None = None
-
-
-def remove_entry(client: Client, path: Path, name: str, *, stamp: str) -> Uninstalled:
-    """Undo `write_entry`. `stamp` is the time for the name of a copy.
+def remove_entry(client: Client, path: Path, name: str, *, stamp: str) -> Done:
+    """Undo `write_entry`. `stamp` is the time for the name of a copy, made where only the entry is taken out.
 
     Raises: SettingsError where the file cannot be understood, read or written; it is then as it was.
     """
     text = read_text(path)
     try:
         if entry_in(client, text, name) is None:
-            return Uninstalled(action="absent", path=path)
+            return Done(action="absent", path=path)
         if way := _way_back(client, path, name, text):
             before, copies = way
             put_back(path, before, copies)
-            return Uninstalled(action="deleted" if before is None else "restored", path=path)
+            return Done(action="deleted" if before is None else "restored", path=path)
         new = _without(client, text, name)
         if entry_in(client, new, name) is not None or rest_of(client, new, name) != rest_of(client, text, name):
             raise ValueError("the change would touch more than this entry")
     except ValueError as error:
         words = f"{str(path)[:120]!r} is not as {client.title} writes it: {str(error)[:80]}."
         raise SettingsError(f"{words} Nothing was changed; take {name!r} out by hand.") from error
-    return Uninstalled(action="removed", path=path, backup=replace_text(path, text, new, stamp=stamp))
+    return Done(action="removed", path=path, backup=replace_text(path, text, new, stamp=stamp))
 
 
 def _way_back(client: Client, path: Path, name: str, text: str) -> tuple[str | None, list[Path]] | None:

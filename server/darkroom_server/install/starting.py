@@ -9,8 +9,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -69,10 +68,14 @@ def seen_at_start(launch: Launch, given: Mapping[str, str], home: Path) -> Seen:
     environ, shown = _bare_environment(home) | dict(given), launch.command[-120:]
 
     async def see(said: IO[bytes]) -> Seen:
-        began = time.monotonic()
-        with anyio.fail_after(_START_WITHIN_S):
-            async with _started(launch, environ, Path(home.anchor), said) as process:
+        began, command = time.monotonic(), [launch.command, *launch.args]
+        process = await anyio.open_process(command, env=environ, cwd=home.anchor, stderr=said)
+        try:
+            with anyio.fail_after(_START_WITHIN_S):
                 return await _conversation(process, began)
+        finally:
+            with anyio.move_on_after(_LEAVE_WITHIN_S, shield=True):  # then it is killed
+                await process.aclose()
 
     with tempfile.TemporaryFile() as said:
         try:
@@ -112,25 +115,6 @@ async def _conversation(process: anyio.abc.Process, began: float) -> Seen:
 
 def _line(message: Mapping[str, Any]) -> bytes:
     return json.dumps(message).encode() + b"\n"
-
-
-@asynccontextmanager
-async def _started(
-    launch: Launch, environ: Mapping[str, str], folder: Path, said: IO[bytes]
-) -> AsyncGenerator[anyio.abc.Process]:
-    """The process; its stderr goes to `said`. It is let go at the end, and is ended where it does not leave."""
-    process = await anyio.open_process([launch.command, *launch.args], env=environ, cwd=folder, stderr=said)
-    try:
-        yield process
-    finally:
-        with anyio.move_on_after(_LEAVE_WITHIN_S, shield=True), suppress(OSError, anyio.BrokenResourceError):
-            if process.stdin:
-                await process.stdin.aclose()
-            await process.wait()
-        with anyio.CancelScope(shield=True):
-            if process.returncode is None:
-                process.kill()
-            await process.aclose()
 
 
 def _last_lines(said: bytes, environ: Mapping[str, str]) -> list[str]:

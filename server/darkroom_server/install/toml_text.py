@@ -13,6 +13,7 @@ from tomlkit.items import InlineTable, Table
 from darkroom_server.install.json_text import nested, newline_of
 
 _BOM = "\ufeff"
+_SAYS_SOMETHING = re.compile(r"\s*[^\s#]")
 
 
 def read(text: str) -> JsonValue:
@@ -49,7 +50,7 @@ def remove(text: str, path: Sequence[str]) -> str:
     kept: list[str] = lines[: heads[0]]
     for at, end in zip(heads, [*heads[1:], len(lines)], strict=True):
         if _header(lines[at])[: len(path)] == tuple(path):
-            own = max(place for place in range(at, end) if place == at or _says_something(lines[place]))
+            own = max(place for place in range(at, end) if place == at or _SAYS_SOMETHING.match(lines[place]))
             at = own + 1
             if at == len(lines) or not lines[at].strip():
                 while kept and not kept[-1].strip():
@@ -74,10 +75,6 @@ def _header(line: str) -> tuple[str, ...]:
             return tuple(keys)
         key, value = next(iter(cast("dict[str, object]", value).items()))
         keys.append(key)
-
-
-def _says_something(line: str) -> bool:
-    return bool(line.strip()) and not line.lstrip().startswith("#")
 
 
 def _without_key(text: str, path: Sequence[str]) -> str:

@@ -26,10 +26,10 @@ class Editor(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Installed:
+class Done:
     """What was done to `path`; `backup` is the copy of the file before."""
 
-    action: Literal["added", "updated", "unchanged"]
+    action: Literal["added", "updated", "unchanged", "restored", "deleted", "removed", "absent"]
     path: Path
     backup: Path | None = None
 
@@ -39,9 +39,7 @@ def shown_entry(client: Client, name: str, entry: Values) -> str:
     return _with_questions(client, editor_for(client).put("", (client.table, name), entry), entry)
 
 
-def write_entry(
-    client: Client, path: Path, name: str, entry: Values, *, given: Mapping[str, str], stamp: str
-) -> Installed:
+def write_entry(client: Client, path: Path, name: str, entry: Values, *, given: Mapping[str, str], stamp: str) -> Done:
     """Bring the servers in `path` up to `entry`, which is `fresh_entry`'s; everything else in the file stays as it is.
 
     `given` are the variables that replace values that are there. `stamp` is the time for the name of the copy.
@@ -59,12 +57,12 @@ def write_entry(
         words = f"{str(path)[:120]!r} is not as {client.title} writes it: {str(error)[:80]}."
         raise SettingsError(f"{words} Nothing was changed.") from error
     if new == old:
-        return Installed(action="unchanged", path=path)
+        return Done(action="unchanged", path=path)
     backup = replace_text(path, old, new, stamp=stamp)
-    return Installed(action="added" if existing is None else "updated", path=path, backup=backup)
+    return Done(action="added" if existing is None else "updated", path=path, backup=backup)
 
 
-def write_page(path: Path, text: str, *, stamp: str) -> Installed:
+def write_page(path: Path, text: str, *, stamp: str) -> Done:
     """Make `text` the whole content of a file of ours; another content is copied first.
 
     Raises: SettingsError where it cannot be read or written; it is then as it was.
@@ -72,9 +70,9 @@ def write_page(path: Path, text: str, *, stamp: str) -> Installed:
     is_there = path.exists()
     old = read_text(path)
     if is_there and old == text:
-        return Installed(action="unchanged", path=path)
+        return Done(action="unchanged", path=path)
     backup = replace_text(path, old, text, stamp=stamp)
-    return Installed(action="updated" if is_there else "added", path=path, backup=backup)
+    return Done(action="updated" if is_there else "added", path=path, backup=backup)
 
 
 def with_entry(client: Client, text: str, name: str, entry: Values) -> str:

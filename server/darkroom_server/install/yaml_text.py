@@ -1,8 +1,7 @@
 """Changes in a YAML text that leave every other byte as it was.
 
-The text is read with the place of each node, and only the span of one that changes is exchanged; then it is read anew.
-A way of writing for which the splice is wrong (an alias, say) shows when the caller reads the result back, and nothing
-is written.
+The text is read with the place of each node, only the span of one that changes is exchanged, and the result is read
+back: a way of writing for which the splice is wrong is refused.
 """
 
 import json
@@ -18,8 +17,6 @@ from darkroom_server.install.json_text import nested, newline_of
 
 _PLAIN = re.compile(r"[A-Za-z_/][A-Za-z0-9_./-]*")
 _NO_TEXT = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}
-_Splice = tuple[int, int, str]
-"""Start and end of a span, and what to put there."""
 
 
 def read(text: str) -> JsonValue:
@@ -32,30 +29,42 @@ def read(text: str) -> JsonValue:
     return {} if value is None else value
 
 
-def put(text: str, path: Sequence[str], value: Mapping[str, JsonValue]) -> str:
-    """`text` with the mapping at `path` brought up to `value`; mappings on the way are made, keys that are there stay.
+def put(text: str, path: Sequence[str], value: JsonValue) -> str:
+    """`text` with `value` at `path`; mappings on the way are made, and a mapping that is there is changed key by key.
 
     Raises: ValueError where the text is broken, or where something else than a mapping is on the way.
     """
-    wanted: dict[str, JsonValue] = {path[0]: nested(path[1:], dict(value))}
-    for _ in range(_keys(wanted) + 1):
-        known = read(text)
-        root = yaml.SafeLoader(text).get_single_node()
-        if not known and not isinstance(root, MappingNode):
-            return text + ("\n" if text and not text.endswith("\n") else "") + _dumped(wanted, 0, newline_of(text))
-        if not isinstance(known, dict) or not isinstance(root, MappingNode):
-            raise ValueError("it is not a mapping")
-        splice = _next_splice(text, root, known, wanted)
-        if splice is None:
-            return text
-        start, end, new = splice
-        text = text[:start] + new + text[end:]
-    raise ValueError("it is written in a way that cannot be changed here")
+    known, node = read(text), yaml.SafeLoader(text).get_single_node()
+    if not known and not isinstance(node, MappingNode):
+        wanted = {path[0]: nested(path[1:], value)}
+        return text + ("\n" if text and not text.endswith("\n") else "") + _dumped(wanted, 0, newline_of(text))
+    for depth, key in enumerate(path):
+        if not isinstance(known, dict) or not isinstance(node, MappingNode):
+            raise ValueError(f"{path[depth - 1]!r} is not a mapping" if depth else "it is not a mapping")
+        child = next((each for each in reversed(node.value) if each[0].value == key), None)
+        if child is None:
+            return _checked(_insertion(text, node, key, nested(path[depth + 1 :], value)), path, value)
+        if child[1].start_mark.index < child[0].end_mark.index:
+            raise ValueError(f"{key!r} is an alias of another place")
+        if not known[key] or (depth == len(path) - 1 and not isinstance(value, dict)):
+            return _checked(_replacement(text, node, child, nested(path[depth + 1 :], value)), path, value)
+        known, node = known[key], child[1]
+    if not isinstance(known, dict) or not isinstance(value, dict):
+        raise ValueError(f"{path[-1]!r} is not a mapping")
+    for key, item in value.items():
+        if key not in known or known[key] != item:
+            text = put(text, [*path, key], item)
+    return text
 
 
-def _keys(value: JsonValue) -> int:
-    """How many keys it has at all its levels; a change brings at least one to its place."""
-    return sum(1 + _keys(each) for each in value.values()) if isinstance(value, dict) else 0
+def _checked(text: str, path: Sequence[str], value: JsonValue) -> str:
+    """The text, which has this value at this path. Raises: ValueError where it has not."""
+    found = read(text)
+    for key in path:
+        found = found.get(key) if isinstance(found, dict) else None
+    if found != value:
+        raise ValueError("it is written in a way that cannot be changed here")
+    return text
 
 
 def remove(text: str, path: Sequence[str]) -> str:
@@ -69,64 +78,40 @@ def remove(text: str, path: Sequence[str]) -> str:
         if place is None:
             return text
         if at == len(path) - 1:
-            start, end, new = _removal(text, node, place)
-            return text[:start] + new + text[end:]
+            return _without(text, node, place)
         node = node.value[place][1]
     return text
 
 
-def _removal(text: str, node: MappingNode, place: int) -> _Splice:
+def _without(text: str, node: MappingNode, place: int) -> str:
     key, start, end = node.value[place][0], node.value[place][0].start_mark.index, _end(node.value[place][1])
     if node.flow_style:
         if place + 1 < len(node.value):
-            return start, node.value[place + 1][0].start_mark.index, ""
-        return (_end(node.value[place - 1][1]) if place else start), end, ""
+            return text[:start] + text[node.value[place + 1][0].start_mark.index :]
+        return text[: _end(node.value[place - 1][1]) if place else start] + text[end:]
     if text[end - 1] != "\n":
         end = text.find("\n", end) + 1 or len(text)
     if len(node.value) == 1:  # a mapping of nothing has to be written
-        return node.start_mark.index, end, "{}" + newline_of(text)
-    return start - key.start_mark.column, end, ""
+        return text[: node.start_mark.index] + "{}" + newline_of(text) + text[end:]
+    return text[: start - key.start_mark.column] + text[end:]
 
 
-def _next_splice(text: str, node: MappingNode, known: JsonValue, wanted: Mapping[str, JsonValue]) -> _Splice | None:
-    """The first change that brings `node` nearer to `wanted`; None where it is there."""
-    known = known if isinstance(known, dict) else {}
-    for key, item in wanted.items():
-        old = known.get(key)
-        if key in known and old == item:
-            continue
-        child = next((each for each in reversed(node.value) if each[0].value == key), None)
-        if child is None:
-            return _insertion(text, node, key, item)
-        if child[1].start_mark.index < child[0].end_mark.index:
-            raise ValueError(f"{key!r} is an alias of another place")
-        if isinstance(item, dict) and isinstance(old, dict) and old:
-            if splice := _next_splice(text, child[1], old, item):
-                return splice
-        elif isinstance(item, dict) and old:
-            raise ValueError(f"{key!r} is not a mapping")
-        else:
-            return _replacement(text, node, child, item)
-    return None
-
-
-def _insertion(text: str, node: MappingNode, key: str, item: JsonValue) -> _Splice:
-    """A new key behind the last one."""
+def _insertion(text: str, node: MappingNode, key: str, item: JsonValue) -> str:
+    """`text` with a new key behind the last one."""
     if node.flow_style:
         member = f"{_written(key)}: {_written(item)}"
         end = node.value[-1][1].end_mark.index if node.value else text.index("{", node.start_mark.index) + 1
-        return end, end, f", {member}" if node.value else member
+        return text[:end] + (f", {member}" if node.value else member) + text[end:]
     newline = newline_of(text)
     new = _dumped({key: item}, node.value[0][0].start_mark.column, newline)
     end = _end(node)
-    if text[end - 1] == "\n":
-        return end, end, new
-    line_end = text.find("\n", end) + 1
-    return (line_end, line_end, new) if line_end else (len(text), len(text), newline + new)
+    if text[end - 1] != "\n":
+        end = text.find("\n", end) + 1
+    return text[:end] + new + text[end:] if end else text + newline + new
 
 
-def _replacement(text: str, node: MappingNode, child: tuple[Node, Node], item: JsonValue) -> _Splice:
-    """The value of a key exchanged, from its colon on."""
+def _replacement(text: str, node: MappingNode, child: tuple[Node, Node], item: JsonValue) -> str:
+    """`text` with the value of a key exchanged, from its colon on."""
     key, old = child
     start, end = text.index(":", key.end_mark.index) + 1, _end(old)
     if node.flow_style or not isinstance(item, dict | list) or not item:
@@ -134,7 +119,7 @@ def _replacement(text: str, node: MappingNode, child: tuple[Node, Node], item: J
     else:
         newline = newline_of(text)
         new = _dumped({"": item}, key.start_mark.column, newline).partition(":")[2].removesuffix(newline)
-    return start, end, new + (newline_of(text) if text[end - 1 : end] == "\n" else "")
+    return text[:start] + new + (newline_of(text) if text[end - 1 : end] == "\n" else "") + text[end:]
 
 
 def _end(node: Node) -> int:

@@ -47,7 +47,7 @@ def price_usd(prediction: Prediction) -> float:
 
 def image_references(model: Model, input: dict[str, JsonValue]) -> Iterator[str]:
     """Every image that the input holds, masks too."""
-    for item in (each for each in model.inputs if model.holds_image(each)):
+    for item in (each for each in model.inputs if model.holds_image(each) and "lora" not in each.name):
         value = input.get(item.name)
         yield from (str(each) for each in (value if isinstance(value, list) else [value]) if each)
 

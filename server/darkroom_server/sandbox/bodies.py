@@ -1,6 +1,7 @@
 """The bodies of the format as plain dicts, with each profile's own habits, and the log text within them."""
 
 import hashlib
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -28,7 +29,7 @@ def prediction_body(
     stored = prediction.stored
     is_removed, has_ended = now >= prediction.removed_at, prediction.has_ended(now)
     has_output = has_ended and prediction.is_good and not is_removed
-    urls = [f"{options.files_origin}/delivery/{stored.id}/{name}" for name in prediction.output_names]
+    urls = [f"{options.origin}/delivery/{stored.id}/{name}" for name in prediction.output_names]
     official = {"hidden": "hidden", "dp": "dp-" + hashlib.sha256(stored.model.encode()).hexdigest()[:32]}
     body: dict[str, Any] = {
         "id": stored.id,
@@ -94,9 +95,7 @@ def _log_text(prediction: Prediction, now: float) -> str:
         return ""
     run_s = stored.run_s if prediction.stalls else prediction.ended_at - prediction.started_at
     is_done = prediction.has_ended(now) and prediction.end == "succeeded"
-    lines = ["Opening the sandbox's box of colours"]
-    if model.concepts.seed:
-        lines.append(f"Using seed: {prediction.seed}")
+    lines = ["Opening the sandbox's box of colours", *([f"Using seed: {prediction.seed}"] if model.concepts.seed else ())]
     steps = model.with_defaults(stored.input).get(model.concepts.steps)
     if isinstance(steps, int | float) and int(steps):
         pace = int(steps) / max(run_s, 0.05) * (0.97 + 0.06 * repeatable_random(stored.id, "pace"))
@@ -109,23 +108,13 @@ def _log_text(prediction: Prediction, now: float) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _bars(share: float, steps: int, pace: float) -> list[str]:
-    """One line for each step that is done, at most a dozen in all; `pace` is in steps a second."""
+def _bars(share: float, steps: int, pace: float) -> Iterator[str]:
+    """One line for each step that is done, at most a dozen and the last; `pace` is in steps a second."""
     done = int(share * steps)
-    stride = max(1, steps // 12)
-    shown = [0, *range(stride, done + 1, stride)]
-    if done == steps and shown[-1] != steps:
-        shown.append(steps)
-    return [_bar(step, steps, pace) for step in shown]
-
-
-def _bar(step: int, steps: int, pace: float) -> str:
-    share = step / steps
-    bar = ("█" * int(share * _BAR_WIDTH)).ljust(_BAR_WIDTH)
-    rate = f"{pace:5.2f}it/s" if step else "?it/s"
-    left = _clock((steps - step) / pace) if step else "?"
-    return f"{share:4.0%}|{bar}| {step}/{steps} [{_clock(step / pace)}<{left}, {rate}]"
-
-
-def _clock(seconds: float) -> str:
-    return f"{int(seconds) // 60:02d}:{int(seconds) % 60:02d}"
+    for step in sorted({0, *range(0, done + 1, max(1, steps // 12)), done if done == steps else 0}):
+        spent_s, left_s = (
+            f"{int(count / pace) // 60:02d}:{int(count / pace) % 60:02d}" for count in (step, steps - step)
+        )
+        bar = ("█" * int(step / steps * _BAR_WIDTH)).ljust(_BAR_WIDTH)
+        end = f"{spent_s}<{left_s}, {pace:5.2f}it/s" if step else f"{spent_s}<?, ?it/s"
+        yield f"{step / steps:4.0%}|{bar}| {step}/{steps} [{end}]"

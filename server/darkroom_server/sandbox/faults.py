@@ -50,11 +50,7 @@ def respond(fault: Fault, profile: SandboxProfile) -> Response:
     """The fault in the profile's own words."""
     status, headers = profile.remap.get(fault.status, fault.status), dict(fault.headers)
     if profile.errors == "problem":
-        body = (
-            {"title": fault.title, "detail": fault.detail, "status": status}
-            if fault.title
-            else {"detail": fault.detail}
-        )
+        body = {"detail": fault.detail} | ({"title": fault.title, "status": status} if fault.title else {})
         return JSONResponse(body | dict(fault.more), status, headers, media_type="application/problem+json")
     mark = f"(request id: {uuid.uuid4().hex[:24]})"
     if profile.errors == "comet":
@@ -63,8 +59,8 @@ def respond(fault: Fault, profile: SandboxProfile) -> Response:
     elif fault.status in _OWN_STATUSES:
         error = {"message": f"{fault.detail} {mark}", "type": "new_api_error", "code": ""}
     else:
-        error = {"message": fault.detail, "type": "upstream_error", "param": str(fault.status)}
-        error["code"] = "bad_response_status_code"
+        about = {"param": str(fault.status), "code": "bad_response_status_code"}
+        error = {"message": fault.detail, "type": "upstream_error", **about}
     return JSONResponse({"error": error}, status, headers)
 
 

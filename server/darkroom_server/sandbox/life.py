@@ -17,6 +17,7 @@ from darkroom_server.sandbox.weather import CONDITIONS, Weather, weather_of
 
 ODD_STATUS = "hibernating"  # a word that no document names
 TIME_LIMIT_S = 1800.0
+_LINK_LIFETIME_S = 3600.0
 _BY_GRAVITY = ("nsfw", "oom", "interrupted", "director", "abort", "cancel", "stall")  # the first of them decides
 
 
@@ -112,7 +113,7 @@ class Prediction:
         return uris[0] if self.model.output.kind == "uri" else uris
 
 
-def foretold(stored: StoredPrediction, model: Model, *, speed: float, link_lifetime_s: float) -> Prediction:
+def foretold(stored: StoredPrediction, model: Model, *, speed: float) -> Prediction:
     """The prediction with its whole life as it stands now; a later cancel gives another one."""
     weather = weather_of(model, stored.input)
     queue = (0.01 + 0.05 * repeatable_random(stored.id, "queue")) / speed
@@ -133,7 +134,7 @@ def foretold(stored: StoredPrediction, model: Model, *, speed: float, link_lifet
         whole = _cut(whole, stored.created_at + stored.cancel_after_s, "aborted")
     if stored.canceled_at is not None:
         whole = _cut(whole, stored.canceled_at, "canceled")
-    return replace(whole, removed_at=whole.ended_at + weather.seconds("expired", link_lifetime_s))
+    return replace(whole, removed_at=whole.ended_at + weather.seconds("expired", _LINK_LIFETIME_S))
 
 
 def _cut(whole: Prediction, moment: float, before_start: str) -> Prediction:

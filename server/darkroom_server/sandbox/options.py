@@ -22,8 +22,8 @@ def random_id() -> str:
 class SandboxOptions:
     """`profile` names a row of profiles.toml; an empty `key` lets everybody in.
 
-    `base_url` is where clients reach it: output, file and paging URLs are built on it. `files_url` puts the outputs on
-    another origin. `store_path` is a SQLite file that lets predictions outlive the process; None keeps them in memory.
+    `base_url` is where clients reach it: output, file and paging URLs are built on it.
+    `store_path` is a SQLite file that lets predictions outlive the process; None keeps them in memory.
     With `has_drifted` some models have changed since they were curated (drift.toml).
     `speed` divides the run time (1 paints in 0.4 to 1.5 s); times that a prompt asks for by weather stay as they are.
     What is larger than `painted_px` is painted with as many pixels and enlarged.
@@ -32,23 +32,17 @@ class SandboxOptions:
     profile: str = "replicate"
     key: str = ""
     base_url: str = "http://sandbox.darkroom.invalid"
-    files_url: str = ""
     store_path: Path | None = None
     clock: Callable[[], float] = time.time
     new_id: Callable[[], str] = random_id
     speed: float = 1.0
     painted_px: int = 1_300_000
-    link_lifetime_s: float = 3600.0
     registry: ModelRegistry | None = None
     has_drifted: bool = False
 
     @property
     def origin(self) -> str:
         return self.base_url.rstrip("/")
-
-    @property
-    def files_origin(self) -> str:
-        return (self.files_url or self.base_url).rstrip("/")
 
     @property
     def inlines(self) -> bool:

@@ -1,12 +1,12 @@
 """The files behind output URLs: rendered in a worker thread at the first request, then kept for a while."""
 
-import base64
-import binascii
 import re
 import threading
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
-from urllib.parse import unquote_to_bytes, urlsplit
+from urllib.parse import urlsplit
+from urllib.request import urlopen
 
 import anyio.to_thread
 
@@ -71,19 +71,25 @@ class OutputFiles:
     def _plan(self, prediction: Prediction, index: int, depth: int) -> "ImagePlan":
         from darkroom_server.sandbox.rendering import ImagePlan, decoded
 
-        mask = prediction.stored.input.get(prediction.model.concepts.mask)
+        model, input = prediction.model, prediction.stored.input
+        mask = str(input.get(model.concepts.mask) or "")
+        # The images in the main input, else those in others, such as `image_url`.
+        main = {name: input[name] for name in (model.concepts.image,) if input.get(name)}
+        images = [each for each in image_references(model, main or input) if each != mask]
         return ImagePlan(
             prediction=prediction,
             index=index,
-            images=[decoded(reference, self._bytes(reference, depth)) for reference in _image_references(prediction)],
-            mask=decoded(str(mask), self._bytes(str(mask), depth)) if mask else None,
+            images=[decoded(each, self._bytes(each, depth)) for each in images],
+            mask=decoded(mask, self._bytes(mask, depth)) if mask else None,
             painted_px=self._state.options.painted_px,
         )
 
     def _bytes(self, reference: str, depth: int) -> bytes | None:
         """What a reference holds; None if it is elsewhere, for nothing is fetched."""
         if reference.startswith("data:"):
-            return _data_bytes(reference)
+            with suppress(ValueError), urlopen(reference) as content:
+                return content.read()
+            return None
         path = urlsplit(reference).path
         if found := _OWN_FILE.fullmatch(path):
             row = self._state.store.get("file", found[1])
@@ -91,25 +97,4 @@ class OutputFiles:
         if (found := _OWN_OUTPUT.fullmatch(path)) and depth < _MAX_CHAIN:
             prediction = self._state.find(found[1])
             return self._content(prediction, found[2], depth + 1) if prediction else None
-        return None
-
-
-def _image_references(prediction: Prediction) -> list[str]:
-    """The images in the main file input, else those in others, such as `image_url`."""
-    model, input = prediction.model, prediction.stored.input
-    given = input.get(model.concepts.image)
-    if given:
-        return [str(item) for item in given] if isinstance(given, list) else [str(given)]
-    mask = model.concepts.mask
-    files = [item.name for item in model.inputs if item.is_file and item.name != mask and "lora" not in item.name]
-    return [str(input[name]) for name in files if isinstance(input.get(name), str) and input[name]]
-
-
-def _data_bytes(uri: str) -> bytes | None:
-    head, _, tail = uri.partition(",")
-    if not head.endswith(";base64"):
-        return unquote_to_bytes(tail)
-    try:
-        return base64.b64decode(unquote_to_bytes(tail))
-    except binascii.Error:
         return None

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageOps, ImageStat
+from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageOps
 from pydantic import JsonValue
 
 from darkroom_server.sandbox.life import Prediction
 from darkroom_server.sandbox.output_spec import MAX_SIDE_PX, Size, format_of, size_of
 from darkroom_server.sandbox.painter.caption import captioned
 from darkroom_server.sandbox.painter.compose import compose, words_of
-from darkroom_server.sandbox.painter.palette import Palette, pick_palette
+from darkroom_server.sandbox.painter.palette import pick_palette
 from darkroom_server.sandbox.painter.pixels import mapped, resized
 from darkroom_server.sandbox.painter.raster import rasterise
 from darkroom_server.sandbox.painter.scene import Scene, mix
@@ -46,12 +46,6 @@ class ImagePlan:
     @property
     def caption(self) -> str:
         return self.prediction.weather.caption
-
-    @property
-    def palette(self) -> Palette:
-        """The colours that the words ask for, else ones drawn for this seed and index."""
-        rng = random.Random(f"{self.prediction.seed}|{self.index}|{self.caption}")
-        return pick_palette(words_of(self.caption), rng)
 
     def value(self, name: str) -> JsonValue:
         """An input, with the model's default."""
@@ -116,25 +110,23 @@ def _technique(plan: ImagePlan) -> Technique:
             return technique
     if "outpaint" in model.tasks and (plan.mask is None or plan.value("outpaint") not in (None, "None")):
         return expand
-    return repaint if plan.mask else _BY_ROLE.get(model.concepts.image_role, edit)
+    if plan.mask:
+        return repaint
+    return edit if model.concepts.image_role in ("source", "inpaint_source", "variation") else refer
 
 
 def edit(plan: ImagePlan, size: Size) -> Image.Image:
-    """Carry out an instruction: as a watercolour, else in the colours of its words."""
+    """Carry out an instruction: its light and shade in the colours of its words."""
     width, height = size
     canvas = Image.new("RGB", size)
     edges = [round(width * number / len(plan.images)) for number in range(len(plan.images) + 1)]
     for image, left, right in zip(plan.images, edges, edges[1:], strict=False):
         canvas.paste(ImageOps.fit(image.convert("RGB"), (max(1, right - left), height)), (left, 0))
-    is_wash = {"watercolour", "watercolor"} & set(words_of(plan.caption))
-    return _washed(canvas) if is_wash else _toned(canvas, plan.palette, 0.8)
-
-
-def vary(plan: ImagePlan, size: Size) -> Image.Image:
-    """The same image as another take: mirrored, nearer, in other light."""
-    image, turn = plan.images[0].convert("RGB"), plan.prediction.seed + plan.index
-    mirrored = ImageOps.mirror(image) if turn % 2 == 0 else image
-    return _toned(ImageOps.fit(mirrored, size, bleed=0.06 + 0.02 * (turn % 4)), plan.palette, 0.45)
+    rng = random.Random(f"{plan.prediction.seed}|{plan.index}|{plan.caption}")
+    palette = pick_palette(words_of(plan.caption), rng)
+    gray = ImageOps.autocontrast(canvas.convert("L"), cutoff=1)
+    lightest = mix(palette.light, palette.ground, palette.dimness)
+    return Image.blend(canvas, ImageOps.colorize(gray, palette.ground, lightest, palette.sky[-2]), 0.8)
 
 
 def refer(plan: ImagePlan, size: Size) -> Image.Image:
@@ -149,30 +141,15 @@ def refer(plan: ImagePlan, size: Size) -> Image.Image:
     return painted
 
 
-def structure(plan: ImagePlan, size: Size) -> Image.Image:
-    """A painted image with the outlines of the one given drawn into it."""
-    painted = plan.painted(size)
-    blur = ImageFilter.GaussianBlur(min(painted.size) / 260)
-    soft = ImageOps.fit(plan.images[0].convert("L"), painted.size).filter(blur)
-    edges = ImageOps.expand(ImageOps.crop(soft.filter(ImageFilter.FIND_EDGES), 3), 3)
-    lines = mapped(edges, [min(225, max(0, value - 9) * 9) for value in range(256)])
-    ink = (255, 250, 238) if ImageStat.Stat(painted.convert("L")).mean[0] < 140 else (40, 46, 70)
-    return Image.composite(Image.new("RGB", painted.size, ink), painted, lines)
-
-
 def cut_out(plan: ImagePlan, size: Size) -> Image.Image:
-    """RGBA: only what differs from the left edge is opaque, or the middle if too little or too much differs."""
-    image = plan.images[0]
-    color = image.convert("RGB")
-    edge = color.crop((0, 0, max(1, color.width // 24), color.height))
-    edge = resized(resized(edge, (1, color.height)), color.size)
-    contrast = ImageChops.difference(color, edge).convert("L").filter(ImageFilter.GaussianBlur(min(color.size) / 300))
-    alpha = mapped(contrast, [min(255, max(0, (value - 26) * 7)) for value in range(256)])
-    alpha = ImageChops.multiply(alpha, _oval(color.size, 0.03, 40))
-    if not 0.06 < ImageStat.Stat(alpha).mean[0] / 255 < 0.8:
-        alpha = _oval(color.size, 0.14, 24)
-    color.putalpha(ImageChops.multiply(alpha, image.getchannel("A")) if image.mode == "RGBA" else alpha)
-    return color
+    """RGBA: the middle stays, within a soft oval; all around it is transparent."""
+    image = plan.images[0].convert("RGBA")
+    width, height = image.size
+    oval = Image.new("L", image.size)
+    ImageDraw.Draw(oval).ellipse((width * 0.14, height * 0.14, width * 0.86, height * 1.14), fill=255)
+    soft = oval.filter(ImageFilter.GaussianBlur(min(image.size) / 24))
+    image.putalpha(ImageChops.multiply(soft, image.getchannel("A")))
+    return image
 
 
 def replace_background(plan: ImagePlan, size: Size) -> Image.Image:
@@ -222,44 +199,9 @@ def expand(plan: ImagePlan, size: Size) -> Image.Image:
         width, height = round(width * shrink), round(height * shrink)
     place = int((size[0] - width) * left), int((size[1] - height) * top)
     inner = ImageOps.fit(image.convert("RGB"), (max(1, width), max(1, height)))
-    seam = max(2, round(min(inner.size) * 0.015))
-    mask = Image.new("L", inner.size)
-    ImageDraw.Draw(mask).rectangle((seam, seam, inner.width - seam - 1, inner.height - seam - 1), fill=255)
     painted = plan.painted(size)
-    painted.paste(inner, place, mask.filter(ImageFilter.GaussianBlur(seam / 2)))  # its edges melt into the painting
+    painted.paste(inner, place)
     return painted
 
 
 _BY_TASK = {"remove_background": cut_out, "upscale": enlarge, "background_replace": replace_background}
-_BY_ROLE: dict[str, Technique] = {
-    "structure": structure,
-    "variation": vary,
-    **dict.fromkeys(("reference", "style_or_composition_reference", "face_reference", "character_reference"), refer),
-}
-
-
-def _toned(image: Image.Image, palette: Palette, amount: float) -> Image.Image:
-    """Its light and shade in the palette's colours."""
-    gray = ImageOps.autocontrast(image.convert("L"), cutoff=1)
-    lightest = mix(palette.light, palette.ground, palette.dimness)
-    return Image.blend(image, ImageOps.colorize(gray, palette.ground, lightest, palette.sky[-2]), amount)
-
-
-def _washed(image: Image.Image) -> Image.Image:
-    """As a watercolour: few colours in soft patches with darker rims, on white paper."""
-    small = resized(image, (max(1, image.width // 3), max(1, image.height // 3)))
-    flat = small.filter(ImageFilter.MedianFilter(5)).quantize(24).convert("RGB").filter(ImageFilter.MedianFilter(5))
-    patches = resized(flat, image.size)
-    edges = patches.convert("L").filter(ImageFilter.FIND_EDGES).filter(ImageFilter.GaussianBlur(1.5))
-    rims = mapped(edges, [max(130, 255 - value * 7) for value in range(256)])
-    paper = Image.new("RGB", image.size, (255, 252, 244))
-    return ImageChops.multiply(Image.blend(patches, paper, 0.22), Image.merge("RGB", (rims, rims, rims)))
-
-
-def _oval(size: Size, margin: float, softness: int) -> Image.Image:
-    """A white oval with soft edges, `margin` of the width away from the sides."""
-    width, height = size
-    oval = Image.new("L", size)
-    box = (width * margin, height * margin, width * (1 - margin), height * (1 + margin))
-    ImageDraw.Draw(oval).ellipse(box, fill=255)
-    return oval.filter(ImageFilter.GaussianBlur(min(size) / softness))

@@ -20,17 +20,14 @@ def model_body(
 ) -> dict[str, Any]:
     """What `GET /v1/models/{owner}/{name}` answers."""
     owner, _, name = model.name.partition("/")
-    return {
+    urls = {"github_url": None, "paper_url": None, "cover_image_url": None, "license_url": model.license.url or None}
+    return urls | {
         "url": f"{options.origin}/{model.name}",
         "owner": owner,
         "name": name,
         "description": model.best_for,
         "visibility": "public",
-        "github_url": None,
-        "paper_url": None,
-        "license_url": model.license.url or None,
         "run_count": model.provenance.run_count,
-        "cover_image_url": None,
         "default_example": example,
         "is_official": model.run_by == "model",
         "latest_version": version,
@@ -38,18 +35,14 @@ def model_body(
 
 
 def version_body(model: Model, identifier: str) -> dict[str, Any]:
-    return {
-        "id": identifier,
-        "created_at": _CREATED_AT,
-        "cog_version": "0.16.0",
-        "openapi_schema": openapi_schema(model),
-    }
+    version = {"id": identifier, "created_at": _CREATED_AT, "cog_version": "0.16.0"}
+    return version | {"openapi_schema": openapi_schema(model)}
 
 
 def example_body(model: Model, options: SandboxOptions, ending: str = "") -> dict[str, Any]:
     """An example prediction; its file does not exist, its name has the ending of what the model makes."""
     ending = ending or ("svg" if model.output.svg else next(iter(model.output.formats), "png"))
-    uri = f"{options.files_origin}/examples/{model.name.replace('/', '-')}/output.{ending}"
+    uri = f"{options.origin}/examples/{model.name.replace('/', '-')}/output.{ending}"
     return {
         "id": "examp1e0000000000000000000",
         "model": model.name,
@@ -91,10 +84,12 @@ def _choice(item: ModelInput) -> dict[str, Any]:
 
 
 def _property(item: ModelInput, order: int) -> dict[str, Any]:
-    kind: dict[str, JsonValue] = {} if item.type == "any" else {"type": item.type, "title": _title(item)}
+    title = item.name.replace("_", " ").title()
+    kind: dict[str, JsonValue] = {} if item.type == "any" else {"type": item.type, "title": title}
     if _has_choice(item):
         kind = {"allOf": [{"$ref": f"#/components/schemas/{item.name}"}]}
     secret = {"format": "password", "writeOnly": True, "x-cog-secret": True} if item.secret else {}
+    items = item.items and {"type": item.items.type, **({"format": item.items.format} if item.items.format else {})}
     described = {
         "description": _text(item),
         "default": item.default,
@@ -104,15 +99,9 @@ def _property(item: ModelInput, order: int) -> dict[str, Any]:
         "format": item.format or None,
         "nullable": item.nullable or None,
         "deprecated": item.deprecated or None,
-        "items": {"type": item.items.type, **({"format": item.items.format} if item.items.format else {})}
-        if item.items
-        else None,
+        "items": items,
     }
     return kind | {key: value for key, value in described.items() if value is not None} | secret | {"x-order": order}
-
-
-def _title(item: ModelInput) -> str:
-    return item.name.replace("_", " ").title()
 
 
 def _text(item: ModelInput) -> str:

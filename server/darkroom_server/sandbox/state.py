@@ -110,4 +110,4 @@ class SandboxState:
     def _prediction(self, stored: StoredPrediction) -> Prediction:
         """With its model, even if the registry has dropped that since."""
         model = self.catalogue.find(stored.model) or unlisted_model(ModelRef.parse(stored.model))
-        return foretold(stored, model, speed=self.options.speed, link_lifetime_s=self.options.link_lifetime_s)
+        return foretold(stored, model, speed=self.options.speed)

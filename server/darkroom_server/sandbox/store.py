@@ -5,8 +5,7 @@ import os
 import sqlite3
 import threading
 import weakref
-from collections.abc import Generator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -38,52 +37,43 @@ class Store:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             # It holds prompts; SQLite gives -wal and -shm its mode.
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        with self._open() as database:
-            database.execute("PRAGMA journal_mode=WAL")
-            database.execute(
-                "CREATE TABLE IF NOT EXISTS sandbox (kind TEXT, id TEXT, created_at REAL, body TEXT, content BLOB,"
-                " PRIMARY KEY (kind, id))"
-            )
-            database.execute("CREATE INDEX IF NOT EXISTS newest ON sandbox (kind, created_at, id)")
+        self._run("PRAGMA journal_mode=WAL")
+        self._run(
+            "CREATE TABLE IF NOT EXISTS sandbox (kind TEXT, id TEXT, created_at REAL, body TEXT, content BLOB,"
+            " PRIMARY KEY (kind, id))"
+        )
+        self._run("CREATE INDEX IF NOT EXISTS newest ON sandbox (kind, created_at, id)")
 
     def put(self, row: Row) -> None:
-        with self._open() as database:
-            values = (row.kind, row.id, row.created_at, json.dumps(row.body), row.content)
-            database.execute("INSERT OR REPLACE INTO sandbox VALUES (?, ?, ?, ?, ?)", values)
+        values = (row.kind, row.id, row.created_at, json.dumps(row.body), row.content)
+        self._run("INSERT OR REPLACE INTO sandbox VALUES (?, ?, ?, ?, ?)", *values)
 
     def get(self, kind: Kind, identifier: str) -> Row | None:
-        with self._open() as database:
-            found = database.execute("SELECT * FROM sandbox WHERE kind = ? AND id = ?", (kind, identifier)).fetchone()
-        return _row(found) if found else None
+        found = self._run("SELECT * FROM sandbox WHERE kind = ? AND id = ?", kind, identifier)
+        return _row(found[0]) if found else None
 
     def delete(self, kind: Kind, identifier: str) -> None:
-        with self._open() as database:
-            database.execute("DELETE FROM sandbox WHERE kind = ? AND id = ?", (kind, identifier))
+        self._run("DELETE FROM sandbox WHERE kind = ? AND id = ?", kind, identifier)
 
     def forget(self, kind: Kind, before: float) -> None:
         """Delete what was created before this moment."""
-        with self._open() as database:
-            database.execute("DELETE FROM sandbox WHERE kind = ? AND created_at < ?", (kind, before))
+        self._run("DELETE FROM sandbox WHERE kind = ? AND created_at < ?", kind, before)
 
     def newest(self, kind: Kind, limit: int, before: tuple[float, str] | None = None) -> list[Row]:
         """Newest first, without content; only what is older than (created_at, id) `before`."""
-        created_at, identifier = before or (float("inf"), "")
-        with self._open() as database:
-            found = database.execute(
-                "SELECT kind, id, created_at, body, x'' FROM sandbox WHERE kind = ? AND (created_at, id) < (?, ?)"
-                " ORDER BY created_at DESC, id DESC LIMIT ?",
-                (kind, created_at, identifier, limit),
-            ).fetchall()
-        return [_row(values) for values in found]
+        statement = (
+            "SELECT kind, id, created_at, body, x'' FROM sandbox WHERE kind = ? AND (created_at, id) < (?, ?)"
+            " ORDER BY created_at DESC, id DESC LIMIT ?"
+        )
+        return [_row(values) for values in self._run(statement, kind, *(before or (float("inf"), "")), limit)]
 
-    @contextmanager
-    def _open(self) -> Generator[sqlite3.Connection]:
+    def _run(self, statement: str, *values: str | float | bytes) -> list[tuple[Any, ...]]:
+        """What one statement gives, in a transaction of its own."""
         if self._memory:
             with self._lock, self._memory:
-                yield self._memory
-        else:
-            with closing(sqlite3.connect(str(self._path), timeout=10)) as database, database:
-                yield database
+                return self._memory.execute(statement, values).fetchall()
+        with closing(sqlite3.connect(str(self._path), timeout=10)) as database, database:
+            return database.execute(statement, values).fetchall()
 
 
 def _row(values: tuple[Any, ...]) -> Row:

@@ -21,6 +21,10 @@ _QUOTA_PER_USD = 500_000
 _GRANTED = 10 * _QUOTA_PER_USD
 _MOST_ROWS = 100
 _ALL = 100_000
+# What is the same in every answer and row.
+_USAGE = {"object": "token_usage", "name": "sandbox", "unlimited_quota": False, "model_limits_enabled": False}
+_OF_A_ROW = {"user_id": 1, "type": 2, "token_id": 1, "token_name": "sandbox", "group": "default", "channel": 0}
+_EMPTY = {"prompt_tokens": 0, "completion_tokens": 0, "use_time": 0, "is_stream": False}
 
 
 class TokenLogEndpoints:
@@ -37,18 +41,10 @@ class TokenLogEndpoints:
     async def usage(self, request: Request) -> Response:
         now = self._state.now
         used = sum(_quota(each) for each in self._state.page(None, _ALL) if each.is_good or not each.has_ended(now))
-        data: dict[str, Any] = {
-            "object": "token_usage",
-            "name": "sandbox",
-            "total_granted": _GRANTED,
-            "total_used": used,
-            "total_available": _GRANTED - used,
-            "unlimited_quota": False,
-            "model_limits": {},
-            "model_limits_enabled": False,
-            "expires_at": 0,
-        }
-        return JSONResponse({"code": True, "message": "ok", "data": data})
+        data: dict[str, Any] = {"total_granted": _GRANTED, "total_used": used, "total_available": _GRANTED - used}
+        return JSONResponse(
+            {"code": True, "message": "ok", "data": data | _USAGE | {"expires_at": 0, "model_limits": {}}}
+        )
 
     async def usage_without_slash(self, request: Request) -> Response:
         return RedirectResponse(f"{request.url.path}/", 301)
@@ -66,25 +62,14 @@ def _quota(prediction: Prediction) -> int:
 
 
 def _row(prediction: Prediction, number: int) -> dict[str, Any]:
-    stored = prediction.stored
     return {
+        **_OF_A_ROW,
+        **_EMPTY,
+        **dict.fromkeys(("content", "username", "ip"), ""),
         "id": number,
-        "user_id": 1,
-        "created_at": int(stored.created_at),
-        "type": 2,
-        "content": "",
-        "username": "",
-        "token_name": "sandbox",
-        "model_name": stored.model,
+        "created_at": int(prediction.stored.created_at),
+        "model_name": prediction.stored.model,
         "quota": _quota(prediction),
-        "prompt_tokens": 0,
-        "completion_tokens": 0,
-        "use_time": 0,
-        "is_stream": False,
-        "channel": 0,
-        "token_id": 1,
-        "group": "default",
-        "ip": "",
         "request_id": request_id(prediction),
         "other": json.dumps({"model_price": price_usd(prediction), "group_ratio": 1}),
     }

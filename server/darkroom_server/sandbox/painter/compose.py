@@ -24,7 +24,6 @@ class Named:
     subject: Subject
     color: str
     count: int
-    inside: "Named | None" = None
 
 
 def compose(prompt: str, seed: int, index: int, ratio: float) -> Scene:
@@ -61,17 +60,15 @@ def _lettering(prompt: str) -> tuple[str, ...]:
 def _named(words: tuple[str, ...]) -> list[Named]:
     """At most three subjects, each with the colour and the number that stand before it."""
     found: list[Named] = []
-    color, count, is_in, last = "", 1, False, None
+    color, count, last = "", 1, None
     for word in words:
         subject = subjects().get(word)
         if subject and subject is not last:  # "oak tree" is one tree
-            inside = found.pop() if is_in and subject.holds and found else None
-            found.append(Named(subject, color, max(count, subject.copies), inside))
-            color, count, is_in = "", 1, False
+            found.append(Named(subject, color, max(count, subject.copies)))
+            color, count = "", 1
         elif not subject:
             color = word if word in prompt_words().colors else color
             count = _NUMBERS.get(word, count)
-            is_in = is_in or word == "in"
         last = subject
     return found[:3]
 
@@ -105,23 +102,16 @@ def _row(view: View, named: list[Named], near: NearLand) -> Items:
     """The subjects side by side; a single one stands away from the light."""
     row = [one for one in named for _ in range(one.count)]
     items: Items = ()
-
-    def size_of(one: Named) -> float:
-        usual = one.subject.height * view.rng.uniform(0.8 if one.count > 1 else 0.95, 1.05)
-        return usual * min(1.0, view.ratio) ** 0.5
-
-    def add(one: Named, foot: float, size: float) -> Items:
-        return placed(one.subject, one.color, view.palette, (x, foot), size, is_mirrored=view.light[0] < x)
-
     for number, one in enumerate(row):
         width = (near.right - near.left) / len(row)
         share = 0.5 + view.rng.uniform(-0.1, 0.1)
         if len(row) == 1 and near.items:
             share += 0.1 if view.light[0] < view.ratio / 2 else -0.1
         x = near.left + width * (number + share)
-        size = min(size_of(one), 0.55 * width / one.subject.reach)
-        y = max(near.level(x), size + 0.03)
-        if one.inside:
-            items += add(one.inside, y - one.subject.holds * size, min(size_of(one.inside), size * 1.35))
-        items += add(one, y, size)
+        usual = (
+            one.subject.height * view.rng.uniform(0.8 if one.count > 1 else 0.95, 1.05) * min(1.0, view.ratio) ** 0.5
+        )
+        size = min(usual, 0.55 * width / one.subject.reach)
+        foot = x, max(near.level(x), size + 0.03)
+        items += placed(one.subject, one.color, view.palette, foot, size, is_mirrored=view.light[0] < x)
     return items

@@ -4,14 +4,12 @@ import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import groupby
 
 from darkroom_server.sandbox.painter.scene import Fill, Glow, Items, Point, Polygon, Rgb, box, flat, mix
 from darkroom_server.sandbox.painter.view import View, streak
 
 Skyline = Callable[[float], float]
 """The height over x, about -1 (the highest) to 1."""
-_SNOW_LINE = -0.16  # in skyline heights, -1 the highest
 SAND = (232, 204, 156)
 _SNOW = (240, 245, 250)
 
@@ -47,17 +45,11 @@ def _jagged(rng: random.Random, ratio: float) -> Skyline:
     return height
 
 
-def _outline(skyline: Skyline, ratio: float) -> list[Point]:
-    """Points of the skyline from a little left of the image to a little right of it."""
+def _land(skyline: Skyline, y: float, height: float, ratio: float) -> Polygon:
+    """The skyline at level `y`, `height` tall, a little wider than the image, closed along the bottom edge."""
     steps = max(120, round(320 * ratio))
     xs = (ratio * (step / steps * 1.04 - 0.02) for step in range(steps + 1))
-    return [(x, skyline(x)) for x in xs]
-
-
-def _land(skyline: Skyline, y: float, height: float, ratio: float) -> Polygon:
-    """The skyline at level `y`, `height` tall, closed along the bottom edge."""
-    top = [(x, y + value * height) for x, value in _outline(skyline, ratio)]
-    return (*top, (ratio + 0.06, 1.02), (-0.06, 1.02))
+    return (*((x, y + skyline(x) * height) for x in xs), (ratio + 0.06, 1.02), (-0.06, 1.02))
 
 
 def hill(view: View) -> Items:
@@ -86,14 +78,12 @@ def wood(view: View) -> Items:
 
 
 def mountain(view: View) -> Items:
-    """Peaks with snow over a wooded valley."""
+    """Peaks over a wooded valley."""
     items: list[Fill | Glow] = []
     for level, height, share in ((-0.04, 0.25, 0.14), (0.07, 0.17, 0.34), (0.16, 0.1, 0.56)):
-        skyline = _jagged(view.rng, view.ratio)
         y = view.horizon + level
-        items.append(view.band((_land(skyline, y, height, view.ratio),), share, mist=0.75))
-        if share < 0.5:
-            items.extend(_snow(view, skyline, y, height, share))
+        peaks = _land(_jagged(view.rng, view.ratio), y, height, view.ratio)
+        items.append(view.band((peaks,), share, mist=0.75))
         items.extend(view.mist(y + 0.11))
     trees = _firs(view, view.horizon + 0.24, 0.02, 0.075, 0.78)
     return (*items, trees, _firs(view, 0.95, 0.02, 0.17, 1.0, mist=0.1))
@@ -125,26 +115,13 @@ def _fir(x: float, foot: float, height: float, rng: random.Random) -> Polygon:
     return ((x, foot - height), *side(1), *reversed(side(-1)))
 
 
-def _snow(view: View, skyline: Skyline, y: float, height: float, share: float) -> Items:
-    """White on what rises above the snow line, hanging down in ragged tongues."""
-    caps: list[Polygon] = []
-    for is_high, points in groupby(_outline(skyline, view.ratio), key=lambda point: point[1] < _SNOW_LINE):
-        run = list(points)
-        if is_high and len(run) > 2:
-            few = run[:: max(1, len(run) // 14)]
-            depths = [view.rng.uniform(*((0.75, 1.15) if spot % 2 else (0.3, 0.6))) for spot in range(len(few))]
-            edge = [(x, top + (_SNOW_LINE - top) * depth) for (x, top), depth in zip(few, depths, strict=True)]
-            caps.append(tuple((x, y + level * height) for x, level in (*run, *reversed(edge))))
-    white = mix(mix(view.palette.light, (255, 255, 255), 0.5), view.palette.land(share), 0.12)
-    return (flat(tuple(caps), white, opacity=0.88),) if caps else ()
-
-
 def sea(view: View) -> Items:
     """Water with the light's path, and low land far off."""
     palette, horizon, right = view.palette, view.horizon, view.ratio + 0.02
     top, bottom = mix(palette.sky[-1], palette.water, 0.22), mix(palette.water, palette.ground, 0.45)
+    coast = _rolling(view.rng, view.ratio, roughness=0.5, octaves=5)
     return (
-        view.band((_headland(view, view.rng.random() < 0.5),), 0.15, mist=0.5),
+        view.band((_land(coast, horizon - 0.012, 0.014, view.ratio),), 0.15, mist=0.5),
         Fill(polygons=(box(-0.02, horizon, right, 1.02),), top=top, bottom=bottom),
         flat((box(-0.02, horizon - 0.003, right, horizon + 0.006),), palette.sky[-1], opacity=0.7, blur=0.003),
         *_ripples(view),
@@ -170,16 +147,6 @@ def _ripples(view: View) -> Items:
         flat(tuple(swell), mix(view.palette.water, view.palette.ground, 0.5), opacity=0.34, blur=0.0008),
         flat(tuple(path), view.palette.light, opacity=0.78),
     )
-
-
-def _headland(view: View, is_left: bool) -> Polygon:
-    """Land that falls into the sea from one side of the image."""
-    reach, y, height = view.ratio * view.rng.uniform(0.42, 0.58), view.horizon, 0.05
-    bumps = _rolling(view.rng, 1.0, roughness=0.5, octaves=5)
-    steps = [step / 60 for step in range(61)]
-    points = [(s * reach, y - height * (1 - s**1.7) * (1 + 0.16 * bumps(s)) * 0.8) for s in steps]
-    shape = [*points, (reach + 0.015, y + 0.004), (-0.05, y + 0.01), (-0.05, y - height)]
-    return tuple((x if is_left else view.ratio - x, level) for x, level in shape)
 
 
 def plain(view: View) -> Items:

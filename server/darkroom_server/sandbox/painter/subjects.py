@@ -29,7 +29,6 @@ class Subject:
     height: float
     color: str
     copies: int
-    holds: float
     shapes: tuple[Shape, ...]  # from back to front
 
     @property
@@ -49,15 +48,13 @@ def subjects() -> dict[str, Subject]:
         words, _, row = head.rstrip(":").partition("|")
         if row:
             ground, stands, height, color, *more = row.split()
-            marks = {mark[0]: int(mark[1:]) for mark in more}
             shapes = (found[line].shapes if line in found else (_shape(line),) for line in lines)
             subject = Subject(
                 ground=ground,
                 stands=stands,
                 height=int(height) / 100,
                 color=color,
-                copies=marks.get("*", 1),
-                holds=marks.get(">", 0) / 100,
+                copies=int(more[0].lstrip("*")) if more else 1,
                 shapes=tuple(shape for group in shapes for shape in group),
             )
             found |= dict.fromkeys(words.split(), subject)

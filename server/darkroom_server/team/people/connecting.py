@@ -17,7 +17,7 @@ from darkroom.team_settings import TeamSettings
 from darkroom.uris import data_uri
 from darkroom_server.bodies import AGAIN_S, Take, TooMuchAtOnce, whole_body
 from darkroom_server.calls import ANSWER_WITHIN_S, Calls
-from darkroom_server.install import RemoteHost, remote_hosts
+from darkroom_server.install.remote import RemoteHost, remote_hosts
 from darkroom_server.team.people.shell import pasted, shell_page, text_of, with_code
 from darkroom_server.team.people.visitor import Visitor
 
