@@ -45,13 +45,17 @@ _STREAM_HEADERS = [
 class HandshakeRequests:
     """The ASGI app of /mcp in front of the SDK's, which answers the later era.
 
-    `rooms` gives what the server's lifespan has opened. Bodies are bounded before they come here.
+    `rooms` gives what the server's lifespan has opened.
     """
 
     def __init__(
-        self, manager: "StreamableHTTPSessionManager", rooms: "Callable[[], Rooms]", *, ping_after_s: float = _PING_AFTER_S
+        self,
+        manager: "StreamableHTTPSessionManager",
+        rooms: "Callable[[], Rooms]",
+        *,
+        ping_after_s: float = _PING_AFTER_S,
     ) -> None:
-        self._later_era = manager.asgi_app
+        self._later_era = manager.asgi_app.app
         self._server = manager.app
         self._security = TransportSecurityMiddleware(manager.security_settings)
         self._rooms = rooms

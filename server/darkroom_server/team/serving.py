@@ -116,7 +116,7 @@ def team_app(
         stateless_http=True, transport_security=transport_security, max_request_body_size=most_bytes
     )
     manager = server.session_manager
-    manager.asgi_app = handshakes = HandshakeRequests(manager, lambda: here.now().rooms)
+    manager.asgi_app.app = handshakes = HandshakeRequests(manager, lambda: here.now().rooms)
     app.routes.extend([*status_routes(here.missing, here.warnings, is_leaving), resource_metadata_route(auth)])
     app.router.redirect_slashes = False
     app.state.held_bodies = HeldBodies()
