@@ -5,7 +5,6 @@ the request's own task waits for the client to go, one more carries out the call
 """
 
 from collections.abc import Callable, Mapping
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -132,8 +131,9 @@ class _Stream:
         self._progress_token = progress_token_from_params(message.params)
         self._send = send
 
-    @cached_property
+    @property
     def cancel_requested(self) -> anyio.Event:
+        """Never set: a cancel comes with a POST of its own, which stands for itself."""
         return anyio.Event()
 
     async def send_raw_request(
