@@ -13,7 +13,7 @@ import anyio
 import httpx2
 from forking_program import DARKROOM, ForkedProcess
 from http_process import HttpProcess, bare_environ
-from issuer_server import Issuer
+from issuer_server import Issuer, open_issuer
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from postgres_server import PostgresServer
@@ -116,3 +116,10 @@ def open_team(
             worker = shared | {"DARKROOM_DATABASE_URL": server.worker} | dict(worker_settings or {})
             with program(folder / "worker", "worker", **worker):
                 yield team
+
+
+@contextmanager
+def open_issued_team(server: PostgresServer, folder: Path, **options: Any) -> Generator[Team]:
+    """A team with an authorization server of its own; `options` are those of `open_team`."""
+    with open_issuer() as issuer, open_team(server, issuer, folder, **options) as team:
+        yield team

@@ -8,16 +8,15 @@ import httpx
 import pytest
 from call_results import text
 from http_process import HttpProcess
-from issuer_server import open_issuer
 from postgres_server import PostgresServer
-from team_server import Team, open_team
+from team_server import Team, open_issued_team
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture(scope="module")
 def team(running_postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
-    with open_issuer() as issuer, open_team(running_postgres, issuer, tmp_path_factory.mktemp("team")) as team:
+    with open_issued_team(running_postgres, tmp_path_factory.mktemp("team")) as team:
         yield team
 
 

@@ -5,11 +5,10 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from issuer_server import open_issuer
 from mcp.server.transport_security import TransportSecuritySettings
 from postgres_server import PostgresServer
 from starlette.routing import Route
-from team_server import MASTER, Team, open_team
+from team_server import MASTER, Team, open_issued_team
 
 from darkroom.settings import Settings
 from darkroom_server.team.people.visitor import Seals
@@ -43,16 +42,8 @@ TO_STRANGERS = {
 
 @pytest.fixture(scope="module")
 def team(running_postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
-    folder = tmp_path_factory.mktemp("team")
-    with (
-        open_issuer() as issuer,
-        open_team(
-            *(running_postgres, issuer, folder),
-            has_worker=False,
-            DARKROOM_OAUTH_CLIENT_ID="page",
-            DARKROOM_WEBHOOKS="on",
-        ) as team,
-    ):
+    settings = {"DARKROOM_OAUTH_CLIENT_ID": "page", "DARKROOM_WEBHOOKS": "on"}
+    with open_issued_team(running_postgres, tmp_path_factory.mktemp("team"), has_worker=False, **settings) as team:
         yield team
 
 

@@ -7,10 +7,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from call_results import text
-from issuer_server import open_issuer
 from postgres_server import PostgresServer
 from team_rooms import Administrator, dump
-from team_server import GATEWAY_KEY, MASTER, Team, open_team
+from team_server import GATEWAY_KEY, MASTER, Team, open_issued_team
 
 pytestmark = pytest.mark.anyio
 WISH = {"prompt": "a lighthouse", "model": "black-forest-labs/flux-schnell"}  # $0.003 an image
@@ -18,13 +17,8 @@ WISH = {"prompt": "a lighthouse", "model": "black-forest-labs/flux-schnell"}  # 
 
 @pytest.fixture(scope="module")
 def team(running_postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
-    folder = tmp_path_factory.mktemp("team")
-    with (
-        open_issuer() as issuer,
-        open_team(
-            running_postgres, issuer, folder, DARKROOM_MAX_CREATES_PER_MINUTE="20", DARKROOM_MAX_OPEN="4"
-        ) as team,
-    ):
+    limits = {"DARKROOM_MAX_CREATES_PER_MINUTE": "20", "DARKROOM_MAX_OPEN": "4"}
+    with open_issued_team(running_postgres, tmp_path_factory.mktemp("team"), **limits) as team:
         yield team
 
 

@@ -27,11 +27,12 @@ class Bell:
     def ring(self) -> None:
         self._rung.set()
 
-    async def wait(self, within_s: float) -> None:
-        """Return at the next ring since the last wait, or after so many seconds."""
-        with anyio.move_on_after(within_s):
+    async def wait(self, within_s: float) -> bool:
+        """Whether it has rung since the last wait, or does within so many seconds."""
+        with anyio.move_on_after(within_s) as waiting:
             await self._rung.wait()
         self._rung = anyio.Event()
+        return not waiting.cancelled_caught
 
 
 class News:

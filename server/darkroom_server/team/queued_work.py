@@ -1,8 +1,9 @@
 """`Work` of a replica: it sends the creates of its calls itself, and leaves it to the workers to follow them.
 
-What a worker writes into the journal rings a bell here; a look at the row every few seconds shows what no bell told,
-less often where many calls wait. What nobody waits for any more is let go: the workers follow it, and whoever asks
-again begins anew. A replica that dies loses nothing: each claim has woken the workers in its own commit.
+What a worker writes into the journal rings a bell here; while a call waits, a look at the row every few seconds shows
+what no bell told, less often where many calls wait. What nobody waits for any more is let go after a minute: the
+workers follow it, and whoever asks again begins anew. A replica that dies loses nothing: each claim has woken the
+workers in its own commit.
 """
 
 from collections.abc import Callable, Coroutine
@@ -72,7 +73,10 @@ class QueuedWork(LocalWork):
             self._news.take_off(bell)
 
     def _asked_for(self, watched: Watched) -> Watched:
-        self._asked_s[watched.intent.key] = self._runtime.monotonic()
+        key = watched.intent.key
+        self._asked_s[key] = self._runtime.monotonic()
+        if watched.is_followed and not watched.is_awaited:
+            self._bells[key].ring()  # nobody has looked at its row while nobody waited
         return watched
 
     async def take_up_unfinished(self) -> None:
@@ -134,9 +138,14 @@ class QueuedWork(LocalWork):
             if watched.is_settled or is_given_up:
                 watched.publish(problem=watched.problem, settled=True)
                 return
-            if not self._is_awaited_or_new(watched):
-                return
-            await bell.wait(min(max(self._news.bell_count / _LOOKS_A_SECOND, _LOOK_EVERY_S), _LONGEST_PAUSE_S))
+            if watched.is_awaited:
+                self._asked_for(watched)
+            pause_s = min(max(self._news.bell_count / _LOOKS_A_SECOND, _LOOK_EVERY_S), _LONGEST_PAUSE_S)
+            has_rung = await bell.wait(pause_s)
+            if not has_rung and not watched.is_awaited:
+                if self._runtime.monotonic() - self._asked_s[bell.key] > _UNASKED_S:
+                    return
+                continue
             is_alone = bool(await self._unattended())
             await self._read(watched, is_alone=is_alone)
 
@@ -146,11 +155,6 @@ class QueuedWork(LocalWork):
             _show(watched, row, is_alone=is_alone)
         except JournalError as error:
             watched.publish(problem=error)
-
-    def _is_awaited_or_new(self, watched: Watched) -> bool:
-        if watched.is_awaited:
-            self._asked_for(watched)
-        return self._runtime.monotonic() - self._asked_s[watched.intent.key] < _UNASKED_S
 
     def _is_told_by_nobody(self, intent: Intent) -> bool:
         is_running = intent.state is IntentState.KNOWN and intent.ended_at is None

@@ -16,7 +16,6 @@ from contextlib import asynccontextmanager
 from mcp.server import MCPServer
 from mcp.server.mcpserver import RequestStateSecurity
 from mcp.server.transport_security import TransportSecuritySettings
-from sse_starlette.sse import AppStatus
 from starlette.applications import Starlette
 
 from darkroom.errors import DarkroomClosed
@@ -30,6 +29,7 @@ from darkroom_server.calls import Calls
 from darkroom_server.gallery import image_hosts
 from darkroom_server.instructions import team_instructions
 from darkroom_server.rooms import Rooms
+from darkroom_server.team.handshake_requests import HandshakeRequests
 from darkroom_server.team.hooks import hook_route
 from darkroom_server.team.images import image_route
 from darkroom_server.team.opened import Opened, open_team
@@ -88,14 +88,13 @@ def team_app(
     Raises: SettingsError for a setting that is missing or cannot be used.
     """
     team.require(*_NEEDED)
-    # Else each stream of the older era is cut at SIGTERM, and the answer on it is lost.
-    AppStatus.disable_automatic_graceful_drain()
     here, registry, auth = _Here(), registry_of(settings), auth_settings(team)
     vault, verifier = Vault.read(team.master_keys.get_secret_value()), TokenVerifier(team, here.machine, here.version)
 
     @asynccontextmanager
     async def lifespan(_: MCPServer[Rooms]) -> AsyncGenerator[Rooms]:
         async with open_team(settings, team, registry) as here.opened:
+            here.opened.tasks.start_soon(handshakes.keep_alive, here.opened.tasks)
             try:
                 yield here.opened.rooms
             finally:
@@ -116,6 +115,8 @@ def team_app(
     app = server.streamable_http_app(
         stateless_http=True, transport_security=transport_security, max_request_body_size=most_bytes
     )
+    manager = server.session_manager
+    manager.asgi_app.app = handshakes = HandshakeRequests(manager, lambda: here.now().rooms)
     app.routes.extend([*status_routes(here.missing, here.warnings, is_leaving), resource_metadata_route(auth)])
     app.router.redirect_slashes = False
     app.state.held_bodies = HeldBodies()

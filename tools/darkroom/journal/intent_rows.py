@@ -61,8 +61,8 @@ _TAKE = f"UPDATE intents SET ({_MADE}) = (?, ?, ?, ?, ?, ?, ?, ?, ?) WHERE key =
 def insert(session: Session, new: NewIntent, now: float) -> Intent:
     """A new row in state INTENT."""
     key = codec.new_key(now)
-    session.execute(codec.INSERT, codec.values_of(new, key, now))
-    return get(session, key)
+    row = session.execute(f"{codec.INSERT} RETURNING *", codec.values_of(new, key, now)).fetchone()
+    return codec.intent_of(row, ())
 
 
 def claim(session: Session, key: str, claimed_by: str, account: str, now: float) -> bool:
