@@ -370,5 +370,5 @@ async def test_after_many_images_at_once_few_connections_are_kept() -> None:
         assert server.open_connections == 12
         await open_images.aclose()
         with anyio.fail_after(5):
-            while server.open_connections > 4:  # noqa: ASYNC110 - the library closes them behind our back
+            while server.open_connections > 4:  # the library closes them in the background
                 await checkpoint()
