@@ -7,6 +7,7 @@ an end is written in that commit.
 """
 
 import logging
+import math
 import random
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -72,15 +73,14 @@ class AccountWatch:
     async def run(self, is_over: Callable[[], bool]) -> None:
         """Look until `is_over` or nothing is open; then say when to wake again. Raises: JournalError."""
         self._schedules.clear()
-        since, is_whole = self._runtime.clock() - GIVE_UP_AFTER_S, True
-        while not is_over():
+        since, is_whole, goes_on = self._runtime.clock() - GIVE_UP_AFTER_S, True, True
+        while goes_on and not is_over():
             now = self._runtime.clock()
-            if not await self._round(await self._rows.now(now, since), now, is_whole=is_whole):
-                break
-            since, is_whole = now - _LATE_COMMIT_S, False
-            await self._runtime.sleep(self._rest_s())
+            if goes_on := await self._round(await self._rows.now(now, since), now, is_whole=is_whole):
+                since, is_whole = now - _LATE_COMMIT_S, False
+                await self._runtime.sleep(self._rest_s())
         now = self._runtime.clock()
-        await self._rows.rest(now, now - GIVE_UP_AFTER_S, _SLOWLY_S)
+        await self._rows.rest(now, now - GIVE_UP_AFTER_S, _SLOWLY_S, goes_on=goes_on)
 
     async def _round(self, found: Standing, now: float, *, is_whole: bool) -> bool:
         """One look at all that is due. False where nothing is expected soon.
@@ -124,8 +124,18 @@ class AccountWatch:
         every_s = min(_DOUBTS_EVERY_S, self._settle_s / 4) if is_new else _OLD_DOUBTS_EVERY_S
         if self._is_due(self._doubted_s, every_s):
             self._doubted_s = self._runtime.monotonic()
-            await self._reconciler.once()
+            await self._look_for_lost()
         return is_new
+
+    async def _look_for_lost(self) -> None:
+        """Beyond this worker's life: what it has missed in the lists is written down, and that of others counts."""
+        ahead_s = self._runtime.clock() - self._runtime.monotonic()
+        kept, known = await self._rows.missed(), self._reconciler.missed_since_s
+        known |= {each: min(at - ahead_s, known.get(each, math.inf)) for each, at in kept.items()}
+        await self._reconciler.once()
+        missed = {each: since_s + ahead_s for each, since_s in self._reconciler.missed_since_s.items()}
+        if missed.keys() != kept.keys():
+            await self._rows.keep_missed(missed)
 
     async def _take_up(self, rows: Sequence[Open], now: float, *, is_whole: bool) -> None:
         """Plan the looks at what is new, and where the rows are all that is open, forget what has ended."""
