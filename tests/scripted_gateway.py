@@ -69,6 +69,11 @@ class ScriptedGateway:
             self._arrived.clear()
             await self._arrived.wait()
 
+    @property
+    def open_connections(self) -> int:
+        """How many have neither been closed here nor there."""
+        return len(self._writers)
+
     def posts(self) -> list[RecordedRequest]:
         return [request for request in self.requests if request.method == "POST"]
 

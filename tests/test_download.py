@@ -3,13 +3,14 @@
 import asyncio
 import base64
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
 import anyio
 import pytest
+from anyio.lowlevel import checkpoint
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rounds import rounds
@@ -356,3 +357,18 @@ def test_nothing_that_a_host_says_raises_anything_but_an_output_error(
 def near_only(base_url: str) -> Gateway:
     """A gateway whose outputs lead to no host of the internet, so that no name is looked up."""
     return replace(gateway_at(base_url, "custom"), output_hosts=())
+
+
+async def test_after_many_images_at_once_few_connections_are_kept() -> None:
+    async with (
+        ScriptedGateway(Answer(PICTURE, headers=PNG)) as server,
+        OutputFetcher(gateway_at(server.base_url, "custom")) as fetcher,
+        AsyncExitStack() as open_images,
+    ):
+        for _ in range(12):
+            await open_images.enter_async_context(fetcher.open(f"{server.base_url}/kite.png"))
+        assert server.open_connections == 12
+        await open_images.aclose()
+        with anyio.fail_after(5):
+            while server.open_connections > 4:  # the library closes them in the background
+                await checkpoint()

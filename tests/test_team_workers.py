@@ -178,3 +178,19 @@ def test_a_worker_ends_well_at_sigterm_and_says_what_it_needs(team: Team) -> Non
     assert refused.returncode == 2 and "DARKROOM_DATABASE_URL is not set" in " ".join(refused.stderr.split())
     told = line.run("worker", "--help")
     assert told.returncode == 0 and "Example:" in told.stdout
+
+
+async def test_a_lost_create_is_called_absent_by_workers_of_which_none_lives_for_long(team: Team) -> None:
+    team.gateway.follow(Plan(script=("504 before",)))
+    async with team.replica() as room_of:
+        await generate_image(await room_of("ada"), wish("a fox"), wait_s=0)
+    lives_s: list[float] = []
+    while team.states() != {"absent": 1}:
+        assert len(lives_s) < 12, "what the workers before have looked for counts"
+        begun_s, read = anyio.current_time(), team.gateway.truth().lists
+        worker = team.start("worker")
+        await seen(lambda read=read: team.gateway.truth().lists > read or team.states() == {"absent": 1})
+        worker.send_signal(signal.SIGTERM)
+        assert await anyio.to_thread.run_sync(worker.wait) == 0
+        lives_s.append(anyio.current_time() - begun_s)
+    assert len(lives_s) > 1, "what one worker alone has not seen for long is not believed"

@@ -1,6 +1,7 @@
 """What is open of one gateway account, over all its principals, and what every change of a row sets going."""
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from darkroom.images import ImageState
@@ -17,6 +18,9 @@ _ON_ITS_WAY = """SELECT 1 FROM intents WHERE origin = ? AND account = ? AND stat
     AND sent_at > ? LIMIT 1"""
 _WANTED = """SELECT prediction_id FROM intents WHERE origin = ? AND account = ? AND state = 'known' AND ended_at < ?
     AND prediction_id IN (SELECT prediction_id FROM images WHERE state = 'wanted') ORDER BY ended_at LIMIT 500"""
+_MISSED = "SELECT value FROM meta WHERE name = ?"
+_KEEP_MISSED = """INSERT INTO meta (name, value) VALUES (?, ?)
+    ON CONFLICT (tenant, name) DO UPDATE SET value = excluded.value"""
 
 _DOUBTED_FOR_S, _ABSENT_FOR_S = 24 * 3600.0, 3600.0
 # A worker has just taken the job that brings them home.
@@ -58,6 +62,7 @@ class AccountRows:
         self.tenant, self.account = tenant, account
         self._database = database
         self._place = (origin, account)
+        self._missed_name = f"missed: {account}"
         self._answered_s = answered_s
 
     async def now(self, now: float, open_since: float) -> Standing:
@@ -75,15 +80,26 @@ class AccountRows:
 
         await self._database.write(work)
 
-    async def rest(self, now: float, open_since: float, pause_s: float) -> None:
+    async def missed(self) -> dict[tuple[str, int], float]:
+        """Since when (seconds since the epoch) workers have missed which attempts, by key and number, in the lists."""
+        row = await self._database.read(lambda session: session.execute(_MISSED, (self._missed_name,)).fetchone())
+        return {(key, tries): at for key, tries, at in json.loads(row["value"])} if row else {}
+
+    async def keep_missed(self, missed: Mapping[tuple[str, int], float]) -> None:
+        """All of them, instead of those that were kept before."""
+        value = json.dumps([[*each, at] for each, at in missed.items()])
+        await self._database.write(lambda session: session.execute(_KEEP_MISSED, (self._missed_name, value)).rowcount)
+
+    async def rest(self, now: float, open_since: float, pause_s: float, *, goes_on: bool) -> None:
         """End the watch: the account is at rest where nothing is open, else it is woken again after the pause.
 
+        Where the watch `goes_on`, which another worker may do, also lost answers are looked for without one.
         In one transaction with the look, so that a create which comes meanwhile wakes it anew.
         """
 
         def work(session: Session) -> None:
             found = self._standing(session, now, open_since)
-            if found.open or found.is_one_on_its_way:
+            if found.open or found.is_one_on_its_way or (goes_on and found.doubts):
                 outbox.watch_job(session, self.tenant, self.account)
             elif self._wanted(session, now + _AT_WORK_S):
                 outbox.look_later(session, self.tenant, self.account, now + pause_s)

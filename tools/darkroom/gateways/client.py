@@ -162,7 +162,7 @@ class PredictionClient:
     ) -> ListPage:
         """The newest predictions, or the page that `cursor` (an earlier `next_cursor`) names.
 
-        With `wanted` only predictions of these ids are read, and of those that still run only id and status.
+        With `wanted` only predictions of these ids are read, and of those that still run only the id.
 
         Raises: RequestRefused where the gateway has no list; else as `get`.
         """

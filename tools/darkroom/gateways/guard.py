@@ -19,7 +19,8 @@ import httpx
 from darkroom.errors import OutputError
 from darkroom.gateways.route import Proxy, Route, tls_context
 
-_MOST_CONNECTIONS = 20
+# The library looks at each idle one with every request, which takes longer than most images need for all else.
+_MOST_CONNECTIONS, _MOST_IDLE = 20, 4
 # Names that no public name server answers (RFC 6761, 6762, 8375, and .internal), and those of routers at home.
 _INNER_NAMES = ("localhost", "local", "internal", "home.arpa", "lan", "intranet", "corp", "home", "localdomain")
 _NUMBER = re.compile(r"0x[0-9a-f]*|[0-9]+")  # as a last label it makes a name an address: 127.1, 0x7f000001
@@ -98,7 +99,12 @@ class GuardedTransport(httpx.AsyncHTTPTransport):
 
     def __init__(self, backend: httpcore.AsyncNetworkBackend, *, route: Route, is_for_https: bool = True) -> None:
         trusted = tls_context(route, is_needed=is_for_https)
-        self._pool = httpcore.AsyncConnectionPool(trusted, max_connections=_MOST_CONNECTIONS, network_backend=backend)
+        self._pool = httpcore.AsyncConnectionPool(
+            trusted,
+            max_connections=_MOST_CONNECTIONS,
+            max_keepalive_connections=_MOST_IDLE,
+            network_backend=backend,
+        )
 
 
 class ProxiedTransport(httpx.AsyncHTTPTransport):
@@ -111,6 +117,7 @@ class ProxiedTransport(httpx.AsyncHTTPTransport):
             proxy_auth=(user.encode(), password.encode()) if proxy.reveal() else None,
             ssl_context=tls_context(route, is_needed=True),
             max_connections=_MOST_CONNECTIONS,
+            max_keepalive_connections=_MOST_IDLE,
         )
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:

@@ -1,7 +1,7 @@
 """Pages of a gateway's list of predictions; pure functions, none of which raises."""
 
 import re
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,6 +18,7 @@ class ListPage:
 
     `unreadable_count` items are left out because they could not be read. `is_broken_off` says that there is a next page
     whose address cannot be used, so that the list was not read to its end. `oldest_at` is when the last item was made.
+    Where only some were wanted, those that run are in `running` by their ids, and not among the predictions.
     """
 
     predictions: tuple[Prediction, ...]
@@ -26,22 +27,21 @@ class ListPage:
     unreadable_count: int = 0
     is_broken_off: bool = False
     oldest_at: datetime | None = None
+    running: tuple[str, ...] = ()
 
 
 def list_page(reply: Reply, wanted: Container[str] | None = None) -> ListPage | None:
     """One page of the list of predictions; None where the body is none.
 
-    With `wanted` only predictions of these ids are read, and of those that still run only id and status, which takes a
+    With `wanted` only predictions of these ids are read, and of those that still run nothing but the id, which takes a
     small part of the time.
     """
     body = mapping_in(reply.decoded) or {}
     if not isinstance(body.get("results"), list):
         return None
     items = [mapping_in(item) or {} for item in items_in(body["results"])]
-    if wanted is None:
-        read = [prediction_in(item) for item in items]
-    else:
-        read = [_running_or_whole(item) for item in items if _may_be_of(wanted, item)]
+    running, others = ([], items) if wanted is None else _parted(items, wanted)
+    read = [prediction_in(item) for item in others]
     following = body.get("next") or ""
     cursor = following.partition("?")[2].partition("#")[0] if isinstance(following, str) else ""
     is_usable = bool(_CURSOR.fullmatch(cursor))
@@ -52,16 +52,21 @@ def list_page(reply: Reply, wanted: Container[str] | None = None) -> ListPage | 
         unreadable_count=read.count(None),
         is_broken_off=bool(following) and not is_usable,
         oldest_at=parse_time(items[-1].get("created_at")) if items else None,
+        running=tuple(running),
     )
 
 
-def _running_or_whole(item: Mapping[str, object]) -> Prediction | None:
-    identifier, status = item.get("id"), PredictionStatus.parse(item.get("status"))
-    if status in RUNNING and isinstance(identifier, str):
-        return Prediction(id=identifier, status=status)
-    return prediction_in(item)
-
-
-def _may_be_of(wanted: Container[str], item: Mapping[str, object]) -> bool:
-    identifier = item.get("id")
-    return not isinstance(identifier, str) or "status" not in item or identifier in wanted
+def _parted(
+    items: Sequence[Mapping[str, object]], wanted: Container[str]
+) -> tuple[list[str], list[Mapping[str, object]]]:
+    """The ids of those that run, and what else has to be read, as it is wanted or cannot be told."""
+    running, others = list[str](), list[Mapping[str, object]]()
+    for item in items:
+        identifier, status = item.get("id"), item.get("status")
+        if not isinstance(identifier, str) or "status" not in item:
+            others.append(item)
+        elif PredictionStatus.parse(status) in RUNNING:
+            running.append(identifier)
+        elif identifier in wanted:
+            others.append(item)
+    return running, others

@@ -60,7 +60,7 @@ class Reconciler:
     _on_found: Callable[[Intent], None]
     _is_awaited: Callable[[Intent], bool] = lambda intent: False
     _one_at_a_time: anyio.Lock = field(default_factory=anyio.Lock, init=False)
-    _missed_since_s: dict[tuple[str, int], float] = field(default_factory=dict[tuple[str, int], float], init=False)
+    missed_since_s: dict[tuple[str, int], float] = field(default_factory=dict[tuple[str, int], float], init=False)
     _read_past_s: dict[tuple[str, int], float] = field(default_factory=dict[tuple[str, int], float], init=False)
     _is_running: bool = field(default=False, init=False)
     _has_new_doubt: bool = field(default=False, init=False)
@@ -173,17 +173,17 @@ class Reconciler:
 
     def _needed_s(self, intent: Intent, asked_s: float) -> float:
         """How far back the list is needed: further for what could be called absent now than for what may be found."""
-        since_s = self._missed_since_s.get((intent.key, intent.tries), math.inf)
+        since_s = self.missed_since_s.get((intent.key, intent.tries), math.inf)
         is_due = asked_s - since_s >= self._rules.settle_s
         return intent.at - (_UNSURE_S if is_due else _MARGIN_S)
 
     async def _missed_for_long(self, sought: tuple[Intent, ...], listed: "_Listed", asked_s: float) -> frozenset[str]:
         """Those of this account that no list has shown for the settle time, though it would have shown them."""
         long_missed: set[str] = set()
-        seen_before, self._missed_since_s = self._missed_since_s, {}
+        seen_before, self.missed_since_s = self.missed_since_s, {}
         for intent in sought:
             attempt = (intent.key, intent.tries)
-            since_s = self._missed_since_s[attempt] = seen_before.get(attempt, asked_s)
+            since_s = self.missed_since_s[attempt] = seen_before.get(attempt, asked_s)
             is_long = (
                 not self._is_awaited(intent) and attempt in seen_before and asked_s - since_s >= self._rules.settle_s
             )
