@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sniffio
 from hypothesis import HealthCheck, settings
+from rounds import rounds
 
 if TYPE_CHECKING:
     from gallery_browser import Stage
@@ -33,8 +34,10 @@ if os.access(_IN_MEMORY, os.W_OK) and shutil.disk_usage(_IN_MEMORY).free > 2 * 1
     os.environ.setdefault("TMPDIR", str(_IN_MEMORY))
     tempfile.tempdir = None  # asked for again
 
-# No test depends on how busy the machine is.
-settings.register_profile("darkroom", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# No test depends on how busy the machine is; who searches sets TEST_ROUNDS.
+settings.register_profile(
+    "darkroom", max_examples=rounds(40), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("darkroom")
 
 

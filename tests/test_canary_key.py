@@ -3,9 +3,8 @@
 import json
 import logging
 import os
-import sys
 import traceback
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -17,7 +16,7 @@ import anyio.abc
 import pytest
 from anyio import to_thread
 from anyio.streams.buffered import BufferedByteReceiveStream
-from forking_program import run_darkroom
+from forking_program import INTERPRETER, darkroom_command, run_darkroom
 from pictures import noise, picture
 from scripted_gateway import Answer, RecordedRequest, ScriptedGateway
 from wire_fault_server import WireFaultServer, WireScript
@@ -38,7 +37,6 @@ WAYS = {
 SHORTEST_TRACE = 10  # characters of a key that count as a trace of it
 ID = "canary0000canary000000{:04d}"
 MODEL = "black-forest-labs/flux-schnell"
-PROGRAM = "import sys; from darkroom_server.cli import main; sys.exit(main())"
 IMPATIENT = Timeouts(connect_s=0.1, write_s=0.1, read_s=0.1)
 PATIENT = Timeouts(connect_s=20, write_s=20, read_s=20)
 SCRIPTS: tuple[WireScript, ...] = get_args(WireScript)
@@ -291,10 +289,11 @@ class Session:
 
 
 @asynccontextmanager
-async def open_session(environ: Mapping[str, str]) -> AsyncGenerator[Session]:
+async def open_session(environ: Mapping[str, str], command: Sequence[str] = ()) -> AsyncGenerator[Session]:
+    """With a `command`, that is run in place of a fork."""
     with anyio.fail_after(60):
         async with (
-            await anyio.open_process([sys.executable, "-c", PROGRAM], env=environ) as process,
+            await anyio.open_process(command or darkroom_command(environ), env=environ) as process,
             anyio.create_task_group() as tasks,
         ):
             session = Session(process, tasks)
@@ -336,7 +335,8 @@ async def test_every_tool_over_stdio_leaves_no_trace_of_the_key(tmp_path: Path, 
         environ = environ_for(
             tmp_path, DARKROOM_GATEWAY=gateway_name, DARKROOM_BASE_URL=gateway.base_url, DARKROOM_API_KEY=key
         )
-        async with open_session(environ) as session:
+        # A fork has the arguments of the program that it left.
+        async with open_session(environ, INTERPRETER if gateway_name == "replicate" else ()) as session:
             await use_every_tool(session, tmp_path)
             assert traces_in_files(key, tmp_path) == {}  # with the journal's -wal
             assert (tmp_path / "data" / "journal.sqlite3-wal").exists()

@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,7 +13,7 @@ import httpx
 import pytest
 import systems
 from anyio import to_thread
-from forking_program import run_darkroom
+from forking_program import darkroom_command, run_darkroom
 from mcp import Client
 from mcp.types import CallToolResult, TextContent
 from PIL import Image
@@ -26,7 +25,6 @@ from darkroom_server.app import create_server
 pytestmark = pytest.mark.anyio
 
 SCHNELL = "black-forest-labs/flux-schnell"
-COMMAND = [sys.executable, "-c", "import sys; from darkroom_server.cli import main; sys.exit(main())"]
 
 
 def settings_of(folder: Path, origin: str, **changes: str) -> dict[str, str]:
@@ -233,7 +231,9 @@ async def test_without_a_terminal_a_costly_call_needs_yes(
 async def test_in_a_terminal_the_person_is_asked(tmp_path: Path, answer: str, is_made: bool) -> None:
     async with sandbox_server() as origin:
         environ = os.environ | settings_of(tmp_path, origin, confirm_usd="0.001") | {"HOME": str(tmp_path)}
-        code, screen = await to_thread.run_sync(lambda: _typed([*COMMAND, "generate", "a fox"], environ, answer))
+        code, screen = await to_thread.run_sync(
+            lambda: _typed(darkroom_command(environ, "generate", "a fox"), environ, answer)
+        )
         assert (code == 0) is is_made, screen
         assert f"Make 1 image by {SCHNELL} for at most $0.003? [y/N]" in " ".join(screen.split())
         assert await creates(origin) == int(is_made)

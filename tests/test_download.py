@@ -334,7 +334,7 @@ HEADERS = st.lists(
 )
 
 
-@settings(max_examples=rounds(60), deadline=None)
+@settings(max_examples=rounds(30), deadline=None)
 @given(
     status=st.one_of(st.sampled_from([b"200", b"302", b"307", b"404", b"101", b"103"]), st.binary(max_size=5)),
     headers=HEADERS,

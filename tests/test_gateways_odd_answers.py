@@ -105,7 +105,7 @@ def test_no_answer_raises_anything_but_the_errors_that_are_named() -> None:
         # No shrinking: it would take minutes, and the answers are short enough to be read.
         @settings(
             phases=[Phase.explicit, Phase.reuse, Phase.generate],
-            max_examples=rounds(100),
+            max_examples=rounds(40),
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
         )

@@ -39,7 +39,7 @@ def with_a_picture_where_needed(model: Model, request: ImageRequest) -> ImageReq
     )
 
 
-@settings(max_examples=rounds(200), deadline=None)
+@settings(max_examples=rounds(100), deadline=None)
 @given(name=names, request=requests)
 def test_any_request_is_mapped_to_what_the_model_takes_or_refused_in_words(name: str, request: ImageRequest) -> None:
     model = REGISTRY.get(name)
@@ -81,7 +81,7 @@ def test_any_aspect_ratio_is_sent_as_it_is_or_refused_with_those_there_are(
     assert shape is None or shape == pytest.approx(ratio[0] / ratio[1], rel=0.031)
 
 
-@settings(max_examples=rounds(80), deadline=None)
+@settings(max_examples=rounds(50), deadline=None)
 @given(name=names, count=st.integers(1, 40))
 def test_any_count_can_be_split_into_predictions_that_the_model_takes(name: str, count: int) -> None:
     model = REGISTRY.get(name)
@@ -90,7 +90,7 @@ def test_any_count_can_be_split_into_predictions_that_the_model_takes(name: str,
     assert all(1 <= part <= model.max_count for part in parts)
 
 
-@settings(max_examples=rounds(80), deadline=None)
+@settings(max_examples=rounds(50), deadline=None)
 @given(name=names, option=st.text(min_size=1, max_size=400))
 def test_an_unknown_option_of_any_spelling_is_refused_briefly(name: str, option: str) -> None:
     model = REGISTRY.get(name)
@@ -106,7 +106,7 @@ def test_an_unknown_option_of_any_spelling_is_refused_briefly(name: str, option:
         assert len(refusal.message) <= 300
 
 
-@settings(max_examples=rounds(80), deadline=None)
+@settings(max_examples=rounds(50), deadline=None)
 @given(data=st.data())
 def test_every_default_of_every_model_is_an_option_it_takes(data: st.DataObject) -> None:
     model = REGISTRY.get(data.draw(names))

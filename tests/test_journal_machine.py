@@ -300,7 +300,7 @@ def test_two_processes_never_pay_twice_and_never_lose_a_prediction(place: Place)
     class Machine(JournalMachine):
         server = place if isinstance(place, PostgresServer) else None
 
-    examples = rounds(10 if Machine.server else 40)
+    examples = rounds(6 if Machine.server else 20)
     run_state_machine_as_test(
         Machine,
         settings=settings(

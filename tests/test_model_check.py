@@ -1,12 +1,11 @@
 """The registry held beside its gateway: what has drifted, what that does, and files made from what the gateway says."""
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from described_gateway import Described
+from forking_program import run_darkroom
 from live_bodies import VERSION, live_body, text, whole
 from open_rooms import room_at
 from sandbox_server import sandbox_server
@@ -95,11 +94,8 @@ async def test_the_command_says_what_has_drifted_by_its_exit_code(
 
     async with sandbox_server(SandboxOptions(has_drifted=has_drifted)) as origin:
         environ = {"DARKROOM_GATEWAY": "sandbox", "DARKROOM_BASE_URL": origin, "DARKROOM_DATA_DIR": str(tmp_path)}
-        run = "import sys; from darkroom_server.cli import main; sys.exit(main())"
-        words = [sys.executable, "-c", run, "models", "--check", "black-forest-labs/flux-dev"]
-        done = await anyio.to_thread.run_sync(
-            lambda: subprocess.run(words, env=environ, capture_output=True, text=True, timeout=60, check=False)
-        )
+        words = ["models", "--check", "black-forest-labs/flux-dev"]
+        done = await anyio.to_thread.run_sync(run_darkroom, words, environ, tmp_path)
     assert (done.returncode, said in done.stdout) == (code, True), done.stderr
 
 

@@ -313,7 +313,7 @@ def _applies(when: Mapping[str, JsonValue], seen: Mapping[str, JsonValue]) -> bo
     return all(seen.get(name) == value for name, value in when.items())
 
 
-@settings(max_examples=rounds(200))
+@settings(max_examples=rounds(100))
 @given(runs())
 def test_no_receipt_is_above_the_bound(
     run: tuple[Model, dict[str, JsonValue], dict[str, tuple[int, int]], Prediction],

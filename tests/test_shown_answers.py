@@ -103,8 +103,8 @@ async def test_links_to_the_files_come_only_where_they_are_wanted(host: Opened) 
     assert (link.uri, link.mime_type, link.size) == (saved.as_uri(), image["mime_type"], saved.stat().st_size)
 
 
-async def test_a_drawing_is_shown_and_its_png_is_named(host: Opened) -> None:
-    async with host() as generate:
+async def test_a_drawing_is_shown_and_its_png_is_named_and_is_what_codex_gets(host: Opened) -> None:
+    async with host("codex-mcp-client") as generate:
         result = await generate(output_format="svg")
         [image] = images(result)
         assert image["mime_type"] == "image/svg+xml" and image["path"].endswith(".svg")
@@ -113,10 +113,13 @@ async def test_a_drawing_is_shown_and_its_png_is_named(host: Opened) -> None:
             assert max(drawn.size) == 2048
         assert png.parent == Path(image["path"]).parent
         assert f"; as PNG: {png.name})" in text(result)
+        assert text(result).splitlines()[-1] == f"![]({png})"
         assert [max(shown.size) for shown in pictures(result)] == [768]
+    async with host("not-codex") as generate:
         edited = await generate(images=[f"prediction:{image['prediction_id']}"])
     assert text(edited).startswith("Succeeded: 1 image")
     assert "is an SVG: it was sent as PNG of 2048 x 2048 px." in text(edited)
+    assert "![](" not in text(edited)
 
 
 async def test_a_cut_out_is_called_transparent(host: Opened) -> None:
@@ -134,14 +137,6 @@ async def test_codex_gets_each_image_as_markdown(host: Opened) -> None:
         result = await generate(count=2)
     paths = [image["path"].replace("<", "\\<").replace(">", "\\>") for image in images(result)]
     assert text(result).splitlines()[-2:] == [f"![](<{path}>)" for path in paths]
-
-
-async def test_codex_gets_the_png_of_a_drawing_and_no_other_host_any_such_line(host: Opened) -> None:
-    async with host("codex-mcp-client") as generate:
-        result = await generate(output_format="svg")
-    assert text(result).splitlines()[-1] == f"![]({images(result)[0]['png_path']})"
-    async with host("not-codex") as generate:
-        assert "![](" not in text(await generate())
 
 
 async def test_the_report_beside_an_answer_tells_nothing_empty_twice(host: Opened) -> None:

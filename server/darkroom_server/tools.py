@@ -7,7 +7,7 @@ unions, references or nulls: several hosts refuse a whole server for one), so "n
 import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from mcp.server.elicitation import ElicitationResult
@@ -195,11 +195,15 @@ class ToolRow:
 
     def tool(self, settings: Settings) -> Tool:
         """The tool for the SDK, with the defaults that the settings give."""
+        return self._tool(settings.structured_output, settings.wait_seconds)
+
+    @cache  # noqa: B019  # of the few rows below
+    def _tool(self, is_structured: bool, wait_seconds: int) -> Tool:
         tool = Tool.from_function(
             self.function,
             title=self.title,
             description=_unwrapped(self.function.__doc__ or ""),
-            structured_output=settings.structured_output and not self.is_of_gallery,
+            structured_output=is_structured and not self.is_of_gallery,
             meta=IN_GALLERY if self.is_in_gallery else {"ui": FOR_APPS_ONLY} if self.is_of_gallery else None,
             annotations=ToolAnnotations(
                 read_only_hint=self.is_read_only,
@@ -209,7 +213,7 @@ class ToolRow:
             ),
         )
         tool.parameters.pop("title", None)
-        defaults = {"wait_seconds": settings.wait_seconds, "count": 1}
+        defaults = {"wait_seconds": wait_seconds, "count": 1}
         for name, argument in tool.parameters["properties"].items():
             argument.pop("title", None)  # the SDK makes it out of the name
             if name in defaults and argument.get("default") == AS_SET:
