@@ -25,13 +25,23 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from importlib import import_module
+from inspect import signature
 from pathlib import Path
 from pkgutil import walk_packages
 from types import ModuleType
 from typing import IO, Any, NoReturn
 
 _HERE = Path(__file__).resolve().parent
-_LOADED = ("anyio._backends._asyncio", "PIL.PngImagePlugin", "rich.console", "uvicorn.server", "encodings.idna")
+# What the product loads late: where a fork would, it would for itself alone, and again in the next one.
+_LOADED = (
+    *("anyio._backends._asyncio", "encodings.idna", "encodings.utf_8_sig", "PIL.PngImagePlugin", "platformdirs"),
+    *(
+        f"platformdirs.{'macos' if sys.platform == 'darwin' else 'unix'}",
+        "cryptography.hazmat.backends.openssl.backend",
+    ),
+    *("rich._emoji_codes", "rich.columns", "rich.console", "rich.logging", "rich.markdown", "rich.traceback"),
+    *("typer._adapters", "typer._click.decorators", "typer.rich_utils", "uvicorn.loops.asyncio", "uvicorn.server"),
+)
 # An interpreter reads these once, where it begins. Where modules lie was read, too, but they are loaded.
 _READ_AT_THE_START = ("PYTHON", "LANG", "LC_")
 _HARMLESS = ("PYTHONPATH", "PYTHON_KEYRING_BACKEND")
@@ -277,10 +287,21 @@ def _load() -> None:
     for name in _LOADED:
         import_module(name)
     darkroom_server.sandbox.embedded = quick_sandbox.quick
+    _read_tables()
     Image.init()
     registry = ModelRegistry.load()
     for name in registry.names():  # each is read where it is asked for
         registry.get(name)
+
+
+def _read_tables() -> None:
+    """What darkroom reads once in each process out of its own files: functions without arguments that are cached."""
+    for name, module in [*sys.modules.items()]:
+        if name.startswith("darkroom"):
+            for each in [*vars(module).values()]:
+                is_cached = hasattr(each, "cache_info") and each.__module__ == name
+                if is_cached and not signature(each).parameters:
+                    each()
 
 
 if __name__ == "__main__":
