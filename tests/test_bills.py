@@ -1,8 +1,9 @@
 """What the gateway's own log took: joined with our creates, asked for rarely, over a real socket."""
 
+import sqlite3
 import time
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import replace
 from email.utils import formatdate
 from pathlib import Path
@@ -19,6 +20,7 @@ from scripted_gateway import Answer, RecordedRequest, ScriptedGateway, gateway_a
 
 from darkroom.charges import Basis
 from darkroom.darkroom import Darkroom
+from darkroom.errors import JournalError
 from darkroom.gateways import Key, PredictionClient
 from darkroom.generate_image import generate_image
 from darkroom.get_prediction import get_prediction
@@ -377,6 +379,20 @@ async def test_a_gateway_without_a_log_is_asked_once_a_week(tmp_path: Path) -> N
             await stage.ended(seed)
             await stage.bills_again().run()
         assert stage.asked == 2
+
+
+async def test_a_gateway_without_a_log_costs_no_look_at_the_journal_for_a_minute(tmp_path: Path) -> None:
+    async with scene(tmp_path, NO_LOG, "custom") as stage:
+        bills = stage.bills_again()
+        for seed in range(2):  # the first asks the gateway
+            await stage.ended(seed)
+            await bills.run()
+        with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as database:
+            database.execute("ALTER TABLE intents RENAME TO lost")
+        await bills.run()
+        stage.clock.advance(64)
+        with pytest.raises(JournalError):
+            await bills.run()
 
 
 async def test_a_log_that_was_seen_once_is_asked_for_after_an_outage(tmp_path: Path) -> None:

@@ -29,14 +29,19 @@ def is_opaque(image: "Image") -> bool:
     return image.mode not in ("LA", "RGBA") or image.getchannel("A").getextrema()[0] == 255
 
 
+def fitted_size(size: tuple[int, int], box: tuple[int, int]) -> tuple[int, int]:
+    """Width and height in at most `box` pixels, their shape kept; never larger than they were."""
+    scale = min(box[0] / size[0], box[1] / size[1], 1.0)
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
 def fitted(image: "Image", box: tuple[int, int]) -> "Image":
     """The image in at most `box` (width, height) pixels, its shape kept; never larger than it was."""
     from PIL import Image
 
-    if image.width <= box[0] and image.height <= box[1]:
+    size = fitted_size(image.size, box)
+    if size == image.size:
         return image
-    scale = min(box[0] / image.width, box[1] / image.height)
-    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     # A third of the time of LANCZOS, and no difference to be seen at the sizes of a chat; means of whole pixels, where
     # these are enough, a sixth.
     is_even = image.width % size[0] == image.height % size[1] == 0

@@ -83,7 +83,14 @@ def _load_plugins() -> None:
 
     Image.preinit()
     ImageFont.load_default(14)
-    _example()
+    _rehearse()
+
+
+def _rehearse() -> None:
+    """Make a preview of a small picture, so that what this loads and writes to is there before somebody waits."""
+    from darkroom.decoder.raster import answer
+
+    answer({"operation": "small", "mime_type": "", "max_pixels": 4096, "max_bytes": 4096, "box": (48, 48)}, _example())
 
 
 @cache
@@ -142,16 +149,12 @@ def _read(size: int) -> bytes:
 def _copied(idle_s: float) -> int:
     """How the copy for the next request ends: 0, _WAS_IDLE, or another code where a picture has killed it."""
     assert sys.platform != "win32"
-    from darkroom.decoder.raster import answer
-
     if copy := os.fork():
         return os.waitstatus_to_exitcode(os.waitpid(copy, 0)[1])
     code = 1
     try:
         if not select.select([_STDIN], [], [], 0)[0]:
-            # What a picture writes to is copied from the parent's memory now and not while somebody waits.
-            most = {"max_pixels": 4096, "max_bytes": 4096, "box": (48, 48)}
-            answer({"operation": "small", "mime_type": "", **most}, _example())
+            _rehearse()
         code = _answer_next(idle_s)
     finally:
         os._exit(code)

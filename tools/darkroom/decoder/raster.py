@@ -4,8 +4,9 @@ import io
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
-from darkroom.decoder.encoding import Encoded, encode, fitted, is_opaque, small
+from darkroom.decoder.encoding import Encoded, encode, fitted, fitted_size, is_opaque, small
 from darkroom.decoder.frames import Unusable
+from darkroom.decoder.webp import decoded
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -69,8 +70,7 @@ def _open(content: bytes, request: dict[str, Any]) -> "tuple[Image, bool]":
     if box:
         image.draft(None, box)  # a JPEG is then decoded at half, a quarter or an eighth
     is_still = getattr(image, "n_frames", 1) == 1
-    image.seek(0)
-    image.load()
+    image = _loaded(image, content, request)
     mode = image.mode
     ImageOps.exif_transpose(image, in_place=True)  # else it copies
     if profile and request["operation"] in _SHOWN:
@@ -79,6 +79,19 @@ def _open(content: bytes, request: dict[str, Any]) -> "tuple[Image, bool]":
     image = _plain_mode(image)
     image.info = {"icc_profile": profile} if is_kept else {}
     return image, is_still
+
+
+def _loaded(image: "Image", content: bytes, request: dict[str, Any]) -> "Image":
+    """Its first frame decoded, in the box at once where the decoder can do that."""
+    if image.format == "WEBP" and image.mode == "RGB":
+        size = fitted_size(image.size, _box(request) or image.size)
+        # Several pictures keep every core busy by themselves.
+        if made := decoded(content, image.size, size, has_threads=request["operation"] != "cell"):
+            made.info = image.info
+            return made
+    image.seek(0)
+    image.load()
+    return image
 
 
 def _box(request: dict[str, Any]) -> tuple[int, int] | None:

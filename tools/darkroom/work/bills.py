@@ -36,6 +36,7 @@ class Bills:
         self._one_at_a_time = anyio.Lock()
         self._is_running = False
         self._is_new = False
+        self._asks_from_s = 0.0  # by the monotonic clock
         self._woken = anyio.Event()
 
     async def run(self) -> None:
@@ -64,7 +65,10 @@ class Bills:
                 await self._look_in_turn()
 
     async def _until_billed(self) -> None:
-        if not self._open(await self._creates()) or not await self._may_have_log():
+        if self._runtime.monotonic() < self._asks_from_s or not self._open(await self._creates()):
+            return
+        if not await self._may_have_log():
+            self._asks_from_s = self._runtime.monotonic() + EVERY_S
             return
         while self._open(await self._creates()):
             has_looked = await self._look_in_turn()
