@@ -95,7 +95,8 @@ def _log_text(prediction: Prediction, now: float) -> str:
         return ""
     run_s = stored.run_s if prediction.stalls else prediction.ended_at - prediction.started_at
     is_done = prediction.has_ended(now) and prediction.end == "succeeded"
-    lines = ["Opening the sandbox's box of colours", *([f"Using seed: {prediction.seed}"] if model.concepts.seed else ())]
+    seed = [f"Using seed: {prediction.seed}"] if model.concepts.seed else []
+    lines = ["Opening the sandbox's box of colours", *seed]
     steps = model.with_defaults(stored.input).get(model.concepts.steps)
     if isinstance(steps, int | float) and int(steps):
         pace = int(steps) / max(run_s, 0.05) * (0.97 + 0.06 * repeatable_random(stored.id, "pace"))
