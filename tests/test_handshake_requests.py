@@ -80,6 +80,8 @@ class Exchange:
         await self.app(scope, receive, self._hear)
 
     async def _hear(self, message: Message) -> None:
+        if self.has_ended:
+            raise RuntimeError("sent after the response has ended")  # as uvicorn does
         self.status = message.get("status", self.status)
         self.body += message.get("body", b"")
         if message["type"] == "http.response.body" and not message.get("more_body"):
@@ -190,6 +192,19 @@ async def test_a_silent_stream_gets_a_sign_of_life_and_then_its_answer() -> None
         served.release.set()
         await exchange.until(lambda: exchange.has_ended)
         assert exchange.messages[0]["result"]["content"][0]["text"] == "waited"
+
+
+async def test_a_sign_of_life_that_comes_too_late_harms_nobody() -> None:
+    async with serving(ping_after_s=1e-5) as served, anyio.create_task_group() as tasks:
+        exchanges = [Exchange(served.ours) for _ in range(20)]
+        for each in exchanges:
+            tasks.start_soon(each.send, call("wait"))
+        for each in exchanges:
+            await each.until(lambda each=each: b": ping" in each.body)
+        served.release.set()
+        for each in exchanges:
+            await each.until(lambda each=each: each.has_ended)
+        assert all(len(each.messages) == 1 for each in exchanges)
 
 
 async def test_a_host_that_goes_ends_its_call() -> None:

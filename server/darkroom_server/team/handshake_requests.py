@@ -5,6 +5,7 @@ the request's own task waits for the client to go, one more carries out the call
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -128,6 +129,7 @@ class _Stream:
         self.message_metadata = ServerMessageMetadata(request_context=request, can_send_request=False)
         self.written_s = anyio.current_time()
         self.is_pinging = False
+        self._is_over = False
         self._progress_token = progress_token_from_params(message.params)
         self._send = send
 
@@ -155,13 +157,16 @@ class _Stream:
 
     async def write(self, said: Mapping[str, Any], *, is_last: bool = False) -> None:
         """Send one message of the protocol; nothing comes after the last."""
+        self._is_over = is_last
         body = b"event: message\r\ndata: %s\r\n\r\n" % pydantic_core.to_json(said)
         await self._write(body, is_last=is_last)
 
     async def ping(self) -> None:
         """Send a comment, which hosts skip."""
         self.is_pinging = True
-        await self._write(b": ping\r\n\r\n")
+        if not self._is_over:
+            with suppress(RuntimeError):  # the server's, where the end overtakes it on a line that was clogged
+                await self._write(b": ping\r\n\r\n")
         self.is_pinging = False
 
     async def _write(self, body: bytes, *, is_last: bool = False) -> None:

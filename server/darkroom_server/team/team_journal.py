@@ -1,6 +1,7 @@
 """The journal of a team: what is learned wakes the workers and tells the replicas, in the commit that keeps it."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from darkroom.gateways import Gateway
 from darkroom.images import ImageState, StoredImage
@@ -24,6 +25,7 @@ from darkroom_server.team import outbox
 from darkroom_server.team.account_rows import what_follows
 from darkroom_server.team.ends import ends
 from darkroom_server.team.image_notes import ImageNotes
+from darkroom_server.team.recent import Recent
 from darkroom_server.team.tenants import GatewayAccount
 
 OnChange = Callable[[Session, Sequence[Intent], float], None]
@@ -33,7 +35,7 @@ _WANTING = """WHERE prediction_id IN ({}) AND EXISTS
 
 class TeamJournal(Journal):
     """`on_change` hears of each create that is claimed and of each prediction that was looked at; `wake` has an account
-    watched, the one with this id.
+    watched, the one with this id. What it has learned of a model is kept for some seconds.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class TeamJournal(Journal):
         self._on_change = on_change
         self._wake = wake
         self._notes = ImageNotes(database)
+        self._learned = Recent(lambda: 0)
 
     def _on_claim(self, session: Session, intent: Intent) -> None:
         self._on_change(session, [intent], self._clock())
@@ -69,6 +72,17 @@ class TeamJournal(Journal):
         """Keep the last states of several in one commit; those that the journal does not know are left out."""
 
         await self._change_all(lambda session, at: intent_rows.see_all(session, seen, at), look)
+
+    async def seconds(self, gateway: str, model: str, limit: int = 50) -> tuple[float, ...]:
+        return await self._learned.get((gateway, model, limit), partial(super().seconds, gateway, model, limit))
+
+    async def last_bill(self, origin: str, model: str) -> float | None:
+        read = partial(super().last_bill, origin, model)
+
+        async def ask() -> tuple[float | None]:
+            return (await read(),)
+
+        return (await self._learned.get((origin, model), ask))[0]
 
     async def wanting(self, prediction_ids: Sequence[str]) -> tuple[Intent, ...]:
         """Those of them that have an image which is wanted."""

@@ -2,6 +2,7 @@
 
 import tomllib
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -62,6 +63,7 @@ class Gateway:
         return host_of(self.base_url) == _EMBEDDED_HOST
 
 
+@cache
 def load_gateways() -> dict[str, Gateway]:
     """Every known profile by name, in the order in which their key variables are tried."""
     text = Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")

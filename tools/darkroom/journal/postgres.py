@@ -126,6 +126,12 @@ class _Begin:
     is_repeatable: bool = False
 
 
+@lru_cache(4096)
+def _begun(statements: str, tenant: str, principal: str, *, is_repeatable: bool) -> _Begin:
+    named = sql.SQL(cast("LiteralString", statements)).format(tenant=tenant, principal=principal)
+    return _Begin(principal, named.as_bytes(), is_repeatable)
+
+
 class Postgres:
     """An open pool of connections, for the databases of all tenants and principals; see `open_postgres`."""
 
@@ -209,14 +215,9 @@ class PostgresDatabase:
 
     def __init__(self, postgres: Postgres, tenant: str, principal: str) -> None:
         self._postgres = postgres
-
-        def begin(statements: str, *, is_repeatable: bool) -> _Begin:
-            named = sql.SQL(cast("LiteralString", statements)).format(tenant=tenant, principal=principal)
-            return _Begin(principal, named.as_bytes(), is_repeatable)
-
-        self._writing = begin(_WRITE, is_repeatable=False)
-        self._noting = begin(_NOTE, is_repeatable=True)
-        self._reading = begin(_READ, is_repeatable=True)
+        self._writing = _begun(_WRITE, tenant, principal, is_repeatable=False)
+        self._noting = _begun(_NOTE, tenant, principal, is_repeatable=True)
+        self._reading = _begun(_READ, tenant, principal, is_repeatable=True)
 
     async def write(self, work: Callable[[Session], T]) -> T:
         return await self._postgres.run(self._writing, work)
