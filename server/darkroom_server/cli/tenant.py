@@ -153,28 +153,11 @@ def reseal() -> None:
 
 
 def _record(tenant: dict[str, Any]) -> dict[str, Any]:
-    keys: list[dict[str, Any]] = [
-        {
-            "id": each["id"],
-            "gateway": each["gateway"],
-            "base_url": each["base_url"] or None,
-            "creates_per_minute": each["creates_per_minute"],
-            "set_at": each["set_at"].isoformat(timespec="seconds"),
-            "principal": {"issuer": each["issuer"], "subject": each["subject"]} if each["issuer"] else None,
-        }
-        for each in tenant["keys"]
-    ]
-    return {
-        "name": tenant["name"],
-        "zone": tenant["zone"],
-        "usd_per_day": tenant["usd_per_day"],
-        "today": {"settled_usd": tenant["today"].settled_usd, "reserved_usd": tenant["today"].reserved_usd},
+    today = tenant["today"]
+    return tenant | {
         "added_at": tenant["added_at"].isoformat(timespec="seconds"),
-        "people": tenant["people"],
-        "tokens": tenant["tokens"],
-        "keys": keys,
-        "limits": [{name: each[name] for name in ("issuer", "subject", "usd_per_day")} for each in tenant["limits"]],
-        "administrators": [{name: each[name] for name in ("issuer", "subject")} for each in tenant["administrators"]],
+        "today": {"settled_usd": today.settled_usd, "reserved_usd": today.reserved_usd},
+        "keys": [each | {"set_at": each["set_at"].isoformat(timespec="seconds")} for each in tenant["keys"]],
     }
 
 
@@ -194,7 +177,7 @@ def _cells(tenant: dict[str, Any]) -> list[tuple[str, ...]]:
             each["base_url"] or "its own",
             str(each["creates_per_minute"] or ""),
             each["set_at"].strftime("%Y-%m-%d"),
-            each["subject"] or "the team's",
+            (each["principal"] or {}).get("subject", "the team's"),
         )
         for each in tenant["keys"]
     ]
