@@ -154,7 +154,7 @@ async def replica(settings: Settings) -> AsyncGenerator[RoomOf]:
 
     assert settings.team and settings.team.database_url
     url = settings.team.database_url.get_secret_value()
-    async with open_postgres(url) as postgres, Clients.open() as clients, anyio.create_task_group() as tasks:
+    async with open_postgres(url) as postgres, Clients() as clients, anyio.create_task_group() as tasks:
         news = News(url)
         directory = Directory(postgres, Vault.read(settings.team.master_keys.get_secret_value()))
         registry = ModelRegistry.load(settings.models_dir)

@@ -179,17 +179,12 @@ def _act_record(act: dict[str, Any]) -> dict[str, Any]:
 
 
 def _record(tenant: dict[str, Any]) -> dict[str, Any]:
-    told = {name: tenant[name] for name in ("name", "zone", "usd_per_day", "people", "tokens")}
-    keys = [
-        {name: each[name] for name in ("id", "gateway", "creates_per_minute")}
-        | {"base_url": each["base_url"] or None, "set_at": each["set_at"].isoformat(timespec="seconds")}
-        | {"principal": _person(each) if each["issuer"] else None}
-        for each in tenant["keys"]
-    ]
-    today = {"settled_usd": tenant["today"].settled_usd, "reserved_usd": tenant["today"].reserved_usd}
-    limits = [_person(each) | {"usd_per_day": each["usd_per_day"]} for each in tenant["limits"]]
-    told |= {"today": today, "added_at": tenant["added_at"].isoformat(timespec="seconds")}
-    return told | {"keys": keys, "limits": limits, "administrators": list(map(_person, tenant["administrators"]))}
+    today = tenant["today"]
+    return tenant | {
+        "added_at": tenant["added_at"].isoformat(timespec="seconds"),
+        "today": {"settled_usd": today.settled_usd, "reserved_usd": today.reserved_usd},
+        "keys": [each | {"set_at": each["set_at"].isoformat(timespec="seconds")} for each in tenant["keys"]],
+    }
 
 
 def _person(row: dict[str, Any]) -> dict[str, Any]:
@@ -206,7 +201,7 @@ def _cells(tenant: dict[str, Any]) -> list[tuple[str, ...]]:
             each["base_url"] or "its own",
             str(each["creates_per_minute"] or ""),
             each["set_at"].strftime("%Y-%m-%d"),
-            each["subject"] or "the team's",
+            (each["principal"] or {}).get("subject", "the team's"),
         )
         for each in tenant["keys"]
     ]

@@ -27,7 +27,7 @@ from darkroom_server.team.clients import AccountClients, Clients
 from darkroom_server.team.hooks import is_told
 from darkroom_server.team.pace import Pace
 from darkroom_server.team.team_account import TeamAccount
-from darkroom_server.team.team_journal import TeamJournal, journal_of
+from darkroom_server.team.team_journal import TeamJournal
 from darkroom_server.team.tenants import Directory, GatewayAccount
 
 _PAUSES_S = (0.5, 1.0, 2.0)
@@ -44,16 +44,6 @@ class AccountRoom:
     watch: AccountWatch
     fetching: ImageFetching
     bills: Bills
-
-    async def bring_home(self, prediction_ids: Sequence[str]) -> None:
-        """Try their images a few times; what then is still wanted, the watch of the account has tried again.
-
-        Raises: JournalError.
-        """
-        for pause_s in (0.0, *_PAUSES_S):
-            await anyio.sleep(pause_s)
-            if await self.fetching.try_once(await self.journal.wanting(prediction_ids)):
-                return
 
 
 class AccountRooms:
@@ -86,11 +76,17 @@ class AccountRooms:
         await room.watch.run(is_over)
 
     async def bring_home(self, tenant: str, id: str, prediction_ids: Sequence[str]) -> None:
-        """Store the images of some. A room that is open is as good as one with a newer key, which hosts never see.
+        """Try the images of some a few times; what then is still wanted, the watch of the account has tried again.
+
+        A room that is open is as good as one with a newer key, which hosts never see.
 
         Raises: SettingsError, JournalError.
         """
-        await (self._open.get(id) or await self.at(tenant, id)).bring_home(prediction_ids)
+        room = self._open.get(id) or await self.at(tenant, id)
+        for pause_s in (0.0, *_PAUSES_S):
+            await anyio.sleep(pause_s)
+            if await room.fetching.try_once(await room.journal.wanting(prediction_ids)):
+                return
 
     async def put_off(self, tenant: str, id: str) -> None:
         """Watch the account again in a minute: what is wrong with it does not pass by itself. Raises: JournalError."""
@@ -113,7 +109,7 @@ class AccountRooms:
     def _made(self, account: GatewayAccount, clients: AccountClients) -> AccountRoom:
         gateway = clients.gateway
         database = self._postgres.database(account.tenant, EVERYONE)
-        journal = journal_of(self._postgres, self._registry, gateway, account, EVERYONE)
+        journal = TeamJournal(self._postgres, self._registry, gateway, account, EVERYONE)
         asked = TeamAccount(clients.client, journal, clients.key, account.id)
         asked.look_every_s = self._pace.told_s if is_told(self._settings, account, gateway) else 0.0
         rows = AccountRows(database, account.tenant, account.id, gateway.origin, self._pace.answered_s)

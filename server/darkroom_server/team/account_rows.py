@@ -1,11 +1,9 @@
-"""What is open of one gateway account, over all its principals, and what every change of a row sets going."""
+"""What is open of one gateway account, over all its principals."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from darkroom.images import ImageState
-from darkroom.journal import Intent, IntentState
 from darkroom.journal.database import Database, Session
 from darkroom_server.team import outbox
 
@@ -126,25 +124,3 @@ class AccountRows:
     def _wanted(self, session: Session, now: float) -> list[str]:
         rows = session.execute(_WANTED, (*self._place, now - _AT_WORK_S)).fetchall()
         return [row["prediction_id"] for row in rows]
-
-
-def what_follows(
-    tenant: str, account: str, clock: Callable[[], float]
-) -> Callable[[Session, Sequence[Intent], float], None]:
-    """What the journal of a principal is to do in the commit that changes some rows, given them and its time.
-
-    A create that is sent wakes the account; ends have their images brought home and are told to the replicas.
-    """
-
-    def follow(session: Session, intents: Sequence[Intent], now: float) -> None:
-        if any(intent.state is IntentState.SENT for intent in intents):
-            outbox.wake(session, tenant, account, clock())
-        ended = [intent for intent in intents if intent.ended_at is not None]
-        wanting = [intent for intent in ended if any(each.state is ImageState.WANTED for each in intent.images)]
-        is_new = all(intent.ended_at == now for intent in wanting)
-        in_hand = set[str]() if is_new else outbox.in_hand(session, tenant)
-        left = [intent.prediction_id for intent in wanting if intent.prediction_id not in in_hand]
-        outbox.bring_home(session, tenant, account, left)
-        outbox.tell(session, [intent.key for intent in ended])
-
-    return follow

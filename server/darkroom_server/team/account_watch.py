@@ -9,8 +9,7 @@ an end is written in that commit.
 import logging
 import math
 import random
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import anyio
@@ -168,12 +167,16 @@ class AccountWatch:
         begun_s = self._listed_s = self._runtime.monotonic()
         wanted, unsure = {each.row.prediction_id: each for each in due}, list[_Poll]()
         oldest = min(each.row.since for each in due) - _MARGIN_S
-        cursor, cursors = "", {""}
-        async with self._recording() as record:
+        cursor, cursors, ended, since_s = "", {""}, list[Prediction](), begun_s
+        async with anyio.create_task_group() as tasks:
             try:
                 while wanted and await self._turn(len(wanted) // _PAGE_LENGTH):
                     page = await self._client.list_page(cursor, wanted=self._polls)
-                    record(self._judge(page, wanted, unsure))
+                    since_s = since_s if ended else self._runtime.monotonic()
+                    ended += self._judge(page, wanted, unsure)
+                    if len(ended) >= _TOGETHER or self._is_due(since_s, _TOGETHER_S):
+                        tasks.start_soon(self._record, ended)
+                        ended = []
                     cursor = page.next_cursor
                     if not cursor or cursor in cursors or (page.oldest_at and page.oldest_at.timestamp() < oldest):
                         break
@@ -181,44 +184,24 @@ class AccountWatch:
                     cursors.add(cursor)
             except GatewayError as error:
                 log.warning("the list of account %s could not be read: %s", self._account.id, error)
+            tasks.start_soon(self._record, ended)
         return [*unsure, *wanted.values()]
 
     def _judge(self, page: ListPage, wanted: dict[str, "_Poll"], unsure: list["_Poll"]) -> list[Prediction]:
         """The successes on a page; what is on it is not `wanted` any more, and `unsure` where only a look can tell."""
-        ended: list[Prediction] = []
         next_s = self._runtime.monotonic() + max(_LIST_EVERY_S, self._account.look_every_s)
-        for id in (*page.running, *(found.id for found in page.predictions)):
-            if poll := self._polls.get(id):
-                wanted.pop(id, None)
-                poll.next_s = next_s
-        for found in page.predictions:
-            if (poll := self._polls.get(found.id)) is None:
-                continue
-            if is_whole(found, poll.row.image_count):
-                ended.append(found)
-            elif found.status not in RUNNING:
-                unsure.append(poll)
-        return ended
-
-    @asynccontextmanager
-    async def _recording(self) -> AsyncGenerator[Callable[[Sequence[Prediction]], None]]:
-        """Takes ends while the block runs, and writes a few in each commit: the creates of the tenant wait for it."""
-        waiting, since_s = list[Prediction](), 0.0
-
-        def record(ended: Sequence[Prediction]) -> None:
-            nonlocal waiting, since_s
-            now_s = self._runtime.monotonic()
-            since_s = since_s if waiting else now_s
-            waiting += ended
-            if len(waiting) >= _TOGETHER or waiting and now_s - since_s >= _TOGETHER_S:
-                tasks.start_soon(self._record, waiting)
-                waiting = []
-
-        async with anyio.create_task_group() as tasks:
-            yield record
-            await self._record(waiting)
+        shown = [
+            poll for id in (*page.running, *(found.id for found in page.predictions)) if (poll := self._polls.get(id))
+        ]
+        for poll in shown:
+            wanted.pop(poll.row.prediction_id, None)
+            poll.next_s = next_s
+        others = [(self._polls[found.id], found) for found in page.predictions if found.id in self._polls]
+        unsure += [poll for poll, found in others if found.status not in RUNNING and not _is_made(poll, found)]
+        return [found for poll, found in others if _is_made(poll, found)]
 
     async def _record(self, ended: Sequence[Prediction]) -> None:
+        """Write them down, a few in each commit: the creates of the tenant wait for it."""
         for some in (ended[start : start + _TOGETHER] for start in range(0, len(ended), _TOGETHER)):
             try:
                 await self._journal.record_all(some, self._account.look(self._runtime.clock()))
@@ -279,6 +262,10 @@ class AccountWatch:
         words = "The gateway no longer knows this prediction."
         await self._journal.record(replace(last, status=PredictionStatus.FAILED, error=words))
         self._polls.pop(prediction_id, None)
+
+
+def _is_made(poll: "_Poll", found: Prediction) -> bool:
+    return is_whole(found, poll.row.image_count)
 
 
 class _Poll:

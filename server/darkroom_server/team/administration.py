@@ -35,7 +35,8 @@ _TENANTS = """SELECT name, zone, usd_per_day, added_at,
     (SELECT count(*) FROM principals WHERE tenant = name) AS people,
     (SELECT count(*) FROM tokens WHERE tenant = name AND (expires_at IS NULL OR expires_at > now())) AS tokens
     FROM tenants ORDER BY name"""
-_ACCOUNTS = """SELECT tenant, id, gateway, base_url, creates_per_minute, set_at, issuer, subject
+_ACCOUNTS = """SELECT tenant, id, gateway, nullif(base_url, '') AS base_url, creates_per_minute, set_at,
+    CASE WHEN issuer IS NOT NULL THEN json_build_object('issuer', issuer, 'subject', subject) END AS principal
     FROM gateway_accounts LEFT JOIN principals USING (tenant, principal) ORDER BY tenant, set_at DESC"""
 _OWN_LIMITS = """SELECT tenant, issuer, subject, usd_per_day FROM principals WHERE usd_per_day IS NOT NULL
     ORDER BY tenant, issuer, subject"""
@@ -105,11 +106,11 @@ class Administration:
         """Every tenant with what it has spent today, its accounts, its people's own limits and its administrators; no
         key is among them."""
         lists = {"keys": _ACCOUNTS, "limits": _OWN_LIMITS, "administrators": _ADMINISTRATORS}
-        rows = {name: self._rows(statement) for name, statement in lists.items()}
+        rows = {name: [(row.pop("tenant"), row) for row in self._rows(each)] for name, each in lists.items()}
         return [
             row
             | {"today": self._spent_today(row["name"])}
-            | {name: [each for each in found if each["tenant"] == row["name"]] for name, found in rows.items()}
+            | {name: [each for tenant, each in found if tenant == row["name"]] for name, found in rows.items()}
             for row in self._rows(_TENANTS)
         ]
 

@@ -1,7 +1,6 @@
 """The gateway accounts that this process has used: their clients are opened once, and anew when the key has changed."""
 
-from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 import anyio
@@ -20,19 +19,13 @@ class AccountClients:
     fetcher: OutputFetcher
 
 
-class Clients:
-    """Open with `Clients.open`, which closes them all at its end: work that goes on may still use an older one."""
+class Clients(AsyncExitStack):
+    """Leaving it closes them all: work that goes on may still use an older one."""
 
-    def __init__(self, stack: AsyncExitStack) -> None:
-        self._stack = stack
+    def __init__(self) -> None:
+        super().__init__()
         self._open: dict[tuple[str, str], AccountClients] = {}
         self._one_at_a_time = anyio.Lock()
-
-    @classmethod
-    @asynccontextmanager
-    async def open(cls) -> "AsyncGenerator[Clients]":
-        async with AsyncExitStack() as stack:
-            yield cls(stack)
 
     async def of(self, account: GatewayAccount) -> AccountClients:
         """Raises: SettingsError where its gateway or address cannot be used."""
@@ -40,8 +33,8 @@ class Clients:
         name = (account.id, f"{choice.gateway.base_url} {account.api_key.reveal()}")
         async with self._one_at_a_time:
             if name not in self._open:
-                client = await self._stack.enter_async_context(PredictionClient(choice.gateway, choice.key))
-                fetcher = await self._stack.enter_async_context(OutputFetcher(choice.gateway))
+                client = await self.enter_async_context(PredictionClient(choice.gateway, choice.key))
+                fetcher = await self.enter_async_context(OutputFetcher(choice.gateway))
                 self._open[name] = AccountClients(
                     gateway=choice.gateway, key=choice.key, client=client, fetcher=fetcher
                 )

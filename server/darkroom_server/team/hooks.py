@@ -26,7 +26,7 @@ from darkroom.registry import ModelRegistry
 from darkroom.settings import Settings
 from darkroom_server.bodies import whole_body
 from darkroom_server.team.sparing_log import SparingLog
-from darkroom_server.team.team_journal import journal_of
+from darkroom_server.team.team_journal import TeamJournal
 from darkroom_server.team.tenants import Directory, GatewayAccount
 
 log = logging.getLogger(__name__)
@@ -97,7 +97,7 @@ class Hooks:
         if prediction is None:
             return 400
         gateway = account.choice.gateway
-        journal = journal_of(self.postgres, self.registry, gateway, account, EVERYONE)
+        journal = TeamJournal(self.postgres, self.registry, gateway, account, EVERYONE)
         intent = await journal.find(key) if _NAME.fullmatch(key) else None
         if intent is None or intent.key != key or (intent.origin, intent.account) != (gateway.origin, account.id):
             return 404

@@ -9,16 +9,13 @@ from collections.abc import Mapping
 from typing import Any, cast
 from urllib.parse import urlsplit
 
-import anyio
-import httpx
-
+from darkroom.gateways.bounded import exchange
 from darkroom.gateways.route import Route, tls_context
 from darkroom.uris import host_of, is_loopback_url, scheme_of
 
 _FETCH_S = 5.0
 _AWAY_S = 2.0
 _MOST_BYTES = 262_144
-_HEADERS = {"Accept": "application/json"}
 
 _Answer = tuple[int, dict[str, Any]]
 
@@ -101,10 +98,9 @@ class Issuer:
 
         Raises: OSError, ValueError.
         """
-        try:
-            status, content = anyio.run(self._exchange, address, form, may_move)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise OSError(f"{type(error).__name__}: {error}") from error
+        status, content = exchange(
+            address, form, trusted=self._trusted, within_s=self._within_s, most_bytes=_MOST_BYTES, may_move=may_move
+        )
         try:
             found = json.loads(content)
         except (ValueError, RecursionError):
@@ -114,19 +110,6 @@ class Issuer:
         if status < 300:
             raise ValueError("it answers with no JSON object")
         return status, {}
-
-    async def _exchange(self, address: str, form: Mapping[str, str] | None, may_move: bool) -> tuple[int, bytes]:
-        content = b""
-        with anyio.fail_after(self._within_s):
-            async with (
-                httpx.AsyncClient(verify=self._trusted, follow_redirects=may_move, timeout=None) as client,
-                client.stream("POST" if form else "GET", address, data=form, headers=_HEADERS) as answer,
-            ):
-                async for part in answer.aiter_bytes():
-                    content += part
-                    if len(content) > _MOST_BYTES:
-                        break
-        return answer.status_code, content[:_MOST_BYTES]
 
 
 def _metadata_addresses(issuer: str) -> tuple[str, ...]:

@@ -68,7 +68,7 @@ async def open_team(
     url, vault = team.database_url.get_secret_value(), Vault.read(team.master_keys.get_secret_value())
     async with AsyncExitStack() as stack:
         postgres = await stack.enter_async_context(open_postgres(url))
-        clients = await stack.enter_async_context(Clients.open())
+        clients = await stack.enter_async_context(Clients())
         await stack.enter_async_context(decoders().kept())
         tasks = await stack.enter_async_context(anyio.create_task_group())
         news, directory = News(url), Directory(postgres, vault, team.tenant_claim)

@@ -17,7 +17,7 @@ from darkroom_server.team.hooks import webhooks
 from darkroom_server.team.news import News
 from darkroom_server.team.queued_work import Creates, QueuedWork
 from darkroom_server.team.team_account import TeamAccount
-from darkroom_server.team.team_journal import journal_of
+from darkroom_server.team.team_journal import TeamJournal
 from darkroom_server.team.tenants import GatewayAccount, Principal, zone_of
 from darkroom_server.team.workers_seen import WorkersSeen
 
@@ -41,7 +41,7 @@ class Replica:
         self, person: Principal, account: GatewayAccount, clients: AccountClients, limit: Limit | None
     ) -> Darkroom:
         """Not yet taking anything up (`work.take_up_unfinished`); whoever has it closes its work."""
-        journal = journal_of(self.postgres, self.registry, clients.gateway, account, person.hash)
+        journal = TeamJournal(self.postgres, self.registry, clients.gateway, account, person.hash)
         options = self._options(person, account, clients, limit)
         turns = Turns(rate=account.rate or CREATES, within_s=TURN_WITHIN_S)
         creates = Creates(turns=turns, webhook_of=webhooks(self.settings, account, clients.gateway))

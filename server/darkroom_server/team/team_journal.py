@@ -11,49 +11,57 @@ from darkroom.journal import (
     Journal,
     Look,
     NewIntent,
-    ReceiptOf,
     Verdict,
     image_rows,
     intent_rows,
 )
-from darkroom.journal.database import Database, Session
+from darkroom.journal.database import Session
 from darkroom.journal.postgres import Postgres
 from darkroom.predictions import Prediction
 from darkroom.registry import ModelRegistry
 from darkroom.work.receipts import receipts
 from darkroom_server.team import outbox
-from darkroom_server.team.account_rows import what_follows
 from darkroom_server.team.ends import ends
 from darkroom_server.team.image_notes import ImageNotes
 from darkroom_server.team.recent import Recent
 from darkroom_server.team.tenants import GatewayAccount
 
-OnChange = Callable[[Session, Sequence[Intent], float], None]
 _WANTING = """WHERE prediction_id IN ({}) AND EXISTS
     (SELECT 1 FROM images WHERE images.prediction_id = intents.prediction_id AND state = 'wanted')"""
 
 
 class TeamJournal(Journal):
-    """`on_change` hears of each create that is claimed and of each prediction that was looked at; `wake` has an account
-    watched, the one with this id. What it has learned of a model is kept for some seconds.
+    """That of one principal of the account's tenant, or with EVERYONE of all.
+
+    What it has learned of a model is kept for some seconds.
     """
 
     def __init__(
-        self,
-        database: Database,
-        clock: Callable[[], float],
-        receipt_of: ReceiptOf,
-        on_change: OnChange,
-        wake: Callable[[Session, str], None],
+        self, postgres: Postgres, registry: ModelRegistry, gateway: Gateway, account: GatewayAccount, principal: str
     ) -> None:
-        super().__init__(database, clock, receipt_of)
-        self._on_change = on_change
-        self._wake = wake
+        self._tenant, self._account = account.tenant, account.id
+        database = postgres.database(account.tenant, principal)
+        super().__init__(database, postgres.clock, receipts(registry, gateway))
         self._notes = ImageNotes(database)
         self._learned = Recent(lambda: 0)
 
     def _on_claim(self, session: Session, intent: Intent) -> None:
-        self._on_change(session, [intent], self._clock())
+        self._follow(session, [intent], self._clock())
+
+    def _follow(self, session: Session, intents: Sequence[Intent], now: float) -> None:
+        """What the commit that changes some rows sets going, given them and its time.
+
+        A create that is sent wakes the account; ends have their images brought home and are told to the replicas.
+        """
+        if any(intent.state is IntentState.SENT for intent in intents):
+            outbox.wake(session, self._tenant, self._account, self._clock())
+        ended = [intent for intent in intents if intent.ended_at is not None]
+        wanting = [intent for intent in ended if any(each.state is ImageState.WANTED for each in intent.images)]
+        is_new = all(intent.ended_at == now for intent in wanting)
+        in_hand = set[str]() if is_new else outbox.in_hand(session, self._tenant)
+        left = [intent.prediction_id for intent in wanting if intent.prediction_id not in in_hand]
+        outbox.bring_home(session, self._tenant, self._account, left)
+        outbox.tell(session, [intent.key for intent in ended])
 
     async def mark_known(self, key: str, prediction: Prediction, look: Look | None = None) -> Intent:
         return await self._change(lambda session, at: intent_rows.mark_known(session, key, prediction, at), look)
@@ -101,8 +109,8 @@ class TeamJournal(Journal):
             is_any = image_rows.want_again(session, prediction_id, self._clock())
             if is_any:
                 intent = intent_rows.get(session, prediction_id)
-                self._on_change(session, [intent], self._clock())
-                self._wake(session, intent.account)  # which may be at rest
+                self._follow(session, [intent], self._clock())
+                outbox.wake(session, self._tenant, intent.account, self._clock())  # it may be at rest
             return is_any
 
         return await self._write(work)
@@ -122,7 +130,7 @@ class TeamJournal(Journal):
         def heard(session: Session) -> tuple[tuple[Intent, ...], float]:
             at = self._at(look)
             changed = work(session, at)
-            self._on_change(session, changed, at.now)
+            self._follow(session, changed, at.now)
             return changed, at.now
 
         changed, now = await self._write(heard)
@@ -132,16 +140,3 @@ class TeamJournal(Journal):
             elif intent.state is IntentState.ABSENT:
                 ends().lost()
         return changed
-
-
-def journal_of(
-    postgres: Postgres, registry: ModelRegistry, gateway: Gateway, account: GatewayAccount, principal: str
-) -> TeamJournal:
-    """The journal of one principal of the account's tenant, or with EVERYONE of all."""
-    database = postgres.database(account.tenant, principal)
-    follow = what_follows(account.tenant, account.id, postgres.clock)
-
-    def wake(session: Session, id: str) -> None:
-        outbox.wake(session, account.tenant, id, postgres.clock())
-
-    return TeamJournal(database, postgres.clock, receipts(registry, gateway), follow, wake)

@@ -33,7 +33,7 @@ async def work(settings: Settings, team: TeamSettings, on_ready: Callable[[], No
     assert team.database_url is not None
     url, pace = team.database_url.get_secret_value(), pace or Pace()
     vault = Vault.read(team.master_keys.get_secret_value())
-    async with open_postgres(url, _CONNECTIONS) as postgres, Clients.open() as clients:
+    async with open_postgres(url, _CONNECTIONS) as postgres, Clients() as clients:
         leaving = anyio.Event()
         async with anyio.create_task_group() as tasks:
             directory = Directory(postgres, vault)

@@ -3,25 +3,21 @@
 `POST /uploads` keeps such a picture for a day, for its owner alone: `generate_image` takes it as `upload:ID`.
 """
 
-import logging
 from html import escape
 
 import anyio.to_thread
-from pydantic import JsonValue
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
-from darkroom.errors import AccessRefused, DarkroomError, InvalidRequest
 from darkroom.outputs.input_images import MAX_INPUT_BYTES
 from darkroom.team_settings import TeamSettings
 from darkroom.uris import data_uri
-from darkroom_server.bodies import AGAIN_S, Take, TooMuchAtOnce, whole_body
+from darkroom_server.bodies import Take, whole_body
 from darkroom_server.calls import ANSWER_WITHIN_S, Calls
 from darkroom_server.install.remote import RemoteHost, remote_hosts
+from darkroom_server.page.routes import answer
 from darkroom_server.team.people.shell import pasted, shell_page, text_of, with_code
 from darkroom_server.team.people.visitor import Visitor
-
-log = logging.getLogger(__name__)
 
 _ADD = """<h2 id="add">Add a picture from your computer</h2>
 <p class="soft">For an assistant that should edit or follow it. It is kept for a day, for you alone. What it says of
@@ -64,33 +60,14 @@ async def add_picture(request: Request, calls: Calls, take: Take) -> Response:
     Raises: DarkroomError, TooMuchAtOnce.
     """
     if (content := await whole_body(request.stream(), MAX_INPUT_BYTES, take)) is None:
-        return _told(
-            {"problem": f"The picture is larger than {MAX_INPUT_BYTES // 2**20} MiB, the most that is taken."}, 413
-        )
+        words = f"The picture is larger than {MAX_INPUT_BYTES // 2**20} MiB, the most that is taken."
+        return answer({"problem": words}, 413)
     uri = await anyio.to_thread.run_sync(data_uri, "image/png", content)  # it goes by the content alone
     added = await calls.in_darkroom(ANSWER_WITHIN_S, lambda darkroom: darkroom.add_picture(uri))
     if added is None:
-        return _told({"problem": "The picture was not written down in time. Try again."}, 503)
+        return answer({"problem": "The picture was not written down in time. Try again."}, 503)
     reference, shape = added
-    return _told({"reference": reference, "shape": shape, "words": f"Use my picture {reference} ({shape})."}, 201)
-
-
-def refused(error: DarkroomError | TooMuchAtOnce) -> Response:
-    """What could not be done, in words that name no place of the server."""
-    if isinstance(error, TooMuchAtOnce):
-        return _told({"problem": error.words}, error.status, {"Retry-After": str(AGAIN_S)})
-    if isinstance(error, InvalidRequest | AccessRefused):
-        return _told({"problem": error.message}, 400 if isinstance(error, InvalidRequest) else 403)
-    log.warning("a picture of the page cannot be kept: %s", error)
-    words = (
-        "The picture cannot be kept at the moment. Try again; an administrator finds the reason in the server's log."
-    )
-    return _told({"problem": words}, 503)
-
-
-def not_yours(status_code: int) -> Response:
-    """The answer to who has no session (401), or whose form is none of the page's (403)."""
-    return _told({"problem": "You are not logged in any more, or this page is too old. Load it again."}, status_code)
+    return answer({"reference": reference, "shape": shape, "words": f"Use my picture {reference} ({shape})."}, 201)
 
 
 def _host(host: RemoteHost) -> str:
@@ -98,7 +75,3 @@ def _host(host: RemoteHost) -> str:
     link = f'<p><a class="push" href="{escape(host.link)}">Add to {escape(host.title)}</a></p>' if host.link else ""
     summary = f"<summary>{escape(host.title)}{about}</summary>"
     return f"<details>{summary}<div><p>{with_code(host.steps)}</p>{pasted(host.copy)}{link}</div></details>"
-
-
-def _told(body: dict[str, JsonValue], status_code: int, headers: dict[str, str] | None = None) -> Response:
-    return JSONResponse(body, status_code, headers)

@@ -8,15 +8,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pydantic import JsonValue
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from darkroom.errors import AccessRefused, DarkroomError, OutputError, UnknownPrediction
+from darkroom.errors import AccessRefused, DarkroomError, InvalidRequest, OutputError, UnknownPrediction
 from darkroom.journal import Journal
 from darkroom.journal.postgres import Postgres
 from darkroom.outputs import OutputStores
 from darkroom.settings import Settings
+from darkroom_server.bodies import AGAIN_S, TooMuchAtOnce
 from darkroom_server.page.catalogue import Catalogue
 from darkroom_server.page.guard import ALWAYS, UNLESS_SAID
 from darkroom_server.page.routes import DataRoutes, Endpoint, Shown, answer
@@ -43,11 +44,15 @@ def people_routes(who: Who, postgres: Callable[[], Postgres], settings: Settings
     data = DataRoutes(people.shown, lambda picture: picture.data_for_team())
     own = {"spending": people.spending, "me": people.me, "tenant/{tenant}": people.tenant}
     endpoints = data.endpoints | own
-    return [Route(f"/{ROOT}{path}", _told(endpoint), methods=["GET"]) for path, endpoint in endpoints.items()]
+    return [Route(f"/{ROOT}{path}", told(endpoint), methods=["GET"]) for path, endpoint in endpoints.items()]
 
 
-class _NobodyHere(Exception):
-    """No log-in, or one that has ended."""
+class NotYours(Exception):
+    """There is no log-in (401), or the form is none of the page's (403)."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,30 +85,48 @@ class _People:
 
     async def _person(self, request: Request) -> Principal:
         if (visitor := await self.who(request)) is None:
-            raise _NobodyHere
+            raise NotYours(401)
         return visitor.principal
 
 
-def _told(endpoint: Endpoint) -> Endpoint:
+def told(endpoint: Endpoint) -> Endpoint:
     """With what darkroom cannot do told in words, and none that name a place of this computer or of the bucket."""
 
-    async def told(request: Request) -> Response:
+    async def answered(request: Request) -> Response:
         try:
             response = await endpoint(request)
-        except _NobodyHere:
-            response = answer({"problem": "Your log-in has ended. Reload the page to log in again."}, 401)
-        except UnknownPrediction as error:
-            response = answer({"problem": error.message}, 404)
-        except AccessRefused as error:
-            response = answer({"problem": error.message}, 403)
-        except OutputError as error:
-            log.warning("a picture of the page cannot be read: %s", error)
-            response = answer({"problem": "The picture cannot be read at the moment."}, 404)
-        except DarkroomError as error:
-            log.warning("the page gets no data: %s", error)
-            response = answer({"problem": "The server cannot read its database at the moment. Try again."}, 503)
+        except ClientDisconnect:
+            return Response(status_code=400)
+        except Exception as error:
+            status, words = _in_words(error, is_reading=request.method == "GET")
+            response = answer({"problem": words}, status)
+            if isinstance(error, TooMuchAtOnce):
+                response.headers["Retry-After"] = str(AGAIN_S)
         for name, value in (ALWAYS | UNLESS_SAID).items():
             response.headers.setdefault(name, value)
         return response
 
-    return told
+    return answered
+
+
+def _in_words(error: Exception, *, is_reading: bool) -> tuple[int, str]:
+    """The status and what happened. Raises: the error where it is none of darkroom's."""
+    match error:
+        case NotYours():
+            return error.status, "Your log-in has ended. Reload the page to log in again."
+        case UnknownPrediction():
+            return 404, error.message
+        case AccessRefused():
+            return 403, error.message
+        case InvalidRequest():
+            return 400, error.message
+        case TooMuchAtOnce():
+            return error.status, error.words
+        case OutputError() if is_reading:
+            log.warning("a picture of the page cannot be read: %s", error)
+            return 404, "The picture cannot be read at the moment."
+        case DarkroomError():
+            log.warning("the page cannot be served: %s", error)
+            return 503, "This cannot be done at the moment. Try again; an administrator finds the reason in the log."
+        case _:
+            raise error

@@ -20,11 +20,11 @@ from starlette.routing import Route
 from darkroom.errors import AccessRefused, DarkroomError
 from darkroom.settings import Settings
 from darkroom.team_settings import TeamSettings
-from darkroom_server.bodies import HeldBodies, TooMuchAtOnce, whole_body
+from darkroom_server.bodies import HeldBodies, whole_body
 from darkroom_server.page.guard import ALWAYS, UNLESS_SAID
 from darkroom_server.team.opened import Opened
 from darkroom_server.team.people import connecting, log_in
-from darkroom_server.team.people.data_routes import people_routes
+from darkroom_server.team.people.data_routes import NotYours, people_routes, told
 from darkroom_server.team.people.log_in import LogIn, LogInFailed
 from darkroom_server.team.people.shell import words_page
 from darkroom_server.team.people.views import pictures_page
@@ -68,7 +68,7 @@ class People:
         return [
             *(Route(path, _page(endpoint), methods=["GET"]) for path, endpoint in pages.items()),
             Route("/logout", _page(self._log_out), methods=["POST"]),
-            Route("/uploads", _page(self._add), methods=["POST"]),
+            Route("/uploads", told(self._add), methods=["POST"]),
             *people_routes(self.who, lambda: self._opened().postgres, settings),
         ]
 
@@ -84,15 +84,12 @@ class People:
 
     async def _add(self, request: Request) -> Response:
         if (visitor := await self.who(request)) is None:
-            return connecting.not_yours(401)
+            raise NotYours(401)
         if not self._is_from(visitor, request, request.headers.get("x-form-token", "")):
-            return connecting.not_yours(403)
-        try:
-            calls = await self._opened().rooms.of(visitor.principal)
-            with self._bodies.by(visitor.principal.hash) as take:
-                return await connecting.add_picture(request, calls, take)
-        except (DarkroomError, TooMuchAtOnce) as error:
-            return connecting.refused(error)
+            raise NotYours(403)
+        calls = await self._opened().rooms.of(visitor.principal)
+        with self._bodies.by(visitor.principal.hash) as take:
+            return await connecting.add_picture(request, calls, take)
 
     async def _to_issuer(self, request: Request) -> Response:
         seals, given = self._sessions.seals, request.query_params
