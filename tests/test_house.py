@@ -20,8 +20,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
     frozenset(floor.split())
     for floor in (
         "darkroom_server",
-        "darkroom.decoder darkroom.uris darkroom.model_tasks darkroom.usual_models darkroom.spelling"
-        " darkroom.file_systems",
+        "darkroom.decoder darkroom.uris darkroom.model_tasks darkroom.spelling darkroom.file_systems",
         "darkroom.errors darkroom.predictions darkroom.images darkroom.charges darkroom.secrets_in_inputs",
         "darkroom.progress darkroom.request_ids darkroom.processes darkroom.key_store darkroom.setting_folders",
         "darkroom.registry darkroom.settings_sources",

@@ -9,10 +9,10 @@ from mcp import Client
 from mcp.types import TextContent
 from sandbox_server import sandbox_server
 
+from darkroom.model_tasks import USUAL_MODELS
 from darkroom.registry import ModelRegistry
 from darkroom.reports.price_words import price_cell
 from darkroom.settings import Settings
-from darkroom.usual_models import USUAL_MODELS
 from darkroom_server.app import create_server
 from darkroom_server.instructions import MOST_BYTES, instructions
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from darkroom.model_tasks import USUAL_MODELS
 from darkroom.settings import Settings, variable_of
 from darkroom.uris import is_url
-from darkroom.usual_models import USUAL_MODELS
 
 if TYPE_CHECKING:
     from darkroom.team_settings import TeamSettings

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from darkroom.errors import SettingsError
 
@@ -88,19 +88,18 @@ class KeyStore:
         """The key by name, empty for one in the system's store."""
         if self.folder is None or not self.path.exists():
             return {}
+        from pydantic import TypeAdapter
+
         try:
             if not self.path.is_file() or self.path.stat().st_size > _MAX_BYTES:
                 raise ValueError
-            rows: object = json.loads(self.path.read_bytes())
-            if not isinstance(rows, dict) or not all(isinstance(each, str) for each in rows.values()):  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType] # JSON
-                raise ValueError
+            return TypeAdapter(dict[str, str]).validate_python(json.loads(self.path.read_bytes()), strict=True)
         except OSError as error:
             raise SettingsError(f"'{self.path}' cannot be read ({error.strerror}).") from error
         except (ValueError, RecursionError):
             raise SettingsError(
                 f"'{self.path}' is not what `darkroom-mcp key` wrote. Remove it, and set the keys again."
             ) from None
-        return cast("dict[str, str]", rows)
 
     def _write(self, rows: dict[str, str]) -> None:
         """All or nothing, readable by the owner alone."""

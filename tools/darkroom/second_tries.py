@@ -47,7 +47,9 @@ async def _second_tries(
     if not refused or any(each.is_being_sent for each in watched):
         return watched, ()
     if not darkroom.gateway.has_models or not quoted.model.checked:
-        return watched, _closest(darkroom, quoted.model, refused[0].problem)
+        is_unknown = getattr(refused[0].problem, "status", 0) == 404
+        words = closest_words(darkroom, quoted.model) if is_unknown else ""
+        return watched, (words,) if words else ()
     mended = await _mended(darkroom, request, quoted, refused[0])
     if isinstance(mended, str):
         return watched, (mended,) if mended else ()
@@ -113,11 +115,3 @@ def _decided(
 
     words = f"'{model.name}' has changed, so it was sent once more {what}; nothing was made before."
     return model, " ".join((words, *(note[0].upper() + note[1:] for note in price_words(quoted.model, model))))
-
-
-def _closest(darkroom: Darkroom, model: Model, problem: DarkroomError | None) -> tuple[str, ...]:
-    """For a name that nobody could check before it was sent."""
-    if model.checked or getattr(problem, "status", 0) != 404:
-        return ()
-    words = closest_words(darkroom, model)
-    return (words,) if words else ()

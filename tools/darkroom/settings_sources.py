@@ -136,13 +136,14 @@ def _argument_text(name: str, value: object) -> str:
     if isinstance(value, int | float) and not name.endswith(_FOLDER_ENDS):
         return str(value).lower()
     separator = os.pathsep if name == "input_dirs" else ","
+    kind = type(value).__name__[:40]
     items = cast("Sequence[object]", value) if isinstance(value, list | tuple) else (value,)
-    paths = [os.fspath(each) if isinstance(each, str | os.PathLike) else each for each in items]
+    paths = [os.fspath(cast("os.PathLike[str]", each)) if isinstance(each, os.PathLike) else each for each in items]
     texts = [path for path in paths if isinstance(path, str) and separator not in path]
     if len(texts) == len(items):
         return separator.join(filter(None, texts))
     raise SettingsError(
-        f"argument {name[:40]} cannot be of type {type(value).__name__[:40]}. Allowed: a text, a path, a number, True, "
+        f"argument {name[:40]} cannot be of type {kind}. Allowed: a text, a path, a number, True, "
         f"False, or a list of texts and paths without {separator!r}; for a folder no number."
     )
 

@@ -84,38 +84,34 @@ class DataRoutes:
         return _image(content)
 
 
-class LocalRoutes:
-    """The whole page, for the person at this computer."""
+def local_router(shown: Shown) -> Router:
+    """The whole page, for the person at this computer.
 
-    def __init__(self, shown: Shown) -> None:
-        self._shown = shown
+    What is not found, or cannot be read, is told as JSON with `problem`.
+    """
 
-    def router(self) -> Router:
-        """The ASGI app; what is not found, or cannot be read, is told as JSON with `problem`."""
+    async def mine(request: Request) -> Shown:
+        return shown
 
-        async def mine(request: Request) -> Shown:
-            return self._shown
-
-        data = DataRoutes(mine, lambda picture: picture.data())
-        own = {"": self._page, "strays": self._strays, "spending": self._spending}
-        endpoints = data.endpoints | own
-        reading = [Route(f"/{path}", _in_words(endpoint), methods=["GET"]) for path, endpoint in endpoints.items()]
-        revealing = Route("/reveal/{id}", _in_words(self._reveal), methods=["POST"])
-        return Router([*reading, revealing], redirect_slashes=False)
-
-    async def _page(self, request: Request) -> Response:
+    async def page(request: Request) -> Response:
         html, policy = served_page()
         return HTMLResponse(html, headers={"Content-Security-Policy": policy})
 
-    async def _strays(self, request: Request) -> Response:
-        return answer({"pictures": [each.data() for each in await self._shown.catalogue.strays()]})
+    async def strays(request: Request) -> Response:
+        return answer({"pictures": [each.data() for each in await shown.catalogue.strays()]})
 
-    async def _spending(self, request: Request) -> Response:
-        return answer({"spending": [*await self._shown.catalogue.spending()]})
+    async def spending(request: Request) -> Response:
+        return answer({"spending": [*await shown.catalogue.spending()]})
 
-    async def _reveal(self, request: Request) -> Response:
-        await to_thread.run_sync(reveal, Path((await picture(self._shown, request)).file.location))
+    async def revealed(request: Request) -> Response:
+        await to_thread.run_sync(reveal, Path((await picture(shown, request)).file.location))
         return answer({"problem": ""})
+
+    data = DataRoutes(mine, lambda picture: picture.data())
+    endpoints = data.endpoints | {"": page, "strays": strays, "spending": spending}
+    reading = [Route(f"/{path}", _in_words(endpoint), methods=["GET"]) for path, endpoint in endpoints.items()]
+    revealing = Route("/reveal/{id}", _in_words(revealed), methods=["POST"])
+    return Router([*reading, revealing], redirect_slashes=False)
 
 
 async def picture(shown: Shown, request: Request) -> Picture:

@@ -23,7 +23,7 @@ from darkroom_server.page.catalogue import Catalogue
 from darkroom_server.page.document import exported_page
 from darkroom_server.page.guard import Guard
 from darkroom_server.page.pictures import Picture
-from darkroom_server.page.routes import LocalRoutes, Shown
+from darkroom_server.page.routes import Shown, local_router
 from darkroom_server.page.thumbnails import FolderKept, Thumbnails
 
 _LEAVE_WITHIN_S = 1
@@ -46,7 +46,7 @@ async def opened(settings: Settings) -> AsyncGenerator[tuple[Shown, FolderKept]]
 async def serve_page(settings: Settings, listener: socket.socket, on_ready: Callable[[Guard], None]) -> None:
     """Serve on `listener`, which is bound to 127.0.0.1, until SIGINT or SIGTERM."""
     async with opened(settings) as (shown, kept), anyio.create_task_group() as tasks:
-        guard = Guard(LocalRoutes(shown).router(), listener.getsockname()[1])
+        guard = Guard(local_router(shown), listener.getsockname()[1])
         # No access log: it would hold the secret.
         config = uvicorn.Config(
             guard,

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, fields, replace
 
 from pydantic import JsonValue
 
+from darkroom.model_tasks import DRAW, DRAW_SVG, EDIT, EDIT_MASKED, EDIT_SEVERAL
 from darkroom.uris import shorten_data_uris
-from darkroom.usual_models import DRAW, DRAW_SVG, EDIT, EDIT_MASKED, EDIT_SEVERAL
 
 DEFAULT_MODEL = DRAW.name
 
