@@ -257,6 +257,12 @@ async def test_an_outpaint_grows_the_canvas_around_the_image():
     assert image.getpixel((192, 128)) == (200, 30, 30)
 
 
+async def test_an_image_that_is_its_own_mask_is_repainted_and_not_lost():
+    image = data_uri(photo())
+    input = {"prompt": "a forest", "image": image, "mask": image, "output_format": "png"}
+    assert (await image_of("black-forest-labs/flux-fill-pro", input)).size != (1024, 1024)
+
+
 async def test_an_uploaded_file_and_an_earlier_output_are_used_as_images():
     clock = HandClock()
     async with sandbox_client(SandboxOptions(clock=clock, registry=REGISTRY)) as client:

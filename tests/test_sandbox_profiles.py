@@ -118,7 +118,7 @@ async def test_some_run_community_models_by_version_id_only(profile: str):
 
 @pytest.mark.parametrize("profile", ["cometapi", "key4u", "aimanyi"])
 async def test_some_ignore_prefer(profile: str):
-    async with sandbox_client(SandboxOptions(profile=profile)) as client:
+    async with sandbox_client(SandboxOptions(profile=profile, clock=HandClock())) as client:
         response = await create(client, headers={"Prefer": "wait=10"})
     assert "preference-applied" not in response.headers
     assert response.json()["status"] == "starting"

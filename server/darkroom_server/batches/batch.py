@@ -95,8 +95,7 @@ async def planned(darkroom: Darkroom, lines: Sequence[Line]) -> list[Planned]:
     """Every line tried out. Raises: InvalidRequest naming those that cannot be used; nothing was sent then."""
     found = [
         Planned(
-            line=line,
-            report=await dry_run(darkroom, line.request, request_id=line.request_id, max_usd=line.max_usd),
+            line=line, report=await dry_run(darkroom, line.request, request_id=line.request_id, max_usd=line.max_usd)
         )
         for line in lines
     ]

@@ -45,12 +45,7 @@ async def make(
     """Make the images of one line and wait at most `wait_s` for their end and their files."""
     started_s = darkroom.options.monotonic()
     report = await generate_image(
-        darkroom,
-        line.request,
-        wait_s=wait_s,
-        request_id=line.request_id,
-        max_usd=line.max_usd,
-        on_progress=on_progress,
+        darkroom, line.request, wait_s=wait_s, request_id=line.request_id, max_usd=line.max_usd, on_progress=on_progress
     )
     if await until_home(darkroom, report.intents, started_s + wait_s):
         notes = [str(each) for each in report.data["notes"]] if isinstance(report.data["notes"], list) else []

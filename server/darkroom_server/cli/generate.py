@@ -102,7 +102,7 @@ def generate(
         is_quiet=is_quiet,
         as_json=as_json,
     )
-    if wanted.is_empty:
+    if not (prompts or request_id or request != ImageRequest()):
         raise typer.BadParameter("Give a prompt, - for prompts from stdin, or @FILE.", param_hint="PROMPT")
     if is_retried and not is_batch(wanted.words):
         raise typer.BadParameter("It goes with a batch. One prompt is simply repeated.", param_hint="--retry-failed")

@@ -24,14 +24,7 @@ from darkroom_server.batches.targets import Target
 from darkroom_server.cli.balance import read_the_bill
 from darkroom_server.cli.opened import in_darkroom
 from darkroom_server.cli.pictures import draw, open_in_viewer
-from darkroom_server.cli.screen import (
-    batch_bar,
-    left_behind,
-    note,
-    progress_bar,
-    show_json,
-    show_report,
-)
+from darkroom_server.cli.screen import batch_bar, left_behind, note, progress_bar, show_json, show_report
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,11 +46,6 @@ class Wanted:
     is_shown: bool
     is_quiet: bool
     as_json: bool
-
-    @property
-    def is_empty(self) -> bool:
-        """Nothing says what to draw."""
-        return not (self.words or self.base != ImageRequest() or self.request_id)
 
 
 def generate_one(settings: Settings, wanted: Wanted) -> int:

@@ -29,9 +29,7 @@ def models(
     words: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[WORDS]...",
-            help="Words to search for, or the name of one model.",
-            autocompletion=model_names,
+            metavar="[WORDS]...", help="Words to search for, or the name of one model.", autocompletion=model_names
         ),
     ] = None,
     task: Annotated[str, typer.Option(help="Only models for this task.")] = "any",

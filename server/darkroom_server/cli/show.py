@@ -12,7 +12,6 @@ import typer
 from darkroom.darkroom import Darkroom
 from darkroom.errors import UnknownPrediction
 from darkroom.get_prediction import get_prediction
-from darkroom.images import StoredImage
 from darkroom.journal import Intent
 from darkroom.reports import PredictionReport
 from darkroom.reports.amounts import local, size
@@ -29,8 +28,7 @@ _Id = Annotated[str, typer.Argument(metavar="ID", help="Id of a prediction, a re
 _IdOrFile = Annotated[
     str,
     typer.Argument(
-        metavar="ID|FILE",
-        help="The same, or a picture; for a list `today`, `recent`, a date or `find: words`.",
+        metavar="ID|FILE", help="The same, or a picture; for a list `today`, `recent`, a date or `find: words`."
     ),
 ]
 _AsJson = Annotated[bool, typer.Option("--json", help="Print the report as JSON.")]
@@ -115,17 +113,16 @@ def _id_beside(path: Path, sha256: str) -> str:
 def _how_made(rows: Sequence[Intent]) -> list[str]:
     """Sentences on the request behind these rows, which are the parts of one."""
     first = rows[0]
-    images = [image for row in rows for image in row.images]
     seed = "" if first.seed is None else f", seed {first.seed}"
     again = "" if first.is_adopted else command_again(rows)
     return [
         f"Prompt: {prompt_of(first)}" if prompt_of(first) else "",
         f"Made: {local(first.intended_at):%Y-%m-%d %H:%M} by {first.model} through {first.gateway}{seed}",
-        *(_picture(image) for image in images if image.file),
+        *(
+            f"Image {image.index + 1}: {file.width_px}x{file.height_px}, {size(file.size_bytes)}"
+            for row in rows
+            for image in row.images
+            if (file := image.file)
+        ),
         f"Again: {again}" if again else "",
     ]
-
-
-def _picture(image: StoredImage) -> str:
-    file = image.file
-    return f"Image {image.index + 1}: {file.width_px}x{file.height_px}, {size(file.size_bytes)}" if file else ""

@@ -74,8 +74,9 @@ class OutputFiles:
         model, input = prediction.model, prediction.stored.input
         mask = str(input.get(model.concepts.mask) or "")
         # The images in the main input, else those in others, such as `image_url`.
-        main = {name: input[name] for name in (model.concepts.image,) if input.get(name)}
-        images = [each for each in image_references(model, main or input) if each != mask]
+        image = model.concepts.image
+        names = {image} if input.get(image) else input.keys() - {model.concepts.mask}
+        images = image_references(model, {name: input[name] for name in names})
         return ImagePlan(
             prediction=prediction,
             index=index,
