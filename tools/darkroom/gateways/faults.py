@@ -159,4 +159,5 @@ def _table() -> dict[str, dict[str, Any]]:
 
 def failure_kind(error_text: str) -> FailureKind:
     """Why a prediction failed: "transient" ones are worth one more try with the same input, the others are not."""
-    return next((kind for kind, pattern in _FAILURES.items() if pattern.search(error_text)), "other")
+    kinds: list[FailureKind] = [kind for kind, pattern in _FAILURES.items() if pattern.search(error_text)]
+    return kinds[0] if kinds else "other"

@@ -36,8 +36,9 @@ def image_role(image: LiveInput, found: Findings, *, has_mask: bool) -> ImageRol
         ("face_reference", _is_face(name, text, about, found)),
         ("style_or_composition_reference", re.search(r"image_prompt|style|ip_adapter", name) or _STYLE.search(text)),
         ("reference", "reference" in name),
+        ("source", True),
     )
-    return next((role for role, is_so in roles if is_so), "source")
+    return next(role for role, is_so in roles if is_so)
 
 
 def _is_repainted(text: str, found: Findings) -> bool:
