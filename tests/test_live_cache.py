@@ -32,6 +32,9 @@ RICH = live_body(
 )
 
 
+VECTOR = live_body({"prompt": text()}, example="data:image/svg+xml;base64,PHN2Zy8+")
+
+
 def read(body: Any) -> Description | str:
     try:
         return describe(body)
@@ -39,7 +42,7 @@ def read(body: Any) -> Description | str:
         return str(error)
 
 
-@pytest.mark.parametrize("body", [RICH, PAINTER, *HOSTILE.values()])
+@pytest.mark.parametrize("body", [RICH, VECTOR, PAINTER, *HOSTILE.values()])
 def test_what_is_kept_reads_as_the_whole_did(body: dict[str, Any]):
     assert read(json.loads(json.dumps(pruned(body)))) == read(body)
 

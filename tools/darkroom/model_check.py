@@ -61,4 +61,4 @@ async def model_file_text(darkroom: Darkroom, name: str) -> str:
             raise UnknownModel(f"Gateway '{gateway}' has no model '{ref}'.")
         raise GatewayUnreachable(f"Gateway '{gateway}' does not describe '{ref}': {answer.words}.", gateway=gateway)
     curated = darkroom.registry.find(ref.full_name)
-    return model_text(answer.description, curated, gateway=gateway, today=str(datetime.date.today()))
+    return model_text(answer, curated, gateway=gateway, today=str(datetime.date.today()))

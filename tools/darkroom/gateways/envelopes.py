@@ -225,7 +225,7 @@ def _reason(body: Mapping[str, object], error: Mapping[str, object]) -> str:
     told = (text_in(item.get("msg")) or text_in(item.get("description")) for item in items)
     detail = "; ".join(filter(None, told)) or body.get("detail")
     sources = (error.get("message"), body.get("error"), detail, body.get("title"), body.get("message"))
-    return next(filter(None, map(text_in, sources)), "")
+    return next((text for source in sources if (text := text_in(source))), "")
 
 
 def _retry_after(

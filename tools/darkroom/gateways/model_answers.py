@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from darkroom.gateways.replies import Reply
+from darkroom.gateways.replies import UNSERVED, Reply
 from darkroom.gateways.words import quoted
 from darkroom.predictions import items_in, mapping_in, text_in
 
@@ -19,7 +19,6 @@ _NOT_THERE = re.compile(
     r"not found|not exist|n't exist|not be found|\bno such\b|\bunknown\b|\bno (model|version|deployment)\b",
     re.IGNORECASE,
 )
-_UNSERVED = frozenset({301, 302, 303, 307, 308, 404, 405, 410, 501})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +47,7 @@ def model_object(reply: Reply, member: str) -> Mapping[str, object] | NotTold:
     detail = text_in((body or {}).get("detail"))
     if reply.status == 404 and _SUBJECT.search(detail) and _NOT_THERE.search(detail):
         return NotTold(is_missing=True, words=quoted(detail, 100))
-    return NotTold(is_unserved=reply.status in _UNSERVED, words=f"it answered with HTTP {reply.status}")
+    return NotTold(is_unserved=reply.status in UNSERVED, words=f"it answered with HTTP {reply.status}")
 
 
 def models_in(reply: Reply) -> list[Mapping[str, object]] | None:

@@ -65,7 +65,8 @@ class PollSchedule:
         """Seconds until the next look, `elapsed_s` after the create; about ten at most, to see an early end."""
         jitter = rng.uniform(0.9, 1.1)
         if self.p5_s is None or self.p95_s is None:
-            return _unlearned_step(elapsed_s) * jitter
+            soon_s = 0.5 if elapsed_s < _SHORT_STEPS * 0.5 else 1.0
+            return (soon_s if elapsed_s < 60 else min(0.12 * elapsed_s, _LONGEST_STEP_S)) * jitter
         step_s = min(max((self.p95_s - self.p5_s) / _STEPS, 0.3), 1.8)
         if elapsed_s < self.p5_s:
             return min(max(self.p5_s - elapsed_s, 0.3), _LONGEST_STEP_S)
@@ -81,9 +82,3 @@ class PollSchedule:
         """
         wanted_s = _LONGEST_COLD_START_S + 4 * self.longest_s
         return round(min(max(wanted_s, _SHORTEST_CANCEL_AFTER_S), _LONGEST_CANCEL_AFTER_S))
-
-
-def _unlearned_step(elapsed_s: float) -> float:
-    if elapsed_s < _SHORT_STEPS * 0.5:
-        return 0.5
-    return 1.0 if elapsed_s < 60 else min(0.12 * elapsed_s, _LONGEST_STEP_S)

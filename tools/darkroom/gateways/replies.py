@@ -11,6 +11,8 @@ from darkroom.predictions import MOST_LEVELS
 # One layer grows a block 1000-fold at most; layers multiply, and brotli and zstd know no such bound.
 BOUNDED_ENCODINGS = frozenset({"", "identity", "gzip", "x-gzip", "deflate"})
 MAX_REPLY_BYTES = 64 * 1024 * 1024  # images may come as data URIs: four PNGs of 9 MB take 48 MB
+# What an address answers where nothing of the kind is served; redirects lead to a web site.
+UNSERVED = frozenset({301, 302, 303, 307, 308, 404, 405, 410, 501})
 _MARKS, _MOST_MARKS = b'",[]{}', 1_000_000  # a list page of 100 predictions with long logs has about 200,000
 _FRAGMENT_BYTES = 256 * 1024  # the id stands before the output wherever it was seen
 _LONGEST_NUMBER = 19

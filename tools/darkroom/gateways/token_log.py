@@ -14,7 +14,7 @@ from typing import TypeGuard, cast
 from darkroom.errors import GatewayError, GatewayUnreachable, RequestRefused
 from darkroom.gateways.envelopes import http_date, plain_name
 from darkroom.gateways.profiles import Gateway
-from darkroom.gateways.replies import Reply
+from darkroom.gateways.replies import UNSERVED, Reply
 from darkroom.gateways.words import quoted
 from darkroom.predictions import mapping_in, text_in
 
@@ -29,8 +29,6 @@ _FEWEST_CAPPED_ROWS = 100
 _FIRST_SECOND, _LAST_SECOND = 946_684_800, 4_102_444_800  # of the years 2000 to 2100
 _ROWS_BEGIN = re.compile(r'"data"\s*:\s*\[')
 _NOT_FOUND = re.compile(r"not found|no such|invalid url|不存在|未找到", re.IGNORECASE)
-# What an address answers where nothing of the kind is served; redirects lead to a web site.
-_UNSERVED = frozenset({301, 302, 303, 307, 308, 404, 405, 410, 501})
 
 
 class LogKind(StrEnum):
@@ -88,7 +86,7 @@ class TokenLog:
 
 def is_unserved(reply: Reply) -> bool:
     """Whether this gateway keeps no log for keys, as far as its answer tells."""
-    if reply.status in _UNSERVED:
+    if reply.status in UNSERVED:
         return True
     if not 200 <= reply.status < 300 or (reply.is_cut and reply.decoded is None):
         return False

@@ -31,16 +31,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _VERSION = re.compile(r"([0-9a-f]{64})?")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """`date` (YYYY-MM-DD) is the day on which the gateway said it; `is_old`: it could not be asked again now."""
-
-    description: Description
-    date: str
-    is_old: bool = False
-
-
-Answer = Found | NotTold
+Answer = Description | NotTold
 
 
 @dataclass(eq=False)
@@ -82,12 +73,11 @@ class Directory:
         if ref.is_deployment:
             return await self._find_released(ref, kept.body, within_s)
         body = {"latest_version": kept.body, "name": ref.name, "owner": ref.owner} if ref.version else kept.body
-        date = f"{datetime.fromtimestamp(kept.at, UTC):%Y-%m-%d}"
         try:
-            description = describe(body, name=ref.full_name, today=date)
+            found = describe(body, name=ref.full_name, today=f"{datetime.fromtimestamp(kept.at, UTC):%Y-%m-%d}")
         except BadSchema as error:
             return NotTold(words=str(error))
-        return Found(description=description, date=date, is_old=self.clock() - kept.at >= _holds_s(ref))
+        return replace(found, is_old=self.clock() - kept.at >= _holds_s(ref))
 
     async def _find_released(self, ref: ModelRef, body: Mapping[str, object], within_s: float) -> Answer:
         """What a deployment runs."""
@@ -99,8 +89,7 @@ class Directory:
         answer = await self.find(model, within_s=min(within_s, _SECOND_WITHIN_S))
         if isinstance(answer, NotTold):
             return NotTold(words=f"the model that it runs, '{model.full_name}', is not described")
-        renamed = answer.description.model.model_copy(update={"name": ref.full_name})
-        return replace(answer, description=replace(answer.description, model=renamed, is_official=True))
+        return replace(answer, model=answer.model.model_copy(update={"name": ref.full_name}), is_official=True)
 
     async def _ask(self, ref: ModelRef, is_fresh: bool, within_s: float) -> Kept | NotTold:
         """What is remembered while it holds, else the gateway's answer, else what is remembered though it is old."""

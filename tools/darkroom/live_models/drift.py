@@ -7,8 +7,9 @@ from typing import Literal
 from pydantic import JsonValue
 
 from darkroom.gateways.model_answers import NotTold
-from darkroom.live_models.directory import Answer, Found
+from darkroom.live_models.directory import Answer
 from darkroom.registry import Model, ModelInput
+from darkroom.registry.live_schema import Description
 
 # The old file refuses what the gateway allows; lets through what it refuses; says something that is not so any more.
 Effect = Literal["wrongly refuses", "422", "silent"]
@@ -41,7 +42,7 @@ def compare(model: Model, answer: Answer) -> Checked:
             return Checked(model=model.name, problem=answer.words)
         words = "has no version any more" if has_no_version else "is gone"
         return Checked(model=model.name, changes=(Change("", words, "422"),))
-    changes, version = tuple(_changes(model, answer)), answer.description.version
+    changes, version = tuple(_changes(model, answer)), answer.version
     notes: list[str] = []
     if model.run_by == "version" and version not in ("", model.version):
         notes.append(f"a newer version is {version[:8]}")
@@ -73,8 +74,7 @@ def input_changes(model: Model, live: Model) -> Iterator[Change]:
             yield Change(name, "is new", "wrongly refuses")
 
 
-def _changes(model: Model, answer: Found) -> Iterator[Change]:
-    found = answer.description
+def _changes(model: Model, found: Description) -> Iterator[Change]:
     if found.is_official is not None and found.is_official != (model.run_by == "model"):
         kind = "official" if found.is_official else "run by version"
         yield Change("", f"is {kind} now", "422")

@@ -20,7 +20,7 @@ from darkroom.registry.live_schema.examples import example_endings, example_s
 log = logging.getLogger(__name__)
 
 _LARGEST_BYTES = 256 * 1024
-_KEPT = ("owner", "name", "is_official", "run_count", "id", "model", "version")
+_KEPT = ("owner", "name", "description", "is_official", "run_count", "id", "model", "version")
 _LONGEST_TEXT = 6000
 
 
@@ -74,8 +74,7 @@ class Files:
 
 def pruned(body: Mapping[str, object]) -> dict[str, object]:
     """What is kept of the object of a model, of a version of one, or of a deployment."""
-    kept = {name: body[name] for name in _KEPT if name in body}
-    kept["description"] = text_in(body.get("description"))[:_LONGEST_TEXT]
+    kept = {name: _shortened(body[name]) for name in _KEPT if name in body}
     for name in ("latest_version", "current_release"):
         if (inner := mapping_in(body.get(name))) is not None:
             kept[name] = pruned(inner)

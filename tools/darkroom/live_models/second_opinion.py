@@ -21,13 +21,12 @@ async def today(directory: Directory, model: Model, *, is_fresh: bool = False) -
         return None
     version = model.version if model.run_by == "version" and not model.is_live else ""
     ref = replace(ModelRef.parse(model.name), version=version)
-    answer = await directory.find(ref, is_fresh=is_fresh, within_s=_ASKED_WITHIN_S)
-    if isinstance(answer, NotTold) or answer.description.makes == "other":
+    found = await directory.find(ref, is_fresh=is_fresh, within_s=_ASKED_WITHIN_S)
+    if isinstance(found, NotTold) or found.makes == "other":
         return None
-    found = answer.description
     if not model.is_live:
-        return overlaid(model, found.model), answer.date
-    return (found.model.at_version(found.version) if model.run_by == "version" else found.model), answer.date
+        return overlaid(model, found.model), found.date
+    return (found.model.at_version(found.version) if model.run_by == "version" else found.model), found.date
 
 
 def price_words(model: Model, live: Model) -> tuple[str, ...]:

@@ -148,7 +148,7 @@ class Model(Facts):
             "run_by": "version" if self.version else "model",
             "tasks": tuple(task for task, name in by_concept.items() if name),
         }
-        facts = {field: missing[field] for field in missing.keys() - self.model_fields_set}
+        facts: dict[str, object] = {name: missing[name] for name in missing.keys() - self.model_fields_set}
         if self.prices and "price" not in self.model_fields_set:
             facts["price"] = table_of(self.prices, self.inputs_by_name)
         for field, value in facts.items():

@@ -4,7 +4,6 @@ How Replicate bills by them: `darkroom.pricing`.
 """
 
 import datetime
-from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue, NonNegativeInt
@@ -75,14 +74,8 @@ class PriceTable(Facts):
         """Whether it was read more than 180 days ago, or nobody says when."""
         if self.confidence == "user" and not self.date:
             return False
-        read_on = next(_dates(self.date), None)
-        return read_on is None or (today - read_on).days > STALE_AFTER_DAYS
-
-
-def _dates(text: str) -> Iterator[datetime.date]:
-    """The day that a text such as "2026-10-05", "2026-10" or "2026" names, the first of its span."""
-    for rest in ("", "-01", "-01-01"):
         try:
-            yield datetime.date.fromisoformat(text + rest)
+            read_on = datetime.date.fromisoformat(f"{self.date}-01-01"[:10])  # of "2026-10" or "2026" the first day
         except ValueError:
-            continue
+            return True
+        return (today - read_on).days > STALE_AFTER_DAYS

@@ -49,11 +49,9 @@ class ImageRequest:
     def from_json(cls, told: Mapping[str, JsonValue]) -> "ImageRequest":
         """What `to_json` has written; what is missing, or of another type, is not given."""
         given = {name: tuple(map(str, value)) if isinstance(value, list) else value for name, value in told.items()}
-        fitting = {name: value for name, value in given.items() if name in ARGUMENTS}
         blank = cls()
-        return replace(
-            blank, **{name: value for name, value in fitting.items() if isinstance(value, type(getattr(blank, name)))}
-        )
+        fitting = {name: given[name] for name in ARGUMENTS if isinstance(given.get(name), type(getattr(blank, name)))}
+        return replace(blank, **fitting)
 
 
 ARGUMENTS = tuple(each.name for each in fields(ImageRequest) if each.compare)

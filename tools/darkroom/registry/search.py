@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from darkroom.registry.model import Model
-from darkroom.registry.wishes import Sort, Wish, plain, read_wish
+from darkroom.registry.wishes import NEW_IMAGE, Sort, Wish, plain, read_wish
 
 _SAYS_SO = 3
 _CAN = 1
@@ -55,7 +55,7 @@ def rank(models: Iterable[Model], query: str, *, has_task: bool = False) -> Foun
     wish = read_wish(query, has_task=has_task)
     names = _names_in(wish, texts.values())
     if not names and not wish.tasks and query.strip() and not has_task:
-        wish = wish.for_a_new_image()
+        wish = replace(wish, tasks=(NEW_IMAGE,))
     rows = [row for text in texts.values() if (row := _ranked(text, wish, names))]
     is_understood = wish.is_understood or bool(names) or any(text.says_any(wish.rest) for text in texts.values())
     ordered = sorted(rows, key=lambda row: (row.misses, -row.score, -row.model.provenance.run_count, row.model.name))

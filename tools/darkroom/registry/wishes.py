@@ -6,14 +6,13 @@ The words are data (search_words.toml), in several languages; nothing is transla
 import re
 import tomllib
 import unicodedata
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 Sort = Literal["best", "price", "speed"]
-_NEW_IMAGE = ("text_to_image", "text_to_svg")
+NEW_IMAGE = ("text_to_image", "text_to_svg")
 _MARKS = re.compile(r"[\u0300-\u036f]")
 _BETWEEN = re.compile(r"[^\w.*]+|_|\.(?!\d)")
 # Chinese and Japanese are written without spaces, so that their words are found anywhere.
@@ -38,10 +37,6 @@ class Wish:
     rest_names: tuple[str, ...] = ()
     is_understood: bool = False
 
-    def for_a_new_image(self) -> "Wish":
-        """The same, of an image that is to be drawn."""
-        return replace(self, tasks=(_NEW_IMAGE,))
-
 
 def plain(text: str) -> str:
     """Lower case without accents, with one space between words."""
@@ -65,17 +60,13 @@ def read_wish(query: str, *, has_task: bool) -> Wish:
     return Wish(
         tasks=tuple(tuple(row["tasks"]) for row in [*sure, *hints]),
         names=tuple(plain(name) for row in rows for name in row.get("names", ())),
-        musts=tuple(_fragments(rows, "must")),
-        likes=tuple(_fragments(rows, "likes")),
+        musts=tuple(tuple(map(plain, row["must"])) for row in rows if "must" in row),
+        likes=tuple(tuple(map(plain, row["likes"])) for row in rows if "likes" in row),
         sort=next((row["sort"] for row in rows if "sort" in row), "best"),
         rest=tuple(word for word in rest if len(word) > 3 or any(map(str.isdigit, word)) or word in words.everyday),
         rest_names=tuple(word for word in rest if word not in words.everyday and word.isalpha() and len(word) > 2),
         is_understood=bool(rows),
     )
-
-
-def _fragments(rows: list[dict[str, Any]], field: str) -> Iterator[tuple[str, ...]]:
-    yield from (tuple(map(plain, row[field])) for row in rows if field in row)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -48,16 +48,19 @@ _DEPRECATED = re.compile(
 class Description:
     """`model` can be mapped and checked like a curated one; it has no price.
 
-    `makes` comes from its example. `notes` are what a caller should know.
-    `version` has 64 hexadecimal digits, or is empty. `is_official` None: not said.
+    `makes` comes from its example. `notes` are what a caller should know. `date` (YYYY-MM-DD) is when it was said, and
+    `is_old` that the gateway could not be asked again now. `version` has 64 hexadecimal digits, or is empty.
+    `is_official` None: not said.
     """
 
     model: Model
     makes: Makes
     output: OutputKind
     notes: tuple[str, ...]
+    date: str
     version: str
     is_official: bool | None
+    is_old: bool = False
 
 
 def describe(body: Mapping[str, object], *, name: str = "", today: str = "") -> Description:
@@ -81,6 +84,7 @@ def describe(body: Mapping[str, object], *, name: str = "", today: str = "") -> 
         makes=makes,
         output=output,
         notes=(*odd_names, *found.notes),
+        date=today,
         version=identifier if _VERSION.fullmatch(identifier) else "",
         is_official=is_official(body),
     )

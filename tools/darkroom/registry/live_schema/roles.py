@@ -1,7 +1,7 @@
 """What an image is used for, and what the model is for: for notes and for the search, never a reason to refuse."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from darkroom.model_tasks import Task
 from darkroom.registry.concepts import ImageRole
@@ -27,22 +27,18 @@ def image_role(image: LiveInput, found: Findings, *, has_mask: bool) -> ImageRol
     """By its name, then by its text; "source" where neither says otherwise."""
     about = found.about.lower()
     name, text = image.name.lower(), image.text.lower()
-    if has_mask and _is_repainted(text, found):
-        return "inpaint_source"
-    if _STRUCTURE_NAME.search(name) or _STRUCTURE.search(text):
-        return "structure"
-    if "controlnet" in about and image.item.required and not _IMG2IMG.search(about + text):
-        return "structure"
-    by_words: tuple[tuple[ImageRole, Callable[[], object]], ...] = (
-        ("variation", lambda: re.search(r"redux|variation", name) or "redux" in about or _VARIED.search(text)),
-        ("character_reference", lambda: "character" in name),
-        ("face_reference", lambda: _is_face(name, text, about, found)),
-        ("style_or_composition_reference", lambda: re.search(r"image_prompt|style|ip_adapter", name)),
-        ("style_or_composition_reference", lambda: _STYLE.search(text)),
-        ("reference", lambda: "reference" in name),
+    roles: tuple[tuple[ImageRole, object], ...] = (
+        ("inpaint_source", has_mask and _is_repainted(text, found)),
+        ("structure", _STRUCTURE_NAME.search(name) or _STRUCTURE.search(text)),
+        ("structure", "controlnet" in about and image.item.required and not _IMG2IMG.search(about + text)),
+        ("variation", re.search(r"redux|variation", name) or "redux" in about or _VARIED.search(text)),
+        ("character_reference", "character" in name),
+        ("face_reference", _is_face(name, text, about, found)),
+        ("style_or_composition_reference", re.search(r"image_prompt|style|ip_adapter", name) or _STYLE.search(text)),
+        ("reference", "reference" in name),
+        ("source", True),
     )
-    roles: list[ImageRole] = [role for role, is_so in by_words if is_so()]
-    return roles[0] if roles else "source"
+    return next(role for role, is_so in roles if is_so)
 
 
 def _is_repainted(text: str, found: Findings) -> bool:

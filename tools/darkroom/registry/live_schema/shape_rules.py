@@ -20,6 +20,7 @@ _SIZE = re.compile(
 )
 _OTHER_SIZE = re.compile(r"detect|control|input")
 _CONDITIONAL = re.compile(r"only (?:used|applies|works|when)|ignored (?:if|when|unless)", re.IGNORECASE)
+_EQUALS = r"\b\W{0,3}(?:==?|is set to|set to|is)\W{0,4}"
 _SMALLEST_DEFAULT_PX = 32
 _SMALLEST_LIMIT_PX = 128
 _LONGEST_TOKEN = 60
@@ -33,11 +34,8 @@ def find_shape(found: Findings) -> None:
 
 
 def _find_ratio(found: Findings) -> None:
-    named = [
-        each
-        for each in found.inputs
-        if each.item.type == "string" and not each.is_uri and _RATIO_NAME.fullmatch(each.key)
-    ]
+    texts = [each for each in found.inputs if each.item.type == "string" and not each.is_uri]
+    named = [each for each in texts if _RATIO_NAME.fullmatch(each.key)]
     good = [each for each in named if _ratios(each) >= _FEWEST_RATIOS or not each.item.enum]
     found.put_only("aspect_ratio", good or [each for each in found.inputs if _lists_ratios(each)])
     if named and not good and "aspect_ratio" not in found.concepts:
@@ -63,10 +61,9 @@ def _find_sides(found: Findings) -> None:
 
 
 def _is_side(each: LiveInput) -> bool:
-    item = each.item
-    is_large = isinstance(item.default, int | float) and item.default >= _SMALLEST_DEFAULT_PX
-    fits = item.max is None or item.max >= _SMALLEST_LIMIT_PX
-    return each.is_number and fits and (item.default is None or is_large)
+    default, limit = each.item.default, each.item.max
+    is_large = default is None or (isinstance(default, int | float) and default >= _SMALLEST_DEFAULT_PX)
+    return each.is_number and is_large and (limit is None or limit >= _SMALLEST_LIMIT_PX)
 
 
 def _find_condition(found: Findings, width: LiveInput, height: LiveInput) -> None:
@@ -94,14 +91,10 @@ def requires(each: LiveInput, found: Findings) -> Mapping[str, JsonValue]:
         if other is each or other.name.lower() not in text:
             continue
         for value in other.strings:
-            if len(value) <= _LONGEST_TOKEN and value.lower() in text and _says_equal(text, other.name, value):
+            said = rf"\b{re.escape(other.name.lower())}{_EQUALS}{re.escape(value.lower())}\b"
+            if len(value) <= _LONGEST_TOKEN and value.lower() in text and re.search(said, text):
                 return {other.name: value}
     return {}
-
-
-def _says_equal(text: str, name: str, value: str) -> bool:
-    between = r"\b\W{0,3}(?:==?|is set to|set to|is)\W{0,4}"
-    return bool(re.search(rf"\b{re.escape(name.lower())}{between}{re.escape(value.lower())}\b", text))
 
 
 def _find_size(found: Findings) -> None:

@@ -6,13 +6,18 @@ from what another argument asks for, the request is refused.
 
 from collections.abc import Callable
 
+from pydantic import JsonValue
+
 from darkroom.registry.checks import check_input
 from darkroom.registry.mapping import arguments, suggestions
 from darkroom.registry.mapping.argument_inputs import ArgumentInputs, Input, quoted, refusal
 from darkroom.registry.mapping.options import fault_refusal, map_options
-from darkroom.registry.mapping.unlisted import map_unlisted
-from darkroom.registry.model import Model
-from darkroom.registry.request import ImageRequest, MappedInput
+from darkroom.registry.model import Model, ModelRef
+from darkroom.registry.request import ARGUMENTS, ImageRequest, MappedInput
+from darkroom.uris import is_data_uri, scheme_of
+
+_NOT_GIVEN = ImageRequest()
+_UNMAPPABLE = [name for name in ARGUMENTS if name not in ("prompt", "model", "options")]
 
 
 def map_request(model: Model, request: ImageRequest, draw_seed: Callable[[], int]) -> MappedInput:
@@ -21,7 +26,7 @@ def map_request(model: Model, request: ImageRequest, draw_seed: Callable[[], int
     Raises: InvalidInput where an argument or option does not fit; nothing was sent.
     """
     if not model.checked:
-        return map_unlisted(model, request)
+        return _map_unlisted(model, request)
     if model.required_secrets:
         words = (
             f"'{model.name}' wants your own {model.required_secrets[0]}, and darkroom takes no key from tool arguments."
@@ -71,3 +76,37 @@ def _refuse_faults(model: Model, input: Input) -> None:
             raise refusal(fault.field, f"'{model.name}' needs {how}.")
         item = model.inputs_by_name[fault.field.partition(".")[0]]
         raise fault_refusal(model, item, input[item.name], fault)
+
+
+def unlisted_model(ref: ModelRef) -> Model:
+    """A model known by its full name only: options are passed as given, and the notes say that nothing was checked."""
+    return Model(name=ref.full_name, version=ref.version, inputs=(), checked=False)
+
+
+def _map_unlisted(model: Model, request: ImageRequest) -> MappedInput:
+    """The options as they are, and the prompt as `prompt`, which nearly every model has.
+
+    Raises: InvalidInput where another of our arguments was given; how this model calls it is not known.
+    """
+    for name in _UNMAPPABLE:
+        if getattr(request, name) != getattr(_NOT_GIVEN, name):
+            words = f"'{model.name}' is not in the registry, so what it calls {name} is not known."
+            raise refusal(name, f"{words} Give it in model_options under the model's own name, and leave {name} out.")
+    input = dict(request.options)
+    if request.prompt:
+        if input.get("prompt", request.prompt) != request.prompt:
+            words = f"prompt and option prompt ({quoted(input['prompt'])}) contradict each other. Give one of the two."
+            raise refusal("prompt", words)
+        input = {"prompt": request.prompt} | input
+    note = f"'{model.name}' is not in the registry: its options were passed as given, and nothing was checked."
+    return MappedInput(
+        input=input,
+        file_fields=tuple(name for name, value in input.items() if name != "prompt" and _is_file(value)),
+        notes=(note,),
+    )
+
+
+def _is_file(value: JsonValue) -> bool:
+    if isinstance(value, list):
+        return bool(value) and all(isinstance(item, str) and _is_file(item) for item in value)
+    return isinstance(value, str) and (is_data_uri(value) or scheme_of(value) in ("prediction", "upload", "file"))

@@ -1,5 +1,7 @@
 """The shape of the result: an aspect ratio, an exact size, or that of the image given."""
 
+from dataclasses import replace
+
 from darkroom.errors import InvalidInput
 from darkroom.registry.mapping.argument_inputs import ArgumentInputs, Input, listed, quoted, refusal
 from darkroom.registry.mapping.options import range_words
@@ -55,17 +57,13 @@ def offers_shape(model: Model, text: str) -> bool:
 
 def _from_size(model: Model, request: ImageRequest) -> ArgumentInputs:
     if found := _exact_from_size(model, request):
-        if request.aspect_ratio:
-            note = "width and height decide the shape, so aspect_ratio was not sent."
-            return ArgumentInputs(argument=found.argument, asked=found.asked, notes=(*found.notes, note))
-        return found
+        note = "width and height decide the shape, so aspect_ratio was not sent."
+        return replace(found, notes=(*found.notes, note)) if request.aspect_ratio else found
     ratio = request.aspect_ratio or ratio_of(request.width, request.height)
     asked = "" if request.aspect_ratio else f"the shape of {request.width}x{request.height}"
     found = _from_ratio(model, ratio, asked)
     note = f"'{model.name}' takes no exact size, so {request.width}x{request.height} was sent as a shape only."
-    return ArgumentInputs(
-        argument="width", asked=found.asked, notes=(note, *found.notes) if found.asked else found.notes
-    )
+    return replace(found, argument="width", notes=(note, *found.notes) if found.asked else found.notes)
 
 
 def _from_ratio(model: Model, text: str, asked: str = "") -> ArgumentInputs:
