@@ -201,7 +201,7 @@ def _cells(tenant: dict[str, Any]) -> list[tuple[str, ...]]:
             each["base_url"] or "its own",
             str(each["creates_per_minute"] or ""),
             each["set_at"].strftime("%Y-%m-%d"),
-            (each["principal"] or {}).get("subject", "the team's"),
+            each["principal"]["subject"] if each["principal"] else "the team's",
         )
         for each in tenant["keys"]
     ]

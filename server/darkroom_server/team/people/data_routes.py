@@ -30,6 +30,7 @@ from darkroom_server.team.tenants import Principal
 
 log = logging.getLogger(__name__)
 
+_STATUSES = {UnknownPrediction: 404, AccessRefused: 403, InvalidRequest: 400}
 ROOT = "page/"
 """Where the data of the page is, below the address of the server."""
 
@@ -53,6 +54,7 @@ class NotYours(Exception):
     def __init__(self, status: int) -> None:
         super().__init__(status)
         self.status = status
+        self.words = "Your log-in has ended. Reload the page to log in again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,22 +113,13 @@ def told(endpoint: Endpoint) -> Endpoint:
 
 def _in_words(error: Exception, *, is_reading: bool) -> tuple[int, str]:
     """The status and what happened. Raises: the error where it is none of darkroom's."""
-    match error:
-        case NotYours():
-            return error.status, "Your log-in has ended. Reload the page to log in again."
-        case UnknownPrediction():
-            return 404, error.message
-        case AccessRefused():
-            return 403, error.message
-        case InvalidRequest():
-            return 400, error.message
-        case TooMuchAtOnce():
-            return error.status, error.words
-        case OutputError() if is_reading:
-            log.warning("a picture of the page cannot be read: %s", error)
-            return 404, "The picture cannot be read at the moment."
-        case DarkroomError():
-            log.warning("the page cannot be served: %s", error)
-            return 503, "This cannot be done at the moment. Try again; an administrator finds the reason in the log."
-        case _:
-            raise error
+    if isinstance(error, NotYours | TooMuchAtOnce):
+        return error.status, error.words
+    if not isinstance(error, DarkroomError):
+        raise error
+    if status := next((status for kind, status in _STATUSES.items() if isinstance(error, kind)), None):
+        return status, error.message
+    log.warning("the page cannot be served: %s", error)
+    if isinstance(error, OutputError) and is_reading:
+        return 404, "The picture cannot be read at the moment."
+    return 503, "This cannot be done at the moment. Try again; an administrator finds the reason in the log."
