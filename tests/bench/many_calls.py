@@ -15,7 +15,8 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tools"), str(ROOT / "server")]
 
 import anyio  # noqa: E402
-from fault_gateway import Plan, gateway_process  # noqa: E402
+from fault_plan import Plan  # noqa: E402
+from gateway_process import gateway_process  # noqa: E402
 from open_rooms import room_options  # noqa: E402
 
 from darkroom.darkroom import Darkroom  # noqa: E402
