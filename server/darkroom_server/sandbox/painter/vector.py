@@ -42,13 +42,12 @@ def _glow(item: Glow, number: int, scale: int) -> str:
 
 
 def _fill(item: Fill, number: int, scale: int) -> str:
-    paint, look, needed = _color(item.top), "", ""
+    paint, needed = _color(item.top), ""
     if item.top != item.bottom:
         paint = f"url(#f{number})"
         stops = _stop(0, item.top) + _stop(1, item.bottom)
         needed = f'<linearGradient id="f{number}" x2="0" y2="1">{stops}</linearGradient>'
-    if item.opacity != 1:
-        look = f' fill-opacity="{item.opacity:.2f}"'
+    look = f' fill-opacity="{item.opacity:.2f}"' if item.opacity != 1 else ""
     return f'{needed}<path fill="{paint}"{look} d="{"".join(_path(polygon, scale) for polygon in item.polygons)}"/>'
 
 
