@@ -30,7 +30,7 @@ _WAIT_S = 45
 async def main(calls: int, job_s: float, model: str) -> None:
     ends: dict[str, dict[str, float]] = {}
     with tempfile.TemporaryDirectory() as folder, gateway_process(Plan(run_s=job_s, holds=True)) as gateway:
-        async with Darkroom.open(room_options(gateway, Path(folder), holds=True)) as room:
+        async with Darkroom.open(room_options(gateway, Path(folder), holds=True, sleep=anyio.sleep)) as room:
             began_s, cpu_s = time.time(), time.process_time()
             async with anyio.create_task_group() as tasks:
                 for number in range(calls):
