@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from email.utils import formatdate
 from typing import Any
 
-from fault_gateway import picture
+from fault_plan import picture
 
 _PAGE_LENGTH = 100
 _LOGS = "\n".join(f"{percent:3d}%|{'#' * (percent // 10):<10}| {percent}/100" for percent in range(0, 100, 10))

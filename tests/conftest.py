@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import sniffio
+from forking_program import share_forking_program
 from hypothesis import HealthCheck, settings
 from rounds import rounds
 
@@ -42,9 +43,14 @@ settings.load_profile("darkroom")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Decoder processes never write byte-code, so what they load is compiled once, before there are any."""
+    """Do once what all processes of the tests need.
+
+    Decoder processes never write byte-code, so what they load is compiled before there are any.
+    """
     if hasattr(config, "workerinput"):
         return
+    if config.getoption("numprocesses", None):
+        share_forking_program()
     for name in ("PIL", "resvg_py", "darkroom"):
         spec = find_spec(name)
         for folder in (spec and spec.submodule_search_locations) or ():

@@ -15,8 +15,9 @@ import anyio.abc
 import anyio.to_thread
 import crash_child
 from anyio.streams.text import TextReceiveStream
-from fault_gateway import GatewayProcess, Plan, Truth, gateway_process, picture
+from fault_plan import Plan, Truth, picture
 from forking_program import python_command
+from gateway_process import GatewayProcess, gateway_process
 from postgres_server import PostgresServer
 
 from darkroom.images import ImageState

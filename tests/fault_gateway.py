@@ -1,76 +1,26 @@
 """A gateway on loopback that misbehaves by plan and keeps the truth of what it made. Its outputs are real PNG files.
 
-In this process: `async with FaultGateway() as gateway`. In a process of its own: `with gateway_process() as gateway`,
-or `python tests/fault_gateway.py`, which says its process id and address. There it is told over HTTP (`/plan`,
-`/truth`).
+In this process: `async with FaultGateway() as gateway`. In gateway_process.py it is told over HTTP (`/plan`, `/truth`).
 """
 
 import asyncio
 import contextlib
 import json
-import os
 import random
 import re
-import signal
 import socket
 import struct
-import subprocess
-import sys
 import time
-import urllib.request
-import zlib
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from email.utils import formatdate
-from functools import cache
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Self
 
+from fault_plan import CREATE_FAULTS, ECHOES, ODDITIES, REFUSALS, Made, Plan, Truth, picture
 from scripted_gateway import Answer, RecordedRequest, read_request
 
-# name -> is the prediction created all the same?
-CREATE_FAULTS = {
-    "429": False,
-    "503": False,
-    "504 before": False,
-    "reset before": False,
-    "500 after": True,
-    "502 after": True,
-    "504 after": True,
-    "stall after": True,
-    "cut after": True,
-    "cut before the id": True,
-    "reset after": True,
-    "503 with a time after": True,
-    "408 after": True,
-    "409 after": True,
-    "303 after": True,
-    "200 page after": True,
-    "503 page after": True,
-}
 _PAGE = b"<!doctype html><html><head><title>wait</title></head><body>Please wait.</body></html>"
-# How a gateway may echo an input that it was sent; each is harmless.
-_ECHOES: tuple[Callable[[dict[str, Any]], dict[str, Any]], ...] = (
-    lambda sent: {**sent, "prompt": f"  {sent['prompt']}\r\n"},
-    lambda sent: {**sent, "seed": str(sent.get("seed", 0))},
-    lambda sent: {**sent, "disable_safety_checker": False, "hf_token": None},
-    lambda sent: {name: value for name, value in sent.items() if value is not False},
-)
-# What a gateway may say beside what matters; some of it no calendar and no number knows.
-_ODDITIES: tuple[dict[str, Any], ...] = (
-    {"created_at": "9999-12-31T23:59:59Z"},
-    {"created_at": "0001-01-01T00:00:00+14:00"},
-    {"metrics": {"predict_time": 1e308, "image_count": -(10**40)}},
-    {"logs": "\ud800", "version": ["x"], "urls": None},
-)
-# Refusals for good; only by name, never by chance. So is "slow", which answers late and well.
-REFUSALS = {
-    "422": (422, "num_outputs: must be less than or equal to 4"),
-    "sensitive": (422, "The input was flagged as sensitive."),
-    "402": (402, "You have insufficient credit to run this model."),
-}
 _PREFER = re.compile(r"wait(?:=(\d+))?")
 _LONGEST_HOLD_S = 60
 _LOOK_FAULTS = ("500", "reset", "cut")
@@ -78,84 +28,6 @@ _PAGE_LENGTH = 100
 _SLOW_S = 0.25
 _CLOCK_STEP_S = 0.002
 _LOOK_EVERY_S = 0.01
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """How the gateway behaves: shares are from 0 to 1, times in seconds.
-
-    `script` names the fault of each create to come ("" for none), before chance rules. `born_done` is the share of
-    predictions that have ended when their create is answered; the others run `run_s`. `lag_s` is how long a prediction
-    is missing in the list, `busy_s` the time that a 429 or 503 names, `files` the answer to downloads ("", "500",
-    "404"). `looks_404` looks to come find nothing, `hollow_looks` find a success without its output. `oddities` is the
-    share of predictions that are echoed in another form or with odd values.
-
-    `holds`: whether `Prefer: wait` is honoured; a held answer is given as Replicate does, "processing" beside its
-    outputs. A hold takes `overtime_s` longer than was asked for; with `proxy_s` something answers 504 after so long.
-    The list takes `list_s`, a cancel `cancel_s`.
-    """
-
-    creates: float = 0.0
-    looks: float = 0.0
-    script: tuple[str, ...] = ()
-    born_done: float = 0.0
-    run_s: float = 0.2
-    stall_s: float = 2.0
-    lag_s: float = 0.0
-    busy_s: float = 0.0
-    files: str = ""
-    looks_404: int = 0
-    hollow_looks: int = 0
-    has_cancel: bool = True
-    oddities: float = 0.0
-    holds: bool = False
-    overtime_s: float = 0.0
-    proxy_s: float = 0.0
-    list_s: float = 0.0
-    cancel_s: float = 0.0
-
-
-@dataclass(slots=True, kw_only=True)
-class Made:
-    """One prediction of the truth; `created_s` and `ends_s` are on the wall clock."""
-
-    id: str
-    model: str
-    input: dict[str, Any]
-    created_s: float
-    ends_s: float
-    canceled_s: float = 0.0
-    owner: str = ""
-    odd: dict[str, Any] = field(default_factory=dict[str, Any])
-
-    def status(self, now: float) -> str:
-        if self.canceled_s:
-            return "canceled"
-        return "succeeded" if now >= self.ends_s else "processing"
-
-
-@dataclass(slots=True)
-class Truth:
-    """What was made, asked and misdone.
-
-    `creates` counts the creates on the wire, also those that were refused; `cancels` and `looks` name predictions.
-    `processor_s` is what its own process has taken, once it is asked over HTTP.
-    """
-
-    predictions: list[Made] = field(default_factory=list[Made])
-    creates: int = 0
-    cancels: list[str] = field(default_factory=list[str])
-    faults: dict[str, int] = field(default_factory=dict[str, int])
-    looks: list[str] = field(default_factory=list[str])
-    create_headers: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
-    lists: int = 0
-    most_held: int = 0
-    processor_s: float = 0.0
-
-    @property
-    def prompts(self) -> list[str]:
-        """In order of creation."""
-        return [str(made.input["prompt"]) for made in self.predictions]
 
 
 class _Broken(Exception):
@@ -338,7 +210,7 @@ class FaultGateway:
             odd=self.odd,
         )
         if self._rng.random() < self.plan.oddities:
-            made.odd = {**made.odd, **self._rng.choice(_ODDITIES), "input": self._rng.choice(_ECHOES)(made.input)}
+            made.odd = {**made.odd, **self._rng.choice(ODDITIES), "input": self._rng.choice(ECHOES)(made.input)}
         self.truth.predictions.append(made)
         self._by_id[made.id] = made
         return made
@@ -353,19 +225,17 @@ class FaultGateway:
         if self.plan.looks_404:
             self.plan = replace(self.plan, looks_404=self.plan.looks_404 - 1)
             made = None
-        return (
-            Answer(self._view(made))
-            if made and made.owner == owner
-            else Answer({"title": "Not Found", "detail": "no such thing"}, 404)
-        )
+        if made and made.owner == owner:
+            return Answer(self._view(made))
+        return Answer({"title": "Not Found", "detail": "no such thing"}, 404)
 
     def _page(self, query: str, owner: str) -> dict[str, Any]:
         """Newest first; `next` names another host, as some gateways' does, which must never see the key."""
         until_s = time.time() - self.plan.lag_s
         start = int(query.removeprefix("cursor=") or 0)
-        made = [each for each in self.truth.predictions[::-1] if each.owner == owner]
-        shown = [self._view(each) for each in made[start : start + _PAGE_LENGTH] if each.created_s <= until_s]
         following = start + _PAGE_LENGTH
+        made = [each for each in self.truth.predictions[::-1] if each.owner == owner]
+        shown = [self._view(each) for each in made[start:following] if each.created_s <= until_s]
         link = f"https://elsewhere.invalid/v1/predictions?cursor={following}" if following < len(made) else None
         return {"results": shown, "next": link, "previous": None}
 
@@ -420,79 +290,6 @@ class FaultGateway:
         }
 
 
-class GatewayProcess:
-    """A fault gateway in a process of its own, told and asked over HTTP."""
-
-    def __init__(self, base_url: str) -> None:
-        self.base_url = base_url
-
-    def follow(self, plan: Plan) -> None:
-        self._ask("/plan", asdict(plan))
-
-    def serve_accounts(self, accounts: dict[str, str]) -> None:
-        self._ask("/accounts", accounts)
-
-    def end_all(self) -> None:
-        self._ask("/end")
-
-    def until(self, name: Literal["predictions", "cancels"], count: int = 1) -> None:
-        """Return when it has so many of them."""
-        self._ask(f"/until?{name}={count}")
-
-    def truth(self) -> Truth:
-        told = self._ask("/truth")
-        told["predictions"] = [Made(**each) for each in told["predictions"]]
-        return Truth(**told)
-
-    def _ask(self, path: str, body: dict[str, Any] | None = None) -> Any:
-        request = urllib.request.Request(self.base_url + path, json.dumps(body).encode() if body else None)
-        with urllib.request.urlopen(request, timeout=90) as response:
-            return json.load(response)
-
-
-@contextmanager
-def gateway_process(plan: Plan | None = None) -> Generator[GatewayProcess]:
-    """Serve while the block runs; what it has loaded is kept for the next one, where there are forks."""
-    if hasattr(os, "fork"):
-        process = _forking_process()
-        assert process.stdin and process.stdout
-        process.stdin.write("one more\n")
-        process.stdin.flush()
-        pid, base_url = process.stdout.readline().split()
-        try:
-            gateway = GatewayProcess(base_url)
-            gateway.follow(plan or Plan())
-            yield gateway
-        finally:
-            os.kill(int(pid), signal.SIGKILL)
-    else:
-        with subprocess.Popen([sys.executable, __file__], stdout=subprocess.PIPE, text=True) as process:
-            try:
-                assert process.stdout
-                gateway = GatewayProcess(process.stdout.readline().split()[1])
-                gateway.follow(plan or Plan())
-                yield gateway
-            finally:
-                process.kill()
-
-
-@cache
-def _forking_process() -> "subprocess.Popen[str]":
-    """Of this process, with which it ends."""
-    command = [sys.executable, __file__, "forks"]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-
-def picture(name: str) -> bytes:
-    """A PNG of one pixel that is like no other: its name stands in it."""
-    header = struct.pack(">IIBBBBB", 1, 1, 8, 2, 0, 0, 0)
-    pixel = zlib.compress(b"\0" + zlib.crc32(name.encode()).to_bytes(4)[:3])
-    chunks = ((b"IHDR", header), (b"tEXt", b"Title\0" + name.encode()), (b"IDAT", pixel), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
-    )
-
-
 def _reset(writer: asyncio.StreamWriter) -> None:
     """End the connection by RST instead of FIN."""
     writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -501,20 +298,3 @@ def _reset(writer: asyncio.StreamWriter) -> None:
 
 def _stamp(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
-
-
-async def main() -> None:
-    async with FaultGateway() as gateway:
-        print(os.getpid(), gateway.base_url, flush=True)
-        await gateway.serve_forever()
-
-
-def _fork_for_each_line() -> bool:
-    """Whether this is a fork; the first process returns when nobody can ask any more."""
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # so that no fork remains a zombie
-    return any(os.fork() == 0 for _ in sys.stdin)
-
-
-if __name__ == "__main__":
-    if "forks" not in sys.argv or _fork_for_each_line():
-        asyncio.run(main())

@@ -4,15 +4,16 @@ A fork reads its environment, works and ends as every program does; loading woul
 when is the matter of the tests that start an interpreter (`INTERPRETER`): test_house, test_stdio_leaving,
 test_install_start, test_http. Where forks are not to be had, everything starts one.
 
-Run: python tests/forking_program.py SOCKET, a listening one; it ends with its stdin. A message there is the length of
-the order, with stdin, stdout and stderr beside it, and the order: folder, number of words, words, environment, with a
-zero byte between. The answer is the fork's process id, and once it has ended its exit code: four bytes each. Who hangs
-up kills it.
+Run: python tests/forking_program.py SOCKET, a listening one; it loads at the first order and ends with its stdin. A
+message there is the length of the order, with stdin, stdout and stderr beside it, and the order: folder, number of
+words, words, environment, with a zero byte between. The answer is the fork's process id, and once it has ended its
+exit code: four bytes each. Who hangs up kills it.
 """
 
 import atexit
 import gc
 import os
+import select
 import selectors
 import signal
 import socket
@@ -31,7 +32,7 @@ from pkgutil import walk_packages
 from types import ModuleType
 from typing import IO, Any, NoReturn
 
-_HERE = Path(__file__).resolve().parent
+_ADDRESS = "FORKING_PROGRAM"  # where a process above has started it
 # What the product loads late: where a fork would, it would for itself alone, and again in the next one.
 _LOADED = (
     *("anyio._backends._asyncio", "encodings.idna", "encodings.utf_8_sig", "PIL.PngImagePlugin", "platformdirs"),
@@ -62,7 +63,7 @@ def python_command(environ: Mapping[str, str], *words: str) -> list[str]:
     """
     if not _can_fork(environ):
         return [sys.executable, *words]
-    return [sys.executable, "-I", "-S", str(_HERE / "fork_shim.py"), _the_forking_program().address, *words]
+    return [sys.executable, "-I", "-S", str(Path(__file__).with_name("fork_shim.py")), _the_address(), *words]
 
 
 class ForkedProcess(subprocess.Popen[Any]):
@@ -87,7 +88,7 @@ def run_darkroom(
         given.write(stdin)
         given.seek(0)
         if _can_fork(environ):
-            return _the_forking_program().run([*DARKROOM, *words], environ, folder, given, timeout_s)
+            return _run([*DARKROOM, *words], environ, folder, given, timeout_s)
         return subprocess.run(
             [*INTERPRETER, *words],
             env=environ,
@@ -101,49 +102,50 @@ def run_darkroom(
         )
 
 
-class ForkingProgram:
-    """The program of this process, which ends with it; `address` is the path of its socket."""
-
-    def __init__(self) -> None:
-        folder = tempfile.TemporaryDirectory()
-        atexit.register(folder.cleanup)
-        self.address = f"{folder.name}/s"
-        with socket.socket(socket.AF_UNIX) as listener:
-            listener.bind(self.address)
-            listener.listen(64)
-            number = listener.fileno()
-            command = [sys.executable, __file__, str(number)]
-            self._process = subprocess.Popen(
-                command, pass_fds=[number], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
-            )
-
-    def run(
-        self, words: Sequence[str], environ: Mapping[str, str], folder: Path, stdin: IO[bytes], timeout_s: float
-    ) -> subprocess.CompletedProcess[str]:
-        """As `subprocess.run` with captured UTF-8. Raises: subprocess.TimeoutExpired, after it was killed."""
-        parts = [str(folder), str(len(words)), *words, *(part for pair in environ.items() for part in pair)]
-        order = b"\0".join(os.fsencode(part) for part in parts)
-        with socket.socket(socket.AF_UNIX) as channel, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-            channel.settimeout(timeout_s)
-            channel.connect(self.address)
-            socket.send_fds(channel, [len(order).to_bytes(4, "big")], [each.fileno() for each in (stdin, out, err)])
-            channel.sendall(order)
-            pid = _number(channel)
-            try:
-                code = _number(channel)
-            except TimeoutError:
-                os.kill(pid, signal.SIGKILL)
-                channel.settimeout(None)
-                channel.recv(4)
-                raise subprocess.TimeoutExpired(words, timeout_s) from None
-            for each in (out, err):
-                each.seek(0)
-            return subprocess.CompletedProcess(words, code, out.read().decode(), err.read().decode())
+def share_forking_program() -> None:
+    """Start it for this process and for those that it starts, where there are forks; it ends with this one."""
+    if hasattr(os, "fork"):
+        os.environ[_ADDRESS] = _the_address()
 
 
 @cache
-def _the_forking_program() -> ForkingProgram:
-    return ForkingProgram()
+def _the_address() -> str:
+    """The path of the socket of the program, which is started where no process above has done so."""
+    if address := os.environ.get(_ADDRESS):
+        return address
+    folder = tempfile.TemporaryDirectory()
+    atexit.register(folder.cleanup)
+    address = f"{folder.name}/s"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(address)
+        listener.listen(64)
+        command = [sys.executable, __file__, str(number := listener.fileno())]
+        process = subprocess.Popen(command, pass_fds=[number], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    atexit.register(process.communicate)  # closes its stdin and waits
+    return address
+
+
+def _run(
+    words: Sequence[str], environ: Mapping[str, str], folder: Path, stdin: IO[bytes], timeout_s: float
+) -> subprocess.CompletedProcess[str]:
+    """As `subprocess.run` with captured UTF-8. Raises: subprocess.TimeoutExpired, after it was killed."""
+    parts = (str(folder), str(len(words)), *words, *(part for pair in environ.items() for part in pair))
+    order = b"\0".join(map(os.fsencode, parts))
+    with socket.socket(socket.AF_UNIX) as channel, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        channel.connect(_the_address())
+        socket.send_fds(channel, [len(order).to_bytes(4, "big")], [each.fileno() for each in (stdin, out, err)])
+        channel.sendall(order)
+        pid = _number(channel)
+        channel.settimeout(timeout_s)
+        try:
+            code = _number(channel)
+        except TimeoutError:
+            os.kill(pid, signal.SIGKILL)
+            channel.settimeout(None)
+            channel.recv(4)
+            raise subprocess.TimeoutExpired(words, timeout_s) from None
+        told = (os.pread(each.fileno(), os.fstat(each.fileno()).st_size, 0).decode() for each in (out, err))
+        return subprocess.CompletedProcess(words, code, *told)
 
 
 def _can_fork(environ: Mapping[str, str]) -> bool:
@@ -187,10 +189,11 @@ class _Forks:
                     os.read(self._ended, 64)
                     self._tell()
                 elif key.fileobj == 0:
-                    self._kill(list(self._running))
+                    for pid in self._running:
+                        os.kill(pid, signal.SIGKILL)
                     sys.exit()
                 elif key.fd in (each.fileno() for each in self._running.values()):
-                    self._kill([key.data])
+                    os.kill(key.data, signal.SIGKILL)
                     self._selector.unregister(key.fileobj)
 
     def _follow(self, pid: int, channel: socket.socket, files: list[int]) -> None:
@@ -211,10 +214,6 @@ class _Forks:
                 self._selector.unregister(channel)
             with channel, suppress(OSError):
                 channel.sendall(os.waitstatus_to_exitcode(status).to_bytes(4, "big", signed=True))
-
-    def _kill(self, pids: list[int]) -> None:
-        for pid in pids:
-            os.kill(pid, signal.SIGKILL)
 
     def _leave(self, *channels: socket.socket) -> None:
         """What belongs to the first process is closed in a fork."""
@@ -278,6 +277,8 @@ def _load() -> None:
     import darkroom
     import darkroom_server.sandbox
     from darkroom.registry import ModelRegistry
+    from darkroom.settings import Settings
+    from darkroom_server.tools import TOOLS
 
     for package in (darkroom, darkroom_server):
         for each in walk_packages(package.__path__, f"{package.__name__}."):
@@ -292,6 +293,8 @@ def _load() -> None:
     registry = ModelRegistry.load()
     for name in registry.names():  # each is read where it is asked for
         registry.get(name)
+    for row in TOOLS:
+        row.tool(Settings.read_or_problem({}))
 
 
 def _read_tables() -> None:
@@ -305,9 +308,10 @@ def _read_tables() -> None:
 
 
 if __name__ == "__main__":
-    _load()
-    gc.freeze()
     with socket.socket(fileno=int(sys.argv[1])) as listener:
+        select.select([listener, 0], [], [])
+        _load()
+        gc.freeze()
         words = _Forks(listener).wait()
     ended: str | int | None = None
     try:

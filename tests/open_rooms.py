@@ -43,6 +43,11 @@ class NoonClock:
         self._ahead_s += seconds
 
 
+async def quick_sleep(seconds: float) -> None:
+    """The pauses of the work between two looks, so short that tests need not wait for them."""
+    await anyio.sleep(seconds / 5)
+
+
 class Ears:
     """Hears every moment; `heard` gives an event to wait for, `at` does something at the next such moment."""
 
@@ -78,6 +83,7 @@ def room_options(gateway: Served, folder: Path, **changes: Any) -> DarkroomOptio
         output_dir=str(folder / "images"),
         timeouts=Timeouts(connect_s=2, write_s=2, read_s=2),
         clock=NoonClock(),
+        sleep=quick_sleep,
     )
     if isinstance(clock := changes.get("clock"), NoonClock):
         changes.setdefault("monotonic", clock.monotonic)

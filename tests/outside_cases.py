@@ -10,8 +10,9 @@ from functools import partial
 from pathlib import Path
 
 import anyio
-from fault_gateway import GatewayProcess, Plan
+from fault_plan import Plan
 from forking_program import python_command
+from gateway_process import GatewayProcess
 from mcp import MCPError
 from mcp.types import CallToolResult
 from outside_hosts import Host, host, server_parameters, servers_gone, text

@@ -1,5 +1,6 @@
-"""The sandbox inside darkroom at a pace for tests: it paints coarsely in 0.04 to 0.15 s, and is the same otherwise."""
+"""The sandbox at a pace for tests: it paints coarsely in 0.04 to 0.15 s, and is the same otherwise."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,9 +11,10 @@ if TYPE_CHECKING:
 
     from darkroom.registry import ModelRegistry
 
+QUICK = SandboxOptions(speed=10, painted_px=40_000)
 EMBEDDED = "darkroom_server.sandbox.embedded"
 
 
 def quick(store_path: Path, registry: "ModelRegistry") -> "Starlette":
     """In the place of `EMBEDDED`; times that a prompt asks for by weather stay as they are."""
-    return create_sandbox(SandboxOptions(store_path=store_path, registry=registry, speed=10, painted_px=40_000))
+    return create_sandbox(replace(QUICK, store_path=store_path, registry=registry))

@@ -7,10 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 import obstore
-from moto.moto_server.werkzeug_app import (  # pyright: ignore[reportMissingTypeStubs]  # moto has none
-    DomainDispatcherApplication,
-    create_backend_app,
-)
 from obstore.store import ObjectStore, S3Store
 from werkzeug.serving import WSGIRequestHandler, make_server
 
@@ -77,6 +73,12 @@ class _Quiet(WSGIRequestHandler):
 @contextmanager
 def running_s3() -> Generator[S3Server]:
     """A server with one empty bucket."""
+    # It takes half a second to load, which only its tests are to wait for.
+    from moto.moto_server.werkzeug_app import (  # pyright: ignore[reportMissingTypeStubs]  # moto has none
+        DomainDispatcherApplication,
+        create_backend_app,
+    )
+
     server = S3Server()
     app = cast("Any", DomainDispatcherApplication)(create_backend_app)
     http = make_server(

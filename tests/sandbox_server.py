@@ -8,6 +8,7 @@ from dataclasses import replace
 import anyio
 import httpx
 import uvicorn
+from quick_sandbox import QUICK
 
 from darkroom_server.sandbox import SandboxOptions, create_sandbox
 
@@ -51,14 +52,14 @@ async def sandbox_client(options: SandboxOptions | None = None) -> AsyncGenerato
 
 
 @asynccontextmanager
-async def sandbox_server(options: SandboxOptions | None = None) -> AsyncGenerator[str]:
+async def sandbox_server(options: SandboxOptions = QUICK) -> AsyncGenerator[str]:
     """Serve the sandbox while the block runs; gives its origin, `http://127.0.0.1:<port>`, also its base_url."""
     # With its protocol named, asyncio switches Nagle's delay off on the sockets accepted from it: 40 ms a request.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
     listener.listen()
     origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    app = create_sandbox(replace(options or SandboxOptions(), base_url=origin))
+    app = create_sandbox(replace(options, base_url=origin))
     server = _Server(uvicorn.Config(app, log_level="warning", lifespan="off", timeout_graceful_shutdown=1))
     server.config.load()
     with listener:

@@ -13,8 +13,8 @@ from functools import partial
 from pathlib import Path
 
 import anyio
-from fault_gateway import GatewayProcess
 from forking_program import ForkedProcess
+from gateway_process import GatewayProcess
 from postgres_server import PostgresServer
 from team_rooms import ISSUER, MASTER
 

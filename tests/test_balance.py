@@ -84,7 +84,7 @@ async def test_replicate_is_not_asked(tmp_path: Path) -> None:
 
 async def test_what_was_spent_at_a_reseller_is_gone_from_the_balance_and_in_the_history(tmp_path: Path) -> None:
     """All of it at the sandbox in the part of such a gateway: the next command picks the bill up."""
-    async with sandbox_server(SandboxOptions(profile="deerapi", speed=20)) as origin:
+    async with sandbox_server(SandboxOptions(profile="deerapi", speed=20, painted_px=40_000)) as origin:
         base_url = f"{origin}/replicate"
         model = "black-forest-labs/flux-schnell"
         await told(tmp_path, base_url, "generate", "a fox", "--model", model, "--count", "2", "--wait", "30")

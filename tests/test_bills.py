@@ -12,7 +12,8 @@ from typing import Any
 import anyio
 import anyio.lowlevel
 import pytest
-from fault_gateway import FaultGateway, Plan
+from fault_gateway import FaultGateway
+from fault_plan import Plan
 from journal_fixtures import START, HandClock, intended, new_intent, opened, prediction
 from open_rooms import NoonClock, room_at
 from sandbox_server import sandbox_server
@@ -533,7 +534,7 @@ async def test_who_asks_after_a_lost_create_has_the_log_looked_at_again(reseller
 
 
 async def test_a_lost_create_at_the_sandbox_s_reseller_is_told_what_it_cost(tmp_path: Path) -> None:
-    async with sandbox_server(SandboxOptions(profile="deerapi", speed=20)) as origin:
+    async with sandbox_server(SandboxOptions(profile="deerapi", speed=20, painted_px=40_000)) as origin:
         reseller = FaultGateway()
         reseller.base_url = f"{origin}/replicate"
         async with room_at(reseller, tmp_path, profile="deerapi") as room:
@@ -568,7 +569,7 @@ async def test_a_gateway_of_one_s_own_is_asked_once_and_never_again(reseller: Re
 
 async def test_a_failed_run_at_a_reseller_is_not_called_free(tmp_path: Path) -> None:
     """That a run without output costs nothing is Replicate's word, not a reseller's."""
-    async with sandbox_server(SandboxOptions(profile="deerapi", speed=20)) as origin:
+    async with sandbox_server(SandboxOptions(profile="deerapi", speed=20, painted_px=40_000)) as origin:
         reseller = FaultGateway()
         reseller.base_url = f"{origin}/replicate"
         async with room_at(reseller, tmp_path, profile="deerapi") as room:

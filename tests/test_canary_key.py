@@ -45,9 +45,10 @@ SCRIPTS: tuple[WireScript, ...] = get_args(WireScript)
 def traces(key: str, content: str | bytes) -> list[str]:
     """Parts of the key in the content, also where JSON has escaped it."""
     text = content if isinstance(content, str) else content.decode("utf-8", "replace")
+    text = text.lower()
     text += text.replace("\\/", "/")
-    parts = {key[start : start + SHORTEST_TRACE] for start in range(len(key) - SHORTEST_TRACE + 1)}
-    return [part for part in parts if part.lower() in text.lower()]
+    parts = {key[start : start + SHORTEST_TRACE].lower() for start in range(len(key) - SHORTEST_TRACE + 1)}
+    return [part for part in parts if part in text]
 
 
 def escaped(key: str) -> str:
@@ -291,7 +292,7 @@ class Session:
 @asynccontextmanager
 async def open_session(environ: Mapping[str, str], command: Sequence[str] = ()) -> AsyncGenerator[Session]:
     """With a `command`, that is run in place of a fork."""
-    with anyio.fail_after(60):
+    with anyio.fail_after(240):  # far more than it takes on a busy machine
         async with (
             await anyio.open_process(command or darkroom_command(environ), env=environ) as process,
             anyio.create_task_group() as tasks,

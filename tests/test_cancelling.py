@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fault_gateway import FaultGateway, Plan
+from fault_gateway import FaultGateway
+from fault_plan import Plan
 from open_rooms import NoonClock, room_at
 
 from darkroom.darkroom import Darkroom

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 import systems
 from command_line import CommandLine, through
-from fault_gateway import Plan, gateway_process
+from fault_plan import Plan
+from gateway_process import gateway_process
 from jsonschema import Draft202012Validator
 from pydantic import JsonValue
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import systems
 from command_line import CommandLine, through
-from fault_gateway import Plan, gateway_process
+from fault_plan import Plan
+from gateway_process import gateway_process
 from PIL import Image
 
 

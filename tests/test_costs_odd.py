@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 import rows
-from fault_gateway import FaultGateway, Plan
+from fault_gateway import FaultGateway
+from fault_plan import Plan
 from mcp import Client
 from open_rooms import room_at
 from PIL import Image

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.anyio
 
 @systems.forks
 async def test_no_create_is_lost_or_repeated_and_every_picture_comes_home_once(tmp_path: Path) -> None:
-    requests, kills = rounds(100), len(CrashPoint) + rounds(5)
+    requests, kills = rounds(60), len(CrashPoint) + rounds(5)
     with anyio.fail_after(rounds(900)):
         figures = await CrashRun(folder=tmp_path, requests=requests, kills=kills, more=2 * requests).run()
     print("", *figures.lines(), sep="\n")

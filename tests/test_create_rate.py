@@ -11,7 +11,8 @@ from pathlib import Path
 
 import anyio
 import pytest
-from fault_gateway import FaultGateway, Plan
+from fault_gateway import FaultGateway
+from fault_plan import Plan
 from hypothesis import given
 from hypothesis import strategies as st
 from journal_fixtures import HandClock, Place, intended, new_intent, opened

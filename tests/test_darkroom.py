@@ -11,7 +11,8 @@ from pathlib import Path
 import anyio
 import pytest
 from broken_journal import BrokenJournal
-from fault_gateway import FaultGateway, Plan
+from fault_gateway import FaultGateway
+from fault_plan import Plan
 from open_rooms import Ears, NoonClock, room_at
 
 from darkroom.darkroom import Darkroom, DarkroomOptions
@@ -461,7 +462,8 @@ async def test_a_prediction_that_never_ends_is_looked_at_once_by_each_later_proc
     endless = gateway.truth.predictions[0].id
     gateway.plan = Plan(run_s=1)
     clock.move(3 * 3600)
-    async with room_at(gateway, tmp_path, clock=clock, lease_s=0.1) as room:  # takes up five times a second
+    # It takes up five times a second.
+    async with room_at(gateway, tmp_path, clock=clock, lease_s=0.1, sleep=anyio.sleep) as room:
         await generate(room, request_id="another")
         assert gateway.truth.looks.count(endless) == 1
         assert (await get_prediction(room, endless)).outcome == "running"

@@ -6,7 +6,7 @@ from pathlib import Path
 import anyio
 import pytest
 import systems
-from fault_gateway import picture
+from fault_plan import picture
 
 from darkroom.outputs.decoding import Rendered, render_image
 

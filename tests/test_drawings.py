@@ -8,7 +8,7 @@ import pytest
 from pictures import SVG, encoded, opened
 from PIL import Image
 
-from darkroom.outputs.decoding import Rendered, render_image
+from darkroom.outputs.decoding import SVG_PX, Rendered, render_image
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("kept_decoders")]
 HEAD = (
@@ -19,10 +19,11 @@ RED = (255, 0, 0)
 RED_RECT = '<rect fill="red" width="9" height="9"/>'
 
 
-async def drawn(document: str | bytes, **options: int) -> Rendered:
+async def drawn(document: str | bytes, svg_px: int = 256) -> Rendered:
+    """In a size that is drawn and read soon, unless that matters."""
     content = document if isinstance(document, bytes) else document.encode()
     with anyio.fail_after(40):
-        made = await render_image("drawn", content, **options)
+        made = await render_image("drawn", content, svg_px=svg_px)
     assert isinstance(made, Rendered), made
     return made
 
@@ -42,7 +43,8 @@ def has_red(made: Rendered) -> bool:
 
 
 async def test_a_drawing_becomes_a_png_whose_longer_side_has_2048_pixels() -> None:
-    made = await drawn(SVG)
+    made = await render_image("drawn", SVG)
+    assert isinstance(made, Rendered)
     assert (made.mime_type, made.width_px, made.height_px, made.is_transparent) == ("image/png", 2048, 1366, False)
     assert opened(made.content).size == (2048, 1366)
 
@@ -140,7 +142,7 @@ async def test_a_document_without_a_name_space_is_drawn() -> None:
 )
 async def test_no_size_is_too_large_or_too_small(width: str, height: str, size: tuple[int, int]) -> None:
     made = await drawn(
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}"><path d="M0 0H9"/></svg>'
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}"><path d="M0 0H9"/></svg>', SVG_PX
     )
     assert (made.width_px, made.height_px) == size
 
@@ -169,7 +171,7 @@ async def test_what_cannot_be_drawn_is_said_in_words(document: str | bytes, word
 
 
 async def test_groups_as_deep_as_they_may_be_are_drawn() -> None:
-    await drawn(nested(148, '<g opacity="0.9">'))
+    await drawn(nested(148, '<g opacity="0.9">'), SVG_PX)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import anyio
 import pytest
-from fault_gateway import FaultGateway, Plan
+from fault_gateway import FaultGateway
+from fault_plan import Plan
 from open_rooms import room_at
 from test_holds import held
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import anyio
 import pytest
 import systems
-from fault_gateway import gateway_process
+from gateway_process import gateway_process
 from outside_cases import CASES, HEADER, QUICK, Row, Scene, played
 
 pytestmark = [pytest.mark.anyio, systems.linux]

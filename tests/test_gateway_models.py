@@ -121,7 +121,7 @@ async def test_a_card_quotes_every_text_of_its_author(tmp_path: Path):
 @pytest.mark.parametrize("allows_unknown", [False, True])
 async def test_a_person_with_a_limit_names_a_model_that_nobody_curated(allows_unknown: bool, tmp_path: Path):
     key = "r8_canary_0123456789abcdef"
-    async with sandbox_server(SandboxOptions(key=key, speed=20)) as origin:
+    async with sandbox_server(SandboxOptions(key=key, speed=20, painted_px=40_000)) as origin:
         environ = {
             "DARKROOM_DATA_DIR": str(tmp_path / "data"),
             "DARKROOM_OUTPUT_DIR": str(tmp_path / "pictures"),

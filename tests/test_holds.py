@@ -8,7 +8,8 @@ from pathlib import Path
 
 import anyio
 import pytest
-from fault_gateway import FaultGateway, Plan
+from fault_gateway import FaultGateway
+from fault_plan import Plan
 from open_rooms import Ears, NoonClock, room_at
 
 from darkroom.darkroom import Darkroom
@@ -88,7 +89,7 @@ async def test_nothing_is_held_where_a_lost_answer_cannot_be_found(
 
 async def test_a_hold_that_is_over_before_the_end_gives_the_id(gateway: FaultGateway, tmp_path: Path) -> None:
     gateway.plan = Plan(run_s=60, holds=True)
-    async with room_at(gateway, tmp_path, holds=True) as room:
+    async with room_at(gateway, tmp_path, holds=True, sleep=anyio.sleep) as room:
         report = await generate(room, wait_s=2.5)
         assert report.outcome == "running" and report.data["id"] == gateway.truth.predictions[0].id
     assert held_s(gateway) == ["wait=1"] and gateway.truth.lists == 0

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -89,6 +89,10 @@ class Module:
     name: str
     tree: ast.Module
 
+    @cached_property
+    def nodes(self) -> list[ast.AST]:
+        return list(ast.walk(self.tree))
+
     @property
     def unit(self) -> str:
         return ".".join(self.name.split(".")[:2])
@@ -96,7 +100,7 @@ class Module:
     def our_modules(self) -> set[str]:
         """Our modules that it needs; `from a import b` needs the module a.b where there is one, else a."""
         needed: set[str] = set()
-        for node in ast.walk(self.tree):
+        for node in self.nodes:
             if isinstance(node, ast.Import):
                 needed |= {alias.name for alias in node.names}
             elif isinstance(node, ast.ImportFrom):
@@ -106,7 +110,7 @@ class Module:
 
     def imports(self) -> Iterator[str]:
         """Dotted names, also of imports inside functions; `from a import b` gives `a.b` too, as b may be a module."""
-        for node in ast.walk(self.tree):
+        for node in self.nodes:
             if isinstance(node, ast.Import):
                 yield from (alias.name for alias in node.names)
             elif isinstance(node, ast.ImportFrom):
@@ -147,7 +151,7 @@ def _roots(module: Module) -> set[str]:
 
 def _attributes(module: Module, owner: str) -> set[str]:
     """Names that are looked up on the module `owner`."""
-    nodes = (node for node in ast.walk(module.tree) if isinstance(node, ast.Attribute))
+    nodes = (node for node in module.nodes if isinstance(node, ast.Attribute))
     return {node.attr for node in nodes if isinstance(node.value, ast.Name) and node.value.id == owner}
 
 
@@ -234,7 +238,7 @@ def test_only_the_command_line_writes_to_stdout() -> None:
 
 
 def _prints(module: Module) -> bool:
-    calls = (node for node in ast.walk(module.tree) if isinstance(node, ast.Call))
+    calls = (node for node in module.nodes if isinstance(node, ast.Call))
     return any(isinstance(call.func, ast.Name) and call.func.id == "print" for call in calls)
 
 

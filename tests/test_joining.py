@@ -10,7 +10,8 @@ from typing import Any
 
 import anyio
 import pytest
-from fault_gateway import FaultGateway, Plan
+from fault_gateway import FaultGateway
+from fault_plan import Plan
 from forking_program import ForkedProcess
 from journal_fixtures import HandClock
 from open_rooms import room_at

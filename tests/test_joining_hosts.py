@@ -3,7 +3,8 @@
 import sqlite3
 from pathlib import Path
 
-from fault_gateway import Plan, gateway_process
+from fault_plan import Plan
+from gateway_process import gateway_process
 from stdio_host import Host
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import anyio
 import pytest
-from fault_gateway import FaultGateway, Plan, picture
+from fault_gateway import FaultGateway
+from fault_plan import Plan, picture
 from journal_fixtures import HandClock, intended, new_intent, opened, prediction
 from open_rooms import room_at
 

@@ -4,7 +4,8 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
-from fault_gateway import FaultGateway, Plan
+from fault_gateway import FaultGateway
+from fault_plan import Plan
 from likes import EDITOR, FOX, ask, inputs, like, made, photo, refused
 from open_rooms import room_at
 from pictures import picture

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from fault_gateway import FaultGateway, Plan
+from fault_gateway import FaultGateway
+from fault_plan import Plan
 from journal_fixtures import HandClock, intended, new_intent, opened
 from open_rooms import NoonClock, room_at
 

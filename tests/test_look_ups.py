@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from fault_gateway import FaultGateway, Plan
+from fault_gateway import FaultGateway
+from fault_plan import Plan
 from mcp import Client
 from mcp.types import CallToolResult, ImageContent, TextContent
 from open_rooms import room_at

@@ -8,7 +8,8 @@ from typing import Any
 
 import anyio
 import pytest
-from fault_gateway import FaultGateway, Plan
+from fault_gateway import FaultGateway
+from fault_plan import Plan
 from journal_fixtures import HandClock, opened
 from open_rooms import room_at
 from scripted_gateway import Answer, RecordedRequest, ScriptedGateway, gateway_at

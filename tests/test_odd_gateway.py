@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-from fault_gateway import picture
+from fault_plan import picture
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from odd_answers import ODD_ANSWERS, RawAnswer

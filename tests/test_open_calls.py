@@ -6,7 +6,8 @@ from typing import Any
 import anyio
 import pytest
 from call_results import text
-from fault_gateway import GatewayProcess, Plan, gateway_process
+from fault_plan import Plan
+from gateway_process import GatewayProcess, gateway_process
 from http_process import HttpProcess
 from mcp import Client, MCPError
 from mcp.shared.jsonrpc_dispatcher import JSONRPCDispatcher

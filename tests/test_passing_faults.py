@@ -8,7 +8,8 @@ from typing import Any
 import anyio.lowlevel
 import pytest
 from broken_journal import BrokenJournal
-from fault_gateway import FaultGateway, Plan
+from fault_gateway import FaultGateway
+from fault_plan import Plan
 from open_rooms import Ears, NoonClock, room_at
 from scripted_gateway import Answer, RecordedRequest, ScriptedGateway
 

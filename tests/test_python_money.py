@@ -24,7 +24,7 @@ CHEAP = "black-forest-labs/flux-schnell"  # $0.003
 async def paid_room(**settings: Any) -> AsyncGenerator[tuple[darkroom.Room, str]]:
     """A room at a gateway that takes money, and its address."""
     with anyio.fail_after(60):
-        async with sandbox_server(SandboxOptions(key="r8_right")) as origin:
+        async with sandbox_server(SandboxOptions(key="r8_right", speed=10, painted_px=40_000)) as origin:
             given: Any = {"gateway": "replicate", "base_url": origin, "api_key": "r8_right", **settings}
             async with darkroom.open(**given) as opened:
                 yield opened, origin

@@ -10,7 +10,8 @@ import anyio
 import anyio.abc
 import pytest
 from call_results import text
-from fault_gateway import FaultGateway, Plan
+from fault_gateway import FaultGateway
+from fault_plan import Plan
 from mcp import Client
 from mcp.shared.jsonrpc_dispatcher import JSONRPCDispatcher
 from mcp.types import CallToolResult, ElicitRequestParams, ElicitResult

@@ -10,8 +10,9 @@ import anyio
 import anyio.to_thread
 import pytest
 from call_results import text
-from fault_gateway import GatewayProcess, Plan, gateway_process
+from fault_plan import Plan
 from forking_program import darkroom_command
+from gateway_process import GatewayProcess, gateway_process
 from http_process import HttpProcess, bare_environ
 from mcp import Client, MCPError
 from mcp.client.stdio import StdioServerParameters

@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 import anyio
 import pytest
 import systems
-from fault_gateway import GatewayProcess, Plan, gateway_process
+from fault_plan import Plan
+from gateway_process import GatewayProcess, gateway_process
 from http_process import HttpProcess
 from journal_fixtures import HandClock, new_intent, opened
 from mcp import Client

@@ -53,8 +53,9 @@ async def finished(client: httpx.AsyncClient, clock: HandClock, model: str, inpu
 
 
 async def painted(model: str, input: dict[str, Any]) -> list[bytes]:
+    """The files of one prediction; what is larger than 512 x 512 px is painted coarsely."""
     clock = HandClock()
-    async with sandbox_client(SandboxOptions(clock=clock, registry=REGISTRY)) as client:
+    async with sandbox_client(SandboxOptions(clock=clock, registry=REGISTRY, painted_px=512 * 512)) as client:
         output = (await finished(client, clock, model, input))["output"]
         urls: list[str] = [output] if isinstance(output, str) else output
         return [(await client.get(url)).content for url in urls]

@@ -62,7 +62,7 @@ def test_a_host_that_dies_in_the_middle_of_a_call_is_left(host: Host) -> None:
 
 
 def test_a_wrong_setting_does_not_keep_the_server_from_listing_its_tools(tmp_path: Path) -> None:
-    host = HostOfAnInterpreter(tmp_path, DARKROOM_MAX_USD_PER_DAY="lots")
+    host = Host(tmp_path, DARKROOM_MAX_USD_PER_DAY="lots")
     try:
         host.greet()
         host.send("tools/list", {}, 2)
@@ -75,8 +75,12 @@ def test_a_wrong_setting_does_not_keep_the_server_from_listing_its_tools(tmp_pat
         host.close()
 
 
-def test_a_large_message_passes_the_relay_whole(host: Host) -> None:
-    host.greet()
-    prompt = "x" * 3_000_000
-    host.send("tools/call", {"name": "generate_image", "arguments": {"prompt": prompt}}, 2)
-    assert host.receive()["id"] == 2
+def test_a_large_message_passes_the_relay_whole(tmp_path: Path) -> None:
+    host = Host(tmp_path)
+    try:
+        host.greet()
+        prompt = "x" * 3_000_000
+        host.send("tools/call", {"name": "generate_image", "arguments": {"prompt": prompt}}, 2)
+        assert host.receive()["id"] == 2
+    finally:
+        host.close()

@@ -6,8 +6,8 @@ from pathlib import Path
 import anyio.to_thread
 import pytest
 from busy_gateway import BusyGateway, busy_gateway
-from fault_gateway import GatewayProcess
 from full_account import fill
+from gateway_process import GatewayProcess
 from postgres_server import PostgresServer
 from team_workers import Team, seen
 

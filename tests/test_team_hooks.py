@@ -11,7 +11,8 @@ from typing import Any
 
 import httpx
 import pytest
-from fault_gateway import Made, Plan, gateway_process
+from fault_plan import Made, Plan
+from gateway_process import gateway_process
 from postgres_server import PostgresServer
 from starlette.applications import Starlette
 from team_rooms import SECRET, open_directory

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 from busy_gateway import BusyGateway, busy_gateway
-from fault_gateway import GatewayProcess
 from full_account import fill
+from gateway_process import GatewayProcess
 from postgres_server import PostgresServer
 from team_workers import Team, seen
 

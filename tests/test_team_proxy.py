@@ -11,7 +11,8 @@ import httpx2
 import pytest
 from caddy_server import adapted, behind_caddy, needs_caddy, proxying
 from call_results import text
-from fault_gateway import Plan, gateway_process
+from fault_plan import Plan
+from gateway_process import gateway_process
 from http_process import HttpProcess
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client

@@ -10,7 +10,8 @@ import anyio.to_thread
 import httpx
 import pytest
 from command_line import CommandLine
-from fault_gateway import Plan, gateway_process
+from fault_plan import Plan
+from gateway_process import gateway_process
 from postgres_server import PostgresServer
 from team_server import free_port
 from team_workers import MODEL, Team, seen

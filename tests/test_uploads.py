@@ -8,7 +8,7 @@ from pathlib import Path
 
 import anyio
 import pytest
-from fault_gateway import picture
+from fault_plan import picture
 from open_rooms import room_options
 from scripted_gateway import Answer, ScriptedGateway, read_request
 

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 import anyio
-from fault_gateway import gateway_process
+from gateway_process import gateway_process
 from outside_cases import CASES, HEADER, QUICK, REAL, Scene, played
 
 

@@ -20,7 +20,8 @@ sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tools"), str(ROOT / "server")]
 import anyio  # noqa: E402
 import httpx  # noqa: E402
 from contestants import commands, environ  # noqa: E402
-from fault_gateway import GatewayProcess, Plan, Truth, gateway_process  # noqa: E402
+from fault_plan import Plan, Truth  # noqa: E402
+from gateway_process import GatewayProcess, gateway_process  # noqa: E402
 from mcp import Client  # noqa: E402
 from mcp.client.stdio import StdioServerParameters  # noqa: E402
 

@@ -15,7 +15,8 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tools"), str(ROOT / "server")]
 
 import anyio  # noqa: E402
-from fault_gateway import Plan, gateway_process  # noqa: E402
+from fault_plan import Plan  # noqa: E402
+from gateway_process import gateway_process  # noqa: E402
 from open_rooms import room_options  # noqa: E402
 
 from darkroom.darkroom import Darkroom  # noqa: E402
@@ -29,7 +30,7 @@ _WAIT_S = 45
 async def main(calls: int, job_s: float, model: str) -> None:
     ends: dict[str, dict[str, float]] = {}
     with tempfile.TemporaryDirectory() as folder, gateway_process(Plan(run_s=job_s, holds=True)) as gateway:
-        async with Darkroom.open(room_options(gateway, Path(folder), holds=True)) as room:
+        async with Darkroom.open(room_options(gateway, Path(folder), holds=True, sleep=anyio.sleep)) as room:
             began_s, cpu_s = time.time(), time.process_time()
             async with anyio.create_task_group() as tasks:
                 for number in range(calls):

@@ -21,7 +21,8 @@ sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tools"), str(ROOT / "server")]
 
 import anyio  # noqa: E402
 import httpx  # noqa: E402
-from fault_gateway import Plan, Truth, gateway_process  # noqa: E402
+from fault_plan import Plan, Truth  # noqa: E402
+from gateway_process import gateway_process  # noqa: E402
 from http_caller import outcome  # noqa: E402
 from postgres_server import postgres_server  # noqa: E402
 from takeovers import Follower, Kill, overlap_s, unfollowed  # noqa: E402

@@ -21,8 +21,8 @@ sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tools"), str(ROOT / "server")]
 
 import anyio  # noqa: E402
 from busy_gateway import Asked, BusyGateway, busy_gateway  # noqa: E402
-from fault_gateway import GatewayProcess  # noqa: E402
 from full_account import fill  # noqa: E402
+from gateway_process import GatewayProcess  # noqa: E402
 from log_plot import Curve, svg  # noqa: E402
 from postgres_server import PostgresServer, postgres_server  # noqa: E402
 from processor import own_processor_s, processor_s, resident_mib  # noqa: E402

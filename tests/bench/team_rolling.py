@@ -24,7 +24,8 @@ import httpx  # noqa: E402
 import httpx2  # noqa: E402
 from caddy_server import behind_caddy  # noqa: E402
 from call_results import text  # noqa: E402
-from fault_gateway import Plan, gateway_process  # noqa: E402
+from fault_plan import Plan  # noqa: E402
+from gateway_process import gateway_process  # noqa: E402
 from http_process import DARKROOM  # noqa: E402
 from mcp import Client  # noqa: E402
 from mcp.client.streamable_http import streamable_http_client  # noqa: E402

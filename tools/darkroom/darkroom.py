@@ -255,6 +255,7 @@ class Darkroom:
         return Runtime(
             clock=options.clock,
             monotonic=options.monotonic,
+            sleep=options.sleep,
             at_crash_point=options.at_crash_point,
             on_create=self.early_previews.expect,
         )

@@ -8,6 +8,8 @@ from datetime import tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import anyio
+
 from darkroom.gateways import Gateway, Key, Timeouts
 from darkroom.journal import Intent, Journal, Limit, ReceiptOf, open_journal
 from darkroom.work.leases import LEASE_S
@@ -37,7 +39,7 @@ class DarkroomOptions:
     the journal, given where its file would lie. `team_limit` is what a team allows, in place of `max_usd_per_day`;
     `links` gives links to images in place of their locations, `uploads_place` (a folder or object URL) keeps pictures
     that were added by hand; `unattended` gives what answers must say of work that nobody follows at this moment, or "".
-    `zone` is the person's time zone where that is not this computer's.
+    `zone` is the person's time zone where that is not this computer's; `sleep` passes the pauses of the work.
     """
 
     gateway: Gateway
@@ -59,6 +61,7 @@ class DarkroomOptions:
     clock: Callable[[], float] = time.time
     zone: tzinfo | None = None
     monotonic: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], Awaitable[None]] = anyio.sleep
     timeouts: Timeouts = field(default_factory=Timeouts)
     settle_s: float = SETTLE_S
     lease_s: float = LEASE_S

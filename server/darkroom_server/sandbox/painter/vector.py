@@ -1,9 +1,11 @@
-"""Scenes to SVG: the same image in gradients and paths, without soft edges, which take resvg as long as all else."""
+"""Scenes to SVG: the same image in gradients and paths, without blur, which takes resvg as long as all else."""
 
 from html import escape
 
 from darkroom_server.sandbox.painter.caption import MARK
 from darkroom_server.sandbox.painter.scene import Fill, Glow, Polygon, Rgb, Scene
+
+_MIST = 0.02  # what is so soft fades out at its upper and lower edge
 
 
 def to_svg(scene: Scene, width_px: int, height_px: int, caption: str) -> str:
@@ -42,13 +44,14 @@ def _glow(item: Glow, number: int, scale: int) -> str:
 
 
 def _fill(item: Fill, number: int, scale: int) -> str:
-    paint, look, needed = _color(item.top), "", ""
-    if item.top != item.bottom:
+    paint, needed = _color(item.top), ""
+    edge = 0.0 if item.blur >= _MIST else 1.0
+    if item.top != item.bottom or not edge:
         paint = f"url(#f{number})"
-        stops = _stop(0, item.top) + _stop(1, item.bottom)
+        middle = "" if edge else _stop(0.4, item.top) + _stop(0.6, item.bottom)
+        stops = _stop(0, item.top, edge) + middle + _stop(1, item.bottom, edge)
         needed = f'<linearGradient id="f{number}" x2="0" y2="1">{stops}</linearGradient>'
-    if item.opacity != 1:
-        look = f' fill-opacity="{item.opacity:.2f}"'
+    look = f' fill-opacity="{item.opacity:.2f}"' if item.opacity != 1 else ""
     return f'{needed}<path fill="{paint}"{look} d="{"".join(_path(polygon, scale) for polygon in item.polygons)}"/>'
 
 
