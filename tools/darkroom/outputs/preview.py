@@ -8,7 +8,7 @@ import anyio
 from darkroom.errors import OutputError
 from darkroom.images import StoredFile
 from darkroom.outputs.decoding import Rendered, render_image
-from darkroom.outputs.formats import EXTENSIONS, HEAD_BYTES, MAX_PIXELS, pixel_size, sniff
+from darkroom.outputs.formats import EXTENSIONS, HEAD_BYTES, MAX_PIXELS, PixelSize, pixel_size, sniff
 from darkroom.outputs.metadata import strip_metadata
 from darkroom.outputs.sheet_layout import largest_cell_px, layout
 
@@ -161,10 +161,7 @@ async def _sheet(work: _Work, files: Mapping[int, StoredFile]) -> Previewed:
         max_bytes=_MOST_BYTES,
         width=place.width,
         height=place.height,
-        cells=[
-            [cell.number, *cell.box, each.width_px, each.height_px]
-            for cell, each in zip(place.cells, drawn, strict=True)
-        ],
+        cells=[[*cell, each.width_px, each.height_px] for cell, each in zip(place.cells, drawn, strict=True)],
         modes=[each.mime_type.removeprefix("image/").upper() for each in drawn],
     )
     if isinstance(sheet, str):
@@ -193,11 +190,8 @@ def _problems(reasons: Mapping[int, str]) -> tuple[PreviewProblem, ...]:
 
 def _drawn_size(file: StoredFile, longest_px: int) -> tuple[int, int]:
     """Width and height in pixels; a drawing is as large as one likes."""
-    size = (file.width_px, file.height_px)
-    if file.mime_type != "image/svg+xml" or not all(size):
-        return size
-    scale = longest_px / max(size)
-    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+    size = PixelSize(file.width_px, file.height_px)
+    return (size.drawn(longest_px) if file.mime_type == "image/svg+xml" else size)[:2]
 
 
 async def _pictures(work: _Work, files: Mapping[int, StoredFile]) -> dict[int, Rendered | str]:
