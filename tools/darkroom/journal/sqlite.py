@@ -174,6 +174,7 @@ def _connect(path: Path, now: float) -> Connection:
         _switch_to_wal(connection)
         connection.execute("PRAGMA synchronous = FULL")  # a commit survives power loss
         connection.execute("PRAGMA fullfsync = ON")  # on macOS as well
+        connection.execute("PRAGMA temp_store = MEMORY")  # a write of many rows makes no file beside it
         refuse_damage(connection, path, now)
         migrate(connection)
     except BaseException:

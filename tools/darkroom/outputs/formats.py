@@ -79,6 +79,11 @@ class PixelSize(NamedTuple):
         sides = (self.width_px, self.height_px)
         return sides if self.orientation < 5 else (sides[1], sides[0])
 
+    def drawn(self, longest_px: int) -> "PixelSize":
+        """As large as a drawing is drawn, which has a shape but no size of its own."""
+        scale = longest_px / max(self.width_px, self.height_px) if self.pixels else 0
+        return PixelSize(*(max(1, round(side * scale)) for side in self[:2])) if scale else PixelSize()
+
 
 def sniff(head: bytes) -> str | None:
     """The MIME type by content, None where it is no image that we take."""

@@ -6,7 +6,7 @@ from pydantic import JsonValue
 
 from darkroom.errors import InvalidInput
 from darkroom.outputs.decoding import SVG_PX, TIMEOUT_S, Operation, Rendered, render_image
-from darkroom.outputs.formats import EXTENSIONS, HEAD_BYTES, MAX_PIXELS, PixelSize, describe, pixel_size, sniff
+from darkroom.outputs.formats import EXTENSIONS, HEAD_BYTES, MAX_PIXELS, describe, pixel_size, sniff
 from darkroom.outputs.metadata import strip_metadata
 from darkroom.uris import decode_data_uri, is_data_uri
 
@@ -114,20 +114,12 @@ def check_image(content: bytes, position: Position, *, limit_bytes: int) -> Inpu
         raise position.refused(f"is larger than {limit_bytes // 2**20} MiB, the most that is taken.")
     size = pixel_size(head, mime_type)
     if mime_type == _SVG:
-        size = _drawn_size(size)
+        size = size.drawn(SVG_PX)
     if size.pixels > MAX_PIXELS:
         most = MAX_PIXELS // 1_000_000
         raise position.refused(f"has {size.pixels / 1e6:.0f} million pixels; at most {most} million are taken.")
     width_px, height_px = size.shown
     return InputImage(content=content, mime_type=mime_type, width_px=width_px, height_px=height_px)
-
-
-def _drawn_size(size: PixelSize) -> PixelSize:
-    """As large as a drawing is drawn, 0 x 0 where it does not say its shape."""
-    if not size.pixels:
-        return PixelSize()
-    scale = SVG_PX / max(size.width_px, size.height_px)
-    return PixelSize(max(1, round(size.width_px * scale)), max(1, round(size.height_px * scale)))
 
 
 async def _drawn(image: InputImage, position: Position) -> InputImage:

@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from anyio import CapacityLimiter, create_task_group, to_thread
 from pydantic import JsonValue
@@ -55,8 +56,7 @@ class Resolved:
     read: tuple[ReadImage, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Sent:
+class _Sent(NamedTuple):
     """What stands in the input in place of one reference, the notes about it, and what was read for it, if anything."""
 
     value: JsonValue
@@ -94,7 +94,7 @@ class InputResolver:
         Raises: InvalidInput; GatewayError where an upload failed. Nothing was created then.
         """
         given = {name: mapped.input[name] for name in mapped.file_fields if name in mapped.input}
-        sent = {key: _Sent(value=reference) for key, reference in _references(mapped).items()}
+        sent = {key: _Sent(reference) for key, reference in _references(mapped).items()}
         limiter = CapacityLimiter(_AT_ONCE)
 
         async def send(name: str, number: int, reference: str) -> None:
@@ -157,11 +157,10 @@ class InputResolver:
     async def _send(self, text: str, position: Position) -> "_Sent":
         found = await self._loaded(text, position)
         if isinstance(found, str):
-            return _Sent(value=found)
+            return _Sent(found)
         read = self._read_image(text, found, position)
         image = await prepared(found, position, limit_bytes=self.max_bytes, keep_metadata=self.keep_metadata)
-        value, notes = await self._deliver(image, position)
-        return _Sent(value=value, notes=notes, read=(read,))
+        return _Sent(*await self._deliver(image, position), (read,))
 
     async def _loaded(self, text: str, position: Position) -> bytes | str:
         """As `_load`. Raises: InvalidInput."""

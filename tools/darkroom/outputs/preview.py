@@ -8,7 +8,7 @@ import anyio
 from darkroom.errors import OutputError
 from darkroom.images import StoredFile
 from darkroom.outputs.decoding import Rendered, render_image
-from darkroom.outputs.formats import EXTENSIONS, HEAD_BYTES, MAX_PIXELS, pixel_size, sniff
+from darkroom.outputs.formats import EXTENSIONS, HEAD_BYTES, MAX_PIXELS, PixelSize, pixel_size, sniff
 from darkroom.outputs.metadata import strip_metadata
 from darkroom.outputs.sheet_layout import largest_cell_px, layout
 
@@ -26,6 +26,8 @@ _SHOWN_AS_THEY_ARE = frozenset({"image/png", "image/jpeg", "image/webp"})
 Reader = Callable[[StoredFile], Awaitable[bytes]]
 # `EarlyPreviews.taken`: of a file, at a longest side in px, alone (else for a sheet).
 Early = Callable[[StoredFile, int, bool], Awaitable[Rendered | str | None]]
+# The image alone (else for a cell), or why it cannot be shown.
+_Shown = Callable[[StoredFile, bool], Awaitable[Rendered | str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,16 +66,24 @@ async def preview_of(
     of a file (`OutputStores.read`), unless `early` has begun with it. Whatever is wrong with an image is a problem in
     the list, never an exception, and its cell on the sheet is empty.
     """
-    work = _Work(read=read, early=early, longest_px=longest_px)
+
+    async def shown(file: StoredFile, is_alone: bool) -> Rendered | str:
+        if early and (made := await early(file, longest_px, is_alone)) is not None:
+            return made
+        try:
+            content = await read(file)
+        except OutputError as error:
+            return f"it cannot be read: {error.message.rstrip('.')}"
+        return await (shown_alone if is_alone else shown_in_cell)(content, longest_px)
+
     numbers = sorted(files)[:MOST_ON_A_SHEET]
     if not numbers:
         return Previewed()
     if len(files) == 1:
-        made = await work.shown(files[numbers[0]], is_alone=True)
-        return _previewed(numbers, made)
-    shown = await _sheet(work, {number: files[number] for number in numbers})
+        return _previewed(numbers, await shown(files[numbers[0]], True))
+    sheet = await _sheet(shown, {number: files[number] for number in numbers}, round(longest_px * _SHEET_SHARE))
     left_out = dict.fromkeys(sorted(files)[MOST_ON_A_SHEET:], f"only the first {MOST_ON_A_SHEET} images are shown")
-    return replace(shown, problems=shown.problems + _problems(left_out))
+    return replace(sheet, problems=sheet.problems + _problems(left_out))
 
 
 async def shown_alone(content: bytes, longest_px: int) -> Rendered | str:
@@ -93,25 +103,6 @@ async def shown_in_cell(content: bytes, longest_px: int) -> Rendered | str:
     """An image as bare pixels, large enough for a sheet beside images of `longest_px`, or why it cannot be shown."""
     side_px = largest_cell_px(round(longest_px * _SHEET_SHARE))
     return _problem_of(content) or await render_image("cell", content, box=[side_px, side_px], svg_px=side_px)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Work:
-    """How images are read and what holds for all of them."""
-
-    read: Reader
-    early: Early | None
-    longest_px: int
-
-    async def shown(self, file: StoredFile, *, is_alone: bool) -> Rendered | str:
-        """The image alone or for a cell, or why it cannot be shown."""
-        if self.early and (made := await self.early(file, self.longest_px, is_alone)) is not None:
-            return made
-        try:
-            content = await self.read(file)
-        except OutputError as error:
-            return f"it cannot be read: {error.message.rstrip('.')}"
-        return await (shown_alone if is_alone else shown_in_cell)(content, self.longest_px)
 
 
 def _problem_of(content: bytes) -> str:
@@ -146,10 +137,9 @@ def _can_be_shown(content: bytes, longest_px: int) -> bool:
     return mime_type in _SHOWN_AS_THEY_ARE and max(pixel_size(head, mime_type).shown) <= longest_px
 
 
-async def _sheet(work: _Work, files: Mapping[int, StoredFile]) -> Previewed:
-    longest_px = round(work.longest_px * _SHEET_SHARE)
+async def _sheet(shown: _Shown, files: Mapping[int, StoredFile], longest_px: int) -> Previewed:
     place = layout({number: _drawn_size(file, longest_px) for number, file in files.items()}, longest_px)
-    pictures = await _pictures(work, files)
+    pictures = await _pictures(shown, files)
     problems = _problems({number: made for number, made in pictures.items() if isinstance(made, str)})
     if len(problems) == len(files):
         return Previewed(problems=problems)
@@ -161,10 +151,7 @@ async def _sheet(work: _Work, files: Mapping[int, StoredFile]) -> Previewed:
         max_bytes=_MOST_BYTES,
         width=place.width,
         height=place.height,
-        cells=[
-            [cell.number, *cell.box, each.width_px, each.height_px]
-            for cell, each in zip(place.cells, drawn, strict=True)
-        ],
+        cells=[[*cell, each.width_px, each.height_px] for cell, each in zip(place.cells, drawn, strict=True)],
         modes=[each.mime_type.removeprefix("image/").upper() for each in drawn],
     )
     if isinstance(sheet, str):
@@ -193,21 +180,18 @@ def _problems(reasons: Mapping[int, str]) -> tuple[PreviewProblem, ...]:
 
 def _drawn_size(file: StoredFile, longest_px: int) -> tuple[int, int]:
     """Width and height in pixels; a drawing is as large as one likes."""
-    size = (file.width_px, file.height_px)
-    if file.mime_type != "image/svg+xml" or not all(size):
-        return size
-    scale = longest_px / max(size)
-    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+    size = PixelSize(file.width_px, file.height_px)
+    return (size.drawn(longest_px) if file.mime_type == "image/svg+xml" else size)[:2]
 
 
-async def _pictures(work: _Work, files: Mapping[int, StoredFile]) -> dict[int, Rendered | str]:
+async def _pictures(shown: _Shown, files: Mapping[int, StoredFile]) -> dict[int, Rendered | str]:
     """Each image as a cell takes it, or why there is none; each decoded by itself, so that none spoils the others."""
     limiter = anyio.CapacityLimiter(_AT_ONCE)
     made: dict[int, Rendered | str] = {}
 
     async def make(number: int, file: StoredFile) -> None:
         async with limiter:
-            made[number] = await work.shown(file, is_alone=False)
+            made[number] = await shown(file, False)
 
     async with anyio.create_task_group() as tasks:
         for number, file in files.items():

@@ -1,16 +1,15 @@
 """Where the pictures of a contact sheet stand: equal cells in rows, as large as the sheet allows."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from statistics import median
+from typing import NamedTuple
 
 _GAP_PX = 6
 _SMALLEST_CELL_PX = 96  # below that its number would hide the picture
 _LONGEST_SHAPE = 3.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
+class Cell(NamedTuple):
     """The box of picture `number` on the sheet, in pixels from its upper left corner."""
 
     number: int
@@ -19,14 +18,8 @@ class Cell:
     width: int
     height: int
 
-    @property
-    def box(self) -> tuple[int, int, int, int]:
-        """x, y, width, height"""
-        return self.x, self.y, self.width, self.height
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Layout:
+class Layout(NamedTuple):
     """A sheet of width x height pixels and its cells, in the order of their numbers."""
 
     width: int
@@ -55,18 +48,13 @@ def layout(sizes: Mapping[int, tuple[int, int]], longest_px: int) -> Layout:
         (min(widest, _width(len(sizes), columns, shape, longest_px)), columns) for columns in range(1, len(sizes) + 1)
     )
     height = max(1, round(width / shape))
+    across, down = width + _GAP_PX, height + _GAP_PX
     cells = tuple(
-        Cell(
-            number=number,
-            x=_GAP_PX + place % columns * (width + _GAP_PX),
-            y=_GAP_PX + place // columns * (height + _GAP_PX),
-            width=width,
-            height=height,
-        )
+        Cell(number, _GAP_PX + place % columns * across, _GAP_PX + place // columns * down, width, height)
         for place, number in enumerate(sorted(sizes))
     )
     rows = -(-len(sizes) // columns)
-    return Layout(width=_GAP_PX + columns * (width + _GAP_PX), height=_GAP_PX + rows * (height + _GAP_PX), cells=cells)
+    return Layout(_GAP_PX + columns * across, _GAP_PX + rows * down, cells)
 
 
 def _width(count: int, columns: int, shape: float, longest_px: int) -> int:

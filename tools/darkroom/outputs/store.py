@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, aclosing, suppress
 from dataclasses import asdict, replace
 from functools import partial
+from itertools import chain
 from typing import NamedTuple
 
 import anyio
@@ -174,8 +175,8 @@ class OutputStore:
         image, ending, sha256 = incoming.name, f".{EXTENSIONS[new.file.mime_type]}", new.file.sha256
         suffixes = ("", f"-{sha256[:8]}", f"-{sha256[:16]}")  # where another image has the plain name
         # Each twice: another process may be putting the same there in this moment.
-        names = [self._target.file_name(image, suffix + ending) for suffix in suffixes for _ in range(2)]
-        for name in (*await self._target.names_of(image), *names):
+        names = (self._target.file_name(image, suffix + ending) for suffix in suffixes for _ in range(2))
+        for name in chain(await self._target.names_of(image), names):
             there = await self._there(name)
             if there and (there.file.sha256 == sha256 or _is_more(there, new)):
                 return there
@@ -184,7 +185,8 @@ class OutputStore:
             named = Saved(replace(new.file, location=self._target.location(name)), new.is_whole)
             if name.endswith(ending) and (saved := await self._named(draft, name, named, incoming.facts)):
                 return saved
-        raise OutputError(f"Every name for '{names[0]}' in '{self.place}' is taken by another file.", can_retry=True)
+        plain = self._target.file_name(image, ending)
+        raise OutputError(f"Every name for '{plain}' in '{self.place}' is taken by another file.", can_retry=True)
 
     async def _named(self, draft: Draft, name: str, new: Saved, facts: Callable[[], Facts] | None) -> Saved | None:
         """With its sidecar, as far as that can be written; None where the name is taken."""

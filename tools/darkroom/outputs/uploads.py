@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, cast
 
 from darkroom.errors import InvalidRequest, OutputError
 from darkroom.uris import is_url
@@ -27,26 +27,7 @@ _NAME = re.compile(r"[0-9a-f]{24}")
 _IS_PART = ".part"
 
 
-class Uploads(Protocol):
-    """Every method blocks, on the disk or on the network."""
-
-    def add(self, content: bytes) -> str:
-        """Keep a picture for a day; gives its id.
-
-        Raises: InvalidRequest where too much was added within the last day; OutputError where the place refuses.
-        """
-        ...
-
-    def read(self, id: str) -> bytes | None:
-        """The content, or None where there is no such picture any more. Raises: OutputError."""
-        ...
-
-    def sweep(self) -> None:
-        """Remove what has expired; what cannot be removed stays until the next time."""
-        ...
-
-
-def uploads_at(place: str, clock: Callable[[], float]) -> Uploads:
+def uploads_at(place: str, clock: Callable[[], float]) -> "Uploads":
     """Those in a folder, or under the URL of a bucket. `clock` gives seconds since 1970. Raises: SettingsError."""
     if not is_url(place):
         return FolderUploads(Path(place), clock)
@@ -56,7 +37,7 @@ def uploads_at(place: str, clock: Callable[[], float]) -> Uploads:
 
 
 class FolderUploads:
-    """`folder` is made at the first picture."""
+    """`folder` is made at the first picture. Every method blocks, on the disk or, of a bucket, on the network."""
 
     def __init__(self, folder: Path, clock: Callable[[], float]) -> None:
         self.folder = folder
@@ -64,6 +45,10 @@ class FolderUploads:
         self._adding = threading.Lock()
 
     def add(self, content: bytes) -> str:
+        """Keep a picture for a day; gives its id.
+
+        Raises: InvalidRequest where too much was added within the last day; OutputError where the place refuses.
+        """
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with self._adding:
@@ -74,6 +59,7 @@ class FolderUploads:
             raise OutputError(f"The picture cannot be kept in '{self.folder}' ({why}). Nothing was added.") from error
 
     def read(self, id: str) -> bytes | None:
+        """The content, or None where there is no such picture any more. Raises: OutputError."""
         try:
             self.sweep()
             return (self.folder / id).read_bytes() if _NAME.fullmatch(id) else None
@@ -83,6 +69,7 @@ class FolderUploads:
             raise OutputError(f"it cannot be read ({error.strerror or error}).") from error
 
     def sweep(self) -> None:
+        """Remove what has expired; what cannot be removed stays until the next time."""
         with suppress(OSError):
             for _ in self._unexpired():
                 pass
@@ -155,6 +142,9 @@ class BucketUploads:
                     self._store.delete(kept["path"])
             else:
                 yield kept
+
+
+Uploads = FolderUploads | BucketUploads
 
 
 def _refuse_too_much(kept: list[int], content: bytes) -> None:
