@@ -111,11 +111,13 @@ class Served:
     began: anyio.Event
     ended: anyio.Event
     release: anyio.Event
+    contexts: list[Context[Any, Any]]
 
 
 @asynccontextmanager
 async def serving(ping_after_s: float = 15.0) -> AsyncGenerator[Served]:
     began, ended, release = anyio.Event(), anyio.Event(), anyio.Event()
+    contexts: list[Context[Any, Any]] = []
 
     async def greet() -> str:
         return "hello,\r\nworld\u2028"
@@ -124,6 +126,7 @@ async def serving(ping_after_s: float = 15.0) -> AsyncGenerator[Served]:
         raise RuntimeError
 
     async def progress(ctx: Context[Any, Any]) -> str:
+        contexts.append(ctx)
         await ctx.report_progress(1, 2, "half")
         await ctx.report_progress(2)
         return "done"
@@ -145,7 +148,7 @@ async def serving(ping_after_s: float = 15.0) -> AsyncGenerator[Served]:
     ours = HandshakeRequests(manager, lambda: nothing, ping_after_s=ping_after_s)
     async with manager.run(), anyio.create_task_group() as tasks:
         tasks.start_soon(ours.keep_alive, tasks)
-        yield Served(ours, manager.asgi_app, began, ended, release)
+        yield Served(ours, manager.asgi_app, began, ended, release, contexts)
         tasks.cancel_scope.cancel()
 
 
@@ -205,6 +208,15 @@ async def test_a_sign_of_life_that_comes_too_late_harms_nobody() -> None:
         for each in exchanges:
             await each.until(lambda each=each: each.has_ended)
         assert all(len(each.messages) == 1 for each in exchanges)
+
+
+async def test_news_after_the_answer_are_dropped() -> None:
+    async with serving() as served:
+        exchange = Exchange(served.ours)
+        await exchange.send(call("progress", progressToken=5))
+        told = len(exchange.messages)
+        await served.contexts[0].report_progress(3)
+        assert len(exchange.messages) == told == 3
 
 
 async def test_a_host_that_goes_ends_its_call() -> None:

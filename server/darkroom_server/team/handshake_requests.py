@@ -33,13 +33,9 @@ if TYPE_CHECKING:
 
     from darkroom_server.rooms import Rooms
 
-_PING_AFTER_S = 15.0
 _TRANSPORT = TransportContext(kind="streamable-http", can_send_request=False)
-_STREAM_HEADERS = [
-    (b"content-type", b"text/event-stream"),
-    (b"cache-control", b"no-cache, no-transform"),
-    (b"x-accel-buffering", b"no"),
-]
+_KIND = (b"content-type", b"text/event-stream")
+_STREAM_HEADERS = [_KIND, (b"cache-control", b"no-cache, no-transform"), (b"x-accel-buffering", b"no")]
 
 
 class HandshakeRequests:
@@ -49,11 +45,7 @@ class HandshakeRequests:
     """
 
     def __init__(
-        self,
-        manager: "StreamableHTTPSessionManager",
-        rooms: "Callable[[], Rooms]",
-        *,
-        ping_after_s: float = _PING_AFTER_S,
+        self, manager: "StreamableHTTPSessionManager", rooms: "Callable[[], Rooms]", ping_after_s: float = 15.0
     ) -> None:
         self._later_era = manager.asgi_app.app
         self._server = manager.app
@@ -106,11 +98,8 @@ class HandshakeRequests:
         connection = Connection.from_envelope(version, None, None)
         said: dict[str, Any] = {"jsonrpc": "2.0", "id": message.id}
         try:
-            said["result"] = await serve_one(
-                *(self._server, stream, message.method, message.params),
-                connection=connection,
-                lifespan_state=self._rooms(),
-            )
+            asked = (self._server, stream, message.method, message.params)
+            said["result"] = await serve_one(*asked, connection=connection, lifespan_state=self._rooms())
         except Exception as error:
             said["error"] = modern_error_data(error).model_dump(exclude_none=True)
         self._open.discard(stream)
@@ -128,8 +117,7 @@ class _Stream:
         self.request_id = message.id
         self.message_metadata = ServerMessageMetadata(request_context=request, can_send_request=False)
         self.written_s = anyio.current_time()
-        self.is_pinging = False
-        self._is_over = False
+        self.is_pinging = self._is_over = False
         self._progress_token = progress_token_from_params(message.params)
         self._send = send
 
@@ -156,22 +144,20 @@ class _Stream:
             await self.notify("notifications/progress", {name: told[name] for name in told if told[name] is not None})
 
     async def write(self, said: Mapping[str, Any], *, is_last: bool = False) -> None:
-        """Send one message of the protocol; nothing comes after the last."""
-        self._is_over = is_last
-        body = b"event: message\r\ndata: %s\r\n\r\n" % pydantic_core.to_json(said)
-        await self._write(body, is_last=is_last)
+        """Send one message of the protocol; what comes after the last is dropped."""
+        await self._write(b"event: message\r\ndata: %s\r\n\r\n" % pydantic_core.to_json(said), is_last=is_last)
 
     async def ping(self) -> None:
         """Send a comment, which hosts skip."""
         self.is_pinging = True
-        if not self._is_over:
-            with suppress(RuntimeError):  # the server's, where the end overtakes it on a line that was clogged
-                await self._write(b": ping\r\n\r\n")
+        with suppress(RuntimeError):  # the server's, where the end overtakes it on a line that was clogged
+            await self._write(b": ping\r\n\r\n")
         self.is_pinging = False
 
     async def _write(self, body: bytes, *, is_last: bool = False) -> None:
-        self.written_s = anyio.current_time()
-        await self._send({"type": "http.response.body", "body": body, "more_body": not is_last})
+        if not self._is_over:
+            self._is_over, self.written_s = is_last, anyio.current_time()
+            await self._send({"type": "http.response.body", "body": body, "more_body": not is_last})
 
 
 def _refused_accept(request: Request) -> Response | None:
