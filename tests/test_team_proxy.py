@@ -95,6 +95,7 @@ def test_the_caddyfile_serves_its_host_repeats_no_post_and_keeps_no_connection()
 async def test_replicas_are_replaced_one_by_one_and_no_host_sees_it(fleet: Fleet) -> None:
     answers: list[str] = []
     is_over = anyio.Event()
+    fleet.team.gateway.follow(Plan(run_s=1.0))
 
     async def keep_asking(mode: str) -> None:
         while not is_over.is_set():
@@ -118,6 +119,7 @@ async def test_replicas_are_replaced_one_by_one_and_no_host_sees_it(fleet: Fleet
     assert len(answers) >= 8 and [each for each in answers if not each.startswith("Succeeded")] == []
     await fleet.team.all_home(len(answers))
     assert fleet.team.lost_and_twice() == (set(), [])
+    fleet.team.gateway.follow(Plan(run_s=RUN_S))
 
 
 async def test_a_call_whose_host_hung_up_is_joined_by_its_retry(fleet: Fleet) -> None:
