@@ -6,7 +6,7 @@ As a program it is one of them: `python tests/team_workers.py worker|replica`, t
 import os
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Set
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -126,9 +126,17 @@ class Team:
         )
         return {str(state): int(number) for state, number in rows}
 
-    async def all_home(self, number: int) -> None:
-        """Return when so many are home."""
-        await seen(lambda: self.states() == {"home": number})
+    async def all_home(self, number: int, beside: Set[str] = frozenset()) -> None:
+        """Return when so many are home, and no other is written down but in the states `beside`."""
+
+        def is_so() -> bool:
+            states = self.states()
+            return states.get("home", 0) == number and states.keys() <= {"home", *beside}
+
+        try:
+            await seen(is_so)
+        except AssertionError as error:
+            raise AssertionError(f"{self.states()}, not {number} home") from error
 
     def lost_and_twice(self) -> tuple[set[str], list[str]]:
         """Predictions that the gateway has made and the journal does not know, and prompts that were paid twice."""

@@ -18,6 +18,7 @@ from team_workers import MODEL, Team, seen
 from darkroom.generate_image import generate_image
 from darkroom.get_prediction import get_prediction
 from darkroom.registry import ImageRequest
+from darkroom.reports import PredictionReport
 
 pytestmark = pytest.mark.anyio
 
@@ -108,18 +109,26 @@ async def test_a_create_that_the_gateway_never_made_is_counted_as_lost(team: Tea
     assert 'end="lost"' in line and line.endswith(" 1.0")
 
 
-async def test_a_restart_of_the_database_only_takes_time(team: Team) -> None:
+async def test_a_restart_of_the_database_takes_time_and_no_money(team: Team) -> None:
     team.gateway.follow(Plan(run_s=1.0))
     team.start("worker")
+    reports: list[PredictionReport] = []
     async with team.replica() as room_of:
         room = await room_of("ada")
+
+        async def call(number: int) -> None:
+            reports.append(await generate_image(room, wish(f"fox {number}"), wait_s=20))
+
         async with anyio.create_task_group() as tasks:
             for number in range(6):
-                tasks.start_soon(partial(generate_image, room, wish(f"fox {number}"), wait_s=20))
+                tasks.start_soon(call, number)
             while not team.gateway.truth().predictions:  # noqa: ASYNC110 - the gateway is another process
                 await anyio.sleep(0.02)
             await anyio.to_thread.run_sync(team.postgres.restart)
-        await team.all_home(len(team.gateway.truth().predictions))
+        # A call whose claim the restart broke off is refused, and says so.
+        refused = [report for report in reports if "Nothing was sent." in report.text]
+        await team.all_home(6 - len(refused), beside={"refused", "absent"})
+    assert len(team.gateway.truth().predictions) == 6 - len(refused)
     assert team.lost_and_twice() == (set(), [])
 
 
