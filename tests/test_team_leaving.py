@@ -11,6 +11,7 @@ from http_process import HttpProcess
 from issuer_server import open_issuer
 from postgres_server import PostgresServer
 from team_server import Team, open_team
+from team_workers import seen
 
 pytestmark = pytest.mark.anyio
 
@@ -34,8 +35,7 @@ async def test_calls_that_wait_end_and_no_more_are_sent_here(team: Team) -> None
     async with httpx.AsyncClient(timeout=30) as http, anyio.create_task_group() as tasks:
         tasks.start_soon(wait, "auto")
         tasks.start_soon(wait, "legacy")
-        while len(team.server.execute("SELECT 1 FROM intents WHERE state = 'known'")) < 2:
-            await http.get(f"{team.origin}/health")
+        await seen(lambda: len(team.server.execute("SELECT 1 FROM intents WHERE state = 'known'")) == 2)
         team.replica.signal(signal.SIGTERM)
         with anyio.fail_after(4):
             while (ready := await http.get(f"{team.origin}/ready")).status_code == 200:
