@@ -43,8 +43,11 @@ async def test_calls_that_wait_end_and_no_more_are_sent_here(team: Team) -> None
         assert ready.json() == {"ready": False, "missing": ["leaving"]}
         assert ready.headers["connection"] == "close"
         # A balancer that has not looked yet is still served.
-        async with team.client("ada") as late:
-            assert (await late.list_tools()).tools
+        asked = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
+        accept = "application/json, text/event-stream"
+        headers = {"Authorization": f"Bearer {team.token('ada')}", "Accept": accept}
+        late = await http.post(f"{team.origin}/mcp", json=asked, headers=headers)
+        assert late.status_code == 200 and "generate_image" in late.text
     assert [answer.startswith("Succeeded") for answer in answers] == [True, True], answers
     assert team.replica.end() == (0, "")
 
