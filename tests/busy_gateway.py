@@ -6,8 +6,8 @@ once for each prediction, so that a page of the list is joined from what is ther
 
 import asyncio
 import json
+import os
 import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Generator, Sequence
@@ -18,6 +18,7 @@ from email.utils import formatdate
 from typing import Any
 
 from fault_plan import picture
+from forking_program import ForkedProcess
 
 _PAGE_LENGTH = 100
 _LOGS = "\n".join(f"{percent:3d}%|{'#' * (percent // 10):<10}| {percent}/100" for percent in range(0, 100, 10))
@@ -190,7 +191,7 @@ class BusyGateway:
 
 @contextmanager
 def busy_gateway() -> Generator[BusyGateway]:
-    with subprocess.Popen([sys.executable, __file__], stdout=subprocess.PIPE, text=True) as process:
+    with ForkedProcess([__file__], env=os.environ, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout
             yield BusyGateway(process.stdout.readline().strip())

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from forking_program import INTERPRETER, run_darkroom
+from forking_program import darkroom_command, run_darkroom
 
 
 class CommandLine:
@@ -28,7 +28,8 @@ class CommandLine:
         return run_darkroom(words, self.environ | dict(environ or {}), self.folder, stdin=stdin)
 
     def command(self, words: Sequence[str]) -> list[str]:
-        return [*INTERPRETER, *words]
+        """For what has to be watched while it runs, or to be interrupted."""
+        return darkroom_command(self.environ, *words)
 
     def seen_in_the_journal(self, process: "subprocess.Popen[str]", question: str) -> None:
         """Look into the journal until this SQL gives a row that is not 0; each look waits on the process a moment."""

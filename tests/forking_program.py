@@ -45,7 +45,7 @@ _LOADED = (
 )
 # An interpreter reads these once, where it begins. Where modules lie was read, too, but they are loaded.
 _READ_AT_THE_START = ("PYTHON", "LANG", "LC_")
-_HARMLESS = ("PYTHONPATH", "PYTHON_KEYRING_BACKEND")
+_HARMLESS = ("PYTHONPATH", "PYTHON_KEYRING_BACKEND", "PYTHONIOENCODING")  # a fork heeds the last one by itself
 
 DARKROOM = ("-c", "import sys; from darkroom_server.cli import main; sys.exit(main())")
 INTERPRETER = (sys.executable, *DARKROOM)
@@ -96,7 +96,7 @@ def run_darkroom(
             stdin=given,
             capture_output=True,
             encoding="utf-8",
-            errors="backslashreplace" if "PYTHONIOENCODING" in environ else "strict",
+            errors=_errors(environ),
             timeout=timeout_s,
             check=False,
         )
@@ -144,7 +144,10 @@ def _run(
             channel.settimeout(None)
             channel.recv(4)
             raise subprocess.TimeoutExpired(words, timeout_s) from None
-        told = (os.pread(each.fileno(), os.fstat(each.fileno()).st_size, 0).decode() for each in (out, err))
+        errors = _errors(environ)
+        told = (
+            os.pread(each.fileno(), os.fstat(each.fileno()).st_size, 0).decode(errors=errors) for each in (out, err)
+        )
         return subprocess.CompletedProcess(words, code, *told)
 
 
@@ -152,6 +155,11 @@ def _can_fork(environ: Mapping[str, str]) -> bool:
     """Whether a fork would be what a process of its own is."""
     names = [name for name in {*environ, *os.environ} - {*_HARMLESS} if name.startswith(_READ_AT_THE_START)]
     return hasattr(os, "fork") and all(environ.get(name) == os.environ.get(name) for name in names)
+
+
+def _errors(environ: Mapping[str, str]) -> str:
+    """How its words are read: in an encoding of its own they may not be UTF-8."""
+    return "backslashreplace" if "PYTHONIOENCODING" in environ else "strict"
 
 
 def _number(channel: socket.socket) -> int:
@@ -230,15 +238,18 @@ class _Forks:
 def _begin(order: bytes, streams: list[int]) -> list[str]:
     folder, count, *parts = (os.fsdecode(part) for part in order.split(b"\0"))
     words, pairs = parts[: int(count)], parts[int(count) :]
+    environ = dict(zip(pairs[::2], pairs[1::2], strict=True))
+    encoding = environ.get("PYTHONIOENCODING")
     for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
         os.dup2(streams[number], number)
         os.close(streams[number])
         old, buffering = getattr(sys, name), 1 if name == "stderr" else -1
-        new = open(number, mode, buffering, encoding=old.encoding, errors=old.errors, closefd=False)  # noqa: SIM115 - it stays
+        errors = "strict" if encoding and name != "stderr" else old.errors
+        new = open(number, mode, buffering, encoding=encoding or old.encoding, errors=errors, closefd=False)  # noqa: SIM115 - it stays
         setattr(sys, name, new)
         setattr(sys, f"__{name}__", new)
     os.environ.clear()
-    os.environ.update(zip(pairs[::2], pairs[1::2], strict=True))
+    os.environ.update(environ)
     time.tzset()
     os.chdir(folder)
     return words

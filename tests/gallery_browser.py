@@ -171,8 +171,10 @@ def empty_page(browser: Browser, *, width_px: int, height_px: int, is_timed: boo
 
 
 @contextmanager
-def listening(page: Page, problems: list[str], requests: list[str] | None = None) -> Generator[None]:
-    """The console's errors are noted, and the URLs asked for. In the end the page is empty: nothing goes on in it."""
+def listening(
+    page: Page, problems: list[str], requests: list[str] | None = None, referers: list[str] | None = None
+) -> Generator[None]:
+    """The console's errors are noted, the URLs asked for, and their referers. In the end the page is empty."""
 
     def hear(message: ConsoleMessage) -> None:
         if message.type == "error":
@@ -184,6 +186,8 @@ def listening(page: Page, problems: list[str], requests: list[str] | None = None
     def ask(request: Request) -> None:
         if requests is not None:
             requests.append(request.url)
+        if referers is not None:
+            referers.append(request.headers.get("referer", ""))
 
     page.on("console", hear)
     page.on("pageerror", fail)

@@ -81,7 +81,6 @@ class Team:
             kept
             | {
                 "PYTHONPATH": paths,
-                "PYTHONDONTWRITEBYTECODE": "",  # compiled once, as what is installed is
                 "DARKROOM_DATABASE_URL": url,
                 "DARKROOM_MASTER_KEYS": MASTER,
                 "DARKROOM_DATA_DIR": str(self.folder / "data"),

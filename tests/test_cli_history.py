@@ -13,6 +13,7 @@ import pytest
 import systems
 from command_line import CommandLine, through
 from fault_plan import Plan
+from forking_program import INTERPRETER
 from gateway_process import gateway_process
 from jsonschema import Draft202012Validator
 from pydantic import JsonValue
@@ -109,7 +110,7 @@ def test_a_picture_tells_how_it_was_made_wherever_it_lies(line: CommandLine) -> 
 @systems.shell_scripts
 def test_the_command_that_is_told_makes_the_same_picture_again(line: CommandLine) -> None:
     hard = """it's "here" $HOME; `ls` \\ %s"""
-    program = shlex.join(line.command(()))
+    program = shlex.join(INTERPRETER)
     made = in_shell(f"{program} generate {shlex.quote(hard)} --seed 7 --format png --option output_quality=90", line)
     again = line.run("show", made).stderr.rpartition("Again: ")[2].strip()
     done = in_shell(again.replace("darkroom-mcp", program, 1), line)

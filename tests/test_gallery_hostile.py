@@ -49,60 +49,68 @@ def everywhere(words: str) -> dict[str, Any]:
     return data
 
 
-@pytest.mark.parametrize("words", WORDS)
-def test_hostile_words_are_shown_as_they_are(stage: Stage, words: str) -> None:
+def test_hostile_words_are_shown_as_they_are(stage: Stage) -> None:
     elements = "() => document.querySelectorAll('body *').length"
-    stage.show(result(everywhere("plain"), plain_pictures(1)))
-    plain = stage.view.evaluate(elements)
-    stage.show(result(everywhere(words), plain_pictures(1)))
-    expect(stage.view.locator("#prompt")).to_have_text(words)
-    expect(stage.view.locator("dd").first).to_have_text(words)
-    assert stage.view.evaluate(elements) == plain
-    stage.view.locator(".tile").click()
-    expect(stage.view.get_by_role("dialog")).to_be_visible()
+    dialog = stage.view.get_by_role("dialog")
+    for words in WORDS:
+        stage.show(result(everywhere("plain"), plain_pictures(1)))
+        expect(stage.view.locator("#prompt")).to_have_text("plain")
+        plain = stage.view.evaluate(elements)
+        stage.show(result(everywhere(words), plain_pictures(1)))
+        expect(stage.view.locator("#prompt")).to_have_text(words)
+        expect(stage.view.locator("dd").first).to_have_text(words)
+        assert stage.view.evaluate(elements) == plain, words
+        stage.view.locator(".tile").click()
+        expect(dialog).to_be_visible()
+        stage.page.keyboard.press("Escape")
+        expect(dialog).to_be_hidden()
 
 
-@pytest.mark.parametrize("words", WORDS)
-def test_hostile_failures_are_shown_as_they_are(stage: Stage, words: str) -> None:
-    error = {"kind": "gateway", "message": words, "billed": "maybe", "retry_after_s": None}
-    stage.show(
-        result(report(0, outcome="failed", status=words, predictions=[part("failed", error=words)], error=error))
-    )
-    expect(stage.view.locator("#reasons p").first).to_have_text(words)
+def test_hostile_failures_are_shown_as_they_are(stage: Stage) -> None:
+    for words in WORDS:
+        error = {"kind": "gateway", "message": words, "billed": "maybe", "retry_after_s": None}
+        failed = report(0, outcome="failed", status=words, predictions=[part("failed", error=words)], error=error)
+        stage.show(result(failed))
+        expect(stage.view.locator("#reasons p").first).to_have_text(words)
 
 
-@pytest.mark.parametrize("words", WORDS)
-def test_hostile_words_in_the_history_are_shown_as_they_are(stage: Stage, words: str) -> None:
-    entry = dict.fromkeys(("id", "request_id", "status", "model", "prompt", "created_at"), words)
-    listed = {"outcome": "listed", "predictions": [{**entry, "charged": {"verdict": words, "usd": 1}}, None, 3]}
-    stage.show({"content": [], "_meta": {"darkroom/report": listed}})
-    expect(stage.view.locator("#past button")).to_contain_text(words[:20])
+def test_hostile_words_in_the_history_are_shown_as_they_are(stage: Stage) -> None:
+    for words in WORDS:
+        entry = dict.fromkeys(("id", "request_id", "status", "model", "prompt", "created_at"), words)
+        listed = {"outcome": "listed", "predictions": [{**entry, "charged": {"verdict": words, "usd": 1}}, None, 3]}
+        stage.show({"content": [], "_meta": {"darkroom/report": listed}})
+        expect(stage.view.locator("#past button")).to_contain_text(words[:20])
 
 
-@pytest.mark.parametrize("words", WORDS)
-def test_hostile_words_without_a_report_are_shown_as_they_are(stage: Stage, words: str) -> None:
-    stage.show({"content": [{"type": "text", "text": words}], "isError": True})
-    expect(stage.view.locator("#reasons")).to_have_text(words)
+def test_hostile_words_without_a_report_are_shown_as_they_are(stage: Stage) -> None:
+    for words in WORDS:
+        stage.show({"content": [{"type": "text", "text": words}], "isError": True})
+        expect(stage.view.locator("#reasons")).to_have_text(words)
 
 
-@pytest.mark.parametrize("address", ADDRESSES)
-def test_addresses_that_are_not_https_never_reach_the_page(stage: Stage, address: str) -> None:
-    data = report(1)
-    data["images"][0]["url"] = address
-    stage.show(result(data))
-    expect(stage.view.locator(".lost")).to_have_count(1)
-    links: dict[str, Any] = {"content": [{"type": "resource_link", "uri": address}, {"type": "text", "text": "x"}]}
-    stage.show(links)
-    expect(stage.view.locator(".lost")).to_have_count(1)
-    assert stage.view.locator("a, #grid img").count() == 0
+def test_addresses_that_are_not_https_never_reach_the_page(stage: Stage) -> None:
+    for address in ADDRESSES:
+        data = report(1, prompt=f"the one at {address}")
+        data["images"][0]["url"] = address
+        stage.show(result(data))
+        expect(stage.view.locator("#prompt")).to_have_text(f"the one at {address}")
+        expect(stage.view.locator(".lost")).to_have_count(1)
+        assert stage.view.locator("a, #grid img").count() == 0, address
+    for address in ADDRESSES:
+        words = {"type": "text", "text": f"only a link to {address}"}
+        stage.show({"content": [{"type": "resource_link", "uri": address}, words]})
+        expect(stage.view.get_by_text(f"only a link to {address}")).to_be_visible()
+        expect(stage.view.locator(".lost")).to_have_count(1)
+        assert stage.view.locator("a, #grid img").count() == 0, address
 
 
-@pytest.mark.parametrize("mime_type", ["image/svg+xml", "text/html", "image/png;x=,<b>"])
-def test_a_preview_of_another_type_is_not_shown(stage: Stage, mime_type: str) -> None:
-    answer = result(report(1, images=[{"n": 1, "path": "/tmp/1.svg"}]))
-    answer["content"].append(image_block(b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>", mime_type))
-    stage.show(answer)
-    expect(stage.view.locator(".lost")).to_have_text("Image 1 of 1 cannot be shown. Its file is saved.")
+def test_a_preview_of_another_type_is_not_shown(stage: Stage) -> None:
+    for mime_type in ("image/svg+xml", "text/html", "image/png;x=,<b>"):
+        answer = result(report(1, images=[{"n": 1, "path": "/tmp/1.svg"}], prompt=f"one of {mime_type}"))
+        block = image_block(b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>", mime_type)
+        stage.show(answer | {"content": [*answer["content"], block]})
+        expect(stage.view.locator("#prompt")).to_have_text(f"one of {mime_type}")
+        expect(stage.view.locator(".lost")).to_have_text("Image 1 of 1 cannot be shown. Its file is saved.")
 
 
 def test_broken_reports_are_survived(stage: Stage) -> None:

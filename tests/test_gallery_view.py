@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import pytest
 from gallery_browser import (
     PICTURES_URL,
     TIMED,
@@ -30,23 +29,21 @@ def test_four_previews_are_painted_with_what_is_known_about_them(stage: Stage) -
     ]
 
 
-@pytest.mark.parametrize(
-    ("charged", "words"),
-    [
-        ({"verdict": "yes", "usd": 0.003, "basis": "billed"}, "$0.003"),
-        ({"verdict": "no", "usd": 0.0, "basis": "computed"}, "nothing"),
-        ({"verdict": "at_most", "usd": 0.003, "basis": "estimated"}, "at most $0.003"),
-        ({"verdict": "possibly", "usd": 0.003, "basis": "estimated"}, "possibly $0.003"),
-        ({"verdict": "unknown", "usd": 0.003, "basis": "estimated"}, "usually less than $0.003"),
-        ({"verdict": "unknown", "usd": None, "basis": "none"}, "unknown"),
-    ],
-)
-def test_the_cost_is_told_as_surely_as_it_is_known(stage: Stage, charged: dict[str, object], words: str) -> None:
+def test_the_cost_is_told_as_surely_as_it_is_known(stage: Stage) -> None:
     stage.begin()
-    stage.show(result(report(1, charged=charged), plain_pictures(1)))
-    wait_painted(stage, 1)
-    facts = [fact.split("\n") for fact in stage.view.locator("dl > div").all_inner_texts()]
-    assert ["Cost", words] in facts
+    for verdict, usd, basis, words in (
+        ("yes", 0.003, "billed", "$0.003"),
+        ("no", 0.0, "computed", "nothing"),
+        ("at_most", 0.003, "estimated", "at most $0.003"),
+        ("possibly", 0.003, "estimated", "possibly $0.003"),
+        ("unknown", 0.003, "estimated", "usually less than $0.003"),
+        ("unknown", None, "none", "unknown"),
+    ):
+        charged = {"verdict": verdict, "usd": usd, "basis": basis}
+        stage.show(result(report(1, charged=charged, prompt=f"the one for {words}"), plain_pictures(1)))
+        expect(stage.view.locator("#prompt")).to_have_text(f"the one for {words}")
+        facts = [fact.split("\n") for fact in stage.view.locator("dl > div").all_inner_texts()]
+        assert ["Cost", words] in facts
 
 
 def test_an_image_without_a_preview_is_painted_from_its_link(stage: Stage) -> None:

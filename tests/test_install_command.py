@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import systems
 import yaml
+from forking_program import python_command
 
 from darkroom_server.cli import main
 from darkroom_server.install.clients import CLIENTS
@@ -236,11 +237,10 @@ def test_a_home_that_the_terminal_cannot_write_ends_in_no_crash(name: str, encod
         ["install", "--list"],
         ["install", "cursor", "--env", f"X={odd}", "--no-check"],
     ]
-    # All in one interpreter, since its start is what takes long.
     program = "import json, sys; from darkroom_server.cli import main; print(*map(main, json.loads(sys.argv[1])))"
     environ = {**os.environ, "HOME": str(odd), "PYTHONIOENCODING": encoding, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(
-        [sys.executable, "-c", program, json.dumps(commands)],
+        python_command(environ, "-c", program, json.dumps(commands)),
         env=environ,
         stdin=subprocess.DEVNULL,
         capture_output=True,

@@ -32,11 +32,13 @@ def run(home: Path, *command: str, path: str = "/usr/bin:/bin", stdin: str = "")
     )
 
 
-def told(home: Path, *words: str, path: str = "/usr/bin:/bin", stdin: str = "") -> subprocess.CompletedProcess[str]:
+def told(
+    home: Path, *words: str, path: str = "/usr/bin:/bin", stdin: str = "", script: Path = SCRIPT
+) -> subprocess.CompletedProcess[str]:
     """The script with these words, where what it says matters and not how it starts: a fork where there are forks."""
     environ = {name: text for name, text in os.environ.items() if name.startswith(("LANG", "LC_", "PYTHON"))}
     environ |= {"HOME": str(home), "PATH": path}
-    command = python_command(environ, str(SCRIPT), *words)
+    command = python_command(environ, str(script), *words)
     return subprocess.run(
         command, env=environ, cwd=home, input=stdin, capture_output=True, text=True, timeout=120, check=False
     )
@@ -155,7 +157,8 @@ def test_a_variable_of_which_nothing_comes_is_looked_up_where_the_client_can(tmp
 def test_what_was_added_and_starts_no_more_is_listed_so(tmp_path: Path) -> None:
     link = tmp_path / "darkroom-mcp"
     link.symlink_to(SCRIPT)
-    assert run(tmp_path, str(link), "install", "cursor").returncode == 0
+    assert told(tmp_path, "install", "cursor", "--no-check", script=link).returncode == 0
+    assert entry_of(tmp_path)["command"] == str(link)
     link.unlink()
     listed = told(tmp_path, "install", "--list", "--check")
     assert listed.returncode == 1 and "does not start" in listed.stdout

@@ -11,7 +11,7 @@ import anyio
 import httpx
 import pytest
 from call_results import report, text
-from gallery_browser import picture
+from gallery_browser import empty_page, listening, picture
 from login_provider import open_provider, token_of
 from page_browser import Seen, clipboard
 from playwright.sync_api import Browser, FilePayload, Page, expect
@@ -44,20 +44,15 @@ def team(running_postgres: PostgresServer, tmp_path_factory: pytest.TempPathFact
 def visiting(
     browser: Browser, team: Team, *, width_px: int = 1100, scheme: Literal["light", "dark"] = "light"
 ) -> Generator[Seen]:
-    """A browser of one person's own; it ends with a silent console, and having asked only these two servers."""
-    context = browser.new_context(viewport={"width": width_px, "height": 800}, color_scheme=scheme, locale="en-GB")
-    context.grant_permissions(["clipboard-read", "clipboard-write"])
-    seen = Seen(context.new_page())
-    referers: list[str] = []
-    # The pages of oidc-provider ask for a font.
-    own = (team.origin, team.issuer.url, "data:", "blob:")
-    context.route(lambda url: not url.startswith(own), lambda route: route.fulfill(body=""))
-    context.on("request", lambda request: seen.requests.append(request.url))
-    context.on("request", lambda request: referers.append(request.headers.get("referer", "")))
-    context.on("console", lambda message: seen.problems.append(message.text) if message.type == "error" else None)
-    context.on("weberror", lambda error: seen.problems.append(str(error.error)))
-    yield seen
-    context.close()
+    """One person at the browser, without cookies; it ends with a silent console, only these two servers were asked."""
+    with empty_page(browser, width_px=width_px, height_px=800) as page:
+        page.emulate_media(color_scheme=scheme)
+        # The pages of oidc-provider ask for a font.
+        own = (team.origin, team.issuer.url, "about:", "data:", "blob:")
+        page.route(lambda url: not url.startswith(own), lambda route: route.fulfill(body=""))
+        seen, referers = Seen(page), list[str]()
+        with listening(page, seen.problems, seen.requests, referers):
+            yield seen
     assert [problem for problem in seen.problems if team.issuer.url not in problem] == []
     assert not any("token" in query for query in map(query_of, seen.requests))
     assert not [each for each in referers if each.startswith(team.origin)]

@@ -10,6 +10,7 @@ from call_results import text
 from http_process import HttpProcess
 from postgres_server import PostgresServer
 from team_server import Team, open_issued_team
+from team_workers import seen
 
 pytestmark = pytest.mark.anyio
 
@@ -33,8 +34,7 @@ async def test_calls_that_wait_end_and_no_more_are_sent_here(team: Team) -> None
     async with httpx.AsyncClient(timeout=30) as http, anyio.create_task_group() as tasks:
         tasks.start_soon(wait, "auto")
         tasks.start_soon(wait, "legacy")
-        while len(team.server.execute("SELECT 1 FROM intents WHERE state = 'known'")) < 2:
-            await http.get(f"{team.origin}/health")
+        await seen(lambda: len(team.server.execute("SELECT 1 FROM intents WHERE state = 'known'")) == 2)
         team.replica.signal(signal.SIGTERM)
         with anyio.fail_after(4):
             while (ready := await http.get(f"{team.origin}/ready")).status_code == 200:
@@ -42,8 +42,11 @@ async def test_calls_that_wait_end_and_no_more_are_sent_here(team: Team) -> None
         assert ready.json() == {"ready": False, "missing": ["leaving"]}
         assert ready.headers["connection"] == "close"
         # A balancer that has not looked yet is still served.
-        async with team.client("ada") as late:
-            assert (await late.list_tools()).tools
+        asked = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
+        accept = "application/json, text/event-stream"
+        headers = {"Authorization": f"Bearer {team.token('ada')}", "Accept": accept}
+        late = await http.post(f"{team.origin}/mcp", json=asked, headers=headers)
+        assert late.status_code == 200 and "generate_image" in late.text
     assert [answer.startswith("Succeeded") for answer in answers] == [True, True], answers
     assert team.replica.end() == (0, "")
 

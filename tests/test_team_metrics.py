@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import anyio
 import anyio.to_thread
 import httpx
 import psycopg
@@ -14,6 +13,7 @@ from issuer_server import Issuer, open_issuer
 from mcp import Client
 from postgres_server import PostgresServer
 from team_server import Team, free_port, open_team
+from team_workers import seen
 
 pytestmark = pytest.mark.anyio
 REPLICA, WORKER = free_port(), free_port()
@@ -54,10 +54,14 @@ def told(*ports: int) -> dict[str, float]:
 
 
 async def until(name: str, value: float, *ports: int) -> dict[str, float]:
-    with anyio.fail_after(90):
-        while (found := await anyio.to_thread.run_sync(told, *ports)).get(name) != value:
-            pass
-    return found
+    figures: list[dict[str, float]] = []
+
+    def is_told() -> bool:
+        figures[:] = [told(*ports)]
+        return figures[0].get(name) == value
+
+    await seen(is_told)
+    return figures[0]
 
 
 async def running(client: Client) -> str:

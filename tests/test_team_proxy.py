@@ -95,7 +95,8 @@ def test_the_caddyfile_serves_its_host_repeats_no_post_and_keeps_no_connection()
 
 async def test_replicas_are_replaced_one_by_one_and_no_host_sees_it(fleet: Fleet) -> None:
     answers: list[str] = []
-    is_over = anyio.Event()
+    is_over, before = anyio.Event(), fleet.made()
+    fleet.team.gateway.follow(Plan(run_s=1.0))
 
     async def keep_asking(mode: str) -> None:
         while not is_over.is_set():
@@ -117,8 +118,10 @@ async def test_replicas_are_replaced_one_by_one_and_no_host_sees_it(fleet: Fleet
                 fleet.replicas[at] = fleet.start(port_of(leaving))
             is_over.set()
     assert len(answers) >= 8 and [each for each in answers if not each.startswith("Succeeded")] == []
-    await fleet.team.all_home(len(answers))
+    assert fleet.made() == before + len(answers)
+    await fleet.team.all_home(fleet.made())
     assert fleet.team.lost_and_twice() == (set(), [])
+    fleet.team.gateway.follow(Plan(run_s=RUN_S))
 
 
 async def test_a_call_whose_host_hung_up_is_joined_by_its_retry(fleet: Fleet) -> None:
@@ -164,6 +167,7 @@ async def test_a_call_whose_replica_was_killed_is_sent_to_no_other(fleet: Fleet)
         made = text(await host.call_tool("generate_image", call_of("a killed fox", request_id="killed")))
     assert made.startswith("Succeeded"), made
     assert fleet.made() == before + 1
+    fleet.replicas[1:] = [fleet.start(port_of(fleet.replicas[1]))]
 
 
 async def test_signs_of_life_come_while_a_call_waits(fleet: Fleet) -> None:
