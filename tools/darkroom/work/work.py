@@ -198,6 +198,9 @@ class LocalWork:
         self._tasks.start_soon(run, watched)
         return watched
 
+    def _let_go(self, key: str) -> None:
+        self._watched.pop(key, None)
+
     def _started_s(self, intent: Intent) -> float:
         now = self._runtime.clock()
         return self._runtime.monotonic() - max(0.0, now - (intent.sent_at or now))
@@ -208,7 +211,7 @@ class LocalWork:
             schedule = await self._schedule(watched.intent)
             is_created = await self._sender.send(watched, self._plan(schedule, budget))
         if not is_created or self._is_closing:
-            self._watched.pop(key, None)
+            self._let_go(key)
             if isinstance(watched.problem, CreateUnresolved):
                 self._seek_lost()
             return
@@ -250,7 +253,7 @@ class LocalWork:
                     self._given_up.add(key)
                 tasks.cancel_scope.cancel()
         finally:
-            self._watched.pop(key, None)
+            self._let_go(key)
             await self._leases.give_back(key)
         if watched.is_settled:
             self._seek_bills()
