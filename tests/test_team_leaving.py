@@ -43,7 +43,7 @@ async def test_calls_that_wait_end_and_no_more_are_sent_here(team: Team) -> None
         assert ready.json() == {"ready": False, "missing": ["leaving"]}
         assert ready.headers["connection"] == "close"
         # A balancer that has not looked yet is still served.
-        asked = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
+        asked = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
         accept = "application/json, text/event-stream"
         headers = {"Authorization": f"Bearer {team.token('ada')}", "Accept": accept}
         late = await http.post(f"{team.origin}/mcp", json=asked, headers=headers)
