@@ -14,6 +14,9 @@ import pytest
 import systems
 from forking_program import python_command
 
+from darkroom_server.install.entries import Launch
+from darkroom_server.install.starting import seen_at_start
+
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPT = Path(sysconfig.get_path("scripts")) / "darkroom-mcp"
 KEY = "canary-0123456789-canary"
@@ -66,6 +69,16 @@ def test_a_clone_writes_its_own_command_and_says_what_it_saw(tmp_path: Path) -> 
     assert files == [".cursor/mcp.json"], "to be seen to start, it leaves nothing behind"
     listed = run(tmp_path, str(SCRIPT), "install", "--list", "--check")
     assert listed.returncode == 0 and "; starts (" in listed.stdout
+
+
+def test_what_the_started_entry_keeps_goes_with_it(tmp_path: Path) -> None:
+    script = (
+        f'#!/bin/sh\necho kept > "$DARKROOM_DATA_DIR/kept"; ls "$DARKROOM_DATA_DIR"/* > "$HOME/seen"; exec {SCRIPT}\n'
+    )
+    entry = program(tmp_path / "bin" / "darkroom-mcp", script)
+    assert seen_at_start(Launch(command=str(entry)), {}, tmp_path).name == "darkroom"
+    kept = Path((tmp_path / "seen").read_text().strip())
+    assert kept.name == "kept" and not kept.parent.exists() and not kept.is_relative_to(tmp_path)
 
 
 def test_a_link_in_a_folder_of_commands_is_written_as_it_was_called(tmp_path: Path) -> None:

@@ -63,9 +63,14 @@ def _bare_environment(home: Path) -> dict[str, str]:
 def seen_at_start(launch: Launch, given: Mapping[str, str], home: Path) -> Seen:
     """Start it with no more than these variables and whose home it is, greet it, ask for its tools, and let it go.
 
-    Raises: StartFailed.
+    Where it is not told where to keep its data, that is a folder that goes with it. Raises: StartFailed.
     """
-    environ, shown = _bare_environment(home) | dict(given), launch.command[-120:]
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as data:
+        return _seen(launch, _bare_environment(home) | {"DARKROOM_DATA_DIR": data} | dict(given), home)
+
+
+def _seen(launch: Launch, environ: Mapping[str, str], home: Path) -> Seen:
+    shown = launch.command[-120:]
 
     async def see(said: IO[bytes]) -> Seen:
         began, command = time.monotonic(), [launch.command, *launch.args]
