@@ -49,7 +49,7 @@ async def test_of_equal_holds_the_later_may_be_looked_up_first(gateway: FaultGat
 
 async def test_one_reading_of_the_list_names_all_that_are_late(gateway: FaultGateway, tmp_path: Path) -> None:
     gateway.plan = Plan(run_s=60, holds=True, overtime_s=60)
-    async with room_at(gateway, tmp_path, holds=True) as room:
+    async with room_at(gateway, tmp_path, holds=True, sleep=anyio.sleep) as room:
         wishes = [ImageRequest(prompt=f"fox {number}", model=FLUX) for number in range(12)]
         async with anyio.create_task_group() as calls:
             for wish in wishes:

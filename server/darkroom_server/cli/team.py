@@ -78,6 +78,7 @@ def migrate(
         typer.echo(f"The tables are up to date (step {done.before}).")
     elif check:
         typer.echo(f"Missing steps: {numbers}. `darkroom-mcp migrate` takes them.")
+        raise typer.Exit(1)
     else:
         typer.echo(f"The tables stood at step {done.before}; taken: {numbers}.")
 
