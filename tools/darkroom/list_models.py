@@ -66,7 +66,7 @@ def _in_order(found: Found, order: Sort, excess: dict[str, int], prices: dict[st
 
     def key(row: Ranked) -> tuple[float, ...]:
         model, usd = row.model, prices[row.model.name]
-        if order == "best":
+        if order not in ("price", "speed"):
             return (excess[model.name],)
         if order == "price":
             return (excess[model.name], *row.misses, _NEVER if usd is None else usd)

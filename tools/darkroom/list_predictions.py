@@ -57,16 +57,17 @@ async def list_predictions(darkroom: Darkroom, asked: str, limit: int = 10) -> P
         idle=frozenset(row.key for row in listed.rows if darkroom.work.watched(row) is None),
         day=await darkroom.day(),
         zone=zone,
-        notes=darkroom.take_notices(),
     )
     listed = replace(listed, rows=await darkroom.with_links(listed.rows))
     hint = await _hint(darkroom, wanted.words) if not listed.rows else ""
+    money = await _money(darkroom, _days(listed, wanted, today, zone))
     facts = ListFacts(
         title=wanted.title,
         empty=f"{wanted.empty} {hint}".rstrip(),
-        answer=answer,
+        # Last, since what is taken and not told is lost.
+        answer=replace(answer, notes=darkroom.take_notices()),
         today=today,
-        money=await _money(darkroom, _days(listed, wanted, today, zone)),
+        money=money,
         is_search=bool(wanted.words),
     )
     return list_report(listed, facts)

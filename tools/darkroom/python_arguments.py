@@ -114,4 +114,7 @@ def _refusal(name: str, value: object, allowed: str) -> InvalidInput:
 
 
 def _shown(value: object) -> str:
-    return f"{type(value).__name__} {repr(value)[:60]}"
+    try:
+        return f"{type(value).__name__} {repr(value)[:60]}"
+    except ValueError:  # a whole number of thousands of digits
+        return f"{type(value).__name__} too long to show"
