@@ -46,6 +46,7 @@ ODD: list[dict[str, Any]] = [
     {"max_usd": 10**5000},
     {"wait_seconds": 10**5000},
     {"count": 10**5000},
+    {"model_options": {"steps": 10**5000}},
     {"max_usd": "1"},
     {"request_id": "latest"},
     {"request_id": 7},
