@@ -32,8 +32,8 @@ def request_of(given: Mapping[str, object]) -> ImageRequest:
     known["options"] = known.pop("model_options", {})
     known["images"] = tuple(_reference("images", each) for each in _as_list(known.get("images", ())))
     known["mask"] = _reference("mask", mask) if (mask := known.get("mask")) else ""
-    options = known["options"] if isinstance(known["options"], Mapping) else {}
-    for name, value in {**known, **cast("Mapping[str, object]", options)}.items():
+    options = cast("Mapping[str, object]", known["options"] if isinstance(known["options"], Mapping) else {})
+    for name, value in [*known.items(), *options.items()]:
         if isinstance(value, int) and abs(value) >= _ENDLESS:
             raise _refusal(name, value, "a smaller number")
     try:
