@@ -123,6 +123,7 @@ def test_what_starts_in_a_terminal_only_is_not_written(tmp_path: Path) -> None:
         ("#!/bin/sh\nread a; echo hello\n", "answered something that is not MCP"),
         ("#!/bin/sh\nread a; echo '[1]'\n", "answered something that is not MCP"),
         ('#!/bin/sh\nread a; echo \'{"id": 1, "error": {"code": 1}}\'\n', "answered something that is not MCP"),
+        (f"#!/bin/sh\nread a; echo '{'[' * 100_000}'\n", "answered something that is not MCP"),
         ("#!/nowhere/sh\n", "is not found where a host looks"),
         ("no program\n", "cannot be started"),
         ("#!/bin/sh\necho $REPLICATE_API_TOKEN >&2; exit 1\n", "[key]"),

@@ -195,6 +195,12 @@ def test_a_yaml_text_without_a_place_for_the_entry_is_refused(text: str) -> None
         yaml_text.put(text, GOOSE_PATH, GOOSE_ENTRY)
 
 
+@pytest.mark.parametrize("key", ["on", "NO", "1"])
+def test_a_yaml_key_that_reads_as_no_text_is_not_written_over(key: str) -> None:
+    with pytest.raises(ValueError, match=r"\w"):
+        yaml_text.put(f"extensions:\n  {key}:\n    cmd: x\n", ["extensions", key], GOOSE_ENTRY)
+
+
 def test_a_text_block_at_the_end_stays_whole() -> None:
     text = "extensions:\n  a:\n    description: |\n      one\n      # two\n\n# the end\n"
     changed = yaml_text.put(text, GOOSE_PATH, GOOSE_ENTRY)

@@ -147,6 +147,13 @@ async def test_a_deployment_is_checked_by_the_version_that_it_runs(tmp_path: Pat
         assert "has no option 'num'" in refused.text
 
 
+async def test_a_gateway_without_deployments_may_describe_its_models(tmp_path: Path):
+    bodies = {"deployments/ada/fast": Answer({"error": "Invalid URL"}, 404)}
+    async with Described(**bodies) as gateway, room_at(gateway, tmp_path) as room:
+        await planned(room, "deployments/ada/fast")
+        assert "has no option 'num'" in (await planned(room, "ada/painter", options={"num": 1})).text
+
+
 async def test_a_version_alone_is_refused_in_words(tmp_path: Path):
     async with Described() as gateway, room_at(gateway, tmp_path) as room:
         assert "Write it as owner/name:version." in (await made(room, VERSION)).text

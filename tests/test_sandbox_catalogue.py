@@ -106,6 +106,15 @@ async def test_collections_list_models():
         assert (await client.get("/v1/collections/nothing")).status_code == 404
 
 
+async def test_a_deployment_names_the_version_that_it_runs_and_runs_it():
+    async with sandbox_client() as client:
+        release = (await client.get("/v1/deployments/attic/press")).json()["current_release"]
+        assert release["model"] == "attic/watercolour"
+        created = await client.post("/v1/deployments/attic/press/predictions", json={"input": {"prompt": "a"}})
+        assert created.json()["version"] == release["version"]
+        assert (await client.get("/v1/deployments/attic/none")).status_code == 404
+
+
 async def test_the_odd_models_are_odd():
     assert describe(await body_of("attic/short-film")).makes == "other"
     assert describe(await body_of("attic/face-swap")).model.unmapped["image"].startswith("takes several images")

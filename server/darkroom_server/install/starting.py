@@ -93,7 +93,7 @@ def _seen(launch: Launch, environ: Mapping[str, str], home: Path) -> Seen:
             problem = f"cannot be started ({error.strerror or type(error).__name__})"
         except (anyio.EndOfStream, anyio.IncompleteRead, anyio.BrokenResourceError, anyio.ClosedResourceError):
             problem = "ended before it answered"
-        except (ValueError, LookupError, TypeError, AttributeError, anyio.DelimiterNotFound):
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError, anyio.DelimiterNotFound):
             problem = "answered something that is not MCP"
         said.seek(max(said.seek(0, os.SEEK_END) - _KEPT_BYTES, 0))
         raise StartFailed(f"'{shown}' {problem}, started as a host would.", _last_lines(said.read(), environ))

@@ -46,7 +46,7 @@ def put(text: str, path: Sequence[str], value: JsonValue) -> str:
             return _checked(_insertion(text, node, key, nested(path[depth + 1 :], value)), path, value)
         if child[1].start_mark.index < child[0].end_mark.index:
             raise ValueError(f"{key!r} is an alias of another place")
-        if not known[key] or (depth == len(path) - 1 and not isinstance(value, dict)):
+        if not known.get(key) or (depth == len(path) - 1 and not isinstance(value, dict)):
             return _checked(_replacement(text, node, child, nested(path[depth + 1 :], value)), path, value)
         known, node = known[key], child[1]
     if not isinstance(known, dict) or not isinstance(value, dict):

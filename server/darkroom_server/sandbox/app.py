@@ -92,6 +92,8 @@ def _format_routes(state: SandboxState, predictions: PredictionEndpoints) -> lis
         ("DELETE", "/files/{id}", files.delete, 2999, "files"),
         ("GET", "/files/{id}/download", files.download, 2999, "files"),
         ("GET", "/account", models.account, 2999, "account"),
+        ("POST", "/deployments/{owner}/{name}/predictions", predictions.create_by_deployment, 599, "models"),
+        ("GET", "/deployments/{owner}/{name}", models.deployment, 2999, "models"),
         ("GET", "/search", models.search, 2999, "models"),
         ("GET", "/collections/{slug}", models.collection, 2999, "models"),
         ("QUERY", "/models", models.query, 2999, "models"),

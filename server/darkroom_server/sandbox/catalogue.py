@@ -12,6 +12,7 @@ from darkroom.registry.live_schema import with_usual_concepts
 from darkroom_server.sandbox.options import SandboxOptions
 from darkroom_server.sandbox.schemas import example_body, model_body, version_body
 
+DEPLOYMENT = ("attic/press", "attic/watercolour")
 _VAST_CHARACTERS = 5_000_000
 _LOOP = {"style": {"$ref": "#/components/schemas/shade"}, "shade": {"allOf": [{"$ref": "#/components/schemas/style"}]}}
 

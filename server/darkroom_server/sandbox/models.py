@@ -1,13 +1,14 @@
-"""The endpoints of models, search, collections and the account."""
+"""The endpoints of models, search, collections, deployments and the account."""
 
 from collections.abc import Callable
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from darkroom.registry import Model
 from darkroom_server.sandbox import faults
-from darkroom_server.sandbox.catalogue import version_id
+from darkroom_server.sandbox.catalogue import DEPLOYMENT, version_id
 from darkroom_server.sandbox.schemas import version_body
 from darkroom_server.sandbox.state import SandboxState
 
@@ -81,6 +82,16 @@ class ModelEndpoints:
         if request.path_params["id"] != version_id(model):
             raise faults.not_found("Version not found")
         return JSONResponse(version_body(model, version_id(model)))
+
+    async def deployment(self, request: Request) -> Response:
+        name, runs = DEPLOYMENT
+        owner, _, bare = name.partition("/")
+        model = self._catalogue.find(runs)
+        if (request.path_params["owner"], request.path_params["name"]) != (owner, bare) or model is None:
+            raise faults.not_found("Deployment not found")
+        hardware: dict[str, Any] = {"hardware": "gpu-t4", "min_instances": 0, "max_instances": 1}
+        release = {"number": 1, "model": runs, "version": version_id(model), "configuration": hardware}
+        return JSONResponse({"owner": owner, "name": bare, "current_release": release})
 
     def _find_community(self, request: Request) -> Model:
         """Official models have no versions that could be asked for. Raises: Fault."""

@@ -1,4 +1,4 @@
-"""The endpoints of predictions: the two ways to create one, get, list, cancel, and the output files."""
+"""The endpoints of predictions: the three ways to create one, get, list, cancel, and the output files."""
 
 import base64
 import binascii
@@ -15,6 +15,7 @@ from darkroom.registry import Model, check_input
 from darkroom_server.sandbox import faults
 from darkroom_server.sandbox.billing import is_by_size
 from darkroom_server.sandbox.bodies import held_body
+from darkroom_server.sandbox.catalogue import DEPLOYMENT
 from darkroom_server.sandbox.life import Prediction
 from darkroom_server.sandbox.output_files import OutputFiles
 from darkroom_server.sandbox.state import SandboxState
@@ -38,12 +39,22 @@ class PredictionEndpoints:
         self._files = OutputFiles(state)
 
     async def create_by_model(self, request: Request) -> Response:
-        name, body = f"{request.path_params['owner']}/{request.path_params['name']}", await _read_json(request)
+        name = f"{request.path_params['owner']}/{request.path_params['name']}"
+        body = await _read_json(request)
         model = self._state.catalogue.find(name)
         if model is None or model.run_by != "model":
             raise faults.not_found(f"Model not found: {name}")
         self._check_top_level(body, ("input",))
         return await self._create(request, model, "", body)
+
+    async def create_by_deployment(self, request: Request) -> Response:
+        name, runs = DEPLOYMENT
+        body = await _read_json(request)
+        model = self._state.catalogue.find(runs)
+        if f"{request.path_params['owner']}/{request.path_params['name']}" != name or model is None:
+            raise faults.not_found("Deployment not found")
+        self._check_top_level(body, ("input",))
+        return await self._create(request, model, model.version, body)
 
     async def create(self, request: Request) -> Response:
         body = await _read_json(request)

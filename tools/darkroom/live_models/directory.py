@@ -131,7 +131,8 @@ class Directory:
         except GatewayError:
             return NotTold(words="it did not answer")
         has_told = bool(self._kept) or await self._files.has_descriptions()
-        if isinstance(answer, NotTold) and answer.is_unserved and not has_told:
+        is_news = not has_told and not ref.is_deployment  # a gateway may have models and no deployments
+        if isinstance(answer, NotTold) and answer.is_unserved and is_news:
             await self._files.write(_NOT_DESCRIBED, Kept(at=self.clock(), body={"words": answer.words}))
         return answer
 
