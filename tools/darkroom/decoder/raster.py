@@ -6,7 +6,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 from darkroom.decoder.encoding import Encoded, encode, fitted, fitted_size, is_opaque, small
 from darkroom.decoder.frames import Unusable
-from darkroom.decoder.webp import decoded
+
+try:
+    from darkroom.decoder.webp import decoded
+except ImportError:  # a Python that was built without ctypes
+    decoded = None
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -83,7 +87,7 @@ def _open(content: bytes, request: dict[str, Any]) -> "tuple[Image, bool]":
 
 def _loaded(image: "Image", content: bytes, request: dict[str, Any]) -> "Image":
     """Its first frame decoded, in the box at once where the decoder can do that."""
-    if image.format == "WEBP" and image.mode == "RGB":
+    if decoded and image.format == "WEBP" and image.mode == "RGB":
         size = fitted_size(image.size, _box(request) or image.size)
         # Several pictures keep every core busy by themselves.
         if made := decoded(content, image.size, size, has_threads=request["operation"] != "cell"):

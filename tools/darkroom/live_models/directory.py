@@ -20,6 +20,7 @@ from darkroom.predictions import mapping_in, text_in
 from darkroom.registry import ModelRef
 from darkroom.registry.live_schema import BadSchema, Description, describe
 
+_FORMAT = 2  # of what is kept; what an earlier one has kept is asked for again
 _DAY_S = 24 * 3600.0
 _STALE_S = 30 * _DAY_S
 _MISSING_S = 600.0
@@ -51,7 +52,7 @@ class Directory:
 
     def __post_init__(self) -> None:
         gateway = self.client.gateway
-        whose = hashlib.sha256(f"{gateway.base_url} {self.account}".encode()).hexdigest()[:32]
+        whose = hashlib.sha256(f"{gateway.base_url} {self.account} {_FORMAT}".encode()).hexdigest()[:32]
         self._files = Files(self.folder / gateway.name, whose)
 
     @property
@@ -67,6 +68,8 @@ class Directory:
             return NotTold(words=f"gateway '{self.client.gateway.name}' does not describe its models")
         if not _NAME.fullmatch(ref.name) or not _VERSION.fullmatch(ref.version):
             return NotTold(words="that is no name of a model or of a version")
+        if ref.is_deployment:
+            ref = replace(ref, version="")  # what it runs is told by the gateway
         kept = await self._ask(ref, is_fresh, within_s)
         if isinstance(kept, NotTold):
             return kept

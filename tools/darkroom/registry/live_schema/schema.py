@@ -105,7 +105,7 @@ def read_inputs(schemas: Mapping[str, object]) -> tuple[tuple[LiveInput, ...], i
     if len(properties) > MOST_INPUTS:
         raise BadSchema(f"its schema has {len(properties)} inputs, and at most {MOST_INPUTS} are read")
     flat = {name: nodes.flat(given) for name, given in properties.items() if _NAME.fullmatch(name)}
-    required = items_in(node.get("required"))
+    required = {name for name in items_in(node.get("required")) if isinstance(name, str)}
     inputs = [_live_input(name, each, nodes, is_required=name in required) for name, each in flat.items()]
     inputs.sort(key=lambda each: _order(flat[each.name]))
     return tuple(inputs), len(properties) - len(inputs)
