@@ -7,7 +7,6 @@ an end is written in that commit.
 """
 
 import logging
-import math
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -118,7 +117,7 @@ class AccountWatch:
             return False
         if found.newest_doubt != self._newest_doubt:
             self._newest_doubt, self._doubts_since_s = found.newest_doubt, self._runtime.monotonic()
-        # From when it was first seen here: whoever takes over from a worker that has died counts the settle time anew.
+        # From when it was first seen here; what others have missed before counts, as it is written down.
         is_new = not self._is_due(self._doubts_since_s, 3 * self._settle_s)
         every_s = min(_DOUBTS_EVERY_S, self._settle_s / 4) if is_new else _OLD_DOUBTS_EVERY_S
         if self._is_due(self._doubted_s, every_s):
@@ -130,7 +129,8 @@ class AccountWatch:
         """Beyond this worker's life: what it has missed in the lists is written down, and that of others counts."""
         ahead_s = self._runtime.clock() - self._runtime.monotonic()
         kept, known = await self._rows.missed(), self._reconciler.missed_since_s
-        known |= {each: min(at - ahead_s, known.get(each, math.inf)) for each, at in kept.items()}
+        # Its own marks go first: they do not move where the database's clock is set.
+        known |= {each: at - ahead_s for each, at in kept.items() if each not in known}
         await self._reconciler.once()
         missed = {each: since_s + ahead_s for each, since_s in self._reconciler.missed_since_s.items()}
         if missed.keys() != kept.keys():

@@ -49,11 +49,15 @@ class ImageNotes:
         try:
             await self._commit(some)
         except Exception:
-            for note in some:
-                try:
-                    await self._commit([note])
-                except Exception as error:  # its own caller gets it
-                    note.error = error
+            async with anyio.create_task_group() as tasks:
+                for note in some:
+                    tasks.start_soon(self._commit_alone, note)
+
+    async def _commit_alone(self, note: _Note) -> None:
+        try:
+            await self._commit([note])
+        except Exception as error:  # its own caller gets it
+            note.error = error
 
     async def _commit(self, notes: Sequence[_Note]) -> None:
         def work(session: Session) -> None:
