@@ -39,7 +39,8 @@ async def test_a_wrong_key_is_told_as_that(tmp_path: Path) -> None:
 
 
 async def test_no_network_is_told_as_that(tmp_path: Path) -> None:
-    said = await doctor(tmp_path, DARKROOM_BASE_URL="http://127.0.0.1:9")
+    said = await doctor(tmp_path, DARKROOM_BASE_URL="http://127.0.0.1:9", DARKROOM_OUTPUT_DIR=str(tmp_path / "made"))
+    assert "(DARKROOM_OUTPUT_DIR). Default: darkroom in the pictures folder." in said
     assert "!!    Nobody answers, so the key was not tried: look at the network" in said
 
 

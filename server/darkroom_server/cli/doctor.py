@@ -45,7 +45,7 @@ def _about_settings(settings: Settings) -> Iterator[_Finding]:
             address = gateway and (gateway.base_url if name == "base_url" else gateway.route.proxy)
             value = str(getattr(address, "address", address)) if address else "set"
         where = sources.path if variable in sources.config else f"the environment ({variable})"
-        yield True, f"  {name} = {value}, from {where}. Default: {about.default.strip('`')}."
+        yield True, f"  {name} = {value}, from {where}. Default: {about.default.replace('`', '')}."
     try:
         if settings.key_store.is_open_to_others():
             yield False, f"Keys: others can read {settings.key_store.path}. Run: chmod 600 '{settings.key_store.path}'"
