@@ -28,8 +28,8 @@ def previews_of(data: dict[str, Any]) -> dict[str, Any]:
 def test_no_press_ever_calls_a_tool_that_costs(stage: Stage) -> None:
     stage.begin(capabilities=EVERYTHING, resources=previews_of(report(2)), answers={"get_prediction": [RECENT]})
     stage.show(result(report(2), plain_pictures(2)))
+    expect(stage.view.locator(".asks button")).to_have_count(8)
     names = [button.get_attribute("aria-label") for button in stage.view.locator(".asks button").all()]
-    assert len(names) == 8
     for name in ["History", *names]:
         stage.view.get_by_role("button", name=str(name), exact=True).dispatch_event("click")
     stage.page.wait_for_function("() => host.of('ui/message').length === 8")
