@@ -118,7 +118,7 @@ async def test_a_drawing_is_shown_and_its_png_is_named_and_is_what_codex_gets(ho
     async with host("not-codex") as generate:
         edited = await generate(images=[f"prediction:{image['prediction_id']}"])
     assert text(edited).startswith("Succeeded: 1 image")
-    assert "is an SVG: it was sent as PNG of 2048 x 2048 px." in text(edited)
+    assert "is an SVG: it was sent as PNG of 2048 x 2048 px" in text(edited)
     assert "![](" not in text(edited)
 
 

@@ -23,6 +23,17 @@ _DRAWS_TARGET = frozenset({"image", "use", "feImage"})
 _HIDDEN = frozenset({"script", "foreignObject"})
 # What resvg says, by a word of it; its own sentences can hold words of the document.
 _REFUSED = {"size": "its size is not known", "limit": "it has too many parts"}
+# Serif, sans serif and monospace, by the names of usual systems. What a drawing names and the system lacks is drawn in
+# the serif one.
+_FONTS = (
+    ("Times New Roman", "Arial", "Courier New"),
+    ("DejaVu Serif", "DejaVu Sans", "DejaVu Sans Mono"),
+    ("Liberation Serif", "Liberation Sans", "Liberation Mono"),
+    ("Noto Serif", "Noto Sans", "Noto Sans Mono"),
+    ("FreeSerif", "FreeSans", "FreeMono"),
+    ("Nimbus Roman", "Nimbus Sans", "Nimbus Mono PS"),
+    ("Ubuntu", "Ubuntu", "Ubuntu Mono"),
+)
 _PROBE = '<svg xmlns="http://www.w3.org/2000/svg" width="20" height="20"><text y="18" font-size="20">M</text></svg>'
 
 
@@ -31,24 +42,17 @@ def drawn(content: bytes, longest_px: int) -> tuple[bytes, str]:
 
     Raises: Unusable.
     """
-    import resvg_py
-
     document = _Cleaning()
     document.read(content)
     text = "".join(document.pieces)
     try:
         with _no_files(not document.has_text):
-            png = resvg_py.svg_to_bytes(
-                svg_string=text,
-                width=longest_px,
-                height=longest_px,
-                skip_system_fonts=not document.has_text,
-            )
-            has_fonts = not document.has_text or _has_ink(resvg_py.svg_to_bytes(svg_string=_PROBE))
+            fonts = _fonts() if document.has_text else _FONTS[0]
+            png = _png(text, fonts or _FONTS[0], longest_px, skip_system_fonts=not document.has_text)
     except ValueError as error:
         why = next((words for word, words in _REFUSED.items() if word in str(error)), "it cannot be drawn")
         raise Unusable(f"it is an SVG, and {why}") from error
-    flaws = [] if has_fonts else ["its text, as no font was found on this computer"]
+    flaws = [] if fonts else ["its text, as no font was found on this computer"]
     flaws += ["what lies in other files or on the web"] if document.has_outside else []
     return png, " and ".join(flaws)
 
@@ -111,6 +115,26 @@ class _Cleaning:
         if self._length > _LONGEST:
             raise Unusable(f"it is longer than {_LONGEST // 2**20} million characters")
         self.pieces.append(piece)
+
+
+def _fonts() -> tuple[str, str, str] | None:
+    """The first of `_FONTS` in which this computer draws text."""
+    return next((fonts for fonts in _FONTS if _has_ink(_png(_PROBE, fonts))), None)
+
+
+def _png(svg: str, fonts: tuple[str, str, str], longest_px: int = 20, skip_system_fonts: bool = False) -> bytes:
+    import resvg_py
+
+    serif, sans_serif, monospace = fonts
+    return resvg_py.svg_to_bytes(
+        svg_string=svg,
+        width=longest_px,
+        height=longest_px,
+        skip_system_fonts=skip_system_fonts,
+        serif_family=serif,
+        sans_serif_family=sans_serif,
+        monospace_family=monospace,
+    )
 
 
 def _has_ink(png: bytes) -> bool:
