@@ -23,6 +23,7 @@ WireScript = Literal[
     "half_body_after_id",
     "garbage",
     "silence",
+    "no_handshake",
     "dripping_headers",
     "endless_body",
     "good_then_dropped",
@@ -42,6 +43,8 @@ _LAST_WORDS: dict[WireScript, bytes] = {
 class WireFaultServer:
     """`async with WireFaultServer(script) as server`; `base_url`, and counts of connections and of whole requests.
 
+    `first_bytes` is set once some have come.
+
     `on_whole_request` is called for each, before the fault: a fake gateway can bill there.
     """
 
@@ -50,6 +53,7 @@ class WireFaultServer:
         self.whole_requests = 0
         self._script: WireScript = script
         self._on_whole_request = on_whole_request
+        self.first_bytes = asyncio.Event()
         self._closing = asyncio.Event()
         self._open: set[asyncio.Task[None]] = set()
 
@@ -65,6 +69,10 @@ class WireFaultServer:
         self._server.close()
         await asyncio.gather(*self._open)
         await self._server.wait_closed()
+
+    async def until_closed(self) -> None:
+        """Until the other side has closed every connection."""
+        await asyncio.gather(*self._open)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.ensure_future(self._serve(reader, writer))
@@ -86,6 +94,10 @@ class WireFaultServer:
         if self._script == "rst_mid_request":
             await reader.read(200)
             return _reset(writer)
+        if self._script == "no_handshake":
+            while await reader.read(1000):
+                self.first_bytes.set()
+            return None
         await self._whole_request(reader)
         match self._script:
             case "rst_after_request":

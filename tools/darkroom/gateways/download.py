@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Self
 import anyio
 
 from darkroom.errors import OutputError, OutputExpired
+from darkroom.gateways.handshakes import Handshakes
 from darkroom.gateways.profiles import Gateway
 from darkroom.gateways.replies import BOUNDED_ENCODINGS
 from darkroom.images import MAX_IMAGE_BYTES
@@ -145,7 +146,8 @@ class OutputFetcher:
         if way not in self._opened:
             self._opened[way] = self._transport(*way)
         limits = httpx.Timeout(20.0, connect=5.0).as_dict()
-        request = httpx.Request("GET", url, headers=_HEADERS, extensions={"timeout": limits})
+        extensions = {"timeout": limits, "trace": Handshakes().reach}
+        request = httpx.Request("GET", url, headers=_HEADERS, extensions=extensions)
         response = await self._opened[way].handle_async_request(request)
         response.request = request
         return response

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from darkroom.gateways.handshakes import Handshakes
 from darkroom.gateways.keys import Key
 from darkroom.gateways.profiles import Gateway
 from darkroom.gateways.replies import BOUNDED_ENCODINGS, Reply, Request, read_json
@@ -82,7 +83,7 @@ class Wire:
         try:
             client = self._client(kept_connections=0 if request.is_create else 10)
             left_s = ends_at - anyio.current_time()
-            # The library closes a connection whose handshake is late, but not one whose handshake is cancelled.
+            # A connection that is not made in time is then told as one.
             connect_s = min(limits.connect_s, 0.9 * left_s)
             built = client.build_request(
                 request.method,
@@ -173,16 +174,18 @@ class Wire:
         return headers | dict(request.headers)
 
 
-class _Course:
+class _Course(Handshakes):
     """How far one exchange came, as the library reports it."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._stage, self._is_tunnelling = "", False
 
     async def reach(self, stage: str, info: Mapping[str, object]) -> None:
         if "request" in info:
             self._is_tunnelling = getattr(info["request"], "method", b"") == b"CONNECT"
         self._stage = stage
+        await super().reach(stage, info)
 
     @property
     def is_connecting(self) -> bool:
