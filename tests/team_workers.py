@@ -1,6 +1,7 @@
 """A team on loopback: PostgreSQL, a gateway, workers and replicas as processes of their own.
 
-As a program it is one of them: `python tests/team_workers.py worker|replica`, told by the variables of a worker.
+As a program it is one of them: `python tests/team_workers.py worker|replica`, told by the variables of a worker. A
+worker is PATIENT where another word follows.
 """
 
 import os
@@ -8,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Set
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -37,6 +38,7 @@ from darkroom_server.team.workers_seen import WorkersSeen
 
 ROOT = Path(__file__).resolve().parent.parent
 QUICK = Pace(heartbeat_s=0.5, stale_s=2.5, answered_s=0.5, settle_s=2.0, told_s=1.0)
+PATIENT = replace(QUICK, stale_s=600.0)  # which takes nothing back from a worker that may live
 RoomOf = Callable[[str], Awaitable[Darkroom]]
 MODEL = "black-forest-labs/flux-schnell"
 
@@ -203,7 +205,7 @@ def main() -> None:
         assert settings.team
         if settings.team.metrics_port:
             serve_metrics(settings.team.metrics_port, "127.0.0.1")
-        anyio.run(work, settings, settings.team, lambda: print("ready", flush=True), QUICK)
+        anyio.run(work, settings, settings.team, lambda: print("ready", flush=True), PATIENT if words else QUICK)
     else:
         anyio.run(_replica, words)
 

@@ -10,6 +10,7 @@ import pytest
 from anyio import to_thread
 from company_network import Authority, SecureGateway
 from forking_program import run_darkroom
+from postgres_server import PostgresServer
 from sandbox_server import sandbox_server
 
 from darkroom.journal import open_journal
@@ -60,3 +61,10 @@ async def test_a_journal_that_cannot_be_written_is_told_as_that(tmp_path: Path) 
         writer.execute("BEGIN IMMEDIATE")
         said = await doctor(tmp_path, DARKROOM_BASE_URL="http://127.0.0.1:9", DARKROOM_DATA_DIR=str(tmp_path))
     assert "!!  Journal: The journal could not be used: another process keeps it locked." in said
+
+
+async def test_a_role_that_must_not_serve_a_team_is_told_as_that(postgres: PostgresServer, tmp_path: Path) -> None:
+    served = {"DARKROOM_BASE_URL": "http://127.0.0.1:9", "DARKROOM_DATABASE_URL": postgres.app}
+    assert "ok  Team: the role darkroom_app can use its database" in await doctor(tmp_path, **served)
+    said = await doctor(tmp_path, **served | {"DARKROOM_DATABASE_URL": postgres.owner})
+    assert "!!  Team: Row-level security does not bind the role 'darkroom_owner'" in said

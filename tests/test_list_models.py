@@ -1,5 +1,7 @@
 """What list_models finds: the right model for a wish, in the order asked for, and a card to call it."""
 
+from typing import Any, cast
+
 import pytest
 from mapped import REGISTRY
 from wishes import recall, wishes
@@ -32,6 +34,11 @@ def test_cheap_sorts_by_price_what_can_do_the_rest() -> None:
 def test_an_order_can_be_asked_for(sort: str, first: str) -> None:
     found = list_models(REGISTRY, task="text_to_image", sort="price" if sort == "price" else "speed")
     assert names(found)[0].endswith(first)
+
+
+def test_an_order_that_does_not_exist_is_named() -> None:
+    refused = list_models(REGISTRY, sort=cast("Any", "cheapest"))
+    assert refused.is_error and "Unknown sort 'cheapest'. Allowed: best, price, speed." in refused.text
 
 
 def test_dear_models_come_last_and_are_marked_but_stay() -> None:

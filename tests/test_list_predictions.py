@@ -1,6 +1,8 @@
 """What was made, when, and what it took: the lists of get_prediction, on a gateway that costs."""
 
+import sqlite3
 from collections.abc import AsyncGenerator
+from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -12,6 +14,7 @@ from journal_fixtures import HandClock, intended, new_intent, opened
 from open_rooms import NoonClock, room_at
 
 from darkroom.darkroom import Darkroom
+from darkroom.gateways import Key
 from darkroom.generate_image import generate_image
 from darkroom.get_prediction import get_prediction
 from darkroom.journal import Filter
@@ -70,6 +73,21 @@ async def test_a_line_has_time_status_model_charge_prompt_path_and_id(gateway: F
     assert row["paths"] == [str(path)] and row["prompt"] == "a vase of tulips"
     assert row["charged"] == {"verdict": "at_most", "usd": 0.003, "basis": "estimated"}
     assert row["request_id"] == made.data["request_id"]
+
+
+async def test_what_is_said_once_outlives_a_list_that_fails(gateway: FaultGateway, tmp_path: Path) -> None:
+    async with room_at(gateway, tmp_path) as room:
+        await make(room, "a fox")
+    async with room_at(gateway, tmp_path, key=Key("another-key-0123456789")) as room:
+        await make(room, "a hare")
+        room.say_once("The moon has set.")
+        with closing(sqlite3.connect(tmp_path / "data" / "journal.sqlite3")) as other:
+            other.execute("ALTER TABLE accounts RENAME TO away")  # which names the two keys
+            failed = await get_prediction(room, "today")
+            other.execute("ALTER TABLE away RENAME TO accounts")
+        assert failed.is_error and "The moon has set." not in failed.text
+        assert "The moon has set." in await said(room, "today")
+        assert "The moon has set." not in await said(room, "today")
 
 
 async def test_the_newest_come_first_and_the_rest_is_counted(gateway: FaultGateway, tmp_path: Path) -> None:

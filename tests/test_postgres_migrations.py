@@ -12,9 +12,11 @@ from journal_fixtures import intended, new_intent
 from postgres_server import PostgresServer
 
 from darkroom.errors import JournalError
-from darkroom.journal import Journal
+from darkroom.images import ImageState
+from darkroom.journal import IntentState, Journal
 from darkroom.journal.postgres import open_postgres
 from darkroom.journal.postgres_schema import Migrated, Roles, Step, migrate, released_steps
+from darkroom.journal.states import SENDABLE
 
 pytestmark = pytest.mark.anyio
 STEPS = released_steps()
@@ -66,6 +68,41 @@ async def test_a_replica_of_the_version_before_runs_on_beside_the_new_tables(emp
         assert len(await journal.history(limit=20)) == 9
     async with open_postgres(empty.app, 1) as started_now:
         assert len(await Journal(started_now.database("acme", "alice"), started_now.clock).history()) == 9
+
+
+async def test_rows_of_every_state_outlive_all_steps_and_go_on_as_they_stood(empty: PostgresServer) -> None:
+    migrate(empty.owner, steps=STEPS[:1])
+    for state in IntentState:
+        is_known = state is IntentState.KNOWN
+        for image in ImageState if is_known else [None]:
+            key = f"{state}-{image}"
+            made, ended = (f"'{key}'", "3") if is_known else ("NULL", "NULL")
+            empty.execute(
+                f"""INSERT INTO intents (tenant, principal, key, request_id, part, gateway, origin, model, version,
+                input, input_shown, file_fields, request, image_count, state, prediction_id, intended_at, sent_at,
+                ended_at, estimate_usd) VALUES ('acme', 'alice', '{key}', '{key}', 0, 'g', 'https://g', 'o/m', '',
+                '{{}}', '{{}}', '[]', '{{}}', 1, '{state}', {made}, 1, 2, {ended}, 0.5)"""
+            )
+            if image:
+                values = f"'acme', 'alice', '{key}', 0, 'https://g/0', '{image}'"
+                empty.execute(
+                    f"INSERT INTO images (tenant, principal, prediction_id, idx, url, state) VALUES ({values})"
+                )
+    kept = [empty.execute(f"SELECT * FROM {table} ORDER BY 1, 2, 3, 4") for table in ("intents", "images", "tallies")]
+    assert migrate(empty.owner) == Migrated(1, ALL[1:])
+    assert [
+        empty.execute(f"SELECT * FROM {table} ORDER BY 1, 2, 3, 4") for table in ("intents", "images", "tallies")
+    ] == kept
+    async with open_postgres(empty.app, 1) as opened:
+        journal = Journal(opened.database("acme", "alice"), opened.clock)
+        rows = {row.key: row for row in await journal.history(limit=50)}
+        assert len(rows) == len(IntentState) - 1 + len(ImageState)
+        assert all(key.startswith(row.state) for key, row in rows.items())
+        assert all(key.endswith(image.state) for key, row in rows.items() for image in row.images)
+        may_be_sent = {key for key in rows if await journal.claim(key)}
+        assert may_be_sent == {key for key, row in rows.items() if row.state in SENDABLE}
+    audited = {which for (which,) in empty.execute("SELECT which FROM audit")}
+    assert audited == may_be_sent, "what is sent from now on, and nothing of before"
 
 
 async def test_tables_that_are_too_new_or_too_old_are_refused_in_words(empty: PostgresServer) -> None:

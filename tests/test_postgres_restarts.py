@@ -6,6 +6,7 @@ from functools import partial
 
 import anyio
 import anyio.to_thread
+import psycopg
 import pytest
 from journal_fixtures import intended, new_intent
 from postgres_server import PostgresServer
@@ -15,6 +16,7 @@ from darkroom.errors import JournalError
 from darkroom.journal import IntentState, Journal
 from darkroom.journal.database import Session
 from darkroom.journal.postgres import Postgres, open_postgres
+from darkroom.journal.postgres_words import in_words
 
 pytestmark = pytest.mark.anyio
 
@@ -51,6 +53,27 @@ async def test_calls_while_the_database_starts_again_wait_for_it(postgres: Postg
             tasks.start_soon(intend, seed)
         await anyio.to_thread.run_sync(postgres.start)
     assert {row.key for row in await alice.history()} == set(keys) and len(keys) == 5
+
+
+async def test_a_standby_is_read_until_it_takes_over_and_what_is_to_be_written_waits_for_that(
+    postgres: PostgresServer, alice: Journal
+) -> None:
+    row, told = await intended(alice, new_intent()), list[bool]()
+
+    async def claim() -> None:
+        told.append(bool(await alice.claim(row.key)))
+
+    await anyio.to_thread.run_sync(postgres.stop, "fast")
+    (postgres.data / "standby.signal").touch()
+    await anyio.to_thread.run_sync(postgres.start)
+    assert await alice.find(row.key) == row
+    with pytest.raises(psycopg.Error) as refused:
+        postgres.execute("BEGIN READ WRITE")
+    assert "may be a standby" in in_words(refused.value)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(claim)
+        await anyio.to_thread.run_sync(postgres.execute, "SELECT pg_promote()")
+    assert told == [True]
 
 
 async def test_claims_of_several_processes_are_won_once_while_the_database_crashes(

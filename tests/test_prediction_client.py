@@ -291,6 +291,13 @@ async def test_a_create_that_takes_longer_than_it_may_is_possibly_created(script
         assert server.whole_requests == 1
 
 
+async def test_a_create_whose_time_was_over_before_it_began_was_certainly_not_sent() -> None:
+    async with ScriptedGateway() as server, client_of(server) as client:
+        with pytest.raises(GatewayUnreachable, match="Nothing was started"):
+            await client.create("acme/kite", "", {}, within_s=0)
+        assert server.connections == 0
+
+
 async def test_a_create_that_never_came_beyond_the_handshake_was_certainly_not_sent() -> None:
     async with WireFaultServer("silence") as server:
         secure = gateway_at(server.base_url.replace("http:", "https:"))

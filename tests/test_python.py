@@ -8,7 +8,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import pytest
@@ -214,6 +214,8 @@ def test_models_are_found_by_words_and_by_name() -> None:
         darkroom.models.get("flux-schnel")
     with pytest.raises(errors.InvalidInput, match="task"):
         darkroom.models.search(task="dance")
+    with pytest.raises(errors.InvalidInput, match="Unknown sort 'cheapest'. Allowed: best, price, speed"):
+        darkroom.models.search(sort=cast("Any", "cheapest"))
 
 
 def test_the_examples_in_the_docstrings_run() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import anyio
 import anyio.to_thread
 import httpx
+import psycopg
 import pytest
 from command_line import CommandLine
 from fault_plan import Plan
@@ -18,8 +19,10 @@ from team_workers import MODEL, Team, seen
 
 from darkroom.generate_image import generate_image
 from darkroom.get_prediction import get_prediction
+from darkroom.journal.postgres import open_postgres
 from darkroom.registry import ImageRequest
 from darkroom.reports import PredictionReport
+from darkroom_server.team.outbox import WORKERS, until_stale_s
 
 pytestmark = pytest.mark.anyio
 
@@ -71,6 +74,36 @@ async def test_a_killed_worker_loses_nothing_and_the_next_repeats_nothing(team: 
         await team.all_home(8)
     assert team.lost_and_twice() == (set(), []) and team.gateway.truth().creates == 8
     assert team.count("images WHERE state = 'stored'") == 8
+
+
+async def test_what_a_killed_worker_had_is_begun_anew_at_once_where_no_other_is_connected(team: Team) -> None:
+    team.gateway.follow(Plan(run_s=60))
+    team.start("worker", "patient")
+    async with team.replica() as room_of:
+        await generate_image(await room_of("ada"), wish("a fox"), wait_s=0)
+    await seen(lambda: team.count(WATCHES) > 0)
+    team.end()
+    held = team.postgres.execute(f"SELECT id FROM {WATCHES}")
+    with psycopg.connect(team.postgres.worker, application_name=WORKERS):
+        team.start("worker", "patient")
+        assert team.postgres.execute(f"SELECT id FROM {WATCHES}") == held, "it may be that of the one connected"
+        team.end()
+    await seen(lambda: not team.count(f"pg_stat_activity WHERE application_name = '{WORKERS}'"))
+    team.start("worker", "patient")
+    await seen(lambda: team.count(f"{WATCHES} AND id <> {held[0][0]}") == team.count(WATCHES) == 1)
+
+
+async def test_the_queue_is_tended_again_as_soon_as_a_worker_may_be_gone(postgres: PostgresServer) -> None:
+    async with open_postgres(postgres.worker, 1) as opened:
+
+        async def left_s() -> float:
+            return await opened.of_nobody.read(lambda session: until_stale_s(session, 60.0))
+
+        assert await left_s() == 60
+        for silent_s in (1000, 50, 0):
+            heard = f"now() - interval '{silent_s} s'"
+            postgres.execute(f"INSERT INTO procrastinate_workers (last_heartbeat) VALUES ({heard})")
+        assert await left_s() <= 10
 
 
 async def test_of_two_workers_one_watches_an_account(team: Team) -> None:

@@ -1,8 +1,9 @@
 """list_models: the registry as the assistant reads it. Asks no gateway and costs nothing."""
 
 import datetime
+from typing import get_args
 
-from darkroom.errors import InvalidRequest
+from darkroom.errors import InvalidInput, InvalidRequest
 from darkroom.pricing import estimate, price_range
 from darkroom.registry import Found, Model, ModelRegistry, Ranked, Sort
 from darkroom.reports import Limits, ModelReport, Sought, model_report, refused_models, table_report
@@ -27,7 +28,7 @@ def list_models(
     """The models that can do it, in the order of `sort`; or, with `model`, everything about one.
 
     Words such as "cheap" and "fast" in the query sort too. Models that may charge more than `max_usd` US dollars
-    for an image (0: no such wish) are marked and come last. An unknown name or task is named.
+    for an image (0: no such wish) are marked and come last. An unknown name, task or order is named.
     `limits` are the person's: what they would refuse is marked.
     """
     limits = limits or Limits()
@@ -43,7 +44,12 @@ def list_models(
 def sought_models(
     registry: ModelRegistry, *, query: str, task: str, sort: Sort, max_usd: float
 ) -> tuple[tuple[Model, ...], Sought]:
-    """The models that can do it, as `list_models` orders them. Raises: InvalidInput for a task that does not exist."""
+    """The models that can do it, as `list_models` orders them.
+
+    Raises: InvalidInput for a task or an order that does not exist.
+    """
+    if sort not in get_args(Sort):
+        raise InvalidInput(f"Unknown sort {sort!r}. Allowed: {', '.join(get_args(Sort))}.", field="sort")
     found = registry.ranked(query, task)
     order = sort if sort != "best" else found.sort
     prices = {row.model.name: _usual_usd(row.model) for row in found.rows}

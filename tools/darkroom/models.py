@@ -18,7 +18,7 @@ def search(
     >>> [model.name for model in darkroom.models.search("poster with text", limit=2)]
     ['ideogram-ai/ideogram-v3-turbo', 'ideogram-ai/ideogram-v3-quality']
 
-    Raises: InvalidInput for a task that does not exist.
+    Raises: InvalidInput for a task or an order that does not exist.
     """
     models, _ = sought_models(_registry(), query=query, task=task, sort=sort, max_usd=max_usd)
     return models[: max(limit, 0)]

@@ -15,6 +15,7 @@ from darkroom.registry import ModelRegistry
 from darkroom.settings import Settings, described, variable_of
 from darkroom.uris import is_url
 from darkroom_server.cli.balance import balance_words
+from darkroom_server.cli.team import check_team_extra
 
 _Finding = tuple[bool, str]  # whether it is fine, and what to say
 
@@ -22,7 +23,7 @@ _Finding = tuple[bool, str]  # whether it is fine, and what to say
 def doctor() -> None:
     """Check the settings, the gateway and the folders. Costs nothing."""
     settings = Settings.read_or_problem()
-    asks = (_about_settings, _about_gateway, _about_journal, _about_images, _about_models, _about_limits)
+    asks = (_about_settings, _about_team, _about_gateway, _about_journal, _about_images, _about_models, _about_limits)
     findings = [finding for about in asks for finding in about(settings)]
     for is_fine, words in findings:
         typer.echo(f"{'ok' if is_fine else '!!'}  {words}")
@@ -53,6 +54,22 @@ def _about_settings(settings: Settings) -> Iterator[_Finding]:
             yield True, f"  A key for {name} is stored in {place}."
     except SettingsError as error:
         yield False, f"Keys: {error.message}"
+
+
+def _about_team(settings: Settings) -> Iterator[_Finding]:
+    """Whether this role can use the team's database."""
+    if settings.team is None or settings.team.database_url is None:
+        return
+    try:
+        check_team_extra()
+        from darkroom.journal.postgres_schema import checked, connected
+
+        with connected(settings.team.database_url.get_secret_value()) as connection:
+            checked(connection)
+            yield True, f"Team: the role {connection.info.user} can use its database, whose tables are up to date."
+    except (JournalError, SettingsError) as error:
+        yield False, f"Team: {error.message}"
+    yield True, "Team: its keys and limits are in `darkroom-mcp tenant list`; what follows is of your own darkroom."
 
 
 def _next_step(error: GatewayError, name: str) -> str:

@@ -12,6 +12,8 @@ from darkroom.journal.database import Session
 CHANNEL = "darkroom_seen"
 CHANGED = "darkroom_changed"  # tenants, people, tokens or keys
 WATCH, BRING_HOME = "watch", "bring_home"
+WORKERS = "darkroom jobs"
+"""What the connections of workers to their queue are called in the database."""
 
 _BUSY = """INSERT INTO busy_accounts (tenant, account, look_at) VALUES (?, ?, ?)
     ON CONFLICT (tenant, account) DO UPDATE SET look_at = excluded.look_at"""
@@ -33,6 +35,9 @@ _STALLED = """SELECT jobs.id, jobs.task_name, jobs.args FROM procrastinate_jobs 
 _HEARD_OF = (
     "SELECT count(*) AS queues FROM procrastinate_workers WHERE last_heartbeat > now() - make_interval(secs => ?)"
 )
+_UNTIL_STALE = """SELECT extract(epoch FROM min(last_heartbeat) - now())::float8 + ? AS left_s
+    FROM procrastinate_workers WHERE last_heartbeat >= now() - make_interval(secs => ?)"""
+_IS_ANYBODY_HERE = "SELECT 1 FROM pg_stat_activity WHERE application_name = ? AND datname = current_database() LIMIT 1"
 _FORGET = "SELECT procrastinate_finish_job_v1(?, 'failed', true)"
 _DUE = """SELECT tenant, account FROM busy_accounts WHERE look_at <= ? AND NOT EXISTS (SELECT 1 FROM procrastinate_jobs
     WHERE status IN ('todo', 'doing') AND lock = ? || tenant || ' ' || account)"""
@@ -102,6 +107,17 @@ def take_back(session: Session, stale_s: float) -> int:
         else:
             bring_home(session, place["tenant"], place["account"], place["prediction_ids"])
     return len(rows)
+
+
+def take_over(session: Session) -> int:
+    """Queue all jobs anew where no worker is connected: a system closes what a killed one had open. Gives how many."""
+    return 0 if session.execute(_IS_ANYBODY_HERE, (WORKERS,)).fetchone() else take_back(session, 0.0)
+
+
+def until_stale_s(session: Session, stale_s: float) -> float:
+    """How soon a worker will not have been heard of for so long, if it is not heard of again."""
+    left_s = session.execute(_UNTIL_STALE, (stale_s, stale_s)).fetchone()["left_s"]
+    return stale_s if left_s is None else left_s
 
 
 def wake_the_due(session: Session, now: float) -> None:

@@ -7,8 +7,10 @@ worker and outside the queue: as a job of its own it could be the one that is st
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import anyio
+import anyio.abc
 import procrastinate
 from procrastinate.job_context import JobContext
 from procrastinate.retry import RetryStrategy
@@ -26,6 +28,7 @@ log = logging.getLogger(__name__)
 
 _WATCH_S = 10.0  # then another worker may have the account
 _RESTART_S = 1.0
+_JUST_AFTER_S = 0.1
 _END_WITHIN_S = 25.0
 _GO_ON_WITHIN_S = 1.0  # after a fault of the queue, for which jobs that wait must not wait
 _WATCHES, _AT_HOME = 200, 20  # a watch mostly waits
@@ -40,7 +43,7 @@ def queue(url: str, rooms: AccountRooms, is_leaving: Callable[[], bool]) -> proc
             conninfo=url,
             min_size=1,
             max_size=6,
-            kwargs={"application_name": "darkroom jobs", "connect_timeout": 5},
+            kwargs={"application_name": outbox.WORKERS, "connect_timeout": 5},
             reconnect_timeout=RECONNECT_S,
             reconnect_failed=AsyncConnectionPool.check,
         )
@@ -108,19 +111,28 @@ async def _stop(worker: Worker, leaving: anyio.Event) -> None:
     worker.stop()
 
 
-async def tend(postgres: Postgres, pace: Pace) -> None:
-    """Runs for ever: takes back what dead workers had, and wakes the accounts that are due."""
-    database = postgres.of_nobody
+async def tend(postgres: Postgres, pace: Pace, *, task_status: anyio.abc.TaskStatus[None]) -> None:
+    """Runs for ever: takes back what dead workers had, as soon as they count as dead, and wakes accounts that are due.
 
-    def work(session: Session) -> int:
+    It has started once it has taken over what the only worker had, which must be before the queue is connected.
+    """
+    database = postgres.of_nobody
+    with suppress(DarkroomError):
+        await database.write(outbox.take_over)
+    task_status.started()
+
+    def work(session: Session) -> tuple[int, float]:
         number = outbox.take_back(session, pace.stale_s)
         outbox.wake_the_due(session, postgres.clock())
-        return number
+        return number, outbox.until_stale_s(session, pace.stale_s)
 
     while True:
+        pause_s = pace.stale_s / 3
         try:
-            if number := await database.write(work):
+            number, left_s = await database.write(work)
+            pause_s = min(pause_s, left_s + _JUST_AFTER_S)
+            if number:
                 log.warning("%d jobs of a worker that is gone were taken back", number)
         except DarkroomError as error:
             log.warning("the queue could not be tended: %s", error)
-        await anyio.sleep(pace.stale_s / 3)
+        await anyio.sleep(pause_s)

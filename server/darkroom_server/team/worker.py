@@ -38,7 +38,7 @@ async def work(settings: Settings, team: TeamSettings, on_ready: Callable[[], No
         async with anyio.create_task_group() as tasks:
             directory = Directory(postgres, vault)
             rooms = AccountRooms(postgres, directory, clients, settings, pace, tasks)
-            tasks.start_soon(tend, postgres, pace)
+            await tasks.start(tend, postgres, pace)
             await tasks.start(_until_told, leaving, tasks)
             on_ready()
             await run_jobs(queue(url, rooms, leaving.is_set), pace, leaving)

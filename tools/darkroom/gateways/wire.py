@@ -79,7 +79,7 @@ class Wire:
         """
         limits = self._timeouts
         read_s = limits.read_s + request.hold_s
-        course = _Course()
+        course = _Course(is_told=self._app is None)
         try:
             client = self._client(kept_connections=0 if request.is_create else 10)
             left_s = ends_at - anyio.current_time()
@@ -175,11 +175,12 @@ class Wire:
 
 
 class _Course(Handshakes):
-    """How far one exchange came, as the library reports it."""
+    """How far one exchange came, as the library reports it; `is_told`: it does, which it does not of an app."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_told: bool) -> None:
         super().__init__()
-        self._stage, self._is_tunnelling = "", False
+        # Until the first stage is told, nothing has even connected.
+        self._stage, self._is_tunnelling = "connection." if is_told else "", False
 
     async def reach(self, stage: str, info: Mapping[str, object]) -> None:
         if "request" in info:

@@ -7,13 +7,15 @@ from psycopg_pool import PoolTimeout
 _ADVICE = "Nothing new is sent until the administrator has mended it."
 # A server that starts or stops says so; every other refusal is for good.
 _COMING = ("starting up", "shutting down", "recovery", "administrator command")
+_STANDBY = "this database cannot be written: it may be a standby"
 _WORDS: tuple[tuple[type[Exception], str], ...] = (
     (PoolTimeout, "the database cannot be reached, or all of its connections are busy"),
     (errors.LockNotAvailable, "another process keeps it locked"),
     (errors.QueryCanceled, "the database took longer than 10 s"),
     (errors.DiskFull, "the disk of the database is full"),
     (errors.TooManyConnections, "the database takes no more connections"),
-    (errors.ReadOnlySqlTransaction, "this database cannot be written: it may be a standby"),
+    (errors.ReadOnlySqlTransaction, _STANDBY),
+    (errors.FeatureNotSupported, _STANDBY),  # so it calls a transaction that is to write
     (errors.UndefinedTable, "its tables are missing; `darkroom-mcp migrate` makes them"),
     (errors.UndefinedColumn, "its tables are old; `darkroom-mcp migrate` brings them up to date"),
     (errors.InsufficientPrivilege, "the role may not do that here; `darkroom-mcp migrate` grants what it needs"),
