@@ -59,13 +59,16 @@ _TAKE = f"UPDATE intents SET ({_MADE}) = (?, ?, ?, ?, ?, ?, ?, ?, ?) WHERE key =
 
 
 def insert(session: Session, new: NewIntent, now: float) -> Intent:
-    """A new row in state INTENT."""
+    """A new row in state INTENT. Raises: JournalError where the journal is not there any more."""
+    session.refuse_if_lost()
     key = codec.new_key(now)
     row = session.execute(f"{codec.INSERT} RETURNING *", codec.values_of(new, key, now)).fetchone()
     return codec.intent_of(row, ())
 
 
 def claim(session: Session, key: str, claimed_by: str, account: str, now: float) -> bool:
+    """Raises: JournalError where the journal is not there any more."""
+    session.refuse_if_lost()
     return session.execute(_CLAIM, (now, claimed_by, account, key)).rowcount == 1
 
 
