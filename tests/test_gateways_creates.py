@@ -1,5 +1,6 @@
 """What each answer to a create means, status by status on a real socket: created, refused, busy, or unknown."""
 
+import json
 from collections import Counter
 from collections.abc import Iterable
 
@@ -102,13 +103,70 @@ async def test_only_a_refusal_is_called_one_and_every_other_status_may_have_crea
             assert "Possibly created and billed" in error.message
 
 
-async def test_a_prediction_is_created_under_a_success_and_under_nothing_else() -> None:
-    statuses = [*range(195, 305), 400, 404, 409, 422, 429, 500, 503]
+async def test_a_prediction_that_runs_is_created_under_every_status() -> None:
+    statuses = [*range(200, 305), 400, 402, 404, 409, 422, 429, 500, 503, 599]
     found, posts = await outcomes(STARTED, {}, statuses)
     assert posts == dict.fromkeys(statuses, 1)
-    # A 204 has no body.
-    assert {status for status, given in found.items() if given == ID} == set(range(200, 300)) - {204}
-    assert type(found[204]) is CreateUnresolved
+    # These have no body.
+    assert {status for status, given in found.items() if given != ID} == {204, 304}
+    assert type(found[204]) is type(found[304]) is CreateUnresolved
+
+
+@pytest.mark.parametrize("status", ["failed", "canceled", "error", "odd", 422, None])
+async def test_an_id_in_a_refusal_makes_no_prediction_of_it(status: object) -> None:
+    body = json.dumps({"id": ID, "status": status, "detail": "no such input"})
+    found, _ = await outcomes(body, {}, [402, 422, 429, 500])
+    assert [type(found[each]) for each in (402, 422, 429, 500)] == [
+        CreditExhausted,
+        RequestRefused,
+        GatewayBusy,
+        CreateUnresolved,
+    ]
+
+
+LOCATION = {"location": f"https://api.example/v1/predictions/{ID}"}
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status"),
+    [
+        ("", LOCATION, 202),
+        ("", LOCATION, 303),
+        ('{"sta', {**LOCATION, "content-length": "900"}, 201),
+        ('{"status": "starting"}', LOCATION, 201),
+        (f'{{"status": "starting", "urls": {{"get": "https://api.example/v1/predictions/{ID}"}}}}', {}, 201),
+        (f'{{"id": null, "input": {{}}, "urls": {{"get": "/v1/predictions/{ID}/"}}}}', {}, 200),
+    ],
+)
+async def test_an_id_that_stands_only_in_the_address_is_found_there(
+    body: str, headers: dict[str, str], status: int
+) -> None:
+    found, posts = await outcomes(body, headers, [status])
+    assert (found[status], posts[status]) == (ID, 1)
+
+
+@pytest.mark.parametrize("address", ["https://api.example/login?next=/v1/predictions", "/v1/models/a/b/predictions"])
+@pytest.mark.parametrize("status", [201, 303, 307])
+async def test_an_address_of_something_else_names_no_prediction(address: str, status: int) -> None:
+    found, _ = await outcomes("", {"location": address}, [status])
+    assert type(found[status]) is CreateUnresolved
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"created": 1, "data": [{"url": "https://b.example/1.png"}]},
+        {"created": 1, "data": [{"b64_json": "iVBORw0KGgo" + "A" * 200}]},
+        {"status": "succeeded", "output": ["https://b.example/1.png"]},
+    ],
+)
+async def test_outputs_without_any_id_are_a_success_under_the_name_of_the_call(body: object) -> None:
+    async with (
+        ScriptedGateway(Answer(body)) as server,
+        PredictionClient(gateway_at(server.base_url), Key("r8_key0key0key0")) as client,
+    ):
+        made = await client.create("acme/kite", "", {}, intent_key="1k16dyxpgf3sf8x6cqzhq9j04j")
+    assert (made.id, made.status, len(made.output)) == ("1k16dyxpgf3sf8x6cqzhq9j04j", "succeeded", 1)
 
 
 @pytest.mark.parametrize("retry_after", ["0", "5", "-1", "1" * 400, "soon", "\u0663", "Sat, 21 Nov 99999 10:00:00 GMT"])

@@ -262,7 +262,7 @@ async def test_a_next_page_whose_address_cannot_be_used_breaks_the_list_off(foll
 
 
 async def test_items_that_cannot_be_read_are_counted() -> None:
-    items: list[Any] = [{"id": ID}, {"broken": 1}, 7, None, [], {"id": "short"}, {"id": ID, "input": {"deep": 1}}]
+    items: list[Any] = [{"id": ID}, {"broken": 1}, 7, None, [], {"id": "a.b"}, {"id": ID, "input": {"deep": 1}}]
     page = await listed({"results": items})
     assert (len(page.predictions), page.unreadable_count) == (2, 5)
 

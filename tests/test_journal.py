@@ -190,6 +190,33 @@ async def test_an_equal_intent_keeps_the_prediction_it_was_given_first(journal: 
     assert (await found(journal, answered.key)).state is IntentState.UNKNOWN
 
 
+@pytest.mark.parametrize("why", ["another gateway", "another input", "an end before", "an end before, looked up"])
+async def test_an_id_that_comes_twice_is_two_predictions(journal: Journal, clock: HandClock, why: str) -> None:
+    ended = prediction("pred0001", SUCCEEDED, output=(PNG,))
+    if why == "an end before, looked up":
+        await journal.record(ended, adopting=adopting())
+    else:
+        seed = 8 if why == "another input" else 7
+        other = new_intent(seed, origin="https://b.example" if why == "another gateway" else ORIGIN)
+        first = await intended(journal, other)
+        assert await journal.claim(first.key)
+        await journal.mark_known(first.key, ended if "before" in why else prediction("pred0001"))
+    clock.advance(5)
+    mine = await sent(journal)
+    known = await journal.mark_known(mine.key, prediction("pred0001"))
+    assert (known.key, known.prediction_id, known.status) == (mine.key, "pred0001~2", "starting")
+    again = await journal.mark_known(mine.key, prediction("pred0001"))  # as after a crash
+    assert (again.key, again.prediction_id) == (mine.key, "pred0001~2")
+    seen = await journal.record(prediction("pred0001~2", SUCCEEDED, output=(PNG,)))
+    assert (seen.key, seen.images[0].prediction_id) == (mine.key, "pred0001~2")
+    third = await sent(journal, 9)
+    clock.advance(5)
+    assert (await journal.mark_known(third.key, prediction("pred0001"))).prediction_id == "pred0001~3"
+    assert "pred0001" in await journal.known_ids(ORIGIN, 0)
+    assert not any("~" in each for each in await journal.known_ids(ORIGIN, 0))
+    assert len(await journal.history()) == 3
+
+
 @pytest.mark.parametrize("is_first", [True, False])
 async def test_of_equal_creates_each_gets_one_though_they_were_mixed_up(journal: Journal, is_first: bool) -> None:
     wishes = [await intended(journal, new_intent(request_id=name)) for name in ("early", "late")]

@@ -279,3 +279,24 @@ async def test_a_journal_of_the_first_format_is_taken_over(tmp_path: Path) -> No
         totals = await journal.totals()
         assert (totals.prediction_count, totals.unresolved_count, totals.stored_count) == (2, 1, 1)
         assert (totals.spending.settled_usd, totals.spending.reserved_usd) == (0.5, 1.0)
+
+
+@pytest.mark.parametrize("becomes", ["removed", "moved away with its folder", "another one"])
+@systems.posix_files
+async def test_nothing_new_is_begun_in_a_journal_that_was_taken_away(tmp_path: Path, becomes: str) -> None:
+    folder = tmp_path / "data"
+    async with opened(folder, HandClock()) as journal:
+        before, waiting = await intended(journal, new_intent(1)), await intended(journal, new_intent(2))
+        assert await journal.claim(before.key)
+        if becomes == "moved away with its folder":
+            folder.rename(tmp_path / "moved")
+        else:
+            (folder / NAME).unlink()
+        if becomes == "another one":
+            raw(folder / NAME).execute("CREATE TABLE x (y)")
+        with pytest.raises(JournalError, match=r"removed or replaced .* Nothing was sent\. .* restart"):
+            await intended(journal, new_intent(3))
+        with pytest.raises(JournalError, match="removed or replaced"):
+            await journal.claim(waiting.key)
+        # What is paid for already goes on.
+        assert (await journal.mark_known(before.key, prediction("p1" * 13))).prediction_id == "p1" * 13

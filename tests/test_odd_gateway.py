@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import pytest
 from fault_plan import picture
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -91,6 +92,47 @@ async def play(folder: Path, answers: Round) -> None:
                 gateway.stage = ""
                 after = [await ask(room, f"plain {next(numbers)}", wait_s=60) for _ in range(CALLS_AFTER)]
                 assert after == ["succeeded"] * CALLS_AFTER
+
+
+class CountingGateway:
+    """Names its predictions 1, 2, 3 …, and begins anew whenever it is started; an image shows its prompt."""
+
+    def __init__(self) -> None:
+        self.base_url = ""
+        self._prompts: list[str] = []
+
+    def __call__(self, request: RecordedRequest) -> Answer:
+        if request.method == "POST":
+            self._prompts.append(request.json()["input"]["prompt"])
+            return Answer({"id": len(self._prompts), "status": "starting"}, 201)
+        name = request.path.rpartition("/")[2].removesuffix(".png")
+        if not name.isdecimal():
+            return Answer({"detail": "not here"}, 404)
+        number = int(name)
+        if request.path.startswith("/files/"):
+            return Answer(picture(self._prompts[number - 1]), 200, {"content-type": "image/png"})
+        output = f"{self.base_url}/files/{number}.png"
+        return Answer({"id": number, "status": "done", "input": {"prompt": "as sent"}, "output": output})
+
+
+@pytest.mark.anyio
+async def test_a_gateway_that_counts_from_one_again_brings_each_image_home(tmp_path: Path) -> None:
+    prompts = ["a kite", "a fox", "a boat", "a tree"]
+    images = list[bytes]()
+    for some in (prompts[:2], prompts[2:]):
+        gateway = CountingGateway()
+        async with ScriptedGateway(gateway) as server:
+            gateway.base_url = server.base_url
+            async with room_at(server, tmp_path) as room:
+                for prompt in some:
+                    request = ImageRequest(prompt=prompt, model="black-forest-labs/flux-schnell")
+                    report = await generate_image(room, request, wait_s=60, request_id=prompt)
+                    assert report.outcome == "succeeded"
+                rows = [row for prompt in prompts for row in await room.journal.by_request(prompt)]
+                images = [
+                    await room.stores.default.read(row.images[0].file) or b"" for row in rows if row.images[0].file
+                ]
+    assert images == [picture(prompt) for prompt in prompts]
 
 
 async def play_at_once(folder: Path, drawn: list[Round]) -> None:

@@ -50,7 +50,7 @@ async def test_an_answer_without_measure_is_cut_and_its_id_kept() -> None:
 
 
 @pytest.mark.parametrize(
-    "body", ["[" * 100_000, f'{{"id": "{ID}", "output": {"[" * 900 + "]" * 900}}}', "\x00", '{"id": 7}']
+    "body", ["[" * 100_000, f'{{"id": "{ID}", "output": {"[" * 900 + "]" * 900}}}', "\x00", '{"id": 7.5}']
 )
 async def test_a_hostile_body_leaves_a_create_unresolved_and_nothing_worse(body: str) -> None:
     async with ScriptedGateway(Answer(body, 201)) as server:

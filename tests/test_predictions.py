@@ -19,7 +19,7 @@ def test_an_id_alone_is_a_prediction_that_is_polled_on() -> None:
 
 
 @pytest.mark.parametrize(
-    "identifier", [None, 7, "", "short", "a" * 65, "has space inside", "../../../etc", "x/y/z/a/b"]
+    "identifier", [None, 7, "", "~2", "p1~", "a" * 65, "has space inside", "../../../etc", "x/y/z/a/b"]
 )
 def test_without_a_usable_id_it_is_no_prediction(identifier: Any) -> None:
     with pytest.raises(ValueError, match="usable id"):
@@ -64,6 +64,11 @@ def test_four_statuses_are_an_end_and_an_unknown_one_is_not() -> None:
         ("https://a.example/1.png", ("https://a.example/1.png",)),
         ("data:image/png;base64,AAAA", ("data:image/png;base64,AAAA",)),
         ("a haiku", ()),
+        ("iVBORw0KGgo" + "A" * 100, ("data:;base64,iVBORw0KGgo" + "A" * 100,)),
+        ({"b64_json": "/9j/" + "A_-" * 40 + "=="}, ("data:;base64,/9j/" + "A_-" * 40 + "==",)),
+        ("/9j/ is how a JPEG begins", ()),
+        ("/files/1.png?sig=a/b", ("https://a.example:8443/files/1.png?sig=a/b",)),
+        (["//b.example/1.png", "/about", "1.png"], ()),
         (
             ["https://a.example/1.png", None, "https://a.example/2.png"],
             ("https://a.example/1.png", "https://a.example/2.png"),
@@ -79,7 +84,7 @@ def test_four_statuses_are_an_end_and_an_unknown_one_is_not() -> None:
     ],
 )
 def test_an_output_of_any_shape_gives_its_uris_in_order(output: Any, uris: tuple[str, ...]) -> None:
-    assert output_uris(output) == uris
+    assert output_uris(output, "https://a.example:8443") == uris
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ The journal answers first: also after a restart, and after the links have died. 
 gateway and taken into the journal.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 
@@ -17,7 +18,7 @@ from darkroom.images import ImageState
 from darkroom.joining import may_be_queued_elsewhere
 from darkroom.journal import Intent, IntentState, NewIntent
 from darkroom.list_predictions import list_predictions
-from darkroom.predictions import ID_PATTERN, Prediction
+from darkroom.predictions import Prediction
 from darkroom.reports import (
     AnswerFacts,
     DayLimit,
@@ -33,6 +34,8 @@ from darkroom.request_ids import is_latest, is_list, numbered
 from darkroom.work.receipts import price_of
 from darkroom.work.watch import Watched
 
+# Shorter ones of a gateway are found in the journal only: a word is no question to a gateway.
+_ID_OF_A_GATEWAY = re.compile(r"[A-Za-z0-9_-]{8,64}")
 _LOOK_S = 15.0
 _RECORDS_S = 1.0
 
@@ -131,7 +134,7 @@ async def find(darkroom: Darkroom, id: str, *, within_s: float, conversation: st
         return (row,)
     if parts := await darkroom.journal.by_request(id):
         return parts
-    if not ID_PATTERN.fullmatch(id):
+    if not _ID_OF_A_GATEWAY.fullmatch(id):
         raise UnknownPrediction(
             f"{id[:70]!r} is no prediction id. Use the id from generate_image's answer, 'latest', 'today', or "
             "'find: words of the prompt'."

@@ -20,7 +20,7 @@ from pydantic import JsonValue
 
 from darkroom.uris import is_data_uri, is_web_url
 
-ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{8,64}")
+ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,64}")
 MOST_LEVELS = 100  # of lists and objects inside each other
 _MOST_OUTPUTS = 100
 _MOST_IMAGES = 10_000
@@ -35,13 +35,17 @@ _OWN_FIELDS = frozenset({"predict_time", "total_time", "image_count"})
 _FRACTION = re.compile(r"(\.\d{6})\d+")
 _PLAIN_REST = re.compile(r"[A-Za-z0-9/:?#\[\]@!$&()*+,;=%._~-]*")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@+-]{0,199}")
+_PATH_OF_PICTURE = re.compile(r"/(?!/)\S*\.(?:webp|png|jpe?g|svg|gif|avif)(?:\?\S*)?", re.IGNORECASE)
+# PNG, JPEG, WebP and GIF begin so.
+_IN_BASE64, _SHORTEST_BASE64 = ("iVBORw0KGgo", "/9j/", "UklGR", "R0lGOD"), 90
+_BASE64 = re.compile(r"[A-Za-z0-9+/_\s-]++={0,2}\s*")
 # Spellings seen at gateways that re-wrap the format.
 _OTHER_SPELLINGS = {
     "cancelled": "canceled",
-    **dict.fromkeys(("success", "completed"), "succeeded"),
-    **dict.fromkeys(("error", "failure"), "failed"),
-    **dict.fromkeys(("in_progress", "running"), "processing"),
-    **dict.fromkeys(("queued", "pending", "submitted"), "starting"),
+    **dict.fromkeys(("success", "completed", "complete", "finished", "done", "ready", "ok"), "succeeded"),
+    **dict.fromkeys(("error", "failure", "errored", "rejected", "timeout", "timed_out", "expired"), "failed"),
+    **dict.fromkeys(("in_progress", "running", "generating", "rendering"), "processing"),
+    **dict.fromkeys(("queued", "in_queue", "pending", "submitted", "created", "waiting"), "starting"),
 }
 
 
@@ -69,6 +73,8 @@ class PredictionStatus(StrEnum):
 
 
 _STATUSES = {status.value: status for status in PredictionStatus}
+SAME_ID_AGAIN = "~"  # stands, with a number from 2, behind an id that the journal has from elsewhere
+_ID_IN_JOURNAL = re.compile(rf"{ID_PATTERN.pattern}(?:{SAME_ID_AGAIN}[0-9]+)?")
 RUNNING = frozenset({PredictionStatus.STARTING, PredictionStatus.PROCESSING})
 
 
@@ -111,15 +117,15 @@ class Prediction:
     request_id: str = ""
 
 
-def parse_prediction(body: Mapping[str, object]) -> Prediction:
-    """Read one prediction object.
+def parse_prediction(body: Mapping[str, object], origin: str = "") -> Prediction:
+    """Read one prediction object; `origin` is where an output lies that is only a path.
 
     At most 100 outputs, each a data URI or a URL of at most 8,000 characters; the last 100,000 characters of the logs.
 
     Raises: ValueError where there is no usable `id`.
     """
     identifier = body.get("id")
-    if not isinstance(identifier, str) or not ID_PATTERN.fullmatch(identifier):
+    if not isinstance(identifier, str) or not _ID_IN_JOURNAL.fullmatch(identifier):
         raise ValueError("prediction without a usable id")
     created, started, completed = (parse_time(body.get(f"{word}_at")) for word in ("created", "started", "completed"))
     sent = plain_json(body.get("input"))
@@ -129,7 +135,7 @@ def parse_prediction(body: Mapping[str, object]) -> Prediction:
         model=_name(body.get("model")),
         version=_name(body.get("version")),
         input=sent if isinstance(sent, dict) else {},
-        output=output_uris(body.get("output")),
+        output=output_uris(body.get("output"), origin),
         error=_error_text(body.get("error")),
         logs=text_in(body.get("logs"))[-_LONGEST_LOGS:],
         metrics=_metrics(body.get("metrics"), created, started, completed),
@@ -138,6 +144,17 @@ def parse_prediction(body: Mapping[str, object]) -> Prediction:
         completed_at=completed,
         is_data_removed=body.get("data_removed") is True,
     )
+
+
+def usable_id(value: object) -> str:
+    """An id that can stand in addresses and names of files, empty where it is none; some gateways count."""
+    text = str(value) if type(value) is int and value > 0 else value.strip() if isinstance(value, str) else ""
+    return text if ID_PATTERN.fullmatch(text) else ""
+
+
+def id_at_gateway(prediction_id: str) -> str:
+    """The id that its gateway knows, of one in the journal: `p1` of `p1~2`."""
+    return prediction_id.partition(SAME_ID_AGAIN)[0]
 
 
 def plain_json(value: object, levels: int = MOST_LEVELS) -> JsonValue:
@@ -157,19 +174,26 @@ def plain_json(value: object, levels: int = MOST_LEVELS) -> JsonValue:
     return None
 
 
-def output_uris(output: object) -> tuple[str, ...]:
-    """The first hundred http(s) and data URIs in an output of any shape, in order, as one plain word each."""
-    return tuple(islice(_uris(output, MOST_LEVELS), _MOST_OUTPUTS))
+def output_uris(output: object, origin: str = "") -> tuple[str, ...]:
+    """The first hundred http(s) and data URIs in an output of any shape, in order, as one plain word each.
+
+    A picture in bare base64 becomes a data URI; with an `origin` the path of a picture becomes its URL.
+    """
+    return tuple(islice(_uris(output, MOST_LEVELS, origin), _MOST_OUTPUTS))
 
 
-def _uris(output: object, levels: int) -> Iterator[str]:
+def _uris(output: object, levels: int, origin: str) -> Iterator[str]:
     if isinstance(output, str):
         if is_data_uri(output) or (len(output) <= _LONGEST_URL and is_web_url(output)):
             yield _plain_uri(output)
+        elif origin and len(output) <= _LONGEST_URL and _PATH_OF_PICTURE.fullmatch(output):
+            yield _plain_uri(origin + output)
+        elif output.startswith(_IN_BASE64) and len(output) > _SHORTEST_BASE64 and _BASE64.fullmatch(output):
+            yield f"data:;base64,{output}"
     elif levels and isinstance(output, Mapping | list):
         parts = cast("Mapping[str, object] | list[object]", output)
         for part in parts.values() if isinstance(parts, Mapping) else parts:
-            yield from _uris(part, levels - 1)
+            yield from _uris(part, levels - 1, origin)
 
 
 def _plain_uri(uri: str) -> str:

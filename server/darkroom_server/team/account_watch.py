@@ -17,9 +17,10 @@ from darkroom.errors import GatewayError, JournalError, UnknownPrediction
 from darkroom.gateways import ListPage, PollSchedule
 from darkroom.predictions import RUNNING, Prediction, PredictionStatus
 from darkroom.work.looks import LOOKS, is_whole
+from darkroom.work.polling import Polling
 from darkroom.work.reconcile import Reconciler, ReconcileRules
 from darkroom.work.runtime import Runtime
-from darkroom.work.watch import GIVE_UP_AFTER_S, Polling
+from darkroom.work.watch import GIVE_UP_AFTER_S
 from darkroom_server.team.account_rows import AccountRows, Open, Standing
 from darkroom_server.team.team_account import TeamAccount
 from darkroom_server.team.team_journal import TeamJournal
@@ -242,7 +243,7 @@ class AccountWatch:
         async with limiter:
             try:
                 prediction = await self._client.get(prediction_id, attempts=1)
-                polling.saw(prediction, self._runtime.monotonic())
+                prediction = polling.saw(prediction, self._runtime.monotonic())
                 look = self._account.look(self._runtime.clock(), is_final=polling.is_output_overdue)
                 if (await self._journal.record(prediction, look)).ended_at is not None:
                     self._polls.pop(prediction_id, None)

@@ -27,7 +27,7 @@ from darkroom.gateways.replies import Reply, Request
 from darkroom.gateways.route import Timeouts
 from darkroom.gateways.token_log import TokenLog, TokenUsage
 from darkroom.gateways.wire import Wire, WireFault
-from darkroom.predictions import ID_PATTERN, Prediction
+from darkroom.predictions import ID_PATTERN, Prediction, id_at_gateway
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -116,7 +116,7 @@ class PredictionClient:
             reply = await self._wire.exchange(request, ends_at)
         except WireFault as fault:
             raise faults.create_unanswered(self.gateway, str(fault), is_unsent=fault.is_unsent) from fault
-        prediction = self._created(reply, model)
+        prediction = self._created(reply, model, intent_key)
         # Under `Prefer: wait` a body can say `processing` beside an output that is whole, or only half there.
         if request.hold_s and prediction.output and not prediction.status.is_terminal:
             if envelopes.is_whole(prediction, image_count):
@@ -267,7 +267,7 @@ class PredictionClient:
             return faults.look_up_unanswered(self.gateway, "its answer could not be read")
         if reply.is_cut and not reply.is_too_long and (reply.status < 300 or reply.status == 404):
             return faults.look_up_unanswered(self.gateway, "its answer broke off")
-        if refusal.is_missing and ID_PATTERN.fullmatch(subject):
+        if refusal.is_missing and ID_PATTERN.fullmatch(id_at_gateway(subject)):
             raise UnknownPrediction(f"Gateway '{self.gateway.name}' knows no prediction '{subject}' (HTTP 404).")
         error = faults.look_up_refused(refusal, self.gateway, self._key, subject)
         may_pass = refusal.status in (408, 429) or (refusal.status >= 500 and refusal.status != 501)
@@ -279,10 +279,10 @@ class PredictionClient:
         is_replicate = self.gateway.name == "replicate"
         return envelopes.read_refusal(reply, is_replicate=is_replicate, has_given_json=self._wire.has_given_json)
 
-    def _created(self, reply: Reply, model: str) -> Prediction:
+    def _created(self, reply: Reply, model: str, intent_key: str) -> Prediction:
         """The prediction in the answer to a create, else its error; an answer that cannot be read may be a paid one."""
         try:
-            if prediction := envelopes.created_prediction(reply):
+            if prediction := envelopes.created_prediction(reply, intent_key):
                 return prediction
             error = faults.create_refused(self._refusal_in(reply), self.gateway, self._key, model)
         except Exception as fault:
@@ -294,6 +294,6 @@ class PredictionClient:
 
 
 def _prediction_path(prediction_id: str) -> str:
-    if not ID_PATTERN.fullmatch(prediction_id):
+    if not ID_PATTERN.fullmatch(identifier := id_at_gateway(prediction_id)):
         raise UnknownPrediction(f"'{prediction_id[:100]}' is not the id of a prediction.")
-    return f"/v1/predictions/{prediction_id}"
+    return f"/v1/predictions/{identifier}"

@@ -15,6 +15,7 @@ from darkroom.gateways.replies import MAX_REPLY_BYTES, Reply, fields_in_fragment
 from darkroom.gateways.words import clean_words
 from darkroom.predictions import (
     ID_PATTERN,
+    RUNNING,
     Prediction,
     PredictionStatus,
     items_in,
@@ -23,6 +24,7 @@ from darkroom.predictions import (
     parse_prediction,
     parse_time,
     text_in,
+    usable_id,
 )
 
 _WRAPPERS = ("data", "result", "prediction")
@@ -38,7 +40,10 @@ _FIELD = re.compile(r"\w[\w-]{0,99}", re.ASCII)
 _MOST_FIELDS = 50
 _PICTURE_LINK = re.compile(r"https?://[^/]+/\S+\.(?:webp|png|jpe?g|svg|gif|avif)(?:\?\S*)?", re.IGNORECASE)
 # The words of one-api and new-api for an address that they do not serve (their relay code, checked 2026-11-25).
+_ADDRESS = re.compile(r"/predictions/([A-Za-z0-9_-]{1,64})/?$")
+_MADE = frozenset({*RUNNING, PredictionStatus.SUCCEEDED})
 _NO_SUCH_PATH = "Invalid URL ("
+_TEXT_BEGINS = 100
 _READ_AT_MOST = 20_000  # characters of a reason, and items of a list of reasons
 _LONGEST_WAIT_S = 3600.0
 TOO_LONG = f"Its answer is longer than {MAX_REPLY_BYTES // 2**20} MiB and was not read to its end."
@@ -67,21 +72,21 @@ class Refusal:
     invalid_fields: tuple[str, ...] = ()
 
 
-def prediction_in(decoded: object, known_id: str = "") -> Prediction | None:
+def prediction_in(decoded: object, known_id: str = "", origin: str = "") -> Prediction | None:
     """The prediction in a decoded body, bare or wrapped. Where an id was asked for, `known_id`, it has that id.
 
     None where there is none: an error, a list, an answer without an id.
     """
     for candidate in _candidates(decoded):
-        identifier = known_id or text_in(candidate.get("id")) or text_in(candidate.get("task_id"))
+        identifier = known_id or usable_id(candidate.get("id")) or usable_id(candidate.get("task_id"))
         is_error = "status" not in candidate and bool(candidate.get("error"))
         if not identifier or is_error or _FIELDS.isdisjoint(candidate):
             continue
         try:
-            return parse_prediction({**candidate, "id": identifier})
+            return parse_prediction({**candidate, "id": identifier}, origin)
         except ValueError:
             continue
-    return _finished_image_list(decoded, known_id)
+    return _finished_image_list(decoded, known_id, origin)
 
 
 def read_prediction(body: bytes) -> Prediction | None:
@@ -89,12 +94,33 @@ def read_prediction(body: bytes) -> Prediction | None:
     return prediction_in(read_json(body))
 
 
-def created_prediction(reply: Reply) -> Prediction | None:
-    """The prediction that a create made; None where no id is certain."""
-    if not 200 <= reply.status < 300:
+def created_prediction(reply: Reply, name: str = "") -> Prediction | None:
+    """The prediction that a create made; None where no id is certain.
+
+    Whatever the status, what is said to run or to have succeeded was created. The id may stand only in the address of
+    the prediction. What has an output and no id at all gets the id `name`: it has ended, and is not asked for.
+    """
+    is_success = 200 <= reply.status < 300
+    made = prediction_in(reply.decoded, origin=reply.origin)
+    if made and not is_success and made.status not in _MADE:
         return None
-    made = identified_prediction(reply.body) if reply.decoded is None else prediction_in(reply.decoded)
+    if made is None and (is_success or reply.status == 303):
+        named = _id_in_address(reply)
+        made = prediction_in(reply.decoded, named, reply.origin) if named else None
+        made = made or (Prediction(id=named) if named else None)
+    if made is None and is_success and reply.decoded is None:
+        made = identified_prediction(reply.body)
+    if made is None and is_success and name:
+        ended = prediction_in(reply.decoded, name, reply.origin)
+        made = ended if ended and ended.status is PredictionStatus.SUCCEEDED and ended.output else None
     return made and replace(made, request_id=_request_id(reply))
+
+
+def _id_in_address(reply: Reply) -> str:
+    """The id at the end of `urls.get` or of `Location`, of which nothing else is used."""
+    urls = [mapping_in(each.get("urls")) or {} for each in _candidates(reply.decoded)]
+    addresses = (*(text_in(each.get("get")) for each in urls), reply.headers.get("location", ""))
+    return next((found[1] for each in addresses if (found := _ADDRESS.search(each))), "")
 
 
 def identified_prediction(body: bytes) -> Prediction | None:
@@ -125,7 +151,7 @@ def seen_prediction(reply: Reply, known_id: str) -> Prediction | None:
 
     So much output comes only at the end, where its status may stand behind it.
     """
-    if found := prediction_in(reply.decoded, known_id):
+    if found := prediction_in(reply.decoded, known_id, reply.origin):
         return found
     fields = fields_in_fragment(reply.body) if reply.is_too_long else {}
     status = PredictionStatus.parse(fields.get("status", "succeeded" if "output" in fields else None))
@@ -143,6 +169,7 @@ def read_refusal(reply: Reply, *, is_replicate: bool, has_given_json: bool) -> R
     raw = _reason(body, error)[:_READ_AT_MOST]
     if not raw and reply.decoded is None:
         raw = reply.body[:_READ_AT_MOST].decode("utf-8", "replace")
+        raw = "" if "\ufffd" in raw[:_TEXT_BEGINS] else raw  # an image, say
     without_billing = " ".join(sentence for sentence in _SENTENCE_END.split(raw) if not _BILLING.search(sentence))
     instead = _instead(reply, raw, has_given_json=has_given_json)
     return Refusal(
@@ -204,9 +231,9 @@ def _candidates(decoded: object) -> list[Mapping[str, object]]:
     return sorted([body, *filter(None, inner)], key=lambda candidate: "status" not in candidate)
 
 
-def _finished_image_list(decoded: object, known_id: str) -> Prediction | None:
-    """An OpenAI-like `{"data": [{"url": ...}]}` answer to a look-up, which one gateway documents."""
-    output = output_uris(items_in((mapping_in(decoded) or {}).get("data")))
+def _finished_image_list(decoded: object, known_id: str, origin: str) -> Prediction | None:
+    """An OpenAI-like `{"data": [{"url": ...}]}` answer, which one gateway documents."""
+    output = output_uris(items_in((mapping_in(decoded) or {}).get("data")), origin)
     return Prediction(id=known_id, status=PredictionStatus.SUCCEEDED, output=output) if known_id and output else None
 
 

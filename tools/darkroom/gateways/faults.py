@@ -8,10 +8,11 @@ A create is sent again only where it certainly was not carried out, and called r
     400 401 402 403 404 405 413 422                           refused    by the next step    no
     a status and a code that the gateway's own documents      refused    RequestRefused      no
       pair as a refusal (`refusal_codes` in profiles.toml)
-    2xx with a prediction                                     created
+    2xx with a prediction, or the address of one; any status  created
+      with a prediction that runs or has succeeded
     everything else                                           unknown    CreateUnresolved    never
 
-"Everything else" is every other status, with or without a time (stock Varnish answers 503 with `Retry-After` for a
+"Everything else" is every other answer, with or without a time (stock Varnish answers 503 with `Retry-After` for a
 create that was carried out, seen 2026-11-25), a 2xx that cannot be read, any fault of the wire once a byte has left.
 
 It does not matter if the body is JSON, a page, empty or cut. A code or words under a refusal only say which refusal it

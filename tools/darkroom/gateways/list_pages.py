@@ -41,7 +41,7 @@ def list_page(reply: Reply, wanted: Container[str] | None = None) -> ListPage | 
         return None
     items = [mapping_in(item) or {} for item in items_in(body["results"])]
     running, others = ([], items) if wanted is None else _parted(items, wanted)
-    read = [prediction_in(item) for item in others]
+    read = [prediction_in(item, origin=reply.origin) for item in others]
     following = body.get("next") or ""
     cursor = following.partition("?")[2].partition("#")[0] if isinstance(following, str) else ""
     is_usable = bool(_CURSOR.fullmatch(cursor))

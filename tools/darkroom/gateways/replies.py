@@ -45,6 +45,8 @@ class Request:
 class Reply:
     """A status with its headers (lower-case names) and its body in UTF-8, and the JSON in it, None where it is none.
 
+    `origin` is the gateway's, for what it says of its own paths.
+
     `is_cut` says that the body did not come to its end, `is_too_long` that this was for its length.
     """
 
@@ -54,6 +56,7 @@ class Reply:
     decoded: object
     is_cut: bool = False
     is_too_long: bool = False
+    origin: str = ""
 
 
 def read_json(body: bytes) -> object:

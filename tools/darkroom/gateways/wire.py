@@ -128,6 +128,7 @@ class Wire:
             decoded=decoded,
             is_cut=is_cut,
             is_too_long=is_too_long,
+            origin=self._gateway.origin,
         )
 
     def _client(self, *, kept_connections: int) -> "httpx.AsyncClient":

@@ -39,6 +39,10 @@ class Session(Protocol):
         """Inside the block it is the principal of this intent, whose rows it then sees and writes."""
         ...
 
+    def refuse_if_lost(self) -> None:
+        """Raises: JournalError where what is written now would not be there at the next start."""
+        ...
+
 
 class Database(Protocol):
     """Work that has begun is finished even when its caller is cancelled.

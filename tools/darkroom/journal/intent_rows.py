@@ -12,7 +12,7 @@ from darkroom.journal.database import Session
 from darkroom.journal.reconcile import Verdict
 from darkroom.journal.records import Intent, Look, NewIntent
 from darkroom.journal.states import Event, IntentState, guarded
-from darkroom.predictions import Prediction, PredictionStatus
+from darkroom.predictions import SAME_ID_AGAIN, Prediction, PredictionStatus, id_at_gateway
 from darkroom.secrets_in_inputs import masked_secrets
 
 _CLAIM = f"""UPDATE intents SET sent_at = ?, tries = tries + 1, claimed_by = ?, account = ?, reason = '',
@@ -42,6 +42,11 @@ _SEEN = """UPDATE intents SET status = ?, prediction = ?, ended_at = coalesce(en
 # What the gateway's own log says stays.
 _COST = """UPDATE intents SET cost_usd = ?, cost_basis = ?, cost_note = ?
     WHERE prediction_id = ? AND cost_basis <> 'billed'"""
+# Unless it may be of this very create: looked up by its id, or given by reconciliation to an equal one.
+_IS_ANOTHERS = """SELECT 1 AS found FROM intents AS holder JOIN intents AS mine ON mine.key = ?
+    WHERE holder.prediction_id = ? AND holder.key <> mine.key AND (holder.origin <> mine.origin
+    OR (holder.is_adopted = 0 AND (holder.model <> mine.model OR holder.input_shown <> mine.input_shown))
+    OR holder.ended_at < mine.sent_at)"""
 _IS_SEEN = "SELECT 1 AS seen FROM intents WHERE prediction_id = ?"
 _KNOWN_IDS = """SELECT prediction_id FROM intents WHERE origin IN (?, '') AND is_adopted = 0 AND known_at >= ?
     AND prediction_id IS NOT NULL"""
@@ -59,13 +64,15 @@ _TAKE = f"UPDATE intents SET ({_MADE}) = (?, ?, ?, ?, ?, ?, ?, ?, ?) WHERE key =
 
 
 def insert(session: Session, new: NewIntent, now: float) -> Intent:
-    """A new row in state INTENT."""
+    """A new row in state INTENT. Raises: JournalError where the journal is not there any more."""
+    session.refuse_if_lost()
     key = codec.new_key(now)
     row = session.execute(f"{codec.INSERT} RETURNING *", codec.values_of(new, key, now)).fetchone()
     return codec.intent_of(row, ())
 
 
 def claim(session: Session, key: str, claimed_by: str, account: str, now: float) -> bool:
+    session.refuse_if_lost()
     return session.execute(_CLAIM, (now, claimed_by, account, key)).rowcount == 1
 
 
@@ -95,6 +102,7 @@ def mark_known(session: Session, key: str, prediction: Prediction, look: Look) -
     """Give `key` its prediction, or find the row that must hold it (see the theory of operation)."""
     mine = get(session, key)
     with session.everyone():
+        prediction = replace(prediction, id=_own_id(session, mine, prediction.id))
         is_new = _give(session, mine, prediction, look)
         if prediction.request_id:  # the gateway's own name of the create, by which its log names it
             session.execute(_NAME, (prediction.request_id, prediction.id))
@@ -102,6 +110,17 @@ def mark_known(session: Session, key: str, prediction: Prediction, look: Look) -
     # Where another principal's equal intent holds it, this one goes on being looked for.
     is_seen = known.key == key or session.execute(_IS_SEEN, (prediction.id,)).fetchone()
     return known if is_seen else get(session, key)
+
+
+def _own_id(session: Session, mine: Intent, id: str) -> str:
+    """With a number behind it where another prediction has this id: of another gateway, or of one that counts anew."""
+    if id_at_gateway(mine.prediction_id) == id:
+        return mine.prediction_id
+    name, number = id, 1
+    while session.execute(_IS_ANOTHERS, (mine.key, name)).fetchone():
+        number += 1
+        name = f"{id}{SAME_ID_AGAIN}{number}"
+    return name
 
 
 def _give(session: Session, mine: Intent, prediction: Prediction, look: Look) -> bool:
@@ -278,4 +297,4 @@ def known_ids(session: Session, origin: str, since: float) -> frozenset[str]:
     """Prediction ids of all principals: the gateway's list shows them all."""
     with session.everyone():
         rows = session.execute(_KNOWN_IDS, (origin, since)).fetchall()
-    return frozenset(row["prediction_id"] for row in rows)
+    return frozenset(id_at_gateway(row["prediction_id"]) for row in rows)

@@ -97,6 +97,9 @@ class PostgresSession:
         yield
         self._go_back_to(self._principal)
 
+    def refuse_if_lost(self) -> None:
+        """A server's tables do not go away beneath a connection: a statement fails instead."""
+
     def _go_back_to(self, principal: str) -> None:
         """Not where the block has failed: then the transaction is rolled back, and the setting with it."""
         self._principal = principal

@@ -38,7 +38,16 @@ _ADVICE = "Nothing new is sent until the person has mended it."
 
 
 class Connection(sqlite3.Connection):
-    """`Session` on SQLite, where all rows have one owner."""
+    """`Session` on SQLite, where all rows have one owner; `file` is its path, and its inode at opening."""
+
+    file: tuple[Path, int] | None = None
+
+    def refuse_if_lost(self) -> None:
+        if self.file and _inode(self.file[0]) != self.file[1]:
+            raise JournalError(
+                f"The journal file '{_short(self.file[0])}' was removed or replaced while darkroom was running, so a "
+                "new prediction would be found by nobody later. Nothing was sent. The person should restart darkroom."
+            )
 
     @contextmanager
     def everyone(self) -> Generator[None]:
@@ -175,6 +184,7 @@ def _connect(path: Path, now: float) -> Connection:
         connection.execute("PRAGMA synchronous = FULL")  # a commit survives power loss
         connection.execute("PRAGMA fullfsync = ON")  # on macOS as well
         connection.execute("PRAGMA temp_store = MEMORY")  # a write of many rows makes no file beside it
+        connection.file = (path, _inode(path))
         refuse_damage(connection, path, now)
         migrate(connection)
     except BaseException:
@@ -220,6 +230,14 @@ def _keep_aside(path: Path, now: float) -> str:
         "are found by their id only, and one that was just being created may exist and be billed; look at the "
         "gateway's own list before you order it again."
     )
+
+
+def _inode(path: Path) -> int:
+    """0 where there is no file."""
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return 0
 
 
 def _code(error: BaseException) -> int:

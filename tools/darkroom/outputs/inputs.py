@@ -40,7 +40,7 @@ from darkroom.registry import MappedInput
 from darkroom.uris import data_uri, decode_data_uri, host_of, is_loopback_url, scheme_of
 
 _AT_ONCE = 4
-_EARLIER = re.compile(r"prediction:([A-Za-z0-9_-]{1,64})(?:/([1-9]\d{0,2}))?")
+_EARLIER = re.compile(r"prediction:([A-Za-z0-9_~-]{1,70})(?:/([1-9]\d{0,2}))?")
 
 
 class _Unusable(Exception):

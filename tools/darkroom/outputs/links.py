@@ -8,7 +8,7 @@ from darkroom.images import StoredFile, StoredImage
 from darkroom.outputs.places import OutputStores
 from darkroom.uris import is_url
 
-_PATH = re.compile(r"/images/([A-Za-z0-9_-]{1,64})/([1-9]\d{0,2})(?:\?as=png)?")
+_PATH = re.compile(r"/images/([A-Za-z0-9_~-]{1,70})/([1-9]\d{0,2})(?:\?as=png)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

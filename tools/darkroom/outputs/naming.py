@@ -24,7 +24,7 @@ class ImageName:
     @property
     def handle(self) -> str:
         """`rrr4z55ocneqzikepnug6xezpe-1`: the prediction's id and the number from 1, in every name of this image."""
-        return f"{re.sub(r'[^A-Za-z0-9_-]', '', self.prediction_id)[:64]}-{self.index + 1}"
+        return f"{re.sub(r'[^A-Za-z0-9_~-]', '', self.prediction_id)[:70]}-{self.index + 1}"
 
     def with_ending(self, ending: str) -> str:
         """`a-lighthouse-at-dawn-flux-schnell-rrr4z55ocneqzikepnug6xezpe-1.png`; at most 120 bytes of UTF-8, NFC."""

@@ -20,15 +20,13 @@ from darkroom.progress import Progress, ProgressTracker
 from darkroom.work.accounts import Account
 from darkroom.work.image_fetching import ImageFetching
 from darkroom.work.looks import Looks
+from darkroom.work.polling import Polling
 from darkroom.work.runtime import CrashPoint, Runtime
 
 log = logging.getLogger(__name__)
 
 # Replicate ends a run after 30 min and cold starts were seen up to 17 min (timings, 2026-11-20); then it is not coming.
 GIVE_UP_AFTER_S = 2 * 3600.0
-# A gateway that calls a prediction succeeded and shows no output is asked again for so long.
-_OUTPUT_APPEARS_WITHIN_S = 60.0
-_SHORTEST_PAUSE_S, _LONGEST_PAUSE_S, _FEWEST_MISSES = 0.3, 10.0, 3
 _NO_OUTPUT_YET = "the gateway calls it succeeded but shows no output yet; darkroom asks again."
 
 
@@ -201,14 +199,14 @@ class Watcher:
         watched.publish(await self._fetching.remaining_rounds(intent), settled=True)
         return True
 
-    async def _look(self, watched: Watched, polling: "Polling") -> bool:
+    async def _look(self, watched: Watched, polling: Polling) -> bool:
         """One look at the gateway; False where the prediction is gone, or not to be seen with this key."""
         intent = watched.intent
         try:
             if (prediction := await self._looks.look(intent.prediction_id, intent.image_count)) is None:
                 return True
             self._runtime.at_crash_point(CrashPoint.SEEN)
-            polling.saw(prediction, self._runtime.monotonic())
+            prediction = polling.saw(prediction, self._runtime.monotonic())
             look = self._account.look(self._runtime.clock(), is_final=polling.is_output_overdue)
             row = intent if _is_as_before(intent, prediction) else await self._journal.record(prediction, look)
             watched.has_been_looked_up = True
@@ -233,48 +231,6 @@ class Watcher:
         last = watched.intent.prediction or Prediction(id=watched.intent.prediction_id)
         gone = replace(last, status=PredictionStatus.FAILED, error="The gateway no longer knows this prediction.")
         watched.publish(await self._journal.record(gone), problem=error, settled=True)
-
-
-class Polling:
-    """What the looks so far have shown, and when to look next; all times on the monotonic clock."""
-
-    def __init__(self, *, schedule: PollSchedule, started_s: float, settle_s: float) -> None:
-        self._schedule = schedule
-        self._started_s = started_s
-        self._settle_s = settle_s
-        self._misses: list[float] = []
-        self._without_output_since_s: float | None = None
-        self._looks_without_output = 0
-        self.is_output_overdue = False
-
-    @property
-    def is_without_output(self) -> bool:
-        return self._without_output_since_s is not None and not self.is_output_overdue
-
-    def saw(self, prediction: Prediction, now_s: float) -> None:
-        """Note a look that found the prediction."""
-        self._misses.clear()
-        has_none = prediction.status is PredictionStatus.SUCCEEDED and not prediction.output
-        if not has_none or prediction.is_data_removed:
-            self._without_output_since_s = None
-            return
-        self._looks_without_output += 1
-        if self._without_output_since_s is None:
-            self._without_output_since_s = now_s
-        self.is_output_overdue = now_s - self._without_output_since_s >= _OUTPUT_APPEARS_WITHIN_S
-
-    def missed(self, now_s: float) -> bool:
-        """Note a look that found nothing; True once that is to be believed."""
-        self._misses.append(now_s)
-        return len(self._misses) >= _FEWEST_MISSES and now_s - self._misses[0] >= self._settle_s
-
-    def pause_s(self, now_s: float, rng: random.Random) -> float:
-        """Seconds until the next look; after a miss soon enough that it is believed once the gateway had its time."""
-        if self._misses:
-            return min(max(self._settle_s / (_FEWEST_MISSES - 1), _SHORTEST_PAUSE_S), _LONGEST_PAUSE_S)
-        if self.is_without_output:
-            return min(2.0 ** (self._looks_without_output - 1), _LONGEST_PAUSE_S)
-        return self._schedule.next_delay(now_s - self._started_s, rng)
 
 
 def _is_as_before(intent: Intent, seen: Prediction) -> bool:
