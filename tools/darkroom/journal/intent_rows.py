@@ -7,11 +7,12 @@ from typing import Any
 from pydantic import JsonValue
 
 from darkroom.errors import InternalFault, UnknownPrediction
+from darkroom.images import StoredImage
 from darkroom.journal import codec, image_rows
 from darkroom.journal.database import Session
 from darkroom.journal.reconcile import Verdict
 from darkroom.journal.records import Intent, Look, NewIntent
-from darkroom.journal.states import DOUBTFUL, Event, IntentState, guarded, in_list
+from darkroom.journal.states import Event, IntentState, guarded
 from darkroom.predictions import Prediction, PredictionStatus
 from darkroom.secrets_in_inputs import masked_secrets
 
@@ -56,20 +57,6 @@ _SPARE = """SELECT spare.key AS spare, twin.key AS twin FROM intents AS mine
     WHERE mine.key = ? ORDER BY twin.sent_at, spare.key LIMIT 1"""
 _MADE = "prediction_id, status, prediction, ended_at, total_s, cost_usd, cost_basis, cost_note, gateway_request_id"
 _TAKE = f"UPDATE intents SET ({_MADE}) = (?, ?, ?, ?, ?, ?, ?, ?, ?) WHERE key = ?"
-
-# What waits for its images or its end. A prediction without an image yet is taken to expire an hour after it was known.
-UNFINISHED = """WHERE key IN (SELECT key FROM intents WHERE origin = ? AND state = 'known' AND ended_at IS NULL
-    UNION SELECT intents.key FROM images CROSS JOIN intents
-    WHERE images.state = 'wanted' AND intents.prediction_id = images.prediction_id AND intents.origin = ?)
-    ORDER BY coalesce((SELECT min(expires_at) FROM images WHERE prediction_id = intents.prediction_id
-    AND state = 'wanted'), known_at + 3600), key"""
-UNRESOLVED = f"WHERE origin = ? AND state <> 'known' AND state IN {in_list(DOUBTFUL)} ORDER BY sent_at, key"
-ABSENT = "WHERE origin = ? AND state <> 'known' AND state = 'absent' AND sent_at >= ? ORDER BY sent_at, key"
-SECONDS = """SELECT total_s FROM intents WHERE gateway = ? AND model = ? AND total_s IS NOT NULL
-    ORDER BY ended_at DESC, key DESC LIMIT ?"""
-NEWEST_FIRST = "ORDER BY intended_at DESC, key DESC LIMIT ?"
-OF_CONVERSATION = f"WHERE conversation = ? AND is_adopted = 0 {NEWEST_FIRST}"
-OLDER = "WHERE (intended_at, key) < (SELECT intended_at, key FROM intents WHERE key = ?)"
 
 
 def insert(session: Session, new: NewIntent, now: float) -> Intent:
@@ -249,6 +236,12 @@ def _is_news(before: Prediction, seen: Prediction) -> bool:
     if not before.status.is_terminal:
         return codec.prediction_json(before) != codec.prediction_json(seen)
     return seen.status.is_terminal and not seen.is_data_removed and (bool(seen.output) or not before.output)
+
+
+def image_stored(session: Session, image: StoredImage) -> Intent | None:
+    """The row of its prediction as it stands then."""
+    image_rows.stored(session, image)
+    return find(session, image.prediction_id)
 
 
 def note_problem(session: Session, id_or_key: str, problem: str) -> bool:

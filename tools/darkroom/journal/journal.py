@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from darkroom.images import ImageState, StoredImage
-from darkroom.journal import account_rows, answers, image_rows, intent_rows, spending_rows, turns
+from darkroom.journal import account_rows, answers, image_rows, intent_rows, selections, spending_rows, turns
 from darkroom.journal.database import Database, Session
 from darkroom.journal.listing import Lists
 from darkroom.journal.rates import Queued, Rates, Turn
@@ -163,22 +163,22 @@ class Journal:
 
     async def latest(self, conversation: str = "") -> Intent | None:
         """The newest intent of ours, of this conversation where it has one, whatever became of it."""
-        if conversation and (mine := await self._select(intent_rows.OF_CONVERSATION, conversation, 1)):
+        if conversation and (mine := await self._select(selections.OF_CONVERSATION, conversation, 1)):
             return mine[0]
-        return next(iter(await self._select(f"WHERE is_adopted = 0 {intent_rows.NEWEST_FIRST}", 1)), None)
+        return next(iter(await self._select(f"WHERE is_adopted = 0 {selections.NEWEST_FIRST}", 1)), None)
 
     async def history(self, limit: int = 20, before: str = "") -> tuple[Intent, ...]:
         """Newest first; `before` is the key of the last one seen."""
-        older = (f"{intent_rows.OLDER} {intent_rows.NEWEST_FIRST}", before) if before else (intent_rows.NEWEST_FIRST,)
+        older = (f"{selections.OLDER} {selections.NEWEST_FIRST}", before) if before else (selections.NEWEST_FIRST,)
         return await self._select(*older, limit)
 
     async def unresolved(self, origin: str) -> tuple[Intent, ...]:
         """Sent and unknown intents of a gateway, oldest first."""
-        return await self._select(intent_rows.UNRESOLVED, origin)
+        return await self._select(selections.UNRESOLVED, origin)
 
     async def absent(self, origin: str, within_s: float) -> tuple[Intent, ...]:
         """Intents sent that many seconds ago or less and settled absent: a list may lag beyond the settle time."""
-        return await self._select(intent_rows.ABSENT, origin, self._clock() - within_s)
+        return await self._select(selections.ABSENT, origin, self._clock() - within_s)
 
     async def known_ids(self, origin: str, since: float) -> frozenset[str]:
         """The prediction ids of that gateway that intents of ours have got since then, for `reconcile.match`."""
@@ -186,18 +186,16 @@ class Journal:
 
     async def unfinished(self, origin: str) -> tuple[Intent, ...]:
         """Known predictions that have not ended or have wanted images, soonest to expire first."""
-        return await self._select(intent_rows.UNFINISHED, origin, origin)
+        return await self._select(selections.UNFINISHED, origin, origin)
 
     async def seconds(self, gateway: str, model: str, limit: int = 50) -> tuple[float, ...]:
         """Seconds from create to done of the newest succeeded predictions, newest first."""
-        rows = await self._read(
-            lambda session: session.execute(intent_rows.SECONDS, (gateway, model, limit)).fetchall()
-        )
+        rows = await self._read(lambda session: session.execute(selections.SECONDS, (gateway, model, limit)).fetchall())
         return tuple(row["total_s"] for row in rows)
 
-    async def image_stored(self, image: StoredImage) -> None:
-        """The file is safe; a data URI in `url` is shortened from now on."""
-        await self._write(lambda session: image_rows.stored(session, image))
+    async def image_stored(self, image: StoredImage) -> Intent | None:
+        """The file is safe; a data URI in `url` is shortened from now on. Gives the row with it, where that is read."""
+        return await self._write(lambda session: intent_rows.image_stored(session, image))
 
     async def image_problem(self, prediction_id: str, index: int, state: ImageState, problem: str) -> None:
         """Why it is not stored: not yet (WANTED), its link died first (EXPIRED), or for good (REFUSED)."""
