@@ -64,7 +64,7 @@ def everything_written(place: Place) -> str:
 
 async def intended(journal: Journal, new: NewIntent, *, spending: Limit | None = None) -> Intent:
     """One part alone."""
-    return (await journal.intend([new], spending=spending))[0]
+    return (await journal.intend([new], spending=spending)).intents[0]
 
 
 async def missed(journal: Journal, key: str, tries: int = 1) -> tuple[Intent, ...]:

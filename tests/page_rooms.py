@@ -54,7 +54,7 @@ def fill(folder: Path, pictures: Iterable[Made], *, first: int = 0) -> list[Path
 async def _add(folder: Path, journal: Journal, clock: HandClock, number: int, made: Made) -> Path:
     clock.now = START - made.days_ago * DAY_S - number
     new = replace(new_intent(made.seed, prompt=made.prompt, estimate_usd=0.003), model=made.model, gateway="replicate")
-    [intent] = await journal.intend([new])
+    [intent], _ = await journal.intend([new])
     await journal.claim(intent.key)
     output = ("https://files.invalid/1",)
     await journal.mark_known(

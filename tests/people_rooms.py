@@ -79,7 +79,7 @@ class People:
         self, journal: Journal, who: Principal, clock: HandClock, now: float, made: Made, number: int
     ) -> str:
         clock.now = now - made.days_ago * 86_400 - number * 1e-3
-        [intent] = await journal.intend([replace(new_intent(made.seed, prompt=made.prompt), model=made.model)])
+        [intent], _ = await journal.intend([replace(new_intent(made.seed, prompt=made.prompt), model=made.model)])
         await journal.claim(intent.key)
         output, name = ("https://files.invalid/1",), f"{who.tenant}{who.subject.partition('@')[0]}{number:05d}"
         ended = prediction(name, PredictionStatus.SUCCEEDED, at=clock.now, output=output)

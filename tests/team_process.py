@@ -26,7 +26,7 @@ async def order(url: str, subject: str, count: int) -> None:
             nonlocal allowed
             try:
                 new = new_intent(seed, estimate_usd=0.01)
-                [intent] = await until_done(partial(journal.intend, [new], spending=limit))
+                [intent], _ = await until_done(partial(journal.intend, [new], spending=limit))
                 is_ours = await until_done(partial(journal.claim, intent.key, spending=limit))
                 allowed += is_ours is True
             except SpendingRefused:

@@ -16,7 +16,7 @@ from fault_plan import Plan
 from hypothesis import given
 from hypothesis import strategies as st
 from journal_fixtures import HandClock, Place, intended, new_intent, opened
-from open_rooms import NoonClock, room_at
+from open_rooms import Ears, NoonClock, room_at
 from scripted_gateway import Answer, ScriptedGateway, gateway_at, read_request
 
 from darkroom.darkroom import Darkroom
@@ -24,15 +24,15 @@ from darkroom.errors import GatewayBusy, SpendingRefused
 from darkroom.gateways import Key, PredictionClient, Timeouts
 from darkroom.generate_image import generate_image
 from darkroom.get_prediction import get_prediction
-from darkroom.joining import Caller
-from darkroom.journal import IntentState, Journal, Rate, SpendingLimit, rates
+from darkroom.joining import NO_CALL, Caller
+from darkroom.journal import Intent, IntentState, Journal, Rate, SpendingLimit, Turn, rates
 from darkroom.journal.migrations import migrate
 from darkroom.journal.sqlite import Connection
 from darkroom.processes import own_name
 from darkroom.registry import ImageRequest
 from darkroom.work.accounts import Account
 from darkroom.work.create_rate import CREATES, CreateRate, Turns
-from darkroom.work.runtime import Runtime
+from darkroom.work.runtime import CrashPoint, Runtime
 from darkroom.work.watch import Watched
 
 pytestmark = pytest.mark.anyio
@@ -173,6 +173,83 @@ async def test_a_create_that_does_not_fit_under_the_limit_takes_no_turn(journal:
     row = await journal.find(watched.intent.key)
     assert row and row.state is IntentState.INTENT
     assert await journal.rates.reserve(rate.name, Rate(per_minute=60, burst=1), 0) == 0
+
+
+async def test_what_may_go_at_once_is_claimed_in_the_commit_that_writes_it_down(journal: Journal) -> None:
+    turn = Turn(name=NAME, rate=Rate(per_minute=60, burst=2), within_s=0)
+    parts = [new_intent(part, request_id="wish", part=part) for part in range(3)]
+    written, claimed = await journal.intend(parts, turn=turn)
+    assert [row.key in claimed for row in written] == [True, True, False]
+    assert [row.state for row in written] == [IntentState.SENT, IntentState.SENT, IntentState.INTENT]
+    assert await journal.by_request("wish") == written
+    assert (await journal.intend(parts, turn=replace(turn, within_s=60))).claimed == frozenset(), "they are there"
+    assert [await journal.claim(row.key) for row in written] == [False, False, True]
+    assert await journal.rates.reserve(NAME, turn.rate, 60) == 1, "the third has taken no turn"
+
+
+async def ordered(rate: CreateRate) -> Watched:
+    """One more create, claimed as it was written down."""
+    rows = tuple[Intent, ...]()
+    async with anyio.create_task_group() as tasks:
+        rows = await rate.order(tasks, [new_intent()], None, NO_CALL)
+    return Watched(rows[0], typical_s=None, started_s=0)
+
+
+async def test_a_claim_of_an_order_is_given_out_once(journal: Journal, clock: HandClock) -> None:
+    rate = create_rate(journal, clock, [])
+    watched = await ordered(rate)
+    assert await rate.claimed(watched, None) == rate.now()
+    assert await rate.claimed(watched, None) is None
+
+
+async def test_a_claim_that_is_given_back_leaves_an_intent_to_be_sent(journal: Journal, clock: HandClock) -> None:
+    rate = create_rate(journal, clock, [])
+    watched = await ordered(rate)
+    watched.is_wanted = False
+    assert await rate.claimed(watched, None) is None, "a person has stopped it"
+    found = await journal.find(watched.intent.key)
+    assert found and found.state is IntentState.INTENT
+    watched.is_wanted = True
+    assert await rate.claimed(watched, None)
+
+
+async def test_an_order_beyond_the_limit_is_refused_to_who_gave_it(journal: Journal, clock: HandClock) -> None:
+    rate = create_rate(journal, clock, [])
+    async with anyio.create_task_group() as tasks:
+        with pytest.raises(SpendingRefused):
+            await rate.order(tasks, [new_intent()], SpendingLimit(limit_usd=0.0, since=0.0), NO_CALL)
+    assert await journal.history() == ()
+
+
+async def test_a_program_that_cancels_its_call_while_it_is_written_down_leaves_nothing_in_doubt(
+    tmp_path: Path,
+) -> None:
+    ears = Ears()
+    async with FaultGateway(Plan()) as gateway, room_at(gateway, tmp_path, at_crash_point=ears) as room:
+        call = asyncio.create_task(generate_image(room, FOX, wait_s=5, request_id="fox"))
+        ears.at(CrashPoint.BEFORE_CLAIM, call.cancel)
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        with anyio.fail_after(20):
+            while not (rows := await room.journal.by_request("fox")) or rows[0].state is IntentState.SENT:
+                await anyio.lowlevel.checkpoint()
+        assert rows[0].state is IntentState.INTENT and gateway.truth.creates == 0
+        assert (await generate_image(room, FOX, wait_s=20, request_id="fox")).outcome == "succeeded"
+        assert gateway.truth.creates == 1
+
+
+async def test_a_darkroom_that_closes_before_it_has_sent_a_create_gives_its_claim_back(tmp_path: Path) -> None:
+    ears = Ears()
+    async with FaultGateway(Plan()) as gateway:
+        async with room_at(gateway, tmp_path, at_crash_point=ears) as room, anyio.create_task_group() as calls:
+            ears.at(CrashPoint.INTENDED, room.work.close)
+            calls.start_soon(partial(generate_image, room, FOX, wait_s=5, request_id="fox"))
+            await ears.heard(CrashPoint.INTENDED)
+            await anyio.lowlevel.checkpoint()
+            calls.cancel_scope.cancel()
+        async with room_at(gateway, tmp_path) as room:
+            (row,) = await room.journal.by_request("fox")
+        assert row.state is IntentState.INTENT and gateway.truth.creates == 0
 
 
 async def test_seventy_calls_at_once_are_all_sent(tmp_path: Path) -> None:

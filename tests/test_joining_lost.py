@@ -44,7 +44,7 @@ async def journal(tmp_path: Path) -> AsyncGenerator[Journal]:
 
 async def written(journal: Journal, call: Call, name: str) -> Intent:
     new = replace(new_intent(request_id=name), wish=call.wish, caller=call.id, called_at=call.begun_at)
-    return (await journal.intend([new], call=call))[0]
+    return (await journal.intend([new], call=call)).intents[0]
 
 
 class Hosts:
@@ -153,7 +153,7 @@ async def test_a_refused_join_leaves_the_earlier_call_to_the_next_retry(gateway:
     clock = HandClock(time.time())
     async with room_at(gateway, tmp_path, clock=clock, monotonic=clock.monotonic) as room:
         hosts = Hosts(room)
-        (row,) = await room.journal.intend([replace(await _wished(room), request_id="auto-a", caller="a")])
+        (row,), _ = await room.journal.intend([replace(await _wished(room), request_id="auto-a", caller="a")])
         clock.advance(5)
         report = await hosts.call("b", wait_s=0, max_usd=1e-6)
         assert report.is_error and hosts.joined["b"] == "auto-b"

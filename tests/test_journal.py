@@ -76,7 +76,7 @@ async def test_the_same_request_gives_the_first_intent_with_its_input_and_seed(j
 
 
 async def test_parts_of_a_request_are_intents_of_their_own_in_order(journal: Journal) -> None:
-    written = await journal.intend([new_intent(part, request_id="wish", part=part) for part in (1, 0, 2)])
+    written, _ = await journal.intend([new_intent(part, request_id="wish", part=part) for part in (1, 0, 2)])
     assert [intent.part for intent in written] == [1, 0, 2]
     assert [intent.part for intent in await journal.by_request("wish")] == [0, 1, 2]
 
@@ -327,7 +327,7 @@ async def test_latest_and_history_are_newest_first_without_adopted_ones_being_la
 
 
 async def test_history_of_one_request_keeps_the_order_of_its_parts(journal: Journal) -> None:
-    parts = await journal.intend([new_intent(part, request_id="wish", part=part) for part in range(4)])
+    parts, _ = await journal.intend([new_intent(part, request_id="wish", part=part) for part in range(4)])
     keys = [intent.key for intent in parts]
     assert [intent.key for intent in await journal.history()] == keys[::-1]
     assert [intent.key for intent in await journal.history(before=keys[2])] == [keys[1], keys[0]]

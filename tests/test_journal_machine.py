@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, ExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import ClassVar, TypeVar
@@ -27,7 +28,7 @@ from journal_fixtures import ORIGIN, START, HandClock, Place, new_intent, predic
 from postgres_server import PostgresServer
 from rounds import rounds
 
-from darkroom.journal import Intent, IntentState, Journal, Search, match
+from darkroom.journal import Intent, IntentState, Journal, Rate, Search, Turn, match
 from darkroom.journal.database import Database
 from darkroom.journal.input_form import normal_form
 from darkroom.journal.intent_rows import read_intents
@@ -42,6 +43,7 @@ PATIENCE_S = 30.0  # a client stops waiting for the answer to its create after t
 SETTLE_S = 150.0  # more than either, also after clocks were set by up to 2 * SET_S
 SET_S = 25.0
 WIPED_S = 3600.0  # the gateway forgets inputs after this
+TURN = Turn(name="creates", rate=Rate(per_minute=6000, burst=1000), within_s=0)  # it has always come
 
 PROCESSES = st.integers(0, 1)
 LATER_S = st.sampled_from([0.0, 5.0, 30.0, 30.0, 120.0, 240.0, 2 * WIPED_S])
@@ -118,7 +120,7 @@ class JournalMachine(RuleBasedStateMachine):
             self.tenant = f"tenant {next(self.runs)}"
         self.processes = [self.started(), self.started()]
         self.reader = self.database()
-        self.order(0, "", True, wire)
+        self.order(0, "", True, wire, False)
 
     def started(self) -> Process:
         return Process(Journal(self.database(), self.clock))
@@ -153,15 +155,21 @@ class JournalMachine(RuleBasedStateMachine):
 
     # What may happen
 
-    @rule(process=PROCESSES, request=REQUESTS, has_seed=st.booleans(), wire=WIRES)
-    def order(self, process: int, request: str, has_seed: bool, wire: Wire) -> None:
+    @rule(process=PROCESSES, request=REQUESTS, has_seed=st.booleans(), wire=WIRES, at_once=st.booleans())
+    def order(self, process: int, request: str, has_seed: bool, wire: Wire, at_once: bool) -> None:
+        """With `at_once` its claim is in the commit that writes it down."""
         before = {intent.key for intent in self.rows()}
         seed = len(before) if has_seed else None
         new = new_intent(seed, request_id=request, prompt="seeded" if has_seed else "plain")
-        (intent,) = self.call(self.processes[process].journal.intend, [new])
+        intend = partial(self.processes[process].journal.intend, [new], turn=TURN if at_once else None)
+        (intent,), claimed = self.call(intend)
         assert intent.key not in before or (request and intent.request_id == request)
+        assert claimed == ({intent.key} if at_once and intent.key not in before else set())
         self.wished.add(intent.key)
-        self.send(self.processes[process], intent, wire)
+        if claimed:
+            self.sent(self.processes[process], intent, wire)
+        else:
+            self.send(self.processes[process], intent, wire)
 
     @rule(process=PROCESSES, data=st.data(), wire=WIRES)
     def order_again(self, process: int, data: st.DataObject, wire: Wire) -> None:
@@ -173,8 +181,11 @@ class JournalMachine(RuleBasedStateMachine):
         """Claim and POST."""
         may_be_sent = intent.state in (IntentState.INTENT, IntentState.REFUSED, IntentState.ABSENT)
         assert self.call(process.journal.claim, intent.key) == may_be_sent
-        if not may_be_sent:
-            return
+        if may_be_sent:
+            self.sent(process, replace(intent, tries=intent.tries + 1), wire)
+
+    def sent(self, process: Process, intent: Intent, wire: Wire) -> None:
+        """POST what is claimed."""
         self.committed_as_sent(intent)
         made = self.executed(intent, wire.lag_s) if wire.outcome.startswith("created") else ""
         answer = {"created": made, "refused": "refused"}.get(wire.outcome, "")
@@ -231,7 +242,7 @@ class JournalMachine(RuleBasedStateMachine):
 
     def committed_as_sent(self, intent: Intent) -> None:
         (row,) = [row for row in self.rows() if row.key == intent.key]
-        assert (row.state, row.tries, row.input) == (IntentState.SENT, intent.tries + 1, intent.input)
+        assert (row.state, row.tries, row.input) == (IntentState.SENT, intent.tries, intent.input)
 
     def executed(self, intent: Intent, lag_s: float) -> str:
         identifier = f"pred{len(self.remote):06d}"

@@ -140,10 +140,10 @@ async def test_of_two_calls_that_are_written_down_at_once_the_retry_joins(tmp_pa
         row = replace(new_intent(request_id="a"), wish="w", caller="first", called_at=first.begun_at)
         later = replace(first, id="later", begun_at=clock() + 5)
         assert await two.answers.join(later) == ()
-        (written,) = await one.intend([row], call=first)
-        (joined,) = await two.intend([replace(row, request_id="b", caller="later")], call=later)
+        (written,), _ = await one.intend([row], call=first)
+        (joined,), _ = await two.intend([replace(row, request_id="b", caller="later")], call=later)
         assert joined.key == written.key and joined.caller == "later"
-        (other,) = await two.intend([replace(row, request_id="c")], call=replace(first, id="beside"))
+        (other,), _ = await two.intend([replace(row, request_id="c")], call=replace(first, id="beside"))
         assert other.key != written.key
 
 

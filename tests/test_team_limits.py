@@ -44,7 +44,7 @@ async def orders(
 
 
 async def order(journal: Journal, limit: TeamLimit, usd: float | None, seed: int = 7) -> Intent:
-    [intent] = await journal.intend([new_intent(seed, estimate_usd=usd)], spending=limit)
+    [intent], _ = await journal.intend([new_intent(seed, estimate_usd=usd)], spending=limit)
     return intent
 
 

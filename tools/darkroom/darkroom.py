@@ -30,9 +30,10 @@ from darkroom.work.image_fetching import ImageFetching
 from darkroom.work.interface import Work
 from darkroom.work.receipts import receipts
 from darkroom.work.reconcile import ReconcileRules
+from darkroom.work.rules import WorkRules
 from darkroom.work.runtime import Runtime
 from darkroom.work.wait import OnProgress, Waiting
-from darkroom.work.work import LocalWork, WorkRules
+from darkroom.work.work import LocalWork
 
 if TYPE_CHECKING:
     from darkroom.live_models import Directory

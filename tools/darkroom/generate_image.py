@@ -148,7 +148,7 @@ async def _plan(darkroom: Darkroom, request: ImageRequest, asked: _Asked) -> _Pl
     notes = (*notes, twin_words(darkroom, twin)) if twin else notes
     asked = replace(asked, request_id=asked.request_id or fresh_request_id())
     intents = _intents(darkroom, request, quoted, resolved, read, asked)
-    written = await darkroom.journal.intend(intents, spending=darkroom.day_limit(), call=asked.call)
+    written = await darkroom.work.order(intents, asked.call)
     if written[0].request_id != asked.request_id:  # an equal call was quicker
         return await _joined(darkroom, request, written, asked)
     refuse_other_arguments(darkroom, request, written)  # another process may have been first with this request_id

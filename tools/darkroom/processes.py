@@ -16,8 +16,7 @@ _PROC = Path("/proc")
 
 def own_name() -> str:
     """This process, as `computer/what numbers it/number/began`."""
-    pid = os.getpid()
-    return f"{_numbered_by()}/{pid}/{_began(pid)}"
+    return _own_name(os.getpid())  # which is another one after a fork
 
 
 def has_died(name: str) -> bool:
@@ -33,6 +32,11 @@ def has_died(name: str) -> bool:
     except (OSError, OverflowError):
         return False
     return bool(began) and _began(int(pid)) not in ("", began)
+
+
+@functools.lru_cache(1)
+def _own_name(pid: int) -> str:
+    return f"{_numbered_by()}/{pid}/{_began(pid)}"
 
 
 @functools.cache

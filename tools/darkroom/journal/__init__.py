@@ -10,8 +10,9 @@ doubt, and no created prediction that stays unknown while the gateway's list can
 An intent is one row, one planned prediction. `states.py` holds its states and transitions as a table, and says what
 each state leaves open; every statement that changes a state is built from that table.
 
-1.  A claim moves a row to `sent` by compare-and-set, in a commit that is on the disk before it returns. Who got True
-    sends, once; nobody else does. A process that dies leaves `sent`, which reads like `unknown`.
+1.  A claim moves a row to `sent` by compare-and-set, in a commit that is on the disk before it returns: the one that
+    writes the row down, where its turn has come by then. Who got it sends, once, or gives it back; nobody else sends. A
+    process that dies leaves `sent`, which reads like `unknown`.
 2.  `sent` and `unknown` are never sent again. `reconcile.match` compares them with the gateway's list and `settle`
     writes down what it found, all in one commit. `absent` needs a list that was read past the create, two looks, and
     the settle time on a clock that nobody can set; and only the account that sent it can miss it. `settle` names the
@@ -83,6 +84,7 @@ from darkroom.journal.records import (
     ReceiptOf,
     Spending,
     Totals,
+    Written,
     day_start,
 )
 from darkroom.journal.spending_rows import SpendingLimit
@@ -110,6 +112,7 @@ __all__ = [
     "Totals",
     "Turn",
     "Verdict",
+    "Written",
     "day_start",
     "match",
     "open_journal",

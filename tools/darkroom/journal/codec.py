@@ -91,6 +91,7 @@ def values_of(new: NewIntent, key: str, now: float) -> list[Any]:
 
 def intent_of(row: Any, images: tuple[StoredImage, ...]) -> Intent:
     """A row of `intents` and the images of its prediction as a record."""
+    row = row if isinstance(row, dict) else dict(zip(row.keys(), row, strict=True))  # SQLite looks a name up slowly
     prediction = parse_prediction(json.loads(row["prediction"])) if row["prediction"] else None
     request = json.loads(row["request"])
     images_read, wanted = request.pop(_READ, []), request.pop(_WANTED, {})

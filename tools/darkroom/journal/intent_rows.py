@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from darkroom.errors import InternalFault, UnknownPrediction
+from darkroom.images import StoredImage
 from darkroom.journal import codec, image_rows
 from darkroom.journal.database import Session
 from darkroom.journal.reconcile import Verdict
@@ -254,6 +255,12 @@ def _is_news(before: Prediction, seen: Prediction) -> bool:
     if not before.status.is_terminal:
         return codec.prediction_json(before) != codec.prediction_json(seen)
     return seen.status.is_terminal and not seen.is_data_removed and (bool(seen.output) or not before.output)
+
+
+def image_stored(session: Session, image: StoredImage) -> Intent | None:
+    """The row of its prediction as it stands then."""
+    image_rows.stored(session, image)
+    return find(session, image.prediction_id)
 
 
 def note_problem(session: Session, id_or_key: str, problem: str) -> bool:

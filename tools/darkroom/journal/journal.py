@@ -10,28 +10,14 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from darkroom.images import ImageState, StoredImage
-from darkroom.journal import account_rows, answers, image_rows, intent_rows, spending_rows, turns
+from darkroom.journal import account_rows, answers, image_rows, intent_rows, selections, spending_rows, turns
 from darkroom.journal.database import Database, Session
 from darkroom.journal.listing import Lists
-from darkroom.journal.rates import Queued, Rates, Turn, reserve
+from darkroom.journal.rates import Queued, Rates, Turn
 from darkroom.journal.reconcile import Verdict
-from darkroom.journal.records import Call, Intent, Left, Limit, Look, NewIntent, ReceiptOf, Spending, Totals
-from darkroom.journal.states import DOUBTFUL, SENDABLE, IntentState, in_list
+from darkroom.journal.records import Call, Intent, Left, Limit, Look, NewIntent, ReceiptOf, Spending, Totals, Written
+from darkroom.journal.states import SENDABLE, IntentState
 from darkroom.predictions import Prediction
-
-# What waits for its images or its end. A prediction without an image yet is taken to expire an hour after it was known.
-_UNFINISHED = """WHERE key IN (SELECT key FROM intents WHERE origin = ? AND state = 'known' AND ended_at IS NULL
-    UNION SELECT intents.key FROM images CROSS JOIN intents
-    WHERE images.state = 'wanted' AND intents.prediction_id = images.prediction_id AND intents.origin = ?)
-    ORDER BY coalesce((SELECT min(expires_at) FROM images WHERE prediction_id = intents.prediction_id
-    AND state = 'wanted'), known_at + 3600), key"""
-_UNRESOLVED = f"WHERE origin = ? AND state <> 'known' AND state IN {in_list(DOUBTFUL)} ORDER BY sent_at, key"
-_ABSENT = "WHERE origin = ? AND state <> 'known' AND state = 'absent' AND sent_at >= ? ORDER BY sent_at, key"
-_SECONDS = """SELECT total_s FROM intents WHERE gateway = ? AND model = ? AND total_s IS NOT NULL
-    ORDER BY ended_at DESC, key DESC LIMIT ?"""
-_NEWEST_FIRST = "ORDER BY intended_at DESC, key DESC LIMIT ?"
-_OF_CONVERSATION = f"WHERE conversation = ? AND is_adopted = 0 {_NEWEST_FIRST}"
-_OLDER = "WHERE (intended_at, key) < (SELECT intended_at, key FROM intents WHERE key = ?)"
 
 
 class Journal:
@@ -59,24 +45,34 @@ class Journal:
         self._claimed_by = secrets.token_hex(8)  # so that a late answer cannot undo the claim of another process
 
     async def intend(
-        self, wanted: Sequence[NewIntent], *, spending: Limit | None = None, call: Call | None = None
-    ) -> tuple[Intent, ...]:
+        self,
+        wanted: Sequence[NewIntent],
+        *,
+        spending: Limit | None = None,
+        call: Call | None = None,
+        turn: Turn | None = None,
+    ) -> Written:
         """Write all parts of one request down, in one commit with their reservation of money, or none.
 
-        Where the request_id was used before, or `call` joins an earlier one, its parts. Raises: SpendingRefused.
+        In the same commit those are claimed whose `turn` has come. Where the request_id was used before, or `call`
+        joins an earlier one, its parts, and none is claimed. Raises: SpendingRefused.
         """
 
-        def work(session: Session) -> tuple[Intent, ...]:
+        def work(session: Session) -> Written:
             if there := intent_rows.by_request(session, wanted[0].request_id):
-                return there
+                return Written(there)
             if call and (earlier := answers.join(session, call, self._clock())):
-                return earlier
-            now, written = self._clock(), list[Intent]()
+                return Written(earlier)
+            now, written, claimed = self._clock(), list[Intent](), set[str]()
             for number, new in enumerate(wanted):
                 spending_rows.refuse_beyond(session, spending, new.estimate_usd, now)
                 written.append(intent_rows.insert(session, new, now + number * 1e-6))  # so that they keep their order
             answers.note_left(session, wanted[0].request_id, call)
-            return tuple(written)
+            for number, row in enumerate(written):
+                if turn and turn.taken(session, now) == 0 and self._claimed(session, row, row.account, row.intended_at):
+                    written[number] = replace(row, state=IntentState.SENT, sent_at=row.intended_at, tries=1)
+                    claimed.add(row.key)
+            return Written(tuple(written), frozenset(claimed))
 
         return await self._write(work)
 
@@ -91,16 +87,19 @@ class Journal:
 
         def work(session: Session) -> bool | Queued:
             now, intent = self._clock(), intent_rows.find(session, key)
-            if turn and (pause_s := reserve(session, turn.name, turn.rate, turn.within_s, now)) != 0:
+            if turn and (pause_s := turn.taken(session, now)) != 0:
                 return Queued(pause_s)
             if intent is None or intent.state not in SENDABLE:
                 return False
             spending_rows.refuse_beyond(session, spending, intent.estimate_usd, now, intent)
-            if is_ours := intent_rows.claim(session, key, self._claimed_by, account, now):
-                self._on_claim(session, replace(intent, state=IntentState.SENT))
-            return is_ours
+            return self._claimed(session, intent, account, now)
 
         return await self._write(work)
+
+    def _claimed(self, session: Session, intent: Intent, account: str, now: float) -> bool:
+        if is_ours := intent_rows.claim(session, intent.key, self._claimed_by, account, now):
+            self._on_claim(session, replace(intent, state=IntentState.SENT))
+        return is_ours
 
     def _on_claim(self, session: Session, intent: Intent) -> None: ...
 
@@ -164,22 +163,22 @@ class Journal:
 
     async def latest(self, conversation: str = "") -> Intent | None:
         """The newest intent of ours, of this conversation where it has one, whatever became of it."""
-        if conversation and (mine := await self._select(_OF_CONVERSATION, conversation, 1)):
+        if conversation and (mine := await self._select(selections.OF_CONVERSATION, conversation, 1)):
             return mine[0]
-        return next(iter(await self._select(f"WHERE is_adopted = 0 {_NEWEST_FIRST}", 1)), None)
+        return next(iter(await self._select(f"WHERE is_adopted = 0 {selections.NEWEST_FIRST}", 1)), None)
 
     async def history(self, limit: int = 20, before: str = "") -> tuple[Intent, ...]:
         """Newest first; `before` is the key of the last one seen."""
-        older = (f"{_OLDER} {_NEWEST_FIRST}", before) if before else (_NEWEST_FIRST,)
+        older = (f"{selections.OLDER} {selections.NEWEST_FIRST}", before) if before else (selections.NEWEST_FIRST,)
         return await self._select(*older, limit)
 
     async def unresolved(self, origin: str) -> tuple[Intent, ...]:
         """Sent and unknown intents of a gateway, oldest first."""
-        return await self._select(_UNRESOLVED, origin)
+        return await self._select(selections.UNRESOLVED, origin)
 
     async def absent(self, origin: str, within_s: float) -> tuple[Intent, ...]:
         """Intents sent that many seconds ago or less and settled absent: a list may lag beyond the settle time."""
-        return await self._select(_ABSENT, origin, self._clock() - within_s)
+        return await self._select(selections.ABSENT, origin, self._clock() - within_s)
 
     async def known_ids(self, origin: str, since: float) -> frozenset[str]:
         """The prediction ids of that gateway that intents of ours have got since then, for `reconcile.match`."""
@@ -187,16 +186,16 @@ class Journal:
 
     async def unfinished(self, origin: str) -> tuple[Intent, ...]:
         """Known predictions that have not ended or have wanted images, soonest to expire first."""
-        return await self._select(_UNFINISHED, origin, origin)
+        return await self._select(selections.UNFINISHED, origin, origin)
 
     async def seconds(self, gateway: str, model: str, limit: int = 50) -> tuple[float, ...]:
         """Seconds from create to done of the newest succeeded predictions, newest first."""
-        rows = await self._read(lambda session: session.execute(_SECONDS, (gateway, model, limit)).fetchall())
+        rows = await self._read(lambda session: session.execute(selections.SECONDS, (gateway, model, limit)).fetchall())
         return tuple(row["total_s"] for row in rows)
 
-    async def image_stored(self, image: StoredImage) -> None:
-        """The file is safe; a data URI in `url` is shortened from now on."""
-        await self._write(lambda session: image_rows.stored(session, image))
+    async def image_stored(self, image: StoredImage) -> Intent | None:
+        """The file is safe; a data URI in `url` is shortened from now on. Gives the row with it, where that is read."""
+        return await self._write(lambda session: intent_rows.image_stored(session, image))
 
     async def image_problem(self, prediction_id: str, index: int, state: ImageState, problem: str) -> None:
         """Why it is not stored: not yet (WANTED), its link died first (EXPIRED), or for good (REFUSED)."""

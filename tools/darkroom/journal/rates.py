@@ -37,6 +37,10 @@ class Turn:
     rate: Rate
     within_s: float
 
+    def taken(self, session: Session, now: float) -> float | None:
+        """Seconds until the turn that is taken with this; None where it would be later, and none is taken."""
+        return reserve(session, self.name, self.rate, self.within_s, now)
+
 
 @dataclass(frozen=True, slots=True)
 class Queued:

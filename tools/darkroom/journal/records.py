@@ -3,7 +3,7 @@
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from pydantic import JsonValue
 
@@ -115,6 +115,13 @@ class Intent(NewIntent):
         is_running = self.state is IntentState.KNOWN and not is_over
         doubt = self.cost_note or ("it still runs" if is_running else "")
         return Charge(verdict=verdict, usd=self.estimate_usd, basis=basis, doubt=doubt, has_bound=self.has_bound)
+
+
+class Written(NamedTuple):
+    """The parts of one request as they stand; who has written them down may send those that are `claimed`, once."""
+
+    intents: tuple[Intent, ...]
+    claimed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

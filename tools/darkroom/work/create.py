@@ -29,7 +29,7 @@ from darkroom.journal import Intent, Journal, Limit
 from darkroom.predictions import Prediction
 from darkroom.secrets_in_inputs import is_masked
 from darkroom.work.accounts import Account
-from darkroom.work.create_rate import CreateRate, Turns
+from darkroom.work.create_rate import CreateRate
 from darkroom.work.paid_ids import PaidIds
 from darkroom.work.runtime import CrashPoint, Runtime
 from darkroom.work.watch import Hold, Watched
@@ -79,7 +79,7 @@ class CreatePlan:
 
 
 class Creator:
-    """Sends intents with the key of one account, at the rate that it allows; `on_held` hears of each hold."""
+    """Sends intents with the key of one account, at its `rate`; `on_held` hears of each hold."""
 
     def __init__(
         self,
@@ -87,13 +87,13 @@ class Creator:
         journal: Journal,
         paid_ids: PaidIds,
         runtime: Runtime,
-        turns: Turns,
+        rate: CreateRate,
         on_held: OnHeld,
     ) -> None:
         self._on_held = on_held
         self._account = account
         self._client = account.client
-        self._rate = CreateRate(account, journal, runtime, turns)
+        self._rate = rate
         self._journal = journal
         self._paid_ids = paid_ids
         self._runtime = runtime

@@ -5,10 +5,15 @@ others allow is not documented, and a 429 tells.
 """
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+import anyio
+import anyio.abc
 
 from darkroom.errors import GatewayBusy, JournalError
-from darkroom.journal import Journal, Limit, Rate, Turn
+from darkroom.journal import Call, Intent, Journal, Limit, NewIntent, Rate, Turn
 from darkroom.work.accounts import Account
 from darkroom.work.runtime import CrashPoint, Runtime
 from darkroom.work.watch import Watched
@@ -39,14 +44,67 @@ class CreateRate:
         self._journal = journal
         self._runtime = runtime
         self._turns = turns
+        # Of those that were claimed in the commit that wrote them down, and are not sent yet.
+        self._claimed_at: dict[str, tuple[float, float]] = {}
+
+    async def order(
+        self, tasks: anyio.abc.TaskGroup, wanted: Sequence[NewIntent], spending: Limit | None, call: Call
+    ) -> tuple[Intent, ...]:
+        """Write them down, and claim in the same commit what may go at once: `claimed` knows that, once.
+
+        A caller that is cancelled by its event loop itself, through every shield, has it given back in one of `tasks`.
+
+        Raises: as `Journal.intend`.
+        """
+        written, failures, done = list[Intent](), list[Exception](), anyio.Event()
+
+        async def write() -> None:
+            try:
+                claimed_at = self.now()
+                self._runtime.at_crash_point(CrashPoint.BEFORE_CLAIM)
+                turn = replace(self._turn, within_s=0)
+                rows = await self._journal.intend(wanted, spending=spending, call=call, turn=turn)
+                self._claimed_at |= dict.fromkeys(rows.claimed, claimed_at)
+                written.extend(rows.intents)
+            except Exception as error:
+                failures.append(error)
+            finally:
+                done.set()
+
+        async def forget() -> None:
+            with anyio.CancelScope(shield=True):
+                await done.wait()
+                for row in written:
+                    await self.give_back(row.key)
+
+        tasks.start_soon(write)
+        try:
+            with anyio.CancelScope(shield=True):
+                await done.wait()
+        except BaseException:
+            tasks.start_soon(forget)
+            raise
+        if failures:
+            raise failures[0]
+        return tuple(written)
+
+    async def give_back(self, key: str) -> None:
+        """It is not sent now; it stands as one that was only written down."""
+        if self._claimed_at.pop(key, None):
+            with suppress(JournalError):
+                await self._journal.release(key, "Nothing was sent.")
 
     async def claimed(self, watched: Watched, spending: Limit | None) -> tuple[float, float] | None:
         """When it was claimed, by both clocks, in its turn; None where it is not ours to send, or not wanted any more.
 
         Raises: GatewayBusy where its turn is too far off; SpendingRefused, JournalError.
         """
-        turn: Turn | None = Turn(name=self.name, rate=self._turns.rate, within_s=self._turns.within_s)
-        own, key, account = turn, watched.intent.key, self._account.id
+        key, account = watched.intent.key, self._account.id
+        turn: Turn | None = self._turn
+        if not watched.is_wanted:
+            await self.give_back(key)
+        elif claimed_at := self._claimed_at.pop(key, None):
+            return claimed_at
         while watched.is_wanted:
             claimed_at = self.now()
             self._runtime.at_crash_point(CrashPoint.BEFORE_CLAIM)
@@ -59,8 +117,12 @@ class CreateRate:
                 await self._runtime.sleep(claimed.pause_s)
             # The gateway may have asked for quiet meanwhile. Who went all the same, at once with the others, would
             # only be refused again.
-            turn = own if await self._journal.rates.frozen_s(self.name) else None
+            turn = self._turn if await self._journal.rates.frozen_s(self.name) else None
         return None
+
+    @property
+    def _turn(self) -> Turn:
+        return Turn(name=self.name, rate=self._turns.rate, within_s=self._turns.within_s)
 
     def now(self) -> tuple[float, float]:
         """On both clocks: one may be set, the other may stand still while the computer sleeps."""

@@ -33,6 +33,8 @@ _DEAD_LOOKS, _DEAD_FOR_S = 3, 60.0
 _LAST_CHANCE_S = 600.0
 _NO_SIDECAR = "Its sidecar is not written yet"
 _NO_PNG = "No PNG was made of it"
+_Tried = tuple[bool, Intent | None]
+"""Whether an image is stored, and the row with it where the journal gave that."""
 
 
 class ImageFetching:
@@ -56,24 +58,30 @@ class ImageFetching:
 
     async def first_round(self, intent: Intent) -> Intent:
         """Try each wanted image once, and return the row as it then stands."""
-        await self.try_once([intent])
-        return await self._row(intent)
+        rows = [row for _, row in await self._tried([intent])]
+        if not rows or None in rows:
+            return await self._row(intent)
+        # Each was read in the commit that notes an image: the last one has them all.
+        return max(filter(None, rows), key=lambda row: sum(image.state is ImageState.STORED for image in row.images))
 
     async def try_once(self, intents: Sequence[Intent]) -> bool:
         """Each of their wanted images, independently of each other. True where all are stored."""
+        return all(is_stored for is_stored, _ in await self._tried(intents))
+
+    async def _tried(self, intents: Sequence[Intent]) -> list[_Tried]:
         limiter = anyio.CapacityLimiter(max(_AT_ONCE, len(intents)))
-        are_stored: list[bool] = []
+        tried: list[_Tried] = []
 
         async def attempt(intent: Intent, image: StoredImage) -> None:
             async with limiter:
-                are_stored.append(await self._attempt(intent, image))
+                tried.append(await self._attempt(intent, image))
 
         async with anyio.create_task_group() as tasks:
             for intent in intents:
                 for image in intent.images:
                     if image.state is ImageState.WANTED:
                         tasks.start_soon(attempt, intent, image)
-        return all(are_stored)
+        return tried
 
     async def remaining_rounds(self, intent: Intent) -> Intent:
         """Try again, with growing pauses, until every image is saved, lost or refused."""
@@ -100,19 +108,18 @@ class ImageFetching:
             log.warning("row of %s not read: %s", intent.prediction_id, error)
             return intent
 
-    async def _attempt(self, intent: Intent, image: StoredImage) -> bool:
-        """Whether it is stored. Whatever goes wrong is noted, and never ends the rounds or the other images."""
+    async def _attempt(self, intent: Intent, image: StoredImage) -> _Tried:
+        """Whatever goes wrong is noted, and never ends the rounds or the other images."""
         try:
-            await self._save(intent, image)
-            return True
+            return True, await self._save(intent, image)
         except Exception as error:  # the fence: a fault of ours must not cost the other images
             try:
                 await self._note(intent, image, _in_words(error))
             except Exception as second:
                 log.warning("image %d of %s not noted: %s", image.index + 1, image.prediction_id, second)
-        return False
+        return False, None
 
-    async def _save(self, intent: Intent, image: StoredImage) -> None:
+    async def _save(self, intent: Intent, image: StoredImage) -> Intent | None:
         store, problem = await self._stores.usable(intent.output_place, is_last_chance=self._is_last_chance(image))
         is_alone = len(intent.images) == 1 and intent.request.get("count") in (None, 0, 1)
         begin, facts = partial(self._previews.begin, is_alone=is_alone), partial(sidecar, intent, self._gateway)
@@ -121,9 +128,9 @@ class ImageFetching:
         if not saved.is_whole and scheme_of(image.url) != "data":  # which will never be any other
             raise OutputError(f"{DAMAGED} ({saved.file.size_bytes:,} bytes came).", can_retry=True)
         damage = "" if saved.is_whole else f"{DAMAGED}."
-        await self._note_saved(intent, image, saved, f"{damage} {problem}".strip())
+        return await self._note_saved(intent, image, saved, f"{damage} {problem}".strip())
 
-    async def _note_saved(self, intent: Intent, image: StoredImage, saved: Saved, problem: str) -> None:
+    async def _note_saved(self, intent: Intent, image: StoredImage, saved: Saved, problem: str) -> Intent | None:
         self._runtime.at_crash_point(CrashPoint.IMAGE_STORED)
         file = saved.file
         if not saved.has_sidecar:
@@ -133,8 +140,9 @@ class ImageFetching:
                 await self._stores.holding(file).write_sidecar(file, sidecar(intent, self._gateway))
             except Exception as error:  # the image is safe, and that must be noted whatever is wrong with its sidecar
                 problem = f"{problem} {_NO_SIDECAR}: {_in_words(error).message}".lstrip()
-        await self._journal.image_stored(replace(image, state=ImageState.STORED, file=file, problem=problem))
+        row = await self._journal.image_stored(replace(image, state=ImageState.STORED, file=file, problem=problem))
         self._runtime.at_crash_point(CrashPoint.IMAGE_NOTED)
+        return row
 
     async def _examined(self, file: StoredFile) -> tuple[StoredFile, str]:
         """With what its pixels say. The image is safe, whatever goes wrong here."""

@@ -4,7 +4,7 @@ it to workers."""
 from collections.abc import Sequence
 from typing import Protocol
 
-from darkroom.journal import Intent, NewIntent
+from darkroom.journal import Call, Intent, NewIntent
 from darkroom.predictions import Prediction
 from darkroom.work.create import Budget
 from darkroom.work.watch import Watched
@@ -18,6 +18,14 @@ class Work(Protocol):
 
     notices: list[str]
     is_open_to_foreign_ids: bool
+
+    async def order(self, wanted: Sequence[NewIntent], call: Call) -> tuple[Intent, ...]:
+        """Write all parts of one request down, and claim in the same commit what may be sent at once: `start` does so
+        without a further one. Where they are there already, or `call` joins an earlier one, its parts.
+
+        Raises: SpendingRefused, JournalError.
+        """
+        ...
 
     def start(self, intent: Intent, budget: Budget) -> Watched:
         """Send an intent, unless that was done already, and watch it."""

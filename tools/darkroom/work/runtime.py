@@ -14,8 +14,8 @@ import anyio
 class CrashPoint(StrEnum):
     """In the order in which one prediction passes them; tests end the process at each."""
 
-    INTENDED = "intents written, nothing claimed"
     BEFORE_CLAIM = "before the claim"
+    INTENDED = "intents written, and claimed where their turn has come"
     CLAIMED = "claimed, before the POST"
     REFUSED = "refused, before it is marked"
     AMBIGUOUS = "ambiguous, before it is marked"

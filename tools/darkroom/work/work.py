@@ -6,9 +6,7 @@ What earlier processes left unfinished is taken up at start, then every two leas
 import logging
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import anyio
@@ -16,18 +14,19 @@ import anyio.abc
 
 from darkroom.errors import CreateUnresolved, DarkroomError, JournalError
 from darkroom.gateways import PollSchedule
-from darkroom.journal import DOUBTFUL, Intent, IntentState, Journal, Limit, Look, NewIntent
+from darkroom.journal import DOUBTFUL, Call, Intent, IntentState, Journal, Look, NewIntent
 from darkroom.predictions import Prediction
 from darkroom.work.accounts import Account
 from darkroom.work.bills import Bills
-from darkroom.work.create import Budget, CreatePlan, Creator, WebhookOf
-from darkroom.work.create_rate import Turns
+from darkroom.work.create import Budget, CreatePlan, Creator
+from darkroom.work.create_rate import CreateRate
 from darkroom.work.fences import Fences
 from darkroom.work.holds import Holds
 from darkroom.work.image_fetching import ImageFetching
-from darkroom.work.leases import LEASE_S, Leases
+from darkroom.work.leases import Leases
 from darkroom.work.paid_ids import PaidIds
-from darkroom.work.reconcile import Reconciler, ReconcileRules
+from darkroom.work.reconcile import Reconciler
+from darkroom.work.rules import WorkRules
 from darkroom.work.runtime import Runtime
 from darkroom.work.sending import Sender
 from darkroom.work.watch import Hold, Watched, Watcher
@@ -36,24 +35,6 @@ log = logging.getLogger(__name__)
 
 # The sandbox paints faster than the models take that it stands for.
 _SANDBOX_TYPICAL_S = 1.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkRules:
-    """`typical_s` gives a model's usual run time, None where unknown; `paid_ids_dir` is the folder beside the journal.
-
-    `settle_s`: how long a lost create may take to show in the gateway's list. `on_ended` hears of every prediction that
-    has ended and whose images are stored or lost. `turns` bounds the creates of the account.
-    """
-
-    paid_ids_dir: Path
-    typical_s: Callable[[str], float | None] = lambda model: None
-    day_limit: Callable[[], Limit | None] = lambda: None
-    on_ended: Callable[[Intent], None] = lambda intent: None
-    reconcile: ReconcileRules = field(default_factory=ReconcileRules)
-    lease_s: float = LEASE_S
-    turns: Turns = field(default_factory=Turns)
-    webhook_of: WebhookOf = lambda intent: ""
 
 
 class LocalWork:
@@ -84,12 +65,16 @@ class LocalWork:
         self._reconciler = Reconciler(account, journal, runtime, rules.reconcile, self._take_over, self._is_awaited)
         self._bills = Bills(account, journal, runtime)
         self._holds = Holds(self._reconciler, runtime, self._follow_held)
-        creator = Creator(account, journal, self._paid_ids, runtime, rules.turns, self._mind_hold)
+        self._rate = CreateRate(account, journal, runtime, rules.turns)
+        creator = Creator(account, journal, self._paid_ids, runtime, self._rate, self._mind_hold)
         self._sender = Sender(creator, self._reconciler, journal, runtime)
         self._fence, self._fenced = (fences := Fences(journal)).around, fences.run
         self._watched: dict[str, Watched] = {}
         self._given_up: set[str] = set()
         self._is_closing = False
+
+    async def order(self, wanted: Sequence[NewIntent], call: Call) -> tuple[Intent, ...]:
+        return await self._rate.order(self._tasks, wanted, self._rules.day_limit(), call)
 
     def start(self, intent: Intent, budget: Budget) -> Watched:
         return self._watched.get(intent.key) or self._begin(intent, partial(self._create_and_watch, budget=budget))
@@ -207,9 +192,12 @@ class LocalWork:
 
     async def _create_and_watch(self, watched: Watched, budget: Budget) -> None:
         key, is_created, schedule = watched.intent.key, False, PollSchedule()
-        async with self._fence(f"creating {key}", watched):
-            schedule = await self._schedule(watched.intent)
-            is_created = await self._sender.send(watched, self._plan(schedule, budget))
+        try:
+            async with self._fence(f"creating {key}", watched):
+                schedule = await self._schedule(watched.intent)
+                is_created = await self._sender.send(watched, self._plan(schedule, budget))
+        finally:
+            await self._rate.give_back(key)
         if not is_created or self._is_closing:
             self._let_go(key)
             if isinstance(watched.problem, CreateUnresolved):
