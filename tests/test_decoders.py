@@ -2,6 +2,7 @@
 
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 import systems
 from pictures import bomb, noise, opened, picture
 
+import darkroom
 from darkroom.decoder.frames import frame, lengths
 from darkroom.outputs.decoder_process import DecoderEndedError, DecoderProcess
 from darkroom.outputs.decoders import Decoders, decoders
@@ -36,6 +38,7 @@ async def main():
         await anyio.sleep_forever()
 anyio.run(main)
 """
+ASKED_ONCE = KEEPER.replace("await anyio.sleep_forever()", "pass")
 
 
 @pytest.fixture(scope="module")
@@ -221,6 +224,16 @@ def test_a_killed_server_leaves_no_decoder_behind() -> None:
     ended, _, _ = select.select([decoder], [], [], 30)
     os.close(decoder)
     assert ended
+
+
+@pytest.mark.parametrize("flags", [[], ["-B"]])
+def test_a_decoder_leaves_byte_code_for_the_next_where_python_writes_any(tmp_path: Path, flags: list[str]) -> None:
+    copied = tmp_path / "darkroom"
+    shutil.copytree(Path(darkroom.__file__).parent, copied, ignore=shutil.ignore_patterns("__pycache__"))
+    environ = {**os.environ, "PYTHONPATH": str(tmp_path), "PYTHONDONTWRITEBYTECODE": ""}
+    command = [sys.executable, *flags, "-c", ASKED_ONCE]
+    subprocess.run(command, env=environ, cwd=tmp_path, check=True, timeout=60)
+    assert len([*copied.glob("decoder/__pycache__/raster.*.pyc")]) == (not flags)
 
 
 async def test_the_process_has_no_key_and_its_copy_can_open_neither_a_file_nor_a_socket(

@@ -63,15 +63,18 @@ def limit_resources(**limits: int) -> None:
 
 def main() -> int:
     """Answer requests. Arguments: seconds without one after which to end; folders of this package, Pillow and resvg."""
-    limit_resources(AS=MEMORY_BYTES, CPU=CPU_S, FSIZE=0, CORE=0)
+    gc.disable()  # what is loaded stays
+    limit_resources(AS=MEMORY_BYTES, CPU=CPU_S, CORE=0)
     idle_s = float(sys.argv[1])
     sys.path += sys.argv[2:]
     for name in _NEEDED:
         with suppress(ImportError):
             import_module(name)
     _load_plugins()
-    gc.freeze()
+    limit_resources(FSIZE=0)  # until here, byte-code could be written
     _widen_pipes()
+    if sys.platform == "win32":
+        gc.enable()  # elsewhere what answers ends after its picture
     code = 0
     while code == 0:
         code = _answer_next(idle_s) if sys.platform == "win32" else _copied(idle_s)

@@ -53,7 +53,8 @@ class DecoderProcess:
         """
         folders = _folders()
         program = str(Path(folders[0], "darkroom", _PROGRAM))
-        command = [sys.executable, "-I", "-S", "-B", program, str(idle_s), *dict.fromkeys(folders)]
+        flags = ["-I", "-S", *(["-B"] if sys.dont_write_bytecode else ())]
+        command = [sys.executable, *flags, program, str(idle_s), *dict.fromkeys(folders)]
         environment = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
         environment["MALLOC_ARENA_MAX"] = "2"  # each reserves 64 MiB of address space, which the memory limit counts
         # A picture's megabytes then come in pages of 2 MiB: in a virtual machine, 4 KiB ones take longer than a resize.
