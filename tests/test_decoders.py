@@ -200,11 +200,18 @@ async def test_two_at_once_each_get_their_own_answer(pool: Decoders) -> None:
     assert 1 <= len(decoder_pids()) <= (os.cpu_count() or 1)
 
 
+async def test_one_is_ready_for_each_picture_that_comes_and_each_core(pool: Decoders) -> None:
+    for count in (2, 99):
+        await pool.warm(count)
+        assert len(decoder_pids()) == min(count, 4, os.cpu_count() or 1)
+        await look(pool)
+
+
 async def test_leaving_ends_every_process() -> None:
     pool = Decoders()
     async with pool.kept():
         async with pool.kept():
-            await pool.warm()
+            await pool.warm(1)
             await look(pool)
         assert len(decoder_pids()) == 1
     assert decoder_pids() == set()
