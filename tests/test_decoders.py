@@ -2,6 +2,7 @@
 
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 import systems
 from pictures import bomb, noise, opened, picture
 
+import darkroom
 from darkroom.decoder.frames import frame, lengths
 from darkroom.outputs.decoder_process import DecoderEndedError, DecoderProcess
 from darkroom.outputs.decoders import Decoders, decoders
@@ -36,6 +38,7 @@ async def main():
         await anyio.sleep_forever()
 anyio.run(main)
 """
+ASKED_ONCE = KEEPER.replace("await anyio.sleep_forever()", "pass")
 
 
 @pytest.fixture(scope="module")
@@ -197,11 +200,18 @@ async def test_two_at_once_each_get_their_own_answer(pool: Decoders) -> None:
     assert 1 <= len(decoder_pids()) <= (os.cpu_count() or 1)
 
 
+async def test_one_is_ready_for_each_picture_that_comes_and_each_core(pool: Decoders) -> None:
+    for count in (2, 99):
+        await pool.warm(count)
+        assert len(decoder_pids()) == min(count, 4, os.cpu_count() or 1)
+        await look(pool)
+
+
 async def test_leaving_ends_every_process() -> None:
     pool = Decoders()
     async with pool.kept():
         async with pool.kept():
-            await pool.warm()
+            await pool.warm(1)
             await look(pool)
         assert len(decoder_pids()) == 1
     assert decoder_pids() == set()
@@ -221,6 +231,16 @@ def test_a_killed_server_leaves_no_decoder_behind() -> None:
     ended, _, _ = select.select([decoder], [], [], 30)
     os.close(decoder)
     assert ended
+
+
+@pytest.mark.parametrize("flags", [[], ["-B"]])
+def test_a_decoder_leaves_byte_code_for_the_next_where_python_writes_any(tmp_path: Path, flags: list[str]) -> None:
+    copied = tmp_path / "darkroom"
+    shutil.copytree(Path(darkroom.__file__).parent, copied, ignore=shutil.ignore_patterns("__pycache__"))
+    environ = {**os.environ, "PYTHONPATH": str(tmp_path), "PYTHONDONTWRITEBYTECODE": ""}
+    command = [sys.executable, *flags, "-c", ASKED_ONCE]
+    subprocess.run(command, env=environ, cwd=tmp_path, check=True, timeout=60)
+    assert len([*copied.glob("decoder/__pycache__/raster.*.pyc")]) == (not flags)
 
 
 async def test_the_process_has_no_key_and_its_copy_can_open_neither_a_file_nor_a_socket(

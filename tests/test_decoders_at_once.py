@@ -1,14 +1,21 @@
-"""Many images that come home together are decoded a few at a time."""
+"""Many images that come home together are decoded a few at a time, by processes that are there before them."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import anyio
 import pytest
 import systems
-from fault_plan import picture
+from fault_gateway import FaultGateway
+from fault_plan import Plan, picture
+from open_rooms import room_at
 
+from darkroom.errors import DarkroomError
+from darkroom.generate_image import generate_image
+from darkroom.outputs.decoders import decoders as kept_decoders
 from darkroom.outputs.decoding import Rendered, render_image
+from darkroom.registry import ImageRequest
 
 pytestmark = pytest.mark.anyio
 
@@ -42,3 +49,15 @@ async def test_no_more_images_are_decoded_at_once_than_there_are_cores() -> None
                 await anyio.lowlevel.checkpoint()
     assert all(isinstance(each, Rendered) for each in made)
     assert 1 <= most <= (os.cpu_count() or 1)
+
+
+@systems.processes_in_proc
+async def test_decoders_for_all_images_of_a_call_start_with_its_create(tmp_path: Path) -> None:
+    await kept_decoders().close()
+    before, request = decoders(), ImageRequest(prompt="a fox", model="black-forest-labs/flux-schnell", count=4)
+    async with FaultGateway(Plan(script=("402",))) as gateway, room_at(gateway, tmp_path, preview_px=768) as room:
+        with suppress(DarkroomError):
+            await generate_image(room, request, wait_s=20)
+        with anyio.fail_after(60):
+            while decoders() - before < min(4, os.cpu_count() or 1):
+                await anyio.lowlevel.checkpoint()

@@ -25,11 +25,6 @@ class Lengths(NamedTuple):
     about: int
     content: int
 
-    @property
-    def rest(self) -> int:
-        """The bytes that follow the head."""
-        return self.about + self.content
-
 
 def frame(tag: bytes, about: Mapping[str, Any], content: bytes) -> bytes:
     """Head, JSON and image as one run of bytes. `tag` has TAG_SIZE bytes."""
@@ -47,12 +42,12 @@ def lengths(head: bytes) -> Lengths:
     return found
 
 
-def split_frame(rest: bytes, found: Lengths) -> tuple[dict[str, Any], bytes]:
-    """JSON and image out of what follows the head. Raises: ValueError where these are none."""
-    about: Any = json.loads(rest[: found.about])
-    if len(rest) != found.rest or not isinstance(about, dict):
-        raise ValueError("cut off")
-    return cast("dict[str, Any]", about), rest[found.about :]
+def told(text: bytes) -> dict[str, Any]:
+    """The JSON that stands between head and image. Raises: ValueError where it is none."""
+    about: Any = json.loads(text)
+    if not isinstance(about, dict):
+        raise ValueError("no object")
+    return cast("dict[str, Any]", about)
 
 
 class Unusable(Exception):

@@ -21,7 +21,7 @@ from threading import Timer
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from darkroom.decoder.frames import Lengths
+    _Request = tuple[bytes, dict[str, Any], bytes]
 
 MEMORY_BYTES = 1024**3
 # resvg keeps a whole picture for each filter and mask that a document nests.
@@ -63,15 +63,18 @@ def limit_resources(**limits: int) -> None:
 
 def main() -> int:
     """Answer requests. Arguments: seconds without one after which to end; folders of this package, Pillow and resvg."""
-    limit_resources(AS=MEMORY_BYTES, CPU=CPU_S, FSIZE=0, CORE=0)
+    gc.disable()  # what is loaded stays
+    limit_resources(AS=MEMORY_BYTES, CPU=CPU_S, CORE=0)
     idle_s = float(sys.argv[1])
     sys.path += sys.argv[2:]
     for name in _NEEDED:
         with suppress(ImportError):
             import_module(name)
     _load_plugins()
-    gc.freeze()
+    limit_resources(FSIZE=0)  # until here, byte-code could be written
     _widen_pipes()
+    if sys.platform == "win32":
+        gc.enable()  # elsewhere what answers ends after its picture
     code = 0
     while code == 0:
         code = _answer_next(idle_s) if sys.platform == "win32" else _copied(idle_s)
@@ -114,15 +117,15 @@ def _widen_pipes() -> None:
             fcntl(pipe, F_SETPIPE_SZ, _READ_BYTES)
 
 
-def _next_request(idle_s: float) -> "tuple[Lengths, bytes] | None":
-    """The next one, None where there is none. Raises: ValueError for what is none."""
-    from darkroom.decoder.frames import HEAD_SIZE, lengths
+def _next_request(idle_s: float) -> "_Request | None":
+    """Tag, JSON and image of the next one, None where there is none. Raises: ValueError for what is none."""
+    from darkroom.decoder.frames import HEAD_SIZE, lengths, told
 
     if not (head := _awaited(HEAD_SIZE, idle_s)):
         return None
     found = lengths(head)
-    rest = _read(found.rest)
-    return (found, rest) if len(rest) == found.rest else None
+    about, content = _read(found.about), _read(found.content)
+    return (found.tag, told(about), content) if len(content) == found.content else None
 
 
 def _awaited(size: int, idle_s: float) -> bytes:
@@ -167,15 +170,14 @@ def _answer_next(idle_s: float) -> int:
     return 0
 
 
-def _answer(found: "Lengths", rest: bytes) -> None:
-    from darkroom.decoder.frames import frame, split_frame
+def _answer(tag: bytes, request: dict[str, Any], content: bytes) -> None:
+    from darkroom.decoder.frames import frame
     from darkroom.decoder.raster import answer
 
-    request, content = split_frame(rest, found)
     if sys.platform != "win32":
         os.dup2(os.open(os.devnull, os.O_RDONLY), _STDIN)  # the next request is not for this copy
         _fence(request)
-    left = memoryview(frame(found.tag, *answer(request, content)))
+    left = memoryview(frame(tag, *answer(request, content)))
     while left:
         left = left[os.write(_STDOUT, left) :]
 

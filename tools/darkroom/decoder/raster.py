@@ -137,8 +137,9 @@ def _small(image: "Image", request: dict[str, Any]) -> Encoded:
 def _cell(image: "Image", request: dict[str, Any]) -> Encoded:
     """The picture of one cell of a contact sheet as bare pixels: the sheet alone is compressed."""
     box = _box(request)
-    picture = (fitted(image, box) if box else image).convert("RGB" if is_opaque(image) else "RGBA")
-    return picture.mode, picture.tobytes(), picture.size
+    picture, mode = fitted(image, box) if box else image, "RGB" if is_opaque(image) else "RGBA"
+    picture = picture if picture.mode == mode else picture.convert(mode)
+    return mode, picture.tobytes(), picture.size
 
 
 def _look(image: "Image", request: dict[str, Any]) -> Encoded:

@@ -19,7 +19,7 @@ import anyio
 import anyio.abc
 from pydantic import JsonValue
 
-from darkroom.decoder.frames import HEAD_SIZE, TAG_SIZE, frame, lengths, split_frame
+from darkroom.decoder.frames import HEAD_SIZE, TAG_SIZE, frame, lengths, told
 
 _PROGRAM = Path("decoder", "program.py")  # in our own package
 _NEEDED = ("darkroom", "PIL", "resvg_py")
@@ -53,11 +53,13 @@ class DecoderProcess:
         """
         folders = _folders()
         program = str(Path(folders[0], "darkroom", _PROGRAM))
-        command = [sys.executable, "-I", "-S", "-B", program, str(idle_s), *dict.fromkeys(folders)]
+        flags = ["-I", "-S", *(["-B"] if sys.dont_write_bytecode else ())]
+        command = [sys.executable, *flags, program, str(idle_s), *dict.fromkeys(folders)]
         environment = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
         environment["MALLOC_ARENA_MAX"] = "2"  # each reserves 64 MiB of address space, which the memory limit counts
-        # A picture's megabytes then come in pages of 2 MiB: in a virtual machine, 4 KiB ones take longer than a resize.
-        environment["GLIBC_TUNABLES"] = "glibc.malloc.hugetlb=1"
+        # A picture's megabytes then come in pages of 2 MiB, also where it is smaller: in a virtual machine, 4 KiB ones
+        # take longer than a resize.
+        environment["GLIBC_TUNABLES"] = "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=33554432"
         started: Self | None = None
         with anyio.CancelScope(shield=True):  # a start that is broken off would leave a process behind
             started = cls(await anyio.open_process(command, stderr=DEVNULL, env=environment, start_new_session=True))
@@ -80,7 +82,7 @@ class DecoderProcess:
             # It reads everything before it writes, so that sending first cannot lock.
             await self._process.stdin.send(frame(tag, about, content))
             found = lengths(await self._read(HEAD_SIZE))
-            answer = split_frame(await self._read(found.rest), found)
+            answer = told(await self._read(found.about)), await self._read(found.content)
         except (anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.EndOfStream) as error:
             code = await self._process.wait()
             raise DecoderEndedError(was_idle=code == 0 and self.asked > 1) from error

@@ -5,7 +5,7 @@ A kept one is ended after many pictures, by whatever goes wrong while it is aske
 
 import os
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
@@ -16,6 +16,7 @@ from darkroom.outputs.decoder_process import DecoderEndedError, DecoderProcess
 
 IDLE_S = 60.0
 MOST_PICTURES = 200
+_MOST_WARM = 4
 
 
 class Decoders:
@@ -53,11 +54,15 @@ class Decoders:
                         await self._give_back(process)
                         return answer
 
-    async def warm(self) -> None:
-        """Have one process load what it needs, unless there is one; where none starts, the first picture says so."""
-        if not any(process.is_running for process in self._free) and not self._turns.borrowed_tokens:
-            with suppress(OSError):
-                self._free.append(await self._taken())
+    async def warm(self, count: int) -> None:
+        """Have processes load what `count` pictures need at once; where none starts, the first picture says so."""
+        wanted = min(count, _MOST_WARM, self._turns.total_tokens)
+        async with self._one_starts:
+            while self._turns.borrowed_tokens + sum(process.is_running for process in self._free) < wanted:
+                try:
+                    self._free.insert(0, await DecoderProcess.start(self._idle_s))
+                except OSError:
+                    return
 
     async def close(self) -> None:
         while self._free:

@@ -34,10 +34,10 @@ class EarlyPreviews:
         self._tasks = tasks
         self._begun: dict[tuple[str, bool], _Begun] = {}
 
-    def expect(self) -> None:
-        """A picture will come: have a decoder ready."""
+    def expect(self, count: int) -> None:
+        """So many pictures will come at once: have decoders ready."""
         if self._tasks and self._longest_px:
-            self._tasks.start_soon(decoders().warm)
+            self._tasks.start_soon(decoders().warm, count)
 
     def begin(self, content: bytes, sha256: str, *, is_alone: bool) -> None:
         """Begin with all bytes of an image, which is shown alone or as one of several."""

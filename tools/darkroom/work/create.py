@@ -185,7 +185,8 @@ class Creator:
             image_count=intent.image_count,
             webhook=plan.webhook_of(intent),
         )
-        self._runtime.on_create()
+        count = intent.request.get("count") or intent.image_count
+        self._runtime.on_create(count if isinstance(count, int) else 1)
         hold_s = await self._hold_s(intent, plan)
         if not (hold_s and watched.is_wanted):
             return await create()

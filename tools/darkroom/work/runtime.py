@@ -34,11 +34,11 @@ class CrashPoint(StrEnum):
 class Runtime:
     """`clock` gives seconds since the epoch, `monotonic` ones that nobody can set; `at_crash_point` hears each.
 
-    `on_create` is told of every create that goes out.
+    `on_create` is told of every create that goes out, and how many images its call makes.
     """
 
     clock: Callable[[], float] = time.time
     monotonic: Callable[[], float] = time.monotonic
     sleep: Callable[[float], Awaitable[None]] = anyio.sleep
     at_crash_point: Callable[[CrashPoint], None] = lambda point: None
-    on_create: Callable[[], None] = lambda: None
+    on_create: Callable[[int], None] = lambda count: None
