@@ -61,46 +61,46 @@ _ENDING = (
     errors.CannotConnectNow,
     errors.IdleInTransactionSessionTimeout,
 )
-_NOBODY = "-"  # no tenant has this name
+NOBODY = "-"  # no tenant has this name
 _ACT_AS = "SELECT set_config('darkroom.principal', %s, true)"
-_ACT_AS_OWNER = "SELECT set_config('darkroom.principal', principal, true) FROM intents WHERE key = %s"
+_ACT_AS_OWNER = "SELECT set_config('darkroom.principal', principal, true) FROM intents WHERE key = ?"
+_OWNER = ""  # of a row, whoever that is; it is nobody's name
 
 
 class PostgresSession:
-    """One open transaction of a principal."""
+    """One open transaction of a principal. Whose rows it sees is changed with the next statement, if there is one."""
 
     def __init__(self, connection: Connection, principal: str) -> None:
         self._connection = connection
-        self._principal = principal
+        self._principal = self._acting_as = principal
 
     def execute(self, statement: str, values: Sequence[Any] = ()) -> psycopg.Cursor[dict[str, Any]]:
+        self._act()
         return self._connection.execute(_translated(statement), [_plain(value) for value in values])
 
     def executemany(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
         if all_values := [[_plain(value) for value in values] for values in rows]:
+            self._act()
             with self._connection.cursor() as cursor:
                 cursor.executemany(_translated(statement), all_values)
 
     @contextmanager
     def everyone(self) -> Generator[None]:
-        if self._principal == EVERYONE:
-            yield
-            return
         before, self._principal = self._principal, EVERYONE
-        self._connection.execute(_ACT_AS, (EVERYONE,))
         yield
-        self._go_back_to(before)
+        self._principal = before
 
     @contextmanager
     def as_owner(self, key: str) -> Generator[None]:
-        self._connection.execute(_ACT_AS_OWNER, (key,))
+        self.execute(_ACT_AS_OWNER, (key,))
+        before, self._principal, self._acting_as = self._principal, _OWNER, _OWNER
         yield
-        self._go_back_to(self._principal)
+        self._principal = before
 
-    def _go_back_to(self, principal: str) -> None:
-        """Not where the block has failed: then the transaction is rolled back, and the setting with it."""
-        self._principal = principal
-        self._connection.execute(_ACT_AS, (principal,))
+    def _act(self) -> None:
+        if self._acting_as != self._principal:
+            self._acting_as = self._principal
+            self._connection.execute(_ACT_AS, (self._principal,))
 
 
 @lru_cache(512)
@@ -153,7 +153,7 @@ class Postgres:
     @cached_property
     def of_nobody(self) -> "PostgresDatabase":
         """For what is bound to no tenant: no row of any is seen."""
-        return self.database(_NOBODY, EVERYONE)
+        return self.database(NOBODY, EVERYONE)
 
     async def run(self, begin: _Begin, work: Callable[[Session], T]) -> T:
         """What `work` gives, committed. Raises: JournalError."""
