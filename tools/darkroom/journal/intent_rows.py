@@ -93,9 +93,11 @@ def mark_unknown(session: Session, key: str, reason: str, request_id: str = "") 
 
 def mark_known(session: Session, key: str, prediction: Prediction, look: Look) -> Intent:
     """Give `key` its prediction, or find the row that must hold it (see the theory of operation)."""
-    mine = get(session, key)
     with session.everyone():
-        is_new = _give(session, mine, prediction, look)
+        rows = read_intents(session, "WHERE key = ? OR prediction_id = ?", (key, prediction.id))
+        mine = next((row for row in rows if row.key == key), None) or get(session, key)
+        holder = next((row for row in rows if row.prediction_id == prediction.id), None)
+        is_new = _give(session, mine, holder, prediction, look)
         if prediction.request_id:  # the gateway's own name of the create, by which its log names it
             session.execute(_NAME, (prediction.request_id, prediction.id))
         known = see(session, prediction, look, mine if is_new else None)
@@ -104,9 +106,8 @@ def mark_known(session: Session, key: str, prediction: Prediction, look: Look) -
     return known if is_seen else get(session, key)
 
 
-def _give(session: Session, mine: Intent, prediction: Prediction, look: Look) -> bool:
+def _give(session: Session, mine: Intent, holder: Intent | None, prediction: Prediction, look: Look) -> bool:
     """Whether nothing was known of it before, and `mine` holds it now."""
-    holder = find(session, prediction.id)
     if holder is not None and holder.key != mine.key:
         if not holder.is_adopted:
             mark_unknown(session, mine.key, _GIVEN_AWAY)
@@ -178,6 +179,11 @@ def see(session: Session, prediction: Prediction, look: Look, before: Intent | N
     `before` is its row as it was just before it got its id, without images.
     """
     before = before or get(session, prediction.id)
+    if not (believed := _believed(prediction, look)).status.is_terminal:
+        if before.prediction and not _is_news(before.prediction, believed):
+            return before
+        row = session.execute(f"{_SEEN} RETURNING *", _seen_values(believed, look)).fetchone()
+        return codec.intent_of(row, before.images)
     return get(session, prediction.id) if _see(session, [(before, prediction)], look) else before
 
 
