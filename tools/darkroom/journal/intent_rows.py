@@ -42,7 +42,7 @@ _SEEN = """UPDATE intents SET status = ?, prediction = ?, ended_at = coalesce(en
 # What the gateway's own log says stays.
 _COST = """UPDATE intents SET cost_usd = ?, cost_basis = ?, cost_note = ?
     WHERE prediction_id = ? AND cost_basis <> 'billed'"""
-_IS_SEEN = "SELECT 1 AS seen FROM intents WHERE prediction_id = ?"
+_IS_SEEN = "SELECT key FROM intents WHERE prediction_id = ?"
 _KNOWN_IDS = """SELECT prediction_id FROM intents WHERE origin IN (?, '') AND is_adopted = 0 AND known_at >= ?
     AND prediction_id IS NOT NULL"""
 _GIVEN_AWAY = "Reconciliation gave its prediction to an equal request; it is looked for again."
@@ -93,11 +93,9 @@ def mark_unknown(session: Session, key: str, reason: str, request_id: str = "") 
 
 def mark_known(session: Session, key: str, prediction: Prediction, look: Look) -> Intent:
     """Give `key` its prediction, or find the row that must hold it (see the theory of operation)."""
+    mine = get(session, key)
     with session.everyone():
-        rows = read_intents(session, "WHERE key = ? OR prediction_id = ?", (key, prediction.id))
-        mine = next((row for row in rows if row.key == key), None) or get(session, key)
-        holder = next((row for row in rows if row.prediction_id == prediction.id), None)
-        is_new = _give(session, mine, holder, prediction, look)
+        is_new = _give(session, mine, prediction, look)
         if prediction.request_id:  # the gateway's own name of the create, by which its log names it
             session.execute(_NAME, (prediction.request_id, prediction.id))
         known = see(session, prediction, look, mine if is_new else None)
@@ -106,9 +104,11 @@ def mark_known(session: Session, key: str, prediction: Prediction, look: Look) -
     return known if is_seen else get(session, key)
 
 
-def _give(session: Session, mine: Intent, holder: Intent | None, prediction: Prediction, look: Look) -> bool:
+def _give(session: Session, mine: Intent, prediction: Prediction, look: Look) -> bool:
     """Whether nothing was known of it before, and `mine` holds it now."""
-    if holder is not None and holder.key != mine.key:
+    held = session.execute(_IS_SEEN, (prediction.id,)).fetchone()
+    if held and held["key"] != mine.key:
+        holder = get(session, held["key"])
         if not holder.is_adopted:
             mark_unknown(session, mine.key, _GIVEN_AWAY)
             _give_spare(session, holder, look)
@@ -116,7 +116,7 @@ def _give(session: Session, mine: Intent, holder: Intent | None, prediction: Pre
         session.execute("DELETE FROM intents WHERE key = ?", (holder.key,))
     if mine.prediction_id in ("", prediction.id):
         session.execute(_ANSWER, (prediction.id, look.now, mine.key))
-        return holder is None
+        return not held
     with session.as_owner(mine.key):
         session.execute(_COPY, (codec.new_key(look.now), prediction.id, look.now, look.now, mine.key))
     _give_spare(session, mine, look)
