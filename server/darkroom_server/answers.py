@@ -85,6 +85,8 @@ class Answers:
 
     async def see_off(self, ctx: ServerRequestContext[Any, Any], answer: Answer) -> None:
         """The answer to this call is given to the SDK now. Where nobody sees it leave, it counts at once."""
+        if not (answer.marks or answer.shown):
+            return
 
         def lost() -> None:
             self._end(answer)

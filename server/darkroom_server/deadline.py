@@ -43,7 +43,8 @@ async def within(tasks: anyio.abc.TaskGroup, limit_s: float, work: Callable[[], 
         with anyio.move_on_after(_END_S, shield=True):
             await done.wait()
         raise
-    scope.cancel()
+    if not done.is_set():
+        scope.cancel()
     if faults:
         raise faults[0]
     return results[0] if results else None

@@ -8,6 +8,7 @@ uvicorn waits for the rest of a request without a limit, so a few hundred half-s
 the process for ever; here they end after a while.
 """
 
+import gc
 import logging
 import socket
 import time
@@ -150,6 +151,7 @@ class _Server(uvicorn.Server):
         # What all tasks begin with. Else each step of anyio and httpx looks for the loop that it runs in.
         sniffio.current_async_library_cvar.set("asyncio")
         await super().startup(sockets)
+        gc.freeze()  # all that is there by now stays, so no garbage is looked for in it
         if self.started:
             self._on_ready()
 

@@ -121,7 +121,8 @@ async def generate_image(
     await darkroom.waiting.for_create(watched, until_s=end_s)  # what was queued may have gone in the last moment
     await darkroom.waiting.for_images(watched, until_s=min(until_s + IMAGES_GRACE_S, end_s))
     free_call = "this repeat" if plan.is_free else ""
-    return await report_on(darkroom, plan.intents, watched, started_s, notes, free_call=free_call)
+    is_new = bool(plan.quoted) and len(plan.intents) == 1 and not wait_s
+    return await report_on(darkroom, plan.intents, watched, started_s, notes, free_call=free_call, is_new=is_new)
 
 
 async def _plan(darkroom: Darkroom, request: ImageRequest, asked: _Asked) -> _Plan:

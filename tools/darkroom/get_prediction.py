@@ -190,14 +190,15 @@ async def report_on(
     free_call: str = "",
     whose: Whose = "own",
     canceled: frozenset[str] = frozenset(),
+    is_new: bool = False,
 ) -> PredictionReport:
     """The report on rows of the journal as they stand now; `started_s` is when the call began (monotonic clock).
 
     `free_call` names a call other than a look-up that has cost nothing itself; `canceled` are the keys of those that
-    this call was to stop.
+    this call was to stop. `is_new`: the only row was written by this call, which has not waited since.
     """
     seen, now_s = {each.intent.key: each for each in watched}, darkroom.options.clock()
-    rows, day = await _standing(darkroom, found, seen)
+    rows, day = await _standing(darkroom, found, seen, is_new=is_new)
     rows = await darkroom.with_links(rows)
     unattended = "" if all(map(_is_home, rows)) else await darkroom.options.unattended()
     alone = (unattended,) if unattended else ()
@@ -240,12 +241,15 @@ async def _records(darkroom: Darkroom, rows: Sequence[Intent]) -> dict[str, str]
 
 
 async def _standing(
-    darkroom: Darkroom, found: Sequence[Intent], seen: Mapping[str, Watched]
+    darkroom: Darkroom, found: Sequence[Intent], seen: Mapping[str, Watched], *, is_new: bool
 ) -> tuple[list[Intent], DayLimit | None]:
     """The rows as they stand, or as they were last seen: what was paid is told even when the journal cannot be read."""
     rows, day = {key: each.intent for key, each in seen.items()}, None
+    runs = is_new and all(row.state is IntentState.KNOWN and row.ended_at is None for row in rows.values())
+    limit = darkroom.day_limit()
     with suppress(JournalError):
-        rows, day = await darkroom.standing([intent.key for intent in found])
+        if not runs or (limit and limit.is_set):  # else nothing is there to read that is not known
+            rows, day = await darkroom.standing([intent.key for intent in found])
     return [rows.get(intent.key, intent) for intent in found], day
 
 

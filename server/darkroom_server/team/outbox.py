@@ -15,13 +15,13 @@ WATCH, BRING_HOME = "watch", "bring_home"
 WORKERS = "darkroom jobs"
 """What the connections of workers to their queue are called in the database."""
 
-_BUSY = """INSERT INTO busy_accounts (tenant, account, look_at) VALUES (?, ?, ?)
-    ON CONFLICT (tenant, account) DO UPDATE SET look_at = excluded.look_at"""
 _WAIT = "UPDATE busy_accounts SET look_at = ? WHERE tenant = ? AND account = ?"
 _AT_REST = "DELETE FROM busy_accounts WHERE tenant = ? AND account = ?"
 # One that waits already is enough.
 _DEFER = """INSERT INTO procrastinate_jobs (queue_name, task_name, lock, queueing_lock, args)
     VALUES (?, ?, ?, ?, ?::jsonb) ON CONFLICT (queueing_lock) WHERE status = 'todo' DO NOTHING"""
+_WAKE = f"""WITH busy AS (INSERT INTO busy_accounts (tenant, account, look_at) VALUES (?, ?, ?)
+    ON CONFLICT (tenant, account) DO UPDATE SET look_at = excluded.look_at) {_DEFER}"""
 _TELL = "SELECT pg_notify(?, ?)"
 _TRIED = """SELECT key FROM intents WHERE prediction_id IN ({}) AND NOT EXISTS (SELECT 1 FROM images
     WHERE images.prediction_id = intents.prediction_id AND state = 'wanted' AND problem = '')"""
@@ -45,15 +45,17 @@ _DUE = """SELECT tenant, account FROM busy_accounts WHERE look_at <= ? AND NOT E
 
 def wake(session: Session, tenant: str, account: str, now: float) -> None:
     """Have the account watched from now on, by one worker at a time."""
-    session.execute(_BUSY, (tenant, account, now))
-    watch_job(session, tenant, account)
+    session.execute(_WAKE, (tenant, account, now, *_watch_values(tenant, account)))
 
 
 def watch_job(session: Session, tenant: str, account: str) -> None:
     """Defer a job that watches the account, unless one waits already."""
+    session.execute(_DEFER, _watch_values(tenant, account))
+
+
+def _watch_values(tenant: str, account: str) -> tuple[str, ...]:
     name = f"{WATCH} {tenant} {account}"
-    arguments = json.dumps({"tenant": tenant, "account": account})
-    session.execute(_DEFER, (WATCH, WATCH, name, name, arguments))
+    return (WATCH, WATCH, name, name, json.dumps({"tenant": tenant, "account": account}))
 
 
 def look_later(session: Session, tenant: str, account: str, at: float) -> None:

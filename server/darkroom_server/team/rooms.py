@@ -65,7 +65,7 @@ class TeamRooms:
         access = get_access_token()
 
         async def found() -> _Room:
-            return await self._of(await self.principal(access))
+            return self._at(*await self._directory.caller_of(*_named_in(access)))
 
         room = await self._recent.get(access and repr((principal_components(access), access.claims)), found)
         room.used_s = anyio.current_time()
@@ -73,10 +73,9 @@ class TeamRooms:
 
     async def of(self, principal: Principal) -> Calls:
         """The calls of this person. Raises: SettingsError (no key of a gateway), JournalError."""
-        return (await self._of(principal)).calls
+        return self._at(principal, await self._directory.account_of(principal)).calls
 
-    async def _of(self, principal: Principal) -> _Room:
-        account = await self._directory.account_of(principal)
+    def _at(self, principal: Principal, account: GatewayAccount) -> _Room:
         # A new key makes a new room; the calls that wait in the old one end there.
         key = hashlib.sha256(f"{account.base_url} {account.api_key.reveal()}".encode()).hexdigest()
         place = (principal.tenant, principal.hash, account.id, key)
@@ -87,10 +86,7 @@ class TeamRooms:
 
     async def principal(self, access: AccessToken | None) -> Principal:
         """Who is logged in. Raises: AccessRefused, JournalError."""
-        if access is None:
-            raise AccessRefused("Nobody is logged in. Nothing was sent. Connect again to log in.")
-        _, issuer, subject = principal_components(access)
-        return await self._directory.principal_of(issuer or "", subject or "", access.claims or {})
+        return await self._directory.principal_of(*_named_in(access))
 
     def hear_cancel(self, ctx: ServerRequestContext[Rooms, Any]) -> None:
         """Nothing: a dropped line looks like a person's cancel here, so only get_prediction(cancel=true) cancels."""
@@ -130,3 +126,11 @@ class TeamRooms:
 async def _keep_open(opener: DarkroomOpener, scope: anyio.CancelScope) -> None:
     with scope:
         await opener.keep_open()
+
+
+def _named_in(access: AccessToken | None) -> tuple[str, str, dict[str, Any]]:
+    """The issuer, the subject and the claims of a token."""
+    if access is None:
+        raise AccessRefused("Nobody is logged in. Nothing was sent. Connect again to log in.")
+    _, issuer, subject = principal_components(access)
+    return issuer or "", subject or "", access.claims or {}

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -12,7 +12,7 @@ from darkroom.errors import AccessRefused, SettingsError
 from darkroom.gateways import GatewayChoice, Key, choose_gateway
 from darkroom.journal import Rate
 from darkroom.journal.database import EVERYONE, Session
-from darkroom.journal.postgres import Postgres
+from darkroom.journal.postgres import NOBODY, Postgres
 from darkroom_server.team.vault import Vault
 
 MACHINES = "darkroom"
@@ -26,6 +26,8 @@ _ADD = """INSERT INTO principals (tenant, principal, issuer, subject) VALUES (?,
 # A person's own key comes before the team's; of several the one that was set last.
 _WHOSE = "WHERE principal IN ('', ?) ORDER BY principal <> '' DESC, set_at DESC, id LIMIT 1"
 _ACCOUNTS = "SELECT gateway_accounts.*, zone FROM gateway_accounts JOIN tenants ON name = tenant"
+_CALLER = f"""SELECT ARRAY(SELECT tenant_names()) AS names, EXISTS ({_IS_KNOWN}) AS is_known, account.*
+    FROM (SELECT 1) AS one LEFT JOIN ({_ACCOUNTS} {_WHOSE}) AS account ON true"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,42 +82,30 @@ class Directory:
         self._postgres = postgres
         self._vault = vault
         self._tenant_claim = tenant_claim
+        self._only = NOBODY  # the only tenant, as it was last seen
 
     async def principal_of(self, issuer: str, subject: str, claims: Mapping[str, Any]) -> Principal:
         """Who this is; noted at the first sight.
 
         Raises: AccessRefused where they belong to no tenant; JournalError.
         """
-        if not is_subject(subject):
-            raise AccessRefused("The log-in names nobody that can be served (its `sub` is empty, too long or unclear).")
-        tenant = await self._tenant_of(issuer, subject, claims)
-        hash = principal_hash(issuer, subject)
-        database = self._postgres.database(tenant, hash)
-        principal = Principal(tenant=tenant, issuer=issuer, subject=subject, hash=hash)
-        if not await self.knows(principal):
-            await database.write(lambda session: session.execute(_ADD, (tenant, hash, issuer, subject)).rowcount)
-        return principal
+        return (await self._seen(issuer, subject, claims))[0]
+
+    async def caller_of(self, issuer: str, subject: str, claims: Mapping[str, Any]) -> tuple[Principal, GatewayAccount]:
+        """Who this is, and the account that pays. Raises: as `principal_of` and `account_of`."""
+        principal, row = await self._seen(issuer, subject, claims)
+        return principal, self._paying(principal, row)
 
     async def knows(self, principal: Principal) -> bool:
         """Whether they were here, and are not forgotten. Raises: JournalError."""
-        database = self._postgres.database(principal.tenant, principal.hash)
-        return await database.read(lambda session: session.execute(_IS_KNOWN).fetchone()) is not None
+        return (await self._row(principal.tenant, principal.hash))["is_known"]
 
     async def account_of(self, principal: Principal) -> GatewayAccount:
         """The account that pays for this person's predictions.
 
         Raises: SettingsError where there is none or its key cannot be opened; JournalError.
         """
-        database = self._postgres.database(principal.tenant, principal.hash)
-        row = await database.read(
-            lambda session: session.execute(f"{_ACCOUNTS} {_WHOSE}", (principal.hash,)).fetchone()
-        )
-        if row is None:
-            raise SettingsError(
-                f"Tenant '{principal.tenant}' has no key of a gateway, so nothing was sent. An administrator sets one: "
-                f"`darkroom-mcp tenant key {principal.tenant} --gateway GATEWAY`."
-            )
-        return self._opened(row)
+        return self._paying(principal, await self._row(principal.tenant, principal.hash))
 
     async def account(self, id: str) -> GatewayAccount | None:
         """The account with this id, whatever its tenant. Raises: SettingsError, JournalError."""
@@ -131,13 +121,38 @@ class Directory:
         rows = await self._open_to_all("SELECT * FROM token_owner(?)", sha256)
         return machine_subject(rows[0]["tenant"], rows[0]["subject"]) if rows else None
 
-    async def _tenant_of(self, issuer: str, subject: str, claims: Mapping[str, Any]) -> str:
-        names = [row["name"] for row in await self._open_to_all("SELECT tenant_names() AS name")]
-        if issuer == MACHINES:
-            wanted: object = subject.partition("/")[0]
-        elif self._tenant_claim:
-            wanted = claims.get(self._tenant_claim)
-        else:
+    async def _seen(self, issuer: str, subject: str, claims: Mapping[str, Any]) -> tuple[Principal, Any]:
+        """Who this is, and their row. It is looked for where they say that they belong, before that is checked."""
+        if not is_subject(subject):
+            raise AccessRefused("The log-in names nobody that can be served (its `sub` is empty, too long or unclear).")
+        hash = principal_hash(issuer, subject)
+        wanted = subject.partition("/")[0] if issuer == MACHINES else claims.get(self._tenant_claim)
+        place = wanted if isinstance(wanted, str) and TENANT_NAME.fullmatch(wanted) else self._only
+        row = await self._row(place, hash)
+        tenant = self._tenant_in(row["names"], wanted, is_claimed=bool(self._tenant_claim) or issuer == MACHINES)
+        if tenant != place:
+            self._only, row = tenant, await self._row(tenant, hash)
+        principal = Principal(tenant=tenant, issuer=issuer, subject=subject, hash=hash)
+        if not row["is_known"]:
+            database = self._postgres.database(tenant, hash)
+            await database.write(lambda session: session.execute(_ADD, (tenant, hash, issuer, subject)).rowcount)
+        return principal, row
+
+    async def _row(self, tenant: str, hash: str) -> Any:
+        """The account that pays, with the names of all tenants and whether the person is known."""
+        database = self._postgres.database(tenant, hash)
+        return await database.read(lambda session: session.execute(_CALLER, (hash,)).fetchone())
+
+    def _paying(self, principal: Principal, row: Any) -> GatewayAccount:
+        if row["id"] is None:
+            raise SettingsError(
+                f"Tenant '{principal.tenant}' has no key of a gateway, so nothing was sent. An administrator sets one: "
+                f"`darkroom-mcp tenant key {principal.tenant} --gateway GATEWAY`."
+            )
+        return self._opened(row)
+
+    def _tenant_in(self, names: Sequence[str], wanted: object, *, is_claimed: bool) -> str:
+        if not is_claimed:
             wanted = names[0] if len(names) == 1 else None
         if wanted in names:
             return str(wanted)

@@ -48,7 +48,7 @@ _IS_ANOTHERS = """SELECT 1 AS found FROM intents AS holder JOIN intents AS mine 
     WHERE holder.prediction_id = ? AND holder.key <> mine.key AND (holder.origin <> mine.origin
     OR (holder.is_adopted = 0 AND (holder.model <> mine.model OR holder.input_shown <> mine.input_shown))
     OR holder.ended_at < mine.sent_at)"""
-_IS_SEEN = "SELECT 1 AS seen FROM intents WHERE prediction_id = ?"
+_IS_SEEN = "SELECT key FROM intents WHERE prediction_id = ?"
 _KNOWN_IDS = """SELECT prediction_id FROM intents WHERE origin IN (?, '') AND is_adopted = 0 AND known_at >= ?
     AND prediction_id IS NOT NULL"""
 _GIVEN_AWAY = "Reconciliation gave its prediction to an equal request; it is looked for again."
@@ -126,8 +126,9 @@ def _own_id(session: Session, mine: Intent, id: str) -> str:
 
 def _give(session: Session, mine: Intent, prediction: Prediction, look: Look) -> bool:
     """Whether nothing was known of it before, and `mine` holds it now."""
-    holder = find(session, prediction.id)
-    if holder is not None and holder.key != mine.key:
+    held = session.execute(_IS_SEEN, (prediction.id,)).fetchone()
+    if held and held["key"] != mine.key:
+        holder = get(session, held["key"])
         if not holder.is_adopted:
             mark_unknown(session, mine.key, _GIVEN_AWAY)
             _give_spare(session, holder, look)
@@ -135,7 +136,7 @@ def _give(session: Session, mine: Intent, prediction: Prediction, look: Look) ->
         session.execute("DELETE FROM intents WHERE key = ?", (holder.key,))
     if mine.prediction_id in ("", prediction.id):
         session.execute(_ANSWER, (prediction.id, look.now, mine.key))
-        return holder is None
+        return not held
     with session.as_owner(mine.key):
         session.execute(_COPY, (codec.new_key(look.now), prediction.id, look.now, look.now, mine.key))
     _give_spare(session, mine, look)
@@ -198,6 +199,11 @@ def see(session: Session, prediction: Prediction, look: Look, before: Intent | N
     `before` is its row as it was just before it got its id, without images.
     """
     before = before or get(session, prediction.id)
+    if not (believed := _believed(prediction, look)).status.is_terminal:
+        if before.prediction and not _is_news(before.prediction, believed):
+            return before
+        row = session.execute(f"{_SEEN} RETURNING *", _seen_values(believed, look)).fetchone()
+        return codec.intent_of(row, before.images)
     return get(session, prediction.id) if _see(session, [(before, prediction)], look) else before
 
 

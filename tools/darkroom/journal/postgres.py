@@ -1,9 +1,10 @@
 """The journal's database on PostgreSQL: the statements of the row modules, for many tenants and principals.
 
 Theory of operation: every write first takes the tenant's advisory lock, so a tenant has one writer at a time, as a
-SQLite file has; each statement then sees all that was committed before (READ COMMITTED). Whose rows a transaction sees,
-row-level security decides from two settings that live as long as the transaction: the tenant, and the principal or "*"
-for all of the tenant's. Times are those of the database, so that all replicas have one clock.
+SQLite file has; each statement then sees all that was committed before (READ COMMITTED). What waits for the same lock
+in this process is written together (`postgres_writes`). Whose rows a transaction sees, row-level security decides from
+two settings that live as long as the transaction: the tenant, and the principal or "*" for all of the tenant's. Times
+are those of the database, so that all replicas have one clock.
 
 What was interrupted before its COMMIT was sent has not happened and is done again for a while; where the answer to the
 COMMIT itself was lost, nobody knows, and the caller gets a JournalError: a claim of which that is so is never sent.
@@ -12,14 +13,13 @@ COMMIT itself was lost, nobody knows, and the caller gets a JournalError: a clai
 import time
 from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any, LiteralString, TypeVar, cast
 
 import anyio
 import anyio.to_thread
 import psycopg
-from psycopg import errors, sql
+from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
@@ -31,6 +31,7 @@ from darkroom.journal.codec import storable
 from darkroom.journal.database import AT, EVERYONE, Session
 from darkroom.journal.postgres_schema import checked, connected
 from darkroom.journal.postgres_words import in_words, is_away
+from darkroom.journal.postgres_writes import STALE, Begin, CommitInDoubt, Write, Writes, may_repeat
 
 T = TypeVar("T")
 Connection = psycopg.Connection[dict[str, Any]]
@@ -52,58 +53,53 @@ _NOW = "extract(epoch FROM clock_timestamp())::float8 AS now_s"
 _READ = f"{_READING} {_WHO}, {_NOW}"
 _WRITE = f"{_WRITING} {_WHO}, {_LOCK}, {_NOW}"
 _NOTE = f"{_WRITING} set_config('synchronous_commit', 'off', true), {_WHO}, {_LOCK}, {_NOW}"
-# A migration has changed the columns of what this connection has prepared; its server has become a standby.
-_STALE = (errors.FeatureNotSupported, errors.ReadOnlySqlTransaction)
-_PASSING = (PoolTimeout, errors.DeadlockDetected, *_STALE)
-_ENDING = (
-    errors.AdminShutdown,
-    errors.CrashShutdown,
-    errors.CannotConnectNow,
-    errors.IdleInTransactionSessionTimeout,
-)
-_NOBODY = "-"  # no tenant has this name
+NOBODY = "-"  # no tenant has this name
 _ACT_AS = "SELECT set_config('darkroom.principal', %s, true)"
-_ACT_AS_OWNER = "SELECT set_config('darkroom.principal', principal, true) FROM intents WHERE key = %s"
+_ACT_AS_OWNER = "SELECT set_config('darkroom.principal', principal, true) FROM intents WHERE key = ?"
+_OWNER = ""  # of a row, whoever that is; it is nobody's name
 
 
 class PostgresSession:
-    """One open transaction of a principal."""
+    """One open transaction of a principal. Whose rows it sees is changed with the next statement, if there is one."""
 
     def __init__(self, connection: Connection, principal: str) -> None:
         self._connection = connection
-        self._principal = principal
+        self._principal = self._acting_as = principal
 
     def execute(self, statement: str, values: Sequence[Any] = ()) -> psycopg.Cursor[dict[str, Any]]:
+        self._act()
         return self._connection.execute(_translated(statement), [_plain(value) for value in values])
 
     def executemany(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
         if all_values := [[_plain(value) for value in values] for values in rows]:
+            self._act()
             with self._connection.cursor() as cursor:
                 cursor.executemany(_translated(statement), all_values)
 
     @contextmanager
     def everyone(self) -> Generator[None]:
-        if self._principal == EVERYONE:
-            yield
-            return
         before, self._principal = self._principal, EVERYONE
-        self._connection.execute(_ACT_AS, (EVERYONE,))
         yield
-        self._go_back_to(before)
+        self._principal = before
 
     @contextmanager
     def as_owner(self, key: str) -> Generator[None]:
-        self._connection.execute(_ACT_AS_OWNER, (key,))
+        self.execute(_ACT_AS_OWNER, (key,))
+        before, self._principal, self._acting_as = self._principal, _OWNER, _OWNER
         yield
-        self._go_back_to(self._principal)
+        self._principal = before
 
     def refuse_if_lost(self) -> None:
         """A server's tables do not go away beneath a connection: a statement fails instead."""
 
-    def _go_back_to(self, principal: str) -> None:
-        """Not where the block has failed: then the transaction is rolled back, and the setting with it."""
+    def act_as(self, principal: str) -> None:
+        """From now on it is another one's."""
         self._principal = principal
-        self._connection.execute(_ACT_AS, (principal,))
+
+    def _act(self) -> None:
+        if self._acting_as != self._principal:
+            self._acting_as = self._principal
+            self._connection.execute(_ACT_AS, (self._principal,))
 
 
 @lru_cache(512)
@@ -116,23 +112,10 @@ def _plain(value: Any) -> Any:
     return storable(value) if isinstance(value, str) else value
 
 
-class _CommitInDoubt(Exception):
-    """The answer to a COMMIT was lost."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Begin:
-    """How a transaction of a principal begins, sent as one message. `is_repeatable`: doing it twice does no harm."""
-
-    principal: str
-    statements: bytes
-    is_repeatable: bool = False
-
-
 @lru_cache(4096)
-def _begun(statements: str, tenant: str, principal: str, *, is_repeatable: bool) -> _Begin:
+def _begun(statements: str, tenant: str, principal: str, *, is_repeatable: bool) -> Begin:
     named = sql.SQL(cast("LiteralString", statements)).format(tenant=tenant, principal=principal)
-    return _Begin(principal, named.as_bytes(), is_repeatable)
+    return Begin(principal, named.as_bytes(), is_repeatable)
 
 
 class Postgres:
@@ -141,6 +124,7 @@ class Postgres:
     def __init__(self, pool: ConnectionPool[Connection], connections: int) -> None:
         self._pool = pool
         self._threads = anyio.CapacityLimiter(connections)
+        self._writes: dict[str, Writes] = {}
         self._ahead_s = 0.0
 
     def clock(self) -> float:
@@ -156,9 +140,18 @@ class Postgres:
     @cached_property
     def of_nobody(self) -> "PostgresDatabase":
         """For what is bound to no tenant: no row of any is seen."""
-        return self.database(_NOBODY, EVERYONE)
+        return self.database(NOBODY, EVERYONE)
 
-    async def run(self, begin: _Begin, work: Callable[[Session], T]) -> T:
+    async def write(self, tenant: str, begin: Begin, work: Callable[[Session], T]) -> T:
+        """What `work` gives, committed, with what others write for the tenant meanwhile. Raises: JournalError."""
+        if tenant not in self._writes:
+            self._writes[tenant] = Writes(self._once, self._threads)
+        write = await self._writes[tenant].tried(Write(begin, work))
+        if write.error:
+            raise write.error
+        return cast("T", write.result) if write.is_over else await self.run(begin, work)
+
+    async def run(self, begin: Begin, work: Callable[[Session], T]) -> T:
         """What `work` gives, committed. Raises: JournalError."""
         result: T | None = None
         # Shielded: a caller who is cancelled must not leave behind a commit of which nobody knows.
@@ -166,20 +159,20 @@ class Postgres:
             result = await self._until_done(begin, work)
         return cast("T", result)
 
-    async def _until_done(self, begin: _Begin, work: Callable[[Session], T]) -> T:
+    async def _until_done(self, begin: Begin, work: Callable[[Session], T]) -> T:
         give_up, pause_s = time.monotonic() + _AGAIN_FOR_S, _FIRST_PAUSE_S
         while True:
             try:
                 return await anyio.to_thread.run_sync(self._once, begin, work, limiter=self._threads)
-            except (psycopg.Error, PoolTimeout, _CommitInDoubt) as error:
-                if not _may_repeat(error, begin) or time.monotonic() + pause_s > give_up:
+            except (psycopg.Error, PoolTimeout, CommitInDoubt) as error:
+                if not may_repeat(error, begin) or time.monotonic() + pause_s > give_up:
                     raise JournalError(in_words(error)) from error
             await anyio.sleep(pause_s)
             await anyio.to_thread.run_sync(self._pool.check, limiter=self._threads)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
-    def _once(self, begin: _Begin, work: Callable[[Session], T]) -> T:
-        connection = self._pool.getconn()
+    def _once(self, begin: Begin, work: Callable[[PostgresSession], T], within_s: float = _CONNECTION_WITHIN_S) -> T:
+        connection = self._pool.getconn(within_s)
         try:
             begun = connection.execute(begin.statements, prepare=False)
             begun.nextset()  # past BEGIN, to its SELECT
@@ -187,7 +180,7 @@ class Postgres:
             result = work(PostgresSession(connection, begin.principal))
             _commit(connection)
             return result
-        except _STALE:
+        except STALE:
             connection.close()
             raise
         finally:
@@ -201,29 +194,21 @@ def _commit(connection: Connection) -> None:
         connection.commit()
     except psycopg.OperationalError as error:
         if connection.closed:
-            raise _CommitInDoubt from error
+            raise CommitInDoubt from error
         raise
-
-
-def _may_repeat(error: Exception, begin: _Begin) -> bool:
-    """Whether nothing was done, or doing it twice does no harm, and another try may succeed."""
-    if isinstance(error, _CommitInDoubt):
-        return begin.is_repeatable
-    is_lost = isinstance(error, psycopg.OperationalError | psycopg.InterfaceError) and not error.sqlstate
-    return is_lost or isinstance(error, (*_PASSING, *_ENDING))
 
 
 class PostgresDatabase:
     """`Database` of one principal of a tenant. It holds nothing open itself."""
 
     def __init__(self, postgres: Postgres, tenant: str, principal: str) -> None:
-        self._postgres = postgres
+        self._postgres, self._tenant = postgres, tenant
         self._writing = _begun(_WRITE, tenant, principal, is_repeatable=False)
         self._noting = _begun(_NOTE, tenant, principal, is_repeatable=True)
         self._reading = _begun(_READ, tenant, principal, is_repeatable=True)
 
     async def write(self, work: Callable[[Session], T]) -> T:
-        return await self._postgres.run(self._writing, work)
+        return await self._postgres.write(self._tenant, self._writing, work)
 
     async def note(self, work: Callable[[Session], T]) -> T:
         return await self._postgres.run(self._noting, work)
