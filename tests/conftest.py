@@ -63,6 +63,8 @@ def pytest_collectstart() -> None:
 
 
 def pytest_collection_finish() -> None:
+    """What is here now stays to the end, and is never looked through again."""
+    gc.freeze()
     gc.enable()
 
 

@@ -141,12 +141,13 @@ def policy() -> str:
 
 @contextmanager
 def open_stage(browser: Browser, *, width_px: int = 760, is_timed: bool = False) -> Generator[Stage]:
-    """The host page, loaded anew. Where it `is_timed`, its clock is the test's."""
+    """The host page with nothing of an earlier test. Where it `is_timed`, its clock is the test's."""
     with empty_page(browser, width_px=width_px, height_px=900, is_timed=is_timed) as page:
         stage = Stage(page)
         page.route("**/*", stage.serve)
         with listening(page, stage.problems):
-            page.goto(HOST_URL)
+            if is_timed or page.url != HOST_URL:
+                page.goto(HOST_URL)
             if is_timed:
                 page.clock.install()
             yield stage
@@ -174,7 +175,7 @@ def empty_page(browser: Browser, *, width_px: int, height_px: int, is_timed: boo
 def listening(
     page: Page, problems: list[str], requests: list[str] | None = None, referers: list[str] | None = None
 ) -> Generator[None]:
-    """The console's errors are noted, the URLs asked for, and their referers. In the end the page is empty."""
+    """The console's errors are noted, the URLs asked for, and their referers. In the end the page shows nothing."""
 
     def hear(message: ConsoleMessage) -> None:
         if message.type == "error":
@@ -195,7 +196,10 @@ def listening(
     try:
         yield
     finally:
-        page.goto("about:blank")
+        if page.url == HOST_URL:
+            page.evaluate("host.anew()")
+        else:
+            page.goto("about:blank")
         page.remove_listener("console", hear)
         page.remove_listener("pageerror", fail)
         page.remove_listener("request", ask)

@@ -3,7 +3,7 @@
 import hashlib
 import tomllib
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.resources import files
 from typing import Any
 
@@ -42,14 +42,14 @@ class Catalogue:
 
     def names(self) -> list[str]:
         """All, also those that only a search finds."""
-        return sorted({*self.curated_names(), *self._outside})
+        return sorted({*self.curated_names(), *_outside()})
 
     def find(self, name: str) -> Model | None:
         """By its full name."""
         name = name.lower()
         if "/" not in name or name in self._drift["gone"]:
             return None
-        outside = self._outside.get(name)
+        outside = _outside().get(name)
         found = outside.model if outside else self.registry.find(name)
         return self._drifted(found) if found else None
 
@@ -60,7 +60,7 @@ class Catalogue:
 
     def body(self, model: Model) -> dict[str, Any]:
         """The model as the gateway describes it."""
-        outside = self._outside.get(model.name, Outside(model=model))
+        outside = _outside().get(model.name, Outside(model=model))
         version = None if outside.oddity == "no_version" else version_body(model, version_id(model))
         example = None if outside.example == "" else example_body(model, self.options, outside.example or "")
         if outside.oddity == "vast" and example:
@@ -77,15 +77,6 @@ class Catalogue:
         found = [model for model in models if scores[model.name] or not words]
         found.sort(key=lambda model: (-scores[model.name], -model.provenance.run_count, model.name))
         return found[:limit]
-
-    @cached_property
-    def _outside(self) -> dict[str, Outside]:
-        found: dict[str, Outside] = {}
-        for row in _read("outside.toml")["models"]:
-            oddity, example = row.pop("oddity", ""), row.pop("example", None)
-            model = with_usual_concepts(Model.model_validate(row))
-            found[row["name"]] = Outside(model=model, oddity=oddity, example=example)
-        return found
 
     @cached_property
     def _names_by_version(self) -> dict[str, str]:
@@ -107,6 +98,16 @@ class Catalogue:
                 inputs[each["input"]] = ModelInput.model_validate(before | each["set"])
         facts = {name: getattr(model, name) for name in Model.model_fields}
         return Model.model_validate({**facts, "inputs": tuple(inputs.values())})
+
+
+@cache
+def _outside() -> dict[str, Outside]:
+    found: dict[str, Outside] = {}
+    for row in _read("outside.toml")["models"]:
+        oddity, example = row.pop("oddity", ""), row.pop("example", None)
+        model = with_usual_concepts(Model.model_validate(row))
+        found[row["name"]] = Outside(model=model, oddity=oddity, example=example)
+    return found
 
 
 def version_id(model: Model) -> str:
