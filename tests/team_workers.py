@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Set
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -92,13 +92,24 @@ class Team:
         )
 
     def start(self, kind: str, *words: str) -> "subprocess.Popen[str]":
-        """A worker that is ready, or a replica that has begun its creates."""
+        """A worker that is ready, `words` its pace, or a replica that has begun its creates."""
         url = self.postgres.worker if kind == "worker" else self.postgres.app
         environ = self.environ(url)
         process = ForkedProcess([__file__, kind, *words], env=environ, stdout=subprocess.PIPE, text=True)
         self.processes.append(process)
         assert process.stdout and process.stdout.readline(), f"the {kind} did not start"
         return process
+
+    def kill(self, worker: "subprocess.Popen[str]") -> None:
+        """It has been dead for so long that others take back what it had."""
+        worker.kill()
+        worker.wait()
+        self.postgres.execute("UPDATE procrastinate_workers SET last_heartbeat = '-infinity'")
+
+    def is_at_rest(self) -> bool:
+        """Whether nothing is left to do. What is to be looked at again later is looked at now."""
+        self.postgres.execute("UPDATE busy_accounts SET look_at = 0")
+        return not self.count("busy_accounts")
 
     def count(self, statement: str) -> int:
         return int(self.postgres.execute(f"SELECT count(*) FROM {statement}")[0][0])
@@ -203,7 +214,8 @@ def main() -> None:
         assert settings.team
         if settings.team.metrics_port:
             serve_metrics(settings.team.metrics_port, "127.0.0.1")
-        anyio.run(work, settings, settings.team, lambda: print("ready", flush=True), QUICK)
+        pace = replace(QUICK, settle_s=float(words[0])) if words else QUICK
+        anyio.run(work, settings, settings.team, lambda: print("ready", flush=True), pace)
     else:
         anyio.run(_replica, words)
 
