@@ -66,6 +66,7 @@ class _State:
         self.by_id: dict[str, _Made] = {}
         self.counts = {"creates": 0, "looks": 0, "lists": 0, "files": 0}
         self.spoiled: dict[str, int] = {}
+        self.unanswered: list[asyncio.Transport] = []
 
     def answer(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
         if path.startswith("/v1/predictions/"):
@@ -87,12 +88,14 @@ class _State:
     def _told(self, path: str, asked: Any) -> tuple[int, bytes]:
         """By whoever measures: `/run` sets how long creates run, `/fill` makes predictions, `/truth` tells all.
 
-        `/spoil` says with which status which files are answered; 0 is no answer at all.
+        `/spoil` says with which status which files are answered; 0 is no answer until it is said anew, and then none.
         """
         if path == "/run":
             self.run_s = asked
         elif path == "/spoil":
             self.spoiled = asked
+            while self.unanswered:
+                self.unanswered.pop().abort()
         elif path == "/fill":
             place, are_listed = (asked["model"], asked["input"]), asked["are_listed"]
             made = [self._make(*place, age_s, left_s, are_listed) for age_s, left_s in asked["spans"]]
@@ -142,6 +145,7 @@ class _Connection(asyncio.Protocol):
             status, body = self._state.answer(method, path, self._received[end + 4 : until])
             self._received = self._received[until:]
             if not status:
+                self._state.unanswered.append(self._transport)
                 continue
             kind = "image/png" if path.startswith("/files/") else "application/json"
             head = f"HTTP/1.1 {status} Said\r\ncontent-type: {kind}\r\ndate: {formatdate(usegmt=True)}\r\n"
@@ -177,7 +181,10 @@ class BusyGateway:
         return self._ask("/fill", {"model": model, "input": input, "spans": spans, "are_listed": are_listed})
 
     def spoil(self, files: dict[str, int]) -> None:
-        """From now on these files, `ID.png`, are answered with this status and no other; 0 is no answer at all."""
+        """From now on these files, `ID.png`, are answered with this status and no other.
+
+        0 is no answer; who waits for one is hung up on when this is called again.
+        """
         self._ask("/spoil", files)
 
     def asked(self) -> Asked:

@@ -21,6 +21,8 @@ def bare_environ(folder: Path, **variables: str) -> dict[str, str]:
 class ServingProcess:
     """`darkroom-mcp` with these words while the block runs. `url` is its first line, `origin` the server's root."""
 
+    PROGRAM: tuple[str, ...] = DARKROOM
+
     def __init__(self, folder: Path, *words: str, **variables: str) -> None:
         self.folder = folder
         self._words = words
@@ -28,7 +30,7 @@ class ServingProcess:
 
     def __enter__(self) -> Self:
         self._process = ForkedProcess(
-            [*DARKROOM, *self._words],
+            [*self.PROGRAM, *self._words],
             env=self._environ,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

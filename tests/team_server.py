@@ -90,6 +90,7 @@ def open_team(
     folder: Path,
     *,
     port: int = 0,
+    replica: type[HttpProcess] = HttpProcess,
     has_worker: bool = True,
     worker_settings: Mapping[str, str] | None = None,
     **settings: str,
@@ -108,8 +109,8 @@ def open_team(
             "DARKROOM_PUBLIC_URL": f"http://127.0.0.1:{port}",
             "DARKROOM_OAUTH_ISSUER": issuer.url,
         }
-        with HttpProcess(folder, "--port", str(port), **(variables | settings)) as replica:
-            team = Team(server, issuer, replica, folder, sandbox)
+        with replica(folder, "--port", str(port), **(variables | settings)) as serving:
+            team = Team(server, issuer, serving, folder, sandbox)
             if not has_worker:
                 yield team
                 return

@@ -1,7 +1,7 @@
 """A team on loopback: PostgreSQL, a gateway, workers and replicas as processes of their own.
 
-As a program it is one of them: `python tests/team_workers.py worker|replica`, told by the variables of a worker. A
-worker is PATIENT where another word follows.
+As a program it is one of them: `python tests/team_workers.py worker|replica`, told by the variables of a worker. Words
+behind `worker` make its pace another one than QUICK.
 """
 
 import os
@@ -38,7 +38,7 @@ from darkroom_server.team.workers_seen import WorkersSeen
 
 ROOT = Path(__file__).resolve().parent.parent
 QUICK = Pace(heartbeat_s=0.5, stale_s=2.5, answered_s=0.5, settle_s=2.0, told_s=1.0)
-PATIENT = replace(QUICK, stale_s=600.0)  # which takes nothing back from a worker that may live
+PATIENT = "stale_s=600"  # which takes nothing back from a worker that may live
 RoomOf = Callable[[str], Awaitable[Darkroom]]
 MODEL = "black-forest-labs/flux-schnell"
 
@@ -94,13 +94,24 @@ class Team:
         )
 
     def start(self, kind: str, *words: str) -> "subprocess.Popen[str]":
-        """A worker that is ready, or a replica that has begun its creates."""
+        """A worker that is ready, `words` what is not QUICK in its pace, or a replica that has begun its creates."""
         url = self.postgres.worker if kind == "worker" else self.postgres.app
         environ = self.environ(url)
         process = ForkedProcess([__file__, kind, *words], env=environ, stdout=subprocess.PIPE, text=True)
         self.processes.append(process)
         assert process.stdout and process.stdout.readline(), f"the {kind} did not start"
         return process
+
+    def kill(self, worker: "subprocess.Popen[str]") -> None:
+        """It has been dead for so long that others take back what it had."""
+        worker.kill()
+        worker.wait()
+        self.postgres.execute("UPDATE procrastinate_workers SET last_heartbeat = '-infinity'")
+
+    def is_at_rest(self) -> bool:
+        """Whether nothing is left to do. What is to be looked at again later is looked at now."""
+        self.postgres.execute("UPDATE busy_accounts SET look_at = 0")
+        return not self.count("busy_accounts")
 
     def count(self, statement: str) -> int:
         return int(self.postgres.execute(f"SELECT count(*) FROM {statement}")[0][0])
@@ -205,7 +216,8 @@ def main() -> None:
         assert settings.team
         if settings.team.metrics_port:
             serve_metrics(settings.team.metrics_port, "127.0.0.1")
-        anyio.run(work, settings, settings.team, lambda: print("ready", flush=True), PATIENT if words else QUICK)
+        paces = {name: float(seconds) for name, _, seconds in (word.partition("=") for word in words)}
+        anyio.run(work, settings, settings.team, lambda: print("ready", flush=True), replace(QUICK, **paces))
     else:
         anyio.run(_replica, words)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
+from time import monotonic
 
 import anyio.to_thread
 import pytest
@@ -11,7 +12,9 @@ from gateway_process import GatewayProcess
 from postgres_server import PostgresServer
 from team_workers import Team, seen
 
+from darkroom.darkroom import CALL_GRACE_S
 from darkroom.get_prediction import get_prediction
+from darkroom.work.wait import Waiting
 
 pytestmark = pytest.mark.anyio
 MANY = 8
@@ -65,23 +68,25 @@ async def test_a_worker_that_is_killed_within_a_job_costs_only_the_picture_it_wa
     await seen(lambda: stored(team) == MANY - 1 and gateway.asked().files == MANY)
     assert team.count(f"{JOBS} AND status = 'doing'") == 1
     async with team.replica() as room_of:
-        await get_prediction(await room_of("ada"), file_of(2).removesuffix(".png"), wait_s=0)
+        room = await room_of("ada")
+        room.waiting = Waiting(lambda: monotonic() + CALL_GRACE_S)  # its time is up as soon as it has asked
+        await get_prediction(room, file_of(2).removesuffix(".png"), wait_s=0)
     assert team.count(JOBS) == 1, "a job has it already, so who asks again defers no other"
-    worker.kill()
+    team.kill(worker)
     gateway.spoil({})
     team.start("worker")
     await seen(lambda: stored(team) == MANY)
     assert gateway.asked().files == MANY + 1, "what was stored is not fetched again"
 
 
-async def test_a_picture_that_never_comes_is_given_up_and_asked_for_again_when_the_database_was_away(
+async def test_a_picture_whose_host_hangs_up_is_asked_for_again_when_the_database_was_away(
     team: Team, gateway: BusyGateway
 ) -> None:
     gateway.spoil({file_of(2): 0})
     team.start("worker")
     await seen(lambda: stored(team) == MANY - 1 and gateway.asked().files == MANY)
-    gateway.spoil({})
     await anyio.to_thread.run_sync(team.postgres.restart)
+    gateway.spoil({})
     await seen(lambda: stored(team) == MANY)
     assert gateway.asked().files == MANY + 1
     await seen(lambda: not team.count(JOBS))  # it was broken off and begun anew, and ends once its images are stored

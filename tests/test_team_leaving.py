@@ -9,6 +9,7 @@ import pytest
 from call_results import text
 from http_process import HttpProcess
 from postgres_server import PostgresServer
+from quick_replica import QuickReplica
 from team_server import Team, open_issued_team
 from team_workers import seen
 
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture(scope="module")
 def team(running_postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
-    with open_issued_team(running_postgres, tmp_path_factory.mktemp("team")) as team:
+    with open_issued_team(running_postgres, tmp_path_factory.mktemp("team"), replica=QuickReplica) as team:
         yield team
 
 
@@ -27,7 +28,7 @@ async def test_calls_that_wait_end_and_no_more_are_sent_here(team: Team) -> None
     async def wait(mode: str) -> None:
         async with team.client("ada", mode) as client:
             made = await client.call_tool(
-                "generate_image", {"prompt": "sandbox:slow=8 a fox", "request_id": mode, "wait_seconds": 40}
+                "generate_image", {"prompt": "sandbox:slow=4 a fox", "request_id": mode, "wait_seconds": 40}
             )
             answers.append(text(made))
 

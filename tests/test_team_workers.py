@@ -15,7 +15,7 @@ from fault_plan import Plan
 from gateway_process import gateway_process
 from postgres_server import PostgresServer
 from team_server import free_port
-from team_workers import MODEL, Team, seen
+from team_workers import MODEL, PATIENT, Team, seen
 
 from darkroom.generate_image import generate_image
 from darkroom.get_prediction import get_prediction
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 def team(postgres: PostgresServer, tmp_path: Path) -> Generator[Team]:
-    with gateway_process(Plan(run_s=0.5)) as gateway:
+    with gateway_process(Plan(run_s=0.3)) as gateway:
         team = Team(postgres, gateway, tmp_path)
         team.found()
         try:
@@ -43,6 +43,9 @@ def wish(prompt: str) -> ImageRequest:
 
 
 WATCHES = "procrastinate_jobs WHERE task_name = 'watch' AND status = 'doing'"
+WAITING = "procrastinate_jobs WHERE task_name = 'watch' AND status = 'todo'"
+SETTLED_SOON = "settle_s=0.8"  # for creates that are refused at once, so that none is on its way any more
+UNTIL_TOLD = Plan(run_s=600.0)  # until the gateway ends all
 
 
 async def test_a_worker_brings_home_what_a_replica_has_created(team: Team) -> None:
@@ -61,16 +64,17 @@ async def test_a_worker_brings_home_what_a_replica_has_created(team: Team) -> No
 
 
 async def test_a_killed_worker_loses_nothing_and_the_next_repeats_nothing(team: Team) -> None:
-    team.gateway.follow(Plan(run_s=1.5))
+    team.gateway.follow(UNTIL_TOLD)
     first = team.start("worker")
     async with team.replica() as room_of:
         room = await room_of("ada")
         async with anyio.create_task_group() as tasks:
             for number in range(8):
-                tasks.start_soon(partial(generate_image, room, wish(f"fox {number}"), wait_s=1))
+                tasks.start_soon(partial(generate_image, room, wish(f"fox {number}"), wait_s=0))
         await seen(lambda: team.count(WATCHES) > 0)
-        first.kill()
+        team.kill(first)
         team.start("worker")
+        team.gateway.end_all()
         await team.all_home(8)
     assert team.lost_and_twice() == (set(), []) and team.gateway.truth().creates == 8
     assert team.count("images WHERE state = 'stored'") == 8
@@ -78,18 +82,18 @@ async def test_a_killed_worker_loses_nothing_and_the_next_repeats_nothing(team: 
 
 async def test_what_a_killed_worker_had_is_begun_anew_at_once_where_no_other_is_connected(team: Team) -> None:
     team.gateway.follow(Plan(run_s=60))
-    team.start("worker", "patient")
+    team.start("worker", PATIENT)
     async with team.replica() as room_of:
         await generate_image(await room_of("ada"), wish("a fox"), wait_s=0)
     await seen(lambda: team.count(WATCHES) > 0)
     team.end()
     held = team.postgres.execute(f"SELECT id FROM {WATCHES}")
     with psycopg.connect(team.postgres.worker, application_name=WORKERS):
-        team.start("worker", "patient")
+        team.start("worker", PATIENT)
         assert team.postgres.execute(f"SELECT id FROM {WATCHES}") == held, "it may be that of the one connected"
         team.end()
     await seen(lambda: not team.count(f"pg_stat_activity WHERE application_name = '{WORKERS}'"))
-    team.start("worker", "patient")
+    team.start("worker", PATIENT)
     await seen(lambda: team.count(f"{WATCHES} AND id <> {held[0][0]}") == team.count(WATCHES) == 1)
 
 
@@ -107,16 +111,24 @@ async def test_the_queue_is_tended_again_as_soon_as_a_worker_may_be_gone(postgre
 
 
 async def test_of_two_workers_one_watches_an_account(team: Team) -> None:
-    team.gateway.follow(Plan(run_s=2.0))
+    team.gateway.follow(UNTIL_TOLD)
     team.start("worker")
     team.start("worker")
     most = [0]
+
+    def count() -> int:
+        most.append(team.count(WATCHES))
+        return most[-1]
+
     async with team.replica() as room_of:
         room = await room_of("ada")
         async with anyio.create_task_group() as tasks:
             for number in range(6):
                 tasks.start_soon(partial(generate_image, room, wish(f"fox {number}"), wait_s=0))
-        await seen(lambda: most.append(team.count(WATCHES)) or team.states() == {"home": 6})
+        # Another watch is wanted, and both workers are free to begin it.
+        await seen(lambda: count() == 1 and team.count(WAITING) == 1)
+        team.gateway.end_all()
+        await seen(lambda: count() >= 0 and team.states() == {"home": 6})
     assert max(most) == 1
     assert team.lost_and_twice() == (set(), [])
 
@@ -134,7 +146,7 @@ async def test_a_create_whose_replica_has_died_is_found_and_brought_home(team: T
 async def test_a_create_that_the_gateway_never_made_is_counted_as_lost(team: Team) -> None:
     team.metrics_port = free_port()
     team.gateway.follow(Plan(script=("504 before",)))
-    team.start("worker")
+    team.start("worker", SETTLED_SOON)
     async with team.replica() as room_of:
         await generate_image(await room_of("ada"), wish("a fox"), wait_s=0)
         await seen(lambda: team.states() == {"absent": 1})
@@ -171,10 +183,10 @@ async def test_an_image_that_was_refused_is_fetched_when_its_person_asks_again(t
     async with team.replica() as room_of:
         room = await room_of("ada")
         made = await generate_image(room, wish("a fox"), wait_s=15)
-        await seen(lambda: not team.count("busy_accounts"))
+        await seen(team.is_at_rest)
         # As where its host was not among DARKROOM_OUTPUT_HOSTS then, and is now.
         team.postgres.execute("UPDATE images SET state = 'refused', problem = 'Not fetched.'")
-        worker.kill()
+        team.kill(worker)
         await get_prediction(room, made.id, wait_s=0)
         assert team.count("busy_accounts") == 1, "else it would be tried a few times only"
         team.start("worker")
@@ -222,7 +234,7 @@ async def test_a_lost_create_is_called_absent_by_workers_of_which_none_lives_for
     while team.states() != {"absent": 1}:
         assert len(lives_s) < 12, "what the workers before have looked for counts"
         begun_s, read = anyio.current_time(), team.gateway.truth().lists
-        worker = team.start("worker")
+        worker = team.start("worker", SETTLED_SOON)
         await seen(lambda read=read: team.gateway.truth().lists > read or team.states() == {"absent": 1})
         worker.send_signal(signal.SIGTERM)
         assert await anyio.to_thread.run_sync(worker.wait) == 0

@@ -55,11 +55,18 @@ _TOO_LATE = b"The request was not sent to its end in time.\n"
 
 
 def serve_http(
-    settings: Settings, listener: socket.socket, *, allowed_hosts: Iterable[str], on_ready: Callable[[], None]
+    settings: Settings,
+    listener: socket.socket,
+    *,
+    allowed_hosts: Iterable[str],
+    on_ready: Callable[[], None],
+    notice_s: float = _NOTICE_S,
 ) -> None:
     """Serve on `listener` until SIGTERM or SIGINT. Calls get 2 s more; what they wait for goes on at the gateway.
 
-    In a team new calls come for 5 s more, and those that wait get 55 s. Raises: SettingsError for a team's settings.
+    In a team new calls come for `notice_s` more, and those that wait get 55 s.
+
+    Raises: SettingsError for a team's settings.
     """
     team = served_team(settings)
     if team and team.metrics_port:
@@ -75,7 +82,7 @@ def serve_http(
         access_log=False,
         timeout_graceful_shutdown=_TEAM_LEAVES_WITHIN_S if team else _LEAVE_WITHIN_S,
     )
-    server = _Server(config, on_ready, notice_s=_NOTICE_S if team else 0.0)
+    server = _Server(config, on_ready, notice_s=notice_s if team else 0.0)
     server.run(sockets=[listener])
 
 
