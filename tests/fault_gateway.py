@@ -79,6 +79,8 @@ class FaultGateway:
         """What still runs has succeeded now."""
         for made in self._by_id.values():
             made.ends_s = min(made.ends_s, time.time())
+        for over in self._holds.values():
+            over.set()
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.ensure_future(self._serve(reader, writer))

@@ -8,6 +8,7 @@ import anyio
 import pytest
 from call_results import text
 from fault_gateway import FaultGateway
+from fault_plan import Plan
 from mcp import Client
 from mcp.types import CallToolResult
 
@@ -23,7 +24,7 @@ PHOTO = "https://example.com/photo.jpg"
 @pytest.fixture
 async def gateway() -> AsyncGenerator[FaultGateway]:
     with anyio.fail_after(60):
-        async with FaultGateway() as gateway:
+        async with FaultGateway(Plan(born_done=1.0)) as gateway:
             yield gateway
 
 
