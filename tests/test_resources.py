@@ -9,6 +9,8 @@ from typing import Any
 
 import anyio
 import pytest
+from fault_gateway import FaultGateway
+from fault_plan import Plan
 from mcp import Client, MCPError
 from mcp.shared.subscriptions import ResourceUpdated
 from mcp.types import (
@@ -180,17 +182,18 @@ async def test_the_person_narrows_the_hosts_that_the_gallery_may_load_images_fro
 
 
 async def test_a_host_that_watches_a_prediction_hears_of_its_end(tmp_path: Path) -> None:
-    settings = Settings.read(
-        {"DARKROOM_DATA_DIR": str(tmp_path / "data"), "DARKROOM_OUTPUT_DIR": str(tmp_path / "pictures")}
-    )
+    variables = {"DARKROOM_DATA_DIR": str(tmp_path / "data"), "DARKROOM_OUTPUT_DIR": str(tmp_path / "pictures")}
+    variables |= {"DARKROOM_GATEWAY": "replicate", "DARKROOM_API_KEY": "r8_nobody"}
     with anyio.fail_after(30):
-        async with Client(create_server(settings)) as client:
-            started = await client.call_tool(
-                "generate_image", {"prompt": "sandbox:slow=2 a lighthouse", "wait_seconds": 0}
-            )
+        async with (
+            FaultGateway(Plan(run_s=600)) as gateway,
+            Client(create_server(Settings.read({**variables, "DARKROOM_BASE_URL": gateway.base_url}))) as client,
+        ):
+            started = await client.call_tool("generate_image", {"prompt": "a lighthouse", "wait_seconds": 0})
             assert started.meta
             uri = f"prediction://{started.meta['darkroom/report']['id']}"
             async with client.listen(resource_subscriptions=[uri]) as events:
+                gateway.end_all()
                 event = await anext(aiter(events))
             assert event == ResourceUpdated(uri=uri)
             assert json.loads(text(await client.read_resource(uri)))["status"] == "succeeded"

@@ -10,6 +10,8 @@ from typing import Any, cast
 import anyio
 import pytest
 from call_results import report, text
+from fault_gateway import FaultGateway
+from fault_plan import Plan
 from mcp import Client
 from mcp.types import CallToolResult, ImageContent
 from PIL import Image
@@ -37,6 +39,26 @@ async def client(request: pytest.FixtureRequest, settings: Settings) -> AsyncGen
     with anyio.fail_after(60):
         async with Client(create_server(settings), mode=request.param) as client:
             yield client
+
+
+def at(gateway: FaultGateway, folder: Path) -> Settings:
+    """Settings for a gateway whose predictions run until they are ended."""
+    return Settings.read(
+        {
+            "DARKROOM_GATEWAY": "replicate",
+            "DARKROOM_BASE_URL": gateway.base_url,
+            "DARKROOM_API_KEY": "r8_nobody",
+            "DARKROOM_DATA_DIR": str(folder / "data"),
+            "DARKROOM_OUTPUT_DIR": str(folder / "pictures"),
+        }
+    )
+
+
+@pytest.fixture
+async def gateway() -> AsyncGenerator[FaultGateway]:
+    with anyio.fail_after(60):
+        async with FaultGateway(Plan(run_s=600)) as gateway:
+            yield gateway
 
 
 async def generate(client: Client, **arguments: Any) -> CallToolResult:
@@ -216,11 +238,16 @@ async def test_the_same_request_id_gives_the_same_prediction(client: Client) -> 
     assert "nothing new was started" in text(again)
 
 
-async def test_a_spent_budget_hands_out_the_id_and_the_work_goes_on(client: Client) -> None:
-    result = await generate(client, prompt="sandbox:slow=3 a lighthouse", wait_seconds=0)
-    assert not result.is_error and text(result).startswith("Still ")
-    later = await client.call_tool("get_prediction", {"id": report(result)["id"], "wait_seconds": 30})
-    assert text(later).startswith("Succeeded: 1 image")
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_a_spent_budget_hands_out_the_id_and_the_work_goes_on(
+    gateway: FaultGateway, tmp_path: Path, mode: Any
+) -> None:
+    async with Client(create_server(at(gateway, tmp_path)), mode=mode) as client:
+        result = await generate(client, wait_seconds=0)
+        assert not result.is_error and text(result).startswith("Still ")
+        gateway.end_all()
+        later = await client.call_tool("get_prediction", {"id": report(result)["id"], "wait_seconds": 30})
+        assert text(later).startswith("Succeeded: 1 image")
 
 
 async def test_a_moderated_prompt_is_an_error_that_asks_for_another_prompt(client: Client) -> None:
@@ -245,19 +272,21 @@ async def test_latest_among_images_is_refused_before_anything_is_paid(client: Cl
     assert "Charged: nothing" in text(edited)
 
 
-async def test_progress_begins_at_once_only_rises_and_soon_names_the_id(settings: Settings) -> None:
+async def test_progress_begins_at_once_only_rises_and_soon_names_the_id(gateway: FaultGateway, tmp_path: Path) -> None:
     seen: list[tuple[float, str]] = []
 
     async def on_progress(progress: float, total: float | None, message: str | None) -> None:
         seen.append((progress, message or ""))
+        if any(each.id in seen[-1][1] for each in gateway.truth.predictions):
+            gateway.end_all()
 
-    async with Client(create_server(settings)) as client:
-        result = await client.call_tool(
-            "generate_image", {"prompt": "sandbox:slow=3 a lighthouse"}, progress_callback=on_progress
-        )
+    async with Client(create_server(at(gateway, tmp_path))) as client:
+        wish = {"prompt": "a lighthouse", "wait_seconds": 40}
+        result = await client.call_tool("generate_image", wish, progress_callback=on_progress)
     values = [value for value, _ in seen]
     assert values == sorted(set(values)) and values[0] == 0
     assert any(message.startswith(report(result)["id"]) for _, message in seen)
+    assert text(result).startswith("Succeeded")
     assert all(len(message) <= 100 for _, message in seen)
 
 
@@ -283,10 +312,14 @@ async def test_a_prediction_is_found_after_a_restart(settings: Settings) -> None
     assert text(found).startswith("Succeeded") and report(found)["images"][0]["state"] == "stored"
 
 
-async def test_a_prediction_that_a_closed_server_left_running_comes_home_at_the_next_start(settings: Settings) -> None:
-    async with Client(create_server(settings)) as client:
-        made = await generate(client, prompt="sandbox:slow=2 a lighthouse", wait_seconds=0)
-    async with Client(create_server(settings)) as client:
+async def test_a_prediction_that_a_closed_server_left_running_comes_home_at_the_next_start(
+    gateway: FaultGateway, tmp_path: Path
+) -> None:
+    async with Client(create_server(at(gateway, tmp_path))) as client:
+        made = await generate(client, wait_seconds=0)
+        assert text(made).startswith("Still ")
+    gateway.end_all()
+    async with Client(create_server(at(gateway, tmp_path))) as client:
         found = await client.call_tool("get_prediction", {"id": report(made)["id"], "wait_seconds": 30})
     assert Path(report(found)["images"][0]["path"]).is_file()
 
