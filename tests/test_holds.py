@@ -10,7 +10,7 @@ import anyio
 import pytest
 from fault_gateway import FaultGateway
 from fault_plan import Plan
-from open_rooms import Ears, NoonClock, room_at
+from open_rooms import Ears, NoonClock, room_at, until
 
 from darkroom.darkroom import Darkroom
 from darkroom.gateways import Timeouts
@@ -187,8 +187,7 @@ async def test_a_cancel_during_a_hold_stops_it_at_once(gateway: FaultGateway, tm
         await held(gateway, 1)
         with anyio.fail_after(5):
             await get_prediction(room, "fox", cancel=True)
-            while not reports:
-                await anyio.sleep(0.01)
+            await until(lambda: reports)
         assert reports[0].text.startswith("Canceled")
     assert gateway.truth.cancels == [gateway.truth.predictions[0].id]
 
@@ -220,12 +219,11 @@ async def test_a_hold_is_minded_on_when_the_journal_can_be_read_again(
             other.execute("ALTER TABLE intents RENAME TO elsewhere")
             await room.work.cancel_all(intents)
             with anyio.fail_after(10):
-                while caplog.text.count("The journal could not be used") < 2:  # by the cancel and by the hold
-                    await anyio.sleep(0.01)
+                words = "The journal could not be used"  # by the cancel and by the hold
+                await until(lambda: caplog.text.count(words) >= 2)
             other.execute("ALTER TABLE elsewhere RENAME TO intents")
         with anyio.fail_after(10):
-            while not gateway.truth.cancels:
-                await anyio.sleep(0.01)
+            await until(lambda: gateway.truth.cancels)
     assert gateway.truth.cancels == [gateway.truth.predictions[0].id]
 
 
@@ -265,8 +263,7 @@ async def test_no_more_than_32_answers_of_an_account_are_held(gateway: FaultGate
         for number in range(40):
             wish = ImageRequest(prompt=f"fox {number}", model=FOX.model)
             calls.start_soon(partial(generate, (one, two)[number % 2], wish, request_id=f"fox {number}"))
-        while gateway.truth.creates < 40:
-            await anyio.sleep(0.01)
+        await until(lambda: gateway.truth.creates == 40)
         gateway.end_all()
     assert gateway.truth.most_held == 32 and gateway.truth.creates == 40
     assert images(tmp_path) == 40
@@ -274,5 +271,4 @@ async def test_no_more_than_32_answers_of_an_account_are_held(gateway: FaultGate
 
 async def held(gateway: FaultGateway, count: int) -> None:
     """Return when so many answers were held at once."""
-    while gateway.truth.most_held < count:
-        await anyio.sleep(0.01)
+    await until(lambda: gateway.truth.most_held >= count)
