@@ -27,6 +27,7 @@ def settings_for(gateway: FaultGateway, folder: Path, **more: str) -> Settings:
             "DARKROOM_API_KEY": "r8_nobody",
             "DARKROOM_DATA_DIR": str(folder / "data"),
             "DARKROOM_OUTPUT_DIR": str(folder / "images"),
+            "DARKROOM_PREVIEWS": "off",
             **more,
         }
     )

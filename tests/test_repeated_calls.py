@@ -61,6 +61,7 @@ async def session(
         "DARKROOM_API_KEY": "r8_nobody",
         "DARKROOM_DATA_DIR": str(folder / "data"),
         "DARKROOM_OUTPUT_DIR": str(folder / "images"),
+        "DARKROOM_PREVIEWS": "off",
     }
     async with Client(
         create_server(Settings.read(environ | variables)), mode=mode, elicitation_callback=person

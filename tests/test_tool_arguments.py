@@ -37,6 +37,7 @@ async def client(request: pytest.FixtureRequest, gateway: FaultGateway, tmp_path
             "DARKROOM_API_KEY": "r8_nobody",
             "DARKROOM_DATA_DIR": str(tmp_path / "data"),
             "DARKROOM_OUTPUT_DIR": str(tmp_path / "images"),
+            "DARKROOM_PREVIEWS": "off",
         }
     )
     async with Client(create_server(settings), mode=request.param) as client:

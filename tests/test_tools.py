@@ -35,9 +35,22 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture(params=["auto", "legacy"])
-async def client(request: pytest.FixtureRequest, settings: Settings) -> AsyncGenerator[Client]:
+def mode(request: pytest.FixtureRequest) -> Any:
+    return request.param
+
+
+@pytest.fixture
+async def client(settings: Settings, mode: Any) -> AsyncGenerator[Client]:
+    """Without previews, which take a third of a call's time."""
     with anyio.fail_after(60):
-        async with Client(create_server(settings), mode=request.param) as client:
+        async with Client(create_server(settings.model_copy(update={"previews": "off"})), mode=mode) as client:
+            yield client
+
+
+@pytest.fixture
+async def previewing(settings: Settings, mode: Any) -> AsyncGenerator[Client]:
+    with anyio.fail_after(60):
+        async with Client(create_server(settings), mode=mode) as client:
             yield client
 
 
@@ -127,8 +140,8 @@ async def test_every_tool_states_all_hints_and_a_title(client: Client) -> None:
 # generate_image
 
 
-async def test_a_prompt_gives_a_saved_picture_and_a_preview(client: Client, settings: Settings) -> None:
-    result = await generate(client)
+async def test_a_prompt_gives_a_saved_picture_and_a_preview(previewing: Client, settings: Settings) -> None:
+    result = await generate(previewing)
     assert not result.is_error
     assert text(result).startswith("Succeeded: 1 image by black-forest-labs/flux-schnell (prediction '")
     [image] = report(result)["images"]
@@ -142,11 +155,11 @@ async def test_a_prompt_gives_a_saved_picture_and_a_preview(client: Client, sett
     assert {block.type for block in result.content} == {"text", "image"}
 
 
-async def test_an_image_that_cannot_be_decoded_is_said_to_be_without_a_preview(client: Client) -> None:
-    made = await generate(client)
+async def test_an_image_that_cannot_be_decoded_is_said_to_be_without_a_preview(previewing: Client) -> None:
+    made = await generate(previewing)
     path = Path(report(made)["images"][0]["path"])
     path.write_bytes(path.read_bytes()[:200])
-    found = await client.call_tool("get_prediction", {"id": report(made)["id"]})
+    found = await previewing.call_tool("get_prediction", {"id": report(made)["id"]})
     note = "image 1 cannot be shown: it is damaged and cannot be decoded."
     assert f"Note: {note}" in text(found) and note in report(found)["notes"]
 
@@ -174,8 +187,8 @@ async def test_the_answer_carries_no_structured_content(client: Client) -> None:
     assert (await generate(client)).structured_content is None
 
 
-async def test_four_images_come_from_one_prediction_in_a_kilobyte_of_text(client: Client) -> None:
-    result = await generate(client, count=4, aspect_ratio="16:9")
+async def test_four_images_come_from_one_prediction_in_a_kilobyte_of_text(previewing: Client) -> None:
+    result = await generate(previewing, count=4, aspect_ratio="16:9")
     assert text(result).startswith("Succeeded: 4 images")
     assert len(report(result)["predictions"]) == 1 and len(report(result)["images"]) == 4
     assert all(image["width"] > image["height"] for image in report(result)["images"])
@@ -238,7 +251,6 @@ async def test_the_same_request_id_gives_the_same_prediction(client: Client) -> 
     assert "nothing new was started" in text(again)
 
 
-@pytest.mark.parametrize("mode", ["auto", "legacy"])
 async def test_a_spent_budget_hands_out_the_id_and_the_work_goes_on(
     gateway: FaultGateway, tmp_path: Path, mode: Any
 ) -> None:
@@ -262,14 +274,13 @@ async def test_an_image_is_edited_by_the_id_of_an_earlier_prediction(client: Cli
     assert report(edited)["images"][0]["sha256"] != report(first)["images"][0]["sha256"]
 
 
-@pytest.mark.parametrize("reference", ["prediction:latest", "prediction:latest/1", "prediction:LATEST"])
-async def test_latest_among_images_is_refused_before_anything_is_paid(client: Client, reference: str) -> None:
+async def test_latest_among_images_is_refused_before_anything_is_paid(client: Client) -> None:
     await generate(client)
-    edited = await generate(client, prompt="make it night", images=[reference])
-    assert edited.is_error and "or one of another conversation. Give the id: get_prediction(id='latest')" in text(
-        edited
-    )
-    assert "Charged: nothing" in text(edited)
+    for reference in ("prediction:latest", "prediction:latest/1", "prediction:LATEST"):
+        edited = await generate(client, prompt="make it night", images=[reference])
+        said = text(edited)
+        assert edited.is_error and "or one of another conversation. Give the id: get_prediction(id='latest')" in said
+        assert "Charged: nothing" in said
 
 
 async def test_progress_begins_at_once_only_rises_and_soon_names_the_id(gateway: FaultGateway, tmp_path: Path) -> None:
@@ -350,7 +361,6 @@ async def test_an_unknown_task_lists_the_tasks(client: Client) -> None:
 # settings
 
 
-@pytest.mark.parametrize("mode", ["auto", "legacy"])
 async def test_a_wrong_setting_is_the_answer_to_each_call_not_the_end_of_the_server(mode: Any) -> None:
     settings = Settings.read_or_problem({"DARKROOM_GATEWAY": "replicat"})
     async with Client(create_server(settings), mode=mode) as client:
@@ -381,7 +391,6 @@ async def test_a_wait_beyond_the_limit_of_hosts_is_cut_and_noted(tmp_path: Path,
 # The journal's warnings
 
 
-@pytest.mark.parametrize("mode", ["auto", "legacy"])
 async def test_a_journal_that_was_set_aside_is_told_once_by_each_tool(settings: Settings, mode: Any) -> None:
     settings.data_path.mkdir()
     (settings.data_path / "journal.sqlite3").write_bytes(b"no journal at all" * 100)
