@@ -25,9 +25,7 @@ _PREFER = re.compile(r"wait(?:=(\d+))?")
 _LONGEST_HOLD_S = 60
 _LOOK_FAULTS = ("500", "reset", "cut")
 _PAGE_LENGTH = 100
-_SLOW_S = 0.25
-_CLOCK_STEP_S = 0.002
-_LOOK_EVERY_S = 0.01
+_SLOW_S, _CLOCK_STEP_S, _LOOK_EVERY_S = 0.25, 0.002, 0.01
 
 
 class _Broken(Exception):
@@ -77,8 +75,10 @@ class FaultGateway:
 
     def end_all(self) -> None:
         """What still runs has succeeded now."""
-        for made in self._by_id.values():
+        for name, made in self._by_id.items():
             made.ends_s = min(made.ends_s, time.time())
+            if name in self._holds:
+                self._holds[name].set()
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.ensure_future(self._serve(reader, writer))

@@ -26,6 +26,11 @@ class GatewayProcess:
     def __init__(self, base_url: str) -> None:
         self.base_url = base_url
 
+    @property
+    def settings(self) -> dict[str, str]:
+        """The variables that make it the gateway of a server."""
+        return {"DARKROOM_GATEWAY": "replicate", "DARKROOM_BASE_URL": self.base_url, "DARKROOM_API_KEY": "r8_nobody"}
+
     def follow(self, plan: Plan) -> None:
         self._ask("/plan", asdict(plan))
 

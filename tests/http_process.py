@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -21,7 +22,7 @@ def bare_environ(folder: Path, **variables: str) -> dict[str, str]:
 class ServingProcess:
     """`darkroom-mcp` with these words while the block runs. `url` is its first line, `origin` the server's root."""
 
-    PROGRAM: tuple[str, ...] = DARKROOM
+    program: Sequence[str] = DARKROOM
 
     def __init__(self, folder: Path, *words: str, **variables: str) -> None:
         self.folder = folder
@@ -30,7 +31,7 @@ class ServingProcess:
 
     def __enter__(self) -> Self:
         self._process = ForkedProcess(
-            [*self.PROGRAM, *self._words],
+            [*self.program, *self._words],
             env=self._environ,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

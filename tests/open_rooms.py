@@ -48,6 +48,12 @@ async def quick_sleep(seconds: float) -> None:
     await anyio.sleep(seconds / 5)
 
 
+async def until(is_so: Callable[[], object]) -> None:
+    """Return once it is so; who calls bounds it."""
+    while not is_so():  # noqa: ASYNC110 - what it waits for gives no event
+        await anyio.sleep(0.01)
+
+
 class Ears:
     """Hears every moment; `heard` gives an event to wait for, `at` does something at the next such moment."""
 

@@ -22,17 +22,22 @@ _CLIENT = str(Path(__file__).with_name("outside_client.py"))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """`name` is the server's; the job takes `job_s`, a call waits `wait_s`, a gateway stalls for `stall_s`."""
+    """`name` is the server's; the job takes `job_s`, a call waits `wait_s`, a gateway stalls for `stall_s`.
+
+    A client's own time-out is `limit_s`. Where `ends_jobs`, they end as soon as a case needs them no longer.
+    """
 
     name: str
     job_s: float
     wait_s: int
+    limit_s: float
     stall_s: float
     settle_s: float
+    ends_jobs: bool = False
 
 
-QUICK = Pace(name="quick", job_s=2.0, wait_s=1, stall_s=1.5, settle_s=3.0)
-REAL = Pace(name="real", job_s=75.0, wait_s=25, stall_s=90.0, settle_s=120.0)
+QUICK = Pace(name="quick", job_s=60.0, wait_s=1, limit_s=0.5, stall_s=1.5, settle_s=1.5, ends_jobs=True)
+REAL = Pace(name="real", job_s=75.0, wait_s=25, limit_s=37.5, stall_s=90.0, settle_s=120.0)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -69,6 +74,10 @@ class Scene:
     def follow(self, *script: str, job_s: float | None = None, busy_s: float = 0.0) -> None:
         run_s = self.pace.job_s if job_s is None else job_s
         self.gateway.follow(Plan(script=script, run_s=run_s, stall_s=self.pace.stall_s, busy_s=busy_s))
+
+    def end_jobs(self) -> None:
+        if self.pace.ends_jobs:
+            self.gateway.end_all()
 
     def host(self):
         return host(self.folder, self.gateway.base_url, self.pace.name)
@@ -114,6 +123,7 @@ async def long_job(scene: Scene) -> None:
     scene.follow()
     async with scene.host() as host:
         await scene.note(host.generate(wait_s=scene.pace.wait_s))
+        scene.end_jobs()
         await scene.until_home(host)
 
 
@@ -151,6 +161,7 @@ async def cancelled_task(scene: Scene) -> None:
             tasks.start_soon(partial(host.generate, wait_s=30))
             await host.told_id()
             tasks.cancel_scope.cancel()
+        scene.end_jobs()
         await scene.until_home(host)
 
 
@@ -159,12 +170,13 @@ async def timed_out_call(scene: Scene) -> None:
 
     Where the machine is so busy that nothing was created by then, the next call has more time.
     """
-    limit_s = scene.pace.job_s / 4
+    limit_s = scene.pace.limit_s / 2
     async with scene.host() as host:
         while not scene.gateway.truth().creates:
             limit_s *= 2
-            scene.follow(job_s=2 * limit_s)
+            scene.follow(job_s=max(scene.pace.job_s, 2 * limit_s))
             await _broken_call(host, scene.row, limit_s=limit_s)
+        scene.end_jobs()
         await scene.until_home(host)
 
 
@@ -184,6 +196,7 @@ async def killed_host(scene: Scene) -> None:
         process.kill()
     await servers_gone(scene.folder)
     async with scene.host() as host:
+        scene.end_jobs()
         await scene.note(host.get(scene.made(), wait_s=scene.pace.wait_s))
         await scene.picture_home()
 
@@ -196,6 +209,7 @@ async def killed_server(scene: Scene) -> None:
         host.kill()
     await servers_gone(scene.folder)
     async with scene.host() as host:
+        scene.end_jobs()
         await scene.note(host.get(scene.made(), wait_s=scene.pace.wait_s))
         await scene.picture_home()
 
@@ -226,6 +240,7 @@ async def stopped_server(scene: Scene) -> None:
         one.stop()
         try:
             async with scene.host():
+                scene.end_jobs()
                 await scene.picture_home()
         finally:
             one.go_on()

@@ -14,7 +14,7 @@ from darkroom_server.stdio import serve_stdio
 if TYPE_CHECKING:
     from darkroom.darkroom import DarkroomOptions
 
-SETTLE_S = 3.0
+SETTLE_S = 1.5
 LEASE_S = 1.0
 
 

@@ -20,7 +20,7 @@ _NOTICE_S = 2.0
 class QuickReplica(HttpProcess):
     """Serves while the block runs; the last word is its port."""
 
-    PROGRAM = (str(Path(__file__)),)
+    program = (str(Path(__file__)),)
 
 
 def main(port: int) -> None:

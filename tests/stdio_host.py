@@ -52,11 +52,10 @@ class Host:
         return answer
 
     def begin_a_long_call(self) -> None:
-        """Return once the server has reported that it works on it."""
-        arguments = {"prompt": "sandbox:slow=60 a fox"}
-        params = {"name": "generate_image", "arguments": arguments, "_meta": {"progressToken": "t"}}
+        """Return once the server has reported that the gateway works on it."""
+        params = {"name": "generate_image", "arguments": {"prompt": "a fox"}, "_meta": {"progressToken": "t"}}
         self.send("tools/call", params, 2)
-        while "starting" not in self.receive()["params"]["message"]:
+        while "processing" not in self.receive()["params"]["message"]:
             pass
 
     @property

@@ -122,15 +122,18 @@ def test_a_refusal_that_would_meet_every_line_ends_the_batch(line: CommandLine) 
 
 
 def test_only_what_failed_is_made_anew_where_that_is_wanted(line: CommandLine) -> None:
-    prompts = b"a fox\nsandbox:oom a boat\nsandbox:slow=600 a lighthouse\n"
-    first = line.run("generate", "-", "--wait", "2", stdin=prompts)
-    assert first.returncode == 4 and "--retry-failed" in first.stderr, first.stderr
+    ending = b"a fox\nsandbox:oom a boat\n"
+    prompts = ending + b"sandbox:slow=600 a lighthouse\n"
+    first = line.run("generate", "-", stdin=ending)
+    assert first.returncode == 1 and "--retry-failed" in first.stderr, first.stderr
     plain = line.run("generate", "-", "--wait", "0", stdin=prompts)
+    assert plain.returncode == 4 and "--retry-failed" in plain.stderr, plain.stderr
     assert plain.stdout == first.stdout and line.answer("select count(*) from intents") == 3
     for attempts in (4, 5):
-        again = line.run("generate", "-", "--retry-failed", "--wait", "2", stdin=prompts)
+        again = line.run("generate", "-", "--retry-failed", "--wait", "0", stdin=prompts)
         assert "2 of them asked before" in again.stderr, again.stderr
         assert again.stdout == first.stdout and line.answer("select count(*) from intents") == attempts
+        assert line.run("generate", "-", stdin=ending).returncode == 1  # it has failed once more
     joined = line.run("generate", "-", "--wait", "0", stdin=prompts)
     assert "3 of them asked before" in joined.stderr and line.answer("select count(*) from intents") == 5
 

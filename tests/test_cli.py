@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 import systems
-from command_line import CommandLine
+from command_line import CommandLine, through
+from fault_plan import Plan
+from gateway_process import gateway_process
 from PIL import Image
 
 from darkroom_server import __version__
@@ -115,8 +117,8 @@ def test_a_running_prediction_comes_with_the_command_that_picks_it_up(line: Comm
 
 
 def test_what_was_never_sent_is_not_said_to_go_on_at_the_gateway(line: CommandLine) -> None:
-    line.run("generate", "sandbox:429=100 a fox", "--wait", "1")
-    done = line.run("generate", "a boat", "--wait", "1")
+    line.run("generate", "sandbox:429=100 a fox", "--wait", "0")
+    done = line.run("generate", "a boat", "--wait", "0")
     assert done.returncode == 4 and "nothing sent yet" in done.stderr and "darkroom-mcp show" in done.stderr
     assert "goes on with it" not in done.stderr
 
@@ -250,9 +252,15 @@ def test_a_person_in_a_terminal_gets_a_short_help_without_arguments(line: Comman
 @systems.signals
 def test_ctrl_c_stops_waiting_and_says_how_to_pick_it_up(line: CommandLine) -> None:
     """The prediction is in the journal before the signal is sent, so there is an id to be told."""
-    with subprocess.Popen(
-        line.command(("generate", "sandbox:slow=50 a fox")), env=line.environ, stderr=subprocess.PIPE, text=True
-    ) as process:
+    with (
+        gateway_process(Plan(run_s=600)) as gateway,
+        subprocess.Popen(
+            line.command(("generate", "a fox")),
+            env=line.environ | through(gateway.base_url),
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process,
+    ):
         line.seen_in_the_journal(process, "select count(*) from intents where prediction_id is not null")
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=30)
@@ -263,9 +271,15 @@ def test_ctrl_c_stops_waiting_and_says_how_to_pick_it_up(line: CommandLine) -> N
 
 @systems.signals
 def test_ctrl_c_before_the_gateway_has_answered_says_that_it_may_run(line: CommandLine) -> None:
-    with subprocess.Popen(
-        line.command(("generate", "sandbox:slow=50 a fox")), env=line.environ, stderr=subprocess.PIPE, text=True
-    ) as process:
+    with (
+        gateway_process(Plan(script=("stall after",), stall_s=600)) as gateway,
+        subprocess.Popen(
+            line.command(("generate", "a fox")),
+            env=line.environ | through(gateway.base_url),
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process,
+    ):
         line.seen_in_the_journal(process, "select count(*) from intents where state = 'sent'")
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=30)

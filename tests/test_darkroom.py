@@ -13,10 +13,10 @@ import pytest
 from broken_journal import BrokenJournal
 from fault_gateway import FaultGateway
 from fault_plan import Plan
-from open_rooms import Ears, NoonClock, room_at
+from open_rooms import Ears, NoonClock, room_at, until
 
 from darkroom.darkroom import Darkroom, DarkroomOptions
-from darkroom.gateways import Key, load_gateways
+from darkroom.gateways import Key, Timeouts, load_gateways
 from darkroom.generate_image import generate_image
 from darkroom.get_prediction import get_prediction
 from darkroom.journal import IntentState
@@ -68,10 +68,11 @@ async def test_a_call_that_is_cancelled_loses_nothing(
 
 
 async def test_a_spent_budget_ends_the_waiting_and_not_the_prediction(gateway: FaultGateway, tmp_path: Path) -> None:
-    gateway.plan = Plan(run_s=1)
+    gateway.plan = Plan(run_s=60)
     async with room_at(gateway, tmp_path) as room:
         report = await generate(room, wait_s=0)
         assert report.outcome == "running" and "Do not call generate_image again" in report.text
+        gateway.end_all()
         found = await get_prediction(room, "fox", wait_s=20)
     assert found.outcome == "succeeded" and gateway.truth.creates == 1
 
@@ -143,11 +144,13 @@ async def test_a_finished_request_is_answered_again_without_a_create(gateway: Fa
 
 
 async def test_a_running_request_is_joined(gateway: FaultGateway, tmp_path: Path) -> None:
-    gateway.plan = Plan(run_s=1)
+    gateway.plan = Plan(run_s=60)
     async with room_at(gateway, tmp_path) as room:
         async with anyio.create_task_group() as tasks:
             for _ in range(5):
                 tasks.start_soon(generate, room)
+            await until(lambda: gateway.truth.predictions)
+            gateway.end_all()
         assert (await generate(room)).outcome == "succeeded"
     assert gateway.truth.creates == 1
 
@@ -159,7 +162,7 @@ async def test_a_lost_answer_is_found_in_the_list_by_the_very_call(
     gateway: FaultGateway, tmp_path: Path, fault: str
 ) -> None:
     gateway.plan = Plan(script=(fault,), run_s=0, stall_s=5)
-    async with room_at(gateway, tmp_path) as room:
+    async with room_at(gateway, tmp_path, timeouts=Timeouts(connect_s=2, write_s=2, read_s=0.5)) as room:
         report = await generate(room)
     assert report.outcome == "succeeded" and report.data["id"] == gateway.truth.predictions[0].id
     assert gateway.truth.creates == len(pictures(tmp_path)) == 1
@@ -185,8 +188,7 @@ async def test_a_doubt_that_nobody_asks_about_is_settled_by_itself(gateway: Faul
         await generate(room, request_id="one")
         await generate(room, request_id="two")
         gateway.plan = Plan()
-        while len(pictures(tmp_path)) < 2:  # noqa: ASYNC110 - bounded by room_at
-            await anyio.sleep(0.05)
+        await until(lambda: len(pictures(tmp_path)) == 2)
     assert gateway.truth.creates == 2
 
 
@@ -429,8 +431,7 @@ async def test_predictions_are_taken_up_soonest_to_expire_first(gateway: FaultGa
     made = [each.id for each in gateway.truth.predictions]
     gateway.truth.looks.clear()
     async with room_at(gateway, tmp_path, clock=clock):
-        while len(gateway.truth.looks) < len(made):  # noqa: ASYNC110 - bounded by room_at
-            await anyio.sleep(0.01)
+        await until(lambda: len(gateway.truth.looks) >= len(made))
         with closing(sqlite3.connect(tmp_path / "data" / "journal.sqlite3")) as journal:
             leased = journal.execute("SELECT prediction_id FROM intents ORDER BY lease_until").fetchall()
     assert [row[0] for row in leased] == made
@@ -620,8 +621,7 @@ async def test_a_journal_that_cannot_be_read_while_doubts_are_looked_for_keeps_t
         await generate(room, wait_s=1)
         with closing(sqlite3.connect(tmp_path / "data" / "journal.sqlite3")) as journal:
             journal.execute("ALTER TABLE intents RENAME TO away")
-            while "reconciliation put off" not in caplog.text:  # noqa: ASYNC110 - bounded by room_at
-                await anyio.sleep(0.02)
+            await until(lambda: "reconciliation put off" in caplog.text)
             journal.execute("ALTER TABLE away RENAME TO intents")
         assert (await generate(room, request_id="next")).outcome == "succeeded"
 

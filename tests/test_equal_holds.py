@@ -29,7 +29,7 @@ async def gateway() -> AsyncGenerator[FaultGateway]:
 
 
 async def test_of_equal_holds_the_later_may_be_looked_up_first(gateway: FaultGateway, tmp_path: Path) -> None:
-    gateway.plan = Plan(run_s=2, holds=True)
+    gateway.plan = Plan(run_s=30, holds=True)
     names, reports = ("first", "second"), dict[str, PredictionReport]()
     async with room_at(gateway, tmp_path, holds=True) as room:
 
@@ -41,6 +41,7 @@ async def test_of_equal_holds_the_later_may_be_looked_up_first(gateway: FaultGat
                 calls.start_soon(call, name)
                 await held(gateway, number)
             reports["look"] = await get_prediction(room, "second")
+            gateway.end_all()
     made = [each.id for each in gateway.truth.predictions]
     assert reports["look"].data["id"] == made[1]
     assert [(reports[name].outcome, reports[name].data["id"]) for name in names] == [("succeeded", id) for id in made]

@@ -10,7 +10,7 @@ import anyio
 import pytest
 from fault_gateway import FaultGateway
 from fault_plan import Plan
-from open_rooms import Ears, NoonClock, room_at
+from open_rooms import Ears, NoonClock, room_at, until
 
 from darkroom.darkroom import Darkroom
 from darkroom.gateways import Timeouts
@@ -112,7 +112,7 @@ async def test_a_hold_that_breaks_is_found_in_the_list(gateway: FaultGateway, tm
 
 
 async def test_a_proxy_that_gives_a_hold_up_loses_nothing(gateway: FaultGateway, tmp_path: Path) -> None:
-    gateway.plan = Plan(run_s=1.5, holds=True, proxy_s=0.3)
+    gateway.plan = Plan(run_s=0.6, holds=True, proxy_s=0.1)
     async with room_at(gateway, tmp_path, holds=True) as room:
         assert (await generate(room)).outcome == "succeeded"
     assert (gateway.truth.creates, images(tmp_path)) == (1, 1)
@@ -131,12 +131,13 @@ async def test_an_overdue_hold_is_followed_in_the_list_and_left_open(gateway: Fa
 
 
 async def test_a_look_up_during_a_hold_finds_the_id(gateway: FaultGateway, tmp_path: Path) -> None:
-    gateway.plan = Plan(run_s=3, holds=True)
+    gateway.plan = Plan(run_s=30, holds=True)
     async with room_at(gateway, tmp_path, holds=True) as room, anyio.create_task_group() as calls:
         calls.start_soon(partial(generate, room))
         await held(gateway, 1)
         with anyio.fail_after(2):
             report = await get_prediction(room, "fox")
+        gateway.end_all()
         assert report.outcome == "running" and report.data["id"] == gateway.truth.predictions[0].id
     assert (gateway.truth.creates, images(tmp_path)) == (1, 1)
 
@@ -144,7 +145,7 @@ async def test_a_look_up_during_a_hold_finds_the_id(gateway: FaultGateway, tmp_p
 async def test_a_look_up_from_another_process_finds_the_id_and_the_picture_comes_once(
     gateway: FaultGateway, tmp_path: Path
 ) -> None:
-    gateway.plan = Plan(run_s=2, holds=True)
+    gateway.plan = Plan(run_s=30, holds=True)
     async with (
         room_at(gateway, tmp_path, holds=True) as room,
         room_at(gateway, tmp_path, holds=True) as other,
@@ -153,12 +154,13 @@ async def test_a_look_up_from_another_process_finds_the_id_and_the_picture_comes
         calls.start_soon(partial(generate, room))
         await held(gateway, 1)
         assert (await get_prediction(other, "fox")).data["id"] == gateway.truth.predictions[0].id
+        gateway.end_all()
         assert (await get_prediction(other, "fox", wait_s=20)).outcome == "succeeded"
     assert (gateway.truth.creates, images(tmp_path)) == (1, 1)
 
 
 async def test_the_same_request_from_another_process_joins_what_is_held(gateway: FaultGateway, tmp_path: Path) -> None:
-    gateway.plan = Plan(run_s=2, holds=True)
+    gateway.plan = Plan(run_s=30, holds=True)
     async with (
         room_at(gateway, tmp_path, holds=True) as room,
         room_at(gateway, tmp_path, holds=True) as other,
@@ -166,6 +168,8 @@ async def test_the_same_request_from_another_process_joins_what_is_held(gateway:
     ):
         calls.start_soon(partial(generate, room))
         await held(gateway, 1)
+        assert (await generate(other, wait_s=0)).data["id"] == gateway.truth.predictions[0].id
+        gateway.end_all()
         assert (await generate(other)).outcome == "succeeded"
     assert (gateway.truth.creates, images(tmp_path)) == (1, 1)
 
@@ -183,8 +187,7 @@ async def test_a_cancel_during_a_hold_stops_it_at_once(gateway: FaultGateway, tm
         await held(gateway, 1)
         with anyio.fail_after(5):
             await get_prediction(room, "fox", cancel=True)
-            while not reports:
-                await anyio.lowlevel.checkpoint()
+            await until(lambda: reports)
         assert reports[0].text.startswith("Canceled")
     assert gateway.truth.cancels == [gateway.truth.predictions[0].id]
 
@@ -216,12 +219,11 @@ async def test_a_hold_is_minded_on_when_the_journal_can_be_read_again(
             other.execute("ALTER TABLE intents RENAME TO elsewhere")
             await room.work.cancel_all(intents)
             with anyio.fail_after(10):
-                while caplog.text.count("The journal could not be used") < 2:  # by the cancel and by the hold
-                    await anyio.lowlevel.checkpoint()
+                words = "The journal could not be used"  # by the cancel and by the hold
+                await until(lambda: caplog.text.count(words) >= 2)
             other.execute("ALTER TABLE elsewhere RENAME TO intents")
         with anyio.fail_after(10):
-            while not gateway.truth.cancels:
-                await anyio.lowlevel.checkpoint()
+            await until(lambda: gateway.truth.cancels)
     assert gateway.truth.cancels == [gateway.truth.predictions[0].id]
 
 
@@ -242,29 +244,31 @@ async def test_what_is_stopped_just_before_it_is_held_is_canceled_at_once(
 
 
 async def test_what_was_held_when_the_process_ended_is_found_by_the_next(gateway: FaultGateway, tmp_path: Path) -> None:
-    gateway.plan = Plan(run_s=3, holds=True)
+    gateway.plan = Plan(run_s=30, holds=True)
     async with room_at(gateway, tmp_path, holds=True) as room, anyio.create_task_group() as calls:
         calls.start_soon(partial(generate, room))
         await held(gateway, 1)
         calls.cancel_scope.cancel()
+    gateway.end_all()
     async with room_at(gateway, tmp_path, holds=True) as room:
         assert (await generate(room)).outcome == "succeeded"
     assert (gateway.truth.creates, images(tmp_path)) == (1, 1)
 
 
 async def test_no_more_than_32_answers_of_an_account_are_held(gateway: FaultGateway, tmp_path: Path) -> None:
-    gateway.plan = Plan(run_s=4, holds=True)
+    gateway.plan = Plan(run_s=30, holds=True)
     clock = NoonClock()
     rooms = [room_at(gateway, tmp_path, holds=True, clock=clock) for _ in range(2)]
     async with rooms[0] as one, rooms[1] as two, anyio.create_task_group() as calls:
         for number in range(40):
             wish = ImageRequest(prompt=f"fox {number}", model=FOX.model)
             calls.start_soon(partial(generate, (one, two)[number % 2], wish, request_id=f"fox {number}"))
+        await until(lambda: gateway.truth.creates == 40)
+        gateway.end_all()
     assert gateway.truth.most_held == 32 and gateway.truth.creates == 40
     assert images(tmp_path) == 40
 
 
 async def held(gateway: FaultGateway, count: int) -> None:
     """Return when so many answers were held at once."""
-    while gateway.truth.most_held < count:
-        await anyio.lowlevel.checkpoint()
+    await until(lambda: gateway.truth.most_held >= count)

@@ -16,7 +16,9 @@ import pytest
 import systems
 from anyio.abc import SocketStream
 from call_results import report, text
+from fault_plan import Plan
 from forking_program import INTERPRETER
+from gateway_process import gateway_process
 from http_process import HttpProcess, bare_environ
 from mcp import Client, MCPError
 from PIL import Image
@@ -68,7 +70,7 @@ async def test_progress_arrives_while_a_call_waits(client: Client) -> None:
     async def on_progress(progress: float, total: float | None, message: str | None) -> None:
         seen.append(message or "")
 
-    made = await client.call_tool("generate_image", {"prompt": "sandbox:slow=2 a fox"}, progress_callback=on_progress)
+    made = await client.call_tool("generate_image", {"prompt": "sandbox:slow=0.3 a fox"}, progress_callback=on_progress)
     assert any(message.startswith(report(made)["id"]) for message in seen)
 
 
@@ -81,7 +83,7 @@ async def test_no_file_of_this_computer_is_read_for_a_caller_over_http(client: C
 
 async def test_a_picture_of_several_megabytes_passes_as_a_data_uri(client: Client) -> None:
     buffer = BytesIO()
-    Image.frombytes("RGB", (1300, 1300), os.urandom(1300 * 1300 * 3)).save(buffer, "PNG")
+    Image.frombytes("RGB", (1300, 1300), os.urandom(1300 * 1300 * 3)).save(buffer, "PNG", compress_level=0)
     uri = "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
     assert len(uri) > 5_000_000
     edited = await client.call_tool("generate_image", {"prompt": "make it night", "images": [uri]})
@@ -169,9 +171,9 @@ async def test_a_wrong_setting_is_told_in_health_and_in_each_answer(tmp_path: Pa
 @pytest.mark.parametrize("mode", ERAS)
 async def test_a_server_that_is_stopped_leaves_with_0_and_the_prediction_goes_on(tmp_path: Path, mode: Any) -> None:
     left: list[tuple[int, str]] = []
-    arguments = {"prompt": "sandbox:slow=8 a fox", "request_id": "fox"}
-    with anyio.fail_after(120):
-        with HttpProcess(tmp_path) as server, pytest.raises(ExceptionGroup) as broken:
+    arguments = {"prompt": "a fox", "request_id": "fox"}
+    with anyio.fail_after(120), gateway_process(Plan(run_s=600)) as gateway:
+        with HttpProcess(tmp_path, **gateway.settings) as server, pytest.raises(ExceptionGroup) as broken:
             async with Client(server.url, mode=mode) as client:
                 stopping = anyio.Lock()
 
@@ -182,9 +184,11 @@ async def test_a_server_that_is_stopped_leaves_with_0_and_the_prediction_goes_on
 
                 await client.call_tool("generate_image", arguments, progress_callback=stop)
         assert broken.group_contains(MCPError)
-        with HttpProcess(tmp_path) as server:
+        gateway.end_all()
+        with HttpProcess(tmp_path, **gateway.settings) as server:
             async with Client(server.url, mode=mode) as client:
                 later = await client.call_tool("get_prediction", {"id": "fox", "wait_seconds": 50})
+        assert gateway.truth().cancels == []
     code, said = left[0]
     assert code == 0
     assert "Traceback" not in said and "uvicorn" not in said
@@ -219,6 +223,10 @@ def test_an_idle_server_leaves_with_0_and_says_nothing(tmp_path: Path) -> None:
 # Half-sent requests
 
 
+class ImpatientProcess(HttpProcess):
+    program = (str(Path(__file__).with_name("impatient_http.py")),)
+
+
 async def _half_sent(port: int, sent: bytes) -> SocketStream:
     stream = await anyio.connect_tcp("127.0.0.1", port)
     await stream.send(sent)
@@ -244,7 +252,7 @@ HALF_SENT = {
 
 
 async def test_half_sent_requests_end_in_408_and_keep_nobody_out(tmp_path: Path) -> None:
-    with anyio.fail_after(60), HttpProcess(tmp_path) as server:
+    with anyio.fail_after(60), ImpatientProcess(tmp_path) as server:
         port = int(server.origin.rpartition(":")[2])
         streams = [await _half_sent(port, sent) for sent in HALF_SENT.values() for _ in range(75)]
         async with Client(server.url) as client:

@@ -67,7 +67,7 @@ def test_a_clone_writes_its_own_command_and_says_what_it_saw(tmp_path: Path) -> 
     assert "Added to" in done.stderr
     files = [each.relative_to(tmp_path).as_posix() for each in tmp_path.rglob("*") if each.is_file()]
     assert files == [".cursor/mcp.json"], "to be seen to start, it leaves nothing behind"
-    listed = run(tmp_path, str(SCRIPT), "install", "--list", "--check")
+    listed = told(tmp_path, "install", "--list", "--check")
     assert listed.returncode == 0 and "; starts (" in listed.stdout
 
 
@@ -84,7 +84,7 @@ def test_what_the_started_entry_keeps_goes_with_it(tmp_path: Path) -> None:
 def test_a_link_in_a_folder_of_commands_is_written_as_it_was_called(tmp_path: Path) -> None:
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "darkroom-mcp").symlink_to(SCRIPT)
-    assert run(tmp_path, "bin/darkroom-mcp", "install", "cursor").returncode == 0
+    assert told(tmp_path, "install", "cursor", script=Path("bin/darkroom-mcp")).returncode == 0
     assert entry_of(tmp_path)["command"] == str(tmp_path / "bin" / "darkroom-mcp")
 
 

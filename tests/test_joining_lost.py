@@ -12,7 +12,7 @@ import pytest
 from fault_gateway import FaultGateway
 from fault_plan import Plan, picture
 from journal_fixtures import HandClock, intended, new_intent, opened, prediction
-from open_rooms import room_at
+from open_rooms import NoonClock, room_at, until
 
 from darkroom.gateways import Key
 from darkroom.generate_image import generate_image
@@ -67,9 +67,18 @@ class Hosts:
 
 
 async def test_a_create_that_waits_for_another_try_is_joined(gateway: FaultGateway, tmp_path: Path) -> None:
-    gateway.plan = Plan(script=("429",), busy_s=2.0, run_s=0.1)
-    async with room_at(gateway, tmp_path) as room:
+    gateway.plan = Plan(script=("429",), busy_s=4, run_s=0)
+    clock, may_try, reports = NoonClock(), anyio.Event(), list[PredictionReport]()
+
+    async def sleep(seconds: float) -> None:
+        await may_try.wait()
+
+    async with room_at(gateway, tmp_path, clock=clock, sleep=sleep) as room:
         hosts = Hosts(room)
+
+        async def retry() -> None:
+            reports.append(await hosts.call("b"))
+
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(hosts.call, "a")
             row = None
@@ -78,7 +87,11 @@ async def test_a_create_that_waits_for_another_try_is_joined(gateway: FaultGatew
             told = await get_prediction(room, row.key)
             assert told.text.startswith("Queued") and not told.is_error
             hosts.left.add("a")
-            assert (await hosts.call("b")).text.startswith("Succeeded")
+            tasks.start_soon(retry)
+            await until(lambda: hosts.joined)
+            clock.move(4)
+            may_try.set()
+    assert [report.text.partition(":")[0] for report in reports] == ["Succeeded"]
     assert len(gateway.truth.predictions) == 1 and hosts.joined == {"b": "auto-a"}
 
 

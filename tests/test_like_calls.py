@@ -7,6 +7,7 @@ import anyio
 import pytest
 from call_results import text
 from fault_gateway import FaultGateway
+from fault_plan import Plan
 from mcp import Client
 from mcp.types import CallToolResult
 
@@ -26,6 +27,7 @@ def settings_for(gateway: FaultGateway, folder: Path, **more: str) -> Settings:
             "DARKROOM_API_KEY": "r8_nobody",
             "DARKROOM_DATA_DIR": str(folder / "data"),
             "DARKROOM_OUTPUT_DIR": str(folder / "images"),
+            "DARKROOM_PREVIEWS": "off",
             **more,
         }
     )
@@ -37,7 +39,10 @@ async def say(client: Client, **arguments: Any) -> CallToolResult:
 
 async def test_what_a_host_gives_and_leaves_out_is_told_apart(tmp_path: Path) -> None:
     with anyio.fail_after(60):
-        async with FaultGateway() as gateway, Client(create_server(settings_for(gateway, tmp_path))) as client:
+        async with (
+            FaultGateway(Plan(born_done=1.0)) as gateway,
+            Client(create_server(settings_for(gateway, tmp_path))) as client,
+        ):
             await say(client, **FOX, model_options={"megapixels": "0.25"}, request_id="foxes")
             for arguments in (
                 {"like": "foxes", "prompt": "a badger"},
@@ -55,13 +60,16 @@ async def test_what_a_host_gives_and_leaves_out_is_told_apart(tmp_path: Path) ->
 
 async def test_null_options_are_left_out_without_like(tmp_path: Path) -> None:
     with anyio.fail_after(60):
-        async with FaultGateway() as gateway, Client(create_server(settings_for(gateway, tmp_path))) as client:
+        async with (
+            FaultGateway(Plan(born_done=1.0)) as gateway,
+            Client(create_server(settings_for(gateway, tmp_path))) as client,
+        ):
             assert text(await say(client, **FOX, like=None, model_options={"megapixels": None})).startswith("Succeeded")
 
 
 async def test_consent_is_asked_for_what_is_taken_over(tmp_path: Path) -> None:
     with anyio.fail_after(60):
-        async with FaultGateway() as gateway:
+        async with FaultGateway(Plan(born_done=1.0)) as gateway:
             async with Client(create_server(settings_for(gateway, tmp_path))) as client:
                 await say(client, **FOX, request_id="foxes")
             settings = settings_for(gateway, tmp_path, DARKROOM_CONFIRM_USD="0.005")  # three cost $0.009

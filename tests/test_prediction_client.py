@@ -267,17 +267,17 @@ async def test_no_look_takes_longer_than_it_may(script: WireScript) -> None:
     ):
         with anyio.fail_after(20):
             for look in (
-                client.get(ID, within_s=0.2),
-                client.list_page(within_s=0.2),
-                client.account_name(within_s=0.2),
+                client.get(ID, within_s=0.1),
+                client.list_page(within_s=0.1),
+                client.account_name(within_s=0.1),
             ):
                 with pytest.raises(GatewayUnreachable):
                     await look
             with pytest.raises(GatewayUnreachable):
-                await client.cancel(ID, within_s=0.2)
+                await client.cancel(ID, within_s=0.1)
             with pytest.raises(GatewayUnreachable):
-                await client.upload(b"x" * 1000, "x.png", "image/png", within_s=0.2)
-            assert not (await client.probe(within_s=0.2)).is_key_accepted
+                await client.upload(b"x" * 1000, "x.png", "image/png", within_s=0.1)
+            assert not (await client.probe(within_s=0.1)).is_key_accepted
 
 
 @pytest.mark.parametrize("script", ["silence", "dripping_headers"])

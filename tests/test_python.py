@@ -13,7 +13,9 @@ from typing import Any, cast
 import anyio
 import pytest
 import systems
+from fault_plan import Plan
 from forking_program import python_command
+from gateway_process import gateway_process
 
 import darkroom
 from darkroom import blocking, errors, room
@@ -85,9 +87,12 @@ async def test_the_one_line_works_where_a_loop_runs_as_in_a_notebook() -> None:
 
 
 def test_what_is_still_running_is_found_again_in_the_next_room() -> None:
-    report = darkroom.generate("sandbox:slow=2 a lighthouse", wait_seconds=0)
-    assert report.outcome is Outcome.RUNNING and not report.paths and not report.is_error
-    assert darkroom.get(report.id, wait_seconds=60).paths
+    with gateway_process(Plan(run_s=600)) as gateway:
+        place: Any = {"gateway": "replicate", "base_url": gateway.base_url, "api_key": "r8_nobody"}
+        report = darkroom.generate("a lighthouse", wait_seconds=0, **place)
+        assert report.outcome is Outcome.RUNNING and not report.paths and not report.is_error
+        gateway.end_all()
+        assert darkroom.get(report.id, wait_seconds=60, **place).paths
 
 
 def test_a_failed_prediction_is_a_report_because_it_may_have_cost() -> None:
@@ -246,7 +251,7 @@ def test_ctrl_c_leaves_and_the_picture_is_found_again_and_paid_once() -> None:
     script = (
         "import darkroom, os, signal\n"
         "stop = lambda percent, words: 'starting' in words and os.kill(os.getpid(), signal.SIGINT)\n"
-        "try: darkroom.generate('sandbox:slow=3 a lighthouse', on_progress=stop)\n"
+        "try: darkroom.generate('sandbox:slow=1 a lighthouse', on_progress=stop)\n"
         "except KeyboardInterrupt: print('left')\n"
         "print(len(darkroom.get('latest', wait_seconds=60).paths), darkroom.get('recent').data['found'])\n"
     )
@@ -259,9 +264,11 @@ def test_ctrl_c_leaves_and_the_picture_is_found_again_and_paid_once() -> None:
 def test_the_examples_of_the_pages_run(page: str, empty_home: Path) -> None:
     text = (Path(__file__).resolve().parent.parent / page).read_text(encoding="utf-8")
     examples = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    ours = [example for example in examples if "import darkroom" in example]
-    assert ours
-    for example in ours:
-        run = [sys.executable, "-W", "error", "-c", example]
+    first, *others = [example for example in examples if "import darkroom" in example]
+    strict = "import warnings; warnings.simplefilter('error')\n"
+    for run in (
+        [sys.executable, "-W", "error", "-c", first],
+        *(python_command(os.environ, "-c", strict + example) for example in others),
+    ):
         done = subprocess.run(run, capture_output=True, text=True, timeout=120, check=False)
         assert done.returncode == 0 and done.stdout and not done.stderr, done.stderr

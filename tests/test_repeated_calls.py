@@ -34,7 +34,7 @@ def mode(request: pytest.FixtureRequest) -> Mode:
 @pytest.fixture
 async def gateway() -> AsyncGenerator[FaultGateway]:
     with anyio.fail_after(60):
-        async with FaultGateway() as gateway:
+        async with FaultGateway(Plan(born_done=1.0)) as gateway:
             yield gateway
 
 
@@ -61,6 +61,7 @@ async def session(
         "DARKROOM_API_KEY": "r8_nobody",
         "DARKROOM_DATA_DIR": str(folder / "data"),
         "DARKROOM_OUTPUT_DIR": str(folder / "images"),
+        "DARKROOM_PREVIEWS": "off",
     }
     async with Client(
         create_server(Settings.read(environ | variables)), mode=mode, elicitation_callback=person
@@ -79,7 +80,7 @@ async def generate(client: Client, **arguments: Any) -> str:
 async def test_a_repeat_that_would_send_what_was_not_created_is_asked_about(
     gateway: FaultGateway, tmp_path: Path, mode: Mode, fault: str
 ) -> None:
-    gateway.plan = Plan(script=(fault,))
+    gateway.plan = Plan(script=(fault,), born_done=1.0)
     async with session(gateway, tmp_path, mode) as client:
         await generate(client, **DEAR)
     person = Person(agrees=False)
@@ -90,7 +91,7 @@ async def test_a_repeat_that_would_send_what_was_not_created_is_asked_about(
 
 
 async def test_a_repeat_is_sent_once_the_person_agrees(gateway: FaultGateway, tmp_path: Path, mode: Mode) -> None:
-    gateway.plan = Plan(script=("402",))
+    gateway.plan = Plan(script=("402",), born_done=1.0)
     async with session(gateway, tmp_path, mode) as client:
         await generate(client, **DEAR)
     person = Person(agrees=True)
@@ -100,7 +101,7 @@ async def test_a_repeat_is_sent_once_the_person_agrees(gateway: FaultGateway, tm
 
 
 async def test_a_host_that_cannot_ask_does_not_send_a_repeat(gateway: FaultGateway, tmp_path: Path, mode: Mode) -> None:
-    gateway.plan = Plan(script=("402",))
+    gateway.plan = Plan(script=("402",), born_done=1.0)
     async with session(gateway, tmp_path, mode) as client:
         await generate(client, **DEAR)
     async with session(gateway, tmp_path, mode, DARKROOM_CONFIRM_USD="0.005") as client:

@@ -2,13 +2,15 @@
 
 import base64
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
+from fault_gateway import FaultGateway
+from fault_plan import Plan
 from mcp import Client, MCPError
 from mcp.shared.subscriptions import ResourceUpdated
 from mcp.types import (
@@ -31,20 +33,38 @@ pytestmark = pytest.mark.anyio
 EXPECTED_TYPES = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp", "svg": "image/svg+xml"}
 
 
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Of all servers of this file, so that each reads the pictures that were made once."""
+    folder = tmp_path_factory.mktemp("resources")
+    return Settings.read({"DARKROOM_DATA_DIR": str(folder / "data"), "DARKROOM_OUTPUT_DIR": str(folder / "pictures")})
+
+
 @pytest.fixture(params=["auto", "legacy"])
-async def client(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator[Client]:
-    settings = Settings.read(
-        {"DARKROOM_DATA_DIR": str(tmp_path / "data"), "DARKROOM_OUTPUT_DIR": str(tmp_path / "pictures")}
-    )
+async def client(request: pytest.FixtureRequest, settings: Settings) -> AsyncGenerator[Client]:
     with anyio.fail_after(60):
         async with Client(create_server(settings), mode=request.param) as client:
             yield client
 
 
-async def made(client: Client) -> dict[str, Any]:
-    result = await client.call_tool("generate_image", {"prompt": "a lighthouse"})
-    assert result.meta
-    return result.meta["darkroom/report"]
+Made = Callable[..., Awaitable[dict[str, Any]]]
+
+
+@pytest.fixture(scope="module")
+async def made(settings: Settings) -> AsyncGenerator[Made]:
+    """The report of a picture that is made with these arguments where there is none yet."""
+    reports: dict[str, dict[str, Any]] = {}
+    async with Client(create_server(settings)) as client:
+
+        async def once(**arguments: Any) -> dict[str, Any]:
+            name = json.dumps(arguments)
+            if name not in reports:
+                result = await client.call_tool("generate_image", {"prompt": "a lighthouse", **arguments})
+                assert result.meta
+                reports[name] = result.meta["darkroom/report"]
+            return reports[name]
+
+        yield once
 
 
 def text(result: ReadResourceResult) -> str:
@@ -52,16 +72,14 @@ def text(result: ReadResourceResult) -> str:
     return result.contents[0].text
 
 
-async def test_a_prediction_is_read_as_the_report(client: Client) -> None:
-    report = await made(client)
+async def test_a_prediction_is_read_as_the_report(client: Client, made: Made) -> None:
+    report = await made()
     read = json.loads(text(await client.read_resource(f"prediction://{report['id']}")))
     assert read["status"] == "succeeded" and read["images"][0]["sha256"] == report["images"][0]["sha256"]
 
 
-async def test_each_image_has_a_small_preview_under_the_number_of_the_answer(client: Client) -> None:
-    result = await client.call_tool("generate_image", {"prompt": "a lighthouse", "count": 2})
-    assert result.meta
-    id = result.meta["darkroom/report"]["request_id"]
+async def test_each_image_has_a_small_preview_under_the_number_of_the_answer(client: Client, made: Made) -> None:
+    id = (await made(count=2))["request_id"]
     for number in (1, 2):
         [read] = (await client.read_resource(f"prediction://{id}/images/{number}/preview")).contents
         assert isinstance(read, BlobResourceContents)
@@ -72,18 +90,16 @@ async def test_each_image_has_a_small_preview_under_the_number_of_the_answer(cli
         await client.read_resource(f"prediction://{id}/images/3/preview")
 
 
-async def test_an_image_is_read_as_its_saved_bytes(client: Client) -> None:
-    report = await made(client)
+async def test_an_image_is_read_as_its_saved_bytes(client: Client, made: Made) -> None:
+    report = await made()
     result = await client.read_resource(f"prediction://{report['id']}/images/1")
     assert isinstance(result.contents[0], BlobResourceContents)
     assert base64.b64decode(result.contents[0].blob) == Path(report["images"][0]["path"]).read_bytes()
 
 
 @pytest.mark.parametrize("format", ["png", "jpg", "webp", "svg"])
-async def test_an_image_is_read_under_its_own_type(client: Client, format: str) -> None:
-    made = await client.call_tool("generate_image", {"prompt": "a leaf", "output_format": format})
-    assert made.meta
-    [image] = made.meta["darkroom/report"]["images"]
+async def test_an_image_is_read_under_its_own_type(client: Client, made: Made, format: str) -> None:
+    [image] = (await made(prompt="a leaf", output_format=format))["images"]
     result = await client.read_resource(f"prediction://{image['prediction_id']}/images/1")
     assert result.contents[0].mime_type == image["mime_type"] == EXPECTED_TYPES[format]
 
@@ -95,8 +111,8 @@ async def test_what_does_not_exist_is_not_found(client: Client, uri: str) -> Non
     assert caught.value.error.code == -32602
 
 
-async def test_an_image_number_that_does_not_exist_is_not_found(client: Client) -> None:
-    report = await made(client)
+async def test_an_image_number_that_does_not_exist_is_not_found(client: Client, made: Made) -> None:
+    report = await made()
     for number in ("2", "0", "x"):
         with pytest.raises(MCPError):
             await client.read_resource(f"prediction://{report['id']}/images/{number}")
@@ -180,17 +196,18 @@ async def test_the_person_narrows_the_hosts_that_the_gallery_may_load_images_fro
 
 
 async def test_a_host_that_watches_a_prediction_hears_of_its_end(tmp_path: Path) -> None:
-    settings = Settings.read(
-        {"DARKROOM_DATA_DIR": str(tmp_path / "data"), "DARKROOM_OUTPUT_DIR": str(tmp_path / "pictures")}
-    )
+    variables = {"DARKROOM_DATA_DIR": str(tmp_path / "data"), "DARKROOM_OUTPUT_DIR": str(tmp_path / "pictures")}
+    variables |= {"DARKROOM_GATEWAY": "replicate", "DARKROOM_API_KEY": "r8_nobody"}
     with anyio.fail_after(30):
-        async with Client(create_server(settings)) as client:
-            started = await client.call_tool(
-                "generate_image", {"prompt": "sandbox:slow=2 a lighthouse", "wait_seconds": 0}
-            )
+        async with (
+            FaultGateway(Plan(run_s=600)) as gateway,
+            Client(create_server(Settings.read({**variables, "DARKROOM_BASE_URL": gateway.base_url}))) as client,
+        ):
+            started = await client.call_tool("generate_image", {"prompt": "a lighthouse", "wait_seconds": 0})
             assert started.meta
             uri = f"prediction://{started.meta['darkroom/report']['id']}"
             async with client.listen(resource_subscriptions=[uri]) as events:
+                gateway.end_all()
                 event = await anext(aiter(events))
             assert event == ResourceUpdated(uri=uri)
             assert json.loads(text(await client.read_resource(uri)))["status"] == "succeeded"

@@ -31,22 +31,18 @@ def gateway() -> Generator[GatewayProcess]:
         yield gateway
 
 
-def variables(gateway: GatewayProcess) -> dict[str, str]:
-    return {"DARKROOM_GATEWAY": "replicate", "DARKROOM_BASE_URL": gateway.base_url, "DARKROOM_API_KEY": "r8_nobody"}
-
-
 @asynccontextmanager
 async def client_of(way: str, gateway: GatewayProcess, folder: Path) -> AsyncGenerator[Client]:
     """A client of the SDK over stdio, or over HTTP in one of both eras; its server has this folder."""
     with anyio.fail_after(90):
         if way == "stdio":
-            environ = bare_environ(folder, **variables(gateway))
+            environ = bare_environ(folder, **gateway.settings)
             command, *words = darkroom_command(environ, "serve")
             async with Client(StdioServerParameters(command=command, args=words, env=environ)) as client:
                 yield client
         else:
             mode: Any = "legacy" if way == "handshake http" else "auto"
-            with HttpProcess(folder, **variables(gateway)) as server:
+            with HttpProcess(folder, **gateway.settings) as server:
                 async with Client(server.url, mode=mode) as client:
                     yield client
 
@@ -84,7 +80,7 @@ async def test_a_framework_that_calls_three_times_gets_one_prediction(
 ) -> None:
     async with client_of(way, gateway, tmp_path) as client:
         await abandon(client, gateway)
-        await give_up(client, 1.0)
+        await give_up(client, 0.5)
         last = text(await client.call_tool("generate_image", {**FOX, "wait_seconds": 0}))
         assert "joined the call of" in last and last.startswith("Still processing")
         assert gateway.truth().creates == 1 and not gateway.truth().cancels
@@ -117,9 +113,9 @@ async def test_equal_calls_side_by_side_are_two_wishes(gateway: GatewayProcess, 
 
 @pytest.mark.anyio
 async def test_a_result_that_was_looked_up_is_answered(gateway: GatewayProcess, tmp_path: Path) -> None:
-    gateway.follow(Plan(run_s=1.0))
     async with client_of("stdio", gateway, tmp_path) as client:
         await abandon(client, gateway)
+        gateway.end_all()
         look = {"id": "latest", "wait_seconds": 40}
         assert text(await client.call_tool("get_prediction", look)).startswith("Succeeded")
         assert "joined" not in text(await client.call_tool("generate_image", {**FOX, "wait_seconds": 0}))
@@ -155,7 +151,7 @@ async def test_each_look_up_of_a_conversation_that_nobody_knows_shows_its_previe
 @pytest.mark.anyio
 async def test_latest_is_of_the_session_over_handshake_http(gateway: GatewayProcess, tmp_path: Path) -> None:
     gateway.follow(DONE)
-    with anyio.fail_after(90), HttpProcess(tmp_path, **variables(gateway)) as server:
+    with anyio.fail_after(90), HttpProcess(tmp_path, **gateway.settings) as server:
         async with Client(server.url, mode="legacy") as one, Client(server.url, mode="legacy") as two:
             await one.call_tool("generate_image", {"prompt": "a fox"})
             await two.call_tool("generate_image", {"prompt": "a hen"})
@@ -191,12 +187,12 @@ def begun(host: Host, gateway: GatewayProcess) -> None:
 def test_the_next_process_joins_what_the_last_one_did_not_answer(
     gateway: GatewayProcess, tmp_path: Path, end: str
 ) -> None:
-    first = Host(tmp_path, **variables(gateway))
+    first = Host(tmp_path, **gateway.settings)
     begun(first, gateway)
     first.stdin.close() if end == "stdin" else getattr(first.process, end)()
     first.process.wait(timeout=20)
     first.close()
-    second = Host(tmp_path, **variables(gateway))
+    second = Host(tmp_path, **gateway.settings)
     try:
         second.greet()
         call(second, 2, wait_seconds=0)
@@ -207,7 +203,7 @@ def test_the_next_process_joins_what_the_last_one_did_not_answer(
 
 
 def test_what_a_person_has_stopped_is_not_joined(gateway: GatewayProcess, tmp_path: Path) -> None:
-    host = Host(tmp_path, **variables(gateway))
+    host = Host(tmp_path, **gateway.settings)
     try:
         begun(host, gateway)
         host.send("notifications/cancelled", {"requestId": 2, "reason": "user pressed stop"})
@@ -222,19 +218,19 @@ def test_what_a_person_has_stopped_is_not_joined(gateway: GatewayProcess, tmp_pa
 # The client of the TypeScript SDK
 
 
-def retried(folder: Path, *target: str, **more: str) -> dict[str, Any]:
-    return json_of("./typescript_retry.mjs", "a fox", *target, environ=bare_environ(folder, **more))
+def retried(folder: Path, gateway: GatewayProcess, *target: str) -> dict[str, Any]:
+    return json_of("./typescript_retry.mjs", "a fox", *target, environ=bare_environ(folder, **gateway.settings))
 
 
 def test_the_typescript_client_joins_its_own_call_over_stdio(gateway: GatewayProcess, tmp_path: Path) -> None:
-    environ = bare_environ(tmp_path, **variables(gateway))
-    seen = retried(tmp_path, *darkroom_command(environ, "serve"), **variables(gateway))
+    environ = bare_environ(tmp_path, **gateway.settings)
+    seen = retried(tmp_path, gateway, *darkroom_command(environ, "serve"))
     assert "timed out" in seen["first"] and "joined the call" in seen["second"]
     assert gateway.truth().creates == 1 and not gateway.truth().cancels
 
 
 def test_the_typescript_client_joins_its_own_call_over_http(gateway: GatewayProcess, tmp_path: Path) -> None:
-    with HttpProcess(tmp_path, **variables(gateway)) as server:
-        seen = retried(tmp_path, server.url)
+    with HttpProcess(tmp_path, **gateway.settings) as server:
+        seen = retried(tmp_path, gateway, server.url)
     assert "timed out" in seen["first"] and "joined the call" in seen["second"]
     assert gateway.truth().creates == 1 and not gateway.truth().cancels

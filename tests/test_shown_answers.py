@@ -3,6 +3,7 @@
 import base64
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,21 @@ pytestmark = pytest.mark.anyio
 Opened = Callable[..., AbstractAsyncContextManager[Callable[..., Awaitable[CallToolResult]]]]
 
 
+@asynccontextmanager
+async def host_at(folder: Path, mode: Any, name: str, place: str = "pictures", **given: str) -> AsyncGenerator[Client]:
+    """A host of that name; all of them share the journal in the folder."""
+    environ = {"DARKROOM_DATA_DIR": str(folder / "data"), "DARKROOM_OUTPUT_DIR": str(folder / place)}
+    settings = Settings.read(environ | {f"DARKROOM_{key.upper()}": value for key, value in given.items()})
+    with anyio.fail_after(90):
+        me = Implementation(name=name, version="1")
+        async with Client(create_server(settings), mode=mode, client_info=me) as client:
+            yield client
+
+
+async def made(client: Client, **arguments: Any) -> CallToolResult:
+    return await client.call_tool("generate_image", {"prompt": "a lighthouse", **arguments})
+
+
 @pytest.fixture(params=["auto", "legacy"])
 def host(request: pytest.FixtureRequest, tmp_path: Path) -> Opened:
     """Opens a host with settings (`preview_px="500"`) and its own name, and gives its call of generate_image."""
@@ -31,16 +47,8 @@ def host(request: pytest.FixtureRequest, tmp_path: Path) -> Opened:
     async def opened(
         name: str = "a host", folder: str = "pictures", **given: str
     ) -> AsyncGenerator[Callable[..., Awaitable[CallToolResult]]]:
-        environ = {"DARKROOM_DATA_DIR": str(tmp_path / "data"), "DARKROOM_OUTPUT_DIR": str(tmp_path / folder)}
-        settings = Settings.read(environ | {f"DARKROOM_{key.upper()}": value for key, value in given.items()})
-        me = Implementation(name=name, version="1")
-        with anyio.fail_after(90):
-            async with Client(create_server(settings), mode=request.param, client_info=me) as client:
-
-                async def generate(**arguments: Any) -> CallToolResult:
-                    return await client.call_tool("generate_image", {"prompt": "a lighthouse", **arguments})
-
-                yield generate
+        async with host_at(tmp_path, request.param, name, folder, **given) as client:
+            yield partial(made, client)
 
     return opened
 
@@ -103,20 +111,27 @@ async def test_links_to_the_files_come_only_where_they_are_wanted(host: Opened) 
     assert (link.uri, link.mime_type, link.size) == (saved.as_uri(), image["mime_type"], saved.stat().st_size)
 
 
-async def test_a_drawing_is_shown_and_its_png_is_named_and_is_what_codex_gets(host: Opened) -> None:
-    async with host("codex-mcp-client") as generate:
-        result = await generate(output_format="svg")
+async def test_a_drawing_is_shown_and_its_png_is_named_and_is_what_codex_gets(tmp_path: Path) -> None:
+    """A drawing takes a second of processor, so the older era gets what the newer one has made."""
+    async with host_at(tmp_path, "auto", "codex-mcp-client") as client:
+        drawn = await made(client, prompt="a leaf", output_format="svg")
+    id = images(drawn)[0]["prediction_id"]
+    async with host_at(tmp_path, "legacy", "codex-mcp-client") as client:
+        found = await client.call_tool("get_prediction", {"id": id, "previews": True})
+    for result in (drawn, found):
         [image] = images(result)
         assert image["mime_type"] == "image/svg+xml" and image["path"].endswith(".svg")
         png = Path(image["png_path"])
-        with Image.open(png) as drawn:
-            assert max(drawn.size) == 2048
+        with Image.open(png) as seen:
+            assert max(seen.size) == 2048
         assert png.parent == Path(image["path"]).parent
         assert f"; as PNG: {png.name})" in text(result)
         assert text(result).splitlines()[-1] == f"![]({png})"
         assert [max(shown.size) for shown in pictures(result)] == [768]
-    async with host("not-codex") as generate:
-        edited = await generate(images=[f"prediction:{image['prediction_id']}"])
+    async with host_at(tmp_path, "auto", "not-codex") as client:
+        assert "![](" not in text(await client.call_tool("get_prediction", {"id": id}))
+    async with host_at(tmp_path, "legacy", "not-codex") as client:
+        edited = await made(client, images=[f"prediction:{id}"])
     assert text(edited).startswith("Succeeded: 1 image")
     assert "is an SVG: it was sent as PNG of 2048 x 2048 px" in text(edited)
     assert "![](" not in text(edited)

@@ -6,14 +6,22 @@ from pathlib import Path
 
 import pytest
 import systems
+from fault_plan import Plan
+from gateway_process import GatewayProcess, gateway_process
 from stdio_host import Host, HostOfAnInterpreter
 
 pytestmark = systems.signals
 
 
+@pytest.fixture(scope="module")
+def gateway() -> Iterator[GatewayProcess]:
+    with gateway_process(Plan(run_s=600)) as gateway:
+        yield gateway
+
+
 @pytest.fixture
-def host(tmp_path: Path) -> Iterator[Host]:
-    host = HostOfAnInterpreter(tmp_path)
+def host(tmp_path: Path, gateway: GatewayProcess) -> Iterator[Host]:
+    host = HostOfAnInterpreter(tmp_path, **gateway.settings)
     yield host
     host.close()
 

@@ -8,6 +8,7 @@ import anyio
 import pytest
 from call_results import text
 from fault_gateway import FaultGateway
+from fault_plan import Plan
 from mcp import Client
 from mcp.types import CallToolResult
 
@@ -23,7 +24,7 @@ PHOTO = "https://example.com/photo.jpg"
 @pytest.fixture
 async def gateway() -> AsyncGenerator[FaultGateway]:
     with anyio.fail_after(60):
-        async with FaultGateway() as gateway:
+        async with FaultGateway(Plan(born_done=1.0)) as gateway:
             yield gateway
 
 
@@ -36,6 +37,7 @@ async def client(request: pytest.FixtureRequest, gateway: FaultGateway, tmp_path
             "DARKROOM_API_KEY": "r8_nobody",
             "DARKROOM_DATA_DIR": str(tmp_path / "data"),
             "DARKROOM_OUTPUT_DIR": str(tmp_path / "images"),
+            "DARKROOM_PREVIEWS": "off",
         }
     )
     async with Client(create_server(settings), mode=request.param) as client:

@@ -10,6 +10,8 @@ from typing import Any, cast
 import anyio
 import pytest
 from call_results import report, text
+from fault_gateway import FaultGateway
+from fault_plan import Plan
 from mcp import Client
 from mcp.types import CallToolResult, ImageContent
 from PIL import Image
@@ -33,10 +35,43 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture(params=["auto", "legacy"])
-async def client(request: pytest.FixtureRequest, settings: Settings) -> AsyncGenerator[Client]:
+def mode(request: pytest.FixtureRequest) -> Any:
+    return request.param
+
+
+@pytest.fixture
+async def client(settings: Settings, mode: Any) -> AsyncGenerator[Client]:
+    """Without previews, which take a third of a call's time."""
     with anyio.fail_after(60):
-        async with Client(create_server(settings), mode=request.param) as client:
+        async with Client(create_server(settings.model_copy(update={"previews": "off"})), mode=mode) as client:
             yield client
+
+
+@pytest.fixture
+async def previewing(settings: Settings, mode: Any) -> AsyncGenerator[Client]:
+    with anyio.fail_after(60):
+        async with Client(create_server(settings), mode=mode) as client:
+            yield client
+
+
+def at(gateway: FaultGateway, folder: Path) -> Settings:
+    """Settings for a gateway whose predictions run until they are ended."""
+    return Settings.read(
+        {
+            "DARKROOM_GATEWAY": "replicate",
+            "DARKROOM_BASE_URL": gateway.base_url,
+            "DARKROOM_API_KEY": "r8_nobody",
+            "DARKROOM_DATA_DIR": str(folder / "data"),
+            "DARKROOM_OUTPUT_DIR": str(folder / "pictures"),
+        }
+    )
+
+
+@pytest.fixture
+async def gateway() -> AsyncGenerator[FaultGateway]:
+    with anyio.fail_after(60):
+        async with FaultGateway(Plan(run_s=600)) as gateway:
+            yield gateway
 
 
 async def generate(client: Client, **arguments: Any) -> CallToolResult:
@@ -105,8 +140,8 @@ async def test_every_tool_states_all_hints_and_a_title(client: Client) -> None:
 # generate_image
 
 
-async def test_a_prompt_gives_a_saved_picture_and_a_preview(client: Client, settings: Settings) -> None:
-    result = await generate(client)
+async def test_a_prompt_gives_a_saved_picture_and_a_preview(previewing: Client, settings: Settings) -> None:
+    result = await generate(previewing)
     assert not result.is_error
     assert text(result).startswith("Succeeded: 1 image by black-forest-labs/flux-schnell (prediction '")
     [image] = report(result)["images"]
@@ -120,11 +155,11 @@ async def test_a_prompt_gives_a_saved_picture_and_a_preview(client: Client, sett
     assert {block.type for block in result.content} == {"text", "image"}
 
 
-async def test_an_image_that_cannot_be_decoded_is_said_to_be_without_a_preview(client: Client) -> None:
-    made = await generate(client)
+async def test_an_image_that_cannot_be_decoded_is_said_to_be_without_a_preview(previewing: Client) -> None:
+    made = await generate(previewing)
     path = Path(report(made)["images"][0]["path"])
     path.write_bytes(path.read_bytes()[:200])
-    found = await client.call_tool("get_prediction", {"id": report(made)["id"]})
+    found = await previewing.call_tool("get_prediction", {"id": report(made)["id"]})
     note = "image 1 cannot be shown: it is damaged and cannot be decoded."
     assert f"Note: {note}" in text(found) and note in report(found)["notes"]
 
@@ -152,8 +187,8 @@ async def test_the_answer_carries_no_structured_content(client: Client) -> None:
     assert (await generate(client)).structured_content is None
 
 
-async def test_four_images_come_from_one_prediction_in_a_kilobyte_of_text(client: Client) -> None:
-    result = await generate(client, count=4, aspect_ratio="16:9")
+async def test_four_images_come_from_one_prediction_in_a_kilobyte_of_text(previewing: Client) -> None:
+    result = await generate(previewing, count=4, aspect_ratio="16:9")
     assert text(result).startswith("Succeeded: 4 images")
     assert len(report(result)["predictions"]) == 1 and len(report(result)["images"]) == 4
     assert all(image["width"] > image["height"] for image in report(result)["images"])
@@ -216,11 +251,15 @@ async def test_the_same_request_id_gives_the_same_prediction(client: Client) -> 
     assert "nothing new was started" in text(again)
 
 
-async def test_a_spent_budget_hands_out_the_id_and_the_work_goes_on(client: Client) -> None:
-    result = await generate(client, prompt="sandbox:slow=3 a lighthouse", wait_seconds=0)
-    assert not result.is_error and text(result).startswith("Still ")
-    later = await client.call_tool("get_prediction", {"id": report(result)["id"], "wait_seconds": 30})
-    assert text(later).startswith("Succeeded: 1 image")
+async def test_a_spent_budget_hands_out_the_id_and_the_work_goes_on(
+    gateway: FaultGateway, tmp_path: Path, mode: Any
+) -> None:
+    async with Client(create_server(at(gateway, tmp_path)), mode=mode) as client:
+        result = await generate(client, wait_seconds=0)
+        assert not result.is_error and text(result).startswith("Still ")
+        gateway.end_all()
+        later = await client.call_tool("get_prediction", {"id": report(result)["id"], "wait_seconds": 30})
+        assert text(later).startswith("Succeeded: 1 image")
 
 
 async def test_a_moderated_prompt_is_an_error_that_asks_for_another_prompt(client: Client) -> None:
@@ -235,29 +274,30 @@ async def test_an_image_is_edited_by_the_id_of_an_earlier_prediction(client: Cli
     assert report(edited)["images"][0]["sha256"] != report(first)["images"][0]["sha256"]
 
 
-@pytest.mark.parametrize("reference", ["prediction:latest", "prediction:latest/1", "prediction:LATEST"])
-async def test_latest_among_images_is_refused_before_anything_is_paid(client: Client, reference: str) -> None:
+async def test_latest_among_images_is_refused_before_anything_is_paid(client: Client) -> None:
     await generate(client)
-    edited = await generate(client, prompt="make it night", images=[reference])
-    assert edited.is_error and "or one of another conversation. Give the id: get_prediction(id='latest')" in text(
-        edited
-    )
-    assert "Charged: nothing" in text(edited)
+    for reference in ("prediction:latest", "prediction:latest/1", "prediction:LATEST"):
+        edited = await generate(client, prompt="make it night", images=[reference])
+        said = text(edited)
+        assert edited.is_error and "or one of another conversation. Give the id: get_prediction(id='latest')" in said
+        assert "Charged: nothing" in said
 
 
-async def test_progress_begins_at_once_only_rises_and_soon_names_the_id(settings: Settings) -> None:
+async def test_progress_begins_at_once_only_rises_and_soon_names_the_id(gateway: FaultGateway, tmp_path: Path) -> None:
     seen: list[tuple[float, str]] = []
 
     async def on_progress(progress: float, total: float | None, message: str | None) -> None:
         seen.append((progress, message or ""))
+        if any(each.id in seen[-1][1] for each in gateway.truth.predictions):
+            gateway.end_all()
 
-    async with Client(create_server(settings)) as client:
-        result = await client.call_tool(
-            "generate_image", {"prompt": "sandbox:slow=3 a lighthouse"}, progress_callback=on_progress
-        )
+    async with Client(create_server(at(gateway, tmp_path))) as client:
+        wish = {"prompt": "a lighthouse", "wait_seconds": 40}
+        result = await client.call_tool("generate_image", wish, progress_callback=on_progress)
     values = [value for value, _ in seen]
     assert values == sorted(set(values)) and values[0] == 0
     assert any(message.startswith(report(result)["id"]) for _, message in seen)
+    assert text(result).startswith("Succeeded")
     assert all(len(message) <= 100 for _, message in seen)
 
 
@@ -283,10 +323,14 @@ async def test_a_prediction_is_found_after_a_restart(settings: Settings) -> None
     assert text(found).startswith("Succeeded") and report(found)["images"][0]["state"] == "stored"
 
 
-async def test_a_prediction_that_a_closed_server_left_running_comes_home_at_the_next_start(settings: Settings) -> None:
-    async with Client(create_server(settings)) as client:
-        made = await generate(client, prompt="sandbox:slow=2 a lighthouse", wait_seconds=0)
-    async with Client(create_server(settings)) as client:
+async def test_a_prediction_that_a_closed_server_left_running_comes_home_at_the_next_start(
+    gateway: FaultGateway, tmp_path: Path
+) -> None:
+    async with Client(create_server(at(gateway, tmp_path))) as client:
+        made = await generate(client, wait_seconds=0)
+        assert text(made).startswith("Still ")
+    gateway.end_all()
+    async with Client(create_server(at(gateway, tmp_path))) as client:
         found = await client.call_tool("get_prediction", {"id": report(made)["id"], "wait_seconds": 30})
     assert Path(report(found)["images"][0]["path"]).is_file()
 
@@ -317,7 +361,6 @@ async def test_an_unknown_task_lists_the_tasks(client: Client) -> None:
 # settings
 
 
-@pytest.mark.parametrize("mode", ["auto", "legacy"])
 async def test_a_wrong_setting_is_the_answer_to_each_call_not_the_end_of_the_server(mode: Any) -> None:
     settings = Settings.read_or_problem({"DARKROOM_GATEWAY": "replicat"})
     async with Client(create_server(settings), mode=mode) as client:
@@ -348,7 +391,6 @@ async def test_a_wait_beyond_the_limit_of_hosts_is_cut_and_noted(tmp_path: Path,
 # The journal's warnings
 
 
-@pytest.mark.parametrize("mode", ["auto", "legacy"])
 async def test_a_journal_that_was_set_aside_is_told_once_by_each_tool(settings: Settings, mode: Any) -> None:
     settings.data_path.mkdir()
     (settings.data_path / "journal.sqlite3").write_bytes(b"no journal at all" * 100)

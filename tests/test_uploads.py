@@ -12,7 +12,7 @@ from fault_plan import picture
 from open_rooms import room_options
 from scripted_gateway import Answer, ScriptedGateway, read_request
 
-from darkroom.darkroom import Darkroom
+from darkroom.darkroom import CALL_GRACE_S, Darkroom
 from darkroom.gateways import Timeouts
 from darkroom.generate_image import generate_image
 from darkroom.registry import ImageRequest
@@ -83,6 +83,6 @@ async def test_an_upload_that_never_ends_is_given_up_and_nothing_was_created(
             async with Darkroom.open(replace(options, timeouts=Timeouts())) as room:
                 images = (str(large_image(tmp_path, 1)),)
                 request = ImageRequest(prompt="a kite", model="google/nano-banana", images=images)
-                report = await generate_image(room, request, wait_s=0)
+                report = await generate_image(room, request, wait_s=1 - CALL_GRACE_S)  # a second before its end
     assert paths == ["/v1/files"]
     assert "Nothing was created" in report.text and "took too long" in report.text

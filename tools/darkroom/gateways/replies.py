@@ -18,7 +18,7 @@ _FRAGMENT_BYTES = 256 * 1024  # the id stands before the output wherever it was 
 _LONGEST_NUMBER = 19
 # A string, also one that never ends, or a bracket. Possessive, so that no body costs more than one pass.
 _TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[{}\[\]]', re.DOTALL)
-_FIELD = re.compile(r'(?<!\\)"(id|status)"\s*:\s*"([A-Za-z0-9_-]{1,64})"')
+_FIELD = re.compile(r'"(?<!\\")(id|status)"\s*:\s*"([A-Za-z0-9_-]{1,64})"')
 
 
 @dataclass(frozen=True, slots=True)
