@@ -240,6 +240,9 @@ async def _standing(
     darkroom: Darkroom, found: Sequence[Intent], seen: Mapping[str, Watched]
 ) -> tuple[list[Intent], DayLimit | None]:
     """The rows as they stand, or as they were last seen: what was paid is told even when the journal cannot be read."""
+    alone = seen.get(found[0].key) if len(found) == 1 else None
+    if alone and alone.is_settled and not alone.problem and _is_home(alone.intent) and darkroom.day_limit() is None:
+        return [alone.intent], None  # it was read a moment ago, when its last image was noted
     rows, day = {key: each.intent for key, each in seen.items()}, None
     with suppress(JournalError):
         rows, day = await darkroom.standing([intent.key for intent in found])
