@@ -7,11 +7,16 @@ from pathlib import Path
 
 import anyio
 import pytest
+from fault_gateway import FaultGateway
+from fault_plan import Plan
 from journal_fixtures import HandClock, intended, new_intent, opened
+from open_rooms import room_at
 
 from darkroom.errors import JournalError, SpendingRefused
-from darkroom.journal import Intent, Journal, SpendingLimit
+from darkroom.generate_image import generate_image
+from darkroom.journal import Intent, Journal, ReceiptOf, SpendingLimit
 from darkroom.journal.sqlite import SqliteDatabase, open_database
+from darkroom.registry import ImageRequest
 
 pytestmark = pytest.mark.anyio
 MANY = 50
@@ -83,3 +88,30 @@ async def test_a_database_that_cannot_be_written_refuses_all_and_serves_again(tm
         connection.execute("PRAGMA query_only = OFF")
         assert await writing(journal, 9)()
         assert len(await journal.history()) == 1
+
+
+async def test_a_call_waits_for_the_disk_three_times_and_reads_twice(tmp_path: Path) -> None:
+    """Written down and claimed; its prediction; its image. And what the model cost last, and how long it takes."""
+    statements: list[str] = []
+
+    @asynccontextmanager
+    async def traced(
+        path: Path, clock: Callable[[], float], receipt_of: ReceiptOf | None = None
+    ) -> AsyncGenerator[Journal]:
+        connection, _ = open_database(path)
+        connection.set_trace_callback(statements.append)
+        database = SqliteDatabase(connection)
+        yield Journal(database, clock, receipt_of)
+        await database.close()
+
+    request = ImageRequest(prompt="a fox", model="black-forest-labs/flux-schnell")
+    async with (
+        FaultGateway(Plan(run_s=0, born_done=1)) as gateway,
+        room_at(gateway, tmp_path, profile="custom", open_journal=traced) as room,
+    ):
+        for _ in range(2):
+            for _ in range(100):  # in turn with what the start, or the call before, has begun in the background
+                await room.journal.history(1)
+            statements.clear()
+            assert (await generate_image(room, request, wait_s=20)).outcome == "succeeded"
+            assert (statements.count("BEGIN IMMEDIATE"), statements.count("BEGIN")) == (3, 2)

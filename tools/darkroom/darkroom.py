@@ -286,5 +286,5 @@ class Darkroom:
 
 def _local_work(tasks: anyio.abc.TaskGroup, room: Darkroom) -> LocalWork:
     room.early_previews = EarlyPreviews(room.options.preview_px, tasks)
-    fetching = ImageFetching(room.journal, room.stores, room.fetcher, room.runtime, room.early_previews)
+    fetching = ImageFetching(room.journal, room.stores, room.fetcher, room.runtime, room.early_previews, tasks)
     return LocalWork(room.account, room.journal, fetching, tasks, room.runtime, room.work_rules())

@@ -244,6 +244,9 @@ async def _standing(
     darkroom: Darkroom, found: Sequence[Intent], seen: Mapping[str, Watched], *, is_new: bool
 ) -> tuple[list[Intent], DayLimit | None]:
     """The rows as they stand, or as they were last seen: what was paid is told even when the journal cannot be read."""
+    alone = seen.get(found[0].key) if len(found) == 1 else None
+    if alone and alone.is_settled and not alone.problem and _is_home(alone.intent) and darkroom.day_limit() is None:
+        return [alone.intent], None  # it was read a moment ago, when its last image was noted
     rows, day = {key: each.intent for key, each in seen.items()}, None
     runs = is_new and all(row.state is IntentState.KNOWN and row.ended_at is None for row in rows.values())
     limit = darkroom.day_limit()

@@ -89,9 +89,10 @@ def values_of(new: NewIntent, key: str, now: float) -> list[Any]:
     ]
 
 
-def intent_of(row: Any, images: tuple[StoredImage, ...]) -> Intent:
+def intent_of(found: Any, images: tuple[StoredImage, ...]) -> Intent:
     """A row of `intents` and the images of its prediction as a record."""
-    row = row if isinstance(row, dict) else dict(zip(row.keys(), row, strict=True))  # SQLite looks a name up slowly
+    # SQLite's own row looks each name up among all of them.
+    row = found if hasattr(found, "get") else dict[str, Any](zip(found.keys(), found, strict=True))
     prediction = parse_prediction(json.loads(row["prediction"])) if row["prediction"] else None
     request = json.loads(row["request"])
     images_read, wanted = request.pop(_READ, []), request.pop(_WANTED, {})

@@ -68,7 +68,8 @@ class Budget:
 class CreatePlan:
     """How to send one intent, by the `schedule` of its model.
 
-    `stale_s` is the age in seconds at which a claim is not used any more.
+    `stale_s` is the age in seconds at which a claim is not used any more; `on_answer` hears of the prediction before it
+    is written down.
     """
 
     budget: Budget
@@ -76,6 +77,7 @@ class CreatePlan:
     stale_s: float
     spending: Limit | None
     webhook_of: WebhookOf
+    on_answer: Callable[[Prediction], None]
 
 
 class Creator:
@@ -169,6 +171,7 @@ class Creator:
         self._runtime.at_crash_point(CrashPoint.CREATED)
         if watched.is_followed and watched.intent.prediction_id == prediction.id:
             return watched.intent  # it was found in the list, and what became of it is better known by now
+        plan.on_answer(prediction)
         row = await self._write_down(watched, prediction)
         self._runtime.at_crash_point(CrashPoint.ID_WRITTEN)
         return row

@@ -12,6 +12,7 @@ from dataclasses import asdict, replace
 from functools import partial
 
 import anyio
+import anyio.abc
 from pydantic import JsonValue
 
 from darkroom.errors import DarkroomError, JournalError, OutputError, OutputExpired
@@ -20,8 +21,10 @@ from darkroom.images import DAMAGED, ImageState, StoredFile, StoredImage
 from darkroom.journal import Intent, Journal
 from darkroom.outputs import ImageName, OutputStores, Saved
 from darkroom.outputs.early_previews import EarlyPreviews
+from darkroom.predictions import Prediction, PredictionStatus
 from darkroom.secrets_in_inputs import masked_secrets
 from darkroom.uris import scheme_of
+from darkroom.work.fetched_ahead import FetchedAhead
 from darkroom.work.runtime import CrashPoint, Runtime
 
 log = logging.getLogger(__name__)
@@ -47,20 +50,25 @@ class ImageFetching:
         fetcher: OutputFetcher,
         runtime: Runtime,
         previews: EarlyPreviews | None = None,
+        tasks: anyio.abc.TaskGroup | None = None,
     ) -> None:
         self._journal = journal
         self._stores = stores
-        self._fetcher = fetcher
+        self._ahead = FetchedAhead(fetcher, tasks)
         self._gateway = fetcher.gateway
         self._runtime = runtime
         self._previews = previews or EarlyPreviews()
         self._dead_looks: dict[tuple[str, int], list[float]] = {}
 
+    def begin(self, ended: Prediction) -> None:
+        """Ask for its outputs while its end is written down; they are stored once it is."""
+        self._ahead.begin(ended.output if ended.status is PredictionStatus.SUCCEEDED else ())
+
     async def first_round(self, intent: Intent) -> Intent:
         """Try each wanted image once, and return the row as it then stands."""
         rows = [row for _, row in await self._tried([intent])]
         if not rows or None in rows:
-            return await self._row(intent)
+            return await self.row(intent)
         # Each was read in the commit that notes an image: the last one has them all.
         return max(filter(None, rows), key=lambda row: sum(image.state is ImageState.STORED for image in row.images))
 
@@ -76,11 +84,12 @@ class ImageFetching:
             async with limiter:
                 tried.append(await self._attempt(intent, image))
 
+        wanted = [(row, image) for row in intents for image in row.images if image.state is ImageState.WANTED]
+        if len(wanted) == 1:
+            return [await self._attempt(*wanted[0])]
         async with anyio.create_task_group() as tasks:
-            for intent in intents:
-                for image in intent.images:
-                    if image.state is ImageState.WANTED:
-                        tasks.start_soon(attempt, intent, image)
+            for intent, image in wanted:
+                tasks.start_soon(attempt, intent, image)
         return tried
 
     async def remaining_rounds(self, intent: Intent) -> Intent:
@@ -89,7 +98,7 @@ class ImageFetching:
         while any(image.state is ImageState.WANTED for image in intent.images):
             await self._runtime.sleep(pause_s * random.uniform(0.8, 1.2))
             pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
-            intent = await self.first_round(await self._row(intent))
+            intent = await self.first_round(await self.row(intent))
         return intent
 
     async def write_missing_sidecars(self, rows: Sequence[Intent]) -> None:
@@ -100,7 +109,7 @@ class ImageFetching:
                     problem = image.problem.partition(_NO_SIDECAR)[0].partition(_NO_PNG)[0].strip()
                     await self._note_saved(intent, image, Saved(image.file, is_whole=True), problem)
 
-    async def _row(self, intent: Intent) -> Intent:
+    async def row(self, intent: Intent) -> Intent:
         """As it stands now, or as it was last seen while the journal cannot be read."""
         try:
             return await self._journal.find(intent.prediction_id) or intent
@@ -123,7 +132,7 @@ class ImageFetching:
         store, problem = await self._stores.usable(intent.output_place, is_last_chance=self._is_last_chance(image))
         is_alone = len(intent.images) == 1 and intent.request.get("count") in (None, 0, 1)
         begin, facts = partial(self._previews.begin, is_alone=is_alone), partial(sidecar, intent, self._gateway)
-        async with self._fetcher.open(image.url) as chunks:
+        async with self._ahead.open(image.url) as chunks:
             saved = await store.save(_name(intent, image), chunks, facts, begin)
         if not saved.is_whole and scheme_of(image.url) != "data":  # which will never be any other
             raise OutputError(f"{DAMAGED} ({saved.file.size_bytes:,} bytes came).", can_retry=True)

@@ -178,25 +178,24 @@ class Watcher:
         `look_first`: ask the gateway at once (a row of an earlier process).
         """
         polling = Polling(schedule=schedule, started_s=watched.started_s, settle_s=self._settle_s)
-        is_first = look_first
         while not _is_ended(watched.intent):
             now_s = self._runtime.monotonic()
-            if not is_first:
+            if not look_first:
                 if now_s - watched.started_s > GIVE_UP_AFTER_S:
                     watched.publish(problem=watched.problem, settled=True)
                     return False
                 await self._runtime.sleep(polling.pause_s(now_s, self._rng))
-            is_first = False
+            look_first = False
             if not await self._look(watched, polling):
                 return False
         self._runtime.at_crash_point(CrashPoint.ENDED)
-        intent = watched.intent
+        intent, is_looked_at = watched.intent, _lacks_figures(watched.intent)
         async with anyio.create_task_group() as tasks:
-            if _lacks_figures(intent):
+            if is_looked_at:
                 tasks.start_soon(self._look, watched, polling)
             intent = await self._fetching.first_round(intent)
-        watched.publish(intent, settled=True)
-        watched.publish(await self._fetching.remaining_rounds(intent), settled=True)
+        watched.publish(await self._fetching.row(intent) if is_looked_at else intent, settled=True)
+        watched.publish(await self._fetching.remaining_rounds(watched.intent), settled=True)
         return True
 
     async def _look(self, watched: Watched, polling: Polling) -> bool:
@@ -207,6 +206,8 @@ class Watcher:
                 return True
             self._runtime.at_crash_point(CrashPoint.SEEN)
             prediction = polling.saw(prediction, self._runtime.monotonic())
+            if not _is_ended(intent):
+                self._fetching.begin(prediction)
             look = self._account.look(self._runtime.clock(), is_final=polling.is_output_overdue)
             row = intent if _is_as_before(intent, prediction) else await self._journal.record(prediction, look)
             watched.has_been_looked_up = True

@@ -215,6 +215,7 @@ class LocalWork:
             stale_s=self._rules.reconcile.settle_s / 2,
             spending=self._rules.day_limit(),
             webhook_of=self._rules.webhook_of,
+            on_answer=self._fetching.begin,
         )
 
     async def _look_and_watch(self, watched: Watched) -> None:
