@@ -4,6 +4,7 @@ import ast
 import re
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,7 @@ def texts_of(value: Any) -> Iterator[str]:
             return
 
 
+@cache
 def sentences() -> list[str]:
     modules = [text for path in sorted(TOOLS.rglob("*.py")) if path != WORDS for text in said_in(path)]
     files = [path for path in TOOLS.rglob("*.toml") if path.name in ("sentences.toml", "faults.toml")]
