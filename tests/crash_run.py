@@ -6,7 +6,9 @@ import random
 import subprocess
 import time
 from collections import Counter, deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +28,12 @@ from darkroom.work.runtime import CrashPoint
 
 ANYWHERE = "anywhere, by the clock"
 _FAULTS = Plan(creates=0.3, looks=0.3, born_done=0.2, run_s=0.3, stall_s=1.2, lag_s=0.5, oddities=0.3, holds=True)
-# By how much the clock of a life may have been set, in seconds.
-_CLOCKS_AHEAD_S = (0.0, 0.0, 300.0, -300.0)
+# By how much the clock of a life may have been set, in seconds. What one has left in doubt, only its like can settle.
+_CLOCKS_AHEAD_S = (0.0, 300.0, -300.0)
 _ASKS_FOR_HOLDS = 0.75
 _AFTER_AT_MOST_S = 2.0
 _RARE = (CrashPoint.REFUSED, CrashPoint.ID_KEPT)
-_REFUSES_NEXT = replace(_FAULTS, script=("429", "503"))  # by chance alone many a life would pass without that
+_REFUSES_NEXT = replace(_FAULTS, script=("429", "503") * 2)  # by chance alone many a life would pass without that
 
 
 @dataclass(kw_only=True)
@@ -95,15 +97,16 @@ class CrashRun:
         figures = Figures(requests=self.requests)
         pending = deque(range(self.requests))
         rounds = [*CrashPoint, ANYWHERE] * (self.kills // len(CrashPoint) + 1)
-        rng = random.Random(self.seed)
-        ends = deque((end, 1 if end in _RARE else rng.randint(1, 4)) for end in rounds[: self.kills])
+        rng, clocks = random.Random(self.seed), cycle(_CLOCKS_AHEAD_S)
+        ends = deque((end, 1 if end in _RARE else rng.randint(1, 3)) for end in rounds[: self.kills])
         with gateway_process(_FAULTS) as gateway:
             gateway.serve_accounts(dict.fromkeys(crash_child.KEYS, "ada"))
             async with anyio.create_task_group() as restarts:
-                restarts.start_soon(self._restart, figures)
+                restarts.start_soon(self._restart, ends, figures)
                 async with anyio.create_task_group() as tasks:
                     for lane in range(self.lanes):
-                        tasks.start_soon(self._lane, gateway, pending, ends, figures, random.Random(self.seed + lane))
+                        lives = _Lives(random.Random(self.seed + lane), clocks)
+                        tasks.start_soon(self._lane, gateway, pending, ends, figures, lives)
                 restarts.cancel_scope.cancel()
             await self._compare(gateway.truth(), figures)
         figures.seconds = time.monotonic() - started
@@ -113,8 +116,9 @@ class CrashRun:
     def _place(self) -> crash_child.Place:
         return crash_child.Place(self.folder, self.postgres.app if self.postgres else "")
 
-    async def _restart(self, figures: Figures) -> None:
-        while self.postgres and self.restart_every_s:
+    async def _restart(self, ends: deque[tuple[str, int]], figures: Figures) -> None:
+        """As long as processes are ended, too: what both have left is brought home in peace."""
+        while self.postgres and self.restart_every_s and ends:
             await anyio.sleep(self.restart_every_s)
             await anyio.to_thread.run_sync(self.postgres.restart)
             figures.restarts += 1
@@ -125,7 +129,7 @@ class CrashRun:
         pending: deque[int],
         ends: deque[tuple[str, int]],
         figures: Figures,
-        rng: random.Random,
+        lives: "_Lives",
     ) -> None:
         words = [crash_child.__file__, str(self.folder), gateway.base_url]
         words += [self._place.database] if self.postgres else []
@@ -141,7 +145,7 @@ class CrashRun:
                 numbers_of_both = [*numbers, *list(pending)[-2:]]
                 if end is CrashPoint.REFUSED:
                     await anyio.to_thread.run_sync(gateway.follow, _REFUSES_NEXT)
-                answer = await _life(process, numbers_of_both, end, times, rng)
+                answer = await lives.one(process, numbers_of_both, end, times)
                 figures.lives += 1
                 if answer["killed"]:
                     figures.kills[end] += 1
@@ -183,21 +187,29 @@ def _compare_images(truth: Truth, intents: tuple[Intent, ...], folder: Path, fig
     figures.images_wrong = len(set(contents) - wanted)
 
 
-async def _life(
-    process: anyio.abc.Process, numbers: list[int], end: str, times: int, rng: random.Random
-) -> dict[str, Any]:
-    order: dict[str, Any] = {"numbers": numbers}
-    order |= {"holds": rng.random() < _ASKS_FOR_HOLDS}
-    order |= {"key": rng.randrange(len(crash_child.KEYS)), "clock_ahead_s": rng.choice(_CLOCKS_AHEAD_S)}
-    if end == ANYWHERE:
-        order["after_s"] = rng.uniform(0.02, _AFTER_AT_MOST_S)
-    elif end:
-        order |= {"at": end, "times": times}
-    assert process.stdin and process.stdout
-    await process.stdin.send(json.dumps(order).encode() + b"\n")
-    line = ""
-    async for part in TextReceiveStream(process.stdout):
-        line += part
-        if line.endswith("\n"):
-            return json.loads(line)
-    raise subprocess.SubprocessError("the crash child ended")
+@dataclass(frozen=True)
+class _Lives:
+    """How the lives of a lane differ. Where none ends them, `clocks` go round, so that every doubt is settled soon."""
+
+    rng: random.Random
+    clocks: Iterator[float]
+
+    async def one(self, process: anyio.abc.Process, numbers: list[int], end: str, times: int) -> dict[str, Any]:
+        rng = self.rng
+        order: dict[str, Any] = {"numbers": numbers}
+        # A held answer tells the end, so that no state is seen before.
+        order |= {"holds": rng.random() < _ASKS_FOR_HOLDS and end is not CrashPoint.SEEN}
+        ahead_s = rng.choice(_CLOCKS_AHEAD_S) if end else next(self.clocks)
+        order |= {"key": rng.randrange(len(crash_child.KEYS)), "clock_ahead_s": ahead_s}
+        if end == ANYWHERE:
+            order["after_s"] = rng.uniform(0.02, _AFTER_AT_MOST_S)
+        elif end:
+            order |= {"at": end, "times": times}
+        assert process.stdin and process.stdout
+        await process.stdin.send(json.dumps(order).encode() + b"\n")
+        line = ""
+        async for part in TextReceiveStream(process.stdout):
+            line += part
+            if line.endswith("\n"):
+                return json.loads(line)
+        raise subprocess.SubprocessError("the crash child ended")

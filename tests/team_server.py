@@ -11,6 +11,7 @@ from typing import Any
 
 import anyio
 import httpx2
+import quick_sandbox
 from forking_program import DARKROOM, ForkedProcess
 from http_process import HttpProcess, bare_environ
 from issuer_server import Issuer, open_issuer
@@ -70,11 +71,9 @@ def free_port() -> int:
 
 @contextmanager
 def program(folder: Path, *words: str, **variables: str) -> Generator[tuple[str, "subprocess.Popen[str]"]]:
-    """A command that says something once it is ready: its first line, and the process."""
+    """Python with words that says something once it is ready: its first line, and the process."""
     environ = bare_environ(folder, **variables)
-    process = ForkedProcess(
-        [*DARKROOM, *words], env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+    process = ForkedProcess(words, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
         assert process.stdout
         yield process.stdout.readline().strip(), process
@@ -98,7 +97,7 @@ def open_team(
     """A team with the tenant `acme` and its key. `settings` are further variables of the replica."""
     server.empty()
     shared = {"DARKROOM_MASTER_KEYS": MASTER, "DARKROOM_OUTPUT_DIR": str(folder / "images")}
-    with program(folder, "sandbox", "--port", "0", "--key", GATEWAY_KEY, "--speed", "8") as (sandbox, _):
+    with program(folder, quick_sandbox.__file__, GATEWAY_KEY) as (sandbox, _):
         with administering(server.owner) as administration:
             administration.add("acme", "UTC")
             key = NewKey(gateway="replicate", base_url=sandbox, key=GATEWAY_KEY, secret="")
@@ -115,7 +114,7 @@ def open_team(
                 yield team
                 return
             worker = shared | {"DARKROOM_DATABASE_URL": server.worker} | dict(worker_settings or {})
-            with program(folder / "worker", "worker", **worker):
+            with program(folder / "worker", *DARKROOM, "worker", **worker):
                 yield team
 
 

@@ -43,12 +43,12 @@ RoomOf = Callable[[str], Awaitable[Darkroom]]
 MODEL = "black-forest-labs/flux-schnell"
 
 
-async def seen(is_true: Callable[[], bool]) -> None:
+async def seen(is_true: Callable[[], bool], every_s: float = 0.05) -> None:
     """Return when it is; each look at processes that work by themselves waits a moment."""
     for _ in range(1800):
         if is_true():
             return
-        await anyio.sleep(0.05)
+        await anyio.sleep(every_s)
     raise AssertionError("it never came")
 
 
