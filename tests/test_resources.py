@@ -40,13 +40,6 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     return Settings.read({"DARKROOM_DATA_DIR": str(folder / "data"), "DARKROOM_OUTPUT_DIR": str(folder / "pictures")})
 
 
-@pytest.fixture(params=["auto", "legacy"])
-async def client(request: pytest.FixtureRequest, settings: Settings) -> AsyncGenerator[Client]:
-    with anyio.fail_after(60):
-        async with Client(create_server(settings), mode=request.param) as client:
-            yield client
-
-
 Made = Callable[..., Awaitable[dict[str, Any]]]
 
 
@@ -65,6 +58,19 @@ async def made(settings: Settings) -> AsyncGenerator[Made]:
             return reports[name]
 
         yield once
+
+
+@pytest.fixture(scope="module", params=["auto", "legacy"])
+async def kept_client(request: pytest.FixtureRequest, settings: Settings, made: Made) -> AsyncGenerator[Client]:
+    """Opened after what makes pictures, which stays open for both eras."""
+    async with Client(create_server(settings), mode=request.param) as client:
+        yield client
+
+
+@pytest.fixture
+async def client(kept_client: Client) -> AsyncGenerator[Client]:
+    with anyio.fail_after(60):
+        yield kept_client
 
 
 def text(result: ReadResourceResult) -> str:

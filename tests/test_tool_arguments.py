@@ -1,14 +1,13 @@
 """Arguments as hosts write them: what is read in spite of its form, and what is refused before anything is sent."""
 
 from collections.abc import AsyncGenerator
-from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
 from call_results import text
 from fault_gateway import FaultGateway
-from fault_plan import Plan
+from fault_plan import Plan, Truth
 from mcp import Client
 from mcp.types import CallToolResult
 
@@ -21,27 +20,42 @@ TOOLS = ("generate_image", "get_prediction", "list_models")
 PHOTO = "https://example.com/photo.jpg"
 
 
-@pytest.fixture
-async def gateway() -> AsyncGenerator[FaultGateway]:
-    with anyio.fail_after(60):
-        async with FaultGateway(Plan(born_done=1.0)) as gateway:
-            yield gateway
+@pytest.fixture(scope="module")
+async def kept_gateway() -> AsyncGenerator[FaultGateway]:
+    async with FaultGateway(Plan(born_done=1.0)) as gateway:
+        yield gateway
 
 
-@pytest.fixture(params=["auto", "legacy"])
-async def client(request: pytest.FixtureRequest, gateway: FaultGateway, tmp_path: Path) -> AsyncGenerator[Client]:
+@pytest.fixture(scope="module", params=["auto", "legacy"])
+async def kept_client(
+    request: pytest.FixtureRequest, kept_gateway: FaultGateway, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncGenerator[Client]:
+    folder = tmp_path_factory.mktemp("tool_arguments")
     settings = Settings.read(
         {
             "DARKROOM_GATEWAY": "replicate",
-            "DARKROOM_BASE_URL": gateway.base_url,
+            "DARKROOM_BASE_URL": kept_gateway.base_url,
             "DARKROOM_API_KEY": "r8_nobody",
-            "DARKROOM_DATA_DIR": str(tmp_path / "data"),
-            "DARKROOM_OUTPUT_DIR": str(tmp_path / "images"),
+            "DARKROOM_DATA_DIR": str(folder / "data"),
+            "DARKROOM_OUTPUT_DIR": str(folder / "images"),
             "DARKROOM_PREVIEWS": "off",
         }
     )
     async with Client(create_server(settings), mode=request.param) as client:
         yield client
+
+
+@pytest.fixture
+def gateway(kept_gateway: FaultGateway) -> FaultGateway:
+    """The same for all tests, and each has its own truth."""
+    kept_gateway.truth = Truth()
+    return kept_gateway
+
+
+@pytest.fixture
+async def client(kept_client: Client) -> AsyncGenerator[Client]:
+    with anyio.fail_after(60):
+        yield kept_client
 
 
 async def say(client: Client, tool: str = "generate_image", **arguments: Any) -> CallToolResult:

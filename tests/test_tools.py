@@ -34,21 +34,29 @@ def settings(tmp_path: Path) -> Settings:
     )
 
 
-@pytest.fixture(params=["auto", "legacy"])
+@pytest.fixture(scope="module", params=["auto", "legacy"])
 def mode(request: pytest.FixtureRequest) -> Any:
     return request.param
 
 
+@pytest.fixture(scope="module")
+async def kept_client(tmp_path_factory: pytest.TempPathFactory, mode: Any) -> AsyncGenerator[Client]:
+    folder = tmp_path_factory.mktemp("tools")
+    variables = {"DARKROOM_DATA_DIR": str(folder / "data"), "DARKROOM_OUTPUT_DIR": str(folder / "pictures")}
+    async with Client(create_server(Settings.read(variables | {"DARKROOM_PREVIEWS": "off"})), mode=mode) as client:
+        yield client
+
+
 @pytest.fixture
-async def client(settings: Settings, mode: Any) -> AsyncGenerator[Client]:
-    """Without previews, which take a third of a call's time."""
+async def client(kept_client: Client) -> AsyncGenerator[Client]:
+    """One for all tests of an era, without previews, which take a third of a call's time."""
     with anyio.fail_after(60):
-        async with Client(create_server(settings.model_copy(update={"previews": "off"})), mode=mode) as client:
-            yield client
+        yield kept_client
 
 
 @pytest.fixture
-async def previewing(settings: Settings, mode: Any) -> AsyncGenerator[Client]:
+async def fresh(settings: Settings, mode: Any) -> AsyncGenerator[Client]:
+    """One for this test, with previews."""
     with anyio.fail_after(60):
         async with Client(create_server(settings), mode=mode) as client:
             yield client
@@ -140,8 +148,8 @@ async def test_every_tool_states_all_hints_and_a_title(client: Client) -> None:
 # generate_image
 
 
-async def test_a_prompt_gives_a_saved_picture_and_a_preview(previewing: Client, settings: Settings) -> None:
-    result = await generate(previewing)
+async def test_a_prompt_gives_a_saved_picture_and_a_preview(fresh: Client, settings: Settings) -> None:
+    result = await generate(fresh)
     assert not result.is_error
     assert text(result).startswith("Succeeded: 1 image by black-forest-labs/flux-schnell (prediction '")
     [image] = report(result)["images"]
@@ -155,17 +163,17 @@ async def test_a_prompt_gives_a_saved_picture_and_a_preview(previewing: Client, 
     assert {block.type for block in result.content} == {"text", "image"}
 
 
-async def test_an_image_that_cannot_be_decoded_is_said_to_be_without_a_preview(previewing: Client) -> None:
-    made = await generate(previewing)
+async def test_an_image_that_cannot_be_decoded_is_said_to_be_without_a_preview(fresh: Client) -> None:
+    made = await generate(fresh)
     path = Path(report(made)["images"][0]["path"])
     path.write_bytes(path.read_bytes()[:200])
-    found = await previewing.call_tool("get_prediction", {"id": report(made)["id"]})
+    found = await fresh.call_tool("get_prediction", {"id": report(made)["id"]})
     note = "image 1 cannot be shown: it is damaged and cannot be decoded."
     assert f"Note: {note}" in text(found) and note in report(found)["notes"]
 
 
-async def test_an_image_that_comes_without_its_end_is_kept_and_not_called_saved(client: Client, tmp_path: Path) -> None:
-    result = await generate(client, prompt="sandbox:truncated a lighthouse")
+async def test_an_image_that_comes_without_its_end_is_kept_and_not_called_saved(fresh: Client, tmp_path: Path) -> None:
+    result = await generate(fresh, prompt="sandbox:truncated a lighthouse")
     assert "Image 1 is not saved yet: The file is damaged: its end is missing" in text(result)
     assert text(result).startswith("Damaged: 1 image by ") and text(result).count("is damaged") == 1
     assert report(result)["images"][0]["state"] == "wanted"
@@ -187,8 +195,8 @@ async def test_the_answer_carries_no_structured_content(client: Client) -> None:
     assert (await generate(client)).structured_content is None
 
 
-async def test_four_images_come_from_one_prediction_in_a_kilobyte_of_text(previewing: Client) -> None:
-    result = await generate(previewing, count=4, aspect_ratio="16:9")
+async def test_four_images_come_from_one_prediction_in_a_kilobyte_of_text(fresh: Client) -> None:
+    result = await generate(fresh, count=4, aspect_ratio="16:9")
     assert text(result).startswith("Succeeded: 4 images")
     assert len(report(result)["predictions"]) == 1 and len(report(result)["images"]) == 4
     assert all(image["width"] > image["height"] for image in report(result)["images"])
@@ -208,11 +216,11 @@ async def test_every_answer_of_the_sandbox_says_so(client: Client) -> None:
     assert "sandbox" in answer and "REPLICATE_API_TOKEN" in answer
 
 
-async def test_a_misspelt_argument_is_refused_by_name_and_nothing_is_made(client: Client) -> None:
-    result = await generate(client, aspectratio="16:9")
+async def test_a_misspelt_argument_is_refused_by_name_and_nothing_is_made(fresh: Client) -> None:
+    result = await generate(fresh, aspectratio="16:9")
     assert result.is_error
     assert text(result).startswith("Refused: Unknown argument 'aspectratio': did you mean 'aspect_ratio'?")
-    assert "There is no prediction yet" in text(await client.call_tool("get_prediction", {"id": "latest"}))
+    assert "There is no prediction yet" in text(await fresh.call_tool("get_prediction", {"id": "latest"}))
 
 
 async def test_a_value_that_does_not_fit_is_refused_in_plain_words(client: Client) -> None:
