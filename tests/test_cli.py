@@ -164,6 +164,17 @@ def test_nothing_is_created_where_no_image_could_be_saved(line: CommandLine) -> 
     assert "0 predictions" in line.run("history", environ=blocked).stdout
 
 
+@pytest.mark.parametrize("command", [("generate", "a fox"), ("show", "latest"), ("cancel", "latest")])
+@pytest.mark.parametrize("wrong", [{"DARKROOM_GATEWAY": "nobody"}, {"DARKROOM_DATA_DIR": "/proc/none"}])
+def test_json_is_printed_too_where_the_settings_are_wrong(
+    line: CommandLine, command: tuple[str, ...], wrong: dict[str, str]
+) -> None:
+    done = line.run(*command, "--json", environ=wrong)
+    told = json.loads(done.stdout)
+    assert (done.returncode, told["outcome"], told["charged"]["verdict"]) == (2, "refused", "no")
+    assert next(iter(wrong.values())) in told["error"]["message"] and done.stderr == ""
+
+
 def test_doctor_says_that_the_sandbox_is_in_use_and_how_to_leave_it(line: CommandLine) -> None:
     done = line.run("doctor")
     assert done.returncode == 0, done.stdout

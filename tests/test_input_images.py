@@ -139,6 +139,9 @@ async def test_other_references_are_refused_in_words(resolver: InputResolver, re
     message = await refusal(resolver, reference)
     assert words in message
     assert message.isprintable()
+    with pytest.raises(InvalidInput) as caught:  # a dry run says the same
+        await resolver.try_out(MappedInput(input={"image": reference}, file_fields=("image",)))
+    assert caught.value.message == message
 
 
 async def test_http_is_taken_from_loopback_only_where_that_is_allowed(resolver: InputResolver) -> None:
@@ -311,6 +314,8 @@ async def test_a_mask_behind_a_url_is_fetched_only_to_be_inverted(world: World, 
     url = "https://a.example/mask.png"
     world.web[url] = picture(mode="L", color=255)
     assert (await resolved(resolver, url, is_mask=True)).input["image"] == url
+    mask = MappedInput(input={"mask": url}, file_fields=("mask",), mask_field="mask", invert_mask=True)
+    assert await resolver.try_out(mask) == ()
     assert world.fetched == []
     _, content = sent(await resolved(resolver, url, is_mask=True, inverts=True))
     assert opened(content).getextrema() == (0, 0)

@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from darkroom.gateways import PollSchedule
+from darkroom.predictions import parse_prediction
+from darkroom.work.polling import Polling
 
 WARM_9_S = [8.0, 8.4, 8.8, 9.0, 9.2, 9.6, 10.0, 10.4, 11.0, 12.0] * 3
 
@@ -111,3 +113,15 @@ def test_a_delay_is_always_sane(samples: list[float], typical_s: float | None, e
     schedule = PollSchedule.learned(samples, typical_s)
     assert 0.25 <= schedule.next_delay(elapsed_s, Random(seed)) <= 11
     assert 1800 <= schedule.cancel_after_s() <= 7200
+
+
+def test_outputs_under_a_status_that_nobody_knows_are_a_success_once_they_stay_as_many() -> None:
+    polling = Polling(schedule=PollSchedule(), started_s=0.0, settle_s=60.0)
+
+    def seen(outputs: int, at_s: float, status: str = "polishing") -> str:
+        links = [f"https://a.example/{at_s}/{number}.png" for number in range(outputs)]
+        return polling.saw(parse_prediction({"id": "p1", "status": status, "output": links}), at_s).status
+
+    assert [seen(0, 0), seen(0, 90), seen(1, 100), seen(1, 119), seen(2, 121), seen(2, 140)] == ["unknown"] * 6
+    assert seen(2, 141, "processing") == "processing"
+    assert seen(2, 142) == "succeeded"

@@ -193,3 +193,29 @@ def test_a_text_of_megabytes_in_any_other_request_is_not_repeated_in_the_answer(
         return
     answer = line.ask(method, OTHERS[method].format(f'"{LONG},"'))
     assert len(json.dumps(answer)) < 5_000
+
+
+@pytest.mark.parametrize("written", ["two in a line", "a list", "a list of one", "a list in lines of one"])
+def test_each_of_several_messages_in_one_line_is_answered(folder: Path, written: str) -> None:
+    host = Host(folder)
+    try:
+        host.greet()
+        pings = [f'{{"jsonrpc": "2.0", "id": {number}, "method": "ping"}}' for number in (7, 8)]
+        pings = pings[:1] if written == "a list of one" else pings
+        line = " ".join(pings) if written == "two in a line" else f"[{', '.join(pings)}]"
+        host.stdin.write((f"[{pings[0]}] [{pings[1]}]" if "lines of one" in written else line).encode() + b"\n")
+        host.stdin.flush()
+        assert sorted(host.receive()["id"] for _ in pings) == [7, 8][: len(pings)]
+    finally:
+        host.close()
+
+
+def test_arguments_that_are_an_object_as_a_text_are_read(line: Stdio | Http) -> None:
+    for arguments, words_of_it in {
+        json.dumps({"query": "poster"}): 'models for "poster"',
+        '["poster"]': "arguments is a text that holds no JSON object",
+        "poster": "arguments is a text that holds no JSON object",
+    }.items():
+        answer = line.ask("tools/call", json.dumps({"name": "list_models", "arguments": arguments}))
+        assert words_of_it in words(answer["result"])
+        assert bool(answer["result"]["isError"]) is (arguments[0] != "{")

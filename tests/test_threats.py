@@ -231,7 +231,7 @@ async def test_the_name_of_a_refused_host_is_short_and_plain(words: str) -> None
 
 
 @pytest.mark.parametrize(
-    "identifier", ["../../etc/passwd", "..\\..\\x.png", "/abs/olute", "a" * 65, "id\nnew line", "", 7, None]
+    "identifier", ["../../etc/passwd", "..\\..\\x.png", "/abs/olute", "a" * 65, "id\nnew line", "", 7.5, None]
 )
 async def test_a_prediction_with_a_hostile_id_is_refused_and_writes_nothing(
     client: Client, gateway: HostileGateway, tmp_path: Path, identifier: Any

@@ -29,7 +29,7 @@ from pydantic_core import ErrorDetails
 
 from darkroom.errors import DarkroomError, InternalFault, InvalidRequest
 from darkroom_server.app_tools import answer_ping, for_its_apps, is_for_apps_only, shows_apps
-from darkroom_server.strange_json import FLAW, LONGEST_TEXT, cleaned, flaw_in, readable
+from darkroom_server.strange_json import FLAW, LONGEST_TEXT, cleaned, flaw_in, messages_in, object_in, readable
 from darkroom_server.wire import Stdio
 
 if TYPE_CHECKING:
@@ -144,16 +144,13 @@ class DarkroomServer(MCPServer["Rooms"]):
             tasks.cancel_scope.cancel()
 
     async def _pass_on(self, incoming: Any, inlet: MemoryObjectSendStream[SessionMessage | Exception]) -> None:
-        """Hand every message on, one that could not be read in its readable form."""
+        """Hand every message on, also several in one line, and one that could not be read in its readable form."""
         async with inlet:
             async for item in incoming:
-                passed = item
-                if isinstance(item, ValidationError):
-                    text = readable(str(item.errors(include_url=False)[0]["input"]))
-                    with suppress(ValidationError):
-                        passed = SessionMessage(jsonrpc_message_adapter.validate_json(text, by_name=False))
-                self._stdio.read(passed)
-                await inlet.send(passed)
+                line = _line(item.errors(include_url=False)[0]) if isinstance(item, ValidationError) else ""
+                for passed in [_message(each) or item for each in messages_in(line)] or [item]:
+                    self._stdio.read(passed)
+                    await inlet.send(passed)
 
     async def _fill_first(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
         if ctx.request_id is not None and ctx.method not in _GREETINGS:
@@ -174,6 +171,18 @@ class DarkroomServer(MCPServer["Rooms"]):
         return self._schemas[tool]
 
 
+def _line(error: ErrorDetails) -> str:
+    """What could not be read; of JSON the SDK gives the value, in which only a list is no message by itself."""
+    read = error["input"]
+    return json.dumps(read) if isinstance(read, list) and len(error["loc"]) < 2 else str(read)
+
+
+def _message(text: str) -> SessionMessage | None:
+    with suppress(ValidationError):
+        return SessionMessage(jsonrpc_message_adapter.validate_json(readable(text), by_name=False))
+    return None
+
+
 async def _offer_what_is_sent(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
     """Do not offer news of changed lists: no list changes, and the SDK offers them with every subscription."""
     result = await call_next(ctx)
@@ -192,7 +201,11 @@ async def _hear_cancel(ctx: ServerRequestContext["Rooms", Any], call_next: CallN
 
 async def _refuse_strange_params(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
     """Answer a request whose values cannot be used; a tool call goes on to be refused in the shape of its tool."""
-    params = ctx.params or {}
+    params = dict(ctx.params or {})
+    if ctx.method == "tools/call" and isinstance(written := params.get("arguments"), str):
+        # Some hosts pass on what a model wrote as it is: an object, as a text.
+        params["arguments"] = object_in(written) or {FLAW: "arguments is a text that holds no JSON object"}
+        ctx = replace(ctx, params=params)
     flaw = params.get(FLAW) or flaw_in(params, longest=_LONGEST_TEXTS.get(ctx.method, LONGEST_TEXT))
     if not flaw or ctx.request_id is None:
         return await call_next(ctx)

@@ -18,6 +18,8 @@ LONGEST_TEXT = 32_000
 _DEEPEST = 100
 _MOST_VALUES = 50_000
 _LARGEST_NUMBER = 2**63
+_MOST_MESSAGES = 100
+_DECODER, _BLANK = json.JSONDecoder(), re.compile(r"\s*")
 _HOLD_IMAGES = ("images", "mask", "model_options", "options", "picture")
 _HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 
@@ -41,6 +43,27 @@ def readable(message: str) -> str:
         params = cast("dict[str, Any]", body["params"]) if isinstance(body.get("params"), dict) else {}
         body["params"] = {**params, FLAW: flaw_in(params) or f"more than {_DEEPEST} levels of JSON"}
     return json.dumps(cleaned(parsed))
+
+
+def messages_in(line: str) -> list[str]:
+    """The messages in one line, in a list or one after the other; the line as it is where it holds but one, or none."""
+    found, at, text = list[Any](), 0, line.strip()
+    try:
+        while at < len(text):
+            value, end = _DECODER.raw_decode(text, at)
+            found += cast("list[Any]", value) if isinstance(value, list) else [value]
+            at = _BLANK.match(text, end).end()
+    except (ValueError, RecursionError):
+        return [line]
+    return [json.dumps(each) for each in found] if 1 < len(found) <= _MOST_MESSAGES or text[:1] == "[" else [line]
+
+
+def object_in(text: str) -> dict[str, Any] | None:
+    """The JSON object that the text is, None where it is none."""
+    with suppress(ValueError, RecursionError):
+        if isinstance(read := json.loads(text), dict):
+            return cast("dict[str, Any]", read)
+    return None
 
 
 def flaw_in(params: Mapping[str, Any], *, longest: int = LONGEST_TEXT) -> str:

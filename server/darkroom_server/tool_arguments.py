@@ -4,6 +4,7 @@ The SDK would drop an unknown argument, and the image would be paid for all the 
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, cast
@@ -13,7 +14,18 @@ from darkroom.spelling import closest
 
 # Taken, and not listed: what the argument was called before.
 _EARLIER_NAMES = {"options": "model_options"}
+# What other tools and models call it, where nothing of ours is spelt like that.
+_ELSEWHERE = {
+    **dict.fromkeys(("n", "num_images", "num_outputs", "number_of_images", "batch_size"), "count"),
+    **dict.fromkeys(("size", "resolution"), "aspect_ratio"),
+    **dict.fromkeys(("input_image", "init_image", "file"), "images"),
+    **dict.fromkeys(("steps", "quality", "style", "guidance", "strength"), "model_options"),
+    **dict.fromkeys(("text", "description"), "prompt"),
+    "search": "query",
+    "timeout": "wait_seconds",
+}
 _KINDS = {"array": list, "object": dict}
+_WORD_BEGINS = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _MOST_NAMED = 5
 _LONGEST_NAME = 60
 
@@ -66,7 +78,9 @@ def _unknown_words(tool: str, unknown: Sequence[str], known: tuple[str, ...]) ->
 
 
 def _named(name: str, known: tuple[str, ...]) -> str:
-    words = set(name.split("_"))
-    close = closest(name, known, limit=1) or [each for each in known if words & set(each.split("_"))]
+    plain = _WORD_BEGINS.sub("_", name[:_LONGEST_NAME]).lower().replace("-", "_")
+    words, elsewhere = set(plain.split("_")), _ELSEWHERE.get(plain, "")
+    close = [elsewhere] if elsewhere in known else closest(plain, known, limit=1)
+    close = close or [each for each in known if words & set(each.split("_"))]
     end = f": did you mean {close[0]!r}?" if close else "."
     return f"Unknown argument {name[:_LONGEST_NAME]!r}{end}"

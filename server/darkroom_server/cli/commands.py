@@ -10,12 +10,13 @@ import typer
 
 from darkroom.errors import DarkroomError, GatewayError
 from darkroom_server import __version__
-from darkroom_server.cli.screen import note
+from darkroom_server.cli.screen import note, show_json
 
 # In the order of --help. A command loads its own module, which is named like it, and no other one.
 _OF_PICTURES = ("generate", "show", "history", "gallery", "cancel", "models", "schema", "doctor", "sandbox")
 _COMMANDS = (*_OF_PICTURES, "install", "uninstall", "serve", "worker", "migrate", "key", "tenant")
 _MODULES = {"cancel": "show", "sandbox": "serve", "uninstall": "clients_here", "worker": "team", "migrate": "team"}
+_REPORTING = ("generate", "show", "cancel")
 _GROUPS = ("key", "tenant")
 _EXIT_CODES = (
     "Exit codes: 0 all is done and saved; 1 it failed, or an image is missing; 2 it was refused here, nothing was "
@@ -49,7 +50,12 @@ def run(arguments: Sequence[str]) -> int:
     except SystemExit as done:
         return done.code if isinstance(done.code, int) else 0
     except DarkroomError as error:
-        note(error.message)
+        if "--json" in arguments and arguments[0] in _REPORTING:
+            from darkroom.reports import refusal_report
+
+            show_json(refusal_report(error).data)
+        else:
+            note(error.message)
         return 3 if isinstance(error, GatewayError) else 2
     return 0
 

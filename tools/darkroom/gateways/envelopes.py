@@ -110,7 +110,7 @@ def created_prediction(reply: Reply, name: str = "") -> Prediction | None:
         made = made or (Prediction(id=named) if named else None)
     if made is None and is_success and reply.decoded is None:
         made = identified_prediction(reply.body)
-    if made is None and is_success and name:
+    if made is None and is_success and name and not any("id" in each for each in _candidates(reply.decoded)):
         ended = prediction_in(reply.decoded, name, reply.origin)
         made = ended if ended and ended.status is PredictionStatus.SUCCEEDED and ended.output else None
     return made and replace(made, request_id=_request_id(reply))

@@ -14,7 +14,7 @@ import hashlib
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -146,10 +146,12 @@ class InputResolver:
         )
 
     async def _readable(self, mapped: MappedInput) -> AsyncIterator[tuple[str, bytes, Position]]:
-        """The content of each reference that is no URL."""
+        """The content of each reference that is no URL. Raises: InvalidInput, also for a URL that would not be sent."""
         for (name, number), reference in _references(mapped).items():
-            if isinstance(reference, str) and scheme_of(self.meant(reference)) not in ("http", "https"):
+            if isinstance(reference, str):
                 position = _position(mapped, name, number)
+                if scheme_of(self.meant(reference)) in ("http", "https"):
+                    position = replace(position, is_inverted=False)  # else it would be fetched
                 content = await self._loaded(reference, position)
                 if not isinstance(content, str):
                     yield reference, content, position
