@@ -298,3 +298,4 @@ def test_only_a_form_of_the_session_logs_out(team: Team, browser: httpx.Client) 
     assert done.headers["refresh"] == f"0; url={team.issuer.url}/end?client_id=page"
     assert browser.get("/connect").status_code == 303
     assert browser.post("/logout", data={}).status_code == 200
+    assert browser.post("/logout", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
