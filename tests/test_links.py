@@ -46,6 +46,7 @@ async def test_an_image_in_a_bucket_has_a_signed_link_that_expires(s3: S3Server,
     fetched = await anyio.to_thread.run_sync(httpx.get, link)
     assert (fetched.status_code, fetched.content) == (200, content)
     assert await store.link("s3://another/place.png", 900) == ""
+    assert "may die after 15 min" in LINKS.words(f"s3://{BUCKET}/{PREFIX}")
 
 
 async def test_an_image_in_a_folder_has_the_address_of_the_server(tmp_path: Path) -> None:

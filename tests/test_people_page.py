@@ -158,11 +158,12 @@ def test_a_session_that_has_ended_leads_to_the_log_in_and_back(browser: Browser,
         seen.problems.clear()  # Chromium tells of the answer 401
 
 
-def test_a_form_of_another_site_does_nothing(browser: Browser, team: Team) -> None:
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])  # the same site on another port, and another site
+def test_a_form_of_another_page_does_nothing(browser: Browser, team: Team, host: str) -> None:
     with visiting(browser, team) as seen:
         page = log_in(seen, team, "dan", "/connect")
         action = json.dumps(f"{team.origin}/logout")
-        page.goto(f"{team.issuer.url}/jwks")
+        page.goto(f"{team.issuer.url}/jwks".replace("127.0.0.1", host))
         page.set_content(f"<form method=post action={action}><input name=form_token value=x></form>")
         with page.expect_navigation():
             page.evaluate("() => document.forms[0].submit()")

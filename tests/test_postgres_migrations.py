@@ -186,5 +186,6 @@ def test_the_command_migrates_and_checks(empty: PostgresServer, tmp_path: Path) 
     said = [line.run("migrate", *words, environ=environ) for words in (["--check"], [], ["--check"])]
     assert [done.returncode for done in said] == [1, 0, 0]
     assert said[0].stdout.startswith("Missing steps: 1") and said[1].stdout.startswith("The tables stood at step 0")
+    assert "Next: darkroom-mcp tenant add NAME" in said[1].stderr and not said[2].stderr
     assert said[2].stdout == f"The tables are up to date (step {len(ALL)}).\n"
     assert "DARKROOM_MIGRATE_URL is not set" in line.run("migrate").stderr

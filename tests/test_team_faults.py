@@ -12,7 +12,9 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.mark.parametrize("fault", [IssuerUnreachable("canary"), JournalError("canary: the database is away")])
-async def test_a_token_that_cannot_be_checked_is_no_wrong_token(fault: Exception) -> None:
+async def test_a_token_that_cannot_be_checked_is_no_wrong_token(
+    fault: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         raise fault
 
@@ -21,3 +23,4 @@ async def test_a_token_that_cannot_be_checked_is_no_wrong_token(fault: Exception
         answer = await http.post("/mcp")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
     assert "www-authenticate" not in answer.headers and "canary" not in answer.text
+    assert f"a token could not be checked: {fault}" in caplog.text

@@ -80,6 +80,7 @@ async def test_a_picture_is_reached_by_its_link_and_by_no_path(team: Team, mode:
     link = report(made)["images"][0]["path"]
     assert link == f"{team.origin}/images/{report(made)['id']}/1"
     assert link in text(made) and link in text(listed) and link in text(found)
+    assert "has to log in to see them" in text(made) and "may die" not in text(made)
     for answer in (made, listed, found):
         assert str(team.folder) not in f"{answer.model_dump_json()}"
         assert GATEWAY_KEY not in answer.model_dump_json()

@@ -219,7 +219,7 @@ async def report_on(
         is_look_up=is_look_up,
         free_call="this look-up" if is_look_up else free_call,
         records=await _records(darkroom, rows) if is_look_up and not darkroom.options.links else {},
-        links_words=darkroom.options.links.words if darkroom.options.links else "",
+        links_words=darkroom.options.links.words(darkroom.options.output_dir) if darkroom.options.links else "",
         conversation=whose,
         canceled=canceled,
         typical_s=darkroom.typical_s(rows[0].model),

@@ -81,6 +81,8 @@ def migrate(
         raise typer.Exit(1)
     else:
         typer.echo(f"The tables stood at step {done.before}; taken: {numbers}.")
+        if not done.before:
+            note("Next: darkroom-mcp tenant add NAME")
 
 
 def worker(

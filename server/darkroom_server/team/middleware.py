@@ -58,7 +58,7 @@ class TokenFaults:
         try:
             await self._app(scope, receive, send)
         except (IssuerUnreachable, DarkroomError) as error:
-            self._log.warning("a token could not be checked (%s)", type(error).__name__)
+            self._log.warning("a token could not be checked: %s", str(error) or type(error).__name__)
             words = "The token cannot be checked at the moment. Nothing was sent. Try again soon."
             answer = JSONResponse({"error": "temporarily_unavailable", "error_description": words}, status_code=503)
             answer.headers["Retry-After"] = _AGAIN_S

@@ -18,9 +18,10 @@ class Links:
     origin: str
     lifetime_s: int
 
-    @property
-    def words(self) -> str:
-        """What an answer says of them."""
+    def words(self, place: str) -> str:
+        """What an answer says of those to images that are kept there."""
+        if not is_url(place):
+            return "The links are meant for this user alone, who has to log in to see them."
         minutes = max(1, round(self.lifetime_s / 60))
         return (
             f"The links are meant for this user alone and may die after {minutes} min; get_prediction gives new ones."

@@ -111,12 +111,14 @@ class People:
         return answer
 
     async def _log_out(self, request: Request) -> Response:
-        visitor = await self.who(request)
-        if visitor and not self._is_from(visitor, request, await _form_token(request)):
+        visitor, token = await self.who(request), await _form_token(request)
+        # A form of another site comes without the cookie, and the answer would take it away all the same.
+        if not (self._is_from(visitor, request, token) if visitor else is_own_form(request, self._team.public_url)):
             words = "This page is too old, or the request came from another one. You are still logged in."
             return words_page("You were not logged out", words, {"Go back": "/connect"}, status_code=403)
         answer = words_page("You are logged out", "Your hosts stay connected: each has a log-in of its own.", _AGAIN)
         self._sessions.end(answer)
+        answer.headers["Clear-Site-Data"] = '"cache"'  # pictures, on a computer that somebody else may use next
         if visitor and (end := await self._log_in.end_address()):
             answer.headers["Refresh"] = f"0; url={end}"
         return answer
