@@ -127,6 +127,16 @@ async def test_after_so_many_pictures_another_process_goes_on() -> None:
     assert all(len(seen[number]) == 1 for number in (0, 2, 4))
 
 
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one core has one process")
+async def test_of_two_processes_the_one_is_asked_that_has_rested_for_longer() -> None:
+    pool = Decoders(most_pictures=2)
+    async with pool.kept():
+        await pool.warm(2)
+        await look(pool)
+        await look(pool)
+        assert len(decoder_pids()) == 2, "else one has had both pictures, and has ended"
+
+
 async def test_an_idle_process_ends_by_itself_and_the_next_picture_gets_another() -> None:
     pool = Decoders(idle_s=0.05)
     with anyio.fail_after(30):

@@ -60,7 +60,7 @@ class Decoders:
         async with self._one_starts:
             while self._turns.borrowed_tokens + sum(process.is_running for process in self._free) < wanted:
                 try:
-                    self._free.insert(0, await DecoderProcess.start(self._idle_s))
+                    self._free.append(await DecoderProcess.start(self._idle_s))
                 except OSError:
                     return
 
@@ -69,10 +69,10 @@ class Decoders:
             await self._free.pop().kill()
 
     async def _taken(self) -> DecoderProcess:
-        """One that is free, the one used last first, or a new one. Raises: OSError."""
+        """The one that is free for longest, whose next copy is ready, or a new one. Raises: OSError."""
         async with self._one_starts:  # so that one that is being warmed is waited for
             while self._free:
-                process = self._free.pop()
+                process = self._free.pop(0)
                 if process.is_running:
                     return process
                 await process.kill()
