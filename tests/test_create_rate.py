@@ -19,7 +19,7 @@ from journal_fixtures import HandClock, Place, intended, new_intent, opened
 from open_rooms import Ears, NoonClock, room_at
 from scripted_gateway import Answer, ScriptedGateway, gateway_at, read_request
 
-from darkroom.darkroom import Darkroom
+from darkroom.darkroom import Budget, Darkroom
 from darkroom.errors import GatewayBusy, SpendingRefused
 from darkroom.gateways import Key, PredictionClient, Timeouts
 from darkroom.generate_image import generate_image
@@ -250,6 +250,18 @@ async def test_a_darkroom_that_closes_before_it_has_sent_a_create_gives_its_clai
         async with room_at(gateway, tmp_path) as room:
             (row,) = await room.journal.by_request("fox")
         assert row.state is IntentState.INTENT and gateway.truth.creates == 0
+
+
+async def test_a_create_that_cannot_be_sent_after_all_gives_its_claim_back(tmp_path: Path) -> None:
+    async with FaultGateway(Plan()) as gateway, room_at(gateway, tmp_path) as room:
+        wish = new_intent(input={"openai_api_key": "sk-0123456789"})  # of which nothing is kept
+        (row,) = await room.work.order([wish], NO_CALL)
+        watched = room.work.start(row, Budget(hold_until_s=0, retry_s=0, secrets={}))
+        with anyio.fail_after(20):
+            while (found := await room.journal.find(row.key)) and found.state is IntentState.SENT:
+                await anyio.lowlevel.checkpoint()
+        assert found and found.state is IntentState.INTENT and gateway.truth.creates == 0
+        assert watched.problem and "is a secret and is not kept" in watched.problem.message
 
 
 async def test_seventy_calls_at_once_are_all_sent(tmp_path: Path) -> None:
