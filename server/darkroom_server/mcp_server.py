@@ -173,8 +173,8 @@ class DarkroomServer(MCPServer["Rooms"]):
 
 def _line(error: ErrorDetails) -> str:
     """What could not be read; of JSON the SDK gives the value, in which only a list is no message by itself."""
-    read = error["input"]
-    return json.dumps(read) if isinstance(read, list) and len(error["loc"]) < 2 else str(read)
+    read, text = error["input"], str(error["input"])
+    return json.dumps(read) if isinstance(read, list) and len(error["loc"]) < 2 else text
 
 
 def _message(text: str) -> SessionMessage | None:

@@ -19,7 +19,7 @@ _DEEPEST = 100
 _MOST_VALUES = 50_000
 _LARGEST_NUMBER = 2**63
 _MOST_MESSAGES = 100
-_DECODER, _BLANK = json.JSONDecoder(), re.compile(r"\s*")
+_DECODER = json.JSONDecoder()
 _HOLD_IMAGES = ("images", "mask", "model_options", "options", "picture")
 _HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 
@@ -47,15 +47,16 @@ def readable(message: str) -> str:
 
 def messages_in(line: str) -> list[str]:
     """The messages in one line, in a list or one after the other; the line as it is where it holds but one, or none."""
-    found, at, text = list[Any](), 0, line.strip()
+    found, rest = list[Any](), line.strip()
     try:
-        while at < len(text):
-            value, end = _DECODER.raw_decode(text, at)
+        while rest and len(found) <= _MOST_MESSAGES:
+            value, end = _DECODER.raw_decode(rest)
             found += cast("list[Any]", value) if isinstance(value, list) else [value]
-            at = _BLANK.match(text, end).end()
+            rest = rest[end:].lstrip()
     except (ValueError, RecursionError):
         return [line]
-    return [json.dumps(each) for each in found] if 1 < len(found) <= _MOST_MESSAGES or text[:1] == "[" else [line]
+    are_several = 1 < len(found) <= _MOST_MESSAGES or line.lstrip()[:1] == "["
+    return [json.dumps(each) for each in found] if are_several and not rest else [line]
 
 
 def object_in(text: str) -> dict[str, Any] | None:
