@@ -64,9 +64,7 @@ def serve_http(
 ) -> None:
     """Serve on `listener` until SIGTERM or SIGINT. Calls get 2 s more; what they wait for goes on at the gateway.
 
-    In a team new calls come for `notice_s` more, and those that wait get 55 s.
-
-    Raises: SettingsError for a team's settings.
+    In a team new calls come for `notice_s`, and those that wait get 55 s. Raises: SettingsError for a team's settings.
     """
     team = served_team(settings)
     if team and team.metrics_port:
