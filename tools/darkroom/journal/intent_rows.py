@@ -12,8 +12,9 @@ from darkroom.journal import codec, image_rows
 from darkroom.journal.database import Session
 from darkroom.journal.reconcile import Verdict
 from darkroom.journal.records import Intent, Look, NewIntent
+from darkroom.journal.same_ids import own_id
 from darkroom.journal.states import Event, IntentState, guarded
-from darkroom.predictions import SAME_ID_AGAIN, Prediction, PredictionStatus, id_at_gateway
+from darkroom.predictions import Prediction, PredictionStatus, id_at_gateway
 from darkroom.secrets_in_inputs import masked_secrets
 
 _CLAIM = f"""UPDATE intents SET sent_at = ?, tries = tries + 1, claimed_by = ?, account = ?, reason = '',
@@ -43,11 +44,6 @@ _SEEN = """UPDATE intents SET status = ?, prediction = ?, ended_at = coalesce(en
 # What the gateway's own log says stays.
 _COST = """UPDATE intents SET cost_usd = ?, cost_basis = ?, cost_note = ?
     WHERE prediction_id = ? AND cost_basis <> 'billed'"""
-# Unless it may be of this very create: looked up by its id, or given by reconciliation to an equal one.
-_IS_ANOTHERS = """SELECT 1 AS found FROM intents AS holder JOIN intents AS mine ON mine.key = ?
-    WHERE holder.prediction_id = ? AND holder.key <> mine.key AND (holder.origin <> mine.origin
-    OR (holder.is_adopted = 0 AND (holder.model <> mine.model OR holder.input_shown <> mine.input_shown))
-    OR holder.ended_at < mine.sent_at)"""
 _IS_SEEN = "SELECT key FROM intents WHERE prediction_id = ?"
 _KNOWN_IDS = """SELECT prediction_id FROM intents WHERE origin IN (?, '') AND is_adopted = 0 AND known_at >= ?
     AND prediction_id IS NOT NULL"""
@@ -103,7 +99,7 @@ def mark_known(session: Session, key: str, prediction: Prediction, look: Look) -
     """Give `key` its prediction, or find the row that must hold it (see the theory of operation)."""
     mine = get(session, key)
     with session.everyone():
-        prediction = replace(prediction, id=_own_id(session, mine, prediction.id))
+        prediction = replace(prediction, id=own_id(session, mine, prediction.id))
         is_new = _give(session, mine, prediction, look)
         if prediction.request_id:  # the gateway's own name of the create, by which its log names it
             session.execute(_NAME, (prediction.request_id, prediction.id))
@@ -111,17 +107,6 @@ def mark_known(session: Session, key: str, prediction: Prediction, look: Look) -
     # Where another principal's equal intent holds it, this one goes on being looked for.
     is_seen = known.key == key or session.execute(_IS_SEEN, (prediction.id,)).fetchone()
     return known if is_seen else get(session, key)
-
-
-def _own_id(session: Session, mine: Intent, id: str) -> str:
-    """With a number behind it where another prediction has this id: of another gateway, or of one that counts anew."""
-    if id_at_gateway(mine.prediction_id) == id:
-        return mine.prediction_id
-    name, number = id, 1
-    while session.execute(_IS_ANOTHERS, (mine.key, name)).fetchone():
-        number += 1
-        name = f"{id}{SAME_ID_AGAIN}{number}"
-    return name
 
 
 def _give(session: Session, mine: Intent, prediction: Prediction, look: Look) -> bool:
