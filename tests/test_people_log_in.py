@@ -294,7 +294,6 @@ def test_only_a_form_of_the_session_logs_out(team: Team, browser: httpx.Client) 
         assert browser.post("/logout", data=form, headers=headers).status_code == 403
     assert browser.get("/connect").status_code == 200
     done = browser.post("/logout", data={"form_token": token}, headers={"Origin": "null"})
-    assert done.headers["clear-site-data"] == '"cache"', "which holds the pictures"
     assert done.status_code == 200 and "logged out" in done.text
     assert done.headers["refresh"] == f"0; url={team.issuer.url}/end?client_id=page"
     assert browser.get("/connect").status_code == 303

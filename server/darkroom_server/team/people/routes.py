@@ -118,7 +118,6 @@ class People:
             return words_page("You were not logged out", words, {"Go back": "/connect"}, status_code=403)
         answer = words_page("You are logged out", "Your hosts stay connected: each has a log-in of its own.", _AGAIN)
         self._sessions.end(answer)
-        answer.headers["Clear-Site-Data"] = '"cache"'  # pictures, on a computer that somebody else may use next
         if visitor and (end := await self._log_in.end_address()):
             answer.headers["Refresh"] = f"0; url={end}"
         return answer
