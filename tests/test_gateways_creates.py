@@ -124,6 +124,28 @@ async def test_an_id_in_a_refusal_makes_no_prediction_of_it(status: object) -> N
     ]
 
 
+@pytest.mark.parametrize(
+    "said", [{"error": "insufficient balance"}, {"detail": "rate limited"}, {"error": {"code": 7}}]
+)
+async def test_a_refusal_that_says_why_is_one_though_it_has_an_id_and_a_status(said: dict[str, object]) -> None:
+    body = json.dumps({"id": ID, "status": "starting", **said})
+    found, _ = await outcomes(body, {}, [402, 422, 429, 500])
+    assert [type(found[each]) for each in (402, 422, 429)] == [CreditExhausted, RequestRefused, GatewayBusy]
+    assert found[500] == ID
+
+
+@pytest.mark.parametrize("body", ['{"code": 402, "data": {"id": 3}}', '{"id": 1, "code": 402, "message": "no credit"}'])
+async def test_a_small_number_alone_is_no_id(body: str) -> None:
+    found, _ = await outcomes(body, {}, [200])
+    assert type(found[200]) is CreateUnresolved
+
+
+async def test_a_list_beside_an_error_is_no_output() -> None:
+    body = '{"error": {"message": "no credit"}, "data": [{"url": "https://b.example/help"}]}'
+    found, _ = await outcomes(body, {}, [200])
+    assert type(found[200]) is not str
+
+
 LOCATION = {"location": f"https://api.example/v1/predictions/{ID}"}
 
 
@@ -145,7 +167,9 @@ async def test_an_id_that_stands_only_in_the_address_is_found_there(
     assert (found[status], posts[status]) == (ID, 1)
 
 
-@pytest.mark.parametrize("address", ["https://api.example/login?next=/v1/predictions", "/v1/models/a/b/predictions"])
+@pytest.mark.parametrize(
+    "address", ["https://api.example/login?next=/v1/predictions/new", "/v1/models/a/b/predictions"]
+)
 @pytest.mark.parametrize("status", [201, 303, 307])
 async def test_an_address_of_something_else_names_no_prediction(address: str, status: int) -> None:
     found, _ = await outcomes("", {"location": address}, [status])

@@ -70,6 +70,10 @@ def test_four_statuses_are_an_end_and_an_unknown_one_is_not() -> None:
         ("/files/1.png?sig=a/b", ("https://a.example:8443/files/1.png?sig=a/b",)),
         (["//b.example/1.png", "/about", "1.png"], ()),
         (
+            {"url": "https://b.example/1.png", "path": "/data/1.png", "b64_json": "iVBORw0KGgo" + "A" * 100},
+            ("https://b.example/1.png",),
+        ),
+        (
             ["https://a.example/1.png", None, "https://a.example/2.png"],
             ("https://a.example/1.png", "https://a.example/2.png"),
         ),

@@ -42,8 +42,8 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/_\s-]++={0,2}\s*")
 # Spellings seen at gateways that re-wrap the format.
 _OTHER_SPELLINGS = {
     "cancelled": "canceled",
-    **dict.fromkeys(("success", "completed", "complete", "finished", "done", "ready", "ok"), "succeeded"),
-    **dict.fromkeys(("error", "failure", "errored", "rejected", "timeout", "timed_out", "expired"), "failed"),
+    **dict.fromkeys(("success", "completed", "complete", "finished", "done", "ready"), "succeeded"),
+    **dict.fromkeys(("error", "failure", "errored", "rejected"), "failed"),
     **dict.fromkeys(("in_progress", "running", "generating", "rendering"), "processing"),
     **dict.fromkeys(("queued", "in_queue", "pending", "submitted", "created", "waiting"), "starting"),
 }
@@ -129,14 +129,18 @@ def parse_prediction(body: Mapping[str, object], origin: str = "") -> Prediction
         raise ValueError("prediction without a usable id")
     created, started, completed = (parse_time(body.get(f"{word}_at")) for word in ("created", "started", "completed"))
     sent = plain_json(body.get("input"))
+    output, error = output_uris(body.get("output"), origin), _error_text(body.get("error"))
+    status = PredictionStatus.parse(body.get("status"))
+    if status is PredictionStatus.SUCCEEDED and error and not output:  # "done" is said of either end
+        status = PredictionStatus.FAILED
     return Prediction(
         id=identifier,
-        status=PredictionStatus.parse(body.get("status")),
+        status=status,
         model=_name(body.get("model")),
         version=_name(body.get("version")),
         input=sent if isinstance(sent, dict) else {},
-        output=output_uris(body.get("output"), origin),
-        error=_error_text(body.get("error")),
+        output=output,
+        error=error,
         logs=text_in(body.get("logs"))[-_LONGEST_LOGS:],
         metrics=_metrics(body.get("metrics"), created, started, completed),
         created_at=created,
@@ -192,8 +196,16 @@ def _uris(output: object, levels: int, origin: str) -> Iterator[str]:
             yield f"data:;base64,{output}"
     elif levels and isinstance(output, Mapping | list):
         parts = cast("Mapping[str, object] | list[object]", output)
-        for part in parts.values() if isinstance(parts, Mapping) else parts:
+        values = list(parts.values()) if isinstance(parts, Mapping) else parts
+        if isinstance(parts, Mapping) and any(map(_is_uri, values)):
+            # The rest says of the same picture where else it lies, or holds it once more.
+            values = [value for value in values if not isinstance(value, str) or _is_uri(value)]
+        for part in values:
             yield from _uris(part, levels - 1, origin)
+
+
+def _is_uri(value: object) -> bool:
+    return isinstance(value, str) and (is_data_uri(value) or is_web_url(value))
 
 
 def _plain_uri(uri: str) -> str:

@@ -39,9 +39,10 @@ _FIELD_IN_WORDS = re.compile(r"^(\S{1,100}) is required|Additional property (\S{
 _FIELD = re.compile(r"\w[\w-]{0,99}", re.ASCII)
 _MOST_FIELDS = 50
 _PICTURE_LINK = re.compile(r"https?://[^/]+/\S+\.(?:webp|png|jpe?g|svg|gif|avif)(?:\?\S*)?", re.IGNORECASE)
-# The words of one-api and new-api for an address that they do not serve (their relay code, checked 2026-11-25).
-_ADDRESS = re.compile(r"/predictions/([A-Za-z0-9_-]{1,64})/?$")
+_ADDRESS = re.compile(r"[^?#]*/predictions/([A-Za-z0-9_-]{1,64})/?(?:[?#].*)?")
 _MADE = frozenset({*RUNNING, PredictionStatus.SUCCEEDED})
+_SHORT_ID = 8  # characters below which a number may be anything, a code of an error above all
+# The words of one-api and new-api for an address that they do not serve (their relay code, checked 2026-11-25).
 _NO_SUCH_PATH = "Invalid URL ("
 _TEXT_BEGINS = 100
 _READ_AT_MOST = 20_000  # characters of a reason, and items of a list of reasons
@@ -79,7 +80,9 @@ def prediction_in(decoded: object, known_id: str = "", origin: str = "") -> Pred
     """
     for candidate in _candidates(decoded):
         identifier = known_id or usable_id(candidate.get("id")) or usable_id(candidate.get("task_id"))
+        is_bare = "status" not in candidate and not (known_id or candidate.get("output"))
         is_error = "status" not in candidate and bool(candidate.get("error"))
+        is_error = is_error or (is_bare and len(identifier) < _SHORT_ID)
         if not identifier or is_error or _FIELDS.isdisjoint(candidate):
             continue
         try:
@@ -97,12 +100,13 @@ def read_prediction(body: bytes) -> Prediction | None:
 def created_prediction(reply: Reply, name: str = "") -> Prediction | None:
     """The prediction that a create made; None where no id is certain.
 
-    Whatever the status, what is said to run or to have succeeded was created. The id may stand only in the address of
-    the prediction. What has an output and no id at all gets the id `name`: it has ended, and is not asked for.
+    Whatever the status, what is said to run or to have succeeded was created, unless a refusal says why. The id
+    may stand only in the address of the prediction. What has an output and no id at all gets the id `name`: it has
+    ended, and is not asked for.
     """
     is_success = 200 <= reply.status < 300
     made = prediction_in(reply.decoded, origin=reply.origin)
-    if made and not is_success and made.status not in _MADE:
+    if made and not is_success and (made.status not in _MADE or (reply.status < 500 and _says_why(reply))):
         return None
     if made is None and (is_success or reply.status == 303):
         named = _id_in_address(reply)
@@ -120,7 +124,7 @@ def _id_in_address(reply: Reply) -> str:
     """The id at the end of `urls.get` or of `Location`, of which nothing else is used."""
     urls = [mapping_in(each.get("urls")) or {} for each in _candidates(reply.decoded)]
     addresses = (*(text_in(each.get("get")) for each in urls), reply.headers.get("location", ""))
-    return next((found[1] for each in addresses if (found := _ADDRESS.search(each))), "")
+    return next((found[1] for each in addresses if (found := _ADDRESS.fullmatch(each))), "")
 
 
 def identified_prediction(body: bytes) -> Prediction | None:
@@ -169,7 +173,7 @@ def read_refusal(reply: Reply, *, is_replicate: bool, has_given_json: bool) -> R
     raw = _reason(body, error)[:_READ_AT_MOST]
     if not raw and reply.decoded is None:
         raw = reply.body[:_READ_AT_MOST].decode("utf-8", "replace")
-        raw = "" if "\ufffd" in raw[:_TEXT_BEGINS] else raw  # an image, say
+        raw = "" if "\0" in raw[:_TEXT_BEGINS] else raw  # an image, say
     without_billing = " ".join(sentence for sentence in _SENTENCE_END.split(raw) if not _BILLING.search(sentence))
     instead = _instead(reply, raw, has_given_json=has_given_json)
     return Refusal(
@@ -233,7 +237,8 @@ def _candidates(decoded: object) -> list[Mapping[str, object]]:
 
 def _finished_image_list(decoded: object, known_id: str, origin: str) -> Prediction | None:
     """An OpenAI-like `{"data": [{"url": ...}]}` answer, which one gateway documents."""
-    output = output_uris(items_in((mapping_in(decoded) or {}).get("data")), origin)
+    body = mapping_in(decoded) or {}
+    output = () if body.get("error") else output_uris(items_in(body.get("data")), origin)
     return Prediction(id=known_id, status=PredictionStatus.SUCCEEDED, output=output) if known_id and output else None
 
 
@@ -245,6 +250,11 @@ def _instead(reply: Reply, raw: str, *, has_given_json: bool) -> str:
     if 300 <= reply.status < 400:
         return "a redirect"
     return "a web page" if reply.body.lstrip().startswith(b"<") else ""
+
+
+def _says_why(reply: Reply) -> bool:
+    body = mapping_in(reply.decoded) or {}
+    return bool(body.get("error") or _reason(body, {}))
 
 
 def _reason(body: Mapping[str, object], error: Mapping[str, object]) -> str:
