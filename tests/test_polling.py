@@ -122,6 +122,12 @@ def test_outputs_under_a_status_that_nobody_knows_are_a_success_once_they_stay_a
         links = [f"https://a.example/{at_s}/{number}.png" for number in range(outputs)]
         return polling.saw(parse_prediction({"id": "p1", "status": status, "output": links}), at_s).status
 
-    assert [seen(0, 0), seen(0, 90), seen(1, 100), seen(1, 119), seen(2, 121), seen(2, 140)] == ["unknown"] * 6
-    assert seen(2, 141, "processing") == "processing"
-    assert seen(2, 142) == "succeeded"
+    assert [seen(0, 0), seen(0, 90), seen(1, 100), seen(1, 159), seen(2, 161), seen(2, 220)] == ["unknown"] * 6
+    assert seen(2, 221, "processing") == "processing"
+    assert seen(2, 222) == "succeeded"
+
+
+def test_fewer_outputs_than_were_asked_for_are_waited_for_much_longer() -> None:
+    polling = Polling(schedule=PollSchedule(), started_s=0.0, settle_s=60.0)
+    polished = parse_prediction({"id": "p1", "status": "polishing", "output": ["https://a.example/1.png"]})
+    assert [polling.saw(polished, at_s, 4).status for at_s in (0, 500, 601)] == ["unknown", "unknown", "succeeded"]

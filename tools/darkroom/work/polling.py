@@ -8,7 +8,7 @@ from darkroom.predictions import Prediction, PredictionStatus
 
 # A gateway that calls a prediction succeeded and shows no output is asked again for so long.
 _OUTPUT_APPEARS_WITHIN_S = 60.0
-_OUTPUT_STAYS_S = 20.0
+_OUTPUT_STAYS_S, _PART_OF_OUTPUT_STAYS_S = 60.0, 600.0
 _SHORTEST_PAUSE_S, _LONGEST_PAUSE_S, _FEWEST_MISSES = 0.3, 10.0, 3
 
 
@@ -29,7 +29,7 @@ class Polling:
     def is_without_output(self) -> bool:
         return self._without_output_since_s is not None and not self.is_output_overdue
 
-    def saw(self, prediction: Prediction, now_s: float) -> Prediction:
+    def saw(self, prediction: Prediction, now_s: float, image_count: int = 1) -> Prediction:
         """Note a look that found the prediction, and give it as it is believed.
 
         A status of the gateway's own, beside outputs that do not become more, is taken for a success after a while:
@@ -39,7 +39,8 @@ class Polling:
         if len(prediction.output) != self._outputs:
             self._outputs, self._outputs_since_s = len(prediction.output), now_s
         is_unknown = prediction.status is PredictionStatus.UNKNOWN
-        if is_unknown and self._outputs and now_s - self._outputs_since_s >= _OUTPUT_STAYS_S:
+        stays_s = _OUTPUT_STAYS_S if self._outputs >= image_count else _PART_OF_OUTPUT_STAYS_S
+        if is_unknown and self._outputs and now_s - self._outputs_since_s >= stays_s:
             return replace(prediction, status=PredictionStatus.SUCCEEDED)
         has_none = prediction.status is PredictionStatus.SUCCEEDED and not prediction.output
         if not has_none or prediction.is_data_removed:

@@ -205,7 +205,7 @@ class Watcher:
             if (prediction := await self._looks.look(intent.prediction_id, intent.image_count)) is None:
                 return True
             self._runtime.at_crash_point(CrashPoint.SEEN)
-            prediction = polling.saw(prediction, self._runtime.monotonic())
+            prediction = polling.saw(prediction, self._runtime.monotonic(), intent.image_count)
             if not _is_ended(intent):
                 self._fetching.begin(prediction)
             look = self._account.look(self._runtime.clock(), is_final=polling.is_output_overdue)
