@@ -171,7 +171,8 @@ class Creator:
         self._runtime.at_crash_point(CrashPoint.CREATED)
         if watched.is_followed and watched.intent.prediction_id == prediction.id:
             return watched.intent  # it was found in the list, and what became of it is better known by now
-        plan.on_answer(prediction)
+        with suppress(Exception):  # whatever an odd link does there, the id is written down
+            plan.on_answer(prediction)
         row = await self._write_down(watched, prediction)
         self._runtime.at_crash_point(CrashPoint.ID_WRITTEN)
         return row

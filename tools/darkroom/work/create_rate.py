@@ -13,7 +13,7 @@ import anyio
 import anyio.abc
 
 from darkroom.errors import GatewayBusy, JournalError
-from darkroom.journal import Call, Intent, Journal, Limit, NewIntent, Rate, Turn
+from darkroom.journal import Call, Intent, IntentState, Journal, Limit, NewIntent, Rate, Turn
 from darkroom.work.accounts import Account
 from darkroom.work.runtime import CrashPoint, Runtime
 from darkroom.work.watch import Watched
@@ -25,6 +25,8 @@ CREATES = Rate(per_minute=540, burst=60)
 # A create that would go later than this is not wanted any more, as far as anybody can tell.
 PATIENCE_S = 600.0
 _LONGEST_FREEZE_S = 60.0
+_UNSENT = "Nothing was sent."
+_TRIES = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +70,8 @@ class CreateRate:
                 written.extend(rows.intents)
             except Exception as error:
                 failures.append(error)
+                if isinstance(error, JournalError):
+                    tasks.start_soon(self._take_back, wanted[0])
             finally:
                 done.set()
 
@@ -90,9 +94,21 @@ class CreateRate:
 
     async def give_back(self, key: str) -> None:
         """It is not sent now; it stands as one that was only written down."""
-        if self._claimed_at.pop(key, None):
+        if claimed_at := self._claimed_at.pop(key, None):
+            try:
+                await self._journal.release(key, _UNSENT)
+            except JournalError:
+                self._claimed_at[key] = claimed_at  # for who sends it, or gives it back, next
+
+    async def _take_back(self, new: NewIntent) -> None:
+        """A commit may be kept though its answer was lost; what it has claimed nobody sends."""
+        for _ in range(_TRIES):
             with suppress(JournalError):
-                await self._journal.release(key, "Nothing was sent.")
+                for row in await self._journal.by_request(new.request_id):
+                    if row.state is IntentState.SENT and row.called_at == new.called_at:
+                        await self._journal.release(row.key, _UNSENT)
+                return
+            await self._runtime.sleep(1.0)
 
     async def claimed(self, watched: Watched, spending: Limit | None) -> tuple[float, float] | None:
         """When it was claimed, by both clocks, in its turn; None where it is not ours to send, or not wanted any more.

@@ -32,7 +32,7 @@ class FetchedAhead:
         """Ask for the first few of them now. What nobody opens is let go of after half a minute."""
         for url in urls[:_MOST]:
             if self._tasks and url not in self._begun and scheme_of(url) != "data":
-                begun = self._begun[url] = _Begun()
+                begun = self._begun[url] = _Begun(anyio.current_time() + _KEPT_S)
                 self._tasks.start_soon(self._fetch, url, begun)
 
     @asynccontextmanager
@@ -51,7 +51,6 @@ class FetchedAhead:
     async def _fetch(self, url: str, begun: "_Begun") -> None:
         try:
             with begun.scope:
-                begun.scope.deadline = anyio.current_time() + _KEPT_S
                 await begun.take(self._fetcher, url)
                 await anyio.sleep_forever()  # until it is stored, or was not opened in time
         finally:
@@ -62,8 +61,8 @@ class FetchedAhead:
 class _Begun:
     """One output on its way, from the task that fetches it to the one that stores it."""
 
-    def __init__(self) -> None:
-        self.scope = anyio.CancelScope()
+    def __init__(self, until_s: float) -> None:
+        self.scope = anyio.CancelScope(deadline=until_s)
         self._pieces = deque[bytes]()
         self._changed = anyio.Event()
         self._is_over = False
