@@ -190,6 +190,16 @@ async def test_an_equal_intent_keeps_the_prediction_it_was_given_first(journal: 
     assert (await found(journal, answered.key)).state is IntentState.UNKNOWN
 
 
+async def test_a_wish_that_is_only_spelt_otherwise_is_an_equal_one(journal: Journal) -> None:
+    lost, answered = [
+        await intended(journal, new_intent(prompt=prompt)) for prompt in ("a light\r\nhouse ", "a light\nhouse")
+    ]
+    assert await journal.claim(lost.key) and await journal.claim(answered.key)
+    holder = await journal.mark_known(lost.key, prediction("pred0001"))  # by the list
+    assert (await journal.mark_known(answered.key, prediction("pred0001"))).key == holder.key
+    assert (await found(journal, answered.key)).state is IntentState.UNKNOWN
+
+
 @pytest.mark.parametrize("why", ["another gateway", "another input", "an end before", "an end before, looked up"])
 async def test_an_id_that_comes_twice_is_two_predictions(journal: Journal, clock: HandClock, why: str) -> None:
     ended = prediction("pred0001", SUCCEEDED, output=(PNG,))
