@@ -1,5 +1,6 @@
 """Several writes of one process for a tenant at the same time: few transactions, and each with its own outcome."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -139,7 +140,25 @@ async def test_a_write_whose_caller_is_cancelled_is_finished(postgres: PostgresS
             tasks.start_soon(opened.database("acme", "alice").write, partial(insert, f"n{number}"))
         await anyio.lowlevel.checkpoint()
         tasks.cancel_scope.cancel()
-        with anyio.CancelScope(shield=True):
+        with anyio.move_on_after(20, shield=True):
             while postgres.execute(_WAIT) == [(0,)]:  # noqa: ASYNC110 - as above
                 await anyio.sleep(0.01)
     assert postgres.execute("SELECT count(*) FROM meta WHERE name IN ('n0', 'n1', 'n2')") == [(3,)]
+
+
+async def test_a_write_that_is_broken_off_before_it_has_begun_never_happens(
+    postgres: PostgresServer, opened: Postgres
+) -> None:
+    database = opened.database("acme", "alice")
+    async with all_waiting(postgres) as tasks:
+        tasks.start_soon(database.write, partial(insert, "first"))
+        while postgres.execute(_WAIT) == [(0,)]:  # noqa: ASYNC110 - as above
+            await anyio.sleep(0.01)
+        late = asyncio.ensure_future(database.write(partial(insert, "late")))
+        await anyio.lowlevel.checkpoint()
+        late.cancel()  # by the event loop itself, through every shield
+        with pytest.raises(asyncio.CancelledError):
+            await late
+    await database.write(partial(insert, "next"))
+    written = postgres.execute("SELECT name FROM meta WHERE name IN ('first', 'late', 'next') ORDER BY name")
+    assert written == [("first",), ("next",)]

@@ -60,7 +60,7 @@ class SharedSession(Session, Protocol):
     def act_as(self, principal: str) -> None: ...
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, slots=True)
 class Write:
     """One piece of work: once it `is_over` its `result` or `error`; one that `is_alone` is done anew by itself."""
 
@@ -90,9 +90,14 @@ class Writes:
         """The same once it is over, or to be done alone, even where the caller is cancelled."""
         with anyio.CancelScope(shield=True):
             self._waiting.append(write)
-            async with self._turn:
-                if _waits(write):
-                    await anyio.to_thread.run_sync(self._try_waiting, limiter=self._threads)
+            try:
+                async with self._turn:
+                    if _waits(write):
+                        await anyio.to_thread.run_sync(self._try_waiting, limiter=self._threads)
+            except BaseException:  # broken off by the event loop itself, or no thread was to be had
+                with suppress(ValueError):
+                    self._waiting.remove(write)  # or the next one's transaction would carry it out
+                raise
             # Whom the event loop itself has broken off goes on in the thread.
             while _waits(write):  # noqa: ASYNC110 - which cannot set an event of the loop
                 await anyio.sleep(_PAUSE_S)
