@@ -1,5 +1,6 @@
 """`import darkroom` at a gateway that takes money: keys, limits, repeats and what the person wants to confirm."""
 
+import math
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -49,6 +50,14 @@ async def test_a_request_id_is_paid_once_and_the_charge_is_a_number() -> None:
         again = await opened.generate("a lighthouse", model=CHEAP, request_id="cover")
         assert again.paths == first.paths and await creates(origin) == 1
         assert first.charged.usd == pytest.approx(0.003)
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf])
+async def test_a_number_that_json_does_not_have_is_refused_before_anything_is_written(number: float) -> None:
+    async with paid_room(gateway="custom") as (opened, origin):
+        with pytest.raises(errors.InvalidInput, match="Nothing was sent"):
+            await opened.generate("a lighthouse", model="acme/kite", model_options={"scale": number})
+        assert await creates(origin) == 0 and "acme" not in str(await opened.get("today"))
 
 
 async def test_limits_are_held_for_the_call_and_for_the_day() -> None:

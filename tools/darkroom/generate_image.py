@@ -4,6 +4,7 @@ Nothing is sent before the whole request is checked: model, inputs, files, limit
 every prediction is written down as an intent, and the Darkroom takes over; this call only waits.
 """
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -13,7 +14,7 @@ from pydantic import JsonValue
 
 from darkroom.alike import cheaper_way
 from darkroom.darkroom import CALL_GRACE_S, IMAGES_GRACE_S, Budget, Darkroom, OnProgress
-from darkroom.errors import DarkroomError, GatewayUnreachable, OutputError, SpendingRefused
+from darkroom.errors import DarkroomError, GatewayUnreachable, InvalidInput, OutputError, SpendingRefused
 from darkroom.get_prediction import report_on
 from darkroom.images import ReadImage
 from darkroom.input_facts import wanted_output
@@ -148,6 +149,7 @@ async def _plan(darkroom: Darkroom, request: ImageRequest, asked: _Asked) -> _Pl
         notes = (*notes, f"gateway '{darkroom.gateway.name}' runs models by name only, so no version was asked for.")
     notes = (*notes, twin_words(darkroom, twin)) if twin else notes
     asked = replace(asked, request_id=asked.request_id or fresh_request_id())
+    _refuse_what_json_has_not(resolved)
     intents = _intents(darkroom, request, quoted, resolved, read, asked)
     written = await darkroom.work.order(intents, asked.call)
     if written[0].request_id != asked.request_id:  # an equal call was quicker
@@ -156,6 +158,15 @@ async def _plan(darkroom: Darkroom, request: ImageRequest, asked: _Asked) -> _Pl
     darkroom.options.at_crash_point(CrashPoint.INTENDED)
     kept = secrets_of(quoted.parts[0].input)
     return _Plan(intents=written, notes=notes, quoted=quoted, request=request, secrets=kept)
+
+
+def _refuse_what_json_has_not(parts: Sequence[MappedInput]) -> None:
+    """Raises: InvalidInput for NaN and infinity, which only Python's callers can give."""
+    try:
+        json.dumps([part.input for part in parts], allow_nan=False)
+    except ValueError as error:
+        words = "model_options holds NaN or an infinite number, which JSON does not have. Nothing was sent."
+        raise InvalidInput(words, field="model_options") from error
 
 
 def _intents(
