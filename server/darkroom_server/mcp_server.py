@@ -204,7 +204,8 @@ async def _refuse_strange_params(ctx: ServerRequestContext[Any, Any], call_next:
     params = dict(ctx.params or {})
     if ctx.method == "tools/call" and isinstance(written := params.get("arguments"), str):
         # Some hosts pass on what a model wrote as it is: an object, as a text.
-        params["arguments"] = object_in(written) or {FLAW: "arguments is a text that holds no JSON object"}
+        read = {} if written.strip() in ("", "null") else object_in(written)
+        params["arguments"] = {FLAW: "arguments is a text that holds no JSON object"} if read is None else read
         ctx = replace(ctx, params=params)
     flaw = params.get(FLAW) or flaw_in(params, longest=_LONGEST_TEXTS.get(ctx.method, LONGEST_TEXT))
     if not flaw or ctx.request_id is None:

@@ -17,9 +17,10 @@ _EARLIER_NAMES = {"options": "model_options"}
 # What other tools and models call it, where nothing of ours is spelt like that.
 _ELSEWHERE = {
     **dict.fromkeys(("n", "num_images", "num_outputs", "number_of_images", "batch_size"), "count"),
-    **dict.fromkeys(("size", "resolution"), "aspect_ratio"),
+    **dict.fromkeys(("size", "image_size"), "aspect_ratio"),
     **dict.fromkeys(("input_image", "init_image", "file"), "images"),
-    **dict.fromkeys(("steps", "quality", "style", "guidance", "strength"), "model_options"),
+    **dict.fromkeys(("mask_image", "mask_url"), "mask"),
+    **dict.fromkeys(("steps", "quality", "style", "guidance", "strength", "resolution"), "model_options"),
     **dict.fromkeys(("text", "description"), "prompt"),
     "search": "query",
     "timeout": "wait_seconds",
