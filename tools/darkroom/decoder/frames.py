@@ -44,7 +44,10 @@ def lengths(head: bytes) -> Lengths:
 
 def told(text: bytes) -> dict[str, Any]:
     """The JSON that stands between head and image. Raises: ValueError where it is none."""
-    about: Any = json.loads(text)
+    try:
+        about: Any = json.loads(text)
+    except RecursionError as error:
+        raise ValueError("too deep") from error
     if not isinstance(about, dict):
         raise ValueError("no object")
     return cast("dict[str, Any]", about)

@@ -54,6 +54,7 @@ class DecoderProcess:
         folders = _folders()
         program = str(Path(folders[0], "darkroom", _PROGRAM))
         flags = ["-I", "-S", *(["-B"] if sys.dont_write_bytecode else ())]
+        flags += ["-X", f"pycache_prefix={sys.pycache_prefix}"] if sys.pycache_prefix else []
         command = [sys.executable, *flags, program, str(idle_s), *dict.fromkeys(folders)]
         environment = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
         environment["MALLOC_ARENA_MAX"] = "2"  # each reserves 64 MiB of address space, which the memory limit counts

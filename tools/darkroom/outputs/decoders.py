@@ -58,6 +58,9 @@ class Decoders:
         """Have processes load what `count` pictures need at once; where none starts, the first picture says so."""
         wanted = min(count, _MOST_WARM, self._turns.total_tokens)
         async with self._one_starts:
+            for ended in [process for process in self._free if not process.is_running]:
+                self._free.remove(ended)
+                await ended.kill()
             while self._turns.borrowed_tokens + sum(process.is_running for process in self._free) < wanted:
                 try:
                     self._free.append(await DecoderProcess.start(self._idle_s))
