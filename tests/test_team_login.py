@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from typing import Any
 
+import anyio
 import httpx
 import httpx2
 import jwt
@@ -136,7 +137,8 @@ async def test_a_token_of_a_new_key_is_taken_at_the_next_look(team: Team) -> Non
         return httpx.post(f"{team.origin}/mcp", json={}, headers=headers, timeout=30).status_code != 401
 
     # Unknown keys are asked for once in a while only, so that nobody can make the server ask all the time.
-    await seen(is_let_in, every_s=0.25)
+    with anyio.fail_after(60):
+        await seen(is_let_in, every_s=0.25)
     assert await Host(team, "after").tools("auto") == TOOLS
     assert await before.tools("auto") == TOOLS and before.asked == 1
 

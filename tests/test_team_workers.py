@@ -110,6 +110,24 @@ async def test_the_queue_is_tended_again_as_soon_as_a_worker_may_be_gone(postgre
         assert await left_s() <= 10
 
 
+async def test_what_a_silent_worker_had_goes_on_beside_one_that_lives(team: Team) -> None:
+    team.gateway.follow(UNTIL_TOLD)
+    silent = team.start("worker")
+
+    def watched_by() -> list[tuple[object, ...]]:
+        return team.postgres.execute(f"SELECT id FROM {WATCHES}")
+
+    async with team.replica() as room_of:
+        await generate_image(await room_of("ada"), wish("a fox"), wait_s=0)
+        await seen(lambda: len(watched_by()) == 1)
+        before = watched_by()
+        team.start("worker")
+        silent.kill()
+        silent.wait()
+        with anyio.fail_after(30):
+            await seen(lambda: bool(now := watched_by()) and now != before)
+
+
 async def test_of_two_workers_one_watches_an_account(team: Team) -> None:
     team.gateway.follow(UNTIL_TOLD)
     team.start("worker")
