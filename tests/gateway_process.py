@@ -4,6 +4,7 @@ Run: python tests/gateway_process.py, which says its process id and address; wit
 """
 
 import asyncio
+import atexit
 import json
 import os
 import signal
@@ -85,7 +86,9 @@ def gateway_process(plan: Plan | None = None) -> Generator[GatewayProcess]:
 def _forking_process() -> "subprocess.Popen[str]":
     """Of this process, with which it ends."""
     command = [sys.executable, __file__, "forks"]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    atexit.register(process.communicate)  # with the end of its stdin it ends
+    return process
 
 
 async def main() -> None:

@@ -17,7 +17,6 @@ from http_process import HttpProcess
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from postgres_server import PostgresServer
-from quick_replica import QuickReplica
 from team_server import free_port
 from team_workers import MODEL, Team, seen
 
@@ -73,7 +72,7 @@ def fleet(running_postgres: PostgresServer, tmp_path_factory: pytest.TempPathFac
         }
 
         def start(port: int) -> HttpProcess:
-            return QuickReplica(folder, "--port", str(port), **variables).__enter__()
+            return HttpProcess(folder, "--port", str(port), **variables).__enter__()
 
         fleet = Fleet(team, origin, token, start, [start(port) for port in ports])
         team.start("worker")
