@@ -18,6 +18,12 @@ def test_an_id_alone_is_a_prediction_that_is_polled_on() -> None:
     assert not prediction.status.is_terminal
 
 
+def test_an_end_by_another_word_with_an_error_and_no_output_is_a_failure() -> None:
+    told = {"id": "p1", "error": "NSFW content"}
+    read = [parse_prediction({**told, "status": word}).status for word in ("done", "succeeded")]
+    assert read == ["failed", "succeeded"]
+
+
 @pytest.mark.parametrize(
     "identifier", [None, 7, "", "~2", "p1~", "a" * 65, "has space inside", "../../../etc", "x/y/z/a/b"]
 )

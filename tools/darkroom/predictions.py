@@ -131,7 +131,8 @@ def parse_prediction(body: Mapping[str, object], origin: str = "") -> Prediction
     sent = plain_json(body.get("input"))
     output, error = output_uris(body.get("output"), origin), _error_text(body.get("error"))
     status = PredictionStatus.parse(body.get("status"))
-    if status is PredictionStatus.SUCCEEDED and error and not output:  # "done" is said of either end
+    is_own_word = body.get("status") != status.value  # "done", say, which is said of either end
+    if is_own_word and status is PredictionStatus.SUCCEEDED and error and not output:
         status = PredictionStatus.FAILED
     return Prediction(
         id=identifier,
