@@ -35,6 +35,7 @@ def decoders() -> int:
 
 @systems.processes_in_proc
 async def test_no_more_images_are_decoded_at_once_than_there_are_cores() -> None:
+    await kept_decoders().close()  # those of other tests, which may end meanwhile
     before, most, made = decoders(), 0, list[Rendered | str]()
 
     async def decode() -> None:

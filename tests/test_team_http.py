@@ -13,6 +13,7 @@ from call_results import report, text
 from issuer_server import Issuer, open_issuer
 from postgres_server import PostgresServer
 from team_server import Team, free_port, open_team
+from team_workers import seen
 
 pytestmark = pytest.mark.anyio
 
@@ -125,11 +126,15 @@ def test_no_cache_gives_one_persons_answer_to_another(team: Team, path: str) -> 
     assert "Cookie" not in document["vary"] and document["cache-control"] == "public, max-age=3600"
 
 
-def test_the_state_is_told_to_everybody(team: Team) -> None:
-    assert httpx.get(f"{team.origin}/health").json()["ok"] is True
-    ready = httpx.get(f"{team.origin}/ready")
+async def test_the_state_is_told_to_everybody(team: Team) -> None:
+    def told(path: str) -> tuple[int, Any]:
+        answer = httpx.get(team.origin + path, timeout=30)
+        return answer.status_code, answer.json()
+
+    assert told("/health")[1]["ok"] is True
+    await seen(lambda: "warnings" in told("/ready")[1])  # it has just begun to count workers
     # No worker runs here, which is no fault of the replica: it serves on.
-    assert (ready.status_code, ready.json()) == (200, {"ready": True, "missing": [], "warnings": ["no worker"]})
+    assert told("/ready") == (200, {"ready": True, "missing": [], "warnings": ["no worker"]})
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])

@@ -220,7 +220,9 @@ async def test_a_cancel_that_is_asked_for_cancels(team: Team) -> None:
         assert report(stopped)["status"] == "canceled", text(stopped)
 
 
-def test_the_files_lie_apart_by_tenant_and_person(team: Team) -> None:
+async def test_the_files_lie_apart_by_tenant_and_person(team: Team) -> None:
+    async with team.client("ada") as ada:
+        await made_by(ada)
     places = {path.parent.relative_to(team.folder / "images") for path in (team.folder / "images").rglob("*.webp")}
     assert places and all(place.parts[0] == "acme" and len(place.parts) == 2 for place in places)
     assert not any(isinstance(place, Path) and "ada" in str(place) for place in places)
