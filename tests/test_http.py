@@ -223,10 +223,6 @@ def test_an_idle_server_leaves_with_0_and_says_nothing(tmp_path: Path) -> None:
 # Half-sent requests
 
 
-class ImpatientProcess(HttpProcess):
-    program = (str(Path(__file__).with_name("impatient_http.py")),)
-
-
 async def _half_sent(port: int, sent: bytes) -> SocketStream:
     stream = await anyio.connect_tcp("127.0.0.1", port)
     await stream.send(sent)
@@ -252,7 +248,7 @@ HALF_SENT = {
 
 
 async def test_half_sent_requests_end_in_408_and_keep_nobody_out(tmp_path: Path) -> None:
-    with anyio.fail_after(60), ImpatientProcess(tmp_path) as server:
+    with anyio.fail_after(60), HttpProcess(tmp_path) as server:
         port = int(server.origin.rpartition(":")[2])
         streams = [await _half_sent(port, sent) for sent in HALF_SENT.values() for _ in range(75)]
         async with Client(server.url) as client:
