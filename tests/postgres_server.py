@@ -103,6 +103,22 @@ class PostgresServer:
         """All rows of all tables go, but for the record of the migrations; faster than TRUNCATE while they are few."""
         self.execute(_EMPTY)
 
+    @contextmanager
+    def dying_commits(self) -> Generator[None]:
+        """Inside the block a connection that has written into `meta` dies in a trigger that runs at the COMMIT."""
+        self.execute(
+            "CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END $$"
+        )
+        self.execute(
+            "CREATE CONSTRAINT TRIGGER dies AFTER INSERT ON meta DEFERRABLE INITIALLY DEFERRED"
+            " FOR EACH ROW EXECUTE FUNCTION die()"
+        )
+        try:
+            yield
+        finally:
+            self.execute("DROP FUNCTION die() CASCADE")
+
     def dump(self) -> str:
         """All rows of all tables."""
         names = self.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")

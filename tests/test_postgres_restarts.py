@@ -115,26 +115,14 @@ async def test_a_work_that_was_interrupted_is_done_again_whole(postgres: Postgre
 async def test_a_commit_whose_answer_is_lost_is_an_error_and_is_not_repeated(
     postgres: PostgresServer, opened: Postgres
 ) -> None:
-    """The connection dies in a trigger that runs at the COMMIT itself."""
-    postgres.execute(
-        "CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS"
-        " $$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END $$"
-    )
-    postgres.execute(
-        "CREATE CONSTRAINT TRIGGER dies AFTER INSERT ON meta DEFERRABLE INITIALLY DEFERRED"
-        " FOR EACH ROW EXECUTE FUNCTION die()"
-    )
     tries: list[int] = []
 
     def work(session: Session) -> None:
         tries.append(1)
         session.execute("INSERT INTO meta (name, value) VALUES ('a', 'b')")
 
-    try:
-        with pytest.raises(JournalError, match="not known whether that was written"):
-            await opened.database("acme", "alice").write(work)
-    finally:
-        postgres.execute("DROP FUNCTION die() CASCADE")
+    with postgres.dying_commits(), pytest.raises(JournalError, match="not known whether that was written"):
+        await opened.database("acme", "alice").write(work)
     assert len(tries) == 1
 
 

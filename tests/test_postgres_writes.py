@@ -106,15 +106,6 @@ async def test_what_is_refused_or_cannot_be_written_takes_nothing_from_the_other
 async def test_a_commit_of_several_whose_answer_is_lost_is_an_error_for_each_and_is_not_repeated(
     postgres: PostgresServer, opened: Postgres
 ) -> None:
-    """The connection dies in a trigger that runs at the COMMIT itself."""
-    postgres.execute(
-        "CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS"
-        " $$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END $$"
-    )
-    postgres.execute(
-        "CREATE CONSTRAINT TRIGGER dies AFTER INSERT ON meta DEFERRABLE INITIALLY DEFERRED"
-        " FOR EACH ROW EXECUTE FUNCTION die()"
-    )
     tries, failures = list[str](), list[JournalError]()
 
     async def write(name: str) -> None:
@@ -125,12 +116,10 @@ async def test_a_commit_of_several_whose_answer_is_lost_is_an_error_for_each_and
             await opened.database("acme", "alice").write(work)
         failures.append(failed.value)
 
-    try:
+    with postgres.dying_commits():
         async with all_waiting(postgres) as tasks:
             for number in range(5):
                 tasks.start_soon(write, f"n{number}")
-    finally:
-        postgres.execute("DROP FUNCTION die() CASCADE")
     assert sorted(tries) == [f"n{number}" for number in range(5)] and len(set(map(id, failures))) == 5
 
 
