@@ -1,7 +1,6 @@
 """A team as it is run: a sandbox as its gateway, PostgreSQL, one replica and one worker, each a process of its own."""
 
 import secrets
-import socket
 import subprocess
 from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -13,6 +12,7 @@ import anyio
 import httpx2
 import quick_sandbox
 from forking_program import DARKROOM, ForkedProcess
+from free_ports import free_port
 from http_process import HttpProcess, bare_environ
 from issuer_server import Issuer, open_issuer
 from mcp import Client
@@ -61,12 +61,6 @@ class Team:
 async def _bounded() -> AsyncGenerator[None]:
     with anyio.fail_after(90):
         yield
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @contextmanager

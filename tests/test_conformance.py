@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 from caddy_server import behind_caddy, needs_caddy
+from free_ports import free_port
 from http_process import HttpProcess
 from issuer_server import open_issuer
 from node_programs import HERE, node_command
 from postgres_server import PostgresServer
-from team_server import Team, free_port, open_team
+from team_server import Team, open_team
 
 EXPECTED_FAILURES = HERE / "conformance_expected.yml"
 SUITES = {

@@ -4,7 +4,6 @@ import base64
 import json
 import re
 import secrets
-import socket
 import subprocess
 import threading
 from collections.abc import Generator
@@ -14,6 +13,7 @@ from typing import IO
 from urllib.parse import quote, urlsplit
 
 import pytest
+from free_ports import free_port
 from gallery_browser import picture
 from http_process import HttpProcess, bare_environ
 from node_programs import node_command, node_environ
@@ -23,11 +23,6 @@ INSPECTOR = "@modelcontextprotocol/inspector/clients/launcher/build/index.js"
 HOSTILE = "a red fox <img src=x onerror=\"document.title='hit'\">"
 # What the Inspector's own page asks for; nothing of ours.
 OF_THE_INSPECTOR = ("fonts.googleapis.com", "fonts.gstatic.com")
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
 
 
 @contextmanager

@@ -11,12 +11,13 @@ import anyio
 import httpx
 import pytest
 from call_results import report, text
+from free_ports import free_port
 from gallery_browser import empty_page, listening, picture
 from login_provider import open_provider, token_of
 from page_browser import Seen, clipboard
 from playwright.sync_api import Browser, FilePayload, Page, expect
 from postgres_server import PostgresServer
-from team_server import MASTER, Team, free_port, open_team
+from team_server import MASTER, Team, open_team
 
 from darkroom_server.team.people.visitor import Seals
 from darkroom_server.team.vault import Vault

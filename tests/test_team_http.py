@@ -10,9 +10,10 @@ import anyio
 import httpx
 import pytest
 from call_results import report, text
+from free_ports import free_port
 from issuer_server import Issuer, open_issuer
 from postgres_server import PostgresServer
-from team_server import Team, free_port, open_team
+from team_server import Team, open_team
 from team_workers import seen
 
 pytestmark = pytest.mark.anyio

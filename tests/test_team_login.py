@@ -14,6 +14,7 @@ import httpx
 import httpx2
 import jwt
 import pytest
+from free_ports import free_port
 from login_provider import log_in, open_provider, token_of
 from mcp import Client
 from mcp.client.auth import AuthorizationCodeResult, OAuthClientProvider
@@ -22,7 +23,7 @@ from mcp.shared.auth import OAuthClientInformationFull, OAuthClientMetadata, OAu
 from node_programs import NODE_MODULES, node_command, node_environ
 from postgres_server import PostgresServer
 from pydantic import AnyUrl
-from team_server import Team, free_port, open_team
+from team_server import Team, open_team
 from team_workers import seen
 
 pytestmark = pytest.mark.anyio

@@ -9,10 +9,11 @@ import httpx
 import psycopg
 import pytest
 from call_results import report
+from free_ports import free_port
 from issuer_server import Issuer, open_issuer
 from mcp import Client
 from postgres_server import PostgresServer
-from team_server import Team, free_port, open_team
+from team_server import Team, open_team
 from team_workers import seen
 
 pytestmark = pytest.mark.anyio

@@ -12,12 +12,12 @@ import pytest
 from caddy_server import adapted, behind_caddy, needs_caddy, proxying
 from call_results import text
 from fault_plan import Plan
+from free_ports import free_port
 from gateway_process import gateway_process
 from http_process import HttpProcess
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from postgres_server import PostgresServer
-from team_server import free_port
 from team_workers import MODEL, Team, seen
 
 from darkroom_server.team.administration import administering

@@ -12,9 +12,9 @@ import psycopg
 import pytest
 from command_line import CommandLine
 from fault_plan import Plan
+from free_ports import free_port
 from gateway_process import gateway_process
 from postgres_server import PostgresServer
-from team_server import free_port
 from team_workers import MODEL, PATIENT, Team, seen
 
 from darkroom.generate_image import generate_image

@@ -22,11 +22,11 @@ sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tools"), str(ROOT / "server")]
 import anyio  # noqa: E402
 import httpx  # noqa: E402
 from fault_plan import Plan, Truth  # noqa: E402
+from free_ports import free_port  # noqa: E402
 from gateway_process import gateway_process  # noqa: E402
 from http_caller import outcome  # noqa: E402
 from postgres_server import postgres_server  # noqa: E402
 from takeovers import Follower, Kill, overlap_s, unfollowed  # noqa: E402
-from team_server import free_port  # noqa: E402
 from team_workers import MODEL, Team  # noqa: E402
 
 from darkroom_server.team.administration import administering  # noqa: E402

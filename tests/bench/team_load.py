@@ -23,11 +23,11 @@ sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tools"), str(ROOT / "server")]
 import anyio  # noqa: E402
 import httpx  # noqa: E402
 from busy_gateway import BusyGateway, busy_gateway  # noqa: E402
+from free_ports import free_port  # noqa: E402
 from gateway_process import GatewayProcess  # noqa: E402
 from http_caller import call, outcome  # noqa: E402
 from postgres_server import PostgresServer, postgres_server  # noqa: E402
 from processor import peak_mib, processor_s, resident_mib  # noqa: E402
-from team_server import free_port  # noqa: E402
 from team_workers import MODEL, Team  # noqa: E402
 
 from darkroom_server.team.administration import administering  # noqa: E402

@@ -25,12 +25,12 @@ import httpx2  # noqa: E402
 from caddy_server import behind_caddy  # noqa: E402
 from call_results import text  # noqa: E402
 from fault_plan import Plan  # noqa: E402
+from free_ports import free_port  # noqa: E402
 from gateway_process import gateway_process  # noqa: E402
 from http_process import DARKROOM  # noqa: E402
 from mcp import Client  # noqa: E402
 from mcp.client.streamable_http import streamable_http_client  # noqa: E402
 from postgres_server import postgres_server  # noqa: E402
-from team_server import free_port  # noqa: E402
 from team_workers import MODEL, Team  # noqa: E402
 
 from darkroom_server.team.administration import administering  # noqa: E402
