@@ -52,6 +52,7 @@ _ADDRESSES = (
     '["https://a.example/1.png", 7, {"url": "https://a.example/2.png"}]',
     "[" + ",".join(['"https://a.example/x.png"'] * 300) + "]",
     *('"https://a.example/v1/predictions?cursor=abc"', '"https://a.example/?\\u0001"', f'"?{"c" * 70_000}"', '"?"'),
+    *(f'"https://a.example/v1/predictions/{ID}"', f'{{"get":"/v1/predictions/{ID}"}}'),
 )
 _ODD = st.sampled_from(("null", "true", *_NUMBERS, *_WORDS, *_STAMPS, *_NESTED, *_ADDRESSES))
 _NAMES = st.sampled_from(
@@ -102,7 +103,7 @@ _HEADERS = st.fixed_dictionaries(
         "date": st.sampled_from(_DATES),
         "retry-after": st.sampled_from((*_DATES, "0", "-1", "1e9", "7", "9" * 400, "\xb2")),
         "content-type": st.sampled_from(("text/html", "application/json; charset=\xff", "x" * 300)),
-        "location": st.sampled_from(("http://[", "https://elsewhere.invalid/", "\xff")),
+        "location": st.sampled_from(("http://[", f"/v1/predictions/{ID}", "/v1/predictions/a.b", "\xff")),
         "x-odd": st.text(st.characters(min_codepoint=0x20, max_codepoint=0xFF, exclude_characters="\x7f"), max_size=20),
     },
 )
