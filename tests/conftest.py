@@ -99,6 +99,16 @@ def _keeping(create: Callable[..., Any]) -> Callable[..., Any]:
     return kept
 
 
+@pytest.fixture(scope="session", autouse=True)
+def kept_tables() -> Iterator[None]:
+    """Each test that opens a new journal would make all its tables anew; test_journal_file does."""
+    from kept_tables import CREATE, create_with_tables
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(CREATE, create_with_tables)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No key, gateway or folder of the person who runs the tests reaches one."""

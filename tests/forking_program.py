@@ -256,8 +256,11 @@ def _begin(order: bytes, streams: list[int]) -> list[str]:
 
 
 def _become(words: list[str]) -> None:
-    """Run `-c PROGRAM WORDS` or `FILE WORDS` as the main program."""
+    """Run `-c PROGRAM WORDS` or `FILE WORDS` as the main program; of the first kind is darkroom itself."""
     if words[0] == "-c":
+        import kept_tables
+
+        kept_tables.use_for_good()
         name, text, sys.argv, sys.path[0] = "<string>", words[1], ["-c", *words[2:]], ""
     else:
         name, text, sys.argv, sys.path[0] = words[0], Path(words[0]).read_bytes(), words, str(Path(words[0]).parent)
@@ -283,6 +286,7 @@ def _end(code: str | int | None) -> NoReturn:
 
 def _load() -> None:
     import quick_sandbox
+    from kept_tables import new_tables
     from PIL import Image
 
     import darkroom
@@ -300,6 +304,7 @@ def _load() -> None:
         import_module(name)
     darkroom_server.sandbox.embedded = quick_sandbox.quick
     _read_tables()
+    new_tables()
     Image.init()
     registry = ModelRegistry.load()
     for name in registry.names():  # each is read where it is asked for

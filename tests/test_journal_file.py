@@ -9,6 +9,7 @@ import anyio.to_thread
 import pytest
 import systems
 from journal_fixtures import ORIGIN, START, HandClock, adopting, intended, missed, new_intent, opened, prediction
+from kept_tables import CREATE, create_empty
 
 from darkroom.errors import JournalError
 from darkroom.journal import IntentState, Journal
@@ -18,6 +19,12 @@ from darkroom.journal.sqlite import SqliteDatabase, open_database
 pytestmark = pytest.mark.anyio
 MIGRATIONS = released_steps()
 NAME = "journal.sqlite3"
+
+
+@pytest.fixture(autouse=True)
+def made_tables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here a new file gets its tables as it does for a person."""
+    monkeypatch.setattr(CREATE, create_empty)
 
 
 def raw(path: Path) -> sqlite3.Connection:
