@@ -49,11 +49,11 @@ def transaction(connection: "Connection", begin: str) -> Generator[None]:
 
 
 def _apply(connection: "Connection", migrations: tuple[tuple[str, ...], ...]) -> None:
-    done = _format(connection, migrations)
+    done, version = _format(connection, migrations), own_version()
     for number, statements in enumerate(migrations[done:], start=done + 1):
         for statement in statements:
             connection.execute(statement)
-        connection.execute("INSERT INTO writers (format, version) VALUES (?, ?)", (number, own_version()))
+        connection.execute("INSERT INTO writers (format, version) VALUES (?, ?)", (number, version))
     if done < len(migrations):
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {len(migrations)}")
