@@ -140,7 +140,7 @@ async def test_a_host_that_cannot_ask_gets_its_refusal_structured(tmp_path: Path
 async def test_a_fault_of_darkroom_itself_is_said_in_words_with_the_reason_only_in_the_log(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    server = DarkroomServer("broken", fill=lambda _: None)
+    server = DarkroomServer("broken", fill={})
     server.add_tools([], {"get_prediction": partial(refusal, is_structured=True)})
 
     @server.tool(structured_output=True)

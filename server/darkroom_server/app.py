@@ -97,20 +97,22 @@ def assemble(
     The gallery may load images from `image_hosts`; `arguments` are others of the server, such as for a log-in.
     """
 
-    def fill(server: DarkroomServer) -> None:
-        from darkroom_server.resources import add_gallery, add_resources
+    def add_tools(server: DarkroomServer) -> None:
         from darkroom_server.tools import TOOLS
 
         server.add_tools((row.tool(settings) for row in TOOLS), {row.name: row.refusal(settings) for row in TOOLS})
-        add_gallery(server, image_hosts)
-        add_resources(server, registry)
-        add_prompts(server)
+
+    def add_resources(server: DarkroomServer) -> None:
+        from darkroom_server import resources
+
+        resources.add_gallery(server, image_hosts)
+        resources.add_resources(server, registry)
 
     gallery = Extension()  # tells hosts of it; the SDK's Apps would build models before a host is greeted
     gallery.identifier = "io.modelcontextprotocol/ui"
     server = DarkroomServer(
         "darkroom",
-        fill=fill,
+        fill={"tools": add_tools, "resources": add_resources, "prompts": add_prompts},
         title="Darkroom",
         version=__version__,
         lifespan=lifespan,

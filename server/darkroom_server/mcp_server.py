@@ -43,7 +43,6 @@ _MOST_NAMED = 5
 _LONGEST_VALUE = 60
 # A completion is repeated in every candidate, and an address in the answer's data.
 _LONGEST_TEXTS = {"completion/complete": 1_000, "resources/read": 2_000}
-_GREETINGS = frozenset({"initialize", "server/discover", "ping"})
 _FAULT_WORDS = (
     "Darkroom had an internal fault in this call; the reason is in its log (stderr). Something may have been created: "
     "ask get_prediction for 'latest' before any repeat, and tell the user."
@@ -53,31 +52,30 @@ _FAULT_WORDS = (
 class DarkroomServer(MCPServer["Rooms"]):
     """Every failing call is a refusal in words.
 
-    `fill` adds what it offers, once a host asks for more than a greeting. `stdio` hears of what goes over
-    stdio. `hidden` are folders of this computer that no answer may name.
+    `fill` adds what it offers, by the first word of the methods that ask for it, once a host sends one. `stdio` hears
+    of what goes over stdio. `hidden` are folders of this computer that no answer may name.
     """
 
     def __init__(
         self,
         *args: Any,
-        fill: Callable[["DarkroomServer"], None],
+        fill: Mapping[str, Callable[["DarkroomServer"], None]],
         stdio: Stdio | None = None,
         hidden: Sequence[str] = (),
         **kwargs: Any,
     ) -> None:
         rules = [_offer_what_is_sent, _hear_cancel, _refuse_strange_params, answer_ping, for_its_apps]
         super().__init__(*args, middleware=[self._fill_first, *rules], **kwargs)
-        self._fill: Callable[[DarkroomServer], None] | None = fill
+        self._fill = dict(fill)
         self._refusals: dict[str, Refuse] = {}
         self._stdio = stdio or Stdio()
         self._hidden = tuple(json.dumps(place)[1:-1] for place in hidden)
         self._schemas: dict[str, dict[str, dict[str, Any]]] = {}
 
-    def fill(self) -> None:
-        """Add what it offers, unless that is done; requests do so by themselves."""
-        if self._fill:
-            self._fill(self)
-            self._fill = None
+    def fill(self, method: str) -> None:
+        """Add what such a method asks for, such as `tools/list`, unless that is done; requests do so by themselves."""
+        if fill := self._fill.pop(method.partition("/")[0], None):
+            fill(self)
 
     def add_tools(self, tools: Iterable[Tool], refusals: Mapping[str, Refuse]) -> None:
         """Offer these as well; `refusals` gives each tool's answer to a refused call."""
@@ -153,12 +151,12 @@ class DarkroomServer(MCPServer["Rooms"]):
                     await inlet.send(passed)
 
     async def _fill_first(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
-        if ctx.request_id is not None and ctx.method not in _GREETINGS:
-            self.fill()
+        if ctx.request_id is not None:
+            self.fill(ctx.method)
         return await call_next(ctx)
 
     def _tool_input_schema(self, name: str) -> dict[str, Any] | None:
-        self.fill()  # over HTTP the SDK asks for this before any middleware
+        self.fill("tools")  # over HTTP the SDK asks for this before any middleware
         return super()._tool_input_schema(name)
 
     async def _hidden_tools(self) -> set[str]:

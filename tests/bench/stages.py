@@ -29,7 +29,7 @@ _STARTS = {
         ("the SDK, without rich", "sys.modules['rich.console'] = None; import mcp.server"),
         ("our modules", "import darkroom_server.app, darkroom_server.stdio"),
         ("server, instructions", "server = darkroom_server.app.create_server(settings)"),
-        (_LATER, "server.fill()"),
+        (_LATER, "for asked in ('tools', 'resources', 'prompts'): server.fill(asked)"),
     ),
     "sdk alone": (
         ("pydantic", "from pydantic import BaseModel; type('One', (BaseModel,), {})"),
