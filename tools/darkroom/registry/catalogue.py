@@ -1,5 +1,6 @@
 """All models one can call: the ones that come with darkroom, and the files a person adds or overrides them with."""
 
+from collections.abc import Mapping
 from functools import cache, cached_property
 from pathlib import Path
 
@@ -32,7 +33,7 @@ class ModelRegistry:
 
     def names(self) -> tuple[str, ...]:
         """Every full name, sorted."""
-        return tuple(sorted(self._files.keys() | self._user_models.keys()))
+        return tuple(sorted(_own_files().keys() | self._user_models.keys()))
 
     def __len__(self) -> int:
         return len(self.names())
@@ -88,10 +89,6 @@ class ModelRegistry:
         return rank(models, query, has_task=task != "any")
 
     @cached_property
-    def _files(self) -> dict[str, Path]:
-        return {path.stem.replace("--", "/", 1): path for path in _DATA.glob("*.toml")}
-
-    @cached_property
     def _user(self) -> tuple[dict[str, Model], tuple[str, ...]]:
         """What the person's own folder gave, and what was wrong in it."""
         return _read_user_dir(self._user_dir) if self._user_dir is not None else ({}, ())
@@ -103,11 +100,11 @@ class ModelRegistry:
     def _model(self, full_name: str) -> Model:
         if full_name in self._user_models:
             return self._user_models[full_name]
-        return _own_model(self._files[full_name])
+        return _own_model(_own_files()[full_name])
 
     def _full_names(self, wanted: str) -> tuple[str, ...]:
         if "/" in wanted:
-            return (wanted,) if wanted in self._user_models or wanted in self._files else ()
+            return (wanted,) if wanted in self._user_models or wanted in _own_files() else ()
         return tuple(name for name in self.names() if name.partition("/")[2] == wanted)
 
     def _unknown_words(self, name: str) -> str:
@@ -118,6 +115,11 @@ class ModelRegistry:
         near = self.closest(name)
         hint = f" Closest: {', '.join(map(repr, near))}." if near else ""
         return f"Unknown model {name[:80]!r}.{hint} list_models shows all {len(self)}. Nothing was sent."
+
+
+@cache
+def _own_files() -> Mapping[str, Path]:
+    return {path.stem.replace("--", "/", 1): path for path in _DATA.glob("*.toml")}
 
 
 _own_model = cache(read_model_file)  # darkroom's own files stay as they are, and models are frozen
