@@ -7,6 +7,7 @@ import stat
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -143,7 +144,8 @@ async def test_the_error_of_a_prediction_is_data_for_the_assistant(client: Clien
 
 
 async def test_the_logs_of_a_prediction_reach_nobody(client: Client, gateway: HostileGateway) -> None:
-    for words in HOSTILE_WORDS:
+    short = [words for words in HOSTILE_WORDS if len(words) < 1_000]
+    for words in ("\n".join(short), *({*HOSTILE_WORDS} - {*short})):
         gateway.fields = {"logs": words, "error": "out of memory"}
         assert MARKER not in (await generate(client)).model_dump_json()
 
@@ -266,9 +268,15 @@ async def test_no_prompt_and_no_file_name_of_a_gateway_leads_out_of_the_folder(
 # Pictures
 
 
+@cache
+def packed_zeros() -> bytes:
+    """50 MB in 49 kB."""
+    return gzip.compress(bytes(50_000_000))
+
+
 @pytest.mark.parametrize("encoding", ["gzip, gzip", "br", "zstd", "gzip,identity", "x-unknown"])
 async def test_what_is_packed_without_bounds_is_not_unpacked(encoding: str) -> None:
-    content = gzip.compress(gzip.compress(bytes(50_000_000)))
+    content = gzip.compress(packed_zeros())
     async with ScriptedGateway(Answer(content, headers={"content-encoding": encoding})) as server:
         near = gateway_at(server.base_url, "custom")
         with anyio.fail_after(20):
@@ -282,7 +290,7 @@ async def test_what_is_packed_without_bounds_is_not_unpacked(encoding: str) -> N
 
 
 async def test_an_image_that_unpacks_beyond_the_limit_is_not_taken() -> None:
-    content = gzip.compress(bytes(50_000_000))
+    content = packed_zeros()
     assert len(content) < 100_000
     async with (
         ScriptedGateway(Answer(content, headers={"content-encoding": "gzip"})) as server,
