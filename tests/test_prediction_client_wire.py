@@ -1,6 +1,5 @@
 """The wire under the client: proxies, size, hostile bodies, and what stays unloaded until it is needed."""
 
-import json
 import subprocess
 import sys
 
@@ -44,7 +43,7 @@ async def test_a_gateway_on_this_machine_is_never_asked_through_a_proxy(monkeypa
 
 
 async def test_an_answer_without_measure_is_cut_and_its_id_kept() -> None:
-    body = json.dumps({"id": ID, "logs": "x" * MAX_REPLY_BYTES})
+    body = b'{"id": "%s", "logs": "%s"}' % (ID.encode(), b"x" * MAX_REPLY_BYTES)
     async with ScriptedGateway(Answer(body, 201)) as server:
         assert (await created_at(server.base_url)).id == ID
 
