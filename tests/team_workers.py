@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 import anyio
-from forking_program import ForkedProcess
+from forked_process import ForkedProcess
 from gateway_process import GatewayProcess
 from postgres_server import PostgresServer
 from team_rooms import ISSUER, MASTER
