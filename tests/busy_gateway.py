@@ -18,7 +18,7 @@ from email.utils import formatdate
 from typing import Any
 
 from fault_plan import picture
-from forking_program import ForkedProcess
+from forked_process import ForkedProcess
 
 _PAGE_LENGTH = 100
 _LOGS = "\n".join(f"{percent:3d}%|{'#' * (percent // 10):<10}| {percent}/100" for percent in range(0, 100, 10))

@@ -203,8 +203,15 @@ def running_postgres() -> "Iterator[PostgresServer]":
         yield server
 
 
+@pytest.fixture(scope="module")
+async def kept_pool(running_postgres: "PostgresServer") -> AsyncGenerator[None]:
+    """Connections that all tests of a file share, as all calls of a replica do."""
+    async with running_postgres.kept_pool():
+        yield
+
+
 @pytest.fixture
-def postgres(running_postgres: "PostgresServer") -> "PostgresServer":
+def postgres(running_postgres: "PostgresServer", kept_pool: None) -> "PostgresServer":
     """The same with empty tables."""
     running_postgres.empty()
     return running_postgres

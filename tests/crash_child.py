@@ -35,7 +35,7 @@ KEYS = ("crash-key-0123456789", "crash-key-9876543210")
 SETTLE_S = 3.0
 # A life whose clock is behind that of one before waits in vain for a doubt to be settled; the next one may not.
 LIFE_S = 8.0
-_AGAIN_AFTER_S = 0.25
+_AGAIN_AFTER_S = 1.0
 # Long enough for an id to be kept in a file, shorter than others wait for the lock.
 _LOCKED_S = 2.0
 # A whole create takes less than half the settle time, as it does with the product's own values.

@@ -30,7 +30,7 @@ from inspect import signature
 from pathlib import Path
 from pkgutil import walk_packages
 from types import ModuleType
-from typing import IO, Any, NoReturn
+from typing import IO, NoReturn
 
 _ADDRESS = "FORKING_PROGRAM"  # where a process above has started it
 # What the product loads late: where a fork would, it would for itself alone, and again in the next one.
@@ -59,22 +59,11 @@ def darkroom_command(environ: Mapping[str, str], *words: str) -> list[str]:
 def python_command(environ: Mapping[str, str], *words: str) -> list[str]:
     """The command that runs Python with these words, `-c` or a file first, as quickly as can be in that environment.
 
-    SIGKILL ends it a moment before its fork; `ForkedProcess` knows how to kill both.
+    SIGKILL ends it a moment before its fork, which is killed then.
     """
-    if not _can_fork(environ):
+    if not can_fork(environ):
         return [sys.executable, *words]
     return [sys.executable, "-I", "-S", str(Path(__file__).with_name("fork_shim.py")), _the_address(), *words]
-
-
-class ForkedProcess(subprocess.Popen[Any]):
-    """Python with these words, as `subprocess.Popen`: once it has ended, nothing of it is left."""
-
-    def __init__(self, words: Sequence[str], *, env: Mapping[str, str], **more: Any) -> None:
-        self._is_fork = _can_fork(env)
-        super().__init__(python_command(env, *words), env=env, **more)
-
-    def kill(self) -> None:
-        self.send_signal(signal.SIGUSR2) if self._is_fork else super().kill()
 
 
 def run_darkroom(
@@ -87,7 +76,7 @@ def run_darkroom(
     with tempfile.TemporaryFile() as given:
         given.write(stdin)
         given.seek(0)
-        if _can_fork(environ):
+        if can_fork(environ):
             return _run([*DARKROOM, *words], environ, folder, given, timeout_s)
         return subprocess.run(
             [*INTERPRETER, *words],
@@ -129,21 +118,17 @@ def _run(
     words: Sequence[str], environ: Mapping[str, str], folder: Path, stdin: IO[bytes], timeout_s: float
 ) -> subprocess.CompletedProcess[str]:
     """As `subprocess.run` with captured UTF-8. Raises: subprocess.TimeoutExpired, after it was killed."""
-    parts = (str(folder), str(len(words)), *words, *(part for pair in environ.items() for part in pair))
-    order = b"\0".join(map(os.fsencode, parts))
-    with socket.socket(socket.AF_UNIX) as channel, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        channel.connect(_the_address())
-        socket.send_fds(channel, [len(order).to_bytes(4, "big")], [each.fileno() for each in (stdin, out, err)])
-        channel.sendall(order)
-        pid = _number(channel)
-        channel.settimeout(timeout_s)
-        try:
-            code = _number(channel)
-        except TimeoutError:
-            os.kill(pid, signal.SIGKILL)
-            channel.settimeout(None)
-            channel.recv(4)
-            raise subprocess.TimeoutExpired(words, timeout_s) from None
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        with ordered(words, environ, folder, [each.fileno() for each in (stdin, out, err)]) as channel:
+            pid = number_on(channel)
+            channel.settimeout(timeout_s)
+            try:
+                code = number_on(channel)
+            except TimeoutError:
+                os.kill(pid, signal.SIGKILL)
+                channel.settimeout(None)
+                channel.recv(4)
+                raise subprocess.TimeoutExpired(words, timeout_s) from None
         errors = _errors(environ)
         told = (
             os.pread(each.fileno(), os.fstat(each.fileno()).st_size, 0).decode(errors=errors) for each in (out, err)
@@ -151,7 +136,18 @@ def _run(
         return subprocess.CompletedProcess(words, code, *told)
 
 
-def _can_fork(environ: Mapping[str, str]) -> bool:
+def ordered(words: Sequence[str], environ: Mapping[str, str], folder: Path, streams: Sequence[int]) -> socket.socket:
+    """The connection on which a fork with these streams is ordered: its process id comes on it, and its end."""
+    parts = (str(folder.absolute()), str(len(words)), *words, *(part for pair in environ.items() for part in pair))
+    order = b"\0".join(map(os.fsencode, parts))
+    channel = socket.socket(socket.AF_UNIX)
+    channel.connect(_the_address())
+    socket.send_fds(channel, [len(order).to_bytes(4, "big")], streams)
+    channel.sendall(order)
+    return channel
+
+
+def can_fork(environ: Mapping[str, str]) -> bool:
     """Whether a fork would be what a process of its own is."""
     names = [name for name in {*environ, *os.environ} - {*_HARMLESS} if name.startswith(_READ_AT_THE_START)]
     return hasattr(os, "fork") and all(environ.get(name) == os.environ.get(name) for name in names)
@@ -162,7 +158,7 @@ def _errors(environ: Mapping[str, str]) -> str:
     return "backslashreplace" if "PYTHONIOENCODING" in environ else "strict"
 
 
-def _number(channel: socket.socket) -> int:
+def number_on(channel: socket.socket) -> int:
     return int.from_bytes(channel.recv(4), "big", signed=True)
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from forking_program import DARKROOM, ForkedProcess
+from forked_process import ForkedProcess
+from forking_program import DARKROOM
 
 
 def bare_environ(folder: Path, **variables: str) -> dict[str, str]:

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs
@@ -27,7 +28,7 @@ class Issuer:
         self.url = ""
         self.keys: dict[str, SigningKey] = {
             "e": ec.generate_private_key(ec.SECP256R1()),
-            "r": rsa.generate_private_key(65537, 2048),
+            "r": _rsa_key(),
         }
         self.fetches = 0
         self.is_down = self.is_garbled = False
@@ -69,6 +70,12 @@ class Issuer:
         """What the token endpoint answers; an unknown code, or one that was used, is no grant."""
         self.exchanged.append(form)
         return self.grants.pop(form.get("code", ""), {"error": "invalid_grant"})
+
+
+@cache
+def _rsa_key() -> rsa.RSAPrivateKey:
+    """The same for all of a process: to find its primes takes longer than most tests."""
+    return rsa.generate_private_key(65537, 2048)
 
 
 def public_jwk(key: SigningKey, kid: str) -> dict[str, Any]:

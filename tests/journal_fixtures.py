@@ -49,9 +49,7 @@ async def opened(
         async with open_journal(place / "journal.sqlite3", clock, receipt_of) as journal:
             yield journal
     else:
-        from darkroom.journal.postgres import open_postgres
-
-        async with open_postgres(place.app, 2) as opened:
+        async with place.pool() as opened:
             yield Journal(opened.database(tenant, "alice"), clock, receipt_of)
 
 

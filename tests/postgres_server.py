@@ -5,14 +5,15 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import psycopg
 
+from darkroom.journal.postgres import Postgres, open_postgres
 from darkroom.journal.postgres_schema import migrate
 
 _EMPTY = """DO $$ DECLARE name TEXT; BEGIN
@@ -37,7 +38,8 @@ def programs() -> Path | None:
 class PostgresServer:
     """A running server; `url` gives the address of its database for a role. One that is not durable is quicker.
 
-    `kept` are the connections of `execute` by their address: a new one costs more than most statements.
+    `kept` are the connections of `execute` by their address: a new one costs more than most statements. So does a pool
+    of the app: `free_pools` are those that stay open while nobody uses them.
     """
 
     folder: Path
@@ -45,6 +47,7 @@ class PostgresServer:
     database: str = "darkroom"
     is_durable: bool = False
     kept: dict[str, psycopg.Connection] = field(default_factory=dict[str, psycopg.Connection], compare=False)
+    free_pools: list[Postgres] = field(default_factory=list[Postgres], compare=False)
 
     def url(self, role: str, database: str = "") -> str:
         return f"postgresql://{role}@/{database or self.database}?host={self.folder}&port={_PORT}"
@@ -93,6 +96,27 @@ class PostgresServer:
             self.kept[url] = psycopg.connect(url, autocommit=True, prepare_threshold=None)
         cursor = self.kept[url].execute(statement.encode())
         return cursor.fetchall() if cursor.description else []
+
+    @asynccontextmanager
+    async def kept_pool(self) -> AsyncGenerator[None]:
+        """Inside the block one stays open for `pool`."""
+        async with open_postgres(self.app) as pool:
+            self.free_pools.append(pool)
+            yield
+            self.free_pools.remove(pool)
+
+    @asynccontextmanager
+    async def pool(self) -> AsyncGenerator[Postgres]:
+        """A pool of the app that nobody else uses meanwhile, as of one replica."""
+        if not self.free_pools:
+            async with open_postgres(self.app) as pool:
+                yield pool
+            return
+        pool = self.free_pools.pop()
+        try:
+            yield pool
+        finally:
+            self.free_pools.append(pool)
 
     def close(self) -> None:
         """End the connections that are kept."""

@@ -6,7 +6,8 @@ import subprocess
 from pathlib import Path
 from typing import IO, Any
 
-from forking_program import DARKROOM, INTERPRETER, ForkedProcess
+from forked_process import ForkedProcess
+from forking_program import DARKROOM, INTERPRETER
 
 HELLO = {
     "protocolVersion": "2025-11-25",

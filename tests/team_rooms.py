@@ -14,7 +14,7 @@ from unittest.mock import patch
 from postgres_server import PostgresServer
 
 from darkroom.journal import Journal
-from darkroom.journal.postgres import Postgres, open_postgres
+from darkroom.journal.postgres import Postgres
 from darkroom_server.cli.commands import run
 from darkroom_server.team.quotas import Quotas, TeamLimit
 from darkroom_server.team.tenants import Directory, Principal
@@ -79,7 +79,7 @@ async def open_directory(
     server: PostgresServer, *, claim: str = "", master: str = MASTER
 ) -> AsyncGenerator[tuple[Directory, Postgres]]:
     """As a replica has it."""
-    async with open_postgres(server.app) as postgres:
+    async with server.pool() as postgres:
         yield Directory(postgres, Vault.read(master), claim), postgres
 
 

@@ -11,7 +11,8 @@ from typing import Any
 import anyio
 import httpx2
 import quick_sandbox
-from forking_program import DARKROOM, ForkedProcess
+from forked_process import ForkedProcess
+from forking_program import DARKROOM
 from free_ports import free_port
 from http_process import HttpProcess, bare_environ
 from issuer_server import Issuer, open_issuer

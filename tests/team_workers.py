@@ -14,13 +14,14 @@ from functools import partial
 from pathlib import Path
 
 import anyio
-from forking_program import ForkedProcess
+from forked_process import ForkedProcess
 from gateway_process import GatewayProcess
 from postgres_server import PostgresServer
 from team_rooms import ISSUER, MASTER
 
 from darkroom.darkroom import Darkroom
 from darkroom.generate_image import generate_image
+from darkroom.journal.postgres import Postgres, open_postgres
 from darkroom.outputs.links import Links
 from darkroom.registry import ImageRequest, ModelRegistry
 from darkroom.settings import Settings
@@ -67,14 +68,15 @@ class Team:
         """Make the tenant; the id of its account."""
         with administering(self.postgres.owner) as administration:
             administration.add(tenant, "UTC")
-        return self.set_key(tenant=tenant)
+            return administration.set_key(tenant, self._key(None), Vault.read(MASTER), None)
 
-    def set_key(self, creates_per_minute: int | None = None, tenant: str = "acme") -> str:
-        """The id of its account."""
-        base_url, most = self.gateway.base_url, creates_per_minute
-        new = NewKey(gateway="replicate", base_url=base_url, key="k" * 20, secret=self.secret, creates_per_minute=most)
+    def set_rate(self, creates_per_minute: int) -> None:
         with administering(self.postgres.owner) as administration:
-            return administration.set_key(tenant, new, Vault.read(MASTER), None)
+            administration.set_key("acme", self._key(creates_per_minute), Vault.read(MASTER), None)
+
+    def _key(self, creates_per_minute: int | None) -> NewKey:
+        base_url, most = self.gateway.base_url, creates_per_minute
+        return NewKey(gateway="replicate", base_url=base_url, key="k" * 20, secret=self.secret, creates_per_minute=most)
 
     def environ(self, url: str) -> dict[str, str]:
         paths = os.pathsep.join(str(ROOT / each) for each in ("tests", "tools", "server"))
@@ -127,7 +129,7 @@ class Team:
     async def replica(self) -> AsyncGenerator[RoomOf]:
         """In this process: gives the room of a person by their subject."""
         settings = Settings.read(self.environ(self.postgres.app))
-        async with replica(settings) as room_of:
+        async with self.postgres.pool() as postgres, replica(settings, postgres) as room_of:
             yield room_of
 
     def states(self) -> dict[str, int]:
@@ -160,14 +162,11 @@ class Team:
 
 
 @asynccontextmanager
-async def replica(settings: Settings) -> AsyncGenerator[RoomOf]:
+async def replica(settings: Settings, postgres: Postgres) -> AsyncGenerator[RoomOf]:
     """The rooms of a replica, each opened once."""
-    from darkroom.journal.postgres import open_postgres
-
-    assert settings.team and settings.team.database_url
-    url = settings.team.database_url.get_secret_value()
-    async with open_postgres(url) as postgres, Clients() as clients, anyio.create_task_group() as tasks:
-        news = News(url)
+    assert settings.team
+    async with Clients() as clients, anyio.create_task_group() as tasks:
+        news = News(_url(settings))
         directory = Directory(postgres, Vault.read(settings.team.master_keys.get_secret_value()))
         registry = ModelRegistry.load(settings.models_dir)
         links = Links(origin=settings.team.public_url, lifetime_s=900)
@@ -199,8 +198,14 @@ async def replica(settings: Settings) -> AsyncGenerator[RoomOf]:
             tasks.cancel_scope.cancel()
 
 
+def _url(settings: Settings) -> str:
+    assert settings.team and settings.team.database_url
+    return settings.team.database_url.get_secret_value()
+
+
 async def _replica(prompts: list[str]) -> None:
-    async with replica(Settings.read()) as room_of:
+    settings = Settings.read()
+    async with open_postgres(_url(settings)) as postgres, replica(settings, postgres) as room_of:
         room = await room_of("ada")
         print("ready", flush=True)
         async with anyio.create_task_group() as tasks:

@@ -12,7 +12,7 @@ import anyio
 import pytest
 from fault_gateway import FaultGateway
 from fault_plan import Plan
-from forking_program import ForkedProcess
+from forked_process import ForkedProcess
 from journal_fixtures import HandClock
 from open_rooms import room_at
 

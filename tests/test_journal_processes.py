@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import systems
-from forking_program import ForkedProcess
+from forked_process import ForkedProcess
 from journal_fixtures import ORIGIN, HandClock, Place, intended, new_intent, opened
 
 from darkroom.journal import IntentState

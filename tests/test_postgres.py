@@ -15,7 +15,7 @@ from darkroom.errors import InternalFault, JournalError, UnknownPrediction
 from darkroom.images import ImageState, StoredFile, StoredImage
 from darkroom.journal import Filter, Intent, IntentState, Journal, Look, Rate, Verdict
 from darkroom.journal.database import EVERYONE, Session
-from darkroom.journal.postgres import Postgres, open_postgres
+from darkroom.journal.postgres import Postgres
 from darkroom.predictions import PredictionStatus
 from darkroom.work.paid_ids import PaidIds
 
@@ -28,7 +28,7 @@ STORED = StoredImage(prediction_id="pred0001", index=0, url=PICTURE[0], state=Im
 
 @pytest.fixture
 async def opened(postgres: PostgresServer) -> AsyncGenerator[Postgres]:
-    async with open_postgres(postgres.app) as opened:
+    async with postgres.pool() as opened:
         yield opened
 
 

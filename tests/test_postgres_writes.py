@@ -17,7 +17,7 @@ from postgres_server import PostgresServer
 from darkroom.errors import JournalError, SpendingRefused
 from darkroom.journal import Journal
 from darkroom.journal.database import Session
-from darkroom.journal.postgres import Postgres, open_postgres
+from darkroom.journal.postgres import Postgres
 
 pytestmark = pytest.mark.anyio
 _PEOPLE = ("alice", "bob", "carol", "dave")
@@ -26,7 +26,7 @@ _WAIT = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT grant
 
 @pytest.fixture
 async def opened(postgres: PostgresServer) -> AsyncGenerator[Postgres]:
-    async with open_postgres(postgres.app) as opened:
+    async with postgres.pool() as opened:
         yield opened
 
 

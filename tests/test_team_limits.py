@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from forking_program import ForkedProcess
+from forked_process import ForkedProcess
 from journal_fixtures import HandClock, new_intent, prediction
 from postgres_server import PostgresServer
 from team_rooms import ISSUER, journal_of, limit_of, open_directory

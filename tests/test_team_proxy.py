@@ -14,10 +14,10 @@ from call_results import text
 from fault_plan import Plan
 from free_ports import free_port
 from gateway_process import gateway_process
-from http_process import HttpProcess
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from postgres_server import PostgresServer
+from quick_replica import QuickReplica
 from team_workers import MODEL, Team, seen
 
 from darkroom_server.team.administration import administering
@@ -33,8 +33,8 @@ class Fleet:
     team: Team
     origin: str
     token: str
-    start: Callable[[int], HttpProcess]
-    replicas: list[HttpProcess]
+    start: Callable[[int], QuickReplica]
+    replicas: list[QuickReplica]
 
     @asynccontextmanager
     async def host(self, mode: str = "auto") -> AsyncGenerator[Client]:
@@ -48,7 +48,7 @@ class Fleet:
         return len(self.team.gateway.truth().predictions)
 
 
-def port_of(replica: HttpProcess) -> int:
+def port_of(replica: QuickReplica) -> int:
     return int(replica.origin.rpartition(":")[2])
 
 
@@ -71,8 +71,8 @@ def fleet(running_postgres: PostgresServer, tmp_path_factory: pytest.TempPathFac
             "DARKROOM_OAUTH_ISSUER": "http://127.0.0.1:9/none",
         }
 
-        def start(port: int) -> HttpProcess:
-            return HttpProcess(folder, "--port", str(port), **variables).__enter__()
+        def start(port: int) -> QuickReplica:
+            return QuickReplica(folder, "--port", str(port), **variables).__enter__()
 
         fleet = Fleet(team, origin, token, start, [start(port) for port in ports])
         team.start("worker")
@@ -116,8 +116,9 @@ async def test_replicas_are_replaced_one_by_one_and_no_host_sees_it(fleet: Fleet
                 code, said = await anyio.to_thread.run_sync(leaving.terminate)
                 assert (code, said) == (0, "")
                 fleet.replicas[at] = fleet.start(port_of(leaving))
+            await seen(lambda: len(answers) >= 8)
             is_over.set()
-    assert len(answers) >= 8 and [each for each in answers if not each.startswith("Succeeded")] == []
+    assert [each for each in answers if not each.startswith("Succeeded")] == []
     assert fleet.made() == before + len(answers)
     await fleet.team.all_home(fleet.made())
     assert fleet.team.lost_and_twice() == (set(), [])

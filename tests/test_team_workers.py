@@ -213,7 +213,7 @@ async def test_an_image_that_was_refused_is_fetched_when_its_person_asks_again(t
 
 
 async def test_a_call_whose_turn_is_far_off_is_refused_and_nothing_is_sent(team: Team) -> None:
-    team.set_key(creates_per_minute=1)
+    team.set_rate(creates_per_minute=1)
     async with team.replica() as room_of:
         ada, bob = await room_of("ada"), await room_of("bob")
         await generate_image(ada, wish("a fox"), wait_s=1)

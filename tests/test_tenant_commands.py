@@ -108,6 +108,8 @@ def test_what_cannot_be_done_is_said_and_changes_nothing(admin: Administrator, p
     assert "Closest: 'acme'" in refused("token", "acne", "x")
     assert "Closest: 'acme'" in refused("key", "acm", "--gateway", "replicate")
     assert "Closest: 'Europe/Berlin'" in refused("add", "b", "--zone", "Europe/Berln")
+    for zone in ("europe/berlin", "Europe", "UTC+3", "CEST", ""):  # the database computes with most of these
+        assert "Unknown time zone" in refused("add", "b", "--zone", zone)
     assert "cannot name a tenant" in refused("add", "a/b")
     assert "cannot name a tenant" in refused("add", "*")
     assert "cannot name a machine" in refused("token", "acme", "a/b")

@@ -129,7 +129,7 @@ async def main(seconds: float, rate: float, every_s: float, job_s: float) -> int
         Path(folder).chmod(0o755)
         team = Team(postgres, gateway, Path(folder))
         team.found()
-        team.set_key(creates_per_minute=_PER_MINUTE)
+        team.set_rate(creates_per_minute=_PER_MINUTE)
         limit_usd = round(seconds * rate * _SHARE_ALLOWED * _PRICE_USD, 3)
         with administering(postgres.owner) as administration:
             token = administration.new_token("acme", "bench", None)

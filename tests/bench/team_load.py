@@ -184,7 +184,7 @@ async def main(seconds: float, waiting: int) -> int:
         gateway.run_creates_for(_RUN_S)
         team = Team(postgres, GatewayProcess(gateway.base_url), Path(folder))
         team.found()
-        team.set_key(creates_per_minute=100_000)
+        team.set_rate(creates_per_minute=100_000)
         stack.callback(team.end)
         team.start("worker")  # without one, each replica looks at the gateway itself
         with administering(postgres.owner) as administration:

@@ -2,6 +2,7 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
@@ -86,6 +87,7 @@ def _newer(connection: "Connection", found: int, known: int) -> str:
     )
 
 
+@cache
 def own_version() -> str:
     """The installed version of darkroom, "" where it is not installed."""
     from importlib.metadata import PackageNotFoundError, version
