@@ -4,10 +4,13 @@ A fork reads its environment, works and ends as every program does; loading woul
 when is the matter of the tests that start an interpreter (`INTERPRETER`): test_house, test_stdio_leaving,
 test_install_start, test_http. Where forks are not to be had, everything starts one.
 
-Run: python tests/forking_program.py SOCKET, a listening one; it loads at the first order and ends with its stdin. A
-message there is the length of the order, with stdin, stdout and stderr beside it, and the order: folder, number of
-words, words, environment, with a zero byte between. The answer is the fork's process id, and once it has ended its
-exit code: four bytes each. Who hangs up kills it.
+The decoder processes of the forks are forks as well, of a second program that has loaded what these need; tests that
+look at decoders start the true ones.
+
+Run: python tests/forking_program.py SOCKET [pictures], a listening one; it loads at the first order and ends with its
+stdin. A message there is the length of the order, with stdin, stdout and stderr beside it, and the order: folder,
+number of words, words, environment, with a zero byte between. The answer is the fork's process id, and once it has
+ended its exit code: four bytes each. Who hangs up kills it.
 """
 
 import atexit
@@ -22,9 +25,9 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from inspect import signature
 from pathlib import Path
@@ -33,6 +36,7 @@ from types import ModuleType
 from typing import IO, NoReturn
 
 _ADDRESS = "FORKING_PROGRAM"  # where a process above has started it
+DECODERS = "pictures"  # the name of the socket beside it, and the word that makes a program fork decoder processes
 # What the product loads late: where a fork would, it would for itself alone, and again in the next one.
 _LOADED = (
     *("anyio._backends._asyncio", "encodings.idna", "encodings.utf_8_sig", "PIL.PngImagePlugin", "platformdirs"),
@@ -104,14 +108,18 @@ def _the_address() -> str:
         return address
     folder = tempfile.TemporaryDirectory()
     atexit.register(folder.cleanup)
-    address = f"{folder.name}/s"
+    _serve(f"{folder.name}/{DECODERS}", DECODERS)
+    _serve(address := f"{folder.name}/s")
+    return address
+
+
+def _serve(address: str, *words: str) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(address)
         listener.listen(64)
-        command = [sys.executable, __file__, str(number := listener.fileno())]
+        command = [sys.executable, __file__, str(number := listener.fileno()), *words]
         process = subprocess.Popen(command, pass_fds=[number], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
     atexit.register(process.communicate)  # closes its stdin and waits
-    return address
 
 
 def _run(
@@ -194,10 +202,10 @@ class _Forks:
                     self._tell()
                 elif key.fileobj == 0:
                     for pid in self._running:
-                        os.kill(pid, signal.SIGKILL)
+                        _kill(pid)
                     sys.exit()
                 elif key.fd in (each.fileno() for each in self._running.values()):
-                    os.kill(key.data, signal.SIGKILL)
+                    _kill(key.data)
                     self._selector.unregister(key.fileobj)
 
     def _follow(self, pid: int, channel: socket.socket, files: list[int]) -> None:
@@ -229,6 +237,11 @@ class _Forks:
             each.close()
         for number in self._files:
             os.close(number)
+
+
+def _kill(pid: int) -> None:
+    """And the copies of a decoder process, which leads a session of its own."""
+    os.killpg(pid, signal.SIGKILL) if os.getpgid(pid) == pid else os.kill(pid, signal.SIGKILL)
 
 
 def _begin(order: bytes, streams: list[int]) -> list[str]:
@@ -280,13 +293,23 @@ def _end(code: str | int | None) -> NoReturn:
     os._exit((code or 0) & 0xFF)
 
 
-def _load() -> None:
+def _load_decoders() -> None:
+    from darkroom.decoder import program
+
+    for name in program.NEEDED:
+        with suppress(ImportError):
+            import_module(name)
+    program.load_plugins()
+
+
+def _load(decoders: str) -> None:
     import quick_sandbox
     from kept_tables import new_tables
     from PIL import Image
 
     import darkroom
     import darkroom_server.sandbox
+    from darkroom.outputs import decoder_process
     from darkroom.registry import ModelRegistry
     from darkroom.settings import Settings
     from darkroom_server.tools import TOOLS
@@ -299,6 +322,7 @@ def _load() -> None:
     for name in _LOADED:
         import_module(name)
     darkroom_server.sandbox.embedded = quick_sandbox.quick
+    decoder_process.decoder_command = partial(_forked_decoder, decoders, decoder_process.decoder_command)
     _read_tables()
     new_tables()
     Image.init()
@@ -307,6 +331,12 @@ def _load() -> None:
         registry.get(name)
     for row in TOOLS:
         row.tool(Settings.read_or_problem({}))
+
+
+def _forked_decoder(address: str, command: Callable[[float], list[str]], idle_s: float) -> list[str]:
+    words = command(idle_s)
+    [program] = [number for number, word in enumerate(words) if word.endswith(".py")]
+    return [sys.executable, "-I", "-S", str(Path(__file__).with_name("fork_shim.py")), address, *words[program:]]
 
 
 def _read_tables() -> None:
@@ -322,9 +352,14 @@ def _read_tables() -> None:
 if __name__ == "__main__":
     with socket.socket(fileno=int(sys.argv[1])) as listener:
         select.select([listener, 0], [], [])
-        _load()
+        if is_for_decoders := DECODERS in sys.argv:
+            _load_decoders()
+        else:
+            _load(str(Path(listener.getsockname()).with_name(DECODERS)))
         gc.freeze()
         words = _Forks(listener).wait()
+    if is_for_decoders:
+        os.setsid()  # as a true one, whose copies end with it
     ended: str | int | None = None
     try:
         _become(words)

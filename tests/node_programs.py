@@ -12,6 +12,8 @@ import pytest
 HERE = Path(__file__).resolve().parent
 # Both are read at import, before the clean environment of the tests.
 NODE_MODULES = Path(os.environ.get("DARKROOM_TEST_NODE_MODULES") or HERE / "node_modules")
+# Where Node keeps what it has compiled, so that only its first start compiles thousands of lines of each program.
+os.environ.setdefault("NODE_COMPILE_CACHE", str(NODE_MODULES / ".cache" / "node-compile"))
 _IS_CI = bool(os.environ.get("CI"))
 _NODE = "node.exe" if os.name == "nt" else "node"
 

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import anyio
-from forking_program import python_command
+from forking_program import DECODERS, python_command
 from http_process import bare_environ
 from mcp import Client
 from mcp.client.stdio import StdioServerParameters
@@ -35,7 +35,7 @@ def server_processes(folder: Path) -> list[int]:
                 words = (each / "cmdline").read_bytes().decode(errors="replace").split("\0") if is_here else []
             except OSError:
                 continue
-            if _SERVING.intersection(words[1:2]):
+            if _SERVING.intersection(words[1:2]) and words[3:4] != [DECODERS]:
                 found.append(int(each.name))
     return sorted(found)
 

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from forking_program import python_command
+
 ROOT = Path(__file__).resolve().parent.parent
 FENCE = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
 # What stands for a word of one's own in the commands of the pages.
@@ -69,6 +71,11 @@ class Page:
         return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
+def bare_environ() -> dict[str, str]:
+    """What says how Python reads and writes, and nothing else of the person who runs the tests."""
+    return {name: text for name, text in os.environ.items() if name.startswith(("PYTHON", "LANG", "LC_"))}
+
+
 README = Page("README.md")
 DOCS = [Page(f"server/docs/{path.name}") for path in sorted((ROOT / "server" / "docs").glob("*.md"))]
 PAGES = [README, *DOCS, Page("server/README.md")]
@@ -79,11 +86,11 @@ def run_each(
 ) -> list[tuple[int, str]]:
     """Exit code and words of each, all run in one process with that empty home and working folder, without any key."""
     scripts = Path(sys.executable).parent
-    bare = {"PATH": f"{scripts}{os.pathsep}{os.defpath}", "HOME": str(home), "PYTHONUTF8": "1"}
+    bare = bare_environ() | {"PATH": f"{scripts}{os.pathsep}{os.defpath}", "HOME": str(home)} | dict(environ or {})
     done = subprocess.run(
-        [sys.executable, "-c", RUN_EACH, json.dumps(commands)],
+        python_command(bare, "-c", RUN_EACH, json.dumps(commands)),
         input=stdin,
-        env=bare | dict(environ or {}),
+        env=bare,
         cwd=home,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -13,7 +13,6 @@ import pytest
 import systems
 from command_line import CommandLine, through
 from fault_plan import Plan
-from forking_program import INTERPRETER
 from gateway_process import gateway_process
 from jsonschema import Draft202012Validator
 from pydantic import JsonValue
@@ -117,7 +116,7 @@ def test_a_picture_tells_how_it_was_made_wherever_it_lies(line: CommandLine) -> 
 def test_the_command_that_is_told_makes_the_same_picture_again(tmp_path: Path) -> None:
     line = CommandLine(tmp_path)
     hard = """it's "here" $HOME; `ls` \\ %s"""
-    program = shlex.join(INTERPRETER)
+    program = shlex.join(line.command([]))
     made = in_shell(f"{program} generate {shlex.quote(hard)} --seed 7 --format png --option output_quality=90", line)
     again = line.run("show", made).stderr.rpartition("Again: ")[2].strip()
     done = in_shell(again.replace("darkroom-mcp", program, 1), line)
@@ -127,7 +126,7 @@ def test_the_command_that_is_told_makes_the_same_picture_again(tmp_path: Path) -
 
 
 def in_shell(script: str, line: CommandLine) -> str:
-    """What it prints, with programs of its own: those of other tests paint more coarsely."""
+    """What it prints."""
     done = subprocess.run(
         ["sh", "-c", script], env=line.environ, capture_output=True, text=True, timeout=60, check=False
     )

@@ -1,13 +1,14 @@
 """The floors and the other rules of the house, held over every module."""
 
 import ast
+import gc
 import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -83,15 +84,17 @@ LONGEST_FILE = 300
 
 @dataclass(frozen=True)
 class Module:
-    """One source file; `name` is dotted, `unit` its first two parts."""
+    """One source file; `name` is dotted, `unit` its first two parts. `attributes` are (owner, name) as in `os.environ`.
+
+    Of the tree only this is kept: a million nodes would be looked through at each collection of garbage.
+    """
 
     path: Path
     name: str
-    tree: ast.Module
-
-    @cached_property
-    def nodes(self) -> list[ast.AST]:
-        return list(ast.walk(self.tree))
+    docstring: str | None
+    import_nodes: list[ast.Import | ast.ImportFrom]
+    attributes: frozenset[tuple[str, str]]
+    called: frozenset[str]
 
     @property
     def unit(self) -> str:
@@ -100,33 +103,51 @@ class Module:
     def our_modules(self) -> set[str]:
         """Our modules that it needs; `from a import b` needs the module a.b where there is one, else a."""
         needed: set[str] = set()
-        for node in self.nodes:
+        for node in self.import_nodes:
             if isinstance(node, ast.Import):
                 needed |= {alias.name for alias in node.names}
-            elif isinstance(node, ast.ImportFrom):
+            else:
                 inner = {f"{node.module}.{alias.name}" for alias in node.names}
                 needed |= inner if inner <= _names() else {str(node.module)} | inner & _names()
         return (needed & _names()) - {self.name}
 
     def imports(self) -> Iterator[str]:
         """Dotted names, also of imports inside functions; `from a import b` gives `a.b` too, as b may be a module."""
-        for node in self.nodes:
+        for node in self.import_nodes:
             if isinstance(node, ast.Import):
                 yield from (alias.name for alias in node.names)
-            elif isinstance(node, ast.ImportFrom):
+            else:
                 assert node.level == 0, f"{self.name}: imports are absolute"
                 yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
 @cache
 def _modules() -> list[Module]:
-    found: list[Module] = []
-    for root, package in (("tools", "darkroom"), ("server", "darkroom_server")):
-        for path in sorted((ROOT / root / package).rglob("*.py")):
-            parts = path.relative_to(ROOT / root).with_suffix("").parts
-            name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-            found.append(Module(path, name, ast.parse(path.read_text(encoding="utf-8"))))
-    return found
+    gc.disable()  # in a tree nothing is garbage, and looking for some takes most of the time of parsing
+    try:
+        return [
+            _module(path, path.relative_to(ROOT / root))
+            for root, package in (("tools", "darkroom"), ("server", "darkroom_server"))
+            for path in sorted((ROOT / root / package).rglob("*.py"))
+        ]
+    finally:
+        gc.enable()
+
+
+def _module(path: Path, place: Path) -> Module:
+    parts = place.with_suffix("").parts
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    nodes = list(ast.walk(tree))
+    owned = [node for node in nodes if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)]
+    functions = [node.func for node in nodes if isinstance(node, ast.Call)]
+    return Module(
+        path,
+        ".".join(parts[:-1] if parts[-1] == "__init__" else parts),
+        ast.get_docstring(tree),
+        [node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)],
+        frozenset((node.value.id, node.attr) for node in owned if isinstance(node.value, ast.Name)),
+        frozenset(function.id for function in functions if isinstance(function, ast.Name)),
+    )
 
 
 @cache
@@ -151,8 +172,7 @@ def _roots(module: Module) -> set[str]:
 
 def _attributes(module: Module, owner: str) -> set[str]:
     """Names that are looked up on the module `owner`."""
-    nodes = (node for node in module.nodes if isinstance(node, ast.Attribute))
-    return {node.attr for node in nodes if isinstance(node.value, ast.Name) and node.value.id == owner}
+    return {name for each, name in module.attributes if each == owner}
 
 
 def test_every_module_has_a_floor() -> None:
@@ -233,13 +253,10 @@ def test_only_the_settings_read_the_environment() -> None:
 
 
 def test_only_the_command_line_writes_to_stdout() -> None:
-    writers = {module.name for module in _modules() if _prints(module) or "stdout" in _attributes(module, "sys")}
+    writers = {
+        module.name for module in _modules() if "print" in module.called or "stdout" in _attributes(module, "sys")
+    }
     assert {name for name in writers if not name.startswith("darkroom_server.cli")} <= CHILD_PROGRAMS
-
-
-def _prints(module: Module) -> bool:
-    calls = (node for node in module.nodes if isinstance(node, ast.Call))
-    return any(isinstance(call.func, ast.Name) and call.func.id == "print" for call in calls)
 
 
 def test_a_module_is_named_for_what_lives_in_it() -> None:
@@ -248,7 +265,7 @@ def test_a_module_is_named_for_what_lives_in_it() -> None:
 
 
 def test_every_module_says_what_lives_in_it() -> None:
-    assert [module.name for module in _modules() if not ast.get_docstring(module.tree)] == []
+    assert [module.name for module in _modules() if not module.docstring] == []
 
 
 def test_a_module_can_be_read_in_one_sitting() -> None:

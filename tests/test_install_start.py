@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import systems
 from forking_program import python_command
+from pages import bare_environ
 
 from darkroom_server.install.entries import Launch
 from darkroom_server.install.starting import seen_at_start
@@ -39,8 +40,7 @@ def told(
     home: Path, *words: str, path: str = "/usr/bin:/bin", stdin: str = "", script: Path = SCRIPT
 ) -> subprocess.CompletedProcess[str]:
     """The script with these words, where what it says matters and not how it starts: a fork where there are forks."""
-    environ = {name: text for name, text in os.environ.items() if name.startswith(("LANG", "LC_", "PYTHON"))}
-    environ |= {"HOME": str(home), "PATH": path}
+    environ = bare_environ() | {"HOME": str(home), "PATH": path}
     command = python_command(environ, str(script), *words)
     return subprocess.run(
         command, env=environ, cwd=home, input=stdin, capture_output=True, text=True, timeout=120, check=False
@@ -59,7 +59,7 @@ def program(path: Path, text: str) -> Path:
 
 
 def test_a_clone_writes_its_own_command_and_says_what_it_saw(tmp_path: Path) -> None:
-    done = run(tmp_path, str(SCRIPT), "install", "cursor")
+    done = told(tmp_path, "install", "cursor")
     assert done.returncode == 0, done.stderr
     assert entry_of(tmp_path)["command"] == str(SCRIPT) and entry_of(tmp_path)["args"] == []
     assert "Started it as Cursor will: darkroom" in done.stderr
@@ -72,8 +72,9 @@ def test_a_clone_writes_its_own_command_and_says_what_it_saw(tmp_path: Path) -> 
 
 
 def test_what_the_started_entry_keeps_goes_with_it(tmp_path: Path) -> None:
+    serve = shlex.join(python_command(bare_environ(), str(SCRIPT)))
     script = (
-        f'#!/bin/sh\necho kept > "$DARKROOM_DATA_DIR/kept"; ls "$DARKROOM_DATA_DIR"/* > "$HOME/seen"; exec {SCRIPT}\n'
+        f'#!/bin/sh\necho kept > "$DARKROOM_DATA_DIR/kept"; ls "$DARKROOM_DATA_DIR"/* > "$HOME/seen"; exec {serve}\n'
     )
     entry = program(tmp_path / "bin" / "darkroom-mcp", script)
     assert seen_at_start(Launch(command=str(entry)), {}, tmp_path).name == "darkroom"

@@ -10,7 +10,8 @@ from types import ModuleType
 
 import anyio
 import pytest
-from pages import PAGES, README, ROOT, Page, run_each
+from forking_program import python_command
+from pages import PAGES, README, ROOT, Page, bare_environ, run_each
 from sandbox_server import sandbox_server
 
 from darkroom_server.install.links import one_click_links
@@ -83,8 +84,8 @@ def test_ci_runs_the_test_command_of_the_readme() -> None:
 
 def test_the_first_command_makes_a_picture_and_prints_where_it_lies(tmp_path: Path) -> None:
     program = Path(sys.executable).with_name("darkroom-mcp")
-    environ = {"HOME": str(tmp_path), "PYTHONUTF8": "1"}
-    command = [str(program), "generate", "a lighthouse at dawn"]
+    environ = bare_environ() | {"HOME": str(tmp_path)}
+    command = python_command(environ, str(program), "generate", "a lighthouse at dawn")
     done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
     saved = Path(done.stdout.strip())
     assert done.returncode == 0 and saved.is_file() and tmp_path in saved.parents

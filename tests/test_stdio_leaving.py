@@ -20,8 +20,9 @@ def gateway() -> Iterator[GatewayProcess]:
 
 
 @pytest.fixture
-def host(tmp_path: Path, gateway: GatewayProcess) -> Iterator[Host]:
-    host = HostOfAnInterpreter(tmp_path, **gateway.settings)
+def host(request: pytest.FixtureRequest, tmp_path: Path, gateway: GatewayProcess) -> Iterator[Host]:
+    """Of an interpreter: each signal, each moment and each stream meets one, and elsewhere the server is a fork."""
+    host = getattr(request, "param", HostOfAnInterpreter)(tmp_path, **gateway.settings)
     yield host
     host.close()
 
@@ -32,14 +33,22 @@ def test_the_server_answers_and_leaves_with_0_at_the_end_of_stdin(host: Host) ->
     assert host.end() == (0, "")
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(
+    ("host", "number", "code"),
+    [(HostOfAnInterpreter, signal.SIGTERM, 143), (Host, signal.SIGINT, 130)],
+    indirect=["host"],
+)
 def test_a_signal_ends_an_idle_server_without_a_traceback(host: Host, number: int, code: int) -> None:
     host.greet()
     host.process.send_signal(number)
     assert host.end() == (code, "")
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(
+    ("host", "number", "code"),
+    [(Host, signal.SIGTERM, 143), (HostOfAnInterpreter, signal.SIGINT, 130)],
+    indirect=["host"],
+)
 def test_a_signal_in_the_middle_of_a_call_ends_the_server_without_a_traceback(
     host: Host, number: int, code: int
 ) -> None:
@@ -51,6 +60,7 @@ def test_a_signal_in_the_middle_of_a_call_ends_the_server_without_a_traceback(
     assert "Traceback" not in said
 
 
+@pytest.mark.parametrize("host", [Host], indirect=True)
 def test_a_host_that_closes_stdout_but_not_stdin_is_left_too(host: Host) -> None:
     host.greet()
     host.stdout.close()

@@ -32,7 +32,7 @@ _WAS_IDLE = 3
 _STDIN, _STDOUT = 0, 1
 _READ_BYTES = 1024 * 1024
 # All that a request may need: behind the fence nothing can be loaded any more.
-_NEEDED = (
+NEEDED = (
     "copy",
     "darkroom.decoder.drawing",
     "darkroom.decoder.raster",
@@ -67,10 +67,10 @@ def main() -> int:
     limit_resources(AS=MEMORY_BYTES, CPU=CPU_S, CORE=0)
     idle_s = float(sys.argv[1])
     sys.path += sys.argv[2:]
-    for name in _NEEDED:
+    for name in NEEDED:
         with suppress(ImportError):
             import_module(name)
-    _load_plugins()
+    load_plugins()
     limit_resources(FSIZE=0)  # until here, byte-code could be written
     _widen_pipes()
     if sys.platform == "win32":
@@ -81,7 +81,7 @@ def main() -> int:
     return 0 if code == _WAS_IDLE else 1
 
 
-def _load_plugins() -> None:
+def load_plugins() -> None:
     from PIL import Image, ImageFont
 
     Image.preinit()

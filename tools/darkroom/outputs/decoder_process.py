@@ -51,11 +51,6 @@ class DecoderProcess:
 
         Raises: OSError.
         """
-        folders = _folders()
-        program = str(Path(folders[0], "darkroom", _PROGRAM))
-        flags = ["-I", "-S", *(["-B"] if sys.dont_write_bytecode else ())]
-        flags += ["-X", f"pycache_prefix={sys.pycache_prefix}"] if sys.pycache_prefix else []
-        command = [sys.executable, *flags, program, str(idle_s), *dict.fromkeys(folders)]
         environment = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
         environment["MALLOC_ARENA_MAX"] = "2"  # each reserves 64 MiB of address space, which the memory limit counts
         # A picture's megabytes then come in pages of 2 MiB, also where it is smaller: in a virtual machine, 4 KiB ones
@@ -63,7 +58,11 @@ class DecoderProcess:
         environment["GLIBC_TUNABLES"] = "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=33554432"
         started: Self | None = None
         with anyio.CancelScope(shield=True):  # a start that is broken off would leave a process behind
-            started = cls(await anyio.open_process(command, stderr=DEVNULL, env=environment, start_new_session=True))
+            started = cls(
+                await anyio.open_process(
+                    decoder_command(idle_s), stderr=DEVNULL, env=environment, start_new_session=True
+                )
+            )
         assert started
         return started
 
@@ -114,6 +113,15 @@ class DecoderProcess:
             pieces.append(await self._process.stdout.receive(min(size, _READ_BYTES)))
             size -= len(pieces[-1])
         return b"".join(pieces)
+
+
+def decoder_command(idle_s: float) -> list[str]:
+    """What starts the program, with nothing of this process but its libraries."""
+    folders = _folders()
+    flags = ["-I", "-S", *(["-B"] if sys.dont_write_bytecode else ())]
+    flags += ["-X", f"pycache_prefix={sys.pycache_prefix}"] if sys.pycache_prefix else []
+    program = str(Path(folders[0], "darkroom", _PROGRAM))
+    return [sys.executable, *flags, program, str(idle_s), *dict.fromkeys(folders)]
 
 
 @cache
