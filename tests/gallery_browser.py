@@ -40,9 +40,11 @@ GATEWAY = Gateway(
     output_hosts=("delivery.test", "*.delivery.test"),
 )
 PROGRAMS = frozenset({HOST_URL, VIEW_URL})
-PAINTED = (
-    "images => images.every(image => image.naturalWidth > 0 && image.checkVisibility() && image.clientHeight > 40)"
-)
+PAINTED = """async () => {
+    const images = [...document.querySelectorAll('#grid img')];
+    await Promise.all(images.map(image => image.decode()));
+    return images.every(image => image.naturalWidth > 0 && image.checkVisibility() && image.clientHeight > 40);
+}"""
 TIMED = pytest.mark.parametrize("stage", [True], indirect=True, ids=["timed"])
 # Chromium hears only the last list of features to be off: ours are the first two, the rest is Playwright's own. With them
 # each window loads two pages of the browser's for a list below its address bar, which takes 0.9 s of work.
@@ -229,10 +231,8 @@ def wait_called(stage: Stage, tool: str, times: int) -> None:
 
 def wait_painted(stage: Stage, count: int) -> None:
     """Return once so many images are in the grid, each with pixels that can be seen."""
-    tiles = stage.view.locator("#grid img")
-    expect(tiles).to_have_count(count)
-    stage.view.wait_for_function("() => [...document.querySelectorAll('#grid img')].every(image => image.complete)")
-    assert tiles.evaluate_all(PAINTED)
+    expect(stage.view.locator("#grid img")).to_have_count(count)
+    assert stage.view.evaluate(PAINTED)
 
 
 def picture(width_px: int, height_px: int, color: str = "#7a5") -> bytes:
