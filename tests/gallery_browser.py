@@ -153,7 +153,7 @@ def policy() -> str:
 @contextmanager
 def open_stage(browser: Browser, *, width_px: int = 760, is_timed: bool = False) -> Generator[Stage]:
     """The host page with nothing of an earlier test. Where it `is_timed`, its clock is the test's."""
-    with empty_page(browser, width_px=width_px, height_px=900, is_timed=is_timed) as page:
+    with empty_page(browser, HOST_URL, width_px=width_px, height_px=900, is_timed=is_timed) as page:
         stage = Stage(page)
         page.route("**/*", stage.serve)
         with listening(page, stage.problems):
@@ -171,9 +171,13 @@ def only_page(browser: Browser, is_timed: bool) -> Page:
 
 
 @contextmanager
-def empty_page(browser: Browser, *, width_px: int, height_px: int, is_timed: bool = False) -> Generator[Page]:
-    """The only page, in that size; it is left without cookies and routes."""
+def empty_page(
+    browser: Browser, url: str, *, width_px: int, height_px: int, is_timed: bool = False
+) -> Generator[Page]:
+    """The only page, in that size, without cookies and routes, and with nothing in it that asks others than `url`."""
     page = only_page(browser, is_timed)
+    if not page.url.startswith(url):
+        page.goto("about:blank")
     page.set_viewport_size({"width": width_px, "height": height_px})
     try:
         yield page
@@ -186,7 +190,7 @@ def empty_page(browser: Browser, *, width_px: int, height_px: int, is_timed: boo
 def listening(
     page: Page, problems: list[str], requests: list[str] | None = None, referers: list[str] | None = None
 ) -> Generator[None]:
-    """The console's errors are noted, the URLs asked for, and their referers. In the end the page shows nothing."""
+    """The console's errors are noted, the URLs asked for, and their referers. In the end no view is shown."""
 
     def hear(message: ConsoleMessage) -> None:
         if message.type == "error":
@@ -209,8 +213,6 @@ def listening(
     finally:
         if page.url == HOST_URL:
             page.evaluate("host.anew()")
-        else:
-            page.goto("about:blank")
         page.remove_listener("console", hear)
         page.remove_listener("pageerror", fail)
         page.remove_listener("request", ask)
