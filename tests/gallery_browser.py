@@ -46,8 +46,8 @@ PAINTED = """async () => {
     return images.every(image => image.naturalWidth > 0 && image.checkVisibility() && image.clientHeight > 40);
 }"""
 TIMED = pytest.mark.parametrize("stage", [True], indirect=True, ids=["timed"])
-# Chromium hears only the last list of features to be off: ours are the first two, the rest is Playwright's own. With them
-# each window loads two pages of the browser's for a list below its address bar, which takes 0.9 s of work.
+# Chromium hears only the last list of features to be off, so Playwright's own stands here after ours. With those two
+# each window loads pages of the browser's for a list below its address bar, which takes 0.9 s of work.
 _OFF = (
     "WebUIOmniboxPopup,WebUIOmniboxAimPopup,"
     "AvoidUnnecessaryBeforeUnloadCheckSync,DestroyProfileOnBrowserClose,HttpsUpgrades,HttpsFirstBalancedModeAutoEnable,"
@@ -153,7 +153,7 @@ def policy() -> str:
 @contextmanager
 def open_stage(browser: Browser, *, width_px: int = 760, is_timed: bool = False) -> Generator[Stage]:
     """The host page with nothing of an earlier test. Where it `is_timed`, its clock is the test's."""
-    with empty_page(browser, HOST_URL, width_px=width_px, height_px=900, is_timed=is_timed) as page:
+    with empty_page(browser, width_px=width_px, height_px=900, is_timed=is_timed, stay_at=HOST_URL) as page:
         stage = Stage(page)
         page.route("**/*", stage.serve)
         with listening(page, stage.problems):
@@ -172,11 +172,14 @@ def only_page(browser: Browser, is_timed: bool) -> Page:
 
 @contextmanager
 def empty_page(
-    browser: Browser, url: str, *, width_px: int, height_px: int, is_timed: bool = False
+    browser: Browser, *, width_px: int, height_px: int, is_timed: bool = False, stay_at: str = ""
 ) -> Generator[Page]:
-    """The only page, in that size, without cookies and routes, and with nothing in it that asks others than `url`."""
+    """The only page, in that size, without cookies and routes; what it shows is left unless it lies at `stay_at`.
+
+    Whoever stays there must not mind what the page of the test before may still ask.
+    """
     page = only_page(browser, is_timed)
-    if not page.url.startswith(url):
+    if not (stay_at and page.url.startswith(stay_at)):
         page.goto("about:blank")
     page.set_viewport_size({"width": width_px, "height": height_px})
     try:

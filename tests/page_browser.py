@@ -51,7 +51,9 @@ def looking(
 
     Where it `is_timed`, its clock can be moved.
     """
-    with empty_page(browser, url, width_px=width_px, height_px=800, is_timed=is_timed) as page:
+    # Without its cookie the page of the test before would be refused what it asks, and the console would tell of that.
+    stay_at = "" if cookie else url
+    with empty_page(browser, width_px=width_px, height_px=800, is_timed=is_timed, stay_at=stay_at) as page:
         if is_timed:
             page.clock.install()
         page.emulate_media(color_scheme="light")

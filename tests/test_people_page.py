@@ -45,7 +45,7 @@ def team(running_postgres: PostgresServer, tmp_path_factory: pytest.TempPathFact
 @contextmanager
 def visiting(browser: Browser, team: Team) -> Generator[Seen]:
     """One person at the browser, without cookies; it ends with a silent console, only these two servers were asked."""
-    with empty_page(browser, team.origin, width_px=WIDTHS_PX[0], height_px=800) as page:
+    with empty_page(browser, width_px=WIDTHS_PX[0], height_px=800) as page:
         page.emulate_media(color_scheme="light")
         # The pages of oidc-provider ask for a font.
         own = (team.origin, team.issuer.url, "about:", "data:", "blob:")
@@ -116,6 +116,7 @@ def test_a_picture_of_the_persons_own_computer_goes_into_a_prediction(browser: B
         expect(page.locator("#added pre")).to_contain_text("(64 x 48")
         expect(page.locator("#trouble")).to_be_hidden()
         page.locator("#added button").click()
+        expect(page.locator("#voice")).to_have_text("Copied.")
         reference = clipboard(seen).split()[3]
         for event in ("paste", "drop"):
             page.evaluate(GIVEN, [event, list(picture(9, 9))])
