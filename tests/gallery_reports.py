@@ -92,7 +92,7 @@ def in_minutes(minutes: float) -> str:
     return (datetime.now(UTC) + timedelta(minutes=minutes)).isoformat()
 
 
-def plain_pictures(count: int = 1, size: tuple[int, int] = (512, 512)) -> list[bytes]:
+def plain_pictures(count: int = 1, size: tuple[int, int] = (64, 64)) -> list[bytes]:
     colors = ("#4f7cac", "#c97b63", "#6b9080", "#b08968", "#7d6b91", "#d4a373")
     return [picture(*size, colors[number % len(colors)]) for number in range(count)]
 

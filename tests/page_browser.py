@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gallery_browser import empty_page, listening, skip_outside_ci
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 OF_COLOURS = ("color-contrast", "link-in-text-block")
 AXE = Path(__file__).with_name("node_modules") / "axe-core" / "axe.min.js"
@@ -51,7 +51,9 @@ def looking(
 
     Where it `is_timed`, its clock can be moved.
     """
-    with empty_page(browser, width_px=width_px, height_px=800, is_timed=is_timed) as page:
+    # Without its cookie the page of the test before would be refused what it asks, and the console would tell of that.
+    stay_at = "" if cookie else url
+    with empty_page(browser, width_px=width_px, height_px=800, is_timed=is_timed, stay_at=stay_at) as page:
         if is_timed:
             page.clock.install()
         page.emulate_media(color_scheme="light")
@@ -61,7 +63,7 @@ def looking(
         seen = Seen(page)
         with listening(page, seen.problems, seen.requests):
             page.goto(url)
-            page.wait_for_function("() => document.querySelector('#count').textContent !== ''")
+            expect(page.locator("#count")).not_to_be_empty()
             yield seen
 
 

@@ -208,11 +208,11 @@ def test_all_of_it_works_from_the_keyboard(stage: Stage) -> None:
 
 
 def test_the_large_view_shows_the_original_while_its_link_lives(stage: Stage) -> None:
-    stage.pictures[f"{PICTURES_URL}1.png"] = picture(1024, 1024)
+    stage.pictures[f"{PICTURES_URL}1.png"] = picture(128, 128)
     stage.begin()
     stage.show(result(report(1), plain_pictures(1)))
     stage.view.locator(".tile").click()
-    stage.view.wait_for_function("() => document.querySelector('#stage img').naturalWidth === 1024")
+    stage.view.wait_for_function("() => document.querySelector('#stage img').naturalWidth === 128")
 
 
 def test_the_large_view_keeps_to_the_preview_once_the_link_is_dead(stage: Stage) -> None:
@@ -222,4 +222,4 @@ def test_the_large_view_keeps_to_the_preview_once_the_link_is_dead(stage: Stage)
     stage.show(result(data, plain_pictures(1)))
     stage.view.locator(".tile").click()
     expect(stage.view.get_by_role("dialog")).to_be_visible()
-    assert stage.view.locator("#stage img").evaluate("image => image.decode().then(() => image.naturalWidth)") == 512
+    assert stage.view.locator("#stage img").evaluate("image => image.decode().then(() => image.naturalWidth)") == 64

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -51,8 +52,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-def test_on_the_page_they_are_only_words(browser: Browser, folder: Path) -> None:
-    with PageProcess(folder) as server, looking(browser, server.url) as seen:
+@pytest.fixture(scope="module")
+def server(folder: Path) -> Iterator[PageProcess]:
+    with PageProcess(folder) as served:
+        yield served
+
+
+def test_on_the_page_they_are_only_words(browser: Browser, server: PageProcess) -> None:
+    with looking(browser, server.url) as seen:
         expect(seen.page.locator("#count")).to_have_text(f"{2 * len(WORDS) + len(HOSTILE_WORDS)} pictures")
         seen.page.locator(".tile").first.click()
         expect(seen.page.get_by_role("dialog")).to_be_visible()
@@ -65,23 +72,22 @@ def test_on_the_page_they_are_only_words(browser: Browser, folder: Path) -> None
         assert {url for url in seen.requests if not url.startswith((server.url, "data:"))} == set()
 
 
-def test_the_copied_command_is_one_for_every_shell(browser: Browser, folder: Path) -> None:
-    with PageProcess(folder) as server:
-        commands = [each["command"] for each in server.pictures() if each["name"].startswith("stray")]
-        assert len(commands) == len(WORDS)
-        for command in commands:
-            words = shlex.split(command)
-            assert words[:2] == ["darkroom-mcp", "generate"]
-            # No prompt is read as an option, nor as the name of a file of prompts.
-            assert (words[-2] == "--" or not words[-1].startswith("-")) and not re.match("@[^@]", words[-1])
-            assert command.isprintable() or "\n" not in command and "\x1b" not in command and "\r" not in command
-        with looking(browser, server.url) as seen:
-            seen.page.locator("#words").fill("rm -rf ~; echo")
-            expect(seen.page.locator("#count")).to_contain_text("2 of ")
-            seen.page.locator(".tile").last.click()
-            seen.page.get_by_role("button", name="Copy command").click()
-            expect(seen.page.locator("#voice")).to_have_text("Copied")
-            assert shlex.split(clipboard(seen))[-1] == WORDS[6]
+def test_the_copied_command_is_one_for_every_shell(browser: Browser, server: PageProcess) -> None:
+    commands = [each["command"] for each in server.pictures() if each["name"].startswith("stray")]
+    assert len(commands) == len(WORDS)
+    for command in commands:
+        words = shlex.split(command)
+        assert words[:2] == ["darkroom-mcp", "generate"]
+        # No prompt is read as an option, nor as the name of a file of prompts.
+        assert (words[-2] == "--" or not words[-1].startswith("-")) and not re.match("@[^@]", words[-1])
+        assert command.isprintable() or "\n" not in command and "\x1b" not in command and "\r" not in command
+    with looking(browser, server.url) as seen:
+        seen.page.locator("#words").fill("rm -rf ~; echo")
+        expect(seen.page.locator("#count")).to_contain_text("2 of ")
+        seen.page.locator(".tile").last.click()
+        seen.page.get_by_role("button", name="Copy command").click()
+        expect(seen.page.locator("#voice")).to_have_text("Copied")
+        assert shlex.split(clipboard(seen))[-1] == WORDS[6]
 
 
 def test_in_the_exported_file_they_are_only_words(browser: Browser, folder: Path) -> None:

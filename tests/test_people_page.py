@@ -116,6 +116,7 @@ def test_a_picture_of_the_persons_own_computer_goes_into_a_prediction(browser: B
         expect(page.locator("#added pre")).to_contain_text("(64 x 48")
         expect(page.locator("#trouble")).to_be_hidden()
         page.locator("#added button").click()
+        expect(page.locator("#voice")).to_have_text("Copied.")
         reference = clipboard(seen).split()[3]
         for event in ("paste", "drop"):
             page.evaluate(GIVEN, [event, list(picture(9, 9))])
