@@ -134,13 +134,6 @@ def _names() -> frozenset[str]:
     return frozenset(module.name for module in _modules())
 
 
-@pytest.fixture(scope="module", autouse=True)
-def trees_are_let_go() -> Iterator[None]:
-    """Else every collection of garbage in the tests that follow would look through half a million objects."""
-    yield
-    _modules.cache_clear()
-
-
 def _our_units(module: Module) -> set[str]:
     ours = {name for name in module.imports() if name.split(".")[0] in ("darkroom", "darkroom_server")}
     return {_unit(name) for name in ours} - {module.unit}
