@@ -63,8 +63,9 @@ def pytest_collectstart() -> None:
 
 
 def pytest_collection_finish() -> None:
-    """What is here now stays to the end, and is never looked through again."""
+    """What is here now stays to the end, and is never looked through again; for the rest that is done more rarely."""
     gc.freeze()
+    gc.set_threshold(5000)
     gc.enable()
 
 
@@ -109,26 +110,30 @@ def kept_tables() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="session", autouse=True)
+def clean_environment() -> Iterator[None]:
     """No key, gateway or folder of the person who runs the tests reaches one."""
-    for name in os.environ:
-        if name.startswith("DARKROOM_") or name.endswith(("_API_KEY", "_API_TOKEN", "_KEY")):
-            monkeypatch.delenv(name)
+    with pytest.MonkeyPatch.context() as patch:
+        for name in os.environ:
+            if name.startswith("DARKROOM_") or name.endswith(("_API_KEY", "_API_TOKEN", "_KEY")):
+                patch.delenv(name)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_sandbox() -> Iterator[None]:
+    """No test waits for the sandbox inside darkroom as long as a person does."""
+    from quick_sandbox import EMBEDDED, quick
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(EMBEDDED, quick)
+        yield
 
 
 @pytest.fixture(autouse=True)
 def no_loop_runs() -> None:
     """A test that is not async may start one, though an async fixture of its file stands open in this thread."""
     sniffio.current_async_library_cvar.set(None)
-
-
-@pytest.fixture(autouse=True)
-def quick_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test waits for the sandbox inside darkroom as long as a person does."""
-    from quick_sandbox import EMBEDDED, quick
-
-    monkeypatch.setattr(EMBEDDED, quick)
 
 
 @pytest.fixture

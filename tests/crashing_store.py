@@ -1,6 +1,7 @@
-"""A program that ends itself with `os._exit` at each line of saving an image in turn, and starts again each time.
+"""A program that ends itself with `os._exit` between any two lines of saving an image, and starts again each time.
 
-Prints one JSON object: how many lines it was ended at, and every way in which the folder was wrong afterwards.
+Of lines that leave the folder as it is, an end at the first tells all: whoever starts again knows the folder only.
+Prints one JSON object: how many lines there are, at how many it was ended, and every way in which the folder was wrong.
 """
 
 import hashlib
@@ -54,31 +55,47 @@ def save_image(folder: Path) -> None:
     anyio.run(save)
 
 
-def end_at_line(number: int) -> None:
-    """Let the process end when that many lines of the store were begun, in whatever thread."""
-    left = number
+def end_at_state(folder: Path, number: int) -> list[int]:
+    """Let the process end where the folder is in its state of that number, from 1, whatever thread a line runs in.
+
+    Gives the list in which lines are counted.
+    """
+    lines, left = [0], number
+    state: list[tuple[str, int, bytes]] | None = None
 
     def trace(frame: FrameType, event: str, argument: Any) -> Any:
-        nonlocal left
+        nonlocal state, left
         if frame.f_code.co_filename not in _TRACED:
             return None
         if event == "line":
-            left -= 1
-            if left == 0:
-                os._exit(_CRASHED)
+            lines[0] += 1
+            if (now := state_of(folder)) != state:
+                state = now
+                left -= 1
+                if left == 0:
+                    os._exit(_CRASHED)
         return trace
 
     threading.settrace(trace)
     sys.settrace(trace)
+    return lines
 
 
-def in_child(folder: Path, crash_at: int) -> bool:
-    """Save the image in a process of its own; whether that was ended at the line."""
+def state_of(folder: Path) -> list[tuple[str, int, bytes]]:
+    """All that an end would leave: each name, the file behind it, and what is in that."""
+    if not folder.exists():
+        return []
+    with os.scandir(folder) as found:
+        return sorted((each.name, each.inode(), Path(each).read_bytes()) for each in found)
+
+
+def in_child(folder: Path, crash_at: int, lines: Path) -> bool:
+    """Save the image in a process of its own; whether that was ended. Else the number of its lines is in `lines`."""
     child = os.fork()
     if child == 0:
-        if crash_at:
-            end_at_line(crash_at)
+        seen = end_at_state(folder, crash_at)
         save_image(folder)
+        lines.write_text(str(seen[0]))
         os._exit(0)
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     if status not in (0, _CRASHED):
@@ -103,17 +120,17 @@ def faults(folder: Path, *, is_finished: bool) -> list[str]:
 
 def main(root: Path) -> None:
     anyio.run(anyio.sleep, 0)  # loads the event loop once, so that the children need not
-    lines, wrong = 0, list[str]()
+    ends, wrong, lines = 0, list[str](), root / "lines"
     while True:
-        folder = root / str(lines + 1)
-        if not in_child(folder, crash_at=lines + 1):
+        folder = root / str(ends + 1)
+        if not in_child(folder, ends + 1, lines):
             break
-        lines += 1
-        wrong += [f"line {lines}: {fault}" for fault in faults(folder, is_finished=False)]
+        ends += 1
+        wrong += [f"end {ends}: {fault}" for fault in faults(folder, is_finished=False)]
         save_image(folder)
-        wrong += [f"line {lines}: {fault}" for fault in faults(folder, is_finished=True)]
+        wrong += [f"end {ends}: {fault}" for fault in faults(folder, is_finished=True)]
         shutil.rmtree(folder)
-    print(json.dumps({"lines": lines, "wrong": wrong}))
+    print(json.dumps({"lines": int(lines.read_text()), "ends": ends, "wrong": wrong}))
 
 
 if __name__ == "__main__":

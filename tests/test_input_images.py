@@ -280,7 +280,7 @@ async def test_an_image_beside_a_mask_keeps_its_size_when_it_is_shrunk(resolver:
     )
     result = await resolver.resolve(mapped)
     assert opened(sent(result)[1]).size == (420, 420)
-    mapped = replace(mapped, input={**mapped.input, "image": data_uri(noise(size=(2000, 2000)))})
+    mapped = replace(mapped, input={**mapped.input, "image": data_uri(noise(size=(1000, 1000)))})
     with pytest.raises(InvalidInput, match="cannot be made smaller than 256,000 bytes"):
         await resolver.resolve(mapped)
 

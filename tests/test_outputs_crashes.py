@@ -34,7 +34,7 @@ def test_a_crash_at_any_line_leaves_a_whole_image_or_none_and_the_next_start_sav
     assert finished.returncode == 0, finished.stderr
     result = json.loads(finished.stdout)
     assert result["wrong"] == []
-    assert result["lines"] > 80
+    assert result["lines"] > 80 and result["ends"] > 6
 
 
 @pytest.mark.anyio

@@ -101,7 +101,7 @@ async def test_the_type_is_that_of_the_content(client: Client) -> None:
 async def test_a_picture_of_megabytes_is_added_over_http(tmp_path: Path, mode: str) -> None:
     with HttpProcess(tmp_path) as server, anyio.fail_after(60):
         async with Client(server.url, mode=mode, extensions=[HasApps()]) as client:
-            reference = await added(client, noise(size=(1500, 1000)))
+            reference = await added(client, noise(size=(1000, 800)))
             result = await edit(client, reference)
     assert not result.is_error, text(result)
 
