@@ -128,14 +128,14 @@ class PostgresServer:
         self.execute(_EMPTY)
 
     @contextmanager
-    def dying_commits(self) -> Generator[None]:
-        """Inside the block a connection that has written into `meta` dies in a trigger that runs at the COMMIT."""
+    def dying_commits(self, table: str = "meta") -> Generator[None]:
+        """Inside the block a connection that has added a row to `table` dies in a trigger that runs at the COMMIT."""
         self.execute(
             "CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS"
             " $$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END $$"
         )
         self.execute(
-            "CREATE CONSTRAINT TRIGGER dies AFTER INSERT ON meta DEFERRABLE INITIALLY DEFERRED"
+            f"CREATE CONSTRAINT TRIGGER dies AFTER INSERT ON {table} DEFERRABLE INITIALLY DEFERRED"
             " FOR EACH ROW EXECUTE FUNCTION die()"
         )
         try:

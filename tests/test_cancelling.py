@@ -8,6 +8,7 @@ import pytest
 from fault_gateway import FaultGateway
 from fault_plan import Plan
 from open_rooms import NoonClock, room_at
+from scripted_gateway import Answer, RecordedRequest, ScriptedGateway
 
 from darkroom.darkroom import Darkroom
 from darkroom.generate_image import generate_image
@@ -96,7 +97,24 @@ async def test_a_cancel_that_does_not_reach_the_gateway_is_said_and_the_other_pa
         await start(room, TWO)
     async with room_at(gateway, tmp_path) as room:
         report = await get_prediction(room, "fox", cancel=True)
-    assert not report.is_error and "it is not canceled, and goes on: " in report.text
+    assert not report.is_error and "it may not be canceled, and may go on: " in report.text
+
+
+@pytest.mark.parametrize(
+    ("code", "said"), [(401, "it is not canceled, and goes on: "), (503, "it may not be canceled, and may go on: ")]
+)
+async def test_a_cancel_is_said_to_have_failed_where_the_gateway_has_refused_it(
+    code: int, said: str, tmp_path: Path
+) -> None:
+    def answer(request: RecordedRequest) -> Answer:
+        if request.path.endswith("/cancel"):
+            return Answer({"detail": "no"}, code)
+        return Answer({"id": "p" * 26, "status": "processing"}, 201)
+
+    async with ScriptedGateway(answer) as gateway, room_at(gateway, tmp_path) as room:
+        await start(room)
+        report = await get_prediction(room, "fox", cancel=True)
+    assert report.outcome == "running" and said in report.text
 
 
 async def test_another_gateways_prediction_is_never_canceled_at_this_one(gateway: FaultGateway, tmp_path: Path) -> None:

@@ -4,12 +4,14 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import systems
 from command_line import CommandLine, through
 from fault_plan import Plan
+from forking_program import DARKROOM
 from gateway_process import gateway_process
 from PIL import Image
 
@@ -261,8 +263,10 @@ def test_a_person_in_a_terminal_gets_a_short_help_without_arguments(line: Comman
 
 
 @systems.signals
-def test_ctrl_c_stops_waiting_and_says_how_to_pick_it_up(line: CommandLine) -> None:
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_ctrl_c_and_its_like_stop_waiting_and_say_how_to_pick_it_up(line: CommandLine, name: str) -> None:
     """The prediction is in the journal before the signal is sent, so there is an id to be told."""
+    number = int(getattr(signal, name))
     with (
         gateway_process(Plan(run_s=600)) as gateway,
         subprocess.Popen(
@@ -273,9 +277,9 @@ def test_ctrl_c_stops_waiting_and_says_how_to_pick_it_up(line: CommandLine) -> N
         ) as process,
     ):
         line.seen_in_the_journal(process, "select count(*) from intents where prediction_id is not null")
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         _, said = process.communicate(timeout=30)
-    assert process.returncode == 130, said
+    assert process.returncode == 128 + number, said
     assert "darkroom-mcp show" in said
     assert "Traceback" not in said
 
@@ -297,3 +301,21 @@ def test_ctrl_c_before_the_gateway_has_answered_says_that_it_may_run(line: Comma
     assert process.returncode == 130, said
     assert "has not answered yet: it may run and be billed" in said and "darkroom-mcp show" in said
     assert "goes on with it" not in said
+
+
+@systems.signals
+def test_a_command_whose_sigint_is_ignored_still_ends_with_sigterm_and_tells_the_id(line: CommandLine) -> None:
+    """As a shell starts what it runs in the background."""
+    with (
+        gateway_process(Plan(run_s=600)) as gateway,
+        subprocess.Popen(
+            ["sh", "-c", 'trap "" INT; exec "$@"', "sh", sys.executable, *DARKROOM, "generate", "a fox"],
+            env=line.environ | through(gateway.base_url),
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process,
+    ):
+        line.seen_in_the_journal(process, "select count(*) from intents where prediction_id is not null")
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=30)
+    assert process.returncode == 143 and "darkroom-mcp show" in said and "Traceback" not in said, said

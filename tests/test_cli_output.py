@@ -3,12 +3,14 @@
 import os
 import stat
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import systems
 from command_line import CommandLine, through
 from fault_plan import Plan
+from forking_program import DARKROOM
 from gateway_process import gateway_process
 from PIL import Image
 
@@ -135,3 +137,33 @@ def test_a_file_that_cannot_be_fetched_in_time_is_said_with_the_command_that_fet
         command = done.stderr.rpartition("darkroom-mcp ")[2].split()
         shown = line.run(*command, environ=through(gateway.base_url))
         assert shown.returncode == 0 and Path(shown.stdout.strip()).is_file(), shown.stderr
+
+
+@systems.linux
+def test_the_path_is_printed_where_nothing_can_be_told_beside(line: CommandLine) -> None:
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        command = line.command(("generate", "a fox"))
+        done = subprocess.run(command, env=line.environ, stdout=subprocess.PIPE, stderr=full, text=True)
+    assert done.returncode == 0 and Path(done.stdout.strip()).is_file(), done.stdout
+
+
+@systems.linux
+@pytest.mark.parametrize("words", [("generate", "a fox"), ("generate", "a fox", "--json"), ("history",), ("models",)])
+def test_an_answer_that_cannot_be_written_is_said_in_words(line: CommandLine, words: tuple[str, ...]) -> None:
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        done = subprocess.run(line.command(words), env=line.environ, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "The answer cannot be written (No space left on device)" in done.stderr
+
+
+@systems.shell_scripts
+@pytest.mark.parametrize(
+    ("words", "code", "out"),
+    [(("generate", "a fox"), 0, "a-fox"), (("generate", "-"), 2, ""), (("history",), 0, "time")],
+)
+def test_streams_that_are_closed_take_everything_and_give_nothing(
+    line: CommandLine, words: tuple[str, ...], code: int, out: str
+) -> None:
+    command = ["sh", "-c", 'exec "$@" 2>&- <&-', "sh", sys.executable, *DARKROOM, *words]
+    done = subprocess.run(command, env=line.environ, stdout=subprocess.PIPE, text=True)
+    assert done.returncode == code and out in done.stdout

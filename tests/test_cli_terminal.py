@@ -3,6 +3,7 @@
 import os
 import re
 import select
+import signal
 import struct
 import subprocess
 from collections.abc import Mapping
@@ -22,11 +23,14 @@ _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 def in_terminal(
     line: CommandLine,
     *words: str,
-    answers: Mapping[bytes, bytes] | None = None,
+    answers: Mapping[bytes, bytes | signal.Signals] | None = None,
     environ: Mapping[str, str] | None = None,
     columns: int = 80,
 ) -> tuple[int, bytes]:
-    """Run a command in a terminal that says the answer as soon as a text is printed; its exit code and the screen."""
+    """Run a command in a terminal that says the answer, or sends a signal, as soon as a text is printed.
+
+    Gives its exit code and the screen.
+    """
     import fcntl
     import pty
     import termios
@@ -48,7 +52,8 @@ def in_terminal(
                 except OSError:  # the other side is closed
                     break
                 for text in [text for text in waiting if text in screen]:
-                    os.write(ours, waiting.pop(text))
+                    answer = waiting.pop(text)
+                    os.write(ours, answer) if isinstance(answer, bytes) else process.send_signal(answer)
         finally:
             process.kill() if process.poll() is None and not screen else None
             os.close(ours)
@@ -89,3 +94,14 @@ def test_a_costly_batch_asks_and_a_no_sends_nothing(line: CommandLine) -> None:
         code, screen = in_terminal(line, *words, answers={b"[y/N]": b"y\n"}, environ=costly)
         assert code == 0 and b"2/2" in screen, screen
         assert gateway.truth().creates == 2
+
+
+@pytest.mark.parametrize(("key", "code"), [(signal.SIGINT, 130), (b"\x04", 2)])
+def test_ctrl_c_and_the_end_of_the_input_are_a_no_to_the_question_about_the_cost(
+    line: CommandLine, key: bytes | signal.Signals, code: int
+) -> None:
+    with gateway_process() as gateway:
+        costly = through(gateway.base_url) | {"DARKROOM_CONFIRM_USD": "0.001"}
+        ended, screen = in_terminal(line, "generate", "a fox", answers={b"[y/N]": key}, environ=costly)
+        assert ended == code and b"Traceback" not in screen, screen
+        assert gateway.truth().creates == 0

@@ -3,8 +3,9 @@
 import asyncio
 import os
 import sqlite3
+import tempfile
 from collections.abc import AsyncGenerator
-from contextlib import closing
+from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -16,11 +17,13 @@ from fault_plan import Plan
 from hypothesis import given
 from hypothesis import strategies as st
 from journal_fixtures import HandClock, Place, intended, new_intent, opened
+from lost_commits import LostCommits, lost_commits
 from open_rooms import Ears, NoonClock, room_at
+from postgres_server import PostgresServer
 from scripted_gateway import Answer, ScriptedGateway, gateway_at, read_request
 
 from darkroom.darkroom import Budget, Darkroom
-from darkroom.errors import GatewayBusy, SpendingRefused
+from darkroom.errors import GatewayBusy, JournalError, SpendingRefused
 from darkroom.gateways import Key, PredictionClient, Timeouts
 from darkroom.generate_image import generate_image
 from darkroom.get_prediction import get_prediction
@@ -211,6 +214,74 @@ async def test_a_claim_that_is_given_back_leaves_an_intent_to_be_sent(journal: J
     assert found and found.state is IntentState.INTENT
     watched.is_wanted = True
     assert await rate.claimed(watched, None)
+
+
+@asynccontextmanager
+async def behind_relay(postgres: PostgresServer, clock: HandClock) -> AsyncGenerator[tuple[Journal, LostCommits]]:
+    """A journal whose answers may be lost on the way."""
+    from darkroom.journal.postgres import open_postgres
+
+    with tempfile.TemporaryDirectory() as folder:
+        async with lost_commits(postgres, Path(folder)) as relay, open_postgres(relay.url, 2) as opened:
+            yield Journal(opened.database("acme", "alice"), clock), relay
+
+
+async def test_an_order_that_was_written_down_without_an_answer_is_given_back(
+    postgres: PostgresServer, clock: HandClock
+) -> None:
+    async with behind_relay(postgres, clock) as (far, relay):
+        rate, wish = create_rate(far, clock, []), new_intent(request_id="wish")
+        async with anyio.create_task_group() as tasks:
+            relay.to_lose = 1
+            with pytest.raises(JournalError, match="not known whether that was written"):
+                await rate.order(tasks, [wish], None, NO_CALL)
+        (row,) = await far.by_request("wish")
+        assert row.state is IntentState.INTENT
+        assert await rate.claimed(Watched(row, typical_s=None, started_s=0), None), "who repeats it sends it"
+
+
+async def test_an_order_that_died_at_its_commit_leaves_nothing(postgres: PostgresServer, clock: HandClock) -> None:
+    async with opened(postgres, clock) as journal:
+        rate, wish = create_rate(journal, clock, []), new_intent(request_id="wish")
+        with postgres.dying_commits("intents"):
+            async with anyio.create_task_group() as tasks:
+                with pytest.raises(JournalError, match="not known whether that was written"):
+                    await rate.order(tasks, [wish], None, NO_CALL)
+        assert await journal.by_request("wish") == ()
+        async with anyio.create_task_group() as tasks:
+            (row,) = await rate.order(tasks, [wish], None, NO_CALL)
+            assert row.state is IntentState.SENT
+
+
+async def test_a_claim_that_was_given_back_without_an_answer_is_not_used_beside_another_process(
+    postgres: PostgresServer, clock: HandClock
+) -> None:
+    async with behind_relay(postgres, clock) as (far, relay), opened(postgres, clock) as other:
+        rate = create_rate(far, clock, [])
+        watched = await ordered(rate)
+        relay.to_lose = 1
+        await rate.give_back(watched.intent.key)
+        assert await other.claim(watched.intent.key), "it is anybody's now"
+        assert await rate.claimed(watched, None) is None
+
+
+async def test_a_claim_whose_release_was_refused_once_is_given_back_and_claimed_anew(
+    postgres: PostgresServer, clock: HandClock
+) -> None:
+    async with opened(postgres, clock) as journal:
+        rate = create_rate(journal, clock, [])
+        watched = await ordered(rate)
+        postgres.execute("REVOKE UPDATE ON intents FROM darkroom_app")
+        try:
+            await rate.give_back(watched.intent.key)
+            with pytest.raises(JournalError):
+                await rate.claimed(watched, None)
+        finally:
+            postgres.execute("GRANT UPDATE ON intents TO darkroom_app")
+        clock.advance(1)
+        assert await rate.claimed(watched, None) == rate.now()
+        row = await journal.find(watched.intent.key)
+        assert row and row.state is IntentState.SENT and row.tries == 2
 
 
 async def test_an_order_beyond_the_limit_is_refused_to_who_gave_it(journal: Journal, clock: HandClock) -> None:

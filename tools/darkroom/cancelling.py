@@ -6,7 +6,7 @@ import anyio
 
 from darkroom.charges import Charge, Verdict
 from darkroom.darkroom import Darkroom
-from darkroom.errors import DarkroomError
+from darkroom.errors import DarkroomError, GatewayBusy, KeyRefused, RequestRefused
 from darkroom.journal import DOUBTFUL, Intent, IntentState
 from darkroom.predictions import PredictionStatus
 from darkroom.reports.amounts import seconds, usd
@@ -57,7 +57,9 @@ async def _cancel(darkroom: Darkroom, intent: Intent) -> str:
     try:
         prediction = await darkroom.work.cancel(intent)
     except DarkroomError as error:
-        return f"it is not canceled, and goes on: {error.message}"
+        is_refused = isinstance(error, RequestRefused | KeyRefused | GatewayBusy)  # else nobody knows what was done
+        fate = "it is not canceled, and goes on" if is_refused else "it may not be canceled, and may go on"
+        return f"{fate}: {error.message}"
     if prediction is None:
         return (
             f"it cannot be canceled here: gateway '{darkroom.gateway.name}' has no cancel. {_goes_on(darkroom, intent)}"

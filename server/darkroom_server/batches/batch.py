@@ -202,9 +202,9 @@ def _tally(batch: Batch) -> dict[str, int]:
 
 
 def code_of(batch: Batch) -> int:
-    """0 where all is done; the one code that all others share; 4 where something runs; else 1."""
+    """0 where all is done and told; the one code that all others share; 4 where something runs; else 1."""
     codes = {each.code for each in batch.done} - {0}
-    if len(codes) <= 1 and (codes or len(batch.done) == len(batch.made)):
+    if len(codes) <= 1 and (codes or (len(batch.done) == len(batch.made) and not batch.stop)):
         return next(iter(codes), 0)
     return 4 if 4 in codes else 1
 

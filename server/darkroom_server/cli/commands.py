@@ -1,5 +1,6 @@
 """The commands put together for typer."""
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -10,7 +11,7 @@ import typer
 
 from darkroom.errors import DarkroomError, GatewayError
 from darkroom_server import __version__
-from darkroom_server.cli.screen import note, show_json
+from darkroom_server.cli.screen import lead_nowhere, note, show_json
 
 # In the order of --help. A command loads its own module, which is named like it, and no other one.
 _OF_PICTURES = ("generate", "show", "history", "gallery", "cancel", "models", "schema", "doctor", "sandbox")
@@ -42,6 +43,7 @@ def run(arguments: Sequence[str]) -> int:
             app.add_typer(getattr(module, f"{name}_commands")(), name=name)
         else:
             app.command()(getattr(module, name))
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a file name may hold what the terminal's encoding does not
             stream.reconfigure(errors="backslashreplace")
@@ -57,7 +59,20 @@ def run(arguments: Sequence[str]) -> int:
         else:
             note(error.message)
         return 3 if isinstance(error, GatewayError) else 2
+    except OSError as error:  # of stdout: what has to do with other files is said in words of its own
+        lead_nowhere(sys.stdout)
+        note(f"The answer cannot be written ({error.strerror}). `darkroom-mcp history` knows what was made.")
+        return 1
+    except KeyboardInterrupt:
+        return 130
     return 0
+
+
+def _open_closed_streams() -> None:
+    """What a shell has closed is empty, and takes everything."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - until the end
 
 
 def _print_version(is_wanted: bool) -> None:

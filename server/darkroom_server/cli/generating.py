@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import anyio.to_thread
+import anyio
 import typer
 from pydantic import JsonValue
 
@@ -24,7 +24,16 @@ from darkroom_server.batches.targets import Target
 from darkroom_server.cli.balance import read_the_bill
 from darkroom_server.cli.opened import in_darkroom
 from darkroom_server.cli.pictures import draw, open_in_viewer
-from darkroom_server.cli.screen import batch_bar, left_behind, note, progress_bar, show_json, show_report
+from darkroom_server.cli.screen import (
+    agreed,
+    batch_bar,
+    lead_nowhere,
+    left_behind,
+    note,
+    progress_bar,
+    show_json,
+    show_report,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +126,9 @@ async def _run_batch(settings: Settings, wanted: Wanted, lines: Sequence[Line], 
     run = batch.Batch(planned=plans, made=[None] * len(plans))
     try:
         with batch_bar(len(plans), is_quiet=wanted.is_quiet) as advance:
-            await batch.run(run, _maker(darkroom, wanted, advance), partial(_show_made, wanted), at_once=wanted.at_once)
+            await batch.run(
+                run, _maker(darkroom, wanted, advance), partial(_show_made, wanted, run), at_once=wanted.at_once
+            )
     except anyio.get_cancelled_exc_class():
         done = f"{len(run.done)} of {len(plans)} prompts"
         note(f"Stopped after {done}. The same command again goes on; nothing is paid twice.")
@@ -148,8 +159,8 @@ def _maker(darkroom: Darkroom, wanted: Wanted, advance: Callable[[], None]) -> C
     return one
 
 
-def _show_made(wanted: Wanted, made: Made) -> None:
-    """The paths of one line; what is wrong with it beside."""
+def _show_made(wanted: Wanted, run: batch.Batch, made: Made) -> None:
+    """The paths of one line; what is wrong with it beside. Where nobody takes the paths, no more is begun."""
     if wanted.as_json:
         return
     if made.code:
@@ -157,8 +168,12 @@ def _show_made(wanted: Wanted, made: Made) -> None:
         for line in made.report.text.splitlines()[1:]:
             if line.startswith(("Reason:", "Prediction ")):
                 note(f"  {line}")
-    for path in made.saved:
-        typer.echo(path)
+    try:
+        for path in made.saved:
+            typer.echo(path)
+    except OSError as error:
+        run.stop = run.stop or f"its output cannot be written ({error.strerror})."
+        lead_nowhere(sys.stdout)
 
 
 def _show_plans(plans: Sequence[batch.Planned], bound: batch.Bound, wanted: Wanted) -> None:
@@ -201,5 +216,5 @@ async def _agree(darkroom: Darkroom, images: str, bound: batch.Bound, threshold_
             f"{images} would cost {bound.words}. Above {usd(threshold_usd)} (DARKROOM_CONFIRM_USD) that needs a yes, "
             "and there is no terminal to ask at. Nothing was sent. Repeat it with --yes to go ahead."
         )
-    if not await anyio.to_thread.run_sync(lambda: typer.confirm(f"Make {images} for {bound.words}?", err=True)):
+    if not await agreed(f"Make {images} for {bound.words}?"):
         raise SpendingRefused("Not confirmed. Nothing was sent.")

@@ -1,6 +1,9 @@
 """Opening the darkroom for one command."""
 
-from collections.abc import Awaitable, Callable
+import signal
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
+from types import FrameType
 from typing import TypeVar
 
 import anyio
@@ -13,7 +16,7 @@ from darkroom_server.cli.screen import note
 from darkroom_server.stdio import log_to_stderr
 
 T = TypeVar("T")
-_INTERRUPTED = 130
+_LIKE_CTRL_C = ("SIGTERM", "SIGHUP")  # the end of a time-out, and of the terminal; Windows has no SIGHUP
 
 
 def read_settings() -> Settings:
@@ -24,7 +27,7 @@ def read_settings() -> Settings:
 
 
 def in_darkroom(settings: Settings, work: Callable[[Darkroom], Awaitable[T]]) -> T:
-    """What `work` gives with the darkroom open. Raises: DarkroomError; typer.Exit with 130 after Ctrl-C."""
+    """What `work` gives with the darkroom open. Raises: DarkroomError; typer.Exit with 128 + n after signal n."""
 
     async def run() -> T:
         refusal: DarkroomError
@@ -38,7 +41,34 @@ def in_darkroom(settings: Settings, work: Callable[[Darkroom], Awaitable[T]]) ->
                 refusal = error
         raise refusal
 
+    with _taken_like_ctrl_c() as came:
+        try:
+            return anyio.run(run)
+        except KeyboardInterrupt:
+            raise typer.Exit(128 + (*came, signal.SIGINT)[0]) from None
+
+
+@contextmanager
+def _taken_like_ctrl_c() -> Generator[list[int]]:
+    """Let other signals end a command as Ctrl-C does: ids on their way arrive, and how to go on is said.
+
+    Gives those that came.
+    """
+    came: list[int] = []
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        came.append(number)
+        interrupt = signal.getsignal(signal.SIGINT)
+        if not callable(interrupt):  # a shell has it ignored by what it runs behind its back
+            raise KeyboardInterrupt
+        interrupt(number, frame)
+
+    known = [getattr(signal, name) for name in _LIKE_CTRL_C if hasattr(signal, name)]
+    taken = [each for each in known if signal.getsignal(each) is signal.SIG_DFL]  # nohup has SIGHUP ignored
+    for each in taken:
+        signal.signal(each, stop)
     try:
-        return anyio.run(run)
-    except KeyboardInterrupt:
-        raise typer.Exit(_INTERRUPTED) from None
+        yield came
+    finally:
+        for each in taken:
+            signal.signal(each, signal.SIG_DFL)

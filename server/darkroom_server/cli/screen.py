@@ -2,10 +2,13 @@
 
 import contextlib
 import json
+import os
 import sys
 from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence
-from typing import cast
+from threading import Thread
+from typing import TextIO, cast
 
+import anyio
 import typer
 from pydantic import JsonValue
 
@@ -15,6 +18,7 @@ from darkroom.reports.for_people import for_person
 from darkroom_server.batches.outcomes import exit_code, records, saved_paths, unsaved_states
 
 _UNBOUNDED = 100_000
+_LOOK_S = 0.05
 OnProgress = Callable[[float, str], Awaitable[None]]
 
 
@@ -61,8 +65,30 @@ def show_columns(heads: Sequence[str], rows: Sequence[Sequence[str]], *, flexibl
 
 
 def note(line: str) -> None:
-    """One line for the person, on stderr."""
-    typer.echo(for_person(line), err=True)
+    """One line for the person, on stderr; where nobody can be told any more, the command goes on."""
+    try:
+        typer.echo(for_person(line), err=True)
+    except OSError:
+        lead_nowhere(sys.stderr)
+
+
+def lead_nowhere(stream: TextIO) -> None:
+    """What cannot be written to a full disk or a closed pipe is not tried again, also not at the end."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
+async def agreed(question: str) -> bool:
+    """What the person says to that; no at the end of stdin. Ctrl-C waits for nobody's answer."""
+    said: list[bytes] = []
+    typer.echo(f"{question} [y/N]: ", nl=False, err=True)
+    # Not through sys.stdin: its lock would be held at the end of the process.
+    asking = Thread(target=lambda: said.append(os.read(sys.stdin.fileno(), 4096)), daemon=True)
+    asking.start()
+    while asking.is_alive():  # noqa: ASYNC110 - a thread cannot set an event of the loop
+        await anyio.sleep(_LOOK_S)
+    return b"".join(said).strip().lower() in (b"y", b"yes")
 
 
 def _remarks(report: PredictionReport, headline: str) -> Iterator[str]:

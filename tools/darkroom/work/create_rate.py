@@ -48,6 +48,8 @@ class CreateRate:
         self._turns = turns
         # Of those that were claimed in the commit that wrote them down, and are not sent yet.
         self._claimed_at: dict[str, tuple[float, float]] = {}
+        # To be given back, without an answer of the journal: each may be anybody's by now.
+        self._in_doubt: set[str] = set()
 
     async def order(
         self, tasks: anyio.abc.TaskGroup, wanted: Sequence[NewIntent], spending: Limit | None, call: Call
@@ -94,11 +96,16 @@ class CreateRate:
 
     async def give_back(self, key: str) -> None:
         """It is not sent now; it stands as one that was only written down."""
-        if claimed_at := self._claimed_at.pop(key, None):
-            try:
-                await self._journal.release(key, _UNSENT)
-            except JournalError:
-                self._claimed_at[key] = claimed_at  # for who sends it, or gives it back, next
+        if self._claimed_at.pop(key, None):
+            self._in_doubt.add(key)
+        with suppress(JournalError):
+            await self._settle(key)
+
+    async def _settle(self, key: str) -> None:
+        """Raises: JournalError."""
+        if key in self._in_doubt:
+            await self._journal.release(key, _UNSENT)
+            self._in_doubt.discard(key)
 
     async def _take_back(self, new: NewIntent) -> None:
         """A commit may be kept though its answer was lost; what it has claimed nobody sends."""
@@ -121,6 +128,8 @@ class CreateRate:
             await self.give_back(key)
         elif claimed_at := self._claimed_at.pop(key, None):
             return claimed_at
+        else:
+            await self._settle(key)
         while watched.is_wanted:
             claimed_at = self.now()
             self._runtime.at_crash_point(CrashPoint.BEFORE_CLAIM)
