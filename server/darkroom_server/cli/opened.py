@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import anyio
-import typer
 
 from darkroom.darkroom import Darkroom
 from darkroom.errors import DarkroomError
@@ -13,7 +12,6 @@ from darkroom_server.cli.screen import note
 from darkroom_server.stdio import log_to_stderr
 
 T = TypeVar("T")
-_INTERRUPTED = 130
 
 
 def read_settings() -> Settings:
@@ -24,7 +22,7 @@ def read_settings() -> Settings:
 
 
 def in_darkroom(settings: Settings, work: Callable[[Darkroom], Awaitable[T]]) -> T:
-    """What `work` gives with the darkroom open. Raises: DarkroomError; typer.Exit with 130 after Ctrl-C."""
+    """What `work` gives with the darkroom open. Raises: DarkroomError; KeyboardInterrupt, of which typer makes 130."""
 
     async def run() -> T:
         refusal: DarkroomError
@@ -38,7 +36,4 @@ def in_darkroom(settings: Settings, work: Callable[[Darkroom], Awaitable[T]]) ->
                 refusal = error
         raise refusal
 
-    try:
-        return anyio.run(run)
-    except KeyboardInterrupt:
-        raise typer.Exit(_INTERRUPTED) from None
+    return anyio.run(run)
