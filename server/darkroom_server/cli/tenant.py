@@ -172,7 +172,7 @@ def _act_cells(act: dict[str, Any]) -> tuple[str, ...]:
 def _act_record(act: dict[str, Any]) -> dict[str, Any]:
     return {
         "at": act["at"].isoformat(timespec="milliseconds"),
-        "who": _person(act) if act["issuer"] else act["who"] or None,
+        "who": {name: act[name] for name in ("issuer", "subject")} if act["issuer"] else act["who"] or None,
         "act": act["act"],
         "which": act["whom"] or act["which"] or None,
     }
@@ -185,10 +185,6 @@ def _record(tenant: dict[str, Any]) -> dict[str, Any]:
         "today": {"settled_usd": today.settled_usd, "reserved_usd": today.reserved_usd},
         "keys": [each | {"set_at": each["set_at"].isoformat(timespec="seconds")} for each in tenant["keys"]],
     }
-
-
-def _person(row: dict[str, Any]) -> dict[str, Any]:
-    return {"issuer": row["issuer"], "subject": row["subject"]}
 
 
 def _cells(tenant: dict[str, Any]) -> list[tuple[str, ...]]:
