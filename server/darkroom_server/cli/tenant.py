@@ -108,7 +108,7 @@ def key(
             )
         secret = read_hidden("Secret of its webhooks (not shown; Enter for none): ")
         new = NewKey(gateway=gateway, base_url=base_url, key=key, secret=secret, creates_per_minute=creates_per_minute)
-        account = administration.set_key(name, new, vault, person_of(principal))
+        account = administration.set_key(name, new, vault, principal and person_of(principal))
         also = " and the secret of its webhooks are" if secret else " is"
         note(f"The key of {gateway} for tenant '{name}'{also} sealed and kept, as account {account}.")
 
