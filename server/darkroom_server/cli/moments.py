@@ -16,8 +16,7 @@ def moment(text: str) -> float:
     if span := _SPAN.fullmatch(word):
         return time.time() - int(span[1]) * _SPAN_S[span[2]]
     try:
-        day = {"today": today, "yesterday": today - timedelta(days=1)}.get(word)
-        day = day or date.fromisoformat(text.strip())
+        day = {"today": today, "yesterday": today - timedelta(days=1)}.get(word) or date.fromisoformat(text.strip())
         return datetime(day.year, day.month, day.day).timestamp()
     except (ValueError, OverflowError, OSError):
         allowed = "Allowed: today, yesterday, YYYY-MM-DD, or a time ago such as 12h, 7d, 2w."
