@@ -7,7 +7,7 @@ workers in its own commit.
 """
 
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import anyio
@@ -32,28 +32,25 @@ _KEPT_IDS_EVERY_S = 60.0
 _LOOK_WITHIN_S = 20.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Creates:
-    """How creates are sent for an account: at which rate, and where the gateway is to tell their ends."""
-
-    turns: Turns
-    webhook_of: WebhookOf
-
-
 class QueuedWork(LocalWork):
-    """Creates as `LocalWork` does; `news` tells what has become of them. Nothing foreign is adopted in a team."""
+    """Creates as `LocalWork` does, at the rate of `turns`; `news` tells what has become of them.
+
+    `webhook_of` says where the gateway is to tell their ends. Nothing foreign is adopted in a team.
+    """
 
     is_open_to_foreign_ids = False
 
-    def __init__(self, room: Darkroom, tasks: anyio.abc.TaskGroup, news: News, creates: Creates) -> None:
+    def __init__(
+        self, room: Darkroom, tasks: anyio.abc.TaskGroup, news: News, turns: Turns, webhook_of: WebhookOf
+    ) -> None:
         fetching = ImageFetching(room.journal, room.stores, room.fetcher, room.runtime)
-        rules = replace(room.work_rules(), turns=creates.turns, webhook_of=creates.webhook_of)
+        rules = replace(room.work_rules(), turns=turns, webhook_of=webhook_of)
         super().__init__(room.account, room.journal, fetching, tasks, room.runtime, rules)
         self._news = news
         self._asked_s: dict[str, float] = {}
         self._bells: dict[str, Bell] = {}
         self._unattended = room.options.unattended
-        self._webhook_of = creates.webhook_of
+        self._webhook_of = webhook_of
 
     def start(self, intent: Intent, budget: Budget) -> Watched:
         return self._asked_for(super().start(intent, budget))
