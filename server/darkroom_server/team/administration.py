@@ -21,14 +21,7 @@ from darkroom.spelling import closest
 from darkroom_server.team.new_key import NewKey
 from darkroom_server.team.outbox import CHANGED
 from darkroom_server.team.quotas import spent_by_all
-from darkroom_server.team.tenants import (
-    MACHINES,
-    TENANT_NAME,
-    SealedPlace,
-    is_subject,
-    machine_subject,
-    principal_hash,
-)
+from darkroom_server.team.tenants import MACHINES, TENANT_NAME, SealedPlace, is_subject, machine_subject, principal_hash
 from darkroom_server.team.vault import Vault
 
 _TENANTS = """SELECT name, zone, usd_per_day, added_at,
