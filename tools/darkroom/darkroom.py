@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import anyio
 import anyio.abc
-from pydantic import JsonValue
 
 from darkroom.darkroom_options import DarkroomOptions
 from darkroom.gateways import OutputFetcher, PredictionClient
@@ -266,22 +265,12 @@ class Darkroom:
         options = self.options
         return WorkRules(
             paid_ids_dir=options.data_dir,
-            typical_s=self.typical_s,
+            typical_s=self.registry.typical_s,
             day_limit=self.day_limit,
             on_ended=options.on_ended,
-            reconcile=ReconcileRules(settle_s=options.settle_s, defaults=self._defaults),
+            reconcile=ReconcileRules(settle_s=options.settle_s, defaults=self.registry.defaults),
             lease_s=options.lease_s,
         )
-
-    def typical_s(self, model: str) -> float | None:
-        """The seconds that a run of the model usually takes; None where nobody knows."""
-        known = self.registry.find(model)
-        return known.typical_s if known else None
-
-    def _defaults(self, model: str) -> Mapping[str, JsonValue]:
-        """A model's own input defaults, as far as they are known."""
-        known = self.registry.find(model)
-        return known.with_defaults({}) if known else {}
 
 
 def _local_work(tasks: anyio.abc.TaskGroup, room: Darkroom) -> LocalWork:

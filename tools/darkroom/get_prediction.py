@@ -222,7 +222,7 @@ async def report_on(
         links_words=darkroom.options.links.words(darkroom.options.output_dir) if darkroom.options.links else "",
         conversation=whose,
         canceled=canceled,
-        typical_s=darkroom.typical_s(rows[0].model),
+        typical_s=darkroom.registry.typical_s(rows[0].model),
         repeated=await repeated_failure(darkroom, rows),
         sandbox_hint="" if any(row.origin != darkroom.gateway.origin for row in rows) else darkroom.sandbox_hint,
     )
