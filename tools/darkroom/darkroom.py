@@ -26,13 +26,12 @@ from darkroom.uris import host_of
 from darkroom.work.accounts import Account
 from darkroom.work.create import Budget
 from darkroom.work.image_fetching import ImageFetching
-from darkroom.work.interface import Work
 from darkroom.work.receipts import receipts
 from darkroom.work.reconcile import ReconcileRules
 from darkroom.work.rules import WorkRules
 from darkroom.work.runtime import Runtime
 from darkroom.work.wait import OnProgress, Waiting
-from darkroom.work.work import LocalWork
+from darkroom.work.work import Work
 
 if TYPE_CHECKING:
     from darkroom.live_models import Directory
@@ -273,7 +272,7 @@ class Darkroom:
         )
 
 
-def _local_work(tasks: anyio.abc.TaskGroup, room: Darkroom) -> LocalWork:
+def _local_work(tasks: anyio.abc.TaskGroup, room: Darkroom) -> Work:
     room.early_previews = EarlyPreviews(room.options.preview_px, tasks)
     fetching = ImageFetching(room.journal, room.stores, room.fetcher, room.runtime, room.early_previews, tasks)
-    return LocalWork(room.account, room.journal, fetching, tasks, room.runtime, room.work_rules())
+    return Work(room.account, room.journal, fetching, tasks, room.runtime, room.work_rules())

@@ -22,7 +22,7 @@ from darkroom.work.create import Budget, WebhookOf
 from darkroom.work.create_rate import Turns
 from darkroom.work.image_fetching import ImageFetching
 from darkroom.work.watch import GIVE_UP_AFTER_S, Watched
-from darkroom.work.work import LocalWork
+from darkroom.work.work import Work
 from darkroom_server.team.news import Bell, News
 
 _LOOK_EVERY_S, _LONGEST_PAUSE_S = 5.0, 30.0
@@ -32,8 +32,8 @@ _KEPT_IDS_EVERY_S = 60.0
 _LOOK_WITHIN_S = 20.0
 
 
-class QueuedWork(LocalWork):
-    """Creates as `LocalWork` does, at the rate of `turns`; `news` tells what has become of them.
+class QueuedWork(Work):
+    """Creates as `Work` does, at the rate of `turns`; `news` tells what has become of them.
 
     `webhook_of` says where the gateway is to tell their ends. Nothing foreign is adopted in a team.
     """
