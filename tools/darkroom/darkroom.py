@@ -88,6 +88,7 @@ class Darkroom:
         """
         from darkroom.outputs import OutputStores
 
+        problem: Exception | None = None
         async with AsyncExitStack() as stack:
             registry = ModelRegistry.load(options.models_dir)
             receipt_of = receipts(registry, options.gateway)
@@ -107,8 +108,12 @@ class Darkroom:
             tasks.start_soon(anyio.to_thread.run_sync, room.uploads.sweep)
             try:
                 yield room
+            except Exception as error:  # raised outside, because the task group would put it into an ExceptionGroup
+                problem = error
             finally:
                 room.work.close()
+        if problem:
+            raise problem
 
     @cached_property
     def live(self) -> "Directory":

@@ -6,7 +6,6 @@ from typing import TypeVar
 import anyio
 
 from darkroom.darkroom import Darkroom
-from darkroom.errors import DarkroomError
 from darkroom.settings import Settings
 from darkroom_server.cli.screen import note
 from darkroom_server.stdio import log_to_stderr
@@ -25,15 +24,9 @@ def in_darkroom(settings: Settings, work: Callable[[Darkroom], Awaitable[T]]) ->
     """What `work` gives with the darkroom open. Raises: DarkroomError; KeyboardInterrupt, of which typer makes 130."""
 
     async def run() -> T:
-        refusal: DarkroomError
         async with Darkroom.open(settings.options()) as darkroom:
             for warning in darkroom.journal.warnings:
                 note(f"Warning: {warning}")
-            # Raised outside, because it would leave the Darkroom's task group in an ExceptionGroup.
-            try:
-                return await work(darkroom)
-            except DarkroomError as error:
-                refusal = error
-        raise refusal
+            return await work(darkroom)
 
     return anyio.run(run)
