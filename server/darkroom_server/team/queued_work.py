@@ -98,7 +98,7 @@ class QueuedWork(Work):
             await self._cancel_quietly(watched.intent)
         try:
             bell = self._bells[key]
-            async with self._fence(f"following {watched.handle}", watched):
+            async with self._fence(f"following {watched.intent.handle}", watched):
                 if look_first:
                     if watched.intent.ended_at is None:
                         await self._look_once(watched)
@@ -112,7 +112,7 @@ class QueuedWork(Work):
     async def _look_once(self, watched: Watched) -> None:
         """For a person who asks now; what it shows is in the journal then, and the images come as always."""
         try:
-            prediction = await self._client.get(watched.handle, attempts=1, within_s=_LOOK_WITHIN_S)
+            prediction = await self._client.get(watched.intent.handle, attempts=1, within_s=_LOOK_WITHIN_S)
             row = await self._journal.record(prediction, self._look)
             watched.has_been_looked_up = True
             watched.publish(row)

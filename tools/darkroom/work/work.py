@@ -231,7 +231,7 @@ class Work:
 
     async def _look_and_watch(self, watched: Watched) -> None:
         schedule = PollSchedule()
-        async with self._fence(f"reading past times for {watched.handle}"):
+        async with self._fence(f"reading past times for {watched.intent.handle}"):
             schedule = await self._schedule(watched.intent)
         await self._watch(watched, schedule, look_first=True)
 
@@ -247,7 +247,7 @@ class Work:
         if not watched.is_wanted and not self._is_closing:
             await self._cancel_quietly(watched.intent)
         try:
-            async with self._fence(f"watching {watched.handle}", watched), anyio.create_task_group() as tasks:
+            async with self._fence(f"watching {watched.intent.handle}", watched), anyio.create_task_group() as tasks:
                 tasks.start_soon(self._leases.hold, key)
                 if not await self._watcher.watch(watched, schedule, look_first=look_first):
                     self._given_up.add(key)
@@ -281,7 +281,7 @@ class Work:
                 await self._drop_quietly(intent)
                 if watched.hold:
                     watched.hold.hurry()
-            elif intent.prediction_id and not (intent.status and intent.status.is_terminal):
+            elif intent.prediction_id and not intent.has_ended:
                 await self._cancel_quietly(intent)
         finally:
             ended.set()
