@@ -15,7 +15,7 @@ from darkroom.errors import InternalFault, JournalError, UnknownPrediction
 from darkroom.images import ImageState, StoredFile, StoredImage
 from darkroom.journal import Filter, Intent, IntentState, Journal, Look, Rate, Verdict
 from darkroom.journal.database import EVERYONE, Session
-from darkroom.journal.postgres import Postgres, open_postgres
+from darkroom.journal.postgres import Postgres
 from darkroom.predictions import Prediction, PredictionStatus
 from darkroom.work.paid_ids import PaidIds
 

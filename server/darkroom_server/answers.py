@@ -51,7 +51,7 @@ class Answer:
     @classmethod
     def of(cls, report: "PredictionReport", call: OpenCall, *, conversation: str, has_previews: bool) -> "Answer":
         """Of this call where it has a caller; a look-up answers those calls of which it tells the end."""
-        running = {row.request_id for row in report.intents if not (row.status and row.status.is_terminal)}
+        running = {row.request_id for row in report.intents if not row.has_ended}
         ended = {row.request_id for row in report.intents if row.request_id} - running
         marks = ((call.id, call.caller),) if call.caller else tuple((each, "") for each in sorted(ended))
         return cls(marks=marks, conversation=conversation, shown=pictured_in(report) if has_previews else frozenset())

@@ -16,7 +16,7 @@ from journal_fixtures import ORIGIN, new_intent  # noqa: E402
 from test_journal_scale import readings  # noqa: E402
 
 from darkroom.journal import Journal  # noqa: E402
-from darkroom.journal.codec import INSERT, values_of  # noqa: E402
+from darkroom.journal.codec import values_of  # noqa: E402
 from darkroom.journal.sqlite import SqliteDatabase, open_database  # noqa: E402
 
 _TURNS = 20
@@ -32,8 +32,10 @@ async def main(rows: int) -> None:
         start = time.time() - rows * 60
         connection.execute("BEGIN")
         new = new_intent()
+        columns = values_of(new, "", start)
         connection.executemany(
-            INSERT, (values_of(new, f"{number:026d}", start + number * 60) for number in range(rows))
+            f"INSERT INTO intents ({', '.join(columns)}) VALUES (:{', :'.join(columns)})",
+            (values_of(new, f"{number:026d}", start + number * 60) for number in range(rows)),
         )
         connection.execute(_ENDED)
         connection.execute(_IMAGES)

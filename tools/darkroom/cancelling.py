@@ -49,7 +49,7 @@ async def others_running(darkroom: Darkroom, found: Sequence[Intent], conversati
 async def _cancel(darkroom: Darkroom, intent: Intent) -> str:
     if intent.origin != darkroom.gateway.origin:
         return f"it was made through gateway '{intent.gateway}', not the one in use now, so it cannot be canceled here."
-    if intent.status is not None and intent.status.is_terminal:
+    if intent.has_ended:
         was_canceled = intent.status in (PredictionStatus.CANCELED, PredictionStatus.ABORTED)
         return "it was canceled before." if was_canceled else "it had ended already; nothing was canceled."
     if not intent.prediction_id:

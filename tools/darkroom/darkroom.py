@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import anyio
 import anyio.abc
-from pydantic import JsonValue
 
 from darkroom.darkroom_options import DarkroomOptions
 from darkroom.gateways import OutputFetcher, PredictionClient
@@ -27,13 +26,12 @@ from darkroom.uris import host_of
 from darkroom.work.accounts import Account
 from darkroom.work.create import Budget
 from darkroom.work.image_fetching import ImageFetching
-from darkroom.work.interface import Work
 from darkroom.work.receipts import receipts
 from darkroom.work.reconcile import ReconcileRules
 from darkroom.work.rules import WorkRules
 from darkroom.work.runtime import Runtime
 from darkroom.work.wait import OnProgress, Waiting
-from darkroom.work.work import LocalWork
+from darkroom.work.work import Work
 
 if TYPE_CHECKING:
     from darkroom.live_models import Directory
@@ -90,6 +88,7 @@ class Darkroom:
         """
         from darkroom.outputs import OutputStores
 
+        problem: Exception | None = None
         async with AsyncExitStack() as stack:
             registry = ModelRegistry.load(options.models_dir)
             receipt_of = receipts(registry, options.gateway)
@@ -109,8 +108,12 @@ class Darkroom:
             tasks.start_soon(anyio.to_thread.run_sync, room.uploads.sweep)
             try:
                 yield room
+            except Exception as error:  # raised outside, because the task group would put it into an ExceptionGroup
+                problem = error
             finally:
                 room.work.close()
+        if problem:
+            raise problem
 
     @cached_property
     def live(self) -> "Directory":
@@ -266,25 +269,15 @@ class Darkroom:
         options = self.options
         return WorkRules(
             paid_ids_dir=options.data_dir,
-            typical_s=self.typical_s,
+            typical_s=self.registry.typical_s,
             day_limit=self.day_limit,
             on_ended=options.on_ended,
-            reconcile=ReconcileRules(settle_s=options.settle_s, defaults=self._defaults),
+            reconcile=ReconcileRules(settle_s=options.settle_s, defaults=self.registry.defaults),
             lease_s=options.lease_s,
         )
 
-    def typical_s(self, model: str) -> float | None:
-        """The seconds that a run of the model usually takes; None where nobody knows."""
-        known = self.registry.find(model)
-        return known.typical_s if known else None
 
-    def _defaults(self, model: str) -> Mapping[str, JsonValue]:
-        """A model's own input defaults, as far as they are known."""
-        known = self.registry.find(model)
-        return known.with_defaults({}) if known else {}
-
-
-def _local_work(tasks: anyio.abc.TaskGroup, room: Darkroom) -> LocalWork:
+def _local_work(tasks: anyio.abc.TaskGroup, room: Darkroom) -> Work:
     room.early_previews = EarlyPreviews(room.options.preview_px, tasks)
     fetching = ImageFetching(room.journal, room.stores, room.fetcher, room.runtime, room.early_previews, tasks)
-    return LocalWork(room.account, room.journal, fetching, tasks, room.runtime, room.work_rules())
+    return Work(room.account, room.journal, fetching, tasks, room.runtime, room.work_rules())

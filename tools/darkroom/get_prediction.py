@@ -76,7 +76,7 @@ async def get_prediction(
         with anyio.move_on_after(end_s - darkroom.options.monotonic()):
             found = await darkroom.work.settle_doubts(found)
         if cancel:
-            open_keys = frozenset(each.key for each in found if not (each.status and each.status.is_terminal))
+            open_keys = frozenset(each.key for each in found if not each.has_ended)
             notes = await cancelling.cancel(darkroom, found)
             notes = (*notes, *await cancelling.others_running(darkroom, found, conversation or ""))
         watched = [each for intent in found if (each := await _watched(darkroom, intent))]
@@ -109,10 +109,9 @@ def _whose(id: str, found: Sequence[Intent], conversation: str | None) -> Whose:
 
 def _refuse_to_cancel(found: Sequence[Intent], *, cancel: bool) -> None:
     if cancel:
-        handle = found[0].prediction_id or found[0].key
         raise InvalidInput(
-            f"Nothing was canceled: the newest prediction, '{handle}', was not surely started in this conversation. "
-            "If the user means it, give its id.",
+            f"Nothing was canceled: the newest prediction, '{found[0].handle}', was not surely started in this "
+            "conversation. If the user means it, give its id.",
             field="id",
         )
 
@@ -175,8 +174,7 @@ def _is_open(darkroom: Darkroom, intent: Intent) -> bool:
 
 def _is_home(intent: Intent) -> bool:
     """True once nothing can change any more: it has ended, and its images are saved or lost."""
-    has_ended = intent.prediction is not None and intent.prediction.status.is_terminal
-    return has_ended and all(image.state is not ImageState.WANTED for image in intent.images)
+    return intent.has_ended and all(image.state is not ImageState.WANTED for image in intent.images)
 
 
 async def report_on(
@@ -222,7 +220,7 @@ async def report_on(
         links_words=darkroom.options.links.words(darkroom.options.output_dir) if darkroom.options.links else "",
         conversation=whose,
         canceled=canceled,
-        typical_s=darkroom.typical_s(rows[0].model),
+        typical_s=darkroom.registry.typical_s(rows[0].model),
         repeated=await repeated_failure(darkroom, rows),
         sandbox_hint="" if any(row.origin != darkroom.gateway.origin for row in rows) else darkroom.sandbox_hint,
     )

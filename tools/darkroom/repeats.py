@@ -24,7 +24,7 @@ def refuse_other_arguments(darkroom: Darkroom, request: ImageRequest, earlier: S
     Raises: InvalidInput where that was another gateway or other arguments; it names what differs and the id.
     """
     first = earlier[0]
-    name, made = first.request_id, first.prediction_id or first.key
+    name, made = first.request_id, first.handle
     if first.origin != darkroom.gateway.origin:
         raise InvalidInput(
             f"request_id '{name}' was used through gateway '{first.gateway}', not the one in use now. Nothing was "

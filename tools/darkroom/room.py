@@ -197,18 +197,12 @@ async def open(**settings: Unpack[SettingArguments]) -> AsyncGenerator[Room]:
     Raises: SettingsError, JournalError; nothing was sent then.
     """
     read = Settings.read(arguments=settings)
-    problem: Exception | None = None
     async with Darkroom.open(read.options()) as darkroom:
         room = Room(darkroom, read)
-        # Raised outside, because it would leave the Darkroom's task group in an ExceptionGroup.
         try:
             yield room
-        except Exception as error:
-            problem = error
         finally:
             room.close()
-    if problem:
-        raise problem
 
 
 def _made(report: PredictionReport) -> PredictionReport:

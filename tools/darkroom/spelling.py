@@ -15,3 +15,9 @@ def closest(word: str, known: Iterable[str], *, limit: int = 3, cutoff: float = 
     import difflib
 
     return difflib.get_close_matches(word, list(known), n=limit, cutoff=cutoff)
+
+
+def closest_words(word: str, known: Iterable[str]) -> str:
+    """` Closest: 'replicate'.`, however far that is; empty where no word is known."""
+    near = closest(word, known, limit=1, cutoff=0.0)
+    return f" Closest: {near[0]!r}." if near else ""

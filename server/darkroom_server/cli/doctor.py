@@ -15,7 +15,7 @@ from darkroom.registry import ModelRegistry
 from darkroom.settings import Settings, described, variable_of
 from darkroom.uris import is_url
 from darkroom_server.cli.balance import balance_words
-from darkroom_server.cli.team import check_team_extra
+from darkroom_server.cli.team import check_database
 
 _Finding = tuple[bool, str]  # whether it is fine, and what to say
 
@@ -61,12 +61,8 @@ def _about_team(settings: Settings) -> Iterator[_Finding]:
     if settings.team is None or settings.team.database_url is None:
         return
     try:
-        check_team_extra()
-        from darkroom.journal.postgres_schema import checked, connected
-
-        with connected(settings.team.database_url.get_secret_value()) as connection:
-            checked(connection)
-            yield True, f"Team: the role {connection.info.user} can use its database, whose tables are up to date."
+        role = check_database(settings.team)
+        yield True, f"Team: the role {role} can use its database, whose tables are up to date."
     except (JournalError, SettingsError) as error:
         yield False, f"Team: {error.message}"
     yield True, "Team: its keys and limits are in `darkroom-mcp tenant list`; what follows is of your own darkroom."

@@ -13,8 +13,6 @@ from darkroom_server.cli.screen import note, progress_bar
 from darkroom_server.cli.serve import listening
 from darkroom_server.stdio import log_to_stderr
 
-_INTERRUPTED = 130
-
 
 def gallery(
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.", min=0, max=65535)] = 0,
@@ -31,7 +29,13 @@ def gallery(
     if settings.problem:
         note(settings.problem.message)
     if export is not None:
-        _export(settings, export.expanduser(), limit)
+        from darkroom_server.page.serving import export_page
+
+        target = export.expanduser()
+        with progress_bar() as on_progress:
+            count = anyio.run(export_page, settings, target, limit, on_progress)
+        typer.echo(target)
+        note(f"{counted(count, 'picture')} with prompts and costs, without the paths of this computer.")
         return
     from darkroom_server.page.guard import Guard
     from darkroom_server.page.reveal import open_address
@@ -45,15 +49,3 @@ def gallery(
 
     with listening("127.0.0.1", port) as listener, contextlib.suppress(KeyboardInterrupt):
         anyio.run(serve_page, settings, listener, ready)
-
-
-def _export(settings: Settings, target: Path, limit: int) -> None:
-    from darkroom_server.page.serving import export_page
-
-    try:
-        with progress_bar() as on_progress:
-            count = anyio.run(export_page, settings, target, limit, on_progress)
-    except KeyboardInterrupt:
-        raise typer.Exit(_INTERRUPTED) from None
-    typer.echo(target)
-    note(f"{counted(count, 'picture')} with prompts and costs, without the paths of this computer.")

@@ -100,7 +100,7 @@ def _cells(intent: Intent) -> tuple[str, ...]:
         intent.model.rpartition("/")[2],
         clean_words(prompt_of(intent), _PROMPT_LENGTH),
         paths[0] + (f" (+{len(paths) - 1})" if len(paths) > 1 else "") if paths else "",
-        intent.prediction_id or intent.key,
+        intent.handle,
     )
 
 
@@ -109,7 +109,7 @@ def _print_csv(rows: tuple[Intent, ...]) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(_CSV_HEADS)
     for each in rows:
-        record = _record(each) | {"paths": "\n".join(_paths(each)), "id": each.prediction_id or each.key}
+        record = _record(each) | {"paths": "\n".join(_paths(each)), "id": each.handle}
         writer.writerow([_harmless(record[name]) for name in _CSV_HEADS])
 
 

@@ -17,7 +17,7 @@ from darkroom_server.install import entries, launching
 from darkroom_server.install.clients import CLIENTS, Client, client_named
 from darkroom_server.install.entries import Environment, Launch
 from darkroom_server.install.skill import skill_path, skill_text
-from darkroom_server.install.starting import Seen, StartFailed, seen_at_start
+from darkroom_server.install.starting import StartFailed, seen_at_start
 from darkroom_server.install.variables import check_name, check_values, is_secret, settled_gateway
 from darkroom_server.install.writing import Done, shown_entry, write_entry, write_page
 
@@ -72,7 +72,7 @@ def install(
         typer.echo(shown_entry(chosen, name, entry), nl=False)
         return
     if not print_only and check is not False:
-        typer.echo(_seen_words(chosen, _started(chosen, launch, environment)), err=True)  # tools by their own names
+        typer.echo(_started(chosen, launch, environment), err=True)  # tools by their own names
     if path is None:
         note(f"{chosen.title} keeps this list itself. Run:")
         typer.echo(entries.command_line(name, launch, environment.given))
@@ -156,19 +156,16 @@ def _launch(client: Client, command: str, *, in_project: bool, is_written: bool,
     return launching.installed_as_tool(uv, source)
 
 
-def _started(client: Client, launch: Launch, environment: Environment) -> Seen:
+def _started(client: Client, launch: Launch, environment: Environment) -> str:
     """What was seen when it was started as a host would. Raises: InvalidRequest where it does not start."""
     try:
-        return seen_at_start(launch, environment.given, Path.home())
+        seen = seen_at_start(launch, environment.given, Path.home())
     except StartFailed as failed:
         for line in failed.said:
             note(f"  {line}")
         raise InvalidRequest(
             f"{failed} Nothing was written to {client.title}. --no-check writes the entry all the same."
         ) from failed
-
-
-def _seen_words(client: Client, seen: Seen) -> str:
     return (
         f"Started it as {client.title} will: {seen.name} {seen.version} with {len(seen.tools)} tools "
         f"({', '.join(seen.tools)}), ready after {seen.seconds:.1f} s."

@@ -37,12 +37,10 @@ def set_key(
     if not key:
         raise InvalidRequest("No key came. Type it at the prompt, or give it as a line of stdin. Nothing was stored.")
     place = settings.key_store.put(name, key.reveal(), is_for_file=in_file)
-    if place == SYSTEM_STORE:
-        note(f"The key for {name} is kept in {place}.")
-    else:
-        note(f"The key for {name} is kept in {place}, which you alone can read.")
-        if not in_file and not find_spec("keyring"):
-            note("With the extra `keyring` it would go into the system's key store: darkroom-mcp[keyring].")
+    is_file = place != SYSTEM_STORE
+    note(f"The key for {name} is kept in {place}{', which you alone can read' if is_file else ''}.")
+    if is_file and not in_file and not find_spec("keyring"):
+        note("With the extra `keyring` it would go into the system's key store: darkroom-mcp[keyring].")
     variables = ("DARKROOM_API_KEY", *load_gateways()[gateway.lower()].key_variables)
     if first := next((each for each in variables if each in settings.sources.texts), ""):
         note(f"{first} is set in the environment and still comes first.")

@@ -16,7 +16,6 @@ from darkroom.registry import ModelRegistry, Sort
 from darkroom.reports import Limits, ModelReport
 from darkroom.reports.amounts import seconds, usd
 from darkroom.reports.for_people import for_person
-from darkroom.settings import Settings
 from darkroom_server.cli.completing import model_names
 from darkroom_server.cli.opened import in_darkroom, read_settings
 from darkroom_server.cli.screen import note, show_columns, show_json
@@ -56,8 +55,14 @@ def models(
     if is_found := gateway and "/" not in query:
         report = in_darkroom(settings, lambda darkroom: search_gateway(darkroom, query, limit))
     else:
-        asked = ("", query) if is_name else (query, "")
-        report = _report(settings, registry, asked, task=task, sort=sort, max_usd=max_usd, limit=limit)
+        has_limit = settings.max_usd_per_call is not None or settings.max_usd_per_day is not None
+        limits = in_darkroom(settings, Darkroom.limits) if has_limit else Limits()
+        is_unknown = is_name and registry.find(query) is None
+        if is_unknown and not settings.problem and settings.choice.gateway.has_models:  # the gateway may know it
+            report = in_darkroom(settings, lambda darkroom: describe_model(darkroom, query, limits))
+        else:
+            asked = {"model" if is_name else "query": query}
+            report = list_models(registry, **asked, task=task, sort=sort, max_usd=max_usd, limit=limit, limits=limits)
     if as_json:
         show_json(report.data)
     elif report.is_error or is_name or is_found:
@@ -65,27 +70,6 @@ def models(
     else:
         _show_table(report)
     raise typer.Exit(2 if report.is_error else 0)
-
-
-def _report(
-    settings: Settings,
-    registry: ModelRegistry,
-    asked: tuple[str, str],
-    *,
-    task: str,
-    sort: Sort,
-    max_usd: float,
-    limit: int,
-) -> ModelReport:
-    """`asked`: words to search for, or the name of one model, which only the gateway may know."""
-    query, name = asked
-    has_limit = settings.max_usd_per_call is not None or settings.max_usd_per_day is not None
-    limits = in_darkroom(settings, Darkroom.limits) if has_limit else None
-    if name and registry.find(name) is None and not settings.problem and settings.choice.gateway.has_models:
-        return in_darkroom(settings, lambda darkroom: describe_model(darkroom, name, limits or Limits()))
-    return list_models(
-        registry, query=query, task=task, model=name, sort=sort, max_usd=max_usd, limit=limit, limits=limits
-    )
 
 
 def _show_table(report: ModelReport) -> None:

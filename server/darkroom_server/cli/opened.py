@@ -7,10 +7,8 @@ from types import FrameType
 from typing import TypeVar
 
 import anyio
-import typer
 
 from darkroom.darkroom import Darkroom
-from darkroom.errors import DarkroomError
 from darkroom.settings import Settings
 from darkroom_server.cli.screen import note
 from darkroom_server.stdio import log_to_stderr
@@ -30,16 +28,10 @@ def in_darkroom(settings: Settings, work: Callable[[Darkroom], Awaitable[T]]) ->
     """What `work` gives with the darkroom open. Raises: DarkroomError; typer.Exit with 128 + n after signal n."""
 
     async def run() -> T:
-        refusal: DarkroomError
         async with Darkroom.open(settings.options()) as darkroom:
             for warning in darkroom.journal.warnings:
                 note(f"Warning: {warning}")
-            # Raised outside, because it would leave the Darkroom's task group in an ExceptionGroup.
-            try:
-                return await work(darkroom)
-            except DarkroomError as error:
-                refusal = error
-        raise refusal
+            return await work(darkroom)
 
     with _taken_like_ctrl_c() as came:
         try:

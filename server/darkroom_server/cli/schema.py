@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from copy import deepcopy
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -39,11 +38,10 @@ def schema_of(command: Command) -> dict[str, Any]:
 
 def _of_lines(batch: dict[str, Any], prediction: dict[str, Any]) -> dict[str, Any]:
     """A batch whose lines are reports, each with where its prompt stands."""
-    whole, line = deepcopy(batch), deepcopy(prediction)
-    line["properties"] |= {
+    line = {
         "line": {"type": "string", "description": "Where the prompt stands"},
         "copies": {"type": "array", "items": {"type": "string"}, "description": "Where -o has put them"},
     }
-    line["required"] = [*line["required"], "line"]
-    whole["properties"]["lines"]["items"] = line
-    return whole
+    items = {"properties": prediction["properties"] | line, "required": [*prediction["required"], "line"]}
+    batch["properties"]["lines"]["items"] = prediction | items
+    return batch

@@ -4,7 +4,7 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from threading import Thread
 from typing import TextIO, cast
 
@@ -15,11 +15,11 @@ from pydantic import JsonValue
 from darkroom.journal import DOUBTFUL, Intent
 from darkroom.reports import Outcome, PredictionReport
 from darkroom.reports.for_people import for_person
+from darkroom.work.wait import OnProgress
 from darkroom_server.batches.outcomes import exit_code, records, saved_paths, unsaved_states
 
 _UNBOUNDED = 100_000
 _LOOK_S = 0.05
-OnProgress = Callable[[float, str], Awaitable[None]]
 
 
 def show_report(report: PredictionReport, *, as_json: bool, is_quiet: bool = False, paths: Sequence[str] = ()) -> int:
@@ -127,12 +127,9 @@ def left_behind(intent: Intent) -> str:
     """What is known of a prediction when its command is stopped, and how to go on with it."""
     if intent.prediction_id:
         return f"The gateway goes on with it. {_how_to_fetch(intent.prediction_id)}"
-    is_sent = intent.state in DOUBTFUL
-    known = (
-        f"The request went to gateway '{intent.gateway}', which has not answered yet: it may run and be billed."
-        if is_sent
-        else "It was not sent yet."
-    )
+    known = "It was not sent yet."
+    if intent.state in DOUBTFUL:
+        known = f"The request went to gateway '{intent.gateway}', which has not answered yet: it may run and be billed."
     return f"{known} What became of it: darkroom-mcp show {intent.key} --wait 60"
 
 

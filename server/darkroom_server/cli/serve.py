@@ -4,17 +4,14 @@ import contextlib
 import re
 import socket
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from darkroom.settings import Settings
 from darkroom_server.cli.screen import note
-from darkroom_server.cli.team import check_team_extra
+from darkroom_server.cli.team import check_database
 from darkroom_server.stdio import log_to_stderr, serve_stdio
-
-if TYPE_CHECKING:
-    from darkroom.team_settings import TeamSettings
 
 _LOOPBACK = "127.0.0.1"
 _PORT = 8000
@@ -62,25 +59,15 @@ def _serve_http(host: str, port: int, allowed_hosts: Sequence[str]) -> None:
             param_hint="--host",
         )
     if team:
-        _check_team(settings, team)
+        if settings.problem:
+            raise settings.problem
+        check_database(team)
     log_to_stderr(settings.log_level)
     with listening(host, port) as listener:
         if settings.problem:
             note(settings.problem.message)
         address = f"http://{shown}:{listener.getsockname()[1]}/mcp"
         serve_http(settings, listener, allowed_hosts=allowed_hosts, on_ready=lambda: typer.echo(address))
-
-
-def _check_team(settings: Settings, team: "TeamSettings") -> None:
-    """Refuse to serve a team that nobody could use. Raises: SettingsError, JournalError."""
-    if settings.problem:
-        raise settings.problem
-    check_team_extra()
-    from darkroom.journal.postgres_schema import checked, connected
-
-    assert team.database_url
-    with connected(team.database_url.get_secret_value()) as connection:
-        checked(connection)
 
 
 def sandbox(

@@ -24,6 +24,20 @@ def check_team_extra() -> None:
         raise SettingsError("A team's darkroom needs the extra `team`: pip install 'darkroom-mcp[team]'.")
 
 
+def check_database(team: "TeamSettings") -> str:
+    """The role that can use the database of this team.
+
+    Raises: SettingsError as `check_team_extra`; JournalError where it cannot, or the tables are not up to date.
+    """
+    check_team_extra()
+    from darkroom.journal.postgres_schema import checked, connected
+
+    assert team.database_url
+    with connected(team.database_url.get_secret_value()) as connection:
+        checked(connection)
+        return connection.info.user
+
+
 def team_settings() -> "TeamSettings":
     """Those that are set, or else the defaults.
 

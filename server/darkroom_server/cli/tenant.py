@@ -108,7 +108,7 @@ def key(
             )
         secret = read_hidden("Secret of its webhooks (not shown; Enter for none): ")
         new = NewKey(gateway=gateway, base_url=base_url, key=key, secret=secret, creates_per_minute=creates_per_minute)
-        account = administration.set_key(name, new, vault, person_of(principal))
+        account = administration.set_key(name, new, vault, principal and person_of(principal))
         also = " and the secret of its webhooks are" if secret else " is"
         note(f"The key of {gateway} for tenant '{name}'{also} sealed and kept, as account {account}.")
 
@@ -172,7 +172,7 @@ def _act_cells(act: dict[str, Any]) -> tuple[str, ...]:
 def _act_record(act: dict[str, Any]) -> dict[str, Any]:
     return {
         "at": act["at"].isoformat(timespec="milliseconds"),
-        "who": _person(act) if act["issuer"] else act["who"] or None,
+        "who": {name: act[name] for name in ("issuer", "subject")} if act["issuer"] else act["who"] or None,
         "act": act["act"],
         "which": act["whom"] or act["which"] or None,
     }
@@ -185,10 +185,6 @@ def _record(tenant: dict[str, Any]) -> dict[str, Any]:
         "today": {"settled_usd": today.settled_usd, "reserved_usd": today.reserved_usd},
         "keys": [each | {"set_at": each["set_at"].isoformat(timespec="seconds")} for each in tenant["keys"]],
     }
-
-
-def _person(row: dict[str, Any]) -> dict[str, Any]:
-    return {"issuer": row["issuer"], "subject": row["subject"]}
 
 
 def _cells(tenant: dict[str, Any]) -> list[tuple[str, ...]]:

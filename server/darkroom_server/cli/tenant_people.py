@@ -1,6 +1,7 @@
 """`darkroom-mcp tenant …` for single persons of a tenant: limits, administrators, forgetting."""
 
 import math
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import anyio
@@ -37,7 +38,7 @@ def limit(
     """Set what a tenant may spend in a day, or one person in it; both limits hold."""
     most_usd = _amount(usd_per_day)
     with owner() as administration:
-        administration.set_limit(name, most_usd, person_of(principal))
+        administration.set_limit(name, most_usd, principal and person_of(principal))
         whom = f"{principal[1]} of {principal[0]} in tenant '{name}'" if principal else f"Tenant '{name}'"
         of_day = "without limit" if most_usd is None else f"{usd(most_usd)} a day"
         note(f"{whom} may spend {of_day}, from the next create on.")
@@ -53,22 +54,19 @@ def admin(
 
     They see no prompt and no picture of others, and change nothing.
     """
-    from darkroom_server.team.administration import Person
-
     with owner() as administration:
-        administration.set_administrator(name, Person(issuer, subject), is_one=not is_revoked)
+        administration.set_administrator(name, person_of((issuer, subject)), is_one=not is_revoked)
         says = "no longer sees" if is_revoked else "sees"
         note(f"{subject} of {issuer} {says} the whole tenant '{name}' on the page.")
 
 
 def forget(issuer: _Issuer, subject: _Subject, is_agreed: _IsAgreed = False) -> None:
     """Forget a person: cancel what runs, delete their images, then all rows about them. It cannot be undone."""
-    from darkroom_server.team.administration import Person
     from darkroom_server.team.forgetting import Forgetting
 
     vault = vault_of()
     with owner() as administration:
-        forgetting = Forgetting(administration, vault, _places(), Person(issuer, subject))
+        forgetting = Forgetting(administration, vault, _places(), person_of((issuer, subject)))
         _, found = forgetting.found()
         if not is_agreed:
             _ask(f"Forget {subject} of {issuer}: {found}?")
@@ -98,8 +96,6 @@ def _places() -> tuple[str, str]:
 
 def _ask(question: str) -> None:
     """Raises: InvalidRequest unless the answer is yes."""
-    import sys
-
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise InvalidRequest(f"{question} There is no terminal to ask at. Repeat it with --yes to go ahead.")
     if not typer.confirm(question, err=True):
@@ -115,10 +111,10 @@ def vault_of() -> "Vault":
     return Vault.read(team.master_keys.get_secret_value())
 
 
-def person_of(given: tuple[str, str] | None) -> "Person | None":
+def person_of(named: tuple[str, str]) -> "Person":
     from darkroom_server.team.administration import Person
 
-    return Person(*given) if given else None
+    return Person(*named)
 
 
 def _amount(text: str) -> float | None:

@@ -12,7 +12,7 @@ from typing import Literal
 from pydantic import JsonValue
 
 from darkroom.errors import InvalidRequest
-from darkroom.spelling import closest
+from darkroom.spelling import closest_words
 
 Platform = Literal["linux", "darwin", "win32"]
 
@@ -97,6 +97,5 @@ def client_named(name: str) -> Client:
     names = [client.name for client in CLIENTS]
     if name in names:
         return CLIENTS[names.index(name)]
-    near = closest(name, names, limit=1, cutoff=0.0)
-    hint = f" Closest: {near[0]!r}." if near else ""
+    hint = closest_words(name, names)
     raise InvalidRequest(f"Unknown client {name[:40]!r}.{hint} Known: {', '.join(names)}.")

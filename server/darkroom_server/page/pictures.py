@@ -97,7 +97,7 @@ def pictures_of(intent: Intent) -> list[Picture]:
     return [
         Picture(
             id=f"{intent.key}-{image.index + 1}",
-            at=intent.intended_at if intent.sent_at is None else intent.sent_at,
+            at=intent.at,
             file=file,
             prompt=prompt,
             model=intent.model,

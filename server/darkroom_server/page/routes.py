@@ -14,11 +14,12 @@ from starlette.routing import Route, Router
 
 from darkroom.errors import DarkroomError, UnknownPrediction
 from darkroom.outputs.formats import HEAD_BYTES, sniff
+from darkroom.outputs.preview import SHOWN_TYPES, Reader
 from darkroom_server.page.catalogue import Catalogue
 from darkroom_server.page.document import served_page
 from darkroom_server.page.pictures import Picture
 from darkroom_server.page.reveal import reveal
-from darkroom_server.page.thumbnails import SHOWN_TYPES, Reader, Thumbnails, shrunk
+from darkroom_server.page.thumbnails import Thumbnails, shrunk
 
 # An image never changes under its address. On a server the address is the same for whoever has the cookie.
 _KEPT = {"Cache-Control": "private, max-age=86400, immutable", "Vary": "Cookie"}

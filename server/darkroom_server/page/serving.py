@@ -2,7 +2,7 @@
 
 import base64
 import socket
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from itertools import islice
 from pathlib import Path
@@ -19,6 +19,7 @@ from darkroom.outputs import OutputStores
 from darkroom.outputs.decoders import decoders
 from darkroom.outputs.formats import HEAD_BYTES, sniff
 from darkroom.settings import Settings
+from darkroom.work.wait import OnProgress
 from darkroom_server.page.catalogue import Catalogue
 from darkroom_server.page.document import exported_page
 from darkroom_server.page.guard import Guard
@@ -29,8 +30,6 @@ from darkroom_server.page.thumbnails import FolderKept, Thumbnails
 _LEAVE_WITHIN_S = 1
 _ROWS_AT_ONCE = 500
 _MADE_AT_ONCE = 8
-
-OnProgress = Callable[[float, str], Awaitable[None]]
 
 
 @asynccontextmanager

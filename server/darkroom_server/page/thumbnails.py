@@ -16,16 +16,14 @@ from darkroom.file_systems import write_whole
 from darkroom.images import StoredFile
 from darkroom.outputs.decoding import render_image
 from darkroom.outputs.formats import HEAD_BYTES, MAX_PIXELS, pixel_size, sniff
+from darkroom.outputs.preview import SHOWN_TYPES, Reader
 
 LONGEST_PX = 400
 MAX_BYTES = 60_000
-SHOWN_TYPES = frozenset({"image/png", "image/jpeg", "image/webp"})
 _AT_ONCE = 2
 _HASH = re.compile(r"[0-9a-f]{64}")
 _MOST_KEPT_BYTES = 1_000_000_000
 _SVG = "image/svg+xml"
-
-Reader = Callable[[StoredFile], Awaitable[bytes]]
 
 
 class Kept(Protocol):

@@ -1,12 +1,11 @@
 """What a worker has for one gateway account: its client, the journal of everyone in its tenant, and who follows it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import anyio
 import anyio.abc
-from pydantic import JsonValue
 
 from darkroom.errors import SettingsError
 from darkroom.journal import account_rows
@@ -114,20 +113,12 @@ class AccountRooms:
         asked.look_every_s = self._pace.told_s if is_told(self._settings, account, gateway) else 0.0
         rows = AccountRows(database, account.tenant, account.id, gateway.origin, self._pace.answered_s)
         bills = Bills(asked, journal, self._runtime)
-        rules = ReconcileRules(settle_s=self._pace.settle_s, defaults=self._defaults)
+        rules = ReconcileRules(settle_s=self._pace.settle_s, defaults=self._registry.defaults)
         return AccountRoom(
             clients=clients,
             journal=journal,
             database=database,
-            watch=AccountWatch(asked, journal, rows, self._runtime, rules, self._typical_s),
+            watch=AccountWatch(asked, journal, rows, self._runtime, rules, self._registry.typical_s),
             fetching=ImageFetching(journal, self._stores, clients.fetcher, self._runtime),
             bills=bills,
         )
-
-    def _typical_s(self, model: str) -> float | None:
-        known = self._registry.find(model)
-        return known.typical_s if known else None
-
-    def _defaults(self, model: str) -> Mapping[str, JsonValue]:
-        known = self._registry.find(model)
-        return known.with_defaults({}) if known else {}

@@ -3,7 +3,7 @@
 import getpass
 import hashlib
 import secrets
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +17,7 @@ from darkroom.journal.database import EVERYONE
 from darkroom.journal.postgres import PostgresSession
 from darkroom.journal.postgres_schema import connected
 from darkroom.journal.postgres_words import in_words
-from darkroom.spelling import closest
+from darkroom.spelling import closest_words
 from darkroom_server.team.new_key import NewKey
 from darkroom_server.team.outbox import CHANGED
 from darkroom_server.team.quotas import spent_by_all
@@ -108,7 +108,7 @@ class Administration:
         known = [row["name"] for row in self._rows("SELECT name FROM pg_timezone_names")]
         if zone not in known:
             raise InvalidRequest(
-                f"Unknown time zone {zone[:60]!r}.{_closest(zone, known)} Such as: Europe/Berlin, UTC."
+                f"Unknown time zone {zone[:60]!r}.{closest_words(zone, known)} Such as: Europe/Berlin, UTC."
             )
 
     def tenants(self) -> list[dict[str, Any]]:
@@ -127,7 +127,8 @@ class Administration:
         """Raises: InvalidRequest where there is no such tenant."""
         names = [row["name"] for row in self._rows("SELECT name FROM tenants ORDER BY name")]
         if tenant not in names:
-            hint = _closest(tenant, names) if names else " There is none yet: `darkroom-mcp tenant add NAME` adds one."
+            none = " There is none yet: `darkroom-mcp tenant add NAME` adds one."
+            hint = closest_words(tenant, names) if names else none
             raise InvalidRequest(f"Unknown tenant {tenant[:80]!r}.{hint}")
 
     def set_key(self, tenant: str, new: NewKey, vault: Vault, person: Person | None = None) -> str:
@@ -283,11 +284,6 @@ def _check_machine(name: str) -> None:
         raise InvalidRequest(
             f"{name[:80]!r} cannot name a machine. Allowed: up to 255 characters without '/' and spaces."
         )
-
-
-def _closest(name: str, known: Sequence[str]) -> str:
-    near = closest(name, known, limit=1, cutoff=0.0)
-    return f" Closest: {near[0]!r}." if near else ""
 
 
 def _login_name() -> str:

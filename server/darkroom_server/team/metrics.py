@@ -4,10 +4,10 @@ They are counted by OpenTelemetry's API, which does nothing until `serve_metrics
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from opentelemetry import metrics
-from opentelemetry.metrics import CallbackOptions, Observation
+from opentelemetry.metrics import Observation
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from darkroom.errors import SettingsError
@@ -50,11 +50,9 @@ class CountedRequests:
             description="From the request to the end of its answer",
             explicit_bucket_boundaries_advisory=_BOUNDS_S,
         )
-
-        def observed(_: CallbackOptions) -> Iterable[Observation]:
-            return [Observation(rooms())]
-
-        meter.create_observable_gauge("darkroom.rooms", [observed], description="People who have called of late")
+        meter.create_observable_gauge(
+            "darkroom.rooms", [lambda _: [Observation(rooms())]], description="People who have called of late"
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

@@ -7,7 +7,7 @@ workers in its own commit.
 """
 
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import anyio
@@ -22,7 +22,7 @@ from darkroom.work.create import Budget, WebhookOf
 from darkroom.work.create_rate import Turns
 from darkroom.work.image_fetching import ImageFetching
 from darkroom.work.watch import GIVE_UP_AFTER_S, Watched
-from darkroom.work.work import LocalWork
+from darkroom.work.work import Work
 from darkroom_server.team.news import Bell, News
 
 _LOOK_EVERY_S, _LONGEST_PAUSE_S = 5.0, 30.0
@@ -32,28 +32,25 @@ _KEPT_IDS_EVERY_S = 60.0
 _LOOK_WITHIN_S = 20.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Creates:
-    """How creates are sent for an account: at which rate, and where the gateway is to tell their ends."""
+class QueuedWork(Work):
+    """Creates as `Work` does, at the rate of `turns`; `news` tells what has become of them.
 
-    turns: Turns
-    webhook_of: WebhookOf
-
-
-class QueuedWork(LocalWork):
-    """Creates as `LocalWork` does; `news` tells what has become of them. Nothing foreign is adopted in a team."""
+    `webhook_of` says where the gateway is to tell their ends. Nothing foreign is adopted in a team.
+    """
 
     is_open_to_foreign_ids = False
 
-    def __init__(self, room: Darkroom, tasks: anyio.abc.TaskGroup, news: News, creates: Creates) -> None:
+    def __init__(
+        self, room: Darkroom, tasks: anyio.abc.TaskGroup, news: News, turns: Turns, webhook_of: WebhookOf
+    ) -> None:
         fetching = ImageFetching(room.journal, room.stores, room.fetcher, room.runtime)
-        rules = replace(room.work_rules(), turns=creates.turns, webhook_of=creates.webhook_of)
+        rules = replace(room.work_rules(), turns=turns, webhook_of=webhook_of)
         super().__init__(room.account, room.journal, fetching, tasks, room.runtime, rules)
         self._news = news
         self._asked_s: dict[str, float] = {}
         self._bells: dict[str, Bell] = {}
         self._unattended = room.options.unattended
-        self._webhook_of = creates.webhook_of
+        self._webhook_of = webhook_of
 
     def start(self, intent: Intent, budget: Budget) -> Watched:
         return self._asked_for(super().start(intent, budget))
@@ -101,7 +98,7 @@ class QueuedWork(LocalWork):
             await self._cancel_quietly(watched.intent)
         try:
             bell = self._bells[key]
-            async with self._fence(f"following {watched.handle}", watched):
+            async with self._fence(f"following {watched.intent.handle}", watched):
                 if look_first:
                     if watched.intent.ended_at is None:
                         await self._look_once(watched)
@@ -115,7 +112,7 @@ class QueuedWork(LocalWork):
     async def _look_once(self, watched: Watched) -> None:
         """For a person who asks now; what it shows is in the journal then, and the images come as always."""
         try:
-            prediction = await self._client.get(watched.handle, attempts=1, within_s=_LOOK_WITHIN_S)
+            prediction = await self._client.get(watched.intent.handle, attempts=1, within_s=_LOOK_WITHIN_S)
             row = await self._journal.record(prediction, self._look)
             watched.has_been_looked_up = True
             watched.publish(row)

@@ -15,7 +15,7 @@ from darkroom.work.create_rate import CREATES, Turns
 from darkroom_server.team.clients import AccountClients
 from darkroom_server.team.hooks import webhooks
 from darkroom_server.team.news import News
-from darkroom_server.team.queued_work import Creates, QueuedWork
+from darkroom_server.team.queued_work import QueuedWork
 from darkroom_server.team.team_account import TeamAccount
 from darkroom_server.team.team_journal import TeamJournal
 from darkroom_server.team.tenants import GatewayAccount, Principal, zone_of
@@ -44,14 +44,14 @@ class Replica:
         journal = TeamJournal(self.postgres, self.registry, clients.gateway, account, person.hash)
         options = self._options(person, account, clients, limit)
         turns = Turns(rate=account.rate or CREATES, within_s=TURN_WITHIN_S)
-        creates = Creates(turns=turns, webhook_of=webhooks(self.settings, account, clients.gateway))
+        webhook_of = webhooks(self.settings, account, clients.gateway)
         return Darkroom(
             options,
             self.registry,
             TeamAccount(clients.client, journal, clients.key, account.id),
             OutputStores(options.output_dir, spare=options.data_dir / "images"),
             clients.fetcher,
-            lambda room: QueuedWork(room, self.tasks, self.news, creates),
+            lambda room: QueuedWork(room, self.tasks, self.news, turns, webhook_of),
         )
 
     def _options(

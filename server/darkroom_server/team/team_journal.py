@@ -5,16 +5,7 @@ from functools import partial
 
 from darkroom.gateways import Gateway
 from darkroom.images import ImageState, StoredImage
-from darkroom.journal import (
-    Intent,
-    IntentState,
-    Journal,
-    Look,
-    NewIntent,
-    Verdict,
-    image_rows,
-    intent_rows,
-)
+from darkroom.journal import Intent, IntentState, Journal, Look, NewIntent, Verdict, image_rows, intent_rows
 from darkroom.journal.database import Session
 from darkroom.journal.postgres import Postgres
 from darkroom.predictions import Prediction
@@ -78,7 +69,6 @@ class TeamJournal(Journal):
 
     async def record_all(self, seen: Sequence[Prediction], look: Look) -> None:
         """Keep the last states of several in one commit; those that the journal does not know are left out."""
-
         await self._change_all(lambda session, at: intent_rows.see_all(session, seen, at), look)
 
     async def seconds(self, gateway: str, model: str, limit: int = 50) -> tuple[float, ...]:

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from darkroom.errors import AccessRefused, SettingsError
 from darkroom.gateways import GatewayChoice, Key, choose_gateway
 from darkroom.journal import Rate
-from darkroom.journal.database import EVERYONE, Session
+from darkroom.journal.database import EVERYONE
 from darkroom.journal.postgres import NOBODY, Postgres
 from darkroom_server.team.vault import Vault
 
@@ -165,11 +165,7 @@ class Directory:
 
     async def _open_to_all(self, statement: str, *values: object) -> list[Any]:
         """Rows of the functions that need no tenant."""
-
-        def work(session: Session) -> list[Any]:
-            return session.execute(statement, values).fetchall()
-
-        return await self._postgres.of_nobody.read(work)
+        return await self._postgres.of_nobody.read(lambda session: session.execute(statement, values).fetchall())
 
     def _opened(self, row: Mapping[str, Any]) -> GatewayAccount:
         place = SealedPlace(row["tenant"], row["id"])

@@ -14,7 +14,7 @@ from darkroom.gateways.keys import Key
 from darkroom.gateways.profiles import Gateway, load_gateways
 from darkroom.gateways.route import Route, proxy_at
 from darkroom.key_store import KeyStore
-from darkroom.spelling import closest
+from darkroom.spelling import closest_words
 from darkroom.uris import is_loopback_url, is_web_url, origin_of
 
 GATEWAY_VARIABLE = "DARKROOM_GATEWAY"
@@ -140,8 +140,7 @@ def named_gateway(name: str) -> Gateway:
     gateways = load_gateways()
     if chosen := gateways.get(name.lower()):
         return chosen
-    near = closest(name.lower(), gateways, limit=1, cutoff=0.0)
-    hint = f" Closest: {near[0]!r}." if near else ""
+    hint = closest_words(name.lower(), gateways)
     raise InvalidRequest(f"Unknown gateway {name[:40]!r}.{hint} Known: {', '.join(gateways)}.")
 
 

@@ -46,20 +46,6 @@ _LATER = (
     "joined_at",
     "answered_at",
 )
-_COLUMNS = (
-    *_TEXTS,
-    *_PLAIN,
-    "has_bound",
-    "key",
-    "input",
-    "input_shown",
-    "file_fields",
-    "request",
-    "seed",
-    "state",
-    "intended_at",
-)
-INSERT = f"INSERT INTO intents ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
 FILE_COLUMNS = (
     "location",
     "mime_type",
@@ -72,21 +58,21 @@ FILE_COLUMNS = (
 )
 
 
-def values_of(new: NewIntent, key: str, now: float) -> list[Any]:
-    """The values for INSERT: secrets are masked before anything is written."""
-    return [
-        *(storable(getattr(new, name)) for name in _TEXTS),
-        *(getattr(new, name) for name in _PLAIN),
-        int(new.has_bound),
-        key,
-        to_json(masked_secrets(new.input)),
-        shown_json(dict(new.input)),
-        to_json(list(new.file_fields)),
-        shown_json(dict(new.request) | _beside_request(new)),
-        None if new.seed is None else str(new.seed),
-        IntentState.INTENT.value,
-        now,
-    ]
+def values_of(new: NewIntent, key: str, now: float) -> dict[str, Any]:
+    """A new row of `intents` by its columns: secrets are masked before anything is written."""
+    return {
+        **{name: storable(getattr(new, name)) for name in _TEXTS},
+        **{name: getattr(new, name) for name in _PLAIN},
+        "has_bound": int(new.has_bound),
+        "key": key,
+        "input": to_json(masked_secrets(new.input)),
+        "input_shown": shown_json(dict(new.input)),
+        "file_fields": to_json(list(new.file_fields)),
+        "request": shown_json(dict(new.request) | _beside_request(new)),
+        "seed": None if new.seed is None else str(new.seed),
+        "state": IntentState.INTENT.value,
+        "intended_at": now,
+    }
 
 
 def intent_of(found: Any, images: tuple[StoredImage, ...]) -> Intent:

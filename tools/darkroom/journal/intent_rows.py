@@ -63,9 +63,9 @@ _TAKE = f"UPDATE intents SET ({_MADE}) = (?, ?, ?, ?, ?, ?, ?, ?, ?) WHERE key =
 def insert(session: Session, new: NewIntent, now: float) -> Intent:
     """A new row in state INTENT. Raises: JournalError where the journal is not there any more."""
     session.refuse_if_lost()
-    key = codec.new_key(now)
-    row = session.execute(f"{codec.INSERT} RETURNING *", codec.values_of(new, key, now)).fetchone()
-    return codec.intent_of(row, ())
+    values = codec.values_of(new, codec.new_key(now), now)
+    statement = f"INSERT INTO intents ({', '.join(values)}) VALUES ({', '.join('?' * len(values))}) RETURNING *"
+    return codec.intent_of(session.execute(statement, [*values.values()]).fetchone(), ())
 
 
 def claim(session: Session, key: str, claimed_by: str, account: str, now: float) -> bool:

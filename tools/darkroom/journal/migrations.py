@@ -65,7 +65,12 @@ def _format(connection: "Connection", migrations: tuple[tuple[str, ...], ...]) -
     _refuse_foreign(connection)
     done: int = connection.execute("PRAGMA user_version").fetchone()[0]
     if done > len(migrations):
-        raise JournalError(_newer(connection, done, len(migrations)))
+        row = connection.execute("SELECT version FROM writers ORDER BY format DESC LIMIT 1").fetchone()
+        raise JournalError(
+            f"The journal was written by darkroom {row[0] if row and row[0] else '(newer)'} (format {done}); this one, "
+            f"darkroom {own_version() or '(unknown)'}, reads up to format {len(migrations)}. Nothing was sent. The "
+            "person should update darkroom-mcp, or set DARKROOM_DATA_DIR to another folder."
+        )
     return done
 
 
@@ -76,15 +81,6 @@ def _refuse_foreign(connection: "Connection") -> None:
             "The journal file is a database of another program, so nothing was sent. The person should set "
             "DARKROOM_DATA_DIR to a folder of its own."
         )
-
-
-def _newer(connection: "Connection", found: int, known: int) -> str:
-    row = connection.execute("SELECT version FROM writers ORDER BY format DESC LIMIT 1").fetchone()
-    return (
-        f"The journal was written by darkroom {row[0] if row and row[0] else '(newer)'} (format {found}); this one, "
-        f"darkroom {own_version() or '(unknown)'}, reads up to format {known}. Nothing was sent. The person should "
-        "update darkroom-mcp, or set DARKROOM_DATA_DIR to another folder."
-    )
 
 
 @cache

@@ -216,9 +216,6 @@ class PostgresDatabase:
     async def read(self, work: Callable[[Session], T]) -> T:
         return await self._postgres.run(self._reading, work)
 
-    async def close(self) -> None:
-        """The pool stays open for others."""
-
 
 @asynccontextmanager
 async def open_postgres(url: str, connections: int = 8) -> AsyncGenerator[Postgres]:

@@ -65,11 +65,22 @@ class Rates:
 
     async def freeze(self, name: str, for_s: float) -> None:
         """Nobody gets a turn under this name for so many seconds."""
-        await self._database.note(lambda session: freeze(session, name, for_s, self._clock()))
+
+        def freeze(session: Session) -> None:
+            now = self._clock()
+            idle_at, frozen_until = _read(session, name, now)
+            _keep(session, name, idle_at, max(frozen_until, now + for_s), now)
+
+        await self._database.note(freeze)
 
     async def frozen_s(self, name: str) -> float:
         """For how many seconds more nobody gets one."""
-        return await self._database.read(lambda session: frozen_s(session, name, self._clock()))
+
+        def left_s(session: Session) -> float:
+            now = self._clock()
+            return max(0.0, _read(session, name, now)[1] - now)
+
+        return await self._database.read(left_s)
 
     async def on_their_way(self, intent: Intent, account: str) -> int:
         """How many creates of the account are not answered yet, up to this one, by all processes."""
@@ -92,17 +103,6 @@ def reserve(session: Session, name: str, rate: Rate, patience_s: float, now: flo
         return None
     _keep(session, name, idle_at, frozen_until, now)
     return pause_s
-
-
-def freeze(session: Session, name: str, for_s: float, now: float) -> None:
-    """Nothing more goes for so many seconds."""
-    idle_at, frozen_until = _read(session, name, now)
-    _keep(session, name, idle_at, max(frozen_until, now + for_s), now)
-
-
-def frozen_s(session: Session, name: str, now: float) -> float:
-    """For how many seconds more nothing goes."""
-    return max(0.0, _read(session, name, now)[1] - now)
 
 
 def _keep(session: Session, name: str, idle_at: float, frozen_until: float, now: float) -> None:

@@ -94,6 +94,16 @@ class Intent(NewIntent):
         return self.intended_at if self.sent_at is None else self.sent_at
 
     @property
+    def handle(self) -> str:
+        """What get_prediction takes: the prediction's id, or the key while there is none."""
+        return self.prediction_id or self.key
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether its prediction was seen at its end."""
+        return self.status is not None and self.status.is_terminal
+
+    @property
     def may_be_sent(self) -> bool:
         """True while a claim would send it: it costs nothing so far."""
         return self.state in SENDABLE
@@ -106,13 +116,12 @@ class Intent(NewIntent):
             return Charge(verdict=verdict, usd=self.cost_usd, basis=self.cost_basis, doubt=self.cost_note)
         if self.may_be_sent or self.estimate_usd == 0:
             return NO_CHARGE
-        is_over = self.status is not None and self.status.is_terminal
-        has_failed = is_over and self.status is not PredictionStatus.SUCCEEDED
+        has_failed = self.has_ended and self.status is not PredictionStatus.SUCCEEDED
         verdict = Verdict.POSSIBLY if self.state in DOUBTFUL or has_failed else Verdict.AT_MOST
         if verdict is Verdict.AT_MOST and (self.estimate_usd is None or not self.has_bound):
             verdict = Verdict.UNKNOWN
         basis = Basis.NONE if self.estimate_usd is None else Basis.ESTIMATED
-        is_running = self.state is IntentState.KNOWN and not is_over
+        is_running = self.state is IntentState.KNOWN and not self.has_ended
         doubt = self.cost_note or ("it still runs" if is_running else "")
         return Charge(verdict=verdict, usd=self.estimate_usd, basis=basis, doubt=doubt, has_bound=self.has_bound)
 

@@ -161,15 +161,14 @@ def _places(rows: Sequence[Intent], images: Sequence[StoredImage], is_open: bool
         more = len(paths) - _SHOWN_PATHS
         yield f"it is in {', '.join(paths[:_SHOWN_PATHS])}{f' and {more} more' if more > 0 else ''}"
     for row in rows:
-        handle = row.prediction_id or row.key
-        if row.state is IntentState.KNOWN and not (row.status and row.status.is_terminal):
+        if row.state is IntentState.KNOWN and not row.has_ended:
             status = row.status.value if row.status else "running"
-            yield f"it is still {status}; get_prediction with id '{handle}' waits for it"
+            yield f"it is still {status}; get_prediction with id '{row.handle}' waits for it"
         if row.state is not IntentState.KNOWN and (is_open or not row.may_be_sent):
-            yield f"it is being sent or was never answered; get_prediction with id '{handle}' shows what became of it"
+            told = f"get_prediction with id '{row.handle}' shows what became of it"
+            yield f"it is being sent or was never answered; {told}"
     if any(image.state in (ImageState.WANTED, ImageState.REFUSED) for image in images):
-        handle = rows[0].prediction_id or rows[0].key
-        yield f"it is not saved yet; get_prediction with id '{handle}' fetches it"
+        yield f"it is not saved yet; get_prediction with id '{rows[0].handle}' fetches it"
 
 
 def _notes(darkroom: Darkroom, earlier: _Earlier, wanted: ImageRequest, unchanged: ImageRequest) -> Iterator[str]:

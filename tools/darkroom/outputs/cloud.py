@@ -46,14 +46,6 @@ class CloudTarget:
         self.place = url.rstrip("/")
         self._store = store
 
-    @classmethod
-    def open(cls, url: str) -> "CloudTarget":
-        """Open `s3://bucket/prefix` and the like; nothing is sent yet.
-
-        Raises: SettingsError where the extra is not installed or the URL is wrong.
-        """
-        return cls(url, open_store(url))
-
     async def step(self, work: Callable[[], Coroutine[Any, Any, _Result]]) -> _Result:
         return await work()
 
@@ -171,7 +163,10 @@ class CloudDraft:
 
 
 def open_store(url: str) -> "ObjectStore":
-    """The store of a bucket and a prefix in it. Raises: SettingsError."""
+    """The store of `s3://bucket/prefix` and the like; nothing is sent yet.
+
+    Raises: SettingsError where the extra is not installed or the URL is wrong.
+    """
     try:
         from obstore.exceptions import BaseError
         from obstore.store import from_url

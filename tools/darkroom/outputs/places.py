@@ -5,7 +5,7 @@ from pathlib import Path
 
 from darkroom.errors import OutputError, SettingsError
 from darkroom.images import MAX_IMAGE_BYTES, StoredFile
-from darkroom.outputs.cloud import SCHEMES, CloudTarget
+from darkroom.outputs.cloud import SCHEMES, CloudTarget, open_store
 from darkroom.outputs.local import LocalTarget
 from darkroom.outputs.naming import ImageName
 from darkroom.outputs.store import OutputStore, Saved
@@ -100,7 +100,7 @@ def open_target(spec: str) -> LocalTarget | CloudTarget:
     """
     spec = spec.strip()
     if spec.startswith(SCHEMES):
-        return CloudTarget.open(spec)
+        return CloudTarget(spec, open_store(spec))
     if is_url(spec) or "\0" in spec:
         raise SettingsError(
             f"DARKROOM_OUTPUT_DIR '{spec[:100]}' is not a folder, s3://, gs:// or az:// address. Ask the user to "

@@ -21,7 +21,7 @@ _SHEET_SHARE = 4 / 3
 MOST_ON_A_SHEET = 25
 _AT_ONCE = 4
 _NO_PICTURE = Rendered(content=b"", mime_type="", width_px=0, height_px=0)
-_SHOWN_AS_THEY_ARE = frozenset({"image/png", "image/jpeg", "image/webp"})
+SHOWN_TYPES = frozenset({"image/png", "image/jpeg", "image/webp"})
 
 Reader = Callable[[StoredFile], Awaitable[bytes]]
 # `EarlyPreviews.taken`: of a file, at a longest side in px, alone (else for a sheet).
@@ -134,7 +134,7 @@ def _can_be_shown(content: bytes, longest_px: int) -> bool:
     """Whether it has a type that every host shows, and the size of a preview."""
     head = content[:HEAD_BYTES]
     mime_type = sniff(head) or ""
-    return mime_type in _SHOWN_AS_THEY_ARE and max(pixel_size(head, mime_type).shown) <= longest_px
+    return mime_type in SHOWN_TYPES and max(pixel_size(head, mime_type).shown) <= longest_px
 
 
 async def _sheet(shown: _Shown, files: Mapping[int, StoredFile], longest_px: int) -> Previewed:

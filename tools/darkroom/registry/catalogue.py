@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from functools import cache, cached_property
 from pathlib import Path
 
+from pydantic import JsonValue
+
 from darkroom.errors import InvalidInput, SettingsError, UnknownModel
 from darkroom.model_tasks import TASKS
 from darkroom.registry.model import Model
@@ -58,6 +60,16 @@ class ModelRegistry:
             return None
         model = self._model(full_names[0])
         return model.at_version(version) if version else model
+
+    def typical_s(self, name: str) -> float | None:
+        """The seconds that a run of the model usually takes; None where nobody knows."""
+        model = self.find(name)
+        return model.typical_s if model else None
+
+    def defaults(self, name: str) -> dict[str, JsonValue]:
+        """A model's own input defaults, as far as they are known."""
+        model = self.find(name)
+        return model.with_defaults({}) if model else {}
 
     def closest(self, name: str, limit: int = 3) -> tuple[str, ...]:
         """Full names that are spelt most like this one, closest first; empty where nothing is near."""

@@ -22,7 +22,7 @@ def whose(views: Sequence[PredictionView], facts: AnswerFacts) -> str:
     moment = local_moment(intent.intended_at, facts.now_s, facts.zone)
     said = quoted(prompt_of(intent), _PROMPT_LIMIT) or "without a prompt"
     begun = "Not started" if facts.conversation == "other" else "The newest of all, perhaps not started"
-    return f"{begun} in this conversation: {moment}, {said} (id '{views[0].handle}')."
+    return f"{begun} in this conversation: {moment}, {said} (id '{intent.handle}')."
 
 
 def headline(views: Sequence[PredictionView], facts: AnswerFacts, outcome: str) -> str:
@@ -65,7 +65,7 @@ def _made_headline(views: Sequence[PredictionView], asked: int) -> str:
 
 def _running_headline(views: Sequence[PredictionView], facts: AnswerFacts, model: str) -> str:
     running = [view for view in views if view.word in RUNNING_WORDS]
-    percent = facts.percents.get(running[0].handle)
+    percent = facts.percents.get(running[0].intent.handle)
     share = f", about {percent:.0f} % done" if percent and percent >= 1 else ""
     if running[0].word == "queued":
         return f"Queued after {seconds(facts.waited_s)}, nothing sent yet: {model}. It is sent in its turn."

@@ -113,7 +113,7 @@ def _line(view: PredictionView, facts: ListFacts) -> str:
     saved = f" {paths[0]}{more}" if paths else lost
     moment = f"{local(intent.at, facts.answer.zone):%H:%M}"
     said = _said(prompt_of(intent))
-    return f"{moment} {_word(view)}, {model}, {_cell(view.charge, intent)}: {said}{saved}, id {view.handle}"
+    return f"{moment} {_word(view)}, {model}, {_cell(view.charge, intent)}: {said}{saved}, id {intent.handle}"
 
 
 def _said(prompt: str) -> str:
@@ -197,7 +197,7 @@ def _sum_of(views: Sequence[PredictionView]) -> Charge:
 def _row_data(view: PredictionView, facts: ListFacts) -> dict[str, JsonValue]:
     intent = view.intent
     return {
-        "id": view.intent.prediction_id or "",
+        "id": intent.prediction_id,
         "key": intent.key,
         "request_id": intent.request_id,
         "status": view.word,

@@ -21,8 +21,8 @@ def next_step(views: Sequence[PredictionView], facts: AnswerFacts, outcome: str)
     """What the assistant should do now; empty where nothing is left to do."""
     steps = sentences()["next"]
     if facts.conversation != "own":
-        return steps["named"].format(ids=f"'{views[0].handle}'") if facts.conversation == "other" else ""
-    if running := [f"'{view.handle}'" for view in views if view.word in RUNNING_WORDS]:
+        return steps["named"].format(ids=f"'{views[0].intent.handle}'") if facts.conversation == "other" else ""
+    if running := [f"'{view.intent.handle}'" for view in views if view.word in RUNNING_WORDS]:
         return steps["running"].format(again=call_again(", ".join(running), facts.wait_s))
     if doubtful := next((view for view in views if view.word == "unresolved"), None):
         unbilled = "unlisted" if facts.gateway.has_token_log is False else "logged"
@@ -34,7 +34,7 @@ def next_step(views: Sequence[PredictionView], facts: AnswerFacts, outcome: str)
         moment = local_moment(doubtful.intent.at, facts.now_s, facts.zone)
         names = {
             "at": f"{moment}{f' (log id {log_id})' if log_id else ''}",
-            "id": doubtful.handle,
+            "id": doubtful.intent.handle,
             "request_id": doubtful.intent.request_id,
             "gateway": facts.gateway.name,
         }
@@ -43,7 +43,7 @@ def next_step(views: Sequence[PredictionView], facts: AnswerFacts, outcome: str)
     if wanted := [image for image in images if image.state is ImageState.WANTED]:
         ends = [image.expires_at for image in wanted if image.expires_at and image.expires_at.timestamp() > facts.now_s]
         until = f" until {clock(max(ends))}" if ends else ""
-        return steps["unattended" if facts.is_unattended else "wanted"].format(id=views[0].handle, until=until)
+        return steps["unattended" if facts.is_unattended else "wanted"].format(id=views[0].intent.handle, until=until)
     if outcome == "succeeded" and any(view.missing_count for view in views):
         return _completing(views, facts)
     if any(image.is_damaged for image in images):

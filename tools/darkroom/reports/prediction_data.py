@@ -101,11 +101,6 @@ class PredictionView:
         return cls(intent=intent, word=word, charge=_charge(intent, word, facts.gateway), problem=problem)
 
     @property
-    def handle(self) -> str:
-        """What get_prediction takes: the prediction's id, or the intent's key while there is none."""
-        return self.intent.prediction_id or self.intent.key
-
-    @property
     def made_count(self) -> int:
         """Images that it gave and that are not lost; while no row of an image is written, as many as it has outputs."""
         if self.intent.images:
@@ -165,7 +160,7 @@ def answer_data(
     return {
         "outcome": outcome,
         "status": first.word if len(views) == 1 else outcome,
-        "id": first.handle,
+        "id": first.intent.handle,
         "request_id": first.intent.request_id,
         "gateway": {name: getattr(facts.gateway, name) for name in ("name", "title", "is_sandbox")},
         "model": first.intent.model,
@@ -220,15 +215,15 @@ def is_alive(image: StoredImage, facts: AnswerFacts) -> bool:
 
 
 def _prediction_data(view: PredictionView, facts: AnswerFacts) -> dict[str, JsonValue]:
-    prediction = view.intent.prediction or Prediction(id=view.handle)
+    prediction = view.intent.prediction or Prediction(id=view.intent.handle)
     metrics = prediction.metrics
     return {
-        "id": view.intent.prediction_id or "",
+        "id": view.intent.prediction_id,
         "key": view.intent.key,
         "status": view.word,
         "seed": view.intent.seed,
         "error": clean_words(prediction.error) or view.intent.reason,
-        "percent": facts.percents.get(view.handle),
+        "percent": facts.percents.get(view.intent.handle),
         "created_at": prediction.created_at.isoformat() if prediction.created_at else None,
         "price_usd": view.intent.estimate_usd,
         "cost_usd": view.intent.cost_usd,

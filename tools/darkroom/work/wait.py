@@ -56,12 +56,12 @@ class Waiting:
         each, step = next((pair for pair in pairs if not pair[0].is_settled), pairs[0])
         if each.hold and not each.intent.prediction_id:
             return percent, "starting: the gateway has the request and has not told its id yet"
-        return percent, f"{each.handle} {step.message}"[:100]
+        return percent, f"{each.intent.handle} {step.message}"[:100]
 
     def percents(self, watched: Sequence[Watched]) -> dict[str, float]:
         """How far the running ones are, by prediction id (by key while there is none)."""
         now_s = self._monotonic()
-        return {each.handle: each.progress(now_s).percent for each in watched if not each.is_settled}
+        return {each.intent.handle: each.progress(now_s).percent for each in watched if not each.is_settled}
 
     async def _while(
         self, is_open: Callable[[], bool], watched: Sequence[Watched], until_s: float, on_progress: OnProgress | None

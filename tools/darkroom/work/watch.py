@@ -75,11 +75,6 @@ class Watched:
         self._waiters: set[anyio.Event] = set()
 
     @property
-    def handle(self) -> str:
-        """The prediction's id, or the intent's key while there is none."""
-        return self.intent.prediction_id or self.intent.key
-
-    @property
     def is_being_sent(self) -> bool:
         """True until the gateway has answered the create, or it has failed."""
         return not self.is_settled and self.intent.state is not IntentState.KNOWN
@@ -97,7 +92,7 @@ class Watched:
     @property
     def has_images_on_their_way(self) -> bool:
         """True between the end of the prediction and the first try at its images."""
-        return not self.is_settled and _is_ended(self.intent)
+        return not self.is_settled and self.intent.has_ended
 
     def publish(
         self,
@@ -178,7 +173,7 @@ class Watcher:
         `look_first`: ask the gateway at once (a row of an earlier process).
         """
         polling = Polling(schedule=schedule, started_s=watched.started_s, settle_s=self._settle_s)
-        while not _is_ended(watched.intent):
+        while not watched.intent.has_ended:
             now_s = self._runtime.monotonic()
             if not look_first:
                 if now_s - watched.started_s > GIVE_UP_AFTER_S:
@@ -206,7 +201,7 @@ class Watcher:
                 return True
             self._runtime.at_crash_point(CrashPoint.SEEN)
             prediction = polling.saw(prediction, self._runtime.monotonic(), intent.image_count)
-            if not _is_ended(intent):
+            if not intent.has_ended:
                 self._fetching.begin(prediction)
             look = self._account.look(self._runtime.clock(), is_final=polling.is_output_overdue)
             row = intent if _is_as_before(intent, prediction) else await self._journal.record(prediction, look)
@@ -250,7 +245,3 @@ def _lacks_figures(intent: Intent) -> bool:
     if seen is None or seen.status is not PredictionStatus.SUCCEEDED:
         return False
     return seen.completed_at is None and seen.metrics.predict_s is None and intent.cost_usd is None
-
-
-def _is_ended(intent: Intent) -> bool:
-    return intent.prediction is not None and intent.prediction.status.is_terminal

@@ -37,8 +37,9 @@ log = logging.getLogger(__name__)
 _SANDBOX_TYPICAL_S = 1.0
 
 
-class LocalWork:
-    """`Work` in this process alone; several processes share a journal by leases."""
+class Work:
+    """Owned by the Darkroom. `notices` are sentences for the next answer, each said once. `is_open_to_foreign_ids`: a
+    prediction that was not ordered here may be looked up by its id and is adopted then."""
 
     is_open_to_foreign_ids = True
 
@@ -74,21 +75,28 @@ class LocalWork:
         self._is_closing = False
 
     async def order(self, wanted: Sequence[NewIntent], call: Call) -> tuple[Intent, ...]:
+        """Write all parts of one request down, and claim in that commit what may be sent at once: `start` does so with
+        no further one. Where they are there, or `call` joins an earlier one, its parts. Raises: DarkroomError."""
         return await self._rate.order(self._tasks, wanted, self._rules.day_limit(), call)
 
     def start(self, intent: Intent, budget: Budget) -> Watched:
+        """Send an intent, unless that was done already, and watch it."""
         return self._watched.get(intent.key) or self._begin(intent, partial(self._create_and_watch, budget=budget))
 
     def watch(self, intent: Intent) -> Watched:
+        """Watch a prediction that exists already, beginning with a look at the gateway."""
         return self._watched.get(intent.key) or self._begin(intent, self._look_and_watch)
 
     def watched(self, intent: Intent) -> Watched | None:
+        """Who watches it in this process, if anybody."""
         return self._watched.get(intent.key)
 
     def _is_awaited(self, intent: Intent) -> bool:
         return (watched := self.watched(intent)) is not None and watched.is_being_sent
 
     async def cancel_all(self, intents: Sequence[Intent]) -> None:
+        """Ask the gateway to cancel those that still run, even where the caller waits no longer; faults are logged. A
+        create in flight is canceled when its id comes, which is looked for where the gateway holds its answer."""
         ended = [anyio.Event() for _ in intents]
         for intent, event in zip(intents, ended, strict=True):
             self._tasks.start_soon(self._fenced, f"stopping {intent.key}", partial(self._stop, intent, event))
@@ -96,6 +104,7 @@ class LocalWork:
             await event.wait()
 
     async def cancel(self, intent: Intent) -> Prediction | None:
+        """Ask the gateway to cancel, and note what became of it; None where it has no cancel. Raises: DarkroomError."""
         if (prediction := await self._client.cancel(intent.prediction_id)) is None:
             return None
         row = await self._journal.record(prediction, self._look)
@@ -104,6 +113,7 @@ class LocalWork:
         return prediction
 
     async def adopt(self, prediction: Prediction, place: NewIntent) -> Intent:
+        """Take a prediction that was looked up by its id into the journal."""
         return await self._journal.record(prediction, self._look, adopting=place)
 
     async def take_up_unfinished(self) -> None:
@@ -120,6 +130,7 @@ class LocalWork:
             await self._fenced("looking for lost answers", self._reconciler.once)
 
     async def settle_doubts(self, intents: Sequence[Intent]) -> tuple[Intent, ...]:
+        """The rows after one look for lost answers, if one of these was lost and cannot come soon."""
         is_sought = any(intent.state in (*DOUBTFUL, IntentState.ABSENT) for intent in intents)
         watched = filter(None, [self._watched.get(intent.key) for intent in intents])
         if is_sought and all(each.hold or not each.is_being_sent for each in watched):
@@ -128,9 +139,11 @@ class LocalWork:
         return tuple([await self._journal.find(intent.key) or intent for intent in intents])
 
     async def look_for_bills(self, within_s: float) -> None:
+        """One look at the gateway's own log, if its turn has come, for programs that end then. Raises: JournalError."""
         await self._bills.look_once(within_s)
 
     def close(self) -> None:
+        """Stop watching at once; a create in flight gets a moment to bring its id."""
         self._is_closing = True
         for watched in self._watched.values():
             watched.is_wanted = False
@@ -195,7 +208,15 @@ class LocalWork:
         try:
             async with self._fence(f"creating {key}", watched):
                 schedule = await self._schedule(watched.intent)
-                is_created = await self._sender.send(watched, self._plan(schedule, budget))
+                plan = CreatePlan(
+                    budget=budget,
+                    schedule=schedule,
+                    stale_s=self._rules.reconcile.settle_s / 2,
+                    spending=self._rules.day_limit(),
+                    webhook_of=self._rules.webhook_of,
+                    on_answer=self._fetching.begin,
+                )
+                is_created = await self._sender.send(watched, plan)
         finally:
             await self._rate.give_back(key)
         if not is_created or self._is_closing:
@@ -208,19 +229,9 @@ class LocalWork:
         if not watched.is_followed:
             await self._watch(watched, schedule, look_first=False)
 
-    def _plan(self, schedule: PollSchedule, budget: Budget) -> CreatePlan:
-        return CreatePlan(
-            budget=budget,
-            schedule=schedule,
-            stale_s=self._rules.reconcile.settle_s / 2,
-            spending=self._rules.day_limit(),
-            webhook_of=self._rules.webhook_of,
-            on_answer=self._fetching.begin,
-        )
-
     async def _look_and_watch(self, watched: Watched) -> None:
         schedule = PollSchedule()
-        async with self._fence(f"reading past times for {watched.handle}"):
+        async with self._fence(f"reading past times for {watched.intent.handle}"):
             schedule = await self._schedule(watched.intent)
         await self._watch(watched, schedule, look_first=True)
 
@@ -236,7 +247,7 @@ class LocalWork:
         if not watched.is_wanted and not self._is_closing:
             await self._cancel_quietly(watched.intent)
         try:
-            async with self._fence(f"watching {watched.handle}", watched), anyio.create_task_group() as tasks:
+            async with self._fence(f"watching {watched.intent.handle}", watched), anyio.create_task_group() as tasks:
                 tasks.start_soon(self._leases.hold, key)
                 if not await self._watcher.watch(watched, schedule, look_first=look_first):
                     self._given_up.add(key)
@@ -270,7 +281,7 @@ class LocalWork:
                 await self._drop_quietly(intent)
                 if watched.hold:
                     watched.hold.hurry()
-            elif intent.prediction_id and not (intent.status and intent.status.is_terminal):
+            elif intent.prediction_id and not intent.has_ended:
                 await self._cancel_quietly(intent)
         finally:
             ended.set()

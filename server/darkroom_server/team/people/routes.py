@@ -10,7 +10,7 @@ Every answer has the headers of the gallery's page.
 
 import re
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from urllib.parse import parse_qs
 
 from starlette.requests import ClientDisconnect, Request
@@ -22,6 +22,7 @@ from darkroom.settings import Settings
 from darkroom.team_settings import TeamSettings
 from darkroom_server.bodies import HeldBodies, whole_body
 from darkroom_server.page.guard import ALWAYS, UNLESS_SAID
+from darkroom_server.page.routes import Endpoint
 from darkroom_server.team.opened import Opened
 from darkroom_server.team.people import connecting, log_in
 from darkroom_server.team.people.data_routes import NotYours, people_routes, told
@@ -37,8 +38,6 @@ _MADE_HERE = re.compile(r"[A-Za-z0-9_-]{32}")
 _MOST_FORM_BYTES = 4096
 _AGAIN = {"Log in": "/login"}
 _AS_OTHER = {"Try again": "/login", "Log in as somebody else": "/login?as=other"}
-
-Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 class People:

@@ -1,10 +1,10 @@
 """The page at `/`: pictures and spending as in the gallery, the person's own, and tenants for administrators."""
 
 from functools import cache
-from pathlib import Path
 
 from darkroom_server.page.document import Added, served_page
 from darkroom_server.team.people.data_routes import ROOT
+from darkroom_server.team.people.shell import text_of
 
 _BUTTONS = """    <button id="to-tenant" type="button" data-view="tenant" aria-pressed="false" hidden>Team</button>
     <a href="/connect">Connect</a>"""
@@ -17,12 +17,8 @@ def pictures_page() -> tuple[str, str]:
         Added(
             root=ROOT,
             buttons=_BUTTONS,
-            views=_text("tenant.html"),
-            style=_text("tenant.css"),
-            script=_text("tenant.js"),
+            views=text_of("tenant.html"),
+            style=text_of("tenant.css"),
+            script=text_of("tenant.js"),
         )
     )
-
-
-def _text(name: str) -> str:
-    return Path(__file__).with_name(name).read_text(encoding="utf-8")
