@@ -7,6 +7,7 @@ from types import FrameType
 from typing import TypeVar
 
 import anyio
+import typer
 
 from darkroom.darkroom import Darkroom
 from darkroom.settings import Settings
