@@ -61,8 +61,8 @@ async def test_a_host_is_greeted_before_any_tool_is_built(settings: Settings, mo
     async with Client(server, mode=mode) as client:
         assert client.instructions and client.server_capabilities.prompts
         assert not await server.list_tools() and not await server.list_prompts()
-        assert (await client.list_prompts()).prompts
-        assert len(await server.list_tools()) == 4
+        assert (await client.list_prompts()).prompts and not await server.list_tools()
+        assert len((await client.list_tools()).tools) == 3 and len(await server.list_tools()) == 4
 
 
 async def test_a_host_with_apps_is_told_which_tool_to_hide_from_its_model(with_apps: Client) -> None:
