@@ -12,6 +12,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
 import pytest
 import sniffio
@@ -34,6 +35,8 @@ _IN_MEMORY = Path("/dev/shm")
 if os.access(_IN_MEMORY, os.W_OK) and shutil.disk_usage(_IN_MEMORY).free > 2 * 1024**3:
     os.environ.setdefault("TMPDIR", str(_IN_MEMORY))
     tempfile.tempdir = None  # asked for again
+
+_LONGEST = "test_crash_matrix.py"
 
 # No test depends on how busy the machine is; who searches sets TEST_ROUNDS.
 settings.register_profile(
@@ -67,6 +70,12 @@ def pytest_collection_finish() -> None:
     gc.freeze()
     gc.set_threshold(5000)
     gc.enable()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files come as by chance, but always alike, so that some compute while others wait; the longest is no last one."""
+    items.sort(key=lambda item: (item.path.name != _LONGEST, crc32(item.path.name.encode())))
 
 
 @pytest.fixture(scope="session")
