@@ -1,7 +1,6 @@
 """A passing fault is not an end: a 404, a success without output, an odd value, a fault of darkroom's own."""
 
 import sqlite3
-from base64 import b64encode
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ import anyio
 import pytest
 from broken_journal import BrokenJournal
 from fault_gateway import FaultGateway
-from fault_plan import Plan, picture
+from fault_plan import Plan
 from open_rooms import Ears, NoonClock, room_at
 from scripted_gateway import Answer, RecordedRequest, ScriptedGateway
 
@@ -147,32 +146,6 @@ async def test_an_id_that_the_journal_could_not_take_is_taken_up_by_the_next_pro
         while found.outcome != "succeeded":
             found = await get_prediction(room, "fox", wait_s=20)
     assert found.data["id"] == made and len(images(tmp_path)) == 1
-    assert list((tmp_path / "data").glob("paid-*")) == []
-
-
-async def test_outputs_without_an_id_that_the_journal_could_not_take_are_brought_home_by_the_next_process(
-    tmp_path: Path,
-) -> None:
-    """Nobody could ask the gateway for them again."""
-    made = f"data:image/png;base64,{b64encode(picture('a fox')).decode()}"
-    broken, ears = BrokenJournal(tmp_path, "intents"), Ears()
-    ears.at(CrashPoint.CREATED, broken.breaks)
-
-    def answer(request: RecordedRequest) -> Answer:
-        is_create = request.method == "POST"
-        return Answer({"status": "succeeded", "output": [made]}, 201) if is_create else Answer({"detail": "no"}, 404)
-
-    async with ScriptedGateway(answer) as server:
-        async with room_at(server, tmp_path, profile="custom", at_crash_point=ears) as room:
-            assert (await generate_image(room, FOX, wait_s=1, request_id="fox")).outcome == "unresolved"
-        broken.is_mended()
-        async with room_at(server, tmp_path, profile="custom") as room:
-            with anyio.fail_after(40):
-                found = await get_prediction(room, "fox", wait_s=20)
-                while found.outcome != "succeeded":
-                    found = await get_prediction(room, "fox", wait_s=20)
-        assert [each.method for each in server.requests].count("POST") == 1
-    assert [path.read_bytes() for path in images(tmp_path)] == [picture("a fox")]
     assert list((tmp_path / "data").glob("paid-*")) == []
 
 

@@ -16,7 +16,7 @@ from darkroom.images import ImageState, StoredFile, StoredImage
 from darkroom.journal import Filter, Intent, IntentState, Journal, Look, Rate, Verdict
 from darkroom.journal.database import EVERYONE, Session
 from darkroom.journal.postgres import Postgres
-from darkroom.predictions import Prediction, PredictionStatus
+from darkroom.predictions import PredictionStatus
 from darkroom.work.paid_ids import PaidIds
 
 pytestmark = pytest.mark.anyio
@@ -163,7 +163,7 @@ async def test_a_kept_id_that_is_anothers_does_not_keep_the_next_one_back(
     lost = [replace(await intended(bob, new_intent(seed)), key=f"lost{seed}") for seed in (1, 2)]
     before = PaidIds(tmp_path)
     for row, id in zip(lost, ("pred0001", "pred0009"), strict=True):
-        await before.keep(row, Prediction(id=id))
+        await before.keep(row, id)
     await PaidIds(tmp_path).restore(bob, Look(now=START))
     assert await bob.find("pred0001") is None and await bob.find("pred0009")
     assert list(tmp_path.iterdir()) == []

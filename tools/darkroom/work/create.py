@@ -245,7 +245,7 @@ class Creator:
 
     async def _written(self, intent: Intent, prediction: Prediction) -> Intent | None:
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._keep_if_slow, intent, prediction)
+            tasks.start_soon(self._keep_if_slow, intent, prediction.id)
             try:
                 row = await self._journal.mark_known(intent.key, prediction, self._account.look(self._runtime.clock()))
                 tasks.cancel_scope.cancel()
@@ -253,13 +253,13 @@ class Creator:
             except JournalError as error:
                 log.error("prediction %s was created but could not be written down: %s", prediction.id, error)
                 tasks.cancel_scope.cancel()
-        await self._keep(intent, prediction)
+        await self._keep(intent, prediction.id)
         return None
 
-    async def _keep_if_slow(self, intent: Intent, prediction: Prediction) -> None:
+    async def _keep_if_slow(self, intent: Intent, prediction_id: str) -> None:
         await self._runtime.sleep(_SLOW_JOURNAL_S)
-        await self._keep(intent, prediction)
+        await self._keep(intent, prediction_id)
 
-    async def _keep(self, intent: Intent, prediction: Prediction) -> None:
-        await self._paid_ids.keep(intent, prediction)
+    async def _keep(self, intent: Intent, prediction_id: str) -> None:
+        await self._paid_ids.keep(intent, prediction_id)
         self._runtime.at_crash_point(CrashPoint.ID_KEPT)

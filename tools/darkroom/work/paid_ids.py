@@ -1,4 +1,4 @@
-"""A second place for the ids of paid predictions, or their outputs without one, while the journal cannot be written.
+"""A second place for the ids of paid predictions, for the moments in which the journal cannot be written.
 
 One small file for each, beside the journal, on the disk before anything else happens; taken up at the next start.
 """
@@ -14,7 +14,7 @@ from anyio import to_thread
 from darkroom.errors import UnknownPrediction
 from darkroom.file_systems import write_whole
 from darkroom.journal import Intent, Journal, Look, NewIntent
-from darkroom.predictions import Prediction, PredictionStatus
+from darkroom.predictions import Prediction
 
 log = logging.getLogger(__name__)
 
@@ -31,17 +31,15 @@ class PaidIds:
         self._folder = folder
         self._kept: set[str] = set()
 
-    async def keep(self, intent: Intent, prediction: Prediction) -> None:
+    async def keep(self, intent: Intent, prediction_id: str) -> None:
         """Write it down; a disk that takes nothing at all is told in the log, with the id."""
         facts = {name: getattr(intent, name) for name in _FACTS}
         self._kept.add(intent.key)
-        # The gateway gave no id where ours stands, so nobody can ask it for the outputs again.
-        output = prediction.output if prediction.id == intent.key else ()
-        content = json.dumps({**facts, "prediction_id": prediction.id, "output": output}).encode()
+        content = json.dumps({**facts, "prediction_id": prediction_id}).encode()
         try:
             await to_thread.run_sync(write_whole, self._path(intent.key), content)
         except OSError as error:
-            log.error("the id of paid prediction %s could not be kept: %s", prediction.id, error)
+            log.error("the id of paid prediction %s could not be kept: %s", prediction_id, error)
 
     async def drop(self, key: str) -> None:
         """The journal has it now."""
@@ -70,9 +68,7 @@ class PaidIds:
         for path in sorted(self._folder.glob(KEPT_IDS)):
             try:
                 facts = dict(json.loads(path.read_text(encoding="utf-8")))
-                key, id, output = facts.pop("key"), facts.pop("prediction_id"), tuple(facts.pop("output", ()))
-                status = PredictionStatus.SUCCEEDED if output else PredictionStatus.STARTING
-                prediction = Prediction(id=id, model=facts["model"], status=status, output=output)
+                key, prediction = facts.pop("key"), Prediction(id=facts.pop("prediction_id"), model=facts["model"])
                 yield key, prediction, NewIntent(input={}, **facts)
             except (OSError, ValueError, TypeError, KeyError) as error:
                 log.error("'%s' names a paid prediction but cannot be read: %s", path, error)
