@@ -16,6 +16,7 @@ from fault_plan import Plan
 from open_rooms import Ears, NoonClock, room_at, until
 
 from darkroom.darkroom import Darkroom, DarkroomOptions
+from darkroom.errors import JournalError
 from darkroom.gateways import Key, Timeouts, load_gateways
 from darkroom.generate_image import generate_image
 from darkroom.get_prediction import get_prediction
@@ -640,3 +641,19 @@ async def test_a_journal_that_cannot_note_a_stored_picture_keeps_the_darkroom_op
                 continue
     assert later.text.startswith("Succeeded: 1 image")
     assert len(pictures(tmp_path)) == 1
+
+
+async def test_an_error_in_an_open_darkroom_comes_out_as_it_was_raised(gateway: FaultGateway, tmp_path: Path) -> None:
+    with pytest.raises(JournalError, match="mine"):
+        async with room_at(gateway, tmp_path):
+            raise JournalError("mine")
+    with pytest.raises(ExceptionGroup) as several:
+        async with room_at(gateway, tmp_path):
+            raise ExceptionGroup("mine", [JournalError("one"), JournalError("two")])
+    assert [str(each) for each in several.value.exceptions] == ["one", "two"]
+    with anyio.move_on_after(0.1), pytest.raises(JournalError, match="late"):
+        async with room_at(gateway, tmp_path):
+            try:
+                await anyio.sleep_forever()
+            finally:
+                raise JournalError("late")

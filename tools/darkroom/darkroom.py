@@ -88,8 +88,7 @@ class Darkroom:
         """
         from darkroom.outputs import OutputStores
 
-        problem: Exception | None = None
-        async with AsyncExitStack() as stack:
+        async with _as_it_was_raised() as told, AsyncExitStack() as stack:
             registry = ModelRegistry.load(options.models_dir)
             receipt_of = receipts(registry, options.gateway)
             journal = await stack.enter_async_context(
@@ -108,12 +107,11 @@ class Darkroom:
             tasks.start_soon(anyio.to_thread.run_sync, room.uploads.sweep)
             try:
                 yield room
-            except Exception as error:  # raised outside, because the task group would put it into an ExceptionGroup
-                problem = error
+            except Exception as error:
+                told.append(error)
+                raise
             finally:
                 room.work.close()
-        if problem:
-            raise problem
 
     @cached_property
     def live(self) -> "Directory":
@@ -275,6 +273,18 @@ class Darkroom:
             reconcile=ReconcileRules(settle_s=options.settle_s, defaults=self.registry.defaults),
             lease_s=options.lease_s,
         )
+
+
+@asynccontextmanager
+async def _as_it_was_raised() -> AsyncGenerator[list[Exception]]:
+    """The only error, where it is the one that was told, without the ExceptionGroup that a task group makes of it."""
+    told: list[Exception] = []
+    try:
+        yield told
+    except ExceptionGroup as group:
+        if list(group.exceptions) == told:
+            raise told[0] from None
+        raise
 
 
 def _local_work(tasks: anyio.abc.TaskGroup, room: Darkroom) -> Work:

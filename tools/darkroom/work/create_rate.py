@@ -50,6 +50,7 @@ class CreateRate:
         self._claimed_at: dict[str, tuple[float, float]] = {}
         # To be given back, without an answer of the journal: each may be anybody's by now.
         self._in_doubt: set[str] = set()
+        self._settling = anyio.Lock()
 
     async def order(
         self, tasks: anyio.abc.TaskGroup, wanted: Sequence[NewIntent], spending: Limit | None, call: Call
@@ -103,9 +104,12 @@ class CreateRate:
 
     async def _settle(self, key: str) -> None:
         """Raises: JournalError."""
-        if key in self._in_doubt:
-            await self._journal.release(key, _UNSENT)
-            self._in_doubt.discard(key)
+        if key not in self._in_doubt:
+            return
+        async with self._settling:  # a second release that came late would free the claim of whoever sends it by then
+            if key in self._in_doubt:
+                await self._journal.release(key, _UNSENT)
+                self._in_doubt.discard(key)
 
     async def _take_back(self, new: NewIntent) -> None:
         """A commit may be kept though its answer was lost; what it has claimed nobody sends."""
