@@ -84,7 +84,7 @@ def end_at_state(folder: Path, number: int) -> list[int]:
 def state_of(folder: Path) -> list[tuple[str, int, bytes]]:
     """All that an end would leave: each name, the file behind it, and what is in that."""
     if not folder.exists():
-        return []
+        return [("", 0, b"")]
     with os.scandir(folder) as found:
         return sorted((each.name, each.inode(), Path(each).read_bytes()) for each in found)
 

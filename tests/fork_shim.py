@@ -1,7 +1,7 @@
 """A command that is as fast as a fork: it hands its streams to a program that has loaded all (forking_program.py).
 
 Run: python -I -S tests/fork_shim.py SOCKET WORDS... It lives as long as the fork, passes signals on and ends as that
-does; SIGUSR2 becomes SIGKILL, which cannot be caught. It imports little, since each run waits for that.
+does. It imports little, since each run waits for that.
 """
 
 import _socket
@@ -17,7 +17,7 @@ class _Passed:
     def __init__(self) -> None:
         self.pid = 0
         self._early: list[int] = []
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR2):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._pass_on)
 
     def name(self, pid: int) -> None:
@@ -30,7 +30,7 @@ class _Passed:
             self._early.append(number)
             return
         try:
-            os.kill(self.pid, signal.SIGKILL if number == signal.SIGUSR2 else number)
+            os.kill(self.pid, number)
         except ProcessLookupError:
             return
 

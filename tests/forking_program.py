@@ -193,6 +193,9 @@ class _Forks:
                     channel, _ = self._listener.accept()
                     message, files, _, _ = socket.recv_fds(channel, 4, 3)
                     order = channel.recv(int.from_bytes(message, "big"), socket.MSG_WAITALL)
+                    if not order:  # whoever wanted to order was killed
+                        self._close(channel, files)
+                        continue
                     if not (pid := os.fork()):
                         self._leave(channel)
                         return _begin(order, files)
@@ -207,6 +210,12 @@ class _Forks:
                 elif key.fd in (each.fileno() for each in self._running.values()):
                     _kill(key.data)
                     self._selector.unregister(key.fileobj)
+
+    @staticmethod
+    def _close(channel: socket.socket, files: list[int]) -> None:
+        channel.close()
+        for each in files:
+            os.close(each)
 
     def _follow(self, pid: int, channel: socket.socket, files: list[int]) -> None:
         for each in files:
@@ -351,7 +360,8 @@ def _read_tables() -> None:
 
 if __name__ == "__main__":
     with socket.socket(fileno=int(sys.argv[1])) as listener:
-        select.select([listener, 0], [], [])
+        if listener not in select.select([listener, 0], [], [])[0]:
+            sys.exit()  # nobody has ordered anything
         if is_for_decoders := DECODERS in sys.argv:
             _load_decoders()
         else:

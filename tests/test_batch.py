@@ -179,10 +179,10 @@ def test_a_batch_that_was_stopped_goes_on_and_pays_nothing_twice(line: CommandLi
 
 @systems.signals
 def test_a_batch_whose_paths_nobody_reads_any_more_begins_no_further_prompt(line: CommandLine) -> None:
-    prompts = "".join(f"fox number {number}\n" for number in range(4))
+    prompts = "".join(f"fox number {number}\n" for number in range(12))
     (line.folder / "p.txt").write_text(prompts, encoding="utf-8")
     command = line.command(("generate", "@p.txt", "--at-once", "1"))
-    with gateway_process(Plan(born_done=1.0, script=("", "slow", "slow", "slow"))) as gateway:
+    with gateway_process(Plan(born_done=1.0, script=("", *["slow"] * 11))) as gateway:
         real = line.environ | through(gateway.base_url)
         with subprocess.Popen(
             command, env=real, cwd=line.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -193,6 +193,6 @@ def test_a_batch_whose_paths_nobody_reads_any_more_begins_no_further_prompt(line
         assert process.returncode == 1 and "Traceback" not in said, said
         assert "its output cannot be written (Broken pipe)" in said and "nothing is paid twice" in said
         begun = gateway.truth().creates
-        assert begun < 4
+        assert begun < 12
         again = line.run("generate", "@p.txt", environ=through(gateway.base_url))
-        assert again.returncode == 0 and len(again.stdout.splitlines()) == 4 == gateway.truth().creates
+        assert again.returncode == 0 and len(again.stdout.splitlines()) == 12 == gateway.truth().creates

@@ -83,7 +83,7 @@ def assert_created_or_told(answer: RawAnswer, created: Any) -> None:
         is_packed = answer.headers.get("content-encoding") == "gzip" and answer.body.startswith(b"\x1f\x8b")
         body = gzip.decompress(answer.body) if is_packed else answer.body
         named = body.replace(b"\0", b"").decode("latin-1")  # without the zeros of UTF-16 and UTF-32
-        assert created.id in named + answer.headers.get("location", "")
+        assert created.id and created.id in named + answer.headers.get("location", "")
         assert 200 <= answer.status < 300 or created.status in ("starting", "processing", "succeeded")
     elif answer.status not in REFUSED | {429}:
         assert type(created) is CreateUnresolved
