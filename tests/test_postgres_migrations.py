@@ -8,6 +8,7 @@ import anyio
 import anyio.to_thread
 import pytest
 from command_line import CommandLine
+from free_ports import free_port
 from journal_fixtures import intended, new_intent
 from postgres_server import PostgresServer
 
@@ -149,13 +150,13 @@ def test_an_owner_who_may_not_make_roles_is_told_what_to_run(empty: PostgresServ
     ("url", "words"),
     [
         ("postgresql://me:s3cret%zz@localhost/d", "cannot be read. Expected: postgresql://"),
-        ("postgresql://me:s3cret@127.0.0.1:1/d", "cannot be reached: .*Connection refused"),
+        ("postgresql://me:s3cret@127.0.0.1:{port}/d", "cannot be reached: .*Connection refused"),
         ("postgresql://me:s3cret@localhost:port/d", "cannot be (read|reached)"),
     ],
 )
 def test_an_address_that_does_not_work_is_said_without_its_password(url: str, words: str) -> None:
     with pytest.raises(JournalError, match=words) as raised:
-        migrate(url)
+        migrate(url.replace("{port}", str(free_port())))
     assert "s3cret" not in repr(raised.value) + repr(raised.value.__cause__)
 
 

@@ -74,8 +74,10 @@ class DarkroomServer(MCPServer["Rooms"]):
 
     def fill(self, method: str) -> None:
         """Add what such a method asks for, such as `tools/list`, unless that is done; requests do so by themselves."""
-        if fill := self._fill.pop(method.partition("/")[0], None):
+        offered = method.partition("/")[0]
+        if fill := self._fill.get(offered):
             fill(self)
+            del self._fill[offered]  # one that fails is tried again
 
     def add_tools(self, tools: Iterable[Tool], refusals: Mapping[str, Refuse]) -> None:
         """Offer these as well; `refusals` gives each tool's answer to a refused call."""

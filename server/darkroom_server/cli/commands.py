@@ -1,5 +1,6 @@
 """The commands put together for typer."""
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -18,6 +19,8 @@ _OF_PICTURES = ("generate", "show", "history", "gallery", "cancel", "models", "s
 _COMMANDS = (*_OF_PICTURES, "install", "uninstall", "serve", "worker", "migrate", "key", "tenant")
 _MODULES = {"cancel": "show", "sandbox": "serve", "uninstall": "clients_here", "worker": "team", "migrate": "team"}
 _REPORTING = ("generate", "show", "cancel")
+# A full disk or a closed pipe behind stdout; Windows tells of a pipe in a way of its own.
+_OF_STDOUT = {getattr(errno, name, -1) for name in ("ENOSPC", "EDQUOT", "EIO", "EPIPE", "EBADF", "EINVAL")}
 _GROUPS = ("key", "tenant")
 _EXIT_CODES = (
     "Exit codes: 0 all is done and saved; 1 it failed, or an image is missing; 2 it was refused here, nothing was "
@@ -59,9 +62,13 @@ def run(arguments: Sequence[str]) -> int:
         else:
             note(error.message)
         return 3 if isinstance(error, GatewayError) else 2
-    except OSError as error:  # of stdout: what has to do with other files is said in words of its own
+    except OSError as error:
+        if error.errno not in _OF_STDOUT or error.filename:
+            raise
         lead_nowhere(sys.stdout)
-        note(f"The answer cannot be written ({error.strerror}). `darkroom-mcp history` knows what was made.")
+        makes = arguments and arguments[0] in ("generate", "show")
+        known = " `darkroom-mcp history` knows what was made." if makes else ""
+        note(f"The answer cannot be written ({error.strerror}).{known}")
         return 1
     except KeyboardInterrupt:
         return 130

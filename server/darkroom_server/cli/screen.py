@@ -83,8 +83,12 @@ async def agreed(question: str) -> bool:
     """What the person says to that; no at the end of stdin. Ctrl-C waits for nobody's answer."""
     said: list[bytes] = []
     typer.echo(f"{question} [y/N]: ", nl=False, err=True)
-    # Not through sys.stdin: its lock would be held at the end of the process.
-    asking = Thread(target=lambda: said.append(os.read(sys.stdin.fileno(), 4096)), daemon=True)
+
+    def ask() -> None:  # not through sys.stdin: its lock would be held at the end of the process
+        with contextlib.suppress(OSError):
+            said.append(os.read(sys.stdin.fileno(), 4096))
+
+    asking = Thread(target=ask, daemon=True)
     asking.start()
     while asking.is_alive():  # noqa: ASYNC110 - a thread cannot set an event of the loop
         await anyio.sleep(_LOOK_S)
