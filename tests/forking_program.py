@@ -268,6 +268,8 @@ def _begin(order: bytes, streams: list[int]) -> list[str]:
         setattr(sys, f"__{name}__", new)
     os.environ.clear()
     os.environ.update(environ)
+    if hasattr(signal, "SIGHUP"):  # nohup above has it ignored, which is no matter of a program that is tested
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
     time.tzset()
     os.chdir(folder)
     return words
