@@ -4,10 +4,12 @@ import contextlib
 import os
 import sqlite3
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 
+from fault_plan import Plan
 from forking_program import darkroom_command, run_darkroom
+from gateway_process import gateway_process
 
 
 class CommandLine:
@@ -30,6 +32,27 @@ class CommandLine:
     def command(self, words: Sequence[str]) -> list[str]:
         """For what has to be watched while it runs, or to be interrupted."""
         return darkroom_command(self.environ, *words)
+
+    @contextlib.contextmanager
+    def begun(self, command: Sequence[str], base_url: str) -> Generator["subprocess.Popen[str]"]:
+        """A command on that gateway, with stdout and stderr to be read; in the end nothing of it goes on."""
+        environ, pipe = self.environ | through(base_url), subprocess.PIPE
+        with subprocess.Popen(command, env=environ, cwd=self.folder, stdout=pipe, stderr=pipe, text=True) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
+
+    def stopped(self, number: int, plan: Plan, until: str, command: Sequence[str] = ()) -> tuple[int, str]:
+        """Exit code and stderr of `generate` that is sent this signal once the journal says yes to that SQL."""
+        with (
+            gateway_process(plan) as gateway,
+            self.begun(command or self.command(("generate", "a fox")), gateway.base_url) as process,
+        ):
+            self.seen_in_the_journal(process, until)
+            process.send_signal(number)
+            _, said = process.communicate(timeout=30)
+        return process.returncode, said
 
     def seen_in_the_journal(self, process: "subprocess.Popen[str]", question: str) -> None:
         """Look into the journal until this SQL gives a row that is not 0; each look waits on the process a moment."""

@@ -2,7 +2,6 @@
 
 import json
 import signal
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -161,10 +160,7 @@ def test_a_failure_that_was_mended_by_a_retry_counts_no_more(line: CommandLine) 
 def test_a_batch_that_was_stopped_goes_on_and_pays_nothing_twice(line: CommandLine) -> None:
     (line.folder / "p.txt").write_text("".join(f"fox number {number}\n" for number in range(6)), encoding="utf-8")
     with gateway_process(Plan(run_s=600)) as gateway:
-        real = line.environ | through(gateway.base_url)
-        with subprocess.Popen(
-            line.command(("generate", "@p.txt")), env=real, cwd=line.folder, stderr=subprocess.PIPE, text=True
-        ) as process:
+        with line.begun(line.command(("generate", "@p.txt")), gateway.base_url) as process:
             line.seen_in_the_journal(process, "select count(*) >= 4 from intents where prediction_id is not null")
             process.send_signal(signal.SIGINT)
             _, said = process.communicate(timeout=30)
@@ -183,10 +179,7 @@ def test_a_batch_whose_paths_nobody_reads_any_more_begins_no_further_prompt(line
     (line.folder / "p.txt").write_text(prompts, encoding="utf-8")
     command = line.command(("generate", "@p.txt", "--at-once", "1"))
     with gateway_process(Plan(born_done=1.0, script=("", *["slow"] * 11))) as gateway:
-        real = line.environ | through(gateway.base_url)
-        with subprocess.Popen(
-            command, env=real, cwd=line.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        ) as process:
+        with line.begun(command, gateway.base_url) as process:
             assert process.stdout and process.stderr and process.stdout.readline()
             process.stdout.close()
             said = process.stderr.read()

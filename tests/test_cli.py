@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 import systems
-from command_line import CommandLine, through
+from command_line import CommandLine
 from fault_plan import Plan
 from forking_program import DARKROOM
-from gateway_process import gateway_process
 from PIL import Image
 
 from darkroom_server import __version__
@@ -262,43 +261,25 @@ def test_a_person_in_a_terminal_gets_a_short_help_without_arguments(line: Comman
     assert "generate" in done.stdout
 
 
+_HAS_AN_ID = "select count(*) from intents where prediction_id is not null"
+
+
 @systems.signals
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_ctrl_c_and_its_like_stop_waiting_and_say_how_to_pick_it_up(line: CommandLine, name: str) -> None:
     """The prediction is in the journal before the signal is sent, so there is an id to be told."""
     number = int(getattr(signal, name))
-    with (
-        gateway_process(Plan(run_s=600)) as gateway,
-        subprocess.Popen(
-            line.command(("generate", "a fox")),
-            env=line.environ | through(gateway.base_url),
-            stderr=subprocess.PIPE,
-            text=True,
-        ) as process,
-    ):
-        line.seen_in_the_journal(process, "select count(*) from intents where prediction_id is not null")
-        process.send_signal(number)
-        _, said = process.communicate(timeout=30)
-    assert process.returncode == 128 + number, said
+    code, said = line.stopped(number, Plan(run_s=600), _HAS_AN_ID)
+    assert code == 128 + number, said
     assert "darkroom-mcp show" in said
     assert "Traceback" not in said
 
 
 @systems.signals
 def test_ctrl_c_before_the_gateway_has_answered_says_that_it_may_run(line: CommandLine) -> None:
-    with (
-        gateway_process(Plan(script=("stall after",), stall_s=600)) as gateway,
-        subprocess.Popen(
-            line.command(("generate", "a fox")),
-            env=line.environ | through(gateway.base_url),
-            stderr=subprocess.PIPE,
-            text=True,
-        ) as process,
-    ):
-        line.seen_in_the_journal(process, "select count(*) from intents where state = 'sent'")
-        process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=30)
-    assert process.returncode == 130, said
+    is_sent = "select count(*) from intents where state = 'sent'"
+    code, said = line.stopped(signal.SIGINT, Plan(script=("stall after",), stall_s=600), is_sent)
+    assert code == 130, said
     assert "has not answered yet: it may run and be billed" in said and "darkroom-mcp show" in said
     assert "goes on with it" not in said
 
@@ -306,16 +287,6 @@ def test_ctrl_c_before_the_gateway_has_answered_says_that_it_may_run(line: Comma
 @systems.signals
 def test_a_command_whose_sigint_is_ignored_still_ends_with_sigterm_and_tells_the_id(line: CommandLine) -> None:
     """As a shell starts what it runs in the background."""
-    with (
-        gateway_process(Plan(run_s=600)) as gateway,
-        subprocess.Popen(
-            ["sh", "-c", 'trap "" INT; exec "$@"', "sh", sys.executable, *DARKROOM, "generate", "a fox"],
-            env=line.environ | through(gateway.base_url),
-            stderr=subprocess.PIPE,
-            text=True,
-        ) as process,
-    ):
-        line.seen_in_the_journal(process, "select count(*) from intents where prediction_id is not null")
-        process.send_signal(signal.SIGTERM)
-        _, said = process.communicate(timeout=30)
-    assert process.returncode == 143 and "darkroom-mcp show" in said and "Traceback" not in said, said
+    command = ["sh", "-c", 'trap "" INT; exec "$@"', "sh", sys.executable, *DARKROOM, "generate", "a fox"]
+    code, said = line.stopped(signal.SIGTERM, Plan(run_s=600), _HAS_AN_ID, command)
+    assert code == 143 and "darkroom-mcp show" in said and "Traceback" not in said, said

@@ -112,15 +112,7 @@ def test_quiet_prints_paths_alone_and_what_went_wrong(line: CommandLine) -> None
 
 def test_the_command_stays_until_the_file_can_be_fetched(line: CommandLine) -> None:
     with gateway_process(Plan(born_done=1.0, files="500")) as gateway:
-        environ = line.environ | through(gateway.base_url)
-        with subprocess.Popen(
-            line.command(("generate", "a fox")),
-            env=environ,
-            cwd=line.folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        ) as process:
+        with line.begun(line.command(("generate", "a fox")), gateway.base_url) as process:
             line.seen_in_the_journal(process, "select count(*) from images where problem <> ''")
             gateway.follow(Plan(born_done=1.0))
             paths, said = process.communicate(timeout=60)
