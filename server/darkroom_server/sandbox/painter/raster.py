@@ -11,8 +11,6 @@ from darkroom_server.sandbox.painter.pixels import mapped, resized
 from darkroom_server.sandbox.painter.scene import Fill, Glow, Rgb, Scene
 
 _OVERSAMPLE = 2
-_BICUBIC, _NEAREST = Image.Resampling.BICUBIC, Image.Resampling.NEAREST
-_COARSE = 0.25  # who paints so few pixels wants the file soon: with hard edges, PNG takes a third of the time
 _GRAIN = 5
 _GRAINS = 100_003  # a prime, so that rows which repeat are shifted
 
@@ -20,8 +18,7 @@ _GRAINS = 100_003  # a prime, so that rows which repeat are shifted
 def rasterise(scene: Scene, width_px: int, height_px: int, *, painted_px: int) -> Image.Image:
     """The scene as an RGB image of exactly this size.
 
-    What is larger than `painted_px` is painted with as many and enlarged: soft shapes look the same, down to
-    a quarter of each side; from there on each pixel is seen.
+    What is larger than `painted_px` is painted with as many and enlarged: soft shapes look the same.
     """
     shrink = min(1.0, (painted_px / (width_px * height_px)) ** 0.5)
     size = (max(8, round(width_px * shrink)), max(8, round(height_px * shrink)))
@@ -34,7 +31,7 @@ def rasterise(scene: Scene, width_px: int, height_px: int, *, painted_px: int) -
             _fill(canvas, item)
     canvas = _grained(canvas)
     if size != (width_px, height_px):
-        canvas = resized(canvas, (width_px, height_px), _BICUBIC if shrink > _COARSE else _NEAREST)
+        canvas = resized(canvas, (width_px, height_px))
     return lettered(canvas, scene)
 
 
