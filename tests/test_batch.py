@@ -183,7 +183,8 @@ def test_a_batch_whose_paths_nobody_reads_any_more_begins_no_further_prompt(line
             assert process.stdout and process.stderr and process.stdout.readline()
             process.stdout.close()
             said = process.stderr.read()
-        assert process.returncode == 1 and "Traceback" not in said, said
+            assert process.wait(timeout=30) == 1, said
+        assert "Traceback" not in said, said
         assert "its output cannot be written (Broken pipe)" in said and "nothing is paid twice" in said
         begun = gateway.truth().creates
         assert begun < 12
