@@ -24,7 +24,8 @@ _OF_STDOUT = {getattr(errno, name, -1) for name in ("ENOSPC", "EDQUOT", "EIO", "
 _GROUPS = ("key", "tenant")
 _EXIT_CODES = (
     "Exit codes: 0 all is done and saved; 1 it failed, or an image is missing; 2 it was refused here, nothing was "
-    "sent; 3 the gateway refused it; 4 it is not at an end, or not known to be; 130 stopped with Ctrl-C."
+    "sent; 3 the gateway refused it; 4 it is not at an end, or not known to be; 130 stopped with Ctrl-C, "
+    "143 by SIGTERM."
 )
 
 
