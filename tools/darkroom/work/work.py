@@ -163,7 +163,7 @@ class Work:
             if intent.account in away:
                 await self._tell_away(intent)
             elif intent.key not in passed_over and await self._leases.take(intent.key):
-                self.watch(intent)
+                self.watch(await self._journal.find(intent.key) or intent)  # it may be done since it was listed
 
     async def _tell_away(self, intent: Intent) -> None:
         words = (
